@@ -1,0 +1,69 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml)
+DISTRIBUTIONS := $(patsubst %/,%,$(dir $(PROJECTS)))
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z.]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: $(VENV)/installed ## train a network on handwritten digits
+	$(BIN)/python examples/digits_mlp.py
+
+# One BLAS thread per test process: more would compete for the cores that -n auto fills.
+.PHONY: test
+test: export OMP_NUM_THREADS = 1
+test: export OPENBLAS_NUM_THREADS = 1
+test: check ## check, then run every test
+	$(BIN)/pytest -n auto -q
+
+.PHONY: check
+check: $(VENV)/installed ## lint, formatting and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+.PHONY: format
+format: $(VENV)/installed ## format the code and mend what ruff can
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+.PHONY: peers
+peers: $(VENV)/peers-installed ## install the frameworks we compare with
+
+.PHONY: bench
+bench: $(VENV)/peers-installed ## measure against those frameworks
+	$(BIN)/python -m benchmarks
+
+# build/ goes first and last: setuptools would pack modules that are left there but long deleted.
+.PHONY: wheels
+wheels: $(VENV)/installed ## build the wheel of every distribution into dist/
+	rm -rf dist $(DISTRIBUTIONS:%=%/build)
+	$(PIP) wheel --quiet --no-deps --wheel-dir dist $(DISTRIBUTIONS)
+	@ls dist
+	rm -rf $(DISTRIBUTIONS:%=%/build) $(DISTRIBUTIONS:%=%/*.egg-info)
+
+.PHONY: clean
+clean: ## remove everything that make creates
+	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(DISTRIBUTIONS:%=%/build) $(DISTRIBUTIONS:%=%/*.egg-info)
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The *.egg-info that an editable install leaves behind goes: seen from the root of the
+# repository it would stand before the real metadata.
+$(VENV)/installed: requirements-dev.txt $(PROJECTS)
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit( \
+	    f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet -r requirements-dev.txt
+	rm -rf $(DISTRIBUTIONS:%=%/*.egg-info)
+	@touch $@
+
+$(VENV)/peers-installed: $(VENV)/installed requirements-peers.txt
+	$(PIP) install --quiet -r requirements-peers.txt
+	@touch $@

@@ -1,0 +1,142 @@
+"""The engine: walks a recorded graph back and collects gradients.
+
+Nodes are numbered in order of creation, and a node's inputs are older than the node. So walking
+in descending order meets each node after everything that used its output: its gradient is then
+complete. Nothing recurses, however deep the graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence, Set
+from contextlib import nullcontext
+from operator import attrgetter
+from typing import Any
+
+from tinytorch_autograd.errors import NoRuleError, UntrackedError
+from tinytorch_autograd.modes import enable_grad
+from tinytorch_autograd.node import Function, Node
+
+_number = attrgetter("number")
+
+
+def nodes_of(roots: Iterable[Node]) -> tuple[list[Function], Set[Node | None]]:
+    """The recorded ops behind `roots`, the latest first, and all nodes with the leaves.
+
+    Raises:
+        GraphFreedError: a backward pass has freed one of them.
+    """
+    seen: set[Node | None] = {None, *roots}
+    found = [node for node in seen if isinstance(node, Function)]
+    for node in found:  # which grows meanwhile
+        edges = node.edges
+        if edges is None:
+            raise node.freed()
+        for edge in edges:
+            if edge not in seen:
+                seen.add(edge)
+                if isinstance(edge, Function):
+                    found.append(edge)
+    found.sort(key=_number, reverse=True)
+    return found, seen
+
+
+def walk(
+    seeds: Sequence[tuple[Node, Any]],
+    *,
+    targets: Iterable[Node] | None = None,
+    allow_unused: bool = True,
+    retain_graph: bool = False,
+    create_graph: bool = False,
+) -> dict[Node, Any]:
+    """The gradients of the leaves, or of `targets`, by node.
+
+    Args:
+        seeds: the nodes to start from, with the gradients of their outputs.
+        targets: the nodes whose gradients are wanted; by default all leaves.
+        allow_unused: a target may lie on no way, and is then left out.
+        retain_graph: keep what the nodes saved, for another walk.
+        create_graph: gradients are Tensors, and the walk itself is recorded.
+
+    Raises:
+        GraphFreedError: part of the graph was freed by an earlier walk.
+        NoRuleError: the way leads through an op without a backward rule.
+        UntrackedError: a target lies on no way, and that is not allowed.
+    """
+    order, useful = nodes_of(node for node, _ in seeds)
+    wanted: set[Node] = set()
+    if targets is not None:
+        wanted = set(targets)
+        if not allow_unused and not wanted <= useful:
+            raise _unused(wanted - useful)
+        order, useful = _leading_to(wanted, order)
+    kinds: set[type[Function]] = set(map(type, order))
+    if not all(kind.has_rule for kind in kinds):
+        raise _no_rule(next(node for node in order if not node.has_rule))
+    pending: dict[Node, Any] = {}
+    for start, grad in seeds:
+        _add(pending, start, grad)
+    kept: dict[Node, Any] = {}
+    with enable_grad() if create_graph else nullcontext():
+        for node in order:
+            grad = pending.pop(node, None)
+            if grad is None:
+                continue
+            if node.hooks is not None:
+                grad = run_hooks(node, grad)
+            if node in wanted:
+                kept[node] = grad
+            parts = (node.lifted() if create_graph else node).gradients(grad)
+            # Written out rather than calls of `_add` and `free`: this is the inner loop.
+            for edge, part in zip(node.edges, parts):  # type: ignore[arg-type] # noqa: B905
+                if edge is not None and part is not None and edge in useful:
+                    have = pending.get(edge)
+                    pending[edge] = part if have is None else have + part
+            if not retain_graph:
+                node.edges = None
+                node.saved = ()
+    # What is left are the leaves, and the targets at which the way ended.
+    for end in pending:
+        pending[end] = run_hooks(end, pending[end])
+    return pending | kept
+
+
+def _leading_to(
+    targets: Set[Node], order: Sequence[Function]
+) -> tuple[list[Function], Set[Node | None]]:
+    """The nodes that must be walked to reach `targets`, and these with the targets."""
+    useful: set[Node | None] = set(targets)
+    walked = []
+    for node in reversed(order):
+        if any(edge in useful for edge in node.next_functions):
+            useful.add(node)
+            walked.append(node)
+    return walked[::-1], useful
+
+
+def _add(pending: dict[Node, Any], node: Node, grad: Any) -> None:
+    have = pending.get(node)
+    pending[node] = grad if have is None else have + grad
+
+
+def run_hooks(node: Node, grad: Any) -> Any:
+    """The gradient after the node's hooks, each of which may replace it."""
+    for hook in node.hooks or ():
+        replaced = hook(grad)
+        grad = grad if replaced is None else replaced
+    return grad
+
+
+def _unused(nodes: Iterable[Node | None]) -> UntrackedError:
+    return UntrackedError(
+        f"the outputs do not depend on an input, {next(iter(nodes))!r}; "
+        "pass allow_unused=True to get None for it"
+    )
+
+
+def _no_rule(node: Function) -> NoRuleError:
+    name, provider = node.saved
+    return NoRuleError(
+        f"{name}, of {provider}, was applied to a tracked tensor and has no backward rule. "
+        "Give it one in tinytorch_register_backward, compute it from ops that have one, or "
+        "detach() its input to treat it as a constant"
+    )

@@ -1,0 +1,203 @@
+"""Asking for gradients: `backward`, which fills `x.grad`, and `grad`, which returns them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinytorch_core import Tensor
+from tinytorch_core.tensor import TensorBase
+
+from tinytorch_autograd.engine import walk
+from tinytorch_autograd.errors import NonScalarError, UntrackedError
+from tinytorch_autograd.node import AccumulateGrad, Node
+
+
+def backward(tensor: Any, gradient: Any = None, retain_graph: bool = False) -> None:
+    """Adds to `grad` of every leaf the derivative of this tensor with respect to it.
+
+    Args:
+        tensor: the tensor to start from.
+        gradient: an array or Tensor of this tensor's shape, by which the derivative is
+            multiplied; needed unless there is exactly one element.
+        retain_graph: keep the graph for another call. Otherwise it is freed on the way.
+
+    Raises:
+        UntrackedError: the tensor does not require a gradient.
+        NonScalarError: it has several elements, and no `gradient` was given.
+        ValueError: `gradient` has another shape.
+        GraphFreedError: an earlier call has freed the graph.
+        NoRuleError: the way leads through an op without a backward rule.
+
+    >>> x = Tensor([2.0], requires_grad=True)
+    >>> (x * 3).backward()
+    >>> x.grad
+    array([3.], dtype=float32)
+    """
+    node = node_of(tensor, "backward()")
+    seed = first_gradient(tensor, gradient)
+    grads = walk([(node, seed)], retain_graph=retain_graph)
+    leaves = [node for node in grads if isinstance(node, AccumulateGrad)]
+    finished = {leaf: _finished(leaf, grads) for leaf in leaves}
+    for leaf, grad in finished.items():
+        target: Any = leaf.tensor()
+        if target is not None:
+            target.grad = grad if target.grad is None else target.grad + grad
+
+
+def _finished(leaf: AccumulateGrad, grads: dict[Node, Any]) -> Any:
+    grad, holders = _take(grads, leaf)
+    fitted = fit(leaf, grad)
+    # An array that nobody else holds becomes the gradient as it is. Any other is copied: it may
+    # be saved in a node, or be the gradient of another leaf, or one that the caller passed.
+    if fitted is grad and (holders > _ALONE or getattr(grad, "base", None) is not None):
+        return grad.copy()
+    return fitted
+
+
+def _take(grads: dict[Any, Any], key: Any) -> tuple[Any, int]:
+    """A gradient taken out, and how many references there are to it then."""
+    grad = grads.pop(key)
+    return grad, sys.getrefcount(grad)
+
+
+# Counted rather than written down: it differs between versions of Python.
+_ALONE = _take({None: np.empty(0)}, None)[1]
+
+
+def fit(leaf: AccumulateGrad, grad: Any) -> Any:
+    """A gradient as its leaf has it: the leaf's dtype, an array even where it is 0-d."""
+    if isinstance(grad, np.generic):
+        grad = np.asarray(grad)
+    shape, dtype = leaf.kind
+    if grad.shape != shape:
+        raise ValueError(
+            f"a backward rule gave a gradient of shape {grad.shape} for a leaf of shape "
+            f"{shape}; a rule must return the shape of its input"
+        )
+    if grad.dtype != dtype:
+        if grad.dtype.kind == "c" and dtype.kind != "c":
+            grad = grad.real
+        grad = grad.astype(dtype)
+    return grad
+
+
+def node_of(tensor: Any, what: str) -> Node:
+    """The node behind a tracked tensor."""
+    node: Node | None = getattr(tensor, "_node", None)
+    if node is None:
+        raise UntrackedError(
+            f"{what} needs a tensor that requires grad, and this one, of shape "
+            f"{getattr(tensor, 'shape', None)}, does not. Make the inputs with "
+            "requires_grad=True, and compute outside of no_grad()"
+        )
+    return node
+
+
+def first_gradient(tensor: Any, gradient: Any) -> Any:
+    """The gradient to start from: `gradient`, checked, or 1 for a single element."""
+    data = tensor._data
+    if gradient is None:
+        if data.size != 1:
+            raise NonScalarError(
+                f"a tensor of shape {data.shape} has {data.size} elements, so its gradient needs "
+                "a direction: reduce it (y.sum().backward()), or pass gradient= of that shape"
+            )
+        return np.ones_like(data)
+    value = gradient._data if isinstance(gradient, TensorBase) else gradient
+    if not hasattr(value, "dtype"):
+        value = np.asarray(value, dtype=data.dtype)
+    if value.shape != data.shape:
+        raise ValueError(
+            f"gradient has the shape {value.shape}, and the tensor {data.shape}: "
+            "they must be the same"
+        )
+    return value.astype(data.dtype, copy=False)
+
+
+def grad(
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any = None,
+    *,
+    create_graph: bool = False,
+    retain_graph: bool | None = None,
+    allow_unused: bool = False,
+) -> Any:
+    """The derivatives of `outputs`, added up, with respect to `inputs`.
+
+    Args:
+        outputs: a tracked tensor, or a sequence of them.
+        inputs: a tracked tensor, or a sequence of them. They need not be leaves.
+        grad_outputs: for each output an array or Tensor of its shape; may be left out, or None,
+            for outputs of one element.
+        create_graph: record the computation, so that the results can be differentiated.
+        retain_graph: keep the graph; by default if `create_graph`.
+        allow_unused: None for an input on which no output depends, instead of an error.
+
+    Returns:
+        Tensors in the structure of `inputs`: one, or a tuple or list of them.
+
+    Raises:
+        UntrackedError: an input is not tracked, or no output depends on it.
+        NonScalarError, ValueError, GraphFreedError, NoRuleError: as `backward`.
+
+    >>> x = Tensor([3.0], requires_grad=True)
+    >>> slope = grad(x**3, x, create_graph=True)
+    >>> slope, grad(slope, x)
+    (Tensor([27.], grad_fn=<MulBackward>), Tensor([18.]))
+    """
+    single = isinstance(inputs, TensorBase)
+    wanted = [inputs] if single else list(inputs)
+    made = [outputs] if isinstance(outputs, TensorBase) else list(outputs)
+    given = _for_each(made, grad_outputs, isinstance(outputs, TensorBase))
+    targets = [node_of(x, "grad() with respect to a tensor") for x in wanted]
+    seeds = [
+        (node_of(y, "grad()"), _seed(y, g, create_graph)) for y, g in zip(made, given, strict=True)
+    ]
+    found = walk(
+        seeds,
+        targets=targets,
+        allow_unused=allow_unused,
+        retain_graph=create_graph if retain_graph is None else retain_graph,
+        create_graph=create_graph,
+    )
+    results = [result(x, node, found) for x, node in zip(wanted, targets, strict=True)]
+    if single:
+        return results[0]
+    return results if isinstance(inputs, list) else tuple(results)
+
+
+def _for_each(outputs: Sequence[Any], given: Any, single: bool) -> Sequence[Any]:
+    """`grad_outputs` as one for each output."""
+    if given is None:
+        return [None] * len(outputs)
+    many = [given] if single or not isinstance(given, list | tuple) else given
+    if len(many) != len(outputs):
+        raise ValueError(
+            f"{len(outputs)} outputs need a sequence of as many grad_outputs, not of {len(many)}"
+        )
+    return many
+
+
+def _seed(output: Any, gradient: Any, create_graph: bool) -> Any:
+    seed = first_gradient(output, gradient)
+    if not create_graph:
+        return seed
+    return gradient if isinstance(gradient, Tensor) else type(output)._from_array(seed)
+
+
+def result(x: Any, node: Node, found: Mapping[Node, Any]) -> Any:
+    """The gradient of `x` as a Tensor, from what `walk` found; None if that is nothing."""
+    grad = found.get(node)
+    if grad is None:
+        return None
+    if isinstance(node, AccumulateGrad):
+        grad = fit(node, grad)
+    if isinstance(grad, TensorBase):
+        return grad
+    # The array may be a node's, or another result's.
+    return type(x)._from_array(np.array(grad) if isinstance(grad, np.generic) else grad.copy())

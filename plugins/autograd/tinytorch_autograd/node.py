@@ -1,0 +1,178 @@
+"""The nodes of the graph: Function, one for each recorded op, and AccumulateGrad for leaves.
+
+A tensor points at the node that made it, a node at the nodes that made its inputs. Nodes hold
+arrays, never the tensor they made: there is no cycle, and dropping a tensor frees its history.
+"""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from collections.abc import Callable
+from typing import Any, ClassVar, Union
+
+import numpy as np
+
+from tinytorch_core import Op, Tensor
+from tinytorch_core.tensor import TensorBase
+
+from tinytorch_autograd.errors import GraphFreedError
+from tinytorch_autograd.modes import enable_grad
+
+# A later node has a higher number than every node it depends on.
+next_number = itertools.count().__next__
+
+Node = Union["Function", "AccumulateGrad"]
+Hook = Callable[[Any], Any]
+
+# Every Function class made so far, by its name.
+functions: dict[str, type[Function]] = {}
+
+
+class AccumulateGrad:
+    """The node of a leaf: its gradient ends here.
+
+    Attributes:
+        tensor: a weak reference to the leaf.
+        hooks: functions that are called with the finished gradient, or None.
+    """
+
+    __slots__ = ("__weakref__", "_kind", "hooks", "tensor")
+
+    def __init__(self, tensor: TensorBase) -> None:
+        self.tensor = weakref.ref(tensor)
+        self._kind = tensor._data.shape, tensor._data.dtype
+        self.hooks: list[Hook] | None = None
+
+    @property
+    def kind(self) -> tuple[tuple[int, ...], np.dtype[Any]]:
+        """The shape and dtype of the leaf, also if its data was replaced."""
+        tensor = self.tensor()
+        return self._kind if tensor is None else (tensor._data.shape, tensor._data.dtype)
+
+    def __repr__(self) -> str:
+        return f"<AccumulateGrad of shape {self.kind[0]}>"
+
+
+class Function:
+    """One recorded op. Each differentiable op has a subclass, named `MulBackward` for `mul`.
+
+    `MulBackward(a, b)` makes a node by hand, as if `a * b` had been recorded with both tracked.
+
+    Attributes:
+        edges: for each input the node that made it, or None if no gradient goes there. None
+            instead of the tuple once the graph is freed.
+        saved: the values the rule asked for, in the order of `saves`.
+        number: the place in the order of creation.
+        hooks: functions that are called with the finished gradient, or None.
+    """
+
+    __slots__ = ("__weakref__", "edges", "hooks", "number", "saved")
+
+    op: ClassVar[Op]
+    saves: ClassVar[tuple[str, ...]] = ()
+    has_rule: ClassVar[bool] = True
+    tensor_class: ClassVar[type[TensorBase]] = Tensor
+    record: ClassVar[Callable[..., Any]]
+
+    edges: tuple[Node | None, ...] | None
+    saved: tuple[Any, ...]
+    number: int
+    hooks: list[Hook] | None
+
+    def __init__(self, *inputs: Any, **parameters: Any) -> None:
+        kind = self.tensor_class
+        count = len(inputs) if self.op.variadic else len(self.op.inputs)
+        leaves = [_tracked(x, kind) if i < count else x for i, x in enumerate(inputs)]
+        with enable_grad():
+            made = type(self).record(*leaves, **parameters)._node
+        self.edges, self.saved = made.edges, made.saved
+        self.number, self.hooks = made.number, None
+
+    def gradients(self, grad: Any) -> tuple[Any, ...]:
+        """The gradients of the inputs, None for those that need none; written for each rule."""
+        raise NotImplementedError
+
+    def apply(self, grad_output: Any) -> tuple[Any, ...]:
+        """The gradients of the inputs, from the gradient of the output.
+
+        Args:
+            grad_output: an array, or a Tensor to have the computation recorded.
+
+        Returns:
+            One gradient for each input, of the input's shape; None where none is needed.
+
+        Raises:
+            GraphFreedError: a backward pass has freed what this node had saved.
+        """
+        self.check_alive()
+        if isinstance(grad_output, TensorBase):
+            return self.lifted().gradients(grad_output)
+        return self.gradients(grad_output)
+
+    def lifted(self) -> Function:
+        """This node with its saved arrays as Tensors in their places of the graph.
+
+        Rules then work on Tensors, so that what they compute is recorded in turn.
+        """
+        node = object.__new__(type(self))
+        node.edges, node.number, node.hooks = self.edges, self.number, None
+        node.saved = tuple(
+            self._lift(name, value) for name, value in zip(self.saves, self.saved, strict=True)
+        )
+        return node
+
+    def _lift(self, name: str, value: Any) -> Any:
+        if value is None:
+            return None
+        if name == "out":
+            return self._tensor(value, self)
+        if name not in self.op.inputs or self.edges is None:
+            return value
+        if self.op.variadic:
+            return [self._tensor(v, e) for v, e in zip(value, self.edges, strict=True)]
+        return self._tensor(value, self.edges[self.op.inputs.index(name)])
+
+    def _tensor(self, value: Any, node: Node | None) -> Any:
+        if node is None:
+            return value
+        out = self.tensor_class._from_array(value)
+        out._node = node
+        return out
+
+    def check_alive(self) -> None:
+        """Raises GraphFreedError if a backward pass has freed this node."""
+        if self.edges is None:
+            raise self.freed()
+
+    def freed(self) -> GraphFreedError:
+        """The error of walking this node again."""
+        return GraphFreedError(
+            f"{self!r} was freed by an earlier backward pass over the same graph; "
+            "to walk it again, call the first one with retain_graph=True"
+        )
+
+    @property
+    def saved_tensors(self) -> tuple[Any, ...]:
+        """What the rule asked for when the op ran: arrays, shapes and parameters."""
+        self.check_alive()
+        return self.saved
+
+    @property
+    def next_functions(self) -> tuple[Node | None, ...]:
+        """For each input the node that made it, or None if no gradient goes there."""
+        self.check_alive()
+        return self.edges or ()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+
+def _tracked(value: Any, kind: type[TensorBase]) -> Any:
+    """`value` as a tensor that is tracked if its dtype allows it: itself if it is one already."""
+    if isinstance(value, kind) and value._node is not None:
+        return value
+    tensor = kind(value)
+    if tensor._data.dtype.kind in "fc":
+        tensor._node = AccumulateGrad(tensor)
+    return tensor

@@ -1,0 +1,96 @@
+"""The hooks of tinytorch-autograd."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pluggy
+
+from tinytorch_core import Op, hookimpl, hookspec
+from tinytorch_core.ops import OpTable
+from tinytorch_core.surface import Surface, TensorExtension
+
+from tinytorch_autograd import record, tensor_methods
+from tinytorch_autograd.rules import FAMILIES
+from tinytorch_autograd.table import Rules
+
+
+class _Specs:
+    @hookspec
+    def tinytorch_register_backward(self, rules: Rules) -> None:
+        """Adds backward rules, for the plugin's own ops or for others'.
+
+        Called when the surface is computed, after all ops are known.
+
+        Args:
+            rules: the table; `rules.add(name, *functions)` adds a rule, one function for each
+                input of the op. What they may ask for stands in `tinytorch_autograd.table`.
+
+        >>> from types import SimpleNamespace
+        >>> from tinytorch_core import Tensor, hookimpl, plugins
+        >>> @hookimpl
+        ... def tinytorch_register_ops(ops):
+        ...     ops.add("cube", lambda x: x * x * x, method=True)
+        >>> @hookimpl(optionalhook=True)
+        ... def tinytorch_register_backward(rules):
+        ...     rules.add("cube", lambda grad, x: 3 * grad * x * x)
+        >>> plugin = SimpleNamespace(
+        ...     tinytorch_register_ops=tinytorch_register_ops,
+        ...     tinytorch_register_backward=tinytorch_register_backward,
+        ... )
+        >>> plugins.register(plugin, name="cubes")
+        >>> x = Tensor([2.0], requires_grad=True)
+        >>> x.cube().backward()
+        >>> x.grad
+        array([12.], dtype=float32)
+        >>> plugins.unregister("cubes")
+        """
+
+
+@hookimpl
+def tinytorch_add_hookspecs(manager: pluggy.PluginManager) -> None:
+    manager.add_hookspecs(_Specs)
+
+
+# Last, because a function that another plugin makes an op, with a rule of its own, is left to it.
+@hookimpl(trylast=True)
+def tinytorch_register_ops(ops: OpTable) -> None:
+    for family in FAMILIES:
+        family.register_ops(ops)
+
+
+@hookimpl
+def tinytorch_extend_tensor(tensor: TensorExtension) -> None:
+    tensor_methods.extend(tensor)
+
+
+@hookimpl(optionalhook=True, trylast=True)
+def tinytorch_register_backward(rules: Rules) -> None:
+    for family in FAMILIES:
+        family.register_rules(rules)
+
+
+@hookimpl
+def tinytorch_wrap_op(
+    op: Op, call: Callable[..., Any], surface: Surface
+) -> Callable[..., Any] | None:
+    rules = surface.once(_rules)
+    if op.in_place:
+        return record.in_place(op, call, surface.tensor)
+    if op.raw:
+        return record.raw(op, call, surface.tensor)
+    if rules.has_no_derivative(op.name):
+        return None
+    rule = rules.get(op.name)
+    if rule is None:
+        return record.unruled(op, call, surface.tensor)
+    return record.recorded(op, call, rule, surface.tensor, plain=surface.plain[op.name] is call)
+
+
+def _rules(surface: Surface) -> Rules:
+    rules = Rules(surface.ops)
+    surface.call_hook(
+        "tinytorch_register_backward", lambda plugin: {"rules": rules.of(plugin.title)}
+    )
+    return rules

@@ -1,0 +1,16 @@
+"""The backward rules, by family.
+
+Each is a formula on NumPy arrays. Given Tensors, which speak NumPy's protocols, the same formula
+is recorded, and so can be differentiated in turn. A rule may name whatever
+`tinytorch_autograd.table` lists; the engine sums gradients over broadcast axes.
+"""
+
+from tinytorch_autograd.rules import arithmetic, elementwise, linear_algebra, reductions, shapes
+
+FAMILIES = (
+    arithmetic.family,
+    elementwise.family,
+    reductions.family,
+    shapes.family,
+    linear_algebra.family,
+)

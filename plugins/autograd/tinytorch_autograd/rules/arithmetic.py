@@ -1,0 +1,96 @@
+"""The operators, and the functions that choose between two operands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinytorch_core.tensor import plain
+
+from tinytorch_autograd.rules.family import Family
+
+Array = Any
+
+family = Family()
+
+
+def power_by_base(grad: Array, x: Array, y: Array) -> Array:
+    """d/dx x**y = y x**(y-1); 0 where y is 0, and where the gradient is 0, also at x = 0."""
+    if isinstance(y, int | float | complex):
+        if y == 0:
+            return grad * 0
+        if isinstance(y, complex) or y < 1:
+            x = np.where(plain(x == 0) & plain(grad == 0), 1, x)
+        return grad * (y * x ** (y - 1))
+    idle = plain(x == 0) & (plain(y == 0) | plain(grad == 0))
+    return grad * (y * x ** np.where(idle, 1, y - 1))
+
+
+def power_by_exponent(grad: Array, out: Array, x: Array) -> Array:
+    """d/dy x**y = x**y log x, and 0 at x = 0."""
+    return grad * out * np.log(np.where(x == 0, 1, x).astype(out.dtype))
+
+
+def chosen(grad: Array, is_mine: Array, is_tie: Array) -> Array:
+    """The gradient where an operand was chosen; half of it where the two were equal."""
+    share = np.where(is_tie, 0.5, np.where(is_mine, 1.0, 0.0))
+    return grad * plain(share).astype(grad.dtype)
+
+
+def clip_inside(grad: Array, x: Array, min: Array, max: Array) -> Array:
+    """The gradient where x lay within the bounds."""
+    above = True if min is None else plain(x >= min)
+    below = True if max is None else plain(x <= max)
+    return np.where(above & below, grad, 0)
+
+
+def clip_low(grad: Array, x: Array, min: Array, max: Array) -> Array:
+    """The gradient where the result is the lower bound."""
+    reached = plain(x < min)
+    return np.where(reached if max is None else reached & plain(min <= max), grad, 0)
+
+
+def clip_high(grad: Array, x: Array, min: Array, max: Array) -> Array:
+    """The gradient where the result is the upper bound."""
+    return np.where((x if min is None else np.maximum(x, min)) > max, grad, 0)
+
+
+family.rule("add", lambda grad: grad, lambda grad: grad)
+family.rule("sub", lambda grad: grad, lambda grad: -grad)
+family.rule("mul", lambda grad, y: grad * y, lambda grad, x: grad * x)
+family.rule("div", lambda grad, y: grad / y, lambda grad, out, y: -grad * out / y)
+family.rule("pow", power_by_base, power_by_exponent)
+# x % y = x - y floor(x / y), and the floor is flat.
+family.rule("mod", lambda grad: grad, lambda grad, x, y: -grad * (x // y))
+family.rule("neg", lambda grad: -grad)
+family.rule("pos", lambda grad: grad)
+
+# Ties share the gradient equally.
+family.function(
+    "maximum",
+    np.maximum,
+    lambda grad, x, y: chosen(grad, x > y, x == y),
+    lambda grad, x, y: chosen(grad, y > x, x == y),
+)
+family.function(
+    "minimum",
+    np.minimum,
+    lambda grad, x, y: chosen(grad, x < y, x == y),
+    lambda grad, x, y: chosen(grad, y < x, x == y),
+)
+# The branch that was not taken has the gradient 0, whatever it computed.
+family.function(
+    "where",
+    np.where,
+    None,
+    lambda grad, condition: np.where(condition, grad, 0),
+    lambda grad, condition: np.where(condition, 0, grad),
+    inputs=("condition", "x", "y"),
+    forward=lambda condition, x, y: np.where(condition, x, y),
+)
+# At a bound the gradient goes to x, as in PyTorch; bounds that are crossed give the upper one.
+family.rule("clip", clip_inside, clip_low, clip_high)
+
+family.no_derivative("floordiv", "eq", "ne", "lt", "le", "gt", "ge")
+family.no_derivative("bitwise_and", "bitwise_or", "bitwise_xor", "invert")

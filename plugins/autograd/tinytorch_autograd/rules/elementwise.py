@@ -1,0 +1,68 @@
+"""Functions of one element: exponentials, logarithms, roots, trigonometry.
+
+At a point without derivative a rule gives the value that its line states.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tinytorch_core.tensor import plain
+
+from tinytorch_autograd.rules.family import Family
+
+Array = Any
+
+family = Family()
+
+
+def quotient(a: Array, b: Array) -> Array:
+    """A / b, and 0 where a is 0: what does not pass through an infinite slope has no gradient."""
+    zero = plain(a == 0)
+    return np.where(zero, 0, a / np.where(zero, 1, b)) if np.any(zero) else a / b
+
+
+# |x| has the derivative 0 at 0.
+family.rule("abs", lambda grad, x: grad * np.sign(x))
+# The slope of the root at 0 is infinite; a gradient of 0 stays 0 there.
+family.rule("sqrt", lambda grad, out: quotient(grad, 2 * out))
+family.rule("exp", lambda grad, out: grad * out)
+family.rule("log", lambda grad, x: grad / x)
+
+family.function("exp2", np.exp2, lambda grad, out: grad * out * math.log(2))
+family.function("expm1", np.expm1, lambda grad, out: grad * (out + 1))
+family.function("log2", np.log2, lambda grad, x: grad / (x * math.log(2)))
+family.function("log10", np.log10, lambda grad, x: grad / (x * math.log(10)))
+family.function("log1p", np.log1p, lambda grad, x: grad / (1 + x))
+family.function("square", np.square, lambda grad, x: 2 * grad * x)
+family.function("reciprocal", np.reciprocal, lambda grad, out: -grad * out * out)
+
+family.function("sin", np.sin, lambda grad, x: grad * np.cos(x))
+family.function("cos", np.cos, lambda grad, x: -grad * np.sin(x))
+family.function("tan", np.tan, lambda grad, out: grad * (1 + out * out))
+family.function("arcsin", np.arcsin, lambda grad, x: grad / np.sqrt(1 - x * x))
+family.function("arccos", np.arccos, lambda grad, x: -grad / np.sqrt(1 - x * x))
+family.function("arctan", np.arctan, lambda grad, x: grad / (1 + x * x))
+family.function("sinh", np.sinh, lambda grad, x: grad * np.cosh(x))
+family.function("cosh", np.cosh, lambda grad, x: grad * np.sinh(x))
+family.function("tanh", np.tanh, lambda grad, out: grad - grad * (out * out))
+family.function("arcsinh", np.arcsinh, lambda grad, x: grad / np.sqrt(x * x + 1))
+family.function("arccosh", np.arccosh, lambda grad, x: grad / np.sqrt(x * x - 1))
+family.function("arctanh", np.arctanh, lambda grad, x: grad / (1 - x * x))
+
+family.function(
+    "logaddexp",
+    np.logaddexp,
+    lambda grad, out, x: grad * np.exp(x - out),
+    lambda grad, out, y: grad * np.exp(y - out),
+)
+
+for _flat in (np.sign, np.floor, np.ceil, np.trunc, np.rint):
+    family.constant(_flat.__name__, _flat)
+for _test in (np.isnan, np.isinf, np.isfinite, np.signbit):
+    family.constant(_test.__name__, _test)
+for _logic in (np.logical_and, np.logical_or, np.logical_not, np.logical_xor):
+    family.constant(_logic.__name__, _logic)

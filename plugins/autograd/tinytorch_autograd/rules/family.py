@@ -1,0 +1,60 @@
+"""Family: the rules of one kind of op, and the NumPy functions they make differentiable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tinytorch_core.ops import OpTable
+
+from tinytorch_autograd.table import Rules, Vjp
+
+
+class Family:
+    """Rules written down at import, handed to the hooks when the surface is computed."""
+
+    def __init__(self) -> None:
+        self._ops: list[tuple[str, Callable[..., Any], dict[str, Any]]] = []
+        self._rules: list[tuple[str, tuple[Vjp | None, ...]]] = []
+        self._without: list[str] = []
+
+    def rule(self, name: str, *vjps: Vjp | None) -> None:
+        """The rule of an op: a function for each input, as in `Rules.add`."""
+        self._rules.append((name, vjps))
+
+    def function(
+        self,
+        name: str,
+        numpy: Callable[..., Any] | Sequence[Callable[..., Any]],
+        *vjps: Vjp | None,
+        forward: Callable[..., Any] | None = None,
+        inputs: Sequence[str] | None = None,
+    ) -> None:
+        """A NumPy function as an op with a rule; `forward` where it does not serve as it is."""
+        if forward is None:
+            forward = numpy if callable(numpy) else numpy[0]
+        self._ops.append((name, forward, {"numpy": numpy, "inputs": inputs}))
+        self._rules.append((name, vjps))
+
+    def no_derivative(self, *names: str) -> None:
+        """Ops that have no derivative."""
+        self._without += names
+
+    def constant(self, name: str, numpy: Callable[..., Any]) -> None:
+        """A NumPy function without derivative, such as a rounding, as an op."""
+        self._ops.append((name, numpy, {"numpy": numpy}))
+        self._without.append(name)
+
+    def register_ops(self, ops: OpTable) -> None:
+        """Adds the ops of this family; one that another plugin provides is left to it."""
+        for name, forward, options in self._ops:
+            if name not in ops:
+                ops.add(name, forward, **options)
+
+    def register_rules(self, rules: Rules) -> None:
+        """Adds the rules of this family; an op left to another plugin has its rule there."""
+        elsewhere = {name for name, _, _ in self._ops if not rules.own(name)}
+        for name, vjps in self._rules:
+            if name not in elsewhere:
+                rules.add(name, *vjps)
+        rules.no_derivative(*(name for name in self._without if name not in elsewhere))

@@ -1,0 +1,33 @@
+"""Matrix products."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tinytorch_autograd.rules.family import Family
+
+Array = Any
+
+family = Family()
+
+
+def matmul_left(grad: Array, x: Array, y: Array) -> Array:
+    """d/dx of x @ y: grad @ y^T, where a vector x is a row and a vector y a column."""
+    if y.ndim == 1:
+        return grad[..., None] * y
+    if x.ndim == 1:
+        return (y @ grad[..., None])[..., 0]
+    return grad @ y.mT
+
+
+def matmul_right(grad: Array, x: Array, y: Array) -> Array:
+    """d/dy of x @ y: x^T @ grad, where a vector x is a row and a vector y a column."""
+    if x.ndim == 1:
+        # An inner product, or a row times matrices.
+        return grad * x if y.ndim == 1 else x[:, None] * grad[..., None, :]
+    if y.ndim == 1:
+        return (x.mT @ grad[..., None])[..., 0]
+    return x.mT @ grad
+
+
+family.rule("matmul", matmul_left, matmul_right)

@@ -1,0 +1,147 @@
+"""Ops that move elements: reshaping, permuting, indexing, joining."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tinytorch_core import op
+from tinytorch_core.tensor import plain
+
+from tinytorch_autograd.rules.family import Family
+
+Array = Any
+Shape = tuple[int, ...]
+
+family = Family()
+
+
+@op("broadcast_to")
+def broadcast_to(x: Array, shape: Any) -> Array:
+    """`x` repeated to `shape`, as NumPy's function of that name."""
+    if isinstance(x, np.ndarray | np.generic) and math.prod(shape) < 1_000:
+        # A view takes five times as long to make as so small an array.
+        out = np.empty(shape, x.dtype)
+        out[...] = x
+        return out
+    return np.broadcast_to(x, shape)
+
+
+@op("scatter_add")
+def scatter_add(x: Array, index: Any, shape: Shape) -> Array:
+    """Zeros of `shape` with `x` added at `index`: the adjoint of indexing.
+
+    An element that `index` names twice receives both.
+    """
+    index = plain(index)
+    out = np.zeros_like(x, shape=shape)
+    if _names_each_once(index):
+        out[index] = x
+    else:
+        np.add.at(out, index, x)
+    return out
+
+
+def _names_each_once(index: Any) -> bool:
+    """Whether no element can be named twice: slices, numbers and masks."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return all(
+        part is None
+        or part is Ellipsis
+        or isinstance(part, int | slice | np.integer)
+        or (isinstance(part, np.ndarray) and part.dtype == bool)
+        for part in parts
+    )
+
+
+def unbroadcast(grad: Array, shape: Shape) -> Array:
+    """The adjoint of broadcasting: `grad` summed over the axes that were added or stretched."""
+    added = len(grad.shape) - len(shape)
+    if added < 0:
+        raise ValueError(f"a gradient of shape {grad.shape} cannot be that of shape {shape}")
+    stretched = tuple(i + added for i, n in enumerate(shape) if n == 1)
+    return grad.sum(axis=(*range(added), *stretched)).reshape(shape)
+
+
+def permute_rule(grad: Array, axes: Sequence[int] | None) -> Array:
+    """The axes put back where they were."""
+    if axes is None:
+        return grad.T
+    inverse = sorted(range(len(axes)), key=[a % len(axes) for a in axes].__getitem__)
+    return np.transpose(grad, inverse)
+
+
+def concatenate(*arrays: Array, axis: int | None = 0) -> Array:
+    """Arrays joined along `axis`; None flattens them first."""
+    return np.concatenate(arrays, axis=axis)
+
+
+def concatenate_rule(
+    grad: Array, arrays_shape: Sequence[Shape], axis: int | None
+) -> Sequence[Array]:
+    """Each array gets its part of the gradient."""
+    parts = []
+    start = 0
+    for shape in arrays_shape:
+        length = math.prod(shape) if axis is None else shape[axis]
+        part = slice(start, start + length)
+        start += length
+        if axis is None:
+            parts.append(grad[part].reshape(shape))
+        else:
+            parts.append(grad[(slice(None),) * (axis % len(shape)) + (part,)])
+    return parts
+
+
+def stack(*arrays: Array, axis: int = 0) -> Array:
+    """Arrays of one shape joined along a new axis."""
+    return np.stack(arrays, axis=axis)
+
+
+def stack_rule(grad: Array, arrays_shape: Sequence[Shape], axis: int) -> Sequence[Array]:
+    """Each array gets its layer of the gradient."""
+    before = (slice(None),) * (axis % grad.ndim)
+    return [grad[(*before, i)] for i in range(len(arrays_shape))]
+
+
+family.rule("reshape", lambda grad, x_shape: grad.reshape(x_shape))
+family.rule("permute", permute_rule)
+family.rule("swapaxes", lambda grad, axis1, axis2: np.swapaxes(grad, axis1, axis2))
+family.rule("getitem", lambda grad, x_shape, index: scatter_add(grad, index, x_shape))
+family.rule("astype", lambda grad, x_dtype: grad.astype(x_dtype))
+family.rule("copy", lambda grad: grad)
+
+family.function(
+    "scatter_add", (), lambda grad, index: grad[index], forward=scatter_add, inputs=("x",)
+)
+family.function(
+    "broadcast_to",
+    np.broadcast_to,
+    lambda grad, x_shape: unbroadcast(grad, x_shape),
+    forward=broadcast_to,
+    inputs=("x",),
+)
+family.function("concatenate", np.concatenate, concatenate_rule, forward=concatenate)
+family.function("stack", np.stack, stack_rule, forward=stack)
+family.function(
+    "squeeze",
+    np.squeeze,
+    lambda grad, x_shape: grad.reshape(x_shape),
+    forward=lambda x, axis=None: np.squeeze(x, axis),
+)
+family.function(
+    "expand_dims",
+    np.expand_dims,
+    lambda grad, x_shape: grad.reshape(x_shape),
+    forward=lambda x, axis: np.expand_dims(x, axis),
+    inputs=("x",),
+)
+family.function(
+    "ravel",
+    np.ravel,
+    lambda grad, x_shape: grad.reshape(x_shape),
+    forward=lambda x: np.ravel(x),
+)

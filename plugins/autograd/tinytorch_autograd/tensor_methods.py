@@ -1,0 +1,143 @@
+"""What autograd adds to Tensor."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import numpy as np
+
+from tinytorch_core.surface import TensorExtension
+
+from tinytorch_autograd.errors import AutogradError, UntrackedError
+from tinytorch_autograd.gradients import backward, fit
+from tinytorch_autograd.node import AccumulateGrad, Function
+
+
+def get_requires_grad(self: Any) -> bool:
+    """Whether operations on this tensor are recorded. Setting it is for leaves only."""
+    return self._node is not None
+
+
+def set_requires_grad(self: Any, value: bool) -> None:
+    """Makes a tensor a leaf whose operations are recorded, or stops recording them."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"requires_grad must be True or False, not {value!r}")
+    if value == (self._node is not None):
+        return
+    if not value:
+        if isinstance(self._node, Function):
+            raise AutogradError(
+                f"a tensor computed by {self._node!r} cannot stop requiring grad; "
+                "use detach() for a tensor without its history"
+            )
+        self._node = None
+        return
+    if self._data.dtype.kind not in "fc":
+        raise TypeError(
+            f"only floating-point tensors can require grad, not {self._data.dtype}; "
+            "convert it first: x.astype(np.float32)"
+        )
+    self._node = AccumulateGrad(self)
+
+
+def requires_grad_(self: Any, requires_grad: bool = True) -> Any:
+    """Sets `requires_grad` and returns the tensor.
+
+    Raises:
+        TypeError: the dtype is not a floating one.
+        AutogradError: the tensor has a history, and is told to stop requiring grad.
+    """
+    self.requires_grad = requires_grad
+    return self
+
+
+def get_grad(self: Any) -> Any:
+    """The gradient, an array of this tensor's shape and dtype, or None."""
+    return self._grad
+
+
+def set_grad(self: Any, value: Any) -> None:
+    """Replaces the gradient by an array or Tensor of this tensor's shape, or by None."""
+    if value is not None:
+        value = getattr(value, "_data", value)
+        if getattr(value, "shape", None) != self._data.shape:
+            raise ValueError(
+                f"the gradient of a tensor of shape {self._data.shape} must be an array of that "
+                f"shape or None, not {getattr(value, 'shape', value)!r}"
+            )
+    self._grad = value
+
+
+def grad_fn(self: Any) -> Function | None:
+    """The node of the op that made this tensor; None for a leaf."""
+    return self._node if isinstance(self._node, Function) else None
+
+
+def is_leaf(self: Any) -> bool:
+    """Whether no recorded op made this tensor: gradients end here."""
+    return not isinstance(self._node, Function)
+
+
+def zero_grad(self: Any) -> None:
+    """Forgets the gradient: `grad` is None again."""
+    self._grad = None
+
+
+def detach(self: Any) -> Any:
+    """A tensor on the same array, without history."""
+    return type(self)._from_array(self._data)
+
+
+def retain_grad(self: Any) -> None:
+    """Lets `backward` fill `grad` of this tensor although it is no leaf.
+
+    Raises:
+        UntrackedError: the tensor does not require grad.
+    """
+    node = self._node
+    if node is None:
+        raise UntrackedError("retain_grad() needs a tensor that requires grad")
+    if isinstance(node, AccumulateGrad) or getattr(self, "_retains", False):
+        return
+    self._retains = True
+    tensor = weakref.ref(self)
+
+    def keep(grad: Any) -> None:
+        target = tensor()
+        if target is not None:
+            array = np.array(fit(AccumulateGrad(target), getattr(grad, "_data", grad)))
+            target._grad = array if target._grad is None else target._grad + array
+
+    node.hooks = [*(node.hooks or ()), keep]
+
+
+def _keyword(self: Any) -> bool:
+    if isinstance(self._node, Function):
+        raise AutogradError(
+            f"a tensor computed by {self._node!r} cannot be copied or pickled with its history; "
+            "detach() it first, or use copy() to have the copy recorded"
+        )
+    return self._node is not None
+
+
+def _describe(self: Any) -> str | None:
+    node = getattr(self, "_node", None)  # another thread may have switched autograd off meanwhile
+    if node is None:
+        return None
+    return f"grad_fn={node!r}" if isinstance(node, Function) else "requires_grad=True"
+
+
+def extend(tensor: TensorExtension) -> None:
+    """Adds the attributes and methods to the surface."""
+    tensor.add("_node", None)
+    tensor.add("_grad", None)
+    tensor.add("_retains", False)
+    tensor.add("requires_grad", property(get_requires_grad, set_requires_grad))
+    tensor.add("grad", property(get_grad, set_grad))
+    tensor.add("grad_fn", property(grad_fn))
+    tensor.add("is_leaf", property(is_leaf))
+    for method in (backward, detach, requires_grad_, retain_grad, zero_grad):
+        tensor.add(method.__name__, method)
+    tensor.add_keyword("requires_grad", set_requires_grad, _keyword, False)
+    tensor.add_repr(_describe)

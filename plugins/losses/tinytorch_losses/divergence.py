@@ -1,0 +1,84 @@
+"""The Kullback-Leibler divergence."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tinytorch_core import op
+
+from tinytorch_losses.arguments import matched
+from tinytorch_losses.reduction import REDUCTIONS, check_reduction, reduced, spread
+
+Array = Any
+
+KL_REDUCTIONS = ("batchmean", *REDUCTIONS)
+
+
+def kl_div(input: Array, target: Any, reduction: str = "mean", log_target: bool = False) -> Array:
+    """The divergence t (log t − x) of each element, reduced; 0 where t is 0.
+
+    With x = log q this adds up to the divergence of q from t. S. Kullback, R. A. Leibler, "On
+    Information and Sufficiency", 1951.
+
+    Args:
+        input: x, logarithms of probabilities: a Tensor or array of a floating dtype.
+        target: t, probabilities: a Tensor, array or list of the same shape. At t = 0 the
+            derivative of t log t is taken as 0.
+        reduction: "batchmean", which divides the sum by the length of the first axis and so
+            gives the divergence of a batch, "mean", which divides by the number of all elements,
+            "sum" or "none".
+        log_target: the target holds log t.
+
+    Returns:
+        A number, or with "none" the losses in the shape of the input; a Tensor if one was given.
+
+    Raises:
+        ValueError: the shapes differ, or there is no such reduction.
+        TypeError: the input is not floating.
+
+    >>> kl_div(np.log([0.5, 0.5]), [0.0, 1.0], reduction="none").round(4) + 0
+    array([0.    , 0.6931])
+    """
+    check_reduction("kl_div", reduction, KL_REDUCTIONS)
+    return kl_forward(input, matched("kl_div", input, target), reduction, bool(log_target))
+
+
+@op("kl_div")
+def kl_forward(
+    input: Array, target: Array, reduction: str = "mean", log_target: bool = False
+) -> Array:
+    """The pointwise divergence, reduced."""
+    if log_target:
+        losses = np.exp(target) * (target - input)
+    else:
+        losses = target * (_log_or_zero(target) - input)
+    return reduced(losses, reduction, _divisor(input.shape, reduction))
+
+
+def _log_or_zero(t: Array) -> Array:
+    return np.log(np.where(t == 0, 1, t))
+
+
+def _divisor(shape: tuple[int, ...], reduction: str) -> int:
+    if reduction == "batchmean":
+        return shape[0] if shape else 1
+    return math.prod(shape)
+
+
+def kl_input(
+    grad: Array, input_shape: tuple[int, ...], target: Array, reduction: str, log_target: bool
+) -> Array:
+    """d/dx = −t."""
+    probability = np.exp(target) if log_target else target
+    return -probability * spread(grad, reduction, _divisor(input_shape, reduction))
+
+
+def kl_target(grad: Array, input: Array, target: Array, reduction: str, log_target: bool) -> Array:
+    """d/dt = log t + 1 − x, or with log_target, where t = exp(s), d/ds = t (s + 1 − x)."""
+    grad = spread(grad, reduction, _divisor(input.shape, reduction))
+    if log_target:
+        return grad * np.exp(target) * (target + 1 - input)
+    return grad * (np.where(target == 0, 0, _log_or_zero(target) + 1) - input)

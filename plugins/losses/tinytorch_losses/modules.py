@@ -1,0 +1,192 @@
+"""The losses as objects: made once with their options, then called."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar
+
+from tinytorch_losses.binary import binary_cross_entropy, binary_cross_entropy_with_logits
+from tinytorch_losses.classification import check_smoothing, cross_entropy, nll_loss
+from tinytorch_losses.divergence import KL_REDUCTIONS, kl_div
+from tinytorch_losses.reduction import REDUCTIONS, check_reduction
+from tinytorch_losses.regression import check_delta, huber_loss, l1_loss, mse_loss
+
+Array = Any
+
+
+class Loss:
+    """What all losses share: `loss(input, target)` is `loss.forward(input, target)`.
+
+    The options are attributes, and may be assigned.
+
+    Raises:
+        ValueError: on construction, for an option that cannot be.
+    """
+
+    reduction: str
+    reductions: ClassVar[Sequence[str]] = REDUCTIONS
+
+    def __post_init__(self) -> None:
+        check_reduction(type(self).__name__, self.reduction, self.reductions)
+
+    def forward(self, input: Array, target: Any) -> Array:
+        raise NotImplementedError(f"{type(self).__name__} must define forward(input, target)")
+
+    def __call__(self, input: Array, target: Any) -> Array:
+        return self.forward(input, target)
+
+    def __repr__(self) -> str:
+        options = [f"{name}={value!r}" for name, value in vars(self).items()]
+        return f"{type(self).__name__}({', '.join(options)})"
+
+
+@dataclass(eq=False, repr=False)
+class MSELoss(Loss):
+    """The mean squared error: see `mse_loss`.
+
+    >>> from tinytorch_core import Tensor
+    >>> MSELoss()(Tensor([1.0, 2.0]), Tensor([0.0, 4.0]))
+    Tensor(2.5)
+    """
+
+    reduction: str = "mean"
+
+    def forward(self, input: Array, target: Any) -> Array:
+        return mse_loss(input, target, self.reduction)
+
+
+@dataclass(eq=False, repr=False)
+class L1Loss(Loss):
+    """The mean absolute error: see `l1_loss`.
+
+    >>> from tinytorch_core import Tensor
+    >>> L1Loss(reduction="sum")(Tensor([1.0, 2.0]), Tensor([0.0, 4.0]))
+    Tensor(3.)
+    """
+
+    reduction: str = "mean"
+
+    def forward(self, input: Array, target: Any) -> Array:
+        return l1_loss(input, target, self.reduction)
+
+
+@dataclass(eq=False, repr=False)
+class HuberLoss(Loss):
+    """Quadratic for errors up to `delta`, linear beyond: see `huber_loss`.
+
+    >>> from tinytorch_core import Tensor
+    >>> HuberLoss(delta=2.0)
+    HuberLoss(reduction='mean', delta=2.0)
+    >>> HuberLoss(reduction="none")(Tensor([0.5, 3.0]), Tensor([0.0, 0.0]))
+    Tensor([0.125, 2.5  ])
+    """
+
+    reduction: str = "mean"
+    delta: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_delta(self.delta)
+
+    def forward(self, input: Array, target: Any) -> Array:
+        return huber_loss(input, target, self.reduction, self.delta)
+
+
+@dataclass(eq=False, repr=False)
+class BinaryCrossEntropyLoss(Loss):
+    """The binary cross entropy of probabilities, PyTorch's BCELoss: see `binary_cross_entropy`.
+
+    >>> from tinytorch_core import Tensor
+    >>> BinaryCrossEntropyLoss(reduction="none")(Tensor([0.5, 1.0]), [1, 0])
+    Tensor([  0.6931472, 100.       ])
+    """
+
+    weight: Any = None
+    _: KW_ONLY
+    reduction: str = "mean"
+
+    def forward(self, input: Array, target: Any) -> Array:
+        return binary_cross_entropy(input, target, self.weight, self.reduction)
+
+
+@dataclass(eq=False, repr=False)
+class BCEWithLogitsLoss(Loss):
+    """The binary cross entropy of logits: see `binary_cross_entropy_with_logits`.
+
+    >>> from tinytorch_core import Tensor
+    >>> BCEWithLogitsLoss(pos_weight=[3.0], reduction="none")(Tensor([0.0, 1000.0]), [1, 0])
+    Tensor([   2.0794415, 1000.       ])
+    """
+
+    weight: Any = None
+    _: KW_ONLY
+    reduction: str = "mean"
+    pos_weight: Any = None
+
+    def forward(self, input: Array, target: Any) -> Array:
+        return binary_cross_entropy_with_logits(
+            input, target, self.weight, self.reduction, self.pos_weight
+        )
+
+
+@dataclass(eq=False, repr=False)
+class NLLLoss(Loss):
+    """The negative log likelihood of class numbers: see `nll_loss`.
+
+    >>> from tinytorch_core import Tensor
+    >>> NLLLoss(reduction="none")(Tensor([[-1.0, -2.0], [-3.0, -4.0]]), [0, 1])
+    Tensor([1., 4.])
+    """
+
+    weight: Any = None
+    _: KW_ONLY
+    ignore_index: int = -100
+    reduction: str = "mean"
+
+    def forward(self, input: Array, target: Any) -> Array:
+        return nll_loss(input, target, self.weight, self.ignore_index, self.reduction)
+
+
+@dataclass(eq=False, repr=False)
+class CrossEntropyLoss(Loss):
+    """The cross entropy of logits and class numbers or probabilities: see `cross_entropy`.
+
+    >>> from tinytorch_core import Tensor
+    >>> CrossEntropyLoss()(Tensor([[2.0, 0.5, -1.0], [0.0, 1.0, 3.0]]), [0, 2])
+    Tensor(0.205578...)
+    """
+
+    weight: Any = None
+    _: KW_ONLY
+    ignore_index: int = -100
+    reduction: str = "mean"
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_smoothing(self.label_smoothing)
+
+    def forward(self, input: Array, target: Any) -> Array:
+        return cross_entropy(
+            input, target, self.weight, self.ignore_index, self.reduction, self.label_smoothing
+        )
+
+
+@dataclass(eq=False, repr=False)
+class KLDivLoss(Loss):
+    """The Kullback-Leibler divergence: see `kl_div`.
+
+    >>> from tinytorch_core import Tensor
+    >>> import numpy as np
+    >>> KLDivLoss("batchmean")(np.log(Tensor([[0.5, 0.5]])), Tensor([[0.0, 1.0]]))
+    Tensor(0.6931472)
+    """
+
+    reductions: ClassVar[Sequence[str]] = KL_REDUCTIONS
+    reduction: str = "mean"
+    _: KW_ONLY
+    log_target: bool = False
+
+    def forward(self, input: Array, target: Any) -> Array:
+        return kl_div(input, target, self.reduction, self.log_target)

@@ -1,0 +1,96 @@
+"""Every activation, in every mode, with its formula written out in plain Python."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinytorch_activations
+
+
+@dataclass(frozen=True)
+class Case:
+    """One activation with its parameters; `formula` takes one element, or for softmaxes an axis."""
+
+    function_name: str
+    class_name: str
+    formula: Callable[..., Any]
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self):
+        words = [f"{name}={value}" for name, value in self.parameters.items()]
+        return "-".join([self.function_name, *words])
+
+    def __call__(self, x):
+        return getattr(tinytorch_activations, self.function_name)(x, **self.parameters)
+
+    def as_method(self, x):
+        return getattr(x, self.function_name)(**self.parameters)
+
+    def as_class(self):
+        return getattr(tinytorch_activations, self.class_name)(**self.parameters)
+
+    def in_torch(self, torch, x):
+        return getattr(torch.nn.functional, self.function_name)(x, **self.parameters)
+
+    def expected(self, x):
+        """The formula, applied to an array of one or more axes."""
+        if "dim" in self.parameters:
+            return np.apply_along_axis(self.formula, self.parameters["dim"], x)
+        return np.array([self.formula(v, **self.parameters) for v in x.flat]).reshape(x.shape)
+
+
+def _elu(x, alpha=1.0):
+    return x if x > 0 else alpha * (math.exp(x) - 1)
+
+
+def _leaky_relu(x, negative_slope=0.01):
+    return x if x > 0 else negative_slope * x
+
+
+def _softplus(x, beta=1.0, threshold=20.0):
+    return x if beta * x > threshold else math.log(1 + math.exp(beta * x)) / beta
+
+
+def _gelu(x, approximate="none"):
+    if approximate == "none":
+        return x * (1 + math.erf(x / math.sqrt(2))) / 2
+    return x * (1 + math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))) / 2
+
+
+def _softmax(axis):
+    return np.exp(axis) / np.sum(np.exp(axis))
+
+
+def _log_softmax(axis):
+    return np.log(_softmax(axis))
+
+
+CASES = [
+    Case("relu", "ReLU", lambda x: max(x, 0.0)),
+    Case("leaky_relu", "LeakyReLU", _leaky_relu),
+    Case("leaky_relu", "LeakyReLU", _leaky_relu, {"negative_slope": 0.25}),
+    Case("elu", "ELU", _elu),
+    Case("elu", "ELU", _elu, {"alpha": 0.5}),
+    Case("silu", "SiLU", lambda x: x / (1 + math.exp(-x))),
+    Case("sigmoid", "Sigmoid", lambda x: 1 / (1 + math.exp(-x))),
+    Case("tanh", "Tanh", math.tanh),
+    Case("softplus", "Softplus", _softplus),
+    Case("softplus", "Softplus", _softplus, {"beta": 3.0, "threshold": 2.0}),
+    Case("softplus", "Softplus", _softplus, {"beta": -1.0}),
+    Case("gelu", "GELU", _gelu),
+    Case("gelu", "GELU", _gelu, {"approximate": "tanh"}),
+    Case("softmax", "Softmax", _softmax, {"dim": -1}),
+    Case("softmax", "Softmax", _softmax, {"dim": 0}),
+    Case("log_softmax", "LogSoftmax", _log_softmax, {"dim": -1}),
+    Case("log_softmax", "LogSoftmax", _log_softmax, {"dim": 0}),
+]
+
+every_case = pytest.mark.parametrize("case", CASES, ids=str)
+
+# On both sides of 0 and of the threshold of every softplus, and well away from either.
+POINTS = np.random.default_rng(0).permutation(np.linspace(-3, 3.25, 12)).reshape(3, 4)
+EXTREMES = np.array([-1e4, -1000, -100, -20.5, 0, 20.5, 100, 1000, 1e4])

@@ -1,0 +1,120 @@
+"""The activations as classes: what they print, keep and refuse; and what the functions refuse."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+from tinytorch_core import Tensor
+
+import tinytorch_activations as activations
+from tinytorch_activations import Activation, relu
+
+from .cases import CASES, POINTS, every_case
+
+CLASSES = sorted({case.class_name for case in CASES})
+
+
+@pytest.mark.parametrize(
+    ("made", "text"),
+    [
+        (lambda a: a.ReLU(), "ReLU()"),
+        (lambda a: a.LeakyReLU(), "LeakyReLU(negative_slope=0.01)"),
+        (lambda a: a.ELU(alpha=2), "ELU(alpha=2.0)"),
+        (lambda a: a.SiLU(), "SiLU()"),
+        (lambda a: a.Sigmoid(), "Sigmoid()"),
+        (lambda a: a.Tanh(), "Tanh()"),
+        (lambda a: a.Softplus(), "Softplus(beta=1.0, threshold=20.0)"),
+        (lambda a: a.GELU(), "GELU(approximate='none')"),
+        (lambda a: a.GELU("tanh"), "GELU(approximate='tanh')"),
+        (lambda a: a.Softmax(), "Softmax(dim=-1)"),
+        (lambda a: a.LogSoftmax(np.int64(1)), "LogSoftmax(dim=1)"),
+    ],
+)
+def test_repr_is_the_call_that_makes_it(made, text):
+    module = made(activations)
+    assert repr(module) == text
+    assert repr(eval(text, vars(activations))) == text
+
+
+@every_case
+def test_copies_and_pickles_compute_the_same(case):
+    module = case.as_class()
+    for other in (copy.deepcopy(module), pickle.loads(pickle.dumps(module))):
+        assert repr(other) == repr(module)
+        np.testing.assert_array_equal(other(POINTS), module(POINTS))
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_class_and_function_have_the_same_default_values(name):
+    function = next(case.function_name for case in CASES if case.class_name == name)
+    module = getattr(activations, name)()
+    expected = getattr(activations, function)(POINTS)
+    np.testing.assert_array_equal(module(POINTS), expected)
+
+
+def test_parameter_may_be_changed_later():
+    module = activations.LeakyReLU()
+    module.negative_slope = 0.5
+    assert module(np.array([-2.0])) == [-1.0]
+
+
+def test_own_subclass():
+    class Cut(Activation):
+        """The part of x above 0, times a factor."""
+
+        @staticmethod
+        def function(x, factor):
+            return factor * relu(x)
+
+        def __init__(self, factor):
+            self.factor = factor
+            self.note = "not a parameter"
+
+    cut = Cut(2)
+    assert repr(cut) == "Cut(factor=2)"
+    assert cut(Tensor([-1.0, 3.0])).tolist() == [0, 6]
+
+
+def test_forward_may_be_overridden():
+    class Twice(activations.Tanh):
+        def forward(self, x):
+            return 2 * super().forward(x)
+
+    assert Twice()(np.array([100.0])) == [2]
+
+
+WRONG = [
+    ("LeakyReLU", "leaky_relu", {"negative_slope": "0.1"}, TypeError, "negative_slope.*str.*'0.1'"),
+    ("LeakyReLU", "leaky_relu", {"negative_slope": float("nan")}, ValueError, "slope.*NaN"),
+    ("ELU", "elu", {"alpha": None}, TypeError, "alpha must be a number, not NoneType"),
+    ("ELU", "elu", {"alpha": Tensor(1.0)}, TypeError, "alpha.*Tensor.*constant.*no gradient"),
+    ("Softplus", "softplus", {"beta": 0}, ValueError, "beta must not be 0.*divided"),
+    ("Softplus", "softplus", {"beta": [1.0]}, TypeError, "beta must be a number, not list"),
+    ("Softplus", "softplus", {"threshold": "x"}, TypeError, "threshold must be a number"),
+    ("GELU", "gelu", {"approximate": "foo"}, ValueError, "'none' or 'tanh', not 'foo'"),
+    ("Softmax", "softmax", {"dim": 1.0}, TypeError, "dim must be an integer.*1.0"),
+    ("Softmax", "softmax", {"dim": None}, TypeError, "dim must be an integer.*None.*-1"),
+    ("LogSoftmax", "log_softmax", {"dim": (0, 1)}, TypeError, r"integer.*\(0, 1\)"),
+]
+
+
+@pytest.mark.parametrize(("kind", "function", "parameters", "error", "message"), WRONG)
+def test_wrong_parameter_is_refused_at_once(kind, function, parameters, error, message):
+    with pytest.raises(error, match=message):
+        getattr(activations, kind)(**parameters)
+    for x in (POINTS, Tensor(POINTS)):
+        with pytest.raises(error, match=message):
+            getattr(activations, function)(x, **parameters)
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+@pytest.mark.parametrize("dim", [2, -3])
+def test_dim_out_of_range_names_dim_and_shape(name, dim):
+    message = rf"{name} over dim {dim} of an array of shape \(3, 4\).*between -2 and 1"
+    for x in (POINTS, Tensor(POINTS)):
+        with pytest.raises(IndexError, match=message):
+            getattr(activations, name)(x, dim)
+    with pytest.raises(IndexError, match=message):
+        getattr(Tensor(POINTS), name)(dim=dim)

@@ -1,0 +1,57 @@
+"""The error function behind GELU, to the accuracy of a double."""
+
+import math
+
+import numpy as np
+import pytest
+
+from tinytorch_core import Tensor
+
+from tests.autograd.numerical import check_derivative
+from tinytorch_activations.functional.error_function import erf
+
+# Around 0, both ends of each interval of the approximation, and beyond.
+ENDS = [s * v for v in (0.46875, 4.0, 6.0) for s in (0.9999999, 1.0, 1.0000001)]
+POSITIVE = np.concatenate(
+    [ENDS, np.linspace(0, 8, 40_001), np.geomspace(1e-308, 1e300, 5_001), [np.inf]]
+)
+
+
+def test_value_is_that_of_the_standard_library():
+    expected = np.array([math.erf(v) for v in POSITIVE])
+    np.testing.assert_allclose(erf(POSITIVE), expected, rtol=2e-15)
+    np.testing.assert_array_equal(erf(-POSITIVE), -erf(POSITIVE))
+
+
+@pytest.mark.peers("scipy")
+def test_value_is_that_of_scipy():
+    from scipy.special import erf as expected
+
+    random = np.random.default_rng(0).normal(0, 3, 100_000)
+    np.testing.assert_allclose(erf(random), expected(random), rtol=2e-15)
+
+
+def test_nan_stays_nan():
+    np.testing.assert_array_equal(erf(np.array([np.nan, -np.inf, 0.0])), [np.nan, -1, 0])
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_narrow_types_are_accurate_and_stay(dtype):
+    x = np.linspace(-7, 7, 2_001).astype(dtype)
+    expected = [math.erf(v) for v in x]
+    assert erf(x).dtype == dtype
+    np.testing.assert_allclose(erf(x), expected, rtol=4 * float(np.finfo(dtype).eps))
+    node = erf(Tensor(x, requires_grad=True)).grad_fn
+    assert node.apply(np.ones_like(x))[0].dtype == dtype
+    assert node.apply(Tensor(np.ones_like(x)))[0].dtype == dtype
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (2, 0), (1, 3)])
+def test_shape_stays(shape):
+    assert erf(np.full(shape, 0.5)).shape == shape
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_derivative_agrees_with_numerical_differentiation(order):
+    # At 0.46875 and at 4 two approximations meet.
+    check_derivative(erf, [np.array([-5.0, -4.0, -1.0, 0.0, 0.3, 0.46875, 2.0, 4.5])], order)

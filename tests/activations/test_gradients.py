@@ -1,0 +1,161 @@
+"""The derivatives of the activations: of orders 1 to 3, far out, at kinks, and in float32."""
+
+import numpy as np
+import pytest
+
+from tinytorch_core import Tensor
+
+from tests.autograd.numerical import check_derivative, gradients, random_weights
+from tinytorch_activations import elu, gelu, leaky_relu, relu, softplus
+from tinytorch_autograd import grad
+
+from .cases import CASES, EXTREMES, POINTS, every_case
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+@every_case
+def test_derivative_agrees_with_numerical_differentiation(case, order):
+    check_derivative(case, [POINTS], order)
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+@every_case
+def test_derivative_of_the_cube_agrees_with_numerical_differentiation(case, order):
+    # So the rules of piecewise linear functions too take part in the higher orders.
+    check_derivative(lambda x: case(x) ** 3, [POINTS], order)
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("order", [1, 2, 3])
+@every_case
+def test_derivative_agrees_with_pytorch(torch, case, order):
+    def ours(x):
+        return case(x) * case(x)
+
+    weight, directions = random_weights(ours, [POINTS], order - 1)
+    found = gradients(ours, [POINTS], weight, directions)
+    x = torch.tensor(POINTS, requires_grad=True)
+    y = case.in_torch(torch, x) * case.in_torch(torch, x)
+    for w in [weight, *(d for (d,) in directions)]:
+        (y,) = torch.autograd.grad(y, x, torch.from_numpy(w), create_graph=True)
+    np.testing.assert_allclose(found[0], y.detach().numpy(), rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.peers
+@every_case
+def test_gradient_far_out_agrees_with_pytorch(torch, case):
+    weight = np.linspace(1, 2, EXTREMES.size)
+    (found,) = gradients(case, [EXTREMES], weight)
+    x = torch.tensor(EXTREMES, requires_grad=True)
+    case.in_torch(torch, x).backward(torch.from_numpy(weight))
+    np.testing.assert_allclose(found, x.grad.numpy(), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@every_case
+def test_derivatives_far_out_are_finite_and_keep_the_dtype(case, dtype):
+    points = EXTREMES.astype(dtype)
+    weight = np.ones_like(points)
+    for order in (1, 2, 3):
+        (found,) = gradients(case, [points], weight, [[weight]] * (order - 1))
+        assert found.dtype == dtype
+        assert np.isfinite(found).all()
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (0,), (2, 0, 3), (3, 4)])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+@every_case
+def test_rules_keep_a_narrow_dtype_on_arrays_and_on_tensors(case, dtype, shape):
+    x = Tensor(np.full(shape, 0.5, dtype), requires_grad=True)
+    out = case(x)
+    on_arrays, on_tensors = (
+        out.grad_fn.apply(kind(np.ones(shape, dtype)))[0] for kind in (np.array, Tensor)
+    )
+    for found in (on_arrays, on_tensors):
+        assert (found.shape, found.dtype) == (shape, dtype)
+    np.testing.assert_allclose(on_tensors.data, on_arrays, rtol=1e-2)
+
+
+@pytest.mark.parametrize("name", ["negative_slope", "alpha", "beta", "threshold"])
+def test_a_numpy_number_as_parameter_widens_nothing(name):
+    for case in CASES:
+        if name in case.parameters:
+            function = type(case)(
+                case.function_name,
+                case.class_name,
+                case.formula,
+                {k: np.float64(v) for k, v in case.parameters.items()},
+            )
+            x = Tensor(POINTS.astype(np.float32), requires_grad=True)
+            out = function(x)
+            assert out.dtype == np.float32
+            assert out.grad_fn.apply(np.ones_like(x.data))[0].dtype == np.float32
+
+
+def at(function, point, order=1):
+    """The derivative of a function at one point."""
+    x = Tensor([point], requires_grad=True)
+    out = function(x)
+    for i in range(order):
+        out = grad(out, x, create_graph=i < order - 1)
+    return out.item()
+
+
+@pytest.mark.parametrize(
+    ("function", "point", "expected"),
+    [
+        (relu, 0.0, 0.0),
+        (relu, -0.0, 0.0),
+        (leaky_relu, 0.0, 0.01),
+        (lambda x: leaky_relu(x, 0.5), 0.0, 0.5),
+        (elu, 0.0, 1.0),
+        (lambda x: elu(x, 0.5), 0.0, 0.5),
+        (lambda x: softplus(x, threshold=0.0), 0.0, 0.5),
+        (lambda x: softplus(x, threshold=0.0), 1e-3, 1.0),
+    ],
+)
+def test_derivative_at_a_kink_is_the_documented_one(function, point, expected):
+    assert at(function, point) == pytest.approx(expected, rel=1e-6)
+
+
+def test_higher_derivatives_of_elu_at_its_kink_are_those_from_below():
+    for order in (2, 3):
+        assert at(lambda x: elu(x, 0.5), 0.0, order) == 0.5
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_gelu_may_square_beyond_the_range_of_its_dtype(dtype):
+    x = Tensor(np.array([-0.9, 0.9], dtype) * np.finfo(dtype).max, requires_grad=True)
+    out = gelu(x)
+    out.backward(np.ones(2, dtype))
+    np.testing.assert_array_equal(out.data, [0, x.data[1]])
+    np.testing.assert_array_equal(x.grad, [0, 1])
+
+
+def test_gradient_does_not_pass_where_relu_cut_even_if_it_is_infinite():
+    x = Tensor([-1.0, 2.0], requires_grad=True)
+    x.relu().backward([1.0, np.inf])
+    np.testing.assert_array_equal(x.grad, [0, np.inf])
+
+
+def test_gradient_of_softmax_passes_a_mask():
+    x = Tensor(np.array([0.0, -np.inf, 1.0]), requires_grad=True)
+    x.softmax().backward([1.0, 2.0, 3.0])
+    assert np.isfinite(x.grad).all()
+    assert x.grad[1] == 0
+
+
+@every_case
+def test_node_is_named_after_the_op(case):
+    out = case(Tensor(POINTS, requires_grad=True))
+    words = case.function_name.split("_")
+    assert type(out.grad_fn).__name__ == "".join(w.capitalize() for w in words) + "Backward"
+
+
+@every_case
+def test_gradient_is_not_shared_with_what_the_rule_was_given(case):
+    x = Tensor(POINTS, requires_grad=True)
+    weight = np.ones_like(POINTS)
+    case(x).backward(weight)
+    x.grad += 1
+    np.testing.assert_array_equal(weight, 1)

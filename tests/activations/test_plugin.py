@@ -1,0 +1,92 @@
+"""The activations as a plugin: switched on and off, with autograd and without."""
+
+import inspect
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tinytorch_core import Tensor, plugins
+
+from tinytorch_activations import Sigmoid, Softmax, relu
+
+from .cases import CASES, POINTS, every_case
+
+METHODS = sorted({case.function_name for case in CASES})
+
+
+def attributes():
+    return {name: inspect.getattr_static(Tensor, name) for name in dir(Tensor)}
+
+
+def test_switching_off_takes_the_methods_away_and_leaves_nothing():
+    with plugins.disable("activations"):
+        without = attributes()
+        assert not set(METHODS) & set(without)
+        with plugins.enable("activations"):
+            assert set(attributes()) - set(without) == set(METHODS)
+        assert attributes() == without
+    assert set(METHODS) <= set(attributes())
+
+
+def test_switched_off_the_functions_still_serve_arrays_and_say_why_no_tensors():
+    with plugins.disable("activations"):
+        np.testing.assert_array_equal(relu(np.array([-1.0, 1.0])), [0, 1])
+        with pytest.raises(AttributeError, match="no active plugin provides the op 'relu'"):
+            relu(Tensor([1.0]))
+
+
+@pytest.mark.parametrize("off", [(), ("activations",)])
+def test_tanh_of_numpy_is_differentiable_with_and_without_the_plugin(off):
+    with plugins.disable(*off):
+        x = Tensor([0.5], requires_grad=True)
+        out = np.tanh(x)
+        out.backward()
+        assert type(out.grad_fn).__name__ == "TanhBackward"
+        np.testing.assert_allclose(x.grad, 1 - np.tanh(0.5) ** 2, rtol=1e-6)
+
+
+@every_case
+def test_without_autograd_the_values_are_the_same(case):
+    with_autograd = case(Tensor(POINTS)).data
+    with plugins.disable("autograd"):
+        x = Tensor(POINTS)
+        assert not hasattr(x, "requires_grad")
+        np.testing.assert_array_equal(case(x).data, with_autograd)
+        np.testing.assert_array_equal(case.as_method(x).data, with_autograd)
+
+
+def test_sigmoid_is_stable_without_autograd():
+    with plugins.disable("autograd"):
+        assert Sigmoid()(Tensor([-1000.0, 0.0, 1000.0])).tolist() == [0, 0.5, 1]
+
+
+def test_autograd_is_never_imported_for_them():
+    program = (
+        "import tinytorch_activations as a, sys; from tinytorch_core import Tensor, plugins\n"
+        "assert plugins.active().count('activations') == 1, plugins.active()\n"
+        "assert a.ReLU()(Tensor([-1.0, 2.0])).tolist() == [0, 2]\n"
+        "assert Tensor([0.0]).gelu().tolist() == [0]\n"
+        "assert not [m for m in sys.modules if m.startswith('tinytorch_autograd')]\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        env={**os.environ, "TINYTORCH_PLUGINS": "no:autograd"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_subclass_stays_what_it_is():
+    class Image(Tensor):
+        pass
+
+    plugins.attach(Image)
+    x = Image([[1.0, 2.0]], requires_grad=True)
+    out = Softmax()(x)
+    assert type(out) is Image
+    (out * out).sum().backward()
+    assert x.grad.shape == (1, 2)

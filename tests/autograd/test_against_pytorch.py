@@ -1,0 +1,56 @@
+"""The derivatives of orders 1 to 3, element by element, against PyTorch in double precision."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+from .cases import CASES, SAME
+from .numerical import gradients, random_weights
+
+pytestmark = pytest.mark.peers
+
+COMPARED = [case for case in CASES if case.torch is not None]
+
+
+def in_torch(torch, case):
+    """The case's function of torch's tensors."""
+    if case.torch is SAME:
+        return case.function
+    if isinstance(case.torch, str):
+        return getattr(torch, case.torch)
+    return lambda *inputs: case.torch(torch, *inputs)
+
+
+def torch_gradients(torch, case, weight, directions):
+    """What `numerical.gradients` computes, by torch."""
+    # A copy, because torch dislikes negative strides.
+    inputs = [torch.tensor(np.array(a), requires_grad=True) for a in case.arrays]
+    found, weights = [in_torch(torch, case)(*inputs)], [weight]
+    for direction in [*directions, None]:
+        tracked = [
+            (f, torch.from_numpy(np.array(w)))
+            for f, w in zip(found, weights, strict=True)
+            if f is not None and f.requires_grad
+        ]
+        if not tracked:
+            return [np.zeros_like(a) for a in case.arrays]
+        outputs, given = zip(*tracked, strict=True)
+        found = torch.autograd.grad(outputs, inputs, given, create_graph=True, allow_unused=True)
+        weights = direction
+    return [
+        np.zeros_like(a) if f is None else f.numpy(force=True)
+        for f, a in zip(found, case.arrays, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+@pytest.mark.parametrize("case", COMPARED, ids=[case.name for case in COMPARED])
+def test_derivative_agrees_with_pytorch(torch, case, order):
+    weight, directions = random_weights(case.function, case.arrays, order - 1)
+    ours = gradients(case.function, case.arrays, weight, directions)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's own, about empty tensors and its internals
+        theirs = torch_gradients(torch, case, weight, directions)
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-10)

@@ -1,0 +1,281 @@
+"""The walk back: linear, without recursion, and leaving nothing behind."""
+
+import gc
+import subprocess
+import sys
+import threading
+import weakref
+
+import numpy as np
+import pytest
+
+from tinytorch_core import Tensor
+
+from tinytorch_autograd import engine, grad
+from tinytorch_autograd.node import Function
+
+from .cases import CASES
+from .numerical import random_weights
+
+every_case = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+
+
+@pytest.fixture
+def rule_calls(monkeypatch):
+    """The names of the Functions whose gradients are computed while a test runs."""
+    calls = []
+
+    def counting(rule):
+        def gradients(self, grad):
+            calls.append(type(self).__name__)
+            return rule(self, grad)
+
+        return gradients
+
+    for kind in Function.__subclasses__():
+        if "gradients" in vars(kind):
+            monkeypatch.setattr(kind, "gradients", counting(kind.gradients))
+    return calls
+
+
+def engine_lines(function):
+    """How many lines of the engine run during a call."""
+    count = 0
+
+    def trace(frame, event, _):
+        nonlocal count
+        if frame.f_code.co_filename != engine.__file__:
+            return None
+        count += event == "line"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        function()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def doubled(x, times):
+    for _ in range(times):
+        x = x + x
+    return x
+
+
+def residual(h, depth):
+    for _ in range(depth):
+        h = h + np.maximum(h, 0) * 0.01
+    return h
+
+
+def test_doubling_forty_times_takes_forty_steps(rule_calls):
+    x = Tensor(1.0, requires_grad=True)
+    doubled(x, 40).backward()
+    assert x.grad == 2.0**40
+    assert rule_calls == ["AddBackward"] * 40
+
+
+def test_a_residual_chain_of_depth_10000_takes_three_steps_each(rule_calls):
+    depth = 10_000
+    x = Tensor(np.array([1.0, -1.0]), requires_grad=True)
+    residual(x, depth).sum().backward()
+    np.testing.assert_allclose(x.grad, [1.01**depth, 1.0], rtol=1e-9)
+    assert len(rule_calls) == 3 * depth + 1
+
+
+@pytest.mark.parametrize("build", [doubled, residual])
+@pytest.mark.parametrize("derivative", ["backward", "grad", "create_graph"])
+def test_the_work_of_the_engine_is_linear(build, derivative):
+    def work(depth):
+        x = Tensor(np.array([1.0, -1.0]), requires_grad=True)
+        y = build(x, depth).sum()
+        if derivative == "backward":
+            return engine_lines(y.backward)
+        return engine_lines(lambda: grad(y, x, create_graph=derivative == "create_graph"))
+
+    one, two, three = (work(depth) for depth in (50, 100, 150))
+    assert three - two == two - one > 0
+
+
+CHAIN = """
+import numpy as np
+from tinytorch_core import Tensor
+import tinytorch_autograd
+
+x = Tensor([1.0], requires_grad=True)
+for walked in (False, True):
+    y = x
+    for _ in range(1_000_000):
+        y = -y
+    if walked:
+        y.backward(retain_graph=True)
+    del y
+assert x.grad.tolist() == [1.0]
+print("walked and freed")
+"""
+
+
+@pytest.mark.parametrize("where", ["main thread", "thread"])
+def test_a_chain_of_a_million_ops_is_walked_and_freed(where):
+    """In a process of its own, which a stack that overflows would end without a word."""
+    program = CHAIN
+    if where == "thread":
+        if threading.stack_size() != 0:
+            pytest.skip("the stack size of threads was changed")
+        body = CHAIN.replace("1_000_000", "200_000")
+        program = f"import threading\nt = threading.Thread(target=exec, args=({body!r}, {{}}))\n"
+        program += "t.start()\nt.join()\n"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "walked and freed\n", done.stderr
+
+
+@pytest.fixture
+def no_collector():
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def alive(references):
+    return [reference for reference in references if reference() is not None]
+
+
+def graph_of(tensor):
+    """Weak references to the tensor, its nodes and the arrays that only they hold."""
+    nodes, _ = engine.nodes_of([tensor.grad_fn])
+    arrays = [tensor.data]
+    for node in nodes:
+        arrays += [value for value in node.saved if isinstance(value, np.ndarray)]
+    leaves = [e.tensor() for n in nodes for e in n.edges if e is not None and hasattr(e, "tensor")]
+    kept = {id(leaf.data) for leaf in leaves if leaf is not None}
+    return [weakref.ref(o) for o in (tensor, *nodes, *arrays) if id(o) not in kept]
+
+
+def of_two_layers():
+    x = Tensor(np.ones((2, 3)), requires_grad=True)
+    w = Tensor(np.ones((3, 4)), requires_grad=True)
+    h = np.tanh(x @ w)
+    return [x, w], (h * h + h).sum()
+
+
+@pytest.mark.usefixtures("no_collector")
+class TestDroppingTheLoss:
+    def test_frees_the_graph_before_any_backward_pass(self):
+        leaves, loss = of_two_layers()
+        parts = graph_of(loss)
+        assert len(parts) > 8
+        del loss
+        assert alive(parts) == []
+        assert [x.grad for x in leaves] == [None, None]
+
+    @pytest.mark.parametrize("retain_graph", [False, True])
+    def test_frees_the_graph_after_a_backward_pass(self, retain_graph):
+        leaves, loss = of_two_layers()
+        parts = graph_of(loss)
+        loss.backward(retain_graph=retain_graph)
+        del loss
+        assert alive(parts) == []
+        assert all(x.grad is not None for x in leaves)
+
+    def test_frees_the_graph_of_higher_derivatives(self):
+        leaves, loss = of_two_layers()
+        slopes = grad(loss, leaves, create_graph=True)
+        curvature = grad(sum((s * s).sum() for s in slopes), leaves, create_graph=True)
+        parts = [*graph_of(loss), *(p for s in (*slopes, *curvature) for p in graph_of(s))]
+        del loss, slopes, curvature
+        assert alive(parts) == []
+
+    def test_frees_retained_gradients_and_intermediate_tensors(self):
+        x = Tensor([1.0, 2.0], requires_grad=True)
+        h = x * 2
+        h.retain_grad()
+        loss = (h * h).sum()
+        loss.backward()
+        parts = [weakref.ref(h), weakref.ref(h.grad), weakref.ref(h.grad_fn), weakref.ref(loss)]
+        del h, loss
+        assert alive(parts) == []
+
+    @every_case
+    def test_leaves_no_cycle_in_any_op(self, case):
+        inputs = [Tensor(a, requires_grad=True) for a in case.arrays]
+        weight, (direction,) = random_weights(case.function, case.arrays, 1)
+        out = case.function(*inputs)
+        slopes = grad(out, inputs, weight, create_graph=True, allow_unused=True)
+        parts = [weakref.ref(out), weakref.ref(out.grad_fn)]
+        for s, v in zip(slopes, direction, strict=True):
+            if s is not None and s.requires_grad:
+                parts += [weakref.ref(s), weakref.ref(s.grad_fn)]
+                grad(s, inputs, v, create_graph=True, allow_unused=True)
+        del out, slopes, s
+        assert alive(parts) == []
+
+    def test_frees_a_graph_whose_leaves_are_gone(self):
+        loss = of_two_layers()[1]
+        loss.backward(retain_graph=True)
+        parts = graph_of(loss)
+        del loss
+        assert alive(parts) == []
+
+
+def test_a_backward_pass_releases_what_was_saved_while_its_results_live_on():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    h = x * 3
+    saved = [weakref.ref(h.data), weakref.ref(h.grad_fn)]
+    product = h * h
+    loss = product.sum()
+    del h
+    assert len(alive(saved)) == 2
+    loss.backward()
+    assert alive(saved) == []
+    assert loss.requires_grad
+    assert product.requires_grad
+
+
+def test_a_backward_pass_frees_only_what_it_walked():
+    x = Tensor([2.0], requires_grad=True)
+    y = Tensor([3.0], requires_grad=True)
+    loss = x * x + y * y
+    grad(loss, x, retain_graph=True)
+    loss.backward()
+    assert (x.grad.tolist(), y.grad.tolist()) == ([4.0], [6.0])
+
+
+def test_untracked_computation_keeps_no_graph():
+    x = Tensor([1.0])
+    h = x * 2
+    middle = weakref.ref(h)
+    y = h * h
+    del h
+    assert middle() is None
+    assert y.grad_fn is None
+
+
+def test_an_op_saves_only_what_its_rule_needs():
+    """`x + 1` must not keep `x` alive."""
+    x = Tensor([1.0], requires_grad=True)
+    h = x * 2
+    array = weakref.ref(h.data)
+    y = (h + 1).reshape(1, 1).sum()
+    del h
+    assert array() is None
+    y.backward()
+    assert x.grad.tolist() == [2.0]
+
+
+def test_threads_walk_graphs_of_their_own_at_once():
+    shared = Tensor(np.arange(3.0), requires_grad=True)
+    found = {}
+
+    def work(factor):
+        for _ in range(50):
+            found[factor] = grad((shared * shared).sum() * factor, shared).tolist()
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == {i: [0.0, 2.0 * i, 4.0 * i] for i in range(4)}

@@ -1,0 +1,455 @@
+"""What goes wrong: an error of the documented type that names names, and nothing changed."""
+
+import copy
+import pickle
+from contextlib import contextmanager
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from tinytorch_core import Tensor, hookimpl, plugins
+
+from tinytorch_autograd import (
+    AutogradError,
+    GraphFreedError,
+    InPlaceError,
+    NonScalarError,
+    NoRuleError,
+    UntrackedError,
+    Variable,
+    func,
+    grad,
+    no_grad,
+)
+
+
+class Scene:
+    """Two leaves that have gradients already, and a graph on them that can be walked once."""
+
+    def __init__(self):
+        self.x = Tensor(np.array([1.0, 2.0, 3.0]), requires_grad=True)
+        self.w = Tensor(np.array([4.0, 5.0, 6.0]), requires_grad=True)
+        (self.x * 10 + self.w * 20).sum().backward()
+        self.y = self.x * self.w
+        self.loss = self.y.sum()
+        self.state = self.described()
+
+    def described(self):
+        tensors = (self.x, self.w, self.y, self.loss)
+        grads = [(t.grad, None if t.grad is None else t.grad.tolist()) for t in (self.x, self.w)]
+        return (
+            [(t.tolist(), t.requires_grad, t.grad_fn, t.is_leaf) for t in tensors],
+            [(id(array), values) for array, values in grads],
+        )
+
+    def check_unchanged(self):
+        assert self.described() == self.state
+        self.loss.backward()
+        assert self.x.grad.tolist() == [14.0, 15.0, 16.0]
+        assert self.w.grad.tolist() == [21.0, 22.0, 23.0]
+
+
+@pytest.fixture
+def scene():
+    return Scene()
+
+
+def test_every_error_of_autograd_is_an_autograd_error():
+    for kind in (NonScalarError, UntrackedError, GraphFreedError, NoRuleError, InPlaceError):
+        assert issubclass(kind, AutogradError)
+    assert issubclass(AutogradError, RuntimeError)
+
+
+def unruled(s):
+    return np.linalg.det(s.x * np.eye(3))
+
+
+REFUSALS = {
+    # name: what is done, the error, what its message must contain
+    "backward without a gradient on several elements": (
+        lambda s: s.y.backward(),
+        NonScalarError,
+        [r"\(3,\)", "3 elements", r"sum\(\)", "gradient="],
+    ),
+    "grad of several elements": (lambda s: grad(s.y, s.x), NonScalarError, [r"\(3,\)"]),
+    "backward of an untracked tensor": (
+        lambda s: Tensor([[1.0]]).backward(),
+        UntrackedError,
+        [r"backward\(\)", r"\(1, 1\)", "requires_grad=True"],
+    ),
+    "grad of an untracked tensor": (lambda s: grad(Tensor([1.0]), s.x), UntrackedError, ["grad"]),
+    "grad with respect to an untracked tensor": (
+        lambda s: grad(s.loss, Tensor([[1.0, 2.0]])),
+        UntrackedError,
+        [r"\(1, 2\)"],
+    ),
+    "backward of what was computed without recording": (
+        lambda s: no_grad()(lambda: s.x.sum())().backward(),
+        UntrackedError,
+        [r"no_grad\(\)"],
+    ),
+    "grad with respect to something unused": (
+        lambda s: grad(s.loss, [s.x, Variable([[1.0]])]),
+        UntrackedError,
+        [r"\(1, 1\)", "allow_unused=True"],
+    ),
+    "a gradient of another shape": (
+        lambda s: s.y.backward(np.ones((3, 1))),
+        ValueError,
+        [r"\(3, 1\)", r"\(3,\)"],
+    ),
+    "a gradient that would broadcast": (
+        lambda s: s.y.backward(np.ones(1)),
+        ValueError,
+        [r"\(1,\)", r"\(3,\)"],
+    ),
+    "as many directions as there are outputs": (
+        lambda s: grad([s.loss, s.y], s.x, [None]),
+        ValueError,
+        ["2", "1"],
+    ),
+    "requires_grad of integers": (
+        lambda s: Tensor(np.array([1, 2]), requires_grad=True),
+        TypeError,
+        ["int64", "float"],
+    ),
+    "requires_grad_ of booleans": (
+        lambda s: (s.x > 0).requires_grad_(),
+        TypeError,
+        ["bool", "float"],
+    ),
+    "a Variable of integers": (lambda s: Variable(np.array(1)), TypeError, ["int64"]),
+    "requires_grad of a word": (
+        lambda s: setattr(s.x, "requires_grad", "no"),
+        TypeError,
+        ["'no'", "True or False"],
+    ),
+    "a result that stops requiring grad": (
+        lambda s: s.y.requires_grad_(False),
+        AutogradError,
+        ["MulBackward", r"detach\(\)"],
+    ),
+    "a gradient set to another shape": (
+        lambda s: setattr(s.x, "grad", np.ones(2)),
+        ValueError,
+        [r"\(3,\)", r"\(2,\)"],
+    ),
+    "a gradient set to a number": (
+        lambda s: setattr(s.x, "grad", 1.0),
+        ValueError,
+        [r"\(3,\)", "1.0"],
+    ),
+    "shapes that do not broadcast": (
+        lambda s: s.x + Tensor([1.0, 2.0]),
+        ValueError,
+        ["add", r"\(3,\)", r"\(2,\)"],
+    ),
+    "matrices that do not fit": (
+        lambda s: s.x @ np.ones((2, 4)),
+        ValueError,
+        ["matmul", r"\(3,\)", r"\(2, 4\)"],
+    ),
+    "backward through an op without a rule": (
+        lambda s: (unruled(s) * s.loss).backward(),
+        NoRuleError,
+        [r"np\.linalg\.det|np\.det", "rule", r"detach\(\)"],
+    ),
+    "grad through an op without a rule": (
+        lambda s: grad(unruled(s), s.x),
+        NoRuleError,
+        [r"det", "tinytorch_register_backward"],
+    ),
+    "np.add to out": (lambda s: np.add(s.x, 1, out=s.x), InPlaceError, ["np.add|add"]),
+    "np.multiply to an array": (
+        lambda s: np.multiply(s.x, 2, out=np.zeros(3)),
+        InPlaceError,
+        ["multiply"],
+    ),
+    "np.add of arrays to a tracked tensor": (
+        lambda s: np.add(np.ones(3), 1, out=s.x),
+        InPlaceError,
+        ["add"],
+    ),
+    "np.sum to out": (lambda s: np.sum(s.x, out=np.zeros(())), InPlaceError, ["sum"]),
+    "np.copyto": (lambda s: np.copyto(s.x, np.zeros(3)), InPlaceError, ["copyto"]),
+    "np.put": (lambda s: np.put(s.x, [0], [9]), InPlaceError, ["put"]),
+    "np.putmask": (lambda s: np.putmask(s.x, s.x > 0, 9), InPlaceError, ["putmask"]),
+    "np.place": (lambda s: np.place(s.x, s.x > 0, [9]), InPlaceError, ["place"]),
+    "np.fill_diagonal": (
+        lambda s: np.fill_diagonal(s.x.reshape(1, 3), 9),
+        InPlaceError,
+        ["fill_diagonal"],
+    ),
+    "np.add.at": (lambda s: np.add.at(s.x, [0], 9), InPlaceError, ["add.at"]),
+    "an array that adds a tracked tensor to itself": (
+        lambda s: np.zeros(3).__iadd__(s.x),
+        InPlaceError,
+        ["add"],
+    ),
+    "assignment of an item": (
+        lambda s: s.x.__setitem__(0, 9.0),
+        InPlaceError,
+        [r"\(3,\)", r"no_grad\(\)"],
+    ),
+    "assignment of an item of a result": (
+        lambda s: s.y.__setitem__(slice(None), 9.0),
+        InPlaceError,
+        [r"\(3,\)"],
+    ),
+    "assignment of a tracked item to an untracked tensor": (
+        lambda s: Tensor(np.zeros((3, 2))).__setitem__(0, s.x[0]),
+        InPlaceError,
+        [r"\(3, 2\)"],
+    ),
+    "numpy()": (lambda s: s.x.numpy(), UntrackedError, [r"detach\(\)", r"\.data"]),
+    "np.asarray": (lambda s: np.asarray(s.y), UntrackedError, [r"detach\(\)"]),
+    "np.array of a list": (lambda s: np.array([s.x, s.y]), UntrackedError, [r"detach\(\)"]),
+    "np.array of 0-d tensors": (lambda s: np.array([s.loss, s.loss]), UntrackedError, ["detach"]),
+    "a copy of a result": (
+        lambda s: copy.deepcopy(s.y),
+        AutogradError,
+        [r"detach\(\)", "MulBackward"],
+    ),
+    "a pickle of a result": (lambda s: pickle.dumps(s.loss), AutogradError, [r"detach\(\)"]),
+    "retain_grad of an untracked tensor": (
+        lambda s: Tensor([1.0]).retain_grad(),
+        UntrackedError,
+        ["requires grad"],
+    ),
+    "func.grad of several elements": (
+        lambda s: func.grad(lambda x: x * 2)(s.x),
+        NonScalarError,
+        [r"\(3,\)"],
+    ),
+    "func.grad of no tensor": (
+        lambda s: func.grad(lambda x: 3.0)(s.x),
+        TypeError,
+        ["float", "tensor"],
+    ),
+    "func.grad with respect to no argument": (
+        lambda s: func.grad(lambda x: x.sum(), argnums=1)(s.x),
+        TypeError,
+        ["1"],
+    ),
+    "func.grad with respect to integers": (
+        lambda s: func.grad(lambda x: x.sum())(np.array([1, 2])),
+        TypeError,
+        ["int64"],
+    ),
+    "a name that autograd has not": (
+        lambda s: __import__("tinytorch_autograd").MulBackwards,
+        AttributeError,
+        ["MulBackwards"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_refusal(scene, name):
+    act, kind, words = REFUSALS[name]
+    with pytest.raises(kind) as caught:
+        act(scene)
+    if issubclass(kind, AutogradError):
+        assert type(caught.value) is kind
+    for word in words:
+        caught.match(word)
+    scene.check_unchanged()
+
+
+@pytest.mark.parametrize("symbol", ["+", "-", "*", "/", "//", "%", "**"])
+def test_operators_in_place_on_a_tracked_leaf(scene, symbol):
+    with pytest.raises(InPlaceError, match=r"\(3,\)"):
+        exec(f"x {symbol}= 2", {"x": scene.x})
+    scene.check_unchanged()
+
+
+def test_writing_is_allowed_where_nothing_is_recorded(scene):
+    with no_grad():
+        scene.x += 1
+        scene.x[0] = 7
+        np.multiply(scene.x, 2, out=scene.x)
+        np.copyto(scene.w, np.ones(3))
+    assert scene.x.tolist() == [14.0, 6.0, 8.0]
+    assert scene.w.tolist() == [1.0, 1.0, 1.0]
+    assert scene.x.is_leaf
+    assert scene.x.requires_grad
+
+
+def test_an_untracked_tensor_takes_part_in_place_as_ever(scene):
+    total = before = Tensor(np.zeros(3))
+    total += 1
+    total[0] = 5
+    assert total is before
+    assert total.tolist() == [5.0, 1.0, 1.0]
+    scene.check_unchanged()
+
+
+def test_an_untracked_tensor_plus_a_tracked_one_becomes_another(scene):
+    total = before = Tensor(np.zeros(3))
+    total += scene.x
+    assert before.tolist() == [0.0, 0.0, 0.0]
+    assert not before.requires_grad
+    assert grad(total.sum(), scene.x).tolist() == [1.0, 1.0, 1.0]
+    scene.check_unchanged()
+
+
+def test_values_can_be_read_without_the_array(scene):
+    assert float(scene.loss) == scene.loss.item() == 32.0
+    assert scene.x.tolist() == [1.0, 2.0, 3.0]
+    assert np.asarray(scene.y.detach()).tolist() == scene.y.data.tolist()
+    assert f"{scene.loss:.1f}" == "32.0"
+    scene.check_unchanged()
+
+
+def test_a_second_walk_says_how_to_keep_the_graph(scene):
+    scene.loss.backward()
+    after = scene.described()
+    for again in (scene.loss.backward, lambda: grad(scene.loss, scene.x)):
+        with pytest.raises(GraphFreedError, match="retain_graph=True"):
+            again()
+    assert scene.described() == after
+
+
+def test_a_freed_node_says_so(scene):
+    node = scene.loss.grad_fn
+    scene.loss.backward()
+    for use in (
+        lambda: node.apply(np.ones(())),
+        lambda: node.saved_tensors,
+        lambda: node.next_functions,
+    ):
+        with pytest.raises(GraphFreedError, match="SumBackward"):
+            use()
+
+
+def test_a_graph_that_is_freed_in_part_is_not_freed_further(scene):
+    x = Tensor([2.0], requires_grad=True)
+    shared = x * x
+    first, other = shared * 3, x * 7
+    second = shared + other
+    first.backward()
+    with pytest.raises(GraphFreedError):
+        second.backward()
+    assert x.grad.tolist() == [12.0]
+    assert grad(other, x).tolist() == [7.0]
+
+
+def test_an_op_without_a_rule_computes_and_only_walking_back_fails(scene):
+    matrix = np.array([[2.0, 1.0], [1.0, 3.0]])
+    x = Tensor(matrix, requires_grad=True)
+    determinant = np.linalg.det(x)
+    assert determinant.item() == pytest.approx(5.0)
+    assert determinant.requires_grad
+    for use in (determinant.backward, lambda: grad(determinant, x), (determinant * 2).backward):
+        with pytest.raises(NoRuleError, match="det"):
+            use()
+    assert x.grad is None
+    assert not np.linalg.det(x.detach()).requires_grad
+    assert not no_grad()(np.linalg.det)(x).requires_grad
+
+
+def test_an_op_without_a_rule_is_no_obstacle_to_other_ways():
+    x, y = Tensor([2.0], requires_grad=True), Tensor([3.0], requires_grad=True)
+    z = x * x + np.sinc(y)
+    assert grad(z, x, retain_graph=True).tolist() == [4.0]
+    with pytest.raises(NoRuleError, match="sinc"):
+        z.backward()
+    assert (x.grad, y.grad) == (None, None)
+
+
+def test_the_way_behind_an_input_needs_no_rule():
+    x = Tensor([2.0], requires_grad=True)
+    h = np.sinc(x)
+    y = h * h
+    assert grad(y, h).tolist() == (2 * h.data).tolist()
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: np.sort(x),
+        lambda x: np.cumsum(x),
+        lambda x: np.linalg.inv(x * np.eye(3)),
+        lambda x: np.einsum("i,i->", x, x),
+        lambda x: np.split(x, 3)[1],
+        lambda x: np.sum(x, where=np.array([True, False, True])),
+        lambda x: np.add.reduce(x),
+        lambda x: np.modf(x)[0],
+        lambda x: np.linalg.norm(x),
+    ],
+)
+def test_a_function_of_numpy_is_differentiated_or_refused_but_never_a_constant(function):
+    x = Tensor(np.array([1.5, 2.25, 3.5]), requires_grad=True)
+    out = function(x)
+    assert out.requires_grad
+    try:
+        out.sum().backward()
+    except NoRuleError:
+        assert x.grad is None
+    else:
+        assert x.grad.any()
+
+
+@contextmanager
+def plugin_with(name, forward, rule):
+    """A plugin with one op and its rule, switched on for a while."""
+
+    @hookimpl
+    def tinytorch_register_ops(ops):
+        ops.add(name, forward, method=True)
+
+    @hookimpl(optionalhook=True)
+    def tinytorch_register_backward(rules):
+        rules.add(name, rule)
+
+    plugin = SimpleNamespace(
+        tinytorch_register_ops=tinytorch_register_ops,
+        tinytorch_register_backward=tinytorch_register_backward,
+    )
+    plugins.register(plugin, name=f"{name}-plugin")
+    try:
+        yield
+    finally:
+        plugins.unregister(f"{name}-plugin")
+
+
+def cubed(x):
+    return x * x * x
+
+
+def failing(grad, x):
+    raise ArithmeticError("no cubes today")
+
+
+@pytest.mark.parametrize(
+    ("rule", "error", "words"),
+    [
+        (failing, ArithmeticError, "no cubes today"),
+        (lambda grad, x: np.ones(7), ValueError, r"\(7,\).*\(3,\)"),
+    ],
+    ids=["raises", "gives another shape"],
+)
+def test_gradients_are_as_before_where_a_rule_fails(scene, rule, error, words):
+    with plugin_with("cube", cubed, rule):
+        loss = (scene.x.cube() + scene.w).sum()
+        with pytest.raises(error, match=words):
+            loss.backward()
+        scene.check_unchanged()
+
+
+def test_a_rule_that_returns_too_few_gradients_is_an_error(scene):
+    with plugin_with("total", lambda *arrays: sum(arrays), lambda grad: [grad]):
+        loss = scene.x.total(scene.w).sum()
+        with pytest.raises(ValueError, match=r"total|argument"):
+            loss.backward()
+        scene.check_unchanged()
+
+
+def test_a_rule_of_another_plugin_is_used():
+    with plugin_with("cube", cubed, lambda grad, x: 3 * grad * x * x):
+        x = Tensor([2.0], requires_grad=True)
+        slope = grad(x.cube(), x, create_graph=True)
+        assert slope.tolist() == [12.0]
+        assert grad(slope, x).tolist() == [12.0]
+        assert type(x.cube().grad_fn).__name__ == "CubeBackward"

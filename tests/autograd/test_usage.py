@@ -1,0 +1,809 @@
+"""What people do with gradients, in the styles of PyTorch, TensorFlow, JAX and the course."""
+
+import copy
+import pickle
+import subprocess
+import sys
+import threading
+import warnings
+
+import numpy as np
+import pytest
+
+from tinytorch_core import Tensor, plugins
+
+import tinytorch_autograd as autograd
+from tinytorch_autograd import (
+    AutogradError,
+    GradientTape,
+    UntrackedError,
+    Variable,
+    add_autograd,
+    disable_autograd,
+    enable_autograd,
+    enable_grad,
+    func,
+    grad,
+    is_grad_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+
+
+def tracked(data, dtype=np.float64):
+    return Tensor(np.array(data, dtype), requires_grad=True)
+
+
+@pytest.mark.parametrize(
+    "first", ["tinytorch_autograd", "tinytorch_core", "tinytorch_autograd.func"]
+)
+def test_any_package_may_be_imported_first(first):
+    program = f"""
+import {first}
+import tinytorch_autograd
+from tinytorch_core import Tensor, plugins
+assert "autograd" in plugins.active()
+x = Tensor([2.0], requires_grad=True)
+tinytorch_autograd.MulBackward
+(x * x).backward()
+assert x.grad.tolist() == [4.0]
+"""
+    command = [sys.executable, "-W", "error", "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+class TestFirstSteps:
+    def test_three_times_x(self):
+        x = Tensor([2.0], requires_grad=True)
+        y = x * 3
+        y.backward()
+        assert isinstance(x.grad, np.ndarray)
+        assert x.grad.tolist() == [3.0]
+
+    def test_a_polynomial_of_a_variable(self):
+        x = Variable(2.0)
+        y = x**2 + 3 * x + 1
+        y.backward()
+        assert (float(y), float(x.grad)) == (11.0, 7.0)
+        assert x.grad.shape == ()
+
+    def test_a_product_of_sum_and_difference(self):
+        x, y = Tensor([2.0], requires_grad=True), Tensor([3.0], requires_grad=True)
+        ((x + y) * (x - y)).backward()
+        assert (x.grad.tolist(), y.grad.tolist()) == ([4.0], [-6.0])
+
+    def test_matrices(self):
+        a, b = tracked([[1, 2], [3, 4]]), tracked([[5, 6], [7, 8]])
+        (((a @ b) + a) * b).sum().backward()
+        np.testing.assert_array_equal(a.grad, b.data @ b.data.T + b.data)
+        np.testing.assert_array_equal(b.grad, a.data.T @ b.data + a.data @ b.data + a.data)
+
+    def test_a_tensor_used_twice(self):
+        x, y = tracked([2]), tracked([5])
+        (x * y + x).backward()
+        assert (x.grad.tolist(), y.grad.tolist()) == ([6.0], [2.0])
+
+    def test_a_network_of_two_layers(self):
+        rng = np.random.default_rng(0)
+        x = Tensor(rng.normal(size=(8, 3)).astype(np.float32))
+        w1, b1, w2 = (Tensor(rng.normal(size=s), np.float32) for s in ((3, 5), (5,), (5, 2)))
+        for parameter in (w1, b1, w2):
+            parameter.requires_grad_()
+        (np.maximum(x @ w1 + b1, 0) @ w2).mean().backward()
+        for parameter in (w1, b1, w2):
+            assert parameter.grad.shape == parameter.shape
+            assert parameter.grad.dtype == np.float32
+            assert parameter.grad.any()
+        assert x.grad is None
+
+    @pytest.mark.parametrize("kind", [np.asarray, Tensor])
+    def test_a_function_applied_by_hand(self, kind):
+        a, b = np.array([1.0, 2.0, 3.0]), np.array([4.0, 5.0, 6.0])
+        by_a, by_b = autograd.MulBackward(kind(a), kind(b)).apply(np.ones(3))
+        np.testing.assert_array_equal(by_a, b)
+        np.testing.assert_array_equal(by_b, a)
+
+    def test_a_function_with_parameters_applied_by_hand(self):
+        node = autograd.SumBackward(Tensor(np.ones((2, 3))), axis=0)
+        (slope,) = node.apply(np.array([1.0, 2.0, 3.0]))
+        np.testing.assert_array_equal(slope, [[1, 2, 3], [1, 2, 3]])
+
+    @pytest.mark.parametrize(
+        ("name", "make"),
+        [
+            ("AddBackward", lambda x: x + 1),
+            ("SubBackward", lambda x: x - 1),
+            ("MulBackward", lambda x: x * 2),
+            ("DivBackward", lambda x: x / 2),
+            ("PowBackward", lambda x: x**2),
+            ("MatmulBackward", lambda x: x @ x),
+            ("SumBackward", lambda x: x.sum()),
+            ("ExpBackward", np.exp),
+            ("LogBackward", lambda x: x.log()),
+            ("GetitemBackward", lambda x: x[0]),
+        ],
+    )
+    def test_a_result_names_the_function_that_made_it(self, name, make):
+        out = make(tracked([1, 2]))
+        assert type(out.grad_fn).__name__ == name
+        assert type(out.grad_fn) is getattr(autograd, name)
+        assert issubclass(type(out.grad_fn), autograd.Function)
+        assert name in repr(out)
+
+    def test_the_graph_can_be_looked_at(self):
+        x, y = tracked([2]), tracked([3])
+        z = x * y + 1
+        (product, constant) = z.grad_fn.next_functions
+        assert constant is None
+        assert type(product) is autograd.MulBackward
+        np.testing.assert_array_equal(product.saved_tensors, [[2], [3]])
+        assert [node.tensor() for node in product.next_functions] == [x, y]
+
+    def test_of_leaves_and_others(self):
+        x, c = tracked([2]), Tensor([1.0])
+        y = x * c
+        assert (x.is_leaf, c.is_leaf, y.is_leaf) == (True, True, False)
+        assert (x.requires_grad, c.requires_grad, y.requires_grad) == (True, False, True)
+        assert x.grad_fn is None
+        assert c.grad_fn is None
+
+
+class TestAccumulation:
+    def test_two_backward_passes_add_up(self):
+        x = tracked([2])
+        for expected in (3.0, 7.0):
+            (x * (3 if x.grad is None else 4)).backward()
+            assert x.grad.tolist() == [expected]
+
+    def test_one_graph_twice(self):
+        x = tracked([2])
+        y = x * x
+        y.backward(retain_graph=True)
+        y.backward()
+        assert x.grad.tolist() == [8.0]
+
+    def test_zero_grad_starts_anew(self):
+        x = tracked([2])
+        (x * 3).backward()
+        x.zero_grad()
+        assert x.grad is None
+        (x * 4).backward()
+        assert x.grad.tolist() == [4.0]
+
+    def test_grad_can_be_set(self):
+        x = tracked([2])
+        x.grad = np.array([10.0])
+        (x * 3).backward()
+        assert x.grad.tolist() == [13.0]
+        x.grad = None
+        assert x.grad is None
+
+    def test_intermediate_gradients_are_kept_on_request(self):
+        x = tracked([2])
+        h, other = x * 3, x * 5
+        h.retain_grad()
+        h.retain_grad()
+        (h * h * other).backward()
+        assert h.grad.tolist() == [120.0]
+        assert other.grad is None
+
+    def test_the_gradient_passed_in_is_a_direction(self):
+        x = tracked([1, 2])
+        for gradient in (np.array([1.0, 10.0]), Tensor([1.0, 10.0]), [1.0, 10.0]):
+            x.zero_grad()
+            (x * x).backward(gradient)
+            assert x.grad.tolist() == [2.0, 40.0]
+
+    def test_a_direction_is_converted_to_the_dtype(self):
+        x = tracked([1, 2], np.float32)
+        (x * x).backward(np.array([1.0, 10.0]))
+        assert x.grad.dtype == np.float32
+
+
+class TestOwnership:
+    """Writing into a gradient changes that gradient and nothing else."""
+
+    @pytest.mark.parametrize(
+        "function",
+        [
+            lambda x, y: x + y,
+            lambda x, y: x.copy() + y.reshape(3).reshape(3),
+            lambda x, y: (x.reshape(1, 3) + y[None])[0],
+            lambda x, y: x[:] + y[...],
+            lambda x, y: np.stack([x, y])[0] + y,
+            lambda x, y: np.concatenate([x, y])[:3] + y,
+            lambda x, y: +x - -y,
+            lambda x, y: np.broadcast_to(x, (3,)) + np.ravel(y).T,
+            lambda x, y: np.where([True, False, True], x, y),
+            lambda x, y: x * y,
+        ],
+    )
+    @pytest.mark.parametrize("scale", [1, 2])
+    def test_two_leaves_and_the_direction_share_nothing(self, function, scale):
+        x, y = tracked([1, 2, 3]), tracked([4, 5, 6])
+        direction = np.array([1.0, 1.0, 1.0])
+        out = function(x, y)
+        if scale != 1:  # then the leaves get an array that the engine made
+            out = out * scale
+        out.backward(direction, retain_graph=True)
+        first = x.grad.copy(), y.grad.copy()
+        for written in (x.grad, y.grad, direction):
+            before = [a.copy() for a in (x.grad, y.grad, direction, x.data, y.data, out.data)]
+            written += 100
+            after = [x.grad, y.grad, direction, x.data, y.data, out.data]
+            changed = [not np.array_equal(a, b) for a, b in zip(before, after, strict=True)]
+            assert sum(changed) == 1
+            written -= 100
+        x.grad[:] = y.grad[:] = -1
+        x.zero_grad()
+        y.zero_grad()
+        out.backward(direction)
+        np.testing.assert_array_equal(x.grad, first[0])
+        np.testing.assert_array_equal(y.grad, first[1])
+
+    def test_the_results_of_grad_share_nothing(self):
+        x, y = tracked([1, 2, 3]), tracked([4, 5, 6])
+        direction = np.ones(3)
+        out = x + y
+        results = grad(out, [x, y, x], direction, retain_graph=True)
+        results[0].data[:] = 7
+        assert direction.tolist() == [1, 1, 1]
+        assert [r.tolist() for r in results[1:]] == [[1, 1, 1]] * 2
+        assert [r.tolist() for r in grad(out, (x, y), direction)] == [[1, 1, 1]] * 2
+
+    def test_an_earlier_gradient_is_not_the_next_one(self):
+        x = tracked([1, 2])
+        (x * 2).sum().backward()
+        kept = x.grad
+        before = kept.copy()
+        x.zero_grad()
+        (x * 5).sum().backward()
+        np.testing.assert_array_equal(kept, before)
+
+    def test_a_retained_gradient_is_its_own(self):
+        x = tracked([1, 2])
+        h = x + 1
+        h.retain_grad()
+        direction = np.ones(2)
+        h.backward(direction)
+        h.grad += 5
+        assert x.grad.tolist() == [1, 1]
+        assert direction.tolist() == [1, 1]
+
+    def test_writing_into_a_leaf_without_recording_does_not_reach_its_gradient(self):
+        x = tracked([1, 2])
+        x.copy().backward(x.data)
+        x.data[:] = 9
+        assert x.grad.tolist() == [1, 2]
+
+
+class TestGrad:
+    def test_structure_of_the_result_is_that_of_the_inputs(self):
+        x, y = tracked([2]), tracked([3])
+        z = x * y
+        one = grad(z, x, retain_graph=True)
+        pair = grad(z, (x, y), retain_graph=True)
+        some = grad(z, [y], retain_graph=True)
+        assert (type(one), type(pair), type(some)) == (Tensor, tuple, list)
+        assert ([t.tolist() for t in pair], some[0].tolist()) == ([[3.0], [2.0]], [2.0])
+        assert one.tolist() == [3.0]
+        assert not one.requires_grad
+
+    def test_grad_leaves_the_attribute_alone(self):
+        x = tracked([2])
+        grad(x * x, x)
+        assert x.grad is None
+
+    def test_without_create_graph_the_graph_is_freed(self):
+        x = tracked([2])
+        y = x * x
+        grad(y, x)
+        with pytest.raises(AutogradError):
+            grad(y, x)
+
+    def test_create_graph_keeps_it_and_can_be_repeated(self):
+        x = tracked([3])
+        slopes, y = [], x**4
+        for _ in range(4):
+            y = grad(y, x, create_graph=True)
+            slopes.append(y.item())
+        assert slopes == [108.0, 108.0, 72.0, 24.0]
+
+    def test_backward_through_a_gradient(self):
+        x = tracked([3])
+        slope = grad(x**3, x, create_graph=True)
+        (slope * slope).backward()
+        assert x.grad.tolist() == [2 * 27 * 18]
+
+    def test_an_unused_input_gives_none_on_request(self):
+        x, unused = tracked([2]), tracked([3])
+        found = grad(x * x, [x, unused], allow_unused=True)
+        assert found[0].tolist() == [4.0]
+        assert found[1] is None
+
+    def test_with_respect_to_something_in_between(self):
+        x = tracked([2])
+        h = x * x
+        y = h * h
+        assert grad(y, h, retain_graph=True).tolist() == [8.0]
+        assert [t.tolist() for t in grad(y, (x, h))] == [[32.0], [8.0]]
+
+    def test_the_way_before_something_in_between_stays(self):
+        x = tracked([2])
+        h = x * x
+        assert grad(h * 3, h).tolist() == [3.0]
+        assert grad(h, x).tolist() == [4.0]
+
+    def test_of_a_tensor_with_respect_to_itself(self):
+        x = tracked([2, 3])
+        assert grad(x, x, np.array([1.0, 5.0])).tolist() == [1, 5]
+        y = x * 2
+        assert grad(y, y, np.array([1.0, 5.0])).tolist() == [1, 5]
+
+    def test_several_outputs_add_up(self):
+        x = tracked([2, 3])
+        outputs = [(x * x).sum(), x * 3]
+        found = grad(outputs, x, [None, np.array([1.0, 10.0])])
+        assert found.tolist() == [7, 36]
+
+    def test_a_direction_is_differentiable_too(self):
+        x, v = tracked([2]), tracked([5])
+        product = grad(x**3, x, v, create_graph=True)
+        assert grad(product, v, retain_graph=True).tolist() == [12.0]
+        assert grad(product, x).tolist() == [60.0]
+
+    def test_hessian_of_a_quadratic_form_row_by_row(self):
+        a = np.array([[2.0, 1.0], [1.0, 4.0]])
+        x = tracked([1, 2])
+        slope = grad(x @ a @ x / 2, x, create_graph=True)
+        rows = [grad(slope[i], x, retain_graph=True).tolist() for i in range(2)]
+        assert rows == a.tolist()
+
+
+class TestModes:
+    def test_no_grad_and_enable_grad_nest(self):
+        x = tracked([2])
+        with no_grad():
+            assert not (x * 2).requires_grad
+            with enable_grad():
+                assert (x * 2).requires_grad
+                with no_grad():
+                    assert not (x * 2).requires_grad
+            assert not (x * 2).requires_grad
+        assert (x * 2).requires_grad
+
+    def test_an_error_inside_restores_the_mode(self):
+        with pytest.raises(ZeroDivisionError), no_grad():
+            _ = 1 / 0
+        assert is_grad_enabled()
+
+    def test_as_decorators(self):
+        @no_grad()
+        def plain(x):
+            """Doubles."""
+            return x * 2
+
+        @enable_grad()
+        def recorded(x):
+            return x * 2
+
+        @no_grad()
+        def recursive(n):
+            return recursive(n - 1) if n else is_grad_enabled()
+
+        x = tracked([2])
+        assert not plain(x).requires_grad
+        assert (plain.__name__, plain.__doc__) == ("plain", "Doubles.")
+        assert recursive(3) is False
+        with no_grad():
+            assert recorded(x).requires_grad
+        assert is_grad_enabled()
+
+    def test_one_object_may_be_entered_again(self):
+        mode = no_grad()
+        with mode, mode:
+            assert not is_grad_enabled()
+        assert is_grad_enabled()
+
+    @pytest.mark.parametrize("mode", [True, False])
+    def test_set_grad_enabled(self, mode):
+        with set_grad_enabled(mode):
+            assert is_grad_enabled() is mode
+
+    def test_each_thread_has_its_own(self):
+        seen = []
+        with no_grad():
+            thread = threading.Thread(target=lambda: seen.append(is_grad_enabled()))
+            thread.start()
+            thread.join()
+            assert not is_grad_enabled()
+        assert seen == [True]
+
+    def test_backward_works_inside_no_grad(self):
+        x = tracked([2])
+        y = x * x
+        with no_grad():
+            y.backward()
+            assert x.grad.tolist() == [4.0]
+            slope = grad(enable_grad()(lambda: x**3)(), x, create_graph=True)
+        assert grad(slope, x).tolist() == [12.0]
+
+    def test_a_tensor_made_in_no_grad_can_be_a_leaf(self):
+        with no_grad():
+            x = Tensor([2.0], requires_grad=True)
+        (x * 3).backward()
+        assert x.grad.tolist() == [3.0]
+
+    def test_a_step_of_gradient_descent(self):
+        x = tracked([2.0])
+        for _ in range(3):
+            x.zero_grad()
+            ((x - 5) ** 2).backward()
+            with no_grad():
+                x -= 0.5 * x.grad
+            assert x.requires_grad
+            assert x.is_leaf
+        assert x.tolist() == [5.0]
+
+
+class TestTensorMethods:
+    def test_detach_shares_the_array_and_drops_the_history(self):
+        x = tracked([2])
+        y = x * 3
+        d = y.detach()
+        assert d.data is y.data
+        assert not d.requires_grad
+        assert d.is_leaf
+        (y * d).backward()
+        assert x.grad.tolist() == [18.0]
+
+    def test_requires_grad_can_be_switched_on_a_leaf(self):
+        x = Tensor([2.0])
+        assert x.requires_grad_() is x
+        assert x.requires_grad
+        assert not x.requires_grad_(False).requires_grad
+        x.requires_grad = True
+        assert (x * 2).requires_grad
+
+    def test_repr_says_what_is_tracked(self):
+        x = Tensor([2.0], requires_grad=True)
+        assert repr(x) == "Tensor([2.], requires_grad=True)"
+        assert repr(x * 2) == "Tensor([4.], grad_fn=<MulBackward>)"
+        assert repr(x.detach()) == "Tensor([2.])"
+
+    @pytest.mark.parametrize(
+        "make", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))]
+    )
+    @pytest.mark.parametrize("requires_grad", [True, False])
+    def test_a_copy_requires_grad_as_its_original_does(self, make, requires_grad):
+        x = Tensor([2.0, 3.0], requires_grad=requires_grad)
+        x.name = "weights"
+        y = make(x)
+        assert type(y) is Tensor
+        assert y.requires_grad is requires_grad
+        assert y.name == "weights"
+        assert y.is_leaf
+        assert y.tolist() == x.tolist()
+        if requires_grad:
+            (y * y).sum().backward()
+            assert y.grad.tolist() == [4.0, 6.0]
+        assert x.grad is None
+
+    def test_a_deep_copy_shares_nothing(self):
+        x = tracked([2.0])
+        (x * x).backward()
+        y = copy.deepcopy(x)
+        y.data[:] = 7
+        (y * y).backward()
+        assert x.tolist() == [2.0]
+        assert x.grad.tolist() == [4.0]
+
+    def test_in_place_on_a_result_rebinds_the_name(self):
+        x = tracked([2])
+        y = before = x * 3
+        y += 1
+        y *= y
+        y.backward()
+        assert before.tolist() == [6.0]
+        assert (y.tolist(), x.grad.tolist()) == ([49.0], [42.0])
+
+    def test_data_of_a_leaf_may_be_replaced(self):
+        x = tracked([2])
+        x.data = np.array([5.0])
+        (x * x).backward()
+        assert x.grad.tolist() == [10.0]
+
+    @pytest.mark.parametrize(
+        "data", [np.ones((2, 2)), np.ones(3, np.float32)], ids=["shape", "dtype"]
+    )
+    def test_a_gradient_fits_replaced_data(self, data):
+        x = tracked([1, 1, 1])
+        x.data = data
+        (x * x).sum().backward()
+        assert (x.grad.shape, x.grad.dtype) == (data.shape, data.dtype)
+
+
+class TestGradientTape:
+    def test_watches_what_it_is_told_to(self):
+        x, other = Tensor([3.0]), Tensor([4.0])
+        with GradientTape() as tape:
+            tape.watch(x)
+            y = x * x * other
+        assert tape.gradient(y, x).tolist() == [24.0]
+        assert not x.requires_grad
+        assert not other.requires_grad
+
+    def test_structure_of_the_result_is_that_of_the_sources(self):
+        x, y = Variable(3.0), Variable(4.0)
+        with GradientTape(persistent=True) as tape:
+            z = x * y
+        assert [g.item() for g in tape.gradient(z, [x, y])] == [4.0, 3.0]
+        pair = tape.gradient(z, (y, x))
+        assert type(pair) is tuple
+        assert [g.item() for g in pair] == [3.0, 4.0]
+
+    def test_a_target_of_several_elements_is_added_up(self):
+        x = Tensor([1.0, 2.0])
+        with GradientTape() as tape:
+            tape.watch([x])
+            y = x * x
+        assert tape.gradient(y, x).tolist() == [2.0, 4.0]
+
+    def test_what_does_not_matter_gives_none(self):
+        x, other = Variable(3.0), Variable(4.0)
+        with GradientTape() as tape:
+            y = x * x
+        slope, none = tape.gradient(y, [x, other])
+        assert (slope.item(), none) == (6.0, None)
+
+    def test_a_persistent_tape_answers_again(self):
+        x = Tensor([3.0])
+        with GradientTape(persistent=True) as tape:
+            tape.watch(x)
+            y = x * x
+            z = y * y
+        assert tape.gradient(z, x).tolist() == [108.0]
+        assert tape.gradient(y, x).tolist() == [6.0]
+        assert tape.gradient(z, y).tolist() == [18.0]
+
+    def test_nested_for_the_second_derivative(self):
+        x = Tensor([3.0])
+        with GradientTape() as outer:
+            outer.watch(x)
+            with GradientTape() as inner:
+                inner.watch(x)
+                y = x * x * x
+            slope = inner.gradient(y, x)
+        assert slope.tolist() == [27.0]
+        assert outer.gradient(slope, x).tolist() == [18.0]
+
+    def test_nested_three_deep(self):
+        x = Variable(2.0)
+        with GradientTape() as first:
+            with GradientTape() as second:
+                with GradientTape() as third:
+                    y = x**4
+                slope = third.gradient(y, x)
+            curvature = second.gradient(slope, x)
+        assert first.gradient(curvature, x).item() == 48.0
+
+    def test_records_inside_no_grad(self):
+        x = Tensor([3.0])
+        with no_grad(), GradientTape() as tape:
+            tape.watch(x)
+            y = x * x
+        assert tape.gradient(y, x).tolist() == [6.0]
+
+    def test_what_was_watched_is_untracked_again_after_an_error(self):
+        x = Tensor([3.0])
+
+        def interrupted():
+            with GradientTape() as tape:
+                tape.watch(x)
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            interrupted()
+        assert not x.requires_grad
+        assert not (x * 2).requires_grad
+
+    def test_errors(self):
+        x, other = Tensor([3.0]), Tensor([4.0])
+        with GradientTape() as tape:
+            tape.watch(x)
+            y = x * x
+            with pytest.raises(AutogradError, match="another"), tape:
+                pass
+        with pytest.raises(AutogradError, match="inside"):
+            tape.watch(other)
+        with pytest.raises(UntrackedError, match="watch"):
+            tape.gradient(y, other)
+        with pytest.raises(UntrackedError):
+            tape.gradient(other, x)
+        with pytest.raises(TypeError, match="ndarray"):
+            tape.gradient(y, np.ones(1))
+        assert tape.gradient(y, x).tolist() == [6.0]
+        with pytest.raises(AutogradError, match="persistent=True"):
+            tape.gradient(y, x)
+
+    @pytest.mark.parametrize("value", [np.ones(2), 3.0, Tensor(np.array([1]))])
+    def test_only_tensors_of_floats_can_be_watched(self, value):
+        with GradientTape() as tape, pytest.raises(TypeError):
+            tape.watch(value)
+
+
+class TestFuncGrad:
+    def test_a_number_an_array_or_a_tensor(self):
+        square = func.grad(lambda x: (x * x).sum())
+        assert square(3.0).item() == 6.0
+        assert square(np.array([1.0, 2.0])).tolist() == [2.0, 4.0]
+        x = Tensor([1.0, 2.0])
+        assert square(x).tolist() == [2.0, 4.0]
+        assert not x.requires_grad
+
+    def test_nested_three_times(self):
+        f = func.grad(func.grad(func.grad(lambda x: x**5)))
+        assert f(2.0).item() == 240.0
+
+    def test_argnums(self):
+        def f(x, y, scale=1.0):
+            return x * y * y * scale
+
+        assert func.grad(f)(2.0, 3.0).item() == 9.0
+        assert func.grad(f, argnums=1)(2.0, 3.0).item() == 12.0
+        assert func.grad(f, argnums=-1)(2.0, 3.0).item() == 12.0
+        both = func.grad(f, argnums=(1, 0))(2.0, 3.0, scale=10.0)
+        assert type(both) is tuple
+        assert [g.item() for g in both] == [120.0, 90.0]
+
+    def test_an_inner_transform_sees_the_outer_variable(self):
+        mixed = func.grad(lambda y: func.grad(lambda x: x * y)(2.0))
+        assert mixed(5.0).item() == 1.0
+        cubic = func.grad(lambda y: y * func.grad(lambda x: x * x * y)(y))
+        assert cubic(2.0).item() == 24.0  # y * 2 y * y, and 6 y**2
+
+    def test_the_variables_of_nested_transforms_are_told_apart(self):
+        """Perturbation confusion: d/dx of x * d/dy (x + y) is 1, not 2."""
+        f = func.grad(lambda x: x * func.grad(lambda y: x + y)(1.0))
+        assert f(1.0).item() == 1.0
+
+    def test_same_result_of_both_styles(self):
+        x = tracked([0.5, 1.5])
+
+        def f(x):
+            return (np.sin(x) * x).sum()
+
+        np.testing.assert_array_equal(func.grad(f)(x).data, grad(f(x), x).data)
+
+    def test_no_dependence_is_zero(self):
+        assert func.grad(lambda x: Tensor(1.0))(np.ones(2)).tolist() == [0.0, 0.0]
+        assert func.grad(lambda x, y: x * 1, argnums=(0, 1))(1.0, 2.0)[1].item() == 0.0
+
+    def test_a_captured_parameter_can_be_trained_on_a_slope(self):
+        w = tracked([3.0])
+        slope = func.grad(lambda x: (w * x * x).sum())(np.array([2.0]))
+        assert slope.tolist() == [12.0]
+        slope.backward()
+        assert w.grad.tolist() == [4.0]
+
+    def test_works_inside_no_grad_and_leaves_the_arguments_alone(self):
+        x = tracked([2.0])
+        with no_grad():
+            assert func.grad(lambda x: x * x)(x).tolist() == [4.0]
+        assert x.grad is None
+
+    def test_keeps_the_name_of_the_function(self):
+        def loss(x):
+            """How bad it is."""
+
+        assert func.grad(loss).__name__ == "loss"
+
+
+class TestSwitching:
+    def test_on_and_off_are_idempotent_and_quiet(self, capsys):
+        before = plugins.active()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with plugins.enable("autograd"):
+                for switch in (enable_autograd, disable_autograd):
+                    for _ in range(2):
+                        assert switch() is None
+                        assert hasattr(Tensor([1.0]), "backward") is (switch is enable_autograd)
+        enable_autograd()
+        assert plugins.active() == before
+        assert capsys.readouterr() == ("", "")
+
+    def test_tensors_made_before_work_afterwards(self):
+        with plugins.disable("autograd"):
+            x, y = Tensor([2.0]), Tensor([3.0])
+            z = x * y
+        assert (x.requires_grad, x.grad, z.is_leaf) == (False, None, True)
+        x.requires_grad_()
+        (x * y * z).backward()
+        assert x.grad.tolist() == [18.0]
+
+    def test_a_graph_outlives_a_pause(self):
+        x = tracked([2])
+        y = x * x
+        with plugins.disable("autograd"):
+            assert not hasattr(y, "backward")
+            untracked = y * 2
+        assert not untracked.requires_grad
+        y.backward()
+        assert x.grad.tolist() == [4.0]
+
+    def test_the_keyword_is_unknown_while_off(self):
+        with plugins.disable("autograd"), pytest.raises(TypeError, match="tinytorch-autograd"):
+            Tensor([1.0], requires_grad=True)
+
+
+class TestAddAutograd:
+    def test_only_the_subclass_tracks(self):
+        with plugins.disable("autograd"):
+
+            @add_autograd
+            class Tracked(Tensor):
+                pass
+
+            x = Tracked([2.0, 3.0], requires_grad=True)
+            y = x * x + 1
+            results = [y, y.sum(), np.exp(y), 2 * y, y[0], Tensor([1.0, 1.0]) * y, y.reshape(2, 1)]
+            assert {type(result) for result in results} == {Tracked}
+            y.sum().backward()
+            assert x.grad.tolist() == [4.0, 6.0]
+            plain = Tensor([1.0]) * 2
+            assert type(plain) is Tensor
+            for name in ("grad", "backward", "requires_grad", "grad_fn"):
+                assert not hasattr(plain, name)
+                assert not hasattr(Tensor, name)
+
+    def test_second_derivatives_are_of_the_subclass(self):
+        with plugins.disable("autograd"):
+
+            @add_autograd
+            class Tracked(Tensor):
+                pass
+
+            x = Tracked([3.0], requires_grad=True)
+            slope = grad(x**3, x, create_graph=True)
+            assert type(slope) is Tracked
+            assert grad(slope, x).tolist() == [18.0]
+
+    def test_operations_with_plain_tensors_are_tracked(self):
+        with plugins.disable("autograd"):
+
+            @add_autograd
+            class Tracked(Tensor):
+                pass
+
+            x = Tracked([3.0], requires_grad=True)
+            for out in (x * Tensor([2.0]), Tensor([2.0]) * x, np.maximum(Tensor([6.0]), x * 2)):
+                assert type(out) is Tracked
+                assert out.requires_grad
+
+    def test_given_tensor_itself_it_enables(self):
+        with plugins.disable("autograd"):
+            assert add_autograd(Tensor) is Tensor
+            assert hasattr(Tensor, "backward")
+
+    def test_without_attaching_a_subclass_follows_tensor(self):
+        class Own(Tensor):
+            pass
+
+        x = Own([2.0], requires_grad=True)
+        (x * x).backward()
+        assert x.grad.tolist() == [4.0]
+
+    @pytest.mark.parametrize("other", [int, np.ndarray])
+    def test_other_classes_are_refused(self, other):
+        with pytest.raises(TypeError, match=r"subclass of Tensor"):
+            add_autograd(other)
+
+
+class TestVariable:
+    def test_is_a_tensor_that_requires_grad(self):
+        assert type(Variable(5.0)) is Tensor
+        assert Variable(5.0).requires_grad
+        assert not Variable(5.0, requires_grad=False).requires_grad
+        assert Variable([1, 2], dtype=np.float64).dtype == np.float64

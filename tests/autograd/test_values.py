@@ -1,0 +1,167 @@
+"""The values that are documented for points where a derivative does not exist, or hardly does."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+from tinytorch_core import Tensor
+
+RISING = np.array([1.0, 3.0, 3.0])
+
+
+def slope(function, *arrays):
+    """The gradients of the sum of a function's elements."""
+    inputs = [Tensor(np.array(a, float), requires_grad=True) for a in arrays]
+    function(*inputs).sum().backward()
+    found = [x.grad.tolist() for x in inputs]
+    return found[0] if len(found) == 1 else found
+
+
+@pytest.mark.parametrize(
+    ("function", "x", "expected"),
+    [
+        (abs, [-2, 0, 3], [-1, 0, 1]),
+        (lambda x: x.abs(), [0.0], [0]),
+        (lambda x: x.max(), [1, 3, 3], [0, 0.5, 0.5]),
+        (lambda x: x.min(), [1, 1, 1, 2], [1 / 3, 1 / 3, 1 / 3, 0]),
+        (lambda x: x.max(axis=1), [[1, 1], [2, 3]], [[0.5, 0.5], [0, 1]]),
+        (lambda x: x.max(axis=(0, -1)), [[2, 2], [1, 2]], [[1 / 3, 1 / 3], [0, 1 / 3]]),
+        (lambda x: x.min(axis=0, keepdims=True), [[1, 4], [1, 3]], [[0.5, 0], [0.5, 1]]),
+        (lambda x: x[[0, 0, 2]], [1, 2, 3], [2, 0, 1]),
+        (lambda x: x[[0, 0, 2]] * np.array([1, 10, 100]), [1, 2, 3], [11, 0, 100]),
+        (lambda x: x[[0, -2, 1], [1, 1, 1]], [[1, 2], [3, 4]], [[0, 2], [0, 1]]),
+        (lambda x: x[x > 1], [1, 2, 3], [0, 1, 1]),
+        (lambda x: x.prod(), [2, 3, 4], [12, 8, 6]),
+        (lambda x: x.prod(), [0, 3, 4], [12, 0, 0]),
+        (lambda x: x.prod(), [0, 3, 0], [0, 0, 0]),
+        (lambda x: x.prod(axis=1), [[0, 3], [2, 5]], [[3, 0], [5, 2]]),
+        (lambda x: x.std(), [2, 2, 2], [0, 0, 0]),
+        (lambda x: x.std(axis=1), [[2, 2], [1, 3]], [[0, 0], [-0.5, 0.5]]),
+        (lambda x: x.var(), [2, 2, 2], [0, 0, 0]),
+        (lambda x: x**0, [0, 2, -1], [0, 0, 0]),
+        (lambda x: x**1, [0, 2], [1, 1]),
+        (lambda x: x**2, [0, -3], [0, -6]),
+        (lambda x: x**3, [0, -2], [0, 12]),
+        (lambda x: x ** np.array([0, 1, 2]), [0, 0, 0], [0, 1, 0]),
+        (lambda x: 0**x, [1, 2], [0, 0]),
+        (lambda x: x.clip(-1, 1), [-2, -1, 0, 1, 2], [0, 1, 1, 1, 0]),
+        (lambda x: x.clip(min=0), [-1, 0, 1], [0, 1, 1]),
+        (lambda x: x.clip(max=0), [-1, 0, 1], [1, 1, 0]),
+        (lambda x: x % 2, [3, -3], [1, 1]),
+        (lambda x: (x * 0).sqrt() * 0, [4], [0]),
+        (lambda x: x**2.0, [0, 1], [0, 2]),
+        (np.tanh, [1000, -1000], [0, 0]),
+        (lambda x: np.logaddexp(x, 0), [1000, -1000], [1, 0]),
+        (lambda x: x.sum() * 0 + x.mean(axis=0).sum(), [[1, 2], [3, 4]], [[0.5, 0.5]] * 2),
+        (lambda x: x.astype(np.float32), [0.1], [1]),
+    ],
+)
+def test_slope(function, x, expected):
+    np.testing.assert_allclose(slope(function, x), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("function", "arrays", "expected"),
+    [
+        (np.maximum, ([1, 2, 3], [3, 2, 1]), [[0, 0.5, 1], [1, 0.5, 0]]),
+        (np.minimum, ([1, 2, 3], [3, 2, 1]), [[1, 0.5, 0], [0, 0.5, 1]]),
+        (np.maximum, (2, [2, 2]), [1, [0.5, 0.5]]),
+        (lambda x, y: x**y, ([0, 2], [0, 0]), [[0, 0], [0, np.log(2)]]),
+        (lambda x, y: x**y, ([0, 0], [1, 2]), [[1, 0], [0, 0]]),
+        (lambda x, low: x.clip(low), ([0, 1], [1, 1]), [[0, 1], [1, 0]]),
+        (lambda x, high: x.clip(max=high), ([2, 1], [1, 1]), [[0, 1], [1, 0]]),
+        # The upper of two crossed bounds is the result, so the gradient is its own.
+        (lambda x, a, b: x.clip(a, b), ([0, 3], [2, 2], [1, 1]), [[0, 0], [0, 0], [1, 1]]),
+        (lambda x, y: x % y, ([7, -7], [2, 2]), [[1, 1], [-3, 4]]),
+        (lambda x, y: np.where([True, False], x, y), ([1, 2], [3, 4]), [[1, 0], [0, 1]]),
+    ],
+)
+def test_slopes(function, arrays, expected):
+    for found, wanted in zip(slope(function, *arrays), expected, strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-12)
+
+
+def test_0_to_the_0_is_1():
+    x = Tensor([0.0], requires_grad=True)
+    assert (x**0).tolist() == [1.0]
+    assert (x ** Tensor([0.0])).tolist() == [1.0]
+
+
+def test_two_tied_maxima_of_different_axes_share_apart():
+    x = Tensor([[5.0, 5.0], [5.0, 1.0]], requires_grad=True)
+    (x.max(axis=0) * np.array([1, 10], np.float32)).sum().backward()
+    assert x.grad.tolist() == [[0.5, 10.0], [0.5, 0.0]]
+
+
+@pytest.mark.parametrize(
+    ("function", "x"),
+    [
+        (lambda x: np.where(x > 0, x, np.nan * np.ones(2)), [1, 2]),
+        (lambda x: np.where(x > 0, x.sqrt(), 0), [1, 0]),
+        (lambda x: np.where(x > 0, x.sqrt(), 0), [1, -1]),
+        (lambda x: np.where(x > 0, x**0.5, 0), [1, 0]),
+        (lambda x: np.where(x > 0, x**1.5, 0), [1, 0]),
+        (lambda x: np.where(x > 0, x**-1, 0), [1, 0]),
+        (lambda x: np.where(x > 0, x**-0.5, 0), [1, 0]),
+        (lambda x: np.where(x > 0, np.log(np.where(x > 0, x, 1)), 0), [1, 0]),
+    ],
+    ids=["nan", "sqrt(0)", "sqrt(-1)", "0**0.5", "0**1.5", "0**-1", "0**-0.5", "log, guarded"],
+)
+def test_the_branch_that_was_not_taken_has_no_gradient(function, x):
+    with np.errstate(all="ignore"):
+        found = slope(function, x)
+    assert np.isfinite(found).all()
+    assert found[0] != 0
+
+
+def test_a_gradient_of_a_row_does_not_depend_on_the_other_rows():
+    """Where one element is 0, a rule may take another way; the rest must not notice."""
+
+    def root(x):
+        return np.where(x > 0, x.sqrt(), 0)
+
+    with np.errstate(all="ignore"):
+        alone, together = slope(root, [-1]), slope(root, [-1, 0])
+    assert together[:1] == alone
+
+
+def test_the_slope_of_the_root_at_0_is_infinite():
+    with np.errstate(divide="ignore"):
+        assert slope(lambda x: x.sqrt(), [0, 4]) == [np.inf, 0.25]
+
+
+@pytest.mark.parametrize("name", ["mean", "var", "std"])
+def test_an_empty_reduction_has_an_empty_gradient(name):
+    x = Tensor(np.zeros((0, 3)), requires_grad=True)
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # NumPy's, about the mean of nothing
+        getattr(x, name)(axis=0).sum().backward()
+    assert x.grad.shape == (0, 3)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x.argmax(),
+        lambda x: x.argmin(axis=0),
+        lambda x: x > 0,
+        lambda x: x == x,
+        lambda x: x // 2,
+        np.floor,
+        np.sign,
+        np.round,
+        np.isnan,
+        np.nonzero,
+        np.argsort,
+        lambda x: x.astype(int),
+        lambda x: x.astype(bool),
+    ],
+)
+def test_what_has_no_derivative_is_not_tracked_or_says_so(function):
+    """Never a silent zero for something with a derivative; here there is none to lose."""
+    x = Tensor([-1.5, 0.5, 2.0], requires_grad=True)
+    out = function(x)
+    outs = out if isinstance(out, tuple) else (out,)
+    assert not any(o.requires_grad for o in outs if o.dtype.kind != "f")
+    assert all(o.grad_fn is None or not o.grad_fn.has_rule for o in outs)

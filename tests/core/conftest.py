@@ -1,0 +1,87 @@
+"""What the tests of the core share: the two extreme surfaces, and plugins installed on paper."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tinytorch_core import plugins
+
+
+@pytest.fixture(scope="module", params=["no plugin", "every plugin"])
+def each_surface(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Runs a test on the plain Tensor, and again with every installed plugin on."""
+    everything = [p.name for p in plugins.status() if p.distribution != "registered from code"]
+    with plugins.only(*everything if request.param == "every plugin" else ()):
+        yield
+
+
+class Site:
+    """A folder of installed distributions, and programs that are run with it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.packages = folder / "site"
+        self.work = folder / "work"
+        self.packages.mkdir()
+        self.work.mkdir()
+
+    def install(
+        self,
+        name: str,
+        code: str = "",
+        *,
+        distribution: str | None = None,
+        module: str | None = None,
+    ) -> None:
+        """What pip leaves behind for a plugin of one module: the module and its metadata."""
+        distribution = distribution or f"{name}-dist"
+        module = module or f"{name}_module"
+        (self.packages / f"{module}.py").write_text(textwrap.dedent(code), encoding="utf-8")
+        metadata = self.packages / f"{distribution.replace('-', '_')}-1.0.dist-info"
+        metadata.mkdir()
+        (metadata / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n\nName: not this one\n"
+        )
+        (metadata / "entry_points.txt").write_text(f"[tinytorch]\n{name} = {module}\n")
+
+    def run(self, code: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Runs a program in an empty working directory."""
+        return self.start("-c", textwrap.dedent(code), **variables)
+
+    def plugins(self, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Runs `tinytorch plugins`."""
+        return self.start("-m", "tinytorch_core", "plugins", **variables)
+
+    def start(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("TINYTORCH_")}
+        kept.pop("PYTHONWARNINGS", None)
+        path = [str(self.packages), *filter(None, [kept.get("PYTHONPATH")])]
+        return subprocess.run(
+            [sys.executable, *arguments],
+            capture_output=True,
+            text=True,
+            cwd=self.work,
+            env={**kept, "PYTHONPATH": os.pathsep.join(path), **variables},
+        )
+
+
+@pytest.fixture(scope="session")
+def make_site(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Site]:
+    return lambda: Site(tmp_path_factory.mktemp("site"))
+
+
+@pytest.fixture
+def site(make_site: Callable[[], Site]) -> Site:
+    return make_site()
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Functions are called by their names in test ids."""
+    name = getattr(val, "__name__", None)
+    return name if callable(val) and name != "<lambda>" else None

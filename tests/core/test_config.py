@@ -1,0 +1,319 @@
+"""Who decides which plugins are on: code, the variable, the files, and that one is installed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tinytorch_core import ConfigError
+from tinytorch_core.config import VARIABLE, Choice, Config, parse_variable, read_config, strict
+
+NAMES = ("a", "b", "c")
+
+
+def on(config: Config) -> str:
+    return "".join(name for name in NAMES if config.decide(name).on)
+
+
+def read(folder: Path, variable: str = "") -> Config:
+    return read_config({VARIABLE: variable}, folder)
+
+
+# The variable.
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("", "abc"),
+        ("  ", "abc"),
+        ("all", "abc"),
+        ("none", ""),
+        ("a", "a"),
+        ("a,c", "ac"),
+        (" a , c ,", "ac"),
+        ("no:a", "bc"),
+        ("no:a,no:b", "c"),
+        ("no: a", "bc"),
+        ("none,b", "b"),
+        ("b,none", "b"),
+        ("all,no:c", "ab"),
+        ("a,no:b", "a"),
+    ],
+)
+def test_what_the_variable_says(text: str, names: str, tmp_path: Path) -> None:
+    assert on(read(tmp_path, text)) == names
+
+
+@pytest.mark.parametrize("text", ["yes:a", "no:", "a:b", "all,:"])
+def test_what_the_variable_cannot_say(text: str) -> None:
+    with pytest.raises(
+        ConfigError, match=r"is not understood. Write plugin names, no:NAME, all or none"
+    ):
+        parse_variable(text)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(None, False), ("", False), ("0", False), ("False", False), ("1", True)]
+)
+def test_strict(value: str | None, expected: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TINYTORCH_STRICT", raising=False)
+    if value is not None:
+        monkeypatch.setenv("TINYTORCH_STRICT", value)
+    assert strict() is expected
+
+
+# Files.
+
+
+@pytest.mark.parametrize(
+    ("file", "prefix"), [("tinytorch.toml", ""), ("pyproject.toml", "tool.tinytorch.")]
+)
+def test_what_a_file_says(file: str, prefix: str, tmp_path: Path) -> None:
+    (tmp_path / file).write_text(
+        f"[{prefix}plugins]\nb = false\n[{prefix}a]\ndigits = 3\nnested = {{deep = [1]}}\n"
+    )
+    config = read(tmp_path)
+    assert on(config) == "ac"
+    assert config.decide("b") == (False, str(tmp_path / file))
+    assert config.decide("a") == (True, "installed")
+    assert config.table("a") == {"digits": 3, "nested": {"deep": [1]}}
+    assert config.table("b") == {}
+
+
+def test_autoload_off_leaves_only_what_is_named(tmp_path: Path) -> None:
+    (tmp_path / "tinytorch.toml").write_text("autoload = false\n[plugins]\nc = true\na = false\n")
+    config = read(tmp_path)
+    assert on(config) == "c"
+    assert config.decide("b") == (False, str(tmp_path / "tinytorch.toml"))
+
+
+def test_the_nearest_directory_upward_is_the_one_that_counts(tmp_path: Path) -> None:
+    deep = tmp_path / "project" / "src" / "deep"
+    deep.mkdir(parents=True)
+    assert on(read(deep)) == "abc"
+    (tmp_path / "tinytorch.toml").write_text("[plugins]\na = false\n")
+    assert on(read(deep)) == "bc"
+    # One that does not speak of TinyTorch has no say, although it may mention it.
+    (tmp_path / "project" / "src" / "pyproject.toml").write_text(
+        "[project]\ndependencies = ['tinytorch-core']\n"
+    )
+    assert on(read(deep)) == "bc"
+    (tmp_path / "project" / "pyproject.toml").write_text("[tool.tinytorch.plugins]\nb = false\n")
+    assert on(read(deep)) == "ac"
+    assert on(read(tmp_path)) == "bc"
+
+
+def test_an_empty_table_ends_the_search(tmp_path: Path) -> None:
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "tinytorch.toml").write_text("autoload = false\n")
+    (tmp_path / "inner" / "pyproject.toml").write_text("[tool.tinytorch]\n")
+    assert on(read(tmp_path / "inner")) == "abc"
+
+
+def test_the_order_of_strength(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(
+        "[tool.tinytorch.plugins]\na = false\nb = false\nc = false\n"
+        "[tool.tinytorch.a]\nx = 1\ny = 1\n"
+    )
+    (tmp_path / "tinytorch.toml").write_text("[plugins]\nb = true\nc = true\n[a]\ny = 2\n")
+    config = read(tmp_path, "no:c")
+    assert {name: config.decide(name) for name in (*NAMES, "d")} == {
+        "a": (False, str(tmp_path / "pyproject.toml")),
+        "b": (True, str(tmp_path / "tinytorch.toml")),
+        "c": (False, VARIABLE),
+        "d": (True, "installed"),
+    }
+    assert config.table("a") == {"x": 1, "y": 2}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("plugins = 3", "plugins must be a table of names, not 3"),
+        ("[plugins]\na = 'no'", "plugins.a must be true or false, not 'no'"),
+        ("autoload = 'no'", "autoload must be true or false, not 'no'"),
+        ("autolaod = true", r"the key 'autolaod' is not understood. Did you mean 'autoload'\?"),
+        ("a = 3", "the key 'a' is not understood.*settings go into a table with its name"),
+        ("[plugins", "is no valid TOML: .*end of document.*Correct the file"),
+        ("\udcff", "is no valid TOML"),
+    ],
+)
+def test_a_file_that_cannot_be_followed(text: str, message: str, tmp_path: Path) -> None:
+    file = tmp_path / "tinytorch.toml"
+    file.write_text(text, errors="surrogateescape")
+    with pytest.raises(ConfigError, match=message) as caught:
+        read(tmp_path)
+    assert str(file) in str(caught.value)
+
+
+def test_tool_tinytorch_must_be_a_table(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[tool]\ntinytorch = 3\n")
+    with pytest.raises(ConfigError, match=r"\[tool.tinytorch\] must be a table, not 3"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [Choice("the file", {"losess": False}), Choice("the file", tables={"losess": {}})],
+)
+def test_a_name_that_nobody_has_is_an_error_with_the_nearest(choice: Choice) -> None:
+    with pytest.raises(ConfigError, match=r"the file names .*'losess', .*Did you mean 'losses'\?"):
+        Config((choice,)).check_names(["losses", "autograd"])
+    Config((choice,)).check_names(["losess"])
+
+
+# A program with a configuration, right and wrong.
+
+PLUGIN = """
+from tinytorch_core import hookimpl
+
+@hookimpl
+def tinytorch_configure(config):
+    if config.get("digits", 0) < 0:
+        raise ValueError("digits must not be negative")
+    print("configured", dict(config))
+
+@hookimpl
+def tinytorch_extend_tensor(tensor):
+    tensor.add("{name}", True)
+"""
+
+
+@pytest.fixture(scope="module")
+def configured(make_site: Any) -> Any:
+    site = make_site()
+    for name in ("one", "two"):
+        site.install(name, PLUGIN.replace("{name}", name))
+    return site
+
+
+@pytest.fixture(autouse=True)
+def _no_files_left(request: pytest.FixtureRequest) -> Any:
+    yield
+    if "configured" in request.fixturenames:
+        for file in request.getfixturevalue("configured").work.iterdir():
+            file.unlink()
+
+
+def test_a_disabled_plugin_is_never_imported(configured: Any) -> None:
+    code = """
+        import sys
+        from tinytorch_core import plugins
+        plugins.status()
+        assert "one_module" not in sys.modules
+        assert "two_module" in sys.modules
+        print(*(f"{p.name} {p.state} {p.decided_by}" for p in plugins.status()), sep=chr(10))
+        """
+    (configured.work / "tinytorch.toml").write_text("[plugins]\none = false\n")
+    done = configured.run(code, TINYTORCH_PLUGINS="")
+    assert done.returncode == 0, done.stderr
+    assert f"one off {configured.work / 'tinytorch.toml'}" in done.stdout
+    assert "two on installed" in done.stdout
+
+
+def test_code_is_stronger_than_everything(configured: Any) -> None:
+    (configured.work / "pyproject.toml").write_text("[tool.tinytorch]\nautoload = false\n")
+    done = configured.run(
+        """
+        from tinytorch_core import Tensor, plugins
+        assert not hasattr(Tensor, "one")
+        with plugins.enable("one"):
+            assert Tensor.one and not hasattr(Tensor, "two")
+            print(plugins.active())
+        assert not hasattr(Tensor, "one")
+        """,
+        TINYTORCH_PLUGINS="none",
+    )
+    assert done.returncode == 0, done.stderr
+    assert "('one',)" in done.stdout
+
+
+def test_a_plugin_is_handed_its_table_each_time_it_is_switched_on(configured: Any) -> None:
+    (configured.work / "tinytorch.toml").write_text("[one]\ndigits = 3\n")
+    done = configured.run(
+        """
+        from tinytorch_core import plugins
+        print("started")
+        with plugins.disable("one"):
+            print("off")
+        """
+    )
+    assert done.stdout.splitlines() == [
+        "configured {'digits': 3}",
+        "configured {}",
+        "started",
+        "off",
+        "configured {'digits': 3}",
+    ]
+
+
+def test_a_setting_that_cannot_be_followed_leaves_the_plugin_off(configured: Any) -> None:
+    (configured.work / "tinytorch.toml").write_text("[one]\ndigits = -3\n")
+    done = configured.run(
+        "from tinytorch_core import Tensor; print(hasattr(Tensor, 'one'), Tensor.two)"
+    )
+    assert done.stdout.splitlines()[-1] == "False True"
+    assert "in tinytorch_configure: ValueError: digits must not be negative" in done.stderr
+
+
+WRONG = {
+    "variable": ({}, {"TINYTORCH_PLUGINS": "no:too"}, "Did you mean 'two'?"),
+    "grammar": ({}, {"TINYTORCH_PLUGINS": "not:two"}, "is not understood"),
+    "toml": ({"tinytorch.toml": "[plugins"}, {}, "no valid TOML"),
+    "name": (
+        {"pyproject.toml": "[tool.tinytorch.plugins]\noen = false"},
+        {},
+        "Did you mean 'one'?",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_a_wrong_configuration(kind: str, configured: Any) -> None:
+    files, variables, message = WRONG[kind]
+    for file, text in files.items():
+        (configured.work / file).write_text(text)
+    # The package can be imported; the first Tensor says what is wrong, and so does the next.
+    done = configured.run(
+        """
+        from tinytorch_core import ConfigError, Tensor, plugins
+        for attempt in (lambda: Tensor([1.0]), lambda: Tensor(2), lambda: plugins.enable("one")):
+            try:
+                attempt()
+            except ConfigError as error:
+                print(error)
+        print([p.state for p in plugins.status() if p.name in ("one", "two")])
+        print(*{p.decided_by for p in plugins.status()})
+        """,
+        **variables,
+    )
+    *said, states, decided = done.stdout.splitlines()
+    assert len(said) == 3, done.stderr
+    assert all(message in line for line in said)
+    assert states == "['off', 'off']"
+    assert decided == "wrong configuration"
+    # The command lists what is installed all the same.
+    listed = configured.plugins(**variables)
+    assert listed.returncode == 1
+    assert "one-dist" in listed.stdout
+    assert message in listed.stderr
+    # Strict mode does not wait for the first Tensor.
+    refused = configured.run("import tinytorch_core", TINYTORCH_STRICT="1", **variables)
+    assert refused.returncode == 1
+    assert "ConfigError" in refused.stderr
+
+
+def test_a_program_can_correct_its_environment(configured: Any) -> None:
+    done = configured.run(
+        """
+        import os
+        from tinytorch_core import Tensor
+        os.environ["TINYTORCH_PLUGINS"] = "two"
+        assert Tensor([1.0]).two and not hasattr(Tensor, "one")
+        """,
+        TINYTORCH_PLUGINS="nope",
+    )
+    assert done.returncode == 0, done.stderr

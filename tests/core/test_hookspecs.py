@@ -1,0 +1,117 @@
+"""Every hook has an example that runs, and the hints name only what plugins bring."""
+
+from __future__ import annotations
+
+import doctest
+import inspect
+import json
+import re
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import tinytorch_core
+from tinytorch_core import PluginError, Tensor, hookimpl, hookspec, hookspecs, plugins
+
+HOOKS = {n: f for n, f in vars(hookspecs).items() if n.startswith("tinytorch_")}
+TESTS = {file.name: file.read_text("utf-8") for file in Path(__file__).parent.glob("test_*.py")}
+HINTS = json.loads(Path(tinytorch_core.__file__).with_name("hints.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_every_hook_says_when_it_is_called_what_it_gets_and_shows_it(hook: str) -> None:
+    doc = inspect.getdoc(HOOKS[hook])
+    assert "Called" in doc
+    for argument in inspect.signature(HOOKS[hook]).parameters:
+        assert re.search(rf"^    {argument}: ", doc, re.MULTILINE), argument
+    assert ">>> " in doc
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_the_example_of_every_hook_runs(hook: str) -> None:
+    before = (plugins.active(), Tensor.__bases__)
+    # Twice, as in a notebook: nothing of the first time is in the way.
+    for _ in range(2):
+        (example,) = doctest.DocTestFinder(recurse=False).find(HOOKS[hook], hook, globs={})
+        failed, tried = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(example)
+        assert tried > 3
+        assert failed == 0
+    assert (plugins.active(), Tensor.__bases__) == before
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_every_hook_is_tested_by_name(hook: str) -> None:
+    tested = [name for name, text in TESTS.items() if f"def {hook}(" in text]
+    assert set(tested) - {Path(__file__).name}
+
+
+class Units:
+    """A hook of a plugin's own."""
+
+    @hookspec
+    def tinytorch_register_quantities(self, quantities: list[str]) -> None:
+        """Adds physical quantities."""
+
+
+class Extensible:
+    @hookimpl
+    def tinytorch_add_hookspecs(self, manager: Any) -> None:
+        manager.add_hookspecs(Units)
+
+    @hookimpl
+    def tinytorch_wrap_op(self, op: Any, call: Any, surface: Any) -> None:
+        surface.once(self.collect)
+
+    def collect(self, surface: Any) -> None:
+        self.found: list[str] = []
+        surface.call_hook(
+            "tinytorch_register_quantities", lambda plugin: {"quantities": self.found}
+        )
+
+
+@hookimpl(optionalhook=True)
+def tinytorch_register_quantities(quantities: list[str]) -> None:
+    quantities.append("length")
+
+
+def test_a_plugin_can_add_hooks_that_others_implement() -> None:
+    extensible = Extensible()
+    implementing = SimpleNamespace(tinytorch_register_quantities=tinytorch_register_quantities)
+    # The one with the hook may come before or after the one that implements it.
+    for first, second in ((extensible, implementing), (implementing, extensible)):
+        plugins.register(first, name="a")
+        plugins.register(second, name="b")
+        assert extensible.found == ["length"]
+        plugins.unregister("b")
+        plugins.unregister("a")
+
+
+def test_two_plugins_cannot_add_the_same_hook() -> None:
+    class Same:
+        @hookspec
+        def tinytorch_register_ops(self, other: Any) -> None:
+            """A name that the core has."""
+
+    @hookimpl
+    def tinytorch_add_hookspecs(manager: Any) -> None:
+        manager.add_hookspecs(Same)
+
+    plugin = SimpleNamespace(tinytorch_add_hookspecs=tinytorch_add_hookspecs)
+    with pytest.raises(PluginError, match=r"tinytorch_add_hookspecs: ValueError: Hook .* already"):
+        plugins.register(plugin, name="same")
+
+
+@pytest.mark.parametrize("name", HINTS)
+def test_hints_name_only_what_the_plugin_brings(name: str) -> None:
+    installed = {p.name: p.distribution for p in plugins.status()}
+    if name not in installed:
+        pytest.skip(f"{name} is not installed")
+    assert HINTS[name]["distribution"] == installed[name]
+    with plugins.only():
+        without = set(dir(Tensor))
+    with plugins.only(name):
+        brought = {a for a in set(dir(Tensor)) - without if not a.startswith("_")}
+        assert set(HINTS[name]["keywords"]) == set(Tensor._keywords)
+    assert set(HINTS[name]["attributes"]) == brought

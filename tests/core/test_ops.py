@@ -1,0 +1,136 @@
+"""Op, the op table, and the decorator that makes one function serve arrays and Tensors."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tinytorch_core import Tensor, hookimpl, op, plugins
+from tinytorch_core.ops import OpTable
+
+
+def scaled(x: Any, factor: float = 2.0) -> Any:
+    """`x` times a factor."""
+    return x * factor
+
+
+def test_inputs_are_the_arguments_without_default() -> None:
+    made = OpTable().add("scaled", scaled)
+    assert made.inputs == ("x",)
+    assert made.parameters == ("factor",)
+    assert made.doc == "`x` times a factor."
+    assert made.provider == "tinytorch-core"
+
+
+def test_inputs_can_be_named() -> None:
+    made = OpTable().add("scaled", scaled, inputs=("x", "factor"))
+    assert made.inputs == ("x", "factor")
+    assert made.parameters == ()
+
+
+def test_keyword_only_arguments_are_no_inputs() -> None:
+    def shifted(x: Any, *, by: float) -> Any:
+        return x + by
+
+    made = OpTable().add("shifted", shifted)
+    assert (made.inputs, made.parameters) == (("x",), ("by",))
+
+
+def test_star_arguments_make_an_op_variadic() -> None:
+    def total(*arrays: Any, axis: int = 0) -> Any:
+        return sum(a.sum(axis) for a in arrays)
+
+    made = OpTable().add("total", total)
+    assert made.variadic
+    assert (made.inputs, made.parameters) == (("arrays",), ("axis",))
+
+
+@pytest.mark.parametrize(
+    ("method", "methods"),
+    [(False, ()), (True, ("scaled",)), ("times", ("times",)), (["a", "b"], ("a", "b"))],
+)
+def test_methods(method: Any, methods: tuple[str, ...]) -> None:
+    assert OpTable().add("scaled", scaled, method=method).methods == methods
+
+
+def test_ufuncs_and_builtins_have_arguments_by_position() -> None:
+    table = OpTable()
+    assert table.add("hypot", np.hypot).inputs == ("x", "y")
+    assert table.add("cbrt", np.cbrt).inputs == ("x",)
+    assert table.add("pow", pow, inputs=("base", "power")).inputs == ("base", "power")
+
+
+@pytest.mark.parametrize(
+    ("name", "forward", "options", "message"),
+    [
+        ("no name", scaled, {}, "'no name' cannot name an op: it must be a Python identifier"),
+        ("free", lambda x, **options: x, {}, r"takes \*\*options; name each parameter"),
+        ("free", scaled, {"inputs": ["y"]}, "no argument 'y' to be an input; it has x, factor"),
+        ("free", dict.fromkeys, {}, None),
+        ("free", type, {}, "arguments of op 'free' cannot be read"),
+        ("scaled", scaled, {}, "op 'scaled' is already provided by tinytorch-core; choose another"),
+    ],
+)
+def test_an_op_that_cannot_be_added_is_refused(
+    name: str, forward: Any, options: Any, message: str | None
+) -> None:
+    table = OpTable()
+    table.add("scaled", scaled)
+    if message is None:
+        table.add(name, forward, **options)
+        return
+    with pytest.raises(ValueError, match=message):
+        table.add(name, forward, **options)
+    assert list(table) == ["scaled"]
+
+
+def test_a_table_reads_like_a_mapping() -> None:
+    table = OpTable()
+    made = table.add("scaled", scaled)
+    assert table["scaled"] is made
+    assert list(table) == ["scaled"]
+    assert len(table) == 1
+    assert "nope" not in table
+
+
+def test_each_plugin_adds_under_its_own_name() -> None:
+    table = OpTable()
+    assert table.of("somebody").add("scaled", scaled).provider == "somebody"
+    assert table["scaled"].provider == "somebody"
+
+
+@op("tripled")
+def tripled(x: Any) -> Any:
+    return x * 3
+
+
+def test_a_decorated_function_is_plain_on_arrays_and_the_op_on_tensors() -> None:
+    calls = []
+
+    @hookimpl
+    def tinytorch_register_ops(ops: OpTable) -> None:
+        ops.add("tripled", tripled)
+
+    @hookimpl
+    def tinytorch_wrap_op(op: Any, call: Any) -> Any:
+        return (lambda x: calls.append(op.name) or call(x)) if op.name == "tripled" else None
+
+    plugin = SimpleNamespace(
+        tinytorch_register_ops=tinytorch_register_ops, tinytorch_wrap_op=tinytorch_wrap_op
+    )
+    np.testing.assert_array_equal(tripled(np.ones(2)), [3, 3])
+    with pytest.raises(AttributeError, match="no active plugin provides the op 'tripled'"):
+        tripled(Tensor([1.0]))
+    plugins.register(plugin, name="triple")
+    try:
+        np.testing.assert_array_equal(tripled(np.ones(2)), [3, 3])
+        assert not calls
+        assert repr(tripled(Tensor([1.0]))) == "Tensor([3.])"
+        assert repr(tripled(x=Tensor([1.0]))) == "Tensor([3.])"
+        assert calls == ["tripled", "tripled"]
+    finally:
+        plugins.unregister("triple")
+    assert tripled.__name__ == "tripled"

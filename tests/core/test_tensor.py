@@ -1,0 +1,633 @@
+"""The plain Tensor behaves like the array in it, with every plugin on as with none."""
+
+from __future__ import annotations
+
+import copy
+import operator
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tinytorch_core import Tensor, plugins
+
+pytestmark = pytest.mark.usefixtures("each_surface")
+
+A = np.array([[1.0, -2.0, 3.0], [4.0, 5.5, -6.0]])
+B = np.array([[2.0, 3.0, 0.5], [-1.0, 2.0, 4.0]])
+
+
+def equal(found: Any, expected: Any) -> None:
+    """The same values, shape and dtype, in a Tensor."""
+    assert type(found) is Tensor
+    np.testing.assert_array_equal(found.data, expected)
+    assert found.shape == np.shape(expected)
+    assert found.dtype == np.asarray(expected).dtype
+
+
+# Construction.
+
+
+@pytest.mark.parametrize(
+    "data",
+    [5, 2.5, True, [1, 2], (1, 2), [[1.0], [2.0]], [True, False], range(3), [], [np.float64(1)]],
+)
+def test_python_numbers_and_sequences_become_float32(data: Any) -> None:
+    equal(Tensor(data), np.array(data, dtype=np.float32))
+
+
+def test_python_complex_numbers_become_complex64() -> None:
+    equal(Tensor([1 + 2j]), np.array([1 + 2j], dtype=np.complex64))
+
+
+@pytest.mark.parametrize(
+    "dtype", ["bool", "int8", "int64", "uint8", "float16", "float32", "float64"]
+)
+def test_arrays_keep_their_dtype(dtype: str) -> None:
+    equal(Tensor(np.ones((2, 1), dtype)), np.ones((2, 1), dtype))
+    equal(Tensor(Tensor(np.ones(2, dtype))), np.ones(2, dtype))
+    equal(Tensor(np.dtype(dtype).type(1)), np.array(1, dtype))
+
+
+@pytest.mark.parametrize("data", [[1, 2], np.array([1.0, 2.0]), np.array([1, 2])])
+def test_a_given_dtype_is_followed(data: Any) -> None:
+    equal(Tensor(data, dtype=np.int32), np.array([1, 2], dtype=np.int32))
+    equal(Tensor(data, "float64"), np.array([1.0, 2.0]))
+
+
+def test_the_data_are_copied() -> None:
+    array = np.zeros(2)
+    made = Tensor(array)
+    again = Tensor(made)
+    array[0] = 7.0
+    made.data[1] = 7.0
+    equal(made, np.array([0.0, 7.0]))
+    equal(again, np.zeros(2))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "text",
+        ["text"],
+        None,
+        [None],
+        [1, None],
+        {1: 2},
+        {1, 2},
+        object(),
+        np.array([object()]),
+        np.array(["text"]),
+        np.array("2020-01-01", "datetime64[D]"),
+        (number for number in [1, 2]),
+    ],
+    ids=lambda data: type(data).__name__,
+)
+def test_what_is_no_number_is_refused(data: Any) -> None:
+    with pytest.raises(TypeError, match=r"holds numbers, not .*; convert the data to numbers"):
+        Tensor(data)
+
+
+@pytest.mark.parametrize("data", [[[1, 2], [3]], [[1], 2], [np.zeros(2), np.zeros(3)]])
+def test_ragged_data_are_refused(data: Any) -> None:
+    with pytest.raises(ValueError, match=r"cannot become a Tensor: .*inhomogeneous"):
+        Tensor(data)
+
+
+def test_a_misspelt_keyword_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(TypeError, match=r"no keyword 'dtyp'. Did you mean 'dtype'\?"):
+        Tensor([1], dtyp=int)
+
+
+# The array and its attributes.
+
+
+def test_data_is_the_array_itself_and_can_be_replaced() -> None:
+    x = Tensor([1, 2])
+    x.data[0] = 5
+    equal(x, np.array([5, 2], np.float32))
+    array = np.arange(3)
+    x.data = array
+    assert x.data is array
+    x.data = Tensor([4.0])
+    equal(x, np.array([4.0], np.float32))
+    x.data = [1, 2]
+    equal(x, np.array([1, 2], np.float32))
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 0, 4), (2, 3)])
+def test_shape_ndim_size_dtype(shape: tuple[int, ...]) -> None:
+    x = Tensor(np.zeros(shape, np.float16))
+    assert (x.shape, x.ndim, x.size) == (shape, len(shape), np.zeros(shape).size)
+    assert x.dtype == np.float16
+
+
+# Operators.
+
+ARITHMETIC = [
+    operator.add,
+    operator.sub,
+    operator.mul,
+    operator.truediv,
+    operator.floordiv,
+    operator.mod,
+    operator.pow,
+]
+COMPARISONS = [operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge]
+BITWISE = [operator.and_, operator.or_, operator.xor]
+
+
+@pytest.mark.parametrize("op", [*ARITHMETIC, *COMPARISONS])
+@pytest.mark.parametrize(
+    "other", [3, 2.0, np.float32(2), B, B[0], B.tolist(), tuple(B[0])], ids=repr
+)
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+def test_operators_agree_with_numpy_on_both_sides(op: Any, other: Any) -> None:
+    # A list is a Tensor in the making: float32, which the float64 on the other side widens.
+    plain = np.array(other, np.float32) if isinstance(other, list | tuple) else other
+    equal(op(Tensor(A), other), op(A, plain))
+    equal(op(other, Tensor(A)), op(plain, A))
+    equal(op(Tensor(A), Tensor(plain)), op(A, np.asarray(Tensor(plain).data)))
+
+
+@pytest.mark.parametrize("op", ARITHMETIC)
+def test_python_numbers_do_not_widen_a_tensor(op: Any) -> None:
+    x = Tensor([1.0, 2.0])
+    assert op(x, 2).dtype == op(2.5, x).dtype == np.float32
+
+
+@pytest.mark.parametrize("op", BITWISE)
+def test_bitwise_operators(op: Any) -> None:
+    p, q = np.array([True, True, False]), np.array([True, False, False])
+    equal(op(Tensor(p), Tensor(q)), op(p, q))
+    equal(op(q, Tensor(p)), op(q, p))
+    equal(op(Tensor(np.array([5, 6])), 3), op(np.array([5, 6]), 3))
+
+
+@pytest.mark.parametrize("op", [operator.neg, operator.pos, abs])
+def test_unary_operators(op: Any) -> None:
+    equal(op(Tensor(A)), op(A))
+
+
+def test_invert() -> None:
+    equal(~Tensor(np.array([True, False])), np.array([False, True]))
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ((3,), (3,)),
+        ((2, 3), (3,)),
+        ((3,), (3, 2)),
+        ((2, 3), (3, 4)),
+        ((5, 2, 3), (3, 4)),
+        ((2, 0), (0, 3)),
+    ],
+)
+def test_matmul(left: tuple[int, ...], right: tuple[int, ...]) -> None:
+    a = np.arange(float(np.prod(left))).reshape(left)
+    b = np.arange(float(np.prod(right))).reshape(right)
+    equal(Tensor(a) @ Tensor(b), a @ b)
+    equal(a @ Tensor(b), a @ b)
+    equal(Tensor(a).matmul(b), a @ b)
+
+
+@pytest.mark.parametrize(
+    ("op", "name"), [(operator.add, "add"), (operator.mul, "mul"), (operator.matmul, "matmul")]
+)
+def test_shapes_that_do_not_fit_are_named(op: Any, name: str) -> None:
+    with pytest.raises(ValueError, match=rf"{name} of shapes \(2, 3\) and \(4,\)"):
+        op(Tensor(A), Tensor([1, 2, 3, 4]))
+
+
+class Polite:
+    """Knows how to add itself to anything."""
+
+    def __radd__(self, other: Any) -> str:
+        return "radd"
+
+    def __rmatmul__(self, other: Any) -> str:
+        return "rmatmul"
+
+    def __gt__(self, other: Any) -> str:
+        return "gt"
+
+
+def test_a_foreign_operand_gets_its_turn() -> None:
+    assert Tensor([1.0]) + Polite() == "radd"
+    assert Tensor([1.0]) @ Polite() == "rmatmul"
+    assert (Tensor([1.0]) < Polite()) == "gt"
+    assert Tensor([1.0]).__add__(Polite()) is NotImplemented
+
+
+@pytest.mark.parametrize("other", ["a", None, {}, object()], ids=lambda other: type(other).__name__)
+def test_what_cannot_be_calculated_with_is_a_type_error(other: Any) -> None:
+    with pytest.raises(TypeError, match="unsupported operand"):
+        Tensor([1.0]) + other
+    with pytest.raises(TypeError, match="unsupported operand"):
+        other @ Tensor([1.0])
+    with pytest.raises(TypeError, match="not supported between"):
+        Tensor([1.0]) < other  # noqa: B015
+
+
+def test_comparing_with_something_else_is_plainly_unequal() -> None:
+    assert (Tensor([1.0]) == "a") is False
+    assert (Tensor([1.0]) != None) is True  # noqa: E711
+
+
+def test_tensors_are_keys_by_identity() -> None:
+    x, same = Tensor([1.0]), Tensor([1.0])
+    assert {x: "x"}[x] == "x"
+    assert same not in {x: "x"}
+    assert len({x, same, x}) == 2
+
+
+@pytest.mark.parametrize(
+    "op",
+    [
+        operator.iadd,
+        operator.isub,
+        operator.imul,
+        operator.itruediv,
+        operator.ifloordiv,
+        operator.imod,
+        operator.ipow,
+    ],
+)
+def test_in_place_operators_write_into_the_same_array(op: Any) -> None:
+    x = Tensor(A)
+    array = x.data
+    result = op(x, 2)
+    assert result is x
+    assert x.data is array
+    equal(x, op(A.copy(), 2))
+
+
+def test_in_place_operators_take_tensors_arrays_and_lists() -> None:
+    x = Tensor([1, 2])
+    x += Tensor([1, 1])
+    x *= np.array([2, 3], np.float32)
+    x -= [1, 1]
+    equal(x, np.array([3, 8], np.float32))
+    with pytest.raises(ValueError, match="iadd of shapes"):
+        x += np.zeros((3, 2))
+    with pytest.raises(TypeError):
+        x += "a"
+    equal(x, np.array([3, 8], np.float32))
+
+
+def test_an_array_stays_an_array_when_a_tensor_is_added_in_place() -> None:
+    array = np.zeros(2)
+    same = array
+    array += Tensor([1, 2])
+    assert array is same
+    np.testing.assert_array_equal(array, [1, 2])
+
+
+# Indexing.
+
+INDICES = [
+    0,
+    -1,
+    slice(None, None, -1),
+    (slice(None), 1),
+    (0, 1),
+    (0, slice(1, 3)),
+    None,
+    ...,
+    (..., 0),
+    [1, 0],
+    ([0, 1], [2, 0]),
+    np.array([0, 0, 1]),
+    A > 0,
+    (slice(None), np.array([True, False, True])),
+    (),
+]
+
+
+@pytest.mark.parametrize("index", INDICES, ids=repr)
+def test_indexing(index: Any) -> None:
+    equal(Tensor(A)[index], np.asarray(A[index]))
+
+
+@pytest.mark.parametrize("index", INDICES, ids=repr)
+def test_assigning_to_an_index(index: Any) -> None:
+    expected = A.copy()
+    expected[index] = 9
+    x = Tensor(A)
+    array = x.data
+    x[index] = 9
+    equal(x, expected)
+    assert x.data is array
+
+
+def test_tensors_are_indices_and_values() -> None:
+    x = Tensor(A)
+    rows, mask = Tensor(np.array([1, 0])), Tensor(A) > 0
+    equal(x[rows], A[[1, 0]])
+    equal(x[mask], A[A > 0])
+    equal(x[rows, Tensor(np.array([0, 1]))], A[[1, 0], [0, 1]])
+    x[rows] = Tensor(B)
+    equal(x, B[[1, 0]])
+    x[0] = [7, 8, 9]
+    equal(x[0], np.array([7.0, 8.0, 9.0]))
+    one, two = Tensor(np.array(1)), Tensor(np.array(2))
+    equal(Tensor(A)[0, one:two], A[0, 1:2])
+
+
+def test_an_index_outside_is_an_index_error() -> None:
+    with pytest.raises(IndexError, match="out of bounds"):
+        Tensor(A)[2]
+    with pytest.raises(IndexError, match="too many indices"):
+        Tensor(1.0)[0]
+
+
+# As Python numbers and sequences.
+
+
+def test_len_iteration_and_membership() -> None:
+    x = Tensor(A)
+    assert len(x) == 2
+    for row, expected in zip(x, A, strict=True):
+        equal(row, expected)
+    first, _ = x
+    equal(first, A[0])
+    assert 5.5 in x
+    assert 7 not in x
+    assert Tensor(4.0) in x
+    assert x.tolist() == A.tolist()
+    assert list(Tensor([])) == []
+
+
+def test_a_single_number_has_no_length() -> None:
+    with pytest.raises(TypeError, match=r"no length; `item\(\)`"):
+        len(Tensor(1.0))
+    with pytest.raises(TypeError, match=r"cannot be iterated; `item\(\)`"):
+        iter(Tensor(1.0))
+
+
+@pytest.mark.parametrize("data", [2.5, [2.5], [[2.5]]])
+def test_one_element_as_a_python_number(data: Any) -> None:
+    x = Tensor(data)
+    assert (bool(x), int(x), float(x), complex(x), x.item()) == (True, 2, 2.5, 2.5, 2.5)
+    assert type(x.item()) is float
+    assert f"{x:.2f}" == "2.50"
+
+
+@pytest.mark.parametrize("data", [[1.0, 2.0], []])
+@pytest.mark.parametrize("convert", [bool, int, float, Tensor.item])
+def test_several_elements_are_no_number(data: Any, convert: Any) -> None:
+    with pytest.raises(ValueError, match=rf"tensor of shape \({len(data)},\)"):
+        convert(Tensor(data))
+
+
+def test_a_tensor_can_be_an_index_of_a_list() -> None:
+    assert ["a", "b"][Tensor(np.array(1))] == "b"
+    assert list(range(Tensor(np.array(2)))) == [0, 1]
+    for x in (Tensor(1.0), Tensor(np.array([1]))):
+        with pytest.raises(TypeError, match="only a 0-d integer tensor"):
+            ["a", "b"][x]
+
+
+# Methods.
+
+
+@pytest.mark.parametrize("name", ["sum", "mean", "max", "min", "var", "std", "prod"])
+@pytest.mark.parametrize("axis", [None, 0, -1, 1, (0, 1), (0, 2), (-1,), ()], ids=str)
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_reductions(name: str, axis: Any, keepdims: bool) -> None:
+    a = np.linspace(-1, 2, 24).reshape(2, 3, 4)
+    expected = np.asarray(getattr(a, name)(axis=axis, keepdims=keepdims))
+    equal(getattr(Tensor(a), name)(axis, keepdims), expected)
+    equal(getattr(Tensor(a), name)(axis=axis, keepdims=keepdims), expected)
+
+
+@pytest.mark.parametrize("name", ["argmax", "argmin"])
+@pytest.mark.parametrize("axis", [None, 0, -1])
+def test_positions_of_the_extremes(name: str, axis: int | None) -> None:
+    equal(getattr(Tensor(A), name)(axis), np.asarray(getattr(A, name)(axis)))
+    equal(getattr(Tensor(A), name)(axis, keepdims=True), getattr(A, name)(axis, keepdims=True))
+
+
+@pytest.mark.parametrize("name", ["var", "std"])
+def test_ddof(name: str) -> None:
+    equal(getattr(Tensor(A), name)(axis=1, ddof=1), getattr(A, name)(axis=1, ddof=1))
+
+
+@pytest.mark.parametrize("name", ["sum", "mean", "max", "var", "prod"])
+def test_reductions_of_float32_stay_float32(name: str) -> None:
+    assert getattr(Tensor([1.0, 2.0]), name)().dtype == np.float32
+
+
+def test_an_axis_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(np.exceptions.AxisError, match="axis 2 is out of bounds"):
+        Tensor(A).sum(axis=2)
+
+
+@pytest.mark.parametrize("name", ["exp", "log", "sqrt", "abs"])
+def test_elementwise_methods(name: str) -> None:
+    a = np.abs(A) if name in ("log", "sqrt") else A
+    equal(getattr(Tensor(a), name)(), getattr(np, name)(a))
+    equal(getattr(Tensor(2.0), name)(), getattr(np, name)(np.array(2, np.float32)))
+
+
+@pytest.mark.parametrize(
+    "bounds", [(-1, 2), (None, 2), (-1, None), (B - 2, B), (None, None)], ids=str
+)
+def test_clip(bounds: tuple[Any, Any]) -> None:
+    equal(Tensor(A).clip(*bounds), np.clip(A, *bounds))
+    equal(Tensor(A).clip(min=bounds[0], max=bounds[1]), np.clip(A, *bounds))
+    tensors = [b if b is None else Tensor(np.asarray(b, float)) for b in bounds]
+    equal(Tensor(A).clip(*tensors), np.clip(A, *bounds))
+
+
+def test_clip_with_one_bound() -> None:
+    equal(Tensor(A).clip(2), np.clip(A, 2, None))
+    equal(Tensor(A).clip(max=2), np.clip(A, None, 2))
+
+
+@pytest.mark.parametrize("shape", [(6,), (3, 2), (-1,), (1, -1, 2)])
+def test_reshape_takes_numbers_or_one_tuple(shape: tuple[int, ...]) -> None:
+    equal(Tensor(A).reshape(*shape), A.reshape(shape))
+    equal(Tensor(A).reshape(shape), A.reshape(shape))
+    equal(Tensor(A).reshape(list(shape)), A.reshape(shape))
+
+
+def test_reshape_to_and_from_a_single_number() -> None:
+    equal(Tensor([3.0]).reshape(()), np.array(3, np.float32))
+    equal(Tensor([3.0]).reshape(), np.array(3, np.float32))
+    equal(Tensor(3.0).reshape(1, 1), np.array([[3]], np.float32))
+    with pytest.raises(ValueError, match="cannot reshape"):
+        Tensor(A).reshape(4)
+
+
+def test_permute_transpose_T_and_mT() -> None:
+    a = np.arange(24.0).reshape(2, 3, 4)
+    x = Tensor(a)
+    equal(x.permute(2, 0, 1), a.transpose(2, 0, 1))
+    equal(x.permute((2, 0, 1)), a.transpose(2, 0, 1))
+    equal(x.permute(-1, 0, 1), a.transpose(2, 0, 1))
+    equal(x.transpose(0, 2), a.swapaxes(0, 2))
+    equal(x.transpose(), a.swapaxes(1, 2))
+    equal(x.T, a.T)
+    equal(x.mT, a.swapaxes(1, 2))
+    equal(Tensor([1.0, 2.0]).T, np.array([1, 2], np.float32))
+    with pytest.raises(ValueError, match=r"mT needs at least two axes, and the shape is \(3,\)"):
+        x[0, :, 0].mT  # noqa: B018
+
+
+def test_astype_copy_and_numpy() -> None:
+    x = Tensor(A)
+    equal(x.astype(np.int32), A.astype(np.int32))
+    equal(x.astype("float32"), A.astype(np.float32))
+    assert x.numpy() is x.data
+    duplicate = x.copy()
+    duplicate[0] = 0
+    equal(x, A)
+
+
+@pytest.mark.parametrize("name", ["sum", "exp", "clip", "reshape", "permute", "astype", "argmax"])
+def test_methods_say_what_they_do(name: str) -> None:
+    method = getattr(Tensor, name)
+    assert method.__name__ == name
+    assert len(method.__doc__) > 10
+
+
+def test_an_attribute_that_nobody_has_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="'Tensor' object has no attribute 'nope'"):
+        Tensor([1.0]).nope  # noqa: B018
+
+
+# Copies.
+
+
+class Named(Tensor):
+    """As a user might write it."""
+
+    unit = "m"
+
+    def __init__(self, data: Any, name: str = "", **keywords: Any) -> None:
+        super().__init__(data, **keywords)
+        self.name = name
+
+
+COPIES = [
+    copy.deepcopy,
+    *(lambda x, p=p: pickle.loads(pickle.dumps(x, p)) for p in range(pickle.HIGHEST_PROTOCOL + 1)),
+]
+
+
+@pytest.mark.parametrize("duplicate", COPIES)
+@pytest.mark.parametrize(
+    "data", [2.0, [], A, np.array([1, 2]), np.array(True), np.arange(6).reshape(2, 3).T]
+)
+def test_a_copy_has_the_same_data_in_an_array_of_its_own(duplicate: Any, data: Any) -> None:
+    x = Tensor(data)
+    made = duplicate(x)
+    equal(made, x.data)
+    assert not np.shares_memory(made.data, x.data)
+
+
+@pytest.mark.parametrize("duplicate", COPIES)
+def test_copies_of_a_subclass_keep_its_class_and_attributes(duplicate: Any) -> None:
+    x = Named([1.0, 2.0], name="length")
+    x.history = [Tensor([3.0])]
+    made = duplicate(x)
+    assert type(made) is Named
+    assert (made.name, made.unit) == ("length", "m")
+    assert made.history is not x.history
+    equal(made.history[0], np.array([3], np.float32))
+    np.testing.assert_array_equal(made.data, x.data)
+
+
+def test_a_shallow_copy_shares_the_array() -> None:
+    x = Named([1.0], name="length")
+    made = copy.copy(x)
+    assert made is not x
+    assert made.data is x.data
+    assert made.name == "length"
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, *COPIES])
+def test_what_a_plugin_has_left_in_a_tensor_is_not_copied(duplicate: Any) -> None:
+    with plugins.only("autograd"):
+        x = Tensor([2.0], requires_grad=True)
+        (x * x).backward()
+    with plugins.only():
+        made = duplicate(x)
+    assert not vars(made)
+    assert repr(made) == "Tensor([2.])"
+
+
+def test_deepcopy_keeps_shared_tensors_shared() -> None:
+    x = Tensor([1.0])
+    first, second = copy.deepcopy([x, x])
+    assert first is second
+
+
+def test_a_subclass_has_the_operators() -> None:
+    x = Named([1.0, 2.0], name="length")
+    np.testing.assert_array_equal((x * 2 + x).data, [3.0, 6.0])
+    assert isinstance(np.exp(x), Tensor)
+    assert repr(x) == "Named([1., 2.])"
+
+
+# The repr.
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (1.5, "Tensor(1.5)"),
+        ([1, 2, 3], "Tensor([1., 2., 3.])"),
+        ([[1, 2], [3, 4]], "Tensor([[1., 2.],\n        [3., 4.]])"),
+        ([], "Tensor([], shape=(0,))"),
+        (np.zeros((2, 0)), "Tensor([], shape=(2, 0), dtype=float64)"),
+        (np.array([0.5, -1]), "Tensor([ 0.5, -1. ], dtype=float64)"),
+        (np.array(3), "Tensor(3, dtype=int64)"),
+        (np.array([True, False]), "Tensor([ True, False], dtype=bool)"),
+        ([1e-8, 1], "Tensor([1.e-08, 1.e+00])"),
+        ([float("nan"), float("inf")], "Tensor([nan, inf])"),
+        ([1j], "Tensor([0.+1.j], dtype=complex64)"),
+        (
+            np.arange(2000),
+            "Tensor([   0,    1,    2, ..., 1997, 1998, 1999], dtype=int64)",
+        ),
+    ],
+    ids=lambda value: value.replace("\n", " ") if isinstance(value, str) else "",
+)
+def test_the_repr_reads_like_the_data(data: Any, text: str) -> None:
+    assert repr(Tensor(data)) == str(Tensor(data)) == text
+
+
+@pytest.mark.parametrize("data", [1.5, [1, 2], [[0.25], [4]], [1e-8, 1e8]])
+def test_the_repr_can_be_typed_in_again(data: Any) -> None:
+    equal(eval(repr(Tensor(data))), Tensor(data).data)
+
+
+def test_a_large_repr_stays_short() -> None:
+    assert len(repr(Tensor(np.zeros((100, 100, 100))))) < 3000
+
+
+# Which plugin would bring what is missing.
+
+
+def test_a_keyword_of_a_plugin_that_is_off_is_refused_with_its_name() -> None:
+    with (
+        plugins.only(),
+        pytest.raises(TypeError, match=r"requires_grad.*pip install tinytorch-autograd"),
+    ):
+        Tensor([2.0], requires_grad=True)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "distribution"), [("backward", "autograd"), ("relu", "activations")]
+)
+def test_an_attribute_of_a_plugin_that_is_off_is_missed_with_its_name(
+    attribute: str, distribution: str
+) -> None:
+    with plugins.only():
+        assert not hasattr(Tensor([2.0]), attribute)
+        with pytest.raises(AttributeError, match=f"pip install tinytorch-{distribution}"):
+            getattr(Tensor([2.0]), attribute)

@@ -1,0 +1,157 @@
+"""Assert that this environment holds exactly the named plugins, and that they work.
+
+    python -I probe.py autograd losses
+
+Run by ``run.py`` with the interpreter of an environment in which only wheels are installed; needs
+nothing besides them. One function per plugin, plus what must hold when a plugin is absent.
+"""
+
+import importlib.util
+import math
+import re
+import subprocess
+import sys
+import sysconfig
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import numpy as np
+
+import tinytorch_core
+from tinytorch_core import Tensor, plugins
+
+ALL = {"autograd", "activations", "losses"}
+ABOUT_GRADIENTS = re.compile("grad|backward", re.IGNORECASE)
+
+
+def equal(value: object, expected: object) -> None:
+    """Compare a tensor, an array or a number with what it should be."""
+    found = value.data if isinstance(value, Tensor) else value
+    np.testing.assert_allclose(np.asarray(found), np.asarray(expected), rtol=1e-6, atol=1e-7)
+
+
+def attributes_about_gradients() -> list[str]:
+    names = {*dir(Tensor), *dir(Tensor([1.0]))}
+    return sorted(name for name in names if ABOUT_GRADIENTS.search(name))
+
+
+def check_what_is_installed(expected: set[str]) -> None:
+    found = {point.name for point in entry_points(group="tinytorch")}
+    assert found == expected, f"entry points of {found}, expected {expected}"
+    states = plugins.status()
+    active = {state.name for state in states if state.on}
+    assert {state.name for state in states} == expected, states
+    assert active == expected, f"active: {active}, expected {expected}"
+    for package in ("tinytorch_core", *(f"tinytorch_{name}" for name in sorted(expected))):
+        spec = importlib.util.find_spec(package)
+        assert spec is not None, package
+        home = Path(str(spec.origin)).parent
+        assert home.is_relative_to(Path(sys.prefix).resolve()), f"{home} is not in {sys.prefix}"
+        assert (home / "py.typed").is_file(), f"{package} lost its py.typed"
+    for name in ALL - expected:
+        assert importlib.util.find_spec(f"tinytorch_{name}") is None, name
+
+
+def check_command(expected: set[str]) -> None:
+    command = Path(sysconfig.get_path("scripts"), "tinytorch")
+    done = subprocess.run([command, "plugins"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name in ALL:
+        # Not as a part of a distribution's name, which a hint may mention.
+        listed = re.search(rf"(?<![\w-]){name}(?![\w-])", done.stdout) is not None
+        assert listed == (name in expected), f"{name}:\n{done.stdout}"
+
+
+def check_core_alone() -> None:
+    home = Path(tinytorch_core.__file__).parent
+    files = [f for f in home.rglob("*") if f.is_file() and "__pycache__" not in f.parts]
+    mention = {f.name for f in files if ABOUT_GRADIENTS.search(f.read_text("utf-8"))}
+    assert all(name.endswith(".json") for name in mention), f"the core mentions them in {mention}"
+
+
+def check_without_autograd() -> None:
+    assert not attributes_about_gradients(), attributes_about_gradients()
+    equal(Tensor([2.0]) * 3, [6.0])
+    refusal = "none: it was accepted, with nothing there to serve it"
+    try:
+        Tensor([2.0], requires_grad=True)
+    except TypeError as error:
+        refusal = str(error)
+    assert "tinytorch-autograd" in refusal, f"refusal of requires_grad=True: {refusal}"
+
+
+def check_autograd() -> None:
+    x = Tensor([2.0], requires_grad=True)
+    y = x * 3
+    y.backward()
+    equal(x.grad, [3.0])
+    plugins.disable("autograd")
+    assert not attributes_about_gradients(), attributes_about_gradients()
+    plugins.enable("autograd")
+    assert "backward" in attributes_about_gradients()
+
+
+def check_activations(tracked: bool) -> None:
+    from tinytorch_activations import Sigmoid, Softmax, relu
+
+    equal(relu(Tensor([-1.0, 2.0])), [0.0, 2.0])
+    equal(Tensor([-1.0, 2.0]).relu(), [0.0, 2.0])
+    equal(Sigmoid()(Tensor([-1000.0, 0.0, 1000.0])), [0.0, 0.5, 1.0])
+    equal(Softmax(dim=-1)(Tensor([[1000.0, 1000.0]])), [[0.5, 0.5]])
+    if tracked:
+        x = Tensor([-1.0, 2.0], requires_grad=True)
+        relu(x).sum().backward()
+        equal(x.grad, [0.0, 1.0])
+        x = Tensor([-1000.0, 0.0, 1000.0], requires_grad=True)
+        Sigmoid()(x).sum().backward()
+        equal(x.grad, [0.0, 0.25, 0.0])
+
+
+def check_losses(tracked: bool) -> None:
+    from tinytorch_losses import BCEWithLogitsLoss, CrossEntropyLoss, MSELoss
+
+    equal(MSELoss()(Tensor([1.0, 2.0]), Tensor([3.0, 2.0])), 2.0)
+    equal(CrossEntropyLoss()(Tensor([[0.0, 0.0]]), np.array([0])), math.log(2))
+    equal(BCEWithLogitsLoss()(Tensor([-1000.0, 1000.0]), Tensor([0.0, 1.0])), 0.0)
+    if tracked:
+        x = Tensor([1.0, 2.0], requires_grad=True)
+        MSELoss()(x, Tensor([3.0, 2.0])).backward()
+        equal(x.grad, [-2.0, 0.0])
+        x = Tensor([[0.0, 0.0]], requires_grad=True)
+        CrossEntropyLoss()(x, np.array([0])).backward()
+        equal(x.grad, [[-0.5, 0.5]])
+
+
+def check_activation_into_loss(tracked: bool) -> None:
+    from tinytorch_activations import relu
+    from tinytorch_losses import MSELoss
+
+    equal(MSELoss()(relu(Tensor([-1.0, 2.0])), Tensor([1.0, 1.0])), 1.0)
+    if tracked:
+        x = Tensor([-1.0, 2.0], requires_grad=True)
+        MSELoss()(relu(x), Tensor([1.0, 1.0])).backward()
+        equal(x.grad, [0.0, 1.0])
+
+
+def main(expected: set[str]) -> None:
+    assert expected <= ALL, expected - ALL
+    tracked = "autograd" in expected
+    check_what_is_installed(expected)
+    check_command(expected)
+    if not expected:
+        check_core_alone()
+    if tracked:
+        check_autograd()
+    else:
+        check_without_autograd()
+    if "activations" in expected:
+        check_activations(tracked)
+    if "losses" in expected:
+        check_losses(tracked)
+    if {"activations", "losses"} <= expected:
+        check_activation_into_loss(tracked)
+    assert tracked == ("tinytorch_autograd" in sys.modules)
+
+
+if __name__ == "__main__":
+    main(set(sys.argv[1:]))

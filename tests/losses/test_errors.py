@@ -1,0 +1,205 @@
+"""What the losses refuse: each error names the values and what to do."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from tinytorch_core import Tensor
+
+import tinytorch_losses as losses
+
+ELEMENTWISE = [
+    "mse_loss",
+    "l1_loss",
+    "huber_loss",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "kl_div",
+]
+CLASSES = ["nll_loss", "cross_entropy"]
+ROWS = np.zeros((4, 3))
+IMAGE = np.zeros((1, 3, 2, 2))
+
+
+@pytest.mark.parametrize("kind", [np.array, Tensor], ids=["array", "Tensor"])
+@pytest.mark.parametrize("name", ELEMENTWISE)
+@pytest.mark.parametrize(
+    ("left", "right"), [((4, 1), (4,)), ((4,), (4, 1)), ((4,), ()), ((2,), (3,))]
+)
+def test_no_loss_broadcasts_its_target(name, kind, left, right):
+    with pytest.raises(ValueError, match="must be the same") as raised:
+        getattr(losses, name)(kind(np.zeros(left)), kind(np.zeros(right)))
+    assert str(left) in str(raised.value)
+    assert str(right) in str(raised.value)
+
+
+def test_mse_loss_object_names_both_shapes():
+    with pytest.raises(ValueError, match=r"input has the shape \(4, 1\) and the target \(4,\)"):
+        losses.MSELoss()(Tensor(np.zeros((4, 1))), Tensor(np.zeros(4)))
+
+
+@pytest.mark.parametrize("name", [*ELEMENTWISE, *CLASSES])
+def test_reductions(name):
+    target = [0, 1, 2, 0] if name in CLASSES else ROWS
+    with pytest.raises(ValueError, match=f"{name} has no reduction 'avg'; choose one of .*'mean'"):
+        getattr(losses, name)(ROWS, target, reduction="avg")
+    with pytest.raises(TypeError, match=f"{name} takes a floating input, not int64"):
+        getattr(losses, name)(ROWS.astype(int), target)
+    with pytest.raises(TypeError, match=f"{name} takes a Tensor or an array as input, not list"):
+        getattr(losses, name)(ROWS.tolist(), target)
+
+
+@pytest.mark.parametrize(
+    ("loss", "options", "message"),
+    [
+        (losses.MSELoss, {"reduction": "avg"}, "MSELoss has no reduction 'avg'; choose one of"),
+        (losses.MSELoss, {"reduction": "batchmean"}, "'mean', 'sum', 'none'"),
+        (losses.KLDivLoss, {"reduction": "avg"}, "'batchmean', 'mean', 'sum', 'none'"),
+        (losses.HuberLoss, {"delta": 0.0}, "positive delta, not 0.0"),
+        (losses.HuberLoss, {"delta": -1}, "positive delta, not -1"),
+        (losses.HuberLoss, {"delta": float("nan")}, "positive delta, not nan"),
+        (losses.CrossEntropyLoss, {"label_smoothing": 1.5}, "from 0 to 1, not 1.5"),
+        (losses.CrossEntropyLoss, {"label_smoothing": -0.1}, "from 0 to 1, not -0.1"),
+    ],
+)
+def test_options_are_checked_on_construction(loss, options, message):
+    with pytest.raises(ValueError, match=message):
+        loss(**options)
+
+
+@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize(
+    ("shape", "target", "message"),
+    [
+        ((4, 3), [0, 1, 3, 0], r"target\[2\] is 3, and there are 3 classes, numbered from 0 to 2"),
+        ((4, 3), [0, -1, 1, 0], r"target\[1\] is -1, and there are 3 classes"),
+        ((4, 3), [0, -100, 7, 0], r"target\[2\] is 7"),
+        ((3,), 5, r"target is 5, and there are 3 classes"),
+        ((1, 3, 2, 2), [[[0, 1], [2, 9]]], r"target\[0, 1, 1\] is 9"),
+    ],
+)
+def test_class_numbers_out_of_range(name, shape, target, message):
+    x = np.zeros(shape)
+    for given in (target, np.array(target), Tensor(np.array(target))):
+        with pytest.raises(IndexError, match=message):
+            getattr(losses, name)(Tensor(x), given)
+
+
+@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize(
+    ("input", "target", "error", "message"),
+    [
+        (ROWS, [0, 1], ValueError, r"needs class numbers of shape \(4,\).*has the shape \(2,\)"),
+        (ROWS, [[0], [1], [2], [0]], ValueError, r"shape \(4,\).*\(4, 1\)"),
+        (IMAGE, [0], ValueError, r"class numbers of shape \(1, 2, 2\)"),
+        (np.zeros(()), 0, ValueError, "an axis of classes"),
+        (ROWS, np.array([True, False, True, True]), TypeError, "not bool"),
+    ],
+)
+def test_class_numbers_of_the_wrong_kind(name, input, target, error, message):
+    with pytest.raises(error, match=message):
+        getattr(losses, name)(input, target)
+
+
+@pytest.mark.parametrize(
+    ("loss", "target", "error", "message"),
+    [
+        (
+            losses.nll_loss,
+            Tensor([0, 1, 2, 0]),
+            TypeError,
+            r"not float32 of shape \(4,\); give a list",
+        ),
+        (losses.nll_loss, np.zeros((4, 3)), TypeError, "not float64"),
+        (losses.cross_entropy, Tensor([0, 1, 2, 0]), ValueError, r"Tensor\(data, dtype=np.int64\)"),
+        (losses.cross_entropy, np.zeros((4, 2)), ValueError, r"\(4, 2\).*\(4, 3\)"),
+        (
+            losses.cross_entropy,
+            np.eye(4, 3, dtype=int),
+            TypeError,
+            "convert it to a floating dtype",
+        ),
+    ],
+)
+def test_integers_and_floats_are_not_confused(loss, target, error, message):
+    with pytest.raises(error, match=message):
+        loss(Tensor(ROWS), target)
+
+
+def test_probabilities_cannot_be_ignored_by_class():
+    with pytest.raises(ValueError, match="cannot ignore class 2"):
+        losses.cross_entropy(ROWS, ROWS, ignore_index=2)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([0.5, 1.5], r"input\[1\] is 1.5; apply a sigmoid"),
+        ([-0.25, 0.5], r"input\[0\] is -0.25"),
+        ([0.5, np.nan], r"input\[1\] is nan"),
+        (2.0, "input is 2.0"),
+    ],
+)
+def test_binary_cross_entropy_takes_probabilities(values, message):
+    p = np.array(values)
+    for kind in (np.array, Tensor):
+        with pytest.raises(ValueError, match=message):
+            losses.BinaryCrossEntropyLoss()(kind(p), np.ones_like(p))
+
+
+@pytest.mark.parametrize(
+    ("loss", "arguments", "message"),
+    [
+        (losses.nll_loss, {"weight": [1, 2]}, r"shape \(2,\), and there are 3 classes"),
+        (losses.cross_entropy, {"weight": np.ones((3, 1))}, r"\(3, 1\), and there are 3 classes"),
+        (losses.cross_entropy, {"weight": 2.0}, r"shape \(\), and there are 3 classes"),
+    ],
+)
+def test_class_weights(loss, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        loss(ROWS, [0, 1, 2, 0], **arguments)
+
+
+@pytest.mark.parametrize(
+    ("loss", "name"),
+    [
+        (losses.binary_cross_entropy, "weight"),
+        (losses.binary_cross_entropy_with_logits, "weight"),
+        (losses.binary_cross_entropy_with_logits, "pos_weight"),
+    ],
+)
+@pytest.mark.parametrize("shape", [(2,), (4,), (2, 4, 3)])
+def test_weights_of_elements_must_fit(loss, name, shape):
+    message = rf"{name} of .* shape {re.escape(str(shape))}.*the input, \(4, 3\)"
+    with pytest.raises(ValueError, match=message):
+        loss(ROWS, ROWS, **{name: np.ones(shape)})
+
+
+def test_tracked_weights_are_refused_and_nothing_changes():
+    pytest.importorskip("tinytorch_autograd", reason="tinytorch-autograd is not installed")
+    weight = Tensor([1.0, 1.0, 1.0], requires_grad=True)
+    x = Tensor(ROWS, requires_grad=True)
+    with pytest.raises(ValueError, match=r"weight.detach\(\)"):
+        losses.cross_entropy(x, [0, 1, 2, 0], weight)
+    assert x.grad is None
+    assert x.is_leaf
+    assert weight.grad is None
+    losses.cross_entropy(x, [0, 1, 2, 0], weight.detach()).backward()
+
+
+@pytest.mark.parametrize("target", [np.array([1j, 2]), np.array(["a", "b"])])
+def test_targets_are_real_numbers(target):
+    with pytest.raises(TypeError, match="takes a target of real numbers, not"):
+        losses.mse_loss(np.zeros(2), target)
+
+
+def test_the_base_class_asks_for_a_forward():
+    class Mine(losses.Loss):
+        reduction = "mean"
+
+    assert repr(Mine()) == "Mine()"
+    with pytest.raises(NotImplementedError, match="Mine must define forward"):
+        Mine()(ROWS, ROWS)

@@ -1,0 +1,72 @@
+"""All that a training step computes passes through `tinytorch_wrap_op`: forward and backward.
+
+A plugin can so record a whole step, and later replay it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tinytorch_core import Tensor, hookimpl, plugins
+
+from tinytorch_activations import relu
+from tinytorch_autograd import grad
+from tinytorch_losses import cross_entropy
+
+
+@pytest.fixture(params=["aaa", "zzz"], ids=["inside autograd", "around autograd"])
+def seen(request: pytest.FixtureRequest) -> Iterator[list[tuple[str, list[Any], Any]]]:
+    """The ops that run: name, arguments and result of each."""
+    calls: list[tuple[str, list[Any], Any]] = []
+
+    @hookimpl
+    def tinytorch_wrap_op(op: Any, call: Callable[..., Any]) -> Callable[..., Any]:
+        def listed(*args: Any, **kwargs: Any) -> Any:
+            made = call(*args, **kwargs)
+            calls.append((op.name, [*args, *kwargs.values()], made))
+            return made
+
+        return listed
+
+    plugins.register(SimpleNamespace(tinytorch_wrap_op=tinytorch_wrap_op), name=request.param)
+    yield calls
+    plugins.unregister(request.param)
+
+
+def test_every_gradient_follows_from_the_inputs_by_listed_ops(
+    seen: list[tuple[str, list[Any], Any]],
+) -> None:
+    rng = np.random.default_rng(0)
+    x = Tensor(rng.standard_normal((8, 4)))
+    targets = rng.integers(0, 3, 8)
+    weights = [Tensor(rng.standard_normal(s), requires_grad=True) for s in ((4, 5), (5, 3))]
+    biases = [Tensor(rng.standard_normal(s), requires_grad=True) for s in (5, 3)]
+    parameters = [*weights, *biases]
+
+    hidden = relu(x @ weights[0] + biases[0])
+    loss = cross_entropy(hidden @ weights[1] + biases[1], targets)
+    forward = [name for name, _, _ in seen]
+    assert forward == ["matmul", "add", "relu", "matmul", "add", "cross_entropy"]
+
+    gradients = grad(loss, parameters, create_graph=True)
+    backward = [name for name, _, _ in seen[len(forward) :]]
+    assert backward.count("matmul") == 3
+    # The one thing that no op made is the gradient of the loss by itself, which is 1.
+    start = [np.ones_like(loss.data)]
+    known = {id(a) for a in (x.data, *(p.data for p in parameters))}
+    for name, arguments, made in seen:
+        for array in _arrays(arguments):
+            new = id(array) not in known and not any(np.array_equal(array, s) for s in start)
+            assert not new, f"{name} was given an array that no listed op had made"
+        known |= {id(array) for array in _arrays([made])}
+    for gradient in gradients:
+        assert id(gradient.data) in known
+
+
+def _arrays(values: list[Any]) -> list[np.ndarray]:
+    return [v.data for v in values if isinstance(v, Tensor)]

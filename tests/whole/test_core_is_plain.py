@@ -1,0 +1,56 @@
+"""The core knows nothing of gradients; all it has is a hint at who does, kept as data."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tinytorch_core
+from tinytorch_core import Tensor, plugins
+
+CORE = Path(tinytorch_core.__file__).parent
+ABOUT_GRADIENTS = re.compile("grad|backward", re.IGNORECASE)
+
+
+def test_no_source_file_speaks_of_gradients() -> None:
+    files = [f for f in CORE.rglob("*") if f.is_file() and f.suffix != ".pyc"]
+    speaking = {f.name for f in files if ABOUT_GRADIENTS.search(f.read_text("utf-8"))}
+    assert {"tensor.py", "surface.py", "hints.json"} <= {f.name for f in files}
+    assert speaking == {"hints.json"}
+
+
+def test_with_every_plugin_off_tensor_has_nothing_of_gradients() -> None:
+    with plugins.only():
+        names = {*dir(Tensor), *dir(Tensor([1.0])), *Tensor._calls, *Tensor._keywords}
+        assert not [name for name in names if ABOUT_GRADIENTS.search(name)]
+        assert not hasattr(Tensor([1.0]), "grad")
+        with pytest.raises(TypeError, match="tinytorch-autograd"):
+            Tensor([2.0], requires_grad=True)
+
+
+def test_the_core_imports_no_plugin() -> None:
+    imports = re.compile(r"^\s*(?:from|import)\s+(tinytorch_\w+)", re.MULTILINE)
+    named = {n for f in CORE.rglob("*.py") for n in imports.findall(f.read_text("utf-8"))}
+    assert named == {"tinytorch_core"}
+
+
+@pytest.mark.parametrize(
+    "compute",
+    [
+        lambda x: x * 2 + 1,
+        lambda x: x.reshape(2, 1) @ x.reshape(1, 2),
+        lambda x: np.exp(x).sum(),
+        lambda x: np.where(x > 1, x, 0),
+        lambda x: x[1:],
+    ],
+)
+def test_the_numbers_are_the_same_with_every_plugin_and_with_none(compute: object) -> None:
+    x = Tensor([1.0, 2.0])
+    with_all = compute(x)
+    with plugins.only():
+        plain = compute(x)
+    np.testing.assert_array_equal(with_all.data, plain.data)
+    assert with_all.dtype == plain.dtype == np.float32

@@ -1,0 +1,316 @@
+"""Switching plugins off leaves nothing behind, in whatever order, failures and threads included."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import pickle
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tinytorch_core import PluginError, Tensor, hookimpl, plugins
+
+INSTALLED = [p.name for p in plugins.status() if p.distribution != "registered from code"]
+
+
+def surface() -> dict[str, Any]:
+    """All that Tensor has, as it lies in the classes."""
+    return {name: inspect.getattr_static(Tensor, name) for name in dir(Tensor)}
+
+
+class FailsInItsThirdHook:
+    """Configured, has registered an op, and raises when it extends Tensor."""
+
+    @hookimpl
+    def tinytorch_configure(self, config: Any) -> None:
+        pass
+
+    @hookimpl
+    def tinytorch_register_ops(self, ops: Any) -> None:
+        ops.add("leftover", lambda x: x, method=True, numpy=np.sinc)
+
+    @hookimpl
+    def tinytorch_extend_tensor(self, tensor: Any) -> None:
+        tensor.add("other_leftover", 1)
+        tensor.add_keyword("leftover", lambda t, v: None, lambda t: None, None)
+        raise RuntimeError("half-way")
+
+
+class Doubles:
+    """A plugin that works, and changes what multiplication does."""
+
+    @hookimpl
+    def tinytorch_extend_tensor(self, tensor: Any) -> None:
+        tensor.add("doubles", True)
+
+    @hookimpl
+    def tinytorch_wrap_op(self, op: Any, call: Callable[..., Any]) -> Callable[..., Any] | None:
+        if op.name != "mul":
+            return None
+        return lambda x, y: call(call(x, y), 2)
+
+
+def fail() -> None:
+    with pytest.raises(PluginError, match="half-way"):
+        plugins.register(FailsInItsThirdHook(), name="failing")
+
+
+@pytest.fixture(autouse=True)
+def _as_it_was() -> Iterator[None]:
+    """Every test here leaves Tensor as it found it."""
+    identity, before, active = id(Tensor), surface(), plugins.active()
+    yield
+    assert id(Tensor) == identity
+    assert plugins.active() == active
+    assert surface() == before
+
+
+def test_the_installed_plugins_are_those_we_mean() -> None:
+    assert "autograd" in INSTALLED
+
+
+@pytest.mark.parametrize("name", INSTALLED)
+@pytest.mark.parametrize("others", ["with the others off", "with the others on"])
+def test_enabling_and_disabling_leaves_nothing_behind(name: str, others: str) -> None:
+    rest = [n for n in INSTALLED if n != name] if others == "with the others on" else []
+    with plugins.only(*rest):
+        before = surface()
+        plugins.enable(name)
+        between = surface()
+        assert between != before
+        plugins.disable(name)
+        assert surface() == before
+        plugins.enable(name)
+        assert surface() == between
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(INSTALLED)), ids="-".join)
+def test_every_order_of_toggling_comes_to_the_same(order: tuple[str, ...]) -> None:
+    with plugins.only():
+        plain = surface()
+        seen = {frozenset[str](): plain}
+        for name in order:
+            plugins.enable(name)
+            fail()
+            seen[frozenset(plugins.active())] = surface()
+        assert seen[frozenset(INSTALLED)] != plain
+        for name in (*order[1:], order[0]):
+            plugins.disable(name)
+            fail()
+            active = frozenset(plugins.active())
+            assert surface() == seen.setdefault(active, surface())
+        assert surface() == plain
+        for subset, expected in seen.items():
+            with plugins.only(*subset):
+                assert surface() == expected
+
+
+def test_a_failed_activation_changes_nothing() -> None:
+    before = surface()
+    fail()
+    assert surface() == before
+    assert not [name for name in dir(Tensor) if "leftover" in name]
+    assert np.sinc(Tensor([0.0])).item() == 1
+
+
+def test_tensors_survive_the_change() -> None:
+    x = Tensor([1.0, 2.0])
+    x.note = "mine"
+    with plugins.only():
+        y = x * 2
+        z = Tensor([5.0])
+    with plugins.only("autograd"):
+        for old in (x, y, z):
+            assert old.requires_grad is False
+            assert old.grad is None
+            assert old.is_leaf
+        z.requires_grad = True
+        ((x + y) * z).sum().backward()
+        np.testing.assert_array_equal(z.grad, [9.0])
+    with plugins.only():
+        assert repr(z + 1) == "Tensor([6.])"
+        assert not hasattr(z, "grad")
+        copied = pickle.loads(pickle.dumps(z))
+    assert x.note == "mine"
+    assert repr(copied) == "Tensor([5.])"
+    assert type(x) is Tensor
+
+
+def test_subclasses_survive_the_change() -> None:
+    class Mine(Tensor):
+        pass
+
+    x = Mine([1.0])
+    with plugins.only():
+        assert not hasattr(Mine, "backward")
+        assert isinstance(x * 2, Tensor)
+    with plugins.only("autograd"):
+        assert hasattr(Mine, "backward")
+        assert Mine([1.0], requires_grad=True).requires_grad
+
+
+# By property.
+
+MINE = {"doubles": Doubles(), "first": SimpleNamespace(), "second": SimpleNamespace()}
+
+
+def _extends(name: str) -> Any:
+    @hookimpl
+    def tinytorch_extend_tensor(tensor: Any) -> None:
+        tensor.add("claimed_by_two", name)
+
+    return tinytorch_extend_tensor
+
+
+for _name in ("first", "second"):
+    MINE[_name].tinytorch_extend_tensor = _extends(_name)
+
+ACTION = st.one_of(
+    st.tuples(st.just("enable"), st.sampled_from([*INSTALLED, *MINE])),
+    st.tuples(st.just("disable"), st.sampled_from([*INSTALLED, *MINE])),
+    st.tuples(st.just("only"), st.sampled_from([*INSTALLED, *MINE])),
+    st.tuples(st.just("register"), st.sampled_from([*MINE, "failing"])),
+    st.tuples(st.just("unregister"), st.sampled_from(list(MINE))),
+)
+SEEN: dict[tuple[str, ...], dict[str, Any]] = {}
+
+
+@contextmanager
+def everything_forgotten() -> Iterator[None]:
+    with plugins.only():
+        try:
+            yield
+        finally:
+            for status in plugins.status():
+                if status.name in MINE:
+                    plugins.unregister(status.name)
+
+
+@settings(max_examples=60)
+@given(st.lists(ACTION, max_size=8))
+def test_the_surface_depends_on_nothing_but_the_active_plugins(
+    actions: list[tuple[str, str]],
+) -> None:
+    with everything_forgotten():
+        plain = surface()
+        for action, name in actions:
+            before = (surface(), plugins.active())
+            try:
+                if action == "register":
+                    plugin = FailsInItsThirdHook() if name == "failing" else MINE[name]
+                    plugins.register(plugin, name=name)
+                else:
+                    getattr(plugins, action)(name)
+            except (PluginError, ValueError, LookupError):
+                assert (surface(), plugins.active()) == before
+            active = plugins.active()
+            # What was forgotten and comes back is computed anew: other objects, same names.
+            names = {k: type(v) for k, v in surface().items()}
+            assert names == SEEN.setdefault(active, names)
+            assert Tensor([3.0]).__mul__(2).item() == (12 if "doubles" in active else 6)
+        with plugins.only():
+            assert surface() == plain
+
+
+# Threads.
+
+
+@contextmanager
+def toggling(change: Callable[[], None], times: int = 150) -> Iterator[threading.Event]:
+    """A second thread that toggles while the body computes; switching as often as Python can."""
+    interval = sys.getswitchinterval()
+    done = threading.Event()
+    failed: list[BaseException] = []
+
+    def toggle() -> None:
+        try:
+            for _ in range(times):
+                change()
+        except BaseException as error:
+            failed.append(error)
+        finally:
+            done.set()
+
+    thread = threading.Thread(target=toggle)
+    sys.setswitchinterval(1e-6)
+    thread.start()
+    try:
+        yield done
+    finally:
+        thread.join()
+        sys.setswitchinterval(interval)
+    assert not failed
+
+
+def halves() -> None:
+    with plugins.disable("doubles"):
+        pass
+
+
+def test_an_op_is_the_old_one_or_the_new_one_in_another_thread() -> None:
+    x = Tensor([3.0])
+    plugins.register(Doubles(), name="doubles")
+    try:
+        seen = set()
+        with toggling(halves) as done:
+            while not done.is_set():
+                seen.add((x * 2).item())
+        assert seen <= {6.0, 12.0}
+    finally:
+        plugins.unregister("doubles")
+
+
+def test_all_of_a_surface_comes_and_goes_at_once() -> None:
+    class Several:
+        @hookimpl
+        def tinytorch_register_ops(self, ops: Any) -> None:
+            for name in "pqrs":
+                ops.add(f"op_{name}", lambda x: x, method=True)
+
+        @hookimpl
+        def tinytorch_extend_tensor(self, tensor: Any) -> None:
+            tensor.add("attribute_t", None)
+
+    names = {"op_p", "op_q", "op_r", "op_s", "attribute_t"}
+    plugins.register(Several(), name="doubles")
+    try:
+        with toggling(halves) as done:
+            while not done.is_set():
+                # One look at the class, as one operation is one look at the class.
+                (now,) = Tensor.__bases__
+                assert names & set(vars(now)) in (names, set())
+                assert ("op_p" in now._calls) == ("op_p" in vars(now))
+    finally:
+        plugins.unregister("doubles")
+
+
+@pytest.mark.parametrize(
+    "compute",
+    [
+        lambda x, y: (x * y + 1).sum().item(),
+        lambda x, y: np.exp(np.concatenate([x - x, y - y])).mean().item(),
+        lambda x, y: (x.reshape(1, 2) @ y.T.reshape(2, 1)).item(),
+        lambda x, y: x[0].item() + np.where(x > 0, x, y)[1].item(),
+        lambda x, y: repr(Tensor(x).clip(0, 1)),
+    ],
+    ids=["arithmetic", "numpy", "shapes", "indexing", "repr"],
+)
+def test_computing_while_autograd_comes_and_goes(compute: Callable[[Any, Any], Any]) -> None:
+    def toggle() -> None:
+        with plugins.disable("autograd"):
+            pass
+
+    x, y = Tensor([1.0, 2.0]), Tensor([3.0, 4.0])
+    expected = compute(x, y)
+    with toggling(toggle) as done:
+        while not done.is_set():
+            assert compute(x, y) == expected

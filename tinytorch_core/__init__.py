@@ -1,0 +1,33 @@
+"""A plain NumPy Tensor, and the hooks by which plugins add everything else."""
+
+from tinytorch_core import plugins
+from tinytorch_core.errors import (
+    ConfigError,
+    PluginError,
+    PluginWarning,
+    TinyTorchError,
+    UnknownPluginError,
+)
+from tinytorch_core.hookspecs import hookimpl, hookspec
+from tinytorch_core.ops import Op, op
+from tinytorch_core.plugins import Tensor
+from tinytorch_core.source import define
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ConfigError",
+    "Op",
+    "PluginError",
+    "PluginWarning",
+    "Tensor",
+    "TinyTorchError",
+    "UnknownPluginError",
+    "define",
+    "hookimpl",
+    "hookspec",
+    "op",
+    "plugins",
+]
+
+plugins.start_at_import()

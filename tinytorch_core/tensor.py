@@ -1,0 +1,436 @@
+"""The plain Tensor: an array, its operators, and NumPy's protocols. Nothing else.
+
+`TensorBase` is what every surface stands on. Its operators and most of its methods are ops, so
+that plugins can wrap them: `surface.py` writes them out from the op table.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Self, SupportsIndex
+
+import numpy as np
+
+from tinytorch_core.errors import did_you_mean
+
+_NUMBERS = (bool, int, float, complex, np.ndarray, np.generic)
+
+
+def as_array(data: Any, dtype: Any = None) -> Any:
+    """The array that `Tensor(data, dtype)` holds, always a copy.
+
+    Python numbers and sequences become float32 (complex64 if complex); an array, a NumPy scalar
+    or a Tensor keeps its dtype, and an array of another library stays of that library.
+
+    Raises:
+        TypeError: `data` holds something other than numbers.
+        ValueError: `data` is a ragged sequence.
+    """
+    if isinstance(data, TensorBase):
+        data = data._data
+    if isinstance(data, np.ndarray | np.generic):
+        array = np.array(data, dtype=dtype)
+    elif speaks_numpy(data) and hasattr(data, "dtype"):
+        return data.astype(dtype) if dtype is not None else data.copy()
+    else:
+        array = _from_python(data, dtype)
+    if array.dtype.kind not in "biufc":
+        raise TypeError(
+            f"a Tensor holds numbers, not {array.dtype} as in {data!r:.60}; "
+            "convert the data to numbers first"
+        )
+    return array
+
+
+def _from_python(data: Any, dtype: Any) -> np.ndarray[Any, Any]:
+    try:
+        array = np.array(data, dtype=dtype)
+    except ValueError as error:
+        raise ValueError(f"{data!r:.60} cannot become a Tensor: {error}") from error
+    if dtype is None and not hasattr(data, "__array__"):
+        if array.dtype.kind in "biuf":
+            return array.astype(np.float32)
+        if array.dtype.kind == "c":
+            return array.astype(np.complex64)
+    return array
+
+
+def speaks_numpy(value: Any) -> bool:
+    """Whether `value` is an array, of NumPy or of a library that speaks its protocols."""
+    return getattr(type(value), "__array_ufunc__", None) is not None
+
+
+def operand(value: Any) -> Any:
+    """`value` as the other operand of an operator: a number or an array, or NotImplemented.
+
+    Python numbers stay as they are: NumPy lets them adapt to the dtype of the array.
+    """
+    if type(value) in _NUMBERS or isinstance(value, _NUMBERS) or speaks_numpy(value):
+        return value
+    if isinstance(value, list | tuple) or hasattr(type(value), "__array__"):
+        return as_array(value)
+    return NotImplemented
+
+
+class TensorBase:
+    """An array of numbers with operators and methods.
+
+    Args:
+        data: a number, a (nested) sequence of numbers, an array, or a Tensor. It is copied.
+        dtype: the NumPy dtype; by default float32 for Python numbers and sequences, and that of
+            `data` for arrays and Tensors.
+        keywords: what the active plugins add.
+
+    Raises:
+        TypeError: `data` holds something other than numbers, or no active plugin knows a keyword.
+        ValueError: the rows of `data` have different lengths.
+
+    >>> import numpy as np
+    >>> from tinytorch_core import Tensor
+    >>> Tensor([1, 2, 3]) * 2
+    Tensor([2., 4., 6.])
+    >>> np.exp(Tensor(0.0))
+    Tensor(1.)
+    """
+
+    __slots__ = ("__dict__", "__weakref__", "_data")
+
+    # What the surface adds, for every class of tensors that is built on it.
+    _calls: ClassVar[Mapping[str, Callable[..., Any]]]
+    _numpy_calls: ClassVar[Mapping[Any, tuple[Callable[..., Any], Any]]]
+    _keywords: ClassVar[Mapping[str, Any]]
+    _extras: ClassVar[Sequence[Callable[[Any], str | None]]]
+    _own_state: ClassVar[frozenset[str]]
+    _missing: ClassVar[Callable[[str, str], str | None]]
+    _data: Any
+
+    def __init__(self, data: Any, dtype: Any = None, **keywords: Any) -> None:
+        self._data = as_array(data, dtype)
+        for name, value in keywords.items():
+            self._set_keyword(name, value)
+
+    def _set_keyword(self, name: str, value: Any) -> None:
+        if name not in self._keywords:
+            why = type(self)._missing("keywords", name)
+            hint = why or did_you_mean(name, ["data", "dtype", *self._keywords])
+            raise TypeError(f"{type(self).__name__}() has no keyword {name!r}. {hint}")
+        self._keywords[name].set(self, value)
+
+    @classmethod
+    def _from_array(cls, array: Any) -> Self:
+        """A Tensor around `array` itself, without a copy."""
+        out = object.__new__(cls)
+        out._data = array
+        return out
+
+    # The array and its attributes.
+
+    @property
+    def data(self) -> Any:
+        """The array itself, not a copy. Assigning replaces it."""
+        return self._data
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        if isinstance(value, TensorBase):
+            value = value._data
+        self._data = value if isinstance(value, np.ndarray) else as_array(value)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The lengths of the axes."""
+        shape: tuple[int, ...] = self._data.shape
+        return shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self._data.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return int(self._data.size)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The NumPy dtype of the elements."""
+        dtype: np.dtype[Any] = self._data.dtype
+        return dtype
+
+    def item(self) -> Any:
+        """The one element as a Python number.
+
+        Raises:
+            ValueError: there is not exactly one element.
+        """
+        if self.size != 1:
+            raise ValueError(
+                f"a tensor of shape {self.shape} has {self.size} elements; "
+                "index it or reduce it to one first"
+            )
+        return self._data.item()
+
+    def tolist(self) -> Any:
+        """The elements as nested Python lists."""
+        return self._data.tolist()
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("a 0-d tensor has no length; `item()` gives its value")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.shape:
+            raise TypeError("a 0-d tensor cannot be iterated; `item()` gives its value")
+        return (self[i] for i in range(self.shape[0]))
+
+    def __contains__(self, value: Any) -> bool:
+        return bool((self._data == (value._data if isinstance(value, TensorBase) else value)).any())
+
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ValueError(
+                f"the truth of a tensor of shape {self.shape} is ambiguous; "
+                "use (x != 0).data.any() or .all()"
+            )
+        return bool(self._data)
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
+    def __index__(self) -> int:
+        if self.shape or self.dtype.kind not in "iu":
+            raise TypeError(
+                f"only a 0-d integer tensor can be an index, not {self.dtype} of shape {self.shape}"
+            )
+        return int(self._data)
+
+    def __format__(self, spec: str) -> str:
+        return format(self._data.item(), spec) if spec and self.size == 1 else str(self)
+
+    def __repr__(self) -> str:
+        name = type(self).__name__
+        data = np.asarray(self._data)
+        body = np.array2string(data, separator=", ", prefix=f"{name}(", threshold=1000)
+        extras = [text for extra in self._extras if (text := extra(self))]
+        if data.dtype != np.float32:
+            extras.insert(0, f"dtype={data.dtype}")
+        if data.size == 0:
+            extras.insert(0, f"shape={data.shape}")
+        return f"{name}({', '.join([body, *extras])})"
+
+    # Shapes. The arguments come as PyTorch's and NumPy's users write them.
+
+    def reshape(self, *shape: Any) -> Any:
+        """The same elements in another shape, given as numbers or as one tuple.
+
+        >>> from tinytorch_core import Tensor
+        >>> Tensor([1, 2, 3, 4]).reshape(2, -1).shape
+        (2, 2)
+        """
+        return self._calls["reshape"](self, _spread(shape))
+
+    def permute(self, *axes: Any) -> Any:
+        """The axes in another order, given as numbers or as one tuple."""
+        return self._calls["permute"](self, _spread(axes))
+
+    def transpose(self, dim0: int = -2, dim1: int = -1) -> Any:
+        """Swaps two axes, by default the last two."""
+        return self._calls["swapaxes"](self, dim0, dim1)
+
+    @property
+    def T(self) -> Any:
+        """All axes in reverse order."""
+        return self._calls["permute"](self, None)
+
+    @property
+    def mT(self) -> Any:
+        """The last two axes swapped: each matrix transposed.
+
+        Raises:
+            ValueError: there are fewer than two axes.
+        """
+        if self.ndim < 2:
+            raise ValueError(f"mT needs at least two axes, and the shape is {self.shape}")
+        return self._calls["swapaxes"](self, -2, -1)
+
+    def matmul(self, other: Any) -> Any:
+        """The matrix product `self @ other`."""
+        return self @ other
+
+    # NumPy's protocols.
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        array = self._calls["numpy"](self)
+        if copy is None:
+            return np.asarray(array, dtype=dtype)
+        return np.array(array, dtype=dtype, copy=copy)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method == "__call__" and not kwargs and ufunc in self._numpy_calls:
+            return self._numpy_calls[ufunc][0](*inputs)
+        result = self._calls["numpy_function"](getattr(ufunc, method), inputs, kwargs)
+        return _as_told(result, kwargs["out"]) if "out" in kwargs else result
+
+    def __array_function__(
+        self,
+        function: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        if function in self._numpy_calls:
+            call, op = self._numpy_calls[function]
+            fitted = _fit(op, function, args, kwargs)
+            if fitted is not None:
+                return call(*fitted[0], **fitted[1])
+        result = self._calls["numpy_function"](function, args, kwargs)
+        return _as_told(result, kwargs["out"]) if "out" in kwargs else result
+
+    # Copies.
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        keywords = {}
+        for name, keyword in self._keywords.items():
+            value = keyword.get(self)
+            if value != keyword.default:
+                keywords[name] = value
+        # Private attributes are plugins' own, also of one that is off by now.
+        state = {
+            k: v
+            for k, v in self.__dict__.items()
+            if not k.startswith("_") and k not in self._own_state
+        }
+        return _rebuild, (type(self), self._data, keywords, state)
+
+    if TYPE_CHECKING:
+        # Written by the surface, from the rows in plain_ops.py.
+        def __add__(self, other: Any) -> Self: ...
+        def __radd__(self, other: Any) -> Self: ...
+        def __sub__(self, other: Any) -> Self: ...
+        def __rsub__(self, other: Any) -> Self: ...
+        def __mul__(self, other: Any) -> Self: ...
+        def __rmul__(self, other: Any) -> Self: ...
+        def __truediv__(self, other: Any) -> Self: ...
+        def __rtruediv__(self, other: Any) -> Self: ...
+        def __floordiv__(self, other: Any) -> Self: ...
+        def __rfloordiv__(self, other: Any) -> Self: ...
+        def __mod__(self, other: Any) -> Self: ...
+        def __rmod__(self, other: Any) -> Self: ...
+        def __pow__(self, other: Any) -> Self: ...
+        def __rpow__(self, other: Any) -> Self: ...
+        def __matmul__(self, other: Any) -> Self: ...
+        def __rmatmul__(self, other: Any) -> Self: ...
+        def __neg__(self) -> Self: ...
+        def __pos__(self) -> Self: ...
+        def __abs__(self) -> Self: ...
+        def __invert__(self) -> Self: ...
+        def __and__(self, other: Any) -> Self: ...
+        def __rand__(self, other: Any) -> Self: ...
+        def __or__(self, other: Any) -> Self: ...
+        def __ror__(self, other: Any) -> Self: ...
+        def __xor__(self, other: Any) -> Self: ...
+        def __rxor__(self, other: Any) -> Self: ...
+        def __eq__(self, other: object) -> Self: ...  # type: ignore[override]
+        def __ne__(self, other: object) -> Self: ...  # type: ignore[override]
+        def __lt__(self, other: Any) -> Self: ...
+        def __le__(self, other: Any) -> Self: ...
+        def __gt__(self, other: Any) -> Self: ...
+        def __ge__(self, other: Any) -> Self: ...
+        def __getitem__(self, index: Any) -> Self: ...
+        def __setitem__(self, index: Any, value: Any) -> None: ...
+        def exp(self) -> Self: ...
+        def log(self) -> Self: ...
+        def sqrt(self) -> Self: ...
+        def abs(self) -> Self: ...
+        def clip(self, min: Any = None, max: Any = None) -> Self: ...
+        def sum(self, axis: Any = None, keepdims: bool = False) -> Self: ...
+        def mean(self, axis: Any = None, keepdims: bool = False) -> Self: ...
+        def prod(self, axis: Any = None, keepdims: bool = False) -> Self: ...
+        def max(self, axis: Any = None, keepdims: bool = False) -> Self: ...
+        def min(self, axis: Any = None, keepdims: bool = False) -> Self: ...
+        def var(self, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Self: ...
+        def std(self, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Self: ...
+        def argmax(self, axis: int | None = None, keepdims: bool = False) -> Self: ...
+        def argmin(self, axis: int | None = None, keepdims: bool = False) -> Self: ...
+        def astype(self, dtype: Any) -> Self: ...
+        def copy(self) -> Self: ...
+        def numpy(self) -> np.ndarray[Any, Any]: ...
+
+        # Whatever the active plugins add.
+        def __getattr__(self, name: str) -> Any: ...
+        def __setattr__(self, name: str, value: Any) -> None: ...
+
+
+def _spread(given: tuple[Any, ...]) -> Any:
+    """`(2, 3)` from both `f(2, 3)` and `f((2, 3))`."""
+    if len(given) == 1 and not isinstance(given[0], SupportsIndex):
+        return given[0]
+    return given
+
+
+def _rebuild(cls: type[TensorBase], data: Any, keywords: Any, state: Any) -> TensorBase:
+    out = cls._from_array(data)
+    out.__dict__.update(state)
+    for name, value in keywords.items():
+        out._set_keyword(name, value)
+    return out
+
+
+def _fit(
+    op: Any, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Sequence[Any], dict[str, Any]] | None:
+    """NumPy's arguments as those of `op`, or None where the op does not know them all."""
+    inputs = len(op.inputs)
+    known = len(args) >= inputs and (not kwargs or kwargs.keys() <= set(op.parameters))
+    if known and not op.variadic and len(args) <= inputs + 1:
+        return args, kwargs
+    try:
+        signature = inspect.signature(function)
+        given = signature.bind(*args, **kwargs).arguments
+    except (TypeError, ValueError):
+        return None
+    given.update(given.pop("kwargs", {}))
+    # The inputs come first in NumPy too, often under another name.
+    names = zip(op.inputs, list(signature.parameters), strict=False)
+    fitted = {x: given.pop(name) for x, name in names if name in given} | given
+    required = {p.name for p in op.arguments if p.default is p.empty}
+    if not required <= fitted.keys() <= {p.name for p in op.arguments}:
+        return None
+    return (fitted.pop(op.inputs[0]) if op.variadic else ()), fitted
+
+
+def numpy_function(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """Runs any NumPy function on the arrays inside Tensors, however deep in lists they are."""
+    return function(*plain(args), **plain(kwargs))
+
+
+def _as_told(result: Any, out: Any) -> Any:
+    """`result`, or where NumPy was told to write into an array or Tensor, that very object."""
+    if isinstance(result, tuple):
+        return tuple(_as_told(r, out) for r in result)
+    for target in out if isinstance(out, tuple) else (out,):
+        if isinstance(result, TensorBase) and plain(target) is result._data:
+            return target
+    return result
+
+
+def plain(value: Any) -> Any:
+    """`value` with the arrays of Tensors in their place, however deep in lists they are."""
+    if isinstance(value, TensorBase):
+        return value._data
+    if type(value) in (list, tuple):
+        return type(value)(plain(v) for v in value)
+    if type(value) is dict:
+        return {k: plain(v) for k, v in value.items()}
+    if isinstance(value, slice):
+        return slice(plain(value.start), plain(value.stop), plain(value.step))
+    return value
