@@ -33,8 +33,9 @@ def test_every_hook_says_when_it_is_called_what_it_gets_and_shows_it(hook: str) 
 def test_the_example_of_every_hook_runs(hook: str) -> None:
     before = (plugins.active(), Tensor.__bases__)
     # Twice, as in a notebook: nothing of the first time is in the way.
+    names = {"__name__": hookspecs.__name__}
     for _ in range(2):
-        (example,) = doctest.DocTestFinder(recurse=False).find(HOOKS[hook], hook, globs={})
+        (example,) = doctest.DocTestFinder(recurse=False).find(HOOKS[hook], hook, globs=names)
         failed, tried = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(example)
         assert tried > 3
         assert failed == 0
