@@ -7,10 +7,8 @@ In order of strength: code, the variable `TINYTORCH_PLUGINS`, `tinytorch.toml`, 
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from tinytorch_core.errors import ConfigError, did_you_mean
@@ -26,22 +24,20 @@ class Decision(NamedTuple):
     by: str
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(NamedTuple):
     """What one source says: on or off for some plugins, and perhaps for all others."""
 
     source: str
-    plugins: Mapping[str, bool] = field(default_factory=dict)
+    plugins: Mapping[str, bool] = MappingProxyType({})
     others: bool | None = None
-    tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    tables: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
     def decide(self, name: str) -> Decision | None:
         on = self.plugins.get(name, self.others)
         return None if on is None else Decision(on, self.source)
 
 
-@dataclass(frozen=True)
-class Config:
+class Config(NamedTuple):
     """All sources, the strongest first."""
 
     choices: tuple[Choice, ...] = ()
@@ -73,7 +69,7 @@ class Config:
 
 
 def read_config(
-    environment: Mapping[str, str] | None = None, directory: Path | None = None
+    environment: Mapping[str, str] | None = None, directory: str | os.PathLike[str] | None = None
 ) -> Config:
     """The configuration from the environment and from the files at or above `directory`.
 
@@ -125,40 +121,46 @@ def parse_variable(text: str) -> Choice:
     return Choice(VARIABLE, plugins, others)
 
 
-def _file_choices(directory: Path | None) -> list[Choice]:
+def _file_choices(directory: str | os.PathLike[str] | None) -> list[Choice]:
     """What the files of the nearest directory that has any say."""
     try:
-        start = (directory or Path.cwd()).resolve()
+        folder = os.path.realpath(directory or os.getcwd())
     except OSError:  # the working directory is gone
         return []
-    for folder in (start, *start.parents):
+    before = None
+    while folder != before:
         found = []
-        if (own := folder / "tinytorch.toml").is_file():
+        if os.path.isfile(own := os.path.join(folder, "tinytorch.toml")):
             found.append(_choice(own, _read(own)))
-        if (project := folder / "pyproject.toml").is_file() and b"tinytorch" in _bytes(project):
+        project = os.path.join(folder, "pyproject.toml")
+        if os.path.isfile(project) and b"tinytorch" in _bytes(project):
             table = _read(project).get("tool", {}).get("tinytorch")
             if table is not None:
                 found.append(_choice(project, table))
         if found:
             return found
+        before, folder = folder, os.path.dirname(folder)
     return []
 
 
-def _bytes(file: Path) -> bytes:
+def _bytes(file: str) -> bytes:
     try:
-        return file.read_bytes()
+        with open(file, "rb") as stream:
+            return stream.read()
     except OSError as error:
         raise ConfigError(f"{file} cannot be read: {error.strerror}. Check its rights.") from error
 
 
-def _read(file: Path) -> dict[str, Any]:
+def _read(file: str) -> dict[str, Any]:
+    import tomllib  # here, because most programs have no such file, and it takes 3 ms
+
     try:
         return tomllib.loads(_bytes(file).decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file} is no valid TOML: {error}. Correct the file.") from error
 
 
-def _choice(file: Path, table: Any) -> Choice:
+def _choice(file: str, table: Any) -> Choice:
     if not isinstance(table, dict):
         raise ConfigError(f"{file}: [tool.tinytorch] must be a table, not {table!r}.")
     autoload = table.get("autoload", True)
@@ -181,4 +183,4 @@ def _choice(file: Path, table: Any) -> Choice:
                 "A plugin's settings go into a table with its name."
             )
         tables[name] = value
-    return Choice(str(file), plugins, None if autoload else False, tables)
+    return Choice(file, plugins, None if autoload else False, tables)

@@ -11,13 +11,12 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 GROUP = "tinytorch"
 
 
-@dataclass(frozen=True, order=True)
-class EntryPoint:
+class EntryPoint(NamedTuple):
     """One line `name = module:attribute` in the metadata of an installed distribution."""
 
     name: str

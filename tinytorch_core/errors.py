@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 
 class TinyTorchError(Exception):
@@ -61,6 +60,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     >>> did_you_mean("zzz", [])
     'None are known.'
     """
+    from difflib import get_close_matches  # here, because it is needed in errors only
+
     names = sorted(set(known))
     if near := get_close_matches(name, names, n=3, cutoff=0.6):
         return f"Did you mean {' or '.join(repr(n) for n in near)}?"

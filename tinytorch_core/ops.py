@@ -5,8 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -24,15 +23,14 @@ RESERVED = frozenset(
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Op:
+class Op(NamedTuple):
     """One operation: a plain function on arrays, and how a Tensor offers it.
 
     Attributes:
         name: the op's one name, unique among the active plugins.
         forward: the function on arrays.
         inputs: the names of the arguments that may be Tensors, in order.
-        arguments: all arguments of `forward`, in order.
+        signature: the signature of `forward`.
         variadic: all positional arguments are inputs, as in `concatenate(*arrays, axis=0)`.
         methods: the names under which Tensor offers the op.
         operator: it stands behind `x + y` and the like: a foreign operand is left to the
@@ -41,13 +39,14 @@ class Op:
         numpy: the NumPy functions that run this op when they are given a Tensor.
         in_place: it writes into its first input and returns that.
         raw: its result is handed back as it is, not as a Tensor.
-        provider: who brings it: a plugin's name, or `tinytorch-core`.
+        provider: who brings it: a plugin with its version, or `tinytorch-core`.
+        doc: the docstring of its method.
     """
 
     name: str
     forward: Callable[..., Any]
     inputs: tuple[str, ...]
-    arguments: tuple[inspect.Parameter, ...]
+    signature: inspect.Signature
     variadic: bool = False
     methods: tuple[str, ...] = ()
     operator: bool = False
@@ -56,7 +55,12 @@ class Op:
     in_place: bool = False
     raw: bool = False
     provider: str = "tinytorch-core"
-    doc: str | None = field(default=None, repr=False)
+    doc: str | None = None
+
+    @property
+    def arguments(self) -> tuple[inspect.Parameter, ...]:
+        """All arguments of `forward`, in order."""
+        return tuple(self.signature.parameters.values())
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -80,6 +84,12 @@ class OpTable(Mapping[str, Op]):
     def of(self, provider: str) -> OpTable:
         """This table, as one plugin adds to it."""
         return OpTable(provider, parent=self)
+
+    def copy(self) -> OpTable:
+        """A table with the same ops, to which others can be added."""
+        table = OpTable(self.provider)
+        table._ops.update(self._ops)
+        return table
 
     def add(
         self,
@@ -119,14 +129,15 @@ class OpTable(Mapping[str, Op]):
                 "choose another name, or turn one of the two plugins off"
             )
         forward = getattr(forward, "__wrapped_forward__", forward)
-        arguments = _arguments(name, forward, inputs)
+        signature = _signature(name, forward, inputs)
+        arguments = signature.parameters.values()
         variadic = any(p.kind is p.VAR_POSITIONAL for p in arguments)
         chosen = tuple(inputs) if inputs is not None else _inputs(arguments)
         op = Op(
             name=name,
             forward=forward,
             inputs=chosen,
-            arguments=tuple(arguments),
+            signature=signature,
             variadic=variadic,
             methods=_method_names(name, method),
             operator=operator,
@@ -156,31 +167,36 @@ def _method_names(name: str, method: bool | str | Sequence[str]) -> tuple[str, .
     return (method,) if isinstance(method, str) else tuple(method)
 
 
-def _arguments(
+def _signature(
     name: str, forward: Callable[..., Any], inputs: Sequence[str] | None
-) -> list[inspect.Parameter]:
+) -> inspect.Signature:
     if isinstance(forward, np.ufunc) or (inputs and inspect.isbuiltin(forward)):
         # Functions in C take their arguments by position: any names will do.
-        given = tuple(inputs or ("x", "y", "z")[: getattr(forward, "nin", 0)])
-        return [inspect.Parameter(i, inspect.Parameter.POSITIONAL_OR_KEYWORD) for i in given]
+        return _positional(tuple(inputs or ("x", "y", "z")[: getattr(forward, "nin", 0)]))
     try:
-        arguments = list(inspect.signature(forward).parameters.values())
+        signature = inspect.signature(forward)
     except (TypeError, ValueError):
         raise ValueError(
             f"the arguments of op {name!r} cannot be read from {forward!r}; "
             "wrap it in a Python function with named arguments"
         ) from None
-    for p in arguments:
+    for p in signature.parameters.values():
         if p.kind is p.VAR_KEYWORD:
             raise ValueError(f"op {name!r} takes **{p.name}; name each parameter instead")
         if p.name in RESERVED:
             raise ValueError(f"an argument of op {name!r} cannot be named {p.name!r}; rename it")
-    if unknown := set(inputs or ()) - {p.name for p in arguments}:
+    if unknown := set(inputs or ()) - set(signature.parameters):
         raise ValueError(
             f"op {name!r} has no argument {sorted(unknown)[0]!r} to be an input; "
-            f"it has {', '.join(p.name for p in arguments)}"
+            f"it has {', '.join(signature.parameters)}"
         )
-    return arguments
+    return signature
+
+
+@functools.cache
+def _positional(names: tuple[str, ...]) -> inspect.Signature:
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    return inspect.Signature([inspect.Parameter(name, kind) for name in names])
 
 
 def _inputs(arguments: Iterable[inspect.Parameter]) -> tuple[str, ...]:
@@ -202,27 +218,37 @@ def op(name: str) -> Callable[[Function], Function]:
 
     def decorate(forward: Function) -> Function:
         arguments = list(inspect.signature(forward).parameters.values())
-        names: dict[str, Any] = {"forward": forward, "Tensor": TensorBase}
-        signature, passed = signature_of(arguments, names)
-        lines = [f"def call({signature}):", "    owner = None"]
-        for p in arguments:
-            choose = [
-                f"if isinstance({p.name}, Tensor):",
-                f"    if owner is None or isinstance({p.name}, owner.__class__):",
-                f"        owner = {p.name}",
-            ]
-            if p.kind is p.VAR_POSITIONAL:
-                items = [line.replace(p.name, "item") for line in choose]
-                choose = [f"for item in {p.name}:", *(f"    {line}" for line in items)]
-            lines += [f"    {line}" for line in choose]
-        lines += [
-            "    if owner is None:",
-            f"        return forward({passed})",
-            f"    return owner._calls[{name!r}]({passed})",
-        ]
-        function: Any = define(forward.__name__, "\n".join(lines) + "\n", names)
+
+        def write(names: dict[str, Any]) -> str:
+            return _dispatching(name, arguments, *signature_of(arguments, names))
+
+        names = {"forward": forward, "Tensor": TensorBase}
+        function: Any = define(forward.__name__, write, names)
         functools.update_wrapper(function, forward)
         function.__wrapped_forward__ = forward
         return function  # type: ignore[no-any-return]
 
     return decorate
+
+
+def _dispatching(
+    name: str, arguments: Iterable[inspect.Parameter], signature: str, passed: str
+) -> str:
+    """The text of a function that runs the op `name` of the most derived class among Tensors."""
+    lines = [f"def call({signature}):", "    owner = None"]
+    for p in arguments:
+        choose = [
+            f"if isinstance({p.name}, Tensor):",
+            f"    if owner is None or isinstance({p.name}, owner.__class__):",
+            f"        owner = {p.name}",
+        ]
+        if p.kind is p.VAR_POSITIONAL:
+            items = [line.replace(p.name, "item") for line in choose]
+            choose = [f"for item in {p.name}:", *(f"    {line}" for line in items)]
+        lines += [f"    {line}" for line in choose]
+    lines += [
+        "    if owner is None:",
+        f"        return forward({passed})",
+        f"    return owner._calls[{name!r}]({passed})",
+    ]
+    return "\n".join(lines) + "\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 from typing import Any
 
@@ -154,7 +155,12 @@ _UNARY = {"neg": np.negative, "pos": np.positive, "invert": np.invert}
 
 
 def plain_ops() -> OpTable:
-    """A new table with the ops of the plain Tensor."""
+    """A table with the ops of the plain Tensor, to which others can be added."""
+    return _table().copy()
+
+
+@functools.cache
+def _table() -> OpTable:
     ops = OpTable()
     for name, (symbol, forward) in _ARITHMETIC.items():
         ops.add(

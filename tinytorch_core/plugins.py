@@ -11,16 +11,14 @@ fails on the way, nothing has changed.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import threading
 import warnings
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 from tinytorch_core.config import Choice, Config, Decision, read_config, strict
 from tinytorch_core.discovery import EntryPoint, installed
@@ -36,8 +34,7 @@ from tinytorch_core.surface import Surface
 from tinytorch_core.tensor import TensorBase
 
 
-@dataclass(frozen=True)
-class PluginStatus:
+class PluginStatus(NamedTuple):
     """What `tinytorch plugins` says of one plugin."""
 
     name: str
@@ -443,7 +440,7 @@ def _configure(plugins: Sequence[Plugin]) -> None:
 
 
 def _text(table: Any) -> str:
-    return json.dumps(table, sort_keys=True, default=str)
+    return repr(sorted(table.items()))
 
 
 def _surface(plugins: Sequence[Plugin], cls: type[TensorBase]) -> type:

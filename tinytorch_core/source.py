@@ -1,7 +1,8 @@
-"""Functions written out as source, compiled once, and readable with `inspect.getsource`.
+"""Functions that are written out as source, and compiled when they are first called.
 
-What runs for `x * y` is one flat function with the real signature of its op. Closures over
-`*args` and `**kwargs` would say the same and cost each call 100 to 300 ns more.
+What runs for `x * y` is one flat function with the real signature of its op, which closures over
+`*args` and `**kwargs` would imitate at 100 to 300 ns a call. Compiling takes 0.1 ms and more, so
+an op that a program never runs costs it next to nothing. `inspect.getsource` shows the text.
 """
 
 from __future__ import annotations
@@ -10,38 +11,71 @@ import functools
 import inspect
 import itertools
 import linecache
+import weakref
 from collections.abc import Callable, Iterable
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import Any
 
 _serial = itertools.count()
 
 
-def define(name: str, source: str, names: dict[str, Any]) -> Callable[..., Any]:
-    r"""Returns the function `call` that `source` defines, renamed to `name`.
+def define(
+    name: str,
+    write: Callable[[dict[str, Any]], str],
+    names: dict[str, Any],
+    signature: inspect.Signature | None = None,
+) -> Callable[..., Any]:
+    r"""Returns the function `call` whose text `write` gives, renamed to `name`.
 
     Args:
         name: what the function is called in tracebacks and by `help`.
-        source: the text of one `def call(...)`. Equal texts are compiled once.
+        write: given `names`, to which it may add, gives the text of one `def call(...)`. Equal
+            texts are compiled once.
         names: what the text's global names stand for; it becomes the function's globals.
+        signature: what `inspect.signature` shows before the first call.
 
-    >>> double = define("double", "def call(x, by=two):\n    return x * by\n", {"two": 2})
+    >>> text = "def call(x, by=two):\n    return x * by\n"
+    >>> double = define("double", lambda names: text, {"two": 2})
     >>> double(4), double.__name__
     (8, 'double')
+    >>> print(inspect.getsource(double))
+    def double(x, by=two):
+        return x * by
+    <BLANKLINE>
     """
-    exec(_compiled(source), names)
-    function: Any = names.pop("call")
-    function.__code__ = function.__code__.replace(co_name=name, co_qualname=name)
-    function.__name__ = function.__qualname__ = name
+    file = f"tinytorch-{next(_serial)}:{name}"
+    renamed = {"co_name": name, "co_qualname": name, "co_filename": file, "co_firstlineno": 1}
+    code = _on_first_call.__code__.replace(**renamed)  # type: ignore[arg-type]
+    function: Any = FunctionType(code, names, name)
+    if signature is not None:
+        function.__signature__ = signature
+
+    def written_out() -> Callable[..., Any]:
+        # The function stays the same object, so nobody who holds it need know.
+        exec(_compiled(write(names)), names)
+        call = names.pop("call", function)
+        function.__defaults__, function.__kwdefaults__ = call.__defaults__, call.__kwdefaults__
+        function.__code__ = call.__code__.replace(**renamed)
+        return function  # type: ignore[no-any-return]
+
+    names["written_out"] = written_out
+
+    def lines() -> str:
+        return write({}).replace("def call(", f"def {name}(", 1)
+
+    # An entry of one function is asked for the text when somebody wants to see it.
+    linecache.cache[file] = (lines,)
+    weakref.finalize(function, linecache.cache.pop, file, None).atexit = False
     return function  # type: ignore[no-any-return]
+
+
+def _on_first_call(*args: Any, **kwargs: Any) -> Any:
+    return written_out()(*args, **kwargs)  # type: ignore[name-defined] # noqa: F821
 
 
 @functools.cache
 def _compiled(source: str) -> CodeType:
-    filename = f"<tinytorch {next(_serial)}>"
-    # A modification time of None keeps linecache from dropping the entry.
-    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
-    return compile(source, filename, "exec")
+    return compile(source, "tinytorch", "exec")
 
 
 def signature_of(arguments: Iterable[inspect.Parameter], names: dict[str, Any]) -> tuple[str, str]:

@@ -9,10 +9,9 @@ the way leaves everything as it was, and the same plugins give the same surface.
 from __future__ import annotations
 
 import functools
-import json
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from tinytorch_core.errors import PluginError
@@ -289,8 +288,10 @@ def _reflected(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
 
 @functools.cache
 def _hints() -> dict[str, dict[str, Any]]:
-    text = Path(__file__).with_name("hints.json").read_text(encoding="utf-8")
-    hints: dict[str, dict[str, Any]] = json.loads(text)
+    import json  # here, because hints are given with errors only
+
+    with open(os.path.join(os.path.dirname(__file__), "hints.json"), encoding="utf-8") as file:
+        hints: dict[str, dict[str, Any]] = json.load(file)
     return hints
 
 

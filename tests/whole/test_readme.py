@@ -30,7 +30,7 @@ def test_the_programs_print_what_stands_beside_them() -> None:
     printed = done.stdout.splitlines()
     assert expected
     assert printed[: len(expected)] == expected
-    assert "def call(x, y):" in done.stdout
+    assert "def mul(x, y):" in done.stdout
 
 
 def test_the_plugin_is_the_one_in_the_examples() -> None:

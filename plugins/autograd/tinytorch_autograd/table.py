@@ -19,6 +19,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import FunctionType
 from typing import Any
 
 from tinytorch_core import Op
@@ -119,7 +120,7 @@ class Rules:
         return self._ops[name]
 
     def _asked(self, op: Op, vjp: Vjp) -> tuple[str, ...]:
-        names = tuple(inspect.signature(vjp).parameters)
+        names = _argument_names(vjp)
         known = [*OWN, *(p.name for p in op.arguments)]
         known += [f"{name}_{what}" for name in op.inputs for what in ("shape", "dtype")]
         for name in names:
@@ -129,3 +130,10 @@ class Rules:
                     f"{did_you_mean(name, known)}"
                 )
         return names
+
+
+def _argument_names(vjp: Vjp) -> tuple[str, ...]:
+    if isinstance(vjp, FunctionType) and not hasattr(vjp, "__wrapped__"):
+        code = vjp.__code__  # a tenth of the time that `inspect.signature` takes
+        return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    return tuple(inspect.signature(vjp).parameters)
