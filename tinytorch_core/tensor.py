@@ -133,9 +133,9 @@ class TensorBase:
 
     @data.setter
     def data(self, value: Any) -> None:
-        if isinstance(value, TensorBase):
-            value = value._data
-        self._data = value if isinstance(value, np.ndarray) else as_array(value)
+        if value.__class__ is not np.ndarray:
+            value = value._data if isinstance(value, TensorBase) else as_array(value)
+        self._data = value
 
     @property
     def shape(self) -> tuple[int, ...]:

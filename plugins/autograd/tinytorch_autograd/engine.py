@@ -8,7 +8,6 @@ complete. Nothing recurses, however deep the graph.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set
-from contextlib import nullcontext
 from operator import attrgetter
 from typing import Any
 
@@ -37,6 +36,7 @@ def nodes_of(roots: Iterable[Node]) -> tuple[list[Function], Set[Node | None]]:
                 if isinstance(edge, Function):
                     found.append(edge)
     found.sort(key=_number, reverse=True)
+    seen.discard(None)
     return found, seen
 
 
@@ -69,35 +69,51 @@ def walk(
         if not allow_unused and not wanted <= useful:
             raise _unused(wanted - useful)
         order, useful = _leading_to(wanted, order)
-    kinds: set[type[Function]] = set(map(type, order))
-    if not all(kind.has_rule for kind in kinds):
-        raise _no_rule(next(node for node in order if not node.has_rule))
+    for node in order:
+        if not node.has_rule:
+            raise _no_rule(node)
+    if create_graph:
+        with enable_grad():
+            return _walk_back(seeds, order, useful, wanted, retain_graph, create_graph)
+    return _walk_back(seeds, order, useful, wanted, retain_graph, create_graph)
+
+
+def _walk_back(
+    seeds: Iterable[tuple[Node, Any]],
+    order: Iterable[Function],
+    useful: Set[Node | None],
+    wanted: Set[Node],
+    retain_graph: bool,
+    create_graph: bool,
+) -> dict[Node, Any]:
     pending: dict[Node, Any] = {}
     for start, grad in seeds:
-        _add(pending, start, grad)
+        have = pending.get(start)
+        pending[start] = grad if have is None else have + grad
     kept: dict[Node, Any] = {}
-    with enable_grad() if create_graph else nullcontext():
-        for node in order:
-            grad = pending.pop(node, None)
-            if grad is None:
-                continue
-            if node.hooks is not None:
-                grad = run_hooks(node, grad)
-            if node in wanted:
-                kept[node] = grad
-            parts = (node.lifted() if create_graph else node).gradients(grad)
-            # Written out rather than calls of `_add` and `free`: this is the inner loop.
-            for edge, part in zip(node.edges, parts):  # type: ignore[arg-type] # noqa: B905
-                if edge is not None and part is not None and edge in useful:
-                    have = pending.get(edge)
-                    pending[edge] = part if have is None else have + part
-            if not retain_graph:
-                node.edges = None
-                node.saved = ()
+    for node in order:
+        grad = pending.pop(node, None)
+        if grad is None:
+            continue
+        if node.hooks is not None:
+            grad = run_hooks(node, grad)
+        if node in wanted:
+            kept[node] = grad
+        parts = (node.lifted() if create_graph else node).gradients(grad)
+        # `strict` would cost a tenth of the loop, and the functions of one rule are as many.
+        for edge, part in zip(node.edges, parts):  # type: ignore[arg-type] # noqa: B905
+            if part is not None and edge in useful:
+                have = pending.get(edge)  # type: ignore[arg-type]
+                pending[edge] = part if have is None else have + part  # type: ignore[index]
+        if not retain_graph:
+            node.edges = None
+            node.saved = ()
     # What is left are the leaves, and the targets at which the way ended.
     for end in pending:
-        pending[end] = run_hooks(end, pending[end])
-    return pending | kept
+        if end.hooks is not None:
+            pending[end] = run_hooks(end, pending[end])
+    pending.update(kept)
+    return pending
 
 
 def _leading_to(
@@ -111,11 +127,6 @@ def _leading_to(
             useful.add(node)
             walked.append(node)
     return walked[::-1], useful
-
-
-def _add(pending: dict[Node, Any], node: Node, grad: Any) -> None:
-    have = pending.get(node)
-    pending[node] = grad if have is None else have + grad
 
 
 def run_hooks(node: Node, grad: Any) -> Any:

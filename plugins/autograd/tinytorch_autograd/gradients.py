@@ -40,48 +40,55 @@ def backward(tensor: Any, gradient: Any = None, retain_graph: bool = False) -> N
     node = node_of(tensor, "backward()")
     seed = first_gradient(tensor, gradient)
     grads = walk([(node, seed)], retain_graph=retain_graph)
-    leaves = [node for node in grads if isinstance(node, AccumulateGrad)]
-    finished = {leaf: _finished(leaf, grads) for leaf in leaves}
-    for leaf, grad in finished.items():
-        target: Any = leaf.tensor()
+    finished = []
+    for leaf in list(grads):
+        target: Any = leaf.tensor() if isinstance(leaf, AccumulateGrad) else None
         if target is not None:
-            target.grad = grad if target.grad is None else target.grad + grad
+            finished.append((target, _finished(target._data, grads, leaf)))
+    for target, grad in finished:
+        target._grad = grad if target._grad is None else target._grad + grad
 
 
-def _finished(leaf: AccumulateGrad, grads: dict[Node, Any]) -> Any:
-    grad, holders = _take(grads, leaf)
-    fitted = fit(leaf, grad)
+def _finished(data: Any, grads: dict[Node, Any], leaf: Node) -> Any:
+    grad = grads.pop(leaf)
     # An array that nobody else holds becomes the gradient as it is. Any other is copied: it may
     # be saved in a node, or be the gradient of another leaf, or one that the caller passed.
-    if fitted is grad and (holders > _ALONE or getattr(grad, "base", None) is not None):
+    shared = _references(grad) > _ALONE
+    fitted = fit(data, grad)
+    if fitted is grad and (shared or getattr(grad, "base", None) is not None):
         return grad.copy()
     return fitted
 
 
-def _take(grads: dict[Any, Any], key: Any) -> tuple[Any, int]:
-    """A gradient taken out, and how many references there are to it then."""
-    grad = grads.pop(key)
-    return grad, sys.getrefcount(grad)
+_references = sys.getrefcount
+
+
+def _references_of_a_new_one() -> int:
+    grad = {None: np.empty(0)}.pop(None)
+    return _references(grad)
 
 
 # Counted rather than written down: it differs between versions of Python.
-_ALONE = _take({None: np.empty(0)}, None)[1]
+_ALONE = _references_of_a_new_one()
 
 
-def fit(leaf: AccumulateGrad, grad: Any) -> Any:
-    """A gradient as its leaf has it: the leaf's dtype, an array even where it is 0-d."""
+def fit(data: Any, grad: Any) -> Any:
+    """A gradient as its leaf, whose array is `data`, has it: an array of the same dtype.
+
+    Raises:
+        ValueError: it has another shape, so some rule is wrong.
+    """
     if isinstance(grad, np.generic):
         grad = np.asarray(grad)
-    shape, dtype = leaf.kind
-    if grad.shape != shape:
+    if grad.shape != data.shape:
         raise ValueError(
             f"a backward rule gave a gradient of shape {grad.shape} for a leaf of shape "
-            f"{shape}; a rule must return the shape of its input"
+            f"{data.shape}; a rule must return the shape of its input"
         )
-    if grad.dtype != dtype:
-        if grad.dtype.kind == "c" and dtype.kind != "c":
+    if grad.dtype is not data.dtype and grad.dtype != data.dtype:
+        if grad.dtype.kind == "c" and data.dtype.kind != "c":
             grad = grad.real
-        grad = grad.astype(dtype)
+        grad = grad.astype(data.dtype)
     return grad
 
 
@@ -106,7 +113,8 @@ def first_gradient(tensor: Any, gradient: Any) -> Any:
                 f"a tensor of shape {data.shape} has {data.size} elements, so its gradient needs "
                 "a direction: reduce it (y.sum().backward()), or pass gradient= of that shape"
             )
-        return np.ones_like(data)
+        # `ones_like` takes twice as long, but also knows arrays of other libraries.
+        return np.ones(data.shape, data.dtype) if type(data) is np.ndarray else np.ones_like(data)
     value = gradient._data if isinstance(gradient, TensorBase) else gradient
     if not hasattr(value, "dtype"):
         value = np.asarray(value, dtype=data.dtype)
@@ -196,7 +204,7 @@ def result(x: Any, node: Node, found: Mapping[Node, Any]) -> Any:
     if grad is None:
         return None
     if isinstance(node, AccumulateGrad):
-        grad = fit(node, grad)
+        grad = fit(x._data, grad)
     if isinstance(grad, TensorBase):
         return grad
     # The array may be a node's, or another result's.

@@ -11,8 +11,6 @@ import weakref
 from collections.abc import Callable
 from typing import Any, ClassVar, Union
 
-import numpy as np
-
 from tinytorch_core import Op, Tensor
 from tinytorch_core.tensor import TensorBase
 
@@ -37,21 +35,15 @@ class AccumulateGrad:
         hooks: functions that are called with the finished gradient, or None.
     """
 
-    __slots__ = ("__weakref__", "_kind", "hooks", "tensor")
+    __slots__ = ("__weakref__", "hooks", "tensor")
 
     def __init__(self, tensor: TensorBase) -> None:
         self.tensor = weakref.ref(tensor)
-        self._kind = tensor._data.shape, tensor._data.dtype
         self.hooks: list[Hook] | None = None
 
-    @property
-    def kind(self) -> tuple[tuple[int, ...], np.dtype[Any]]:
-        """The shape and dtype of the leaf, also if its data was replaced."""
-        tensor = self.tensor()
-        return self._kind if tensor is None else (tensor._data.shape, tensor._data.dtype)
-
     def __repr__(self) -> str:
-        return f"<AccumulateGrad of shape {self.kind[0]}>"
+        tensor = self.tensor()
+        return f"<AccumulateGrad of {'a lost tensor' if tensor is None else tensor.shape}>"
 
 
 class Function:

@@ -171,8 +171,10 @@ def _saved_value(op: Op, name: str) -> str:
         return name
     if op.variadic:
         return f"[i.{what} for i in {x}]"
+    if len(op.inputs) == 1:
+        return f"{x}.{what}"
     # An input that is no tensor may be a number.
-    return f"{x}.{what}" if len(op.inputs) == 1 else f"getattr({x}, '{what}', ())"
+    return f"{x}.{what} if {x}_node is not None else getattr({x}, '{what}', ())"
 
 
 def _gradients_source(

@@ -106,7 +106,7 @@ def retain_grad(self: Any) -> None:
     def keep(grad: Any) -> None:
         target = tensor()
         if target is not None:
-            array = np.array(fit(AccumulateGrad(target), getattr(grad, "_data", grad)))
+            array = np.array(fit(target._data, getattr(grad, "_data", grad)))
             target._grad = array if target._grad is None else target._grad + array
 
     node.hooks = [*(node.hooks or ()), keep]

@@ -36,7 +36,6 @@ def scatter_add(x: Array, index: Any, shape: Shape) -> Array:
 
     An element that `index` names twice receives both.
     """
-    index = plain(index)
     out = np.zeros_like(x, shape=shape)
     if _names_each_once(index):
         out[index] = x
@@ -60,6 +59,8 @@ def _names_each_once(index: Any) -> bool:
 def unbroadcast(grad: Array, shape: Shape) -> Array:
     """The adjoint of broadcasting: `grad` summed over the axes that were added or stretched."""
     added = len(grad.shape) - len(shape)
+    if added == 1 and grad.shape[1:] == shape:
+        return grad.sum(axis=0)  # what a bias needs, at half the price
     if added < 0:
         raise ValueError(f"a gradient of shape {grad.shape} cannot be that of shape {shape}")
     stretched = tuple(i + added for i, n in enumerate(shape) if n == 1)
@@ -110,7 +111,7 @@ def stack_rule(grad: Array, arrays_shape: Sequence[Shape], axis: int) -> Sequenc
 family.rule("reshape", lambda grad, x_shape: grad.reshape(x_shape))
 family.rule("permute", permute_rule)
 family.rule("swapaxes", lambda grad, axis1, axis2: np.swapaxes(grad, axis1, axis2))
-family.rule("getitem", lambda grad, x_shape, index: scatter_add(grad, index, x_shape))
+family.rule("getitem", lambda grad, x_shape, index: scatter_add(grad, plain(index), x_shape))
 family.rule("astype", lambda grad, x_dtype: grad.astype(x_dtype))
 family.rule("copy", lambda grad: grad)
 
