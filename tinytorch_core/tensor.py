@@ -275,8 +275,10 @@ class TensorBase:
         return np.array(array, dtype=dtype, copy=copy)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if method == "__call__" and not kwargs and ufunc in self._numpy_calls:
-            return self._numpy_calls[ufunc][0](*inputs)
+        # Asked for once: another thread may switch plugins meanwhile.
+        known = self._numpy_calls.get(ufunc)
+        if known is not None and method == "__call__" and not kwargs:
+            return known[0](*inputs)
         result = self._calls["numpy_function"](getattr(ufunc, method), inputs, kwargs)
         return _as_told(result, kwargs["out"]) if "out" in kwargs else result
 
@@ -287,8 +289,9 @@ class TensorBase:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Any:
-        if function in self._numpy_calls:
-            call, op = self._numpy_calls[function]
+        known = self._numpy_calls.get(function)
+        if known is not None:
+            call, op = known
             fitted = _fit(op, function, args, kwargs)
             if fitted is not None:
                 return call(*fitted[0], **fitted[1])
@@ -390,6 +393,8 @@ def _fit(
 ) -> tuple[Sequence[Any], dict[str, Any]] | None:
     """NumPy's arguments as those of `op`, or None where the op does not know them all."""
     inputs = len(op.inputs)
+    if len(args) == inputs and not kwargs and not op.variadic:
+        return args, kwargs  # what most calls are
     known = len(args) >= inputs and (not kwargs or kwargs.keys() <= set(op.parameters))
     if known and not op.variadic and len(args) <= inputs + 1:
         return args, kwargs

@@ -35,7 +35,8 @@ def softmax(x: Array, dim: int = -1) -> Array:
     array([[0.5, 0.5],
            [1. , 0. ]])
     """
-    weights = np.exp(_below_zero("softmax", x, dim))
+    weights = _below_zero("softmax", x, dim)
+    np.exp(weights, out=weights)
     weights /= weights.sum(axis=dim, keepdims=True)
     return weights
 
