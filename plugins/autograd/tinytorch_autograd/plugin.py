@@ -11,7 +11,7 @@ from tinytorch_core import Op, hookimpl, hookspec
 from tinytorch_core.ops import OpTable
 from tinytorch_core.surface import Surface, TensorExtension
 
-from tinytorch_autograd import record, tensor_methods
+from tinytorch_autograd import guards, record, tensor_methods
 from tinytorch_autograd.rules import FAMILIES
 from tinytorch_autograd.table import Rules
 
@@ -77,14 +77,14 @@ def tinytorch_wrap_op(
 ) -> Callable[..., Any] | None:
     rules = surface.once(_rules)
     if op.in_place:
-        return record.in_place(op, call, surface.tensor)
+        return guards.in_place(op, call, surface.tensor)
     if op.raw:
-        return record.raw(op, call, surface.tensor)
+        return guards.raw(op, call, surface.tensor)
     if rules.has_no_derivative(op.name):
         return None
     rule = rules.get(op.name)
     if rule is None:
-        return record.unruled(op, call, surface.tensor)
+        return guards.unruled(op, call, surface.tensor)
     return record.recorded(op, call, rule, surface.tensor, plain=surface.plain[op.name] is call)
 
 

@@ -36,7 +36,7 @@ def softmax(x: Array, dim: int = -1) -> Array:
            [1. , 0. ]])
     """
     weights = _below_zero("softmax", x, dim)
-    np.exp(weights, out=weights)
+    weights = np.exp(weights, out=weights if weights.ndim else None)
     weights /= weights.sum(axis=dim, keepdims=True)
     return weights
 

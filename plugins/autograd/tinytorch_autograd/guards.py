@@ -1,0 +1,136 @@
+"""What autograd puts around the ops that it does not record: they shall lose no gradient silently.
+
+An op without a rule leads to an error when it is walked back through; a write into a tensor with a
+history, and the bare array of one, are refused.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tinytorch_core import Op, Tensor
+from tinytorch_core.tensor import TensorBase
+
+from tinytorch_autograd.errors import InPlaceError, UntrackedError
+from tinytorch_autograd.modes import is_grad_enabled
+from tinytorch_autograd.node import AccumulateGrad, Function, Node, next_number
+
+Call = Callable[..., Any]
+
+
+def unruled(op: Op, call: Call, tensor: type[TensorBase]) -> Call:
+    """`call`, for an op without a rule: walking back through its output is an error.
+
+    The output is tracked all the same. As a constant it would have a silent gradient of zero.
+    """
+
+    @functools.wraps(call)
+    def function(*args: Any, **kwargs: Any) -> Any:
+        _refuse_writing(op, args, kwargs)
+        made = call(*args, **kwargs)
+        nodes = [getattr(t, "_node", None) for t in tensors((args, kwargs), tensor)]
+        edges = tuple(n for n in nodes if n is not None)
+        if edges and is_grad_enabled():
+            for out in tensors(made, tensor):
+                if out._data.dtype.kind in "fc" and getattr(out, "_node", None) is None:
+                    out._node = _dead_end(op, args, edges)
+        return made
+
+    return function
+
+
+def _dead_end(op: Op, args: Sequence[Any], edges: tuple[Node, ...]) -> Function:
+    node = object.__new__(NoBackward)
+    node.edges, node.number, node.hooks = edges, next_number(), None
+    node.saved = (_called(op, args), op.provider)
+    return node
+
+
+class NoBackward(Function):
+    """A recorded op that has no backward rule."""
+
+    __slots__ = ()
+    has_rule = False
+    saves = ("name", "provider")
+
+    def __repr__(self) -> str:
+        return f"<NoBackward of {self.saved[0]}>"
+
+
+def _called(op: Op, args: Sequence[Any]) -> str:
+    """The op's name, or for the op that stands for all of NumPy the function's."""
+    if op.name != "numpy_function":
+        return op.name
+    function = args[0]
+    owner = getattr(getattr(function, "__self__", None), "__name__", None)
+    prefix = f"{owner}." if owner else ""
+    return f"np.{prefix}{getattr(function, '__name__', function)}"
+
+
+def tensors(value: Any, kind: type[TensorBase]) -> list[Any]:
+    """The tensors in nested tuples, lists and dicts."""
+    if isinstance(value, kind):
+        return [value]
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, tuple | list):
+        return [t for item in value for t in tensors(item, kind)]
+    return []
+
+
+# NumPy functions that write into their first argument.
+_WRITING = {"copyto", "put", "place", "putmask", "put_along_axis", "fill_diagonal", "at"}
+
+
+def _refuse_writing(op: Op, args: Sequence[Any], kwargs: Any) -> None:
+    if op.name != "numpy_function":
+        return
+    function, inputs, options = args
+    into = [options["out"]] if options.get("out") is not None else []
+    if getattr(function, "__name__", "") in _WRITING:
+        into += inputs[:1]
+    if not into or not is_grad_enabled():
+        return
+    if any(getattr(t, "_node", None) for t in tensors((inputs, options), Tensor)):
+        raise InPlaceError(
+            f"{_called(op, args)} would write into a tensor while tracked tensors take part, and "
+            "the gradient would be lost; assign its result to a name instead"
+        )
+
+
+def in_place(op: Op, call: Call, tensor: type[TensorBase]) -> Call:
+    """`call`, for an op that writes into its first input.
+
+    `x += y` makes a new tensor where recording needs one; a leaf and `x[i] = y` are refused.
+    """
+
+    @functools.wraps(call)
+    def function(x: Any, *others: Any) -> Any:
+        tracked = [t for t in (x, *others) if isinstance(t, tensor) and getattr(t, "_node", None)]
+        if not tracked or not is_grad_enabled():
+            return call(x, *others)
+        if op.operator and not isinstance(x._node, AccumulateGrad):
+            return NotImplemented
+        raise InPlaceError(
+            f"{op.name} would write into a tensor of shape {x.shape} whose history is recorded; "
+            "make a new tensor (x = x + y, np.where), or write inside `with no_grad():`"
+        )
+
+    return function
+
+
+def raw(op: Op, call: Call, tensor: type[TensorBase]) -> Call:
+    """`call`, for an op that hands out the array, refused for a tracked tensor."""
+
+    @functools.wraps(call)
+    def function(x: Any, *args: Any, **kwargs: Any) -> Any:
+        if getattr(x, "_node", None) is not None:
+            raise UntrackedError(
+                f"{op.name}() of a tensor that requires grad would lose its history; "
+                "use x.detach().numpy(), or x.data"
+            )
+        return call(x, *args, **kwargs)
+
+    return function
