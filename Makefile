@@ -37,8 +37,8 @@ format: $(VENV)/installed ## format the code and mend what ruff can
 peers: $(VENV)/peers-installed ## install the frameworks we compare with
 
 .PHONY: bench
-bench: $(VENV)/peers-installed ## measure against those frameworks
-	$(BIN)/python -m benchmarks
+bench: $(VENV)/peers-installed ## measure against those frameworks; BENCH="--help" says what else
+	$(BIN)/python -m benchmarks $(BENCH)
 
 # build/ goes first and last: setuptools would pack modules that are left there but long deleted.
 .PHONY: wheels

@@ -1,0 +1,195 @@
+"""Figures that are no ratio of times: graphs, memory, start-up, toggling."""
+
+from __future__ import annotations
+
+import gc
+import importlib.util
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import by_hand
+
+ROOT = Path(__file__).parents[1]
+PLUGINS = ("autograd", "activations", "losses")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured figure and the largest value we aim for, if any."""
+
+    group: str
+    name: str
+    value: float
+    unit: str
+    goal: float | None = None
+
+
+def figures(quick: bool) -> Iterator[Figure]:
+    """All of them."""
+    for exponent in range(3, 5 if quick else 7):
+        yield from graph(10**exponent)
+    yield untracked(3 if quick else 15)
+    yield peak_memory()
+    yield from toggling()
+    yield from start_up(3 if quick else 15)
+
+
+def graph(nodes: int) -> Iterator[Figure]:
+    """A chain of multiplications: time and memory for each node, to show that both are linear."""
+    from tinytorch_core import Tensor
+
+    x = Tensor(np.ones(4, np.float32), requires_grad=True)
+    factor = Tensor(np.ones(4, np.float32), requires_grad=True)
+
+    def build() -> Any:
+        y = x
+        for _ in range(nodes):
+            y = y * factor
+        return y.sum()
+
+    gc.collect()
+    gc.disable()
+    try:
+        start = time.perf_counter()
+        y = build()
+        built = time.perf_counter()
+        y.backward()
+        walked = time.perf_counter()
+    finally:
+        gc.enable()
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    y = build()
+    held = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    # A node keeps the array of its first input: the object and 16 bytes of data.
+    array = sys.getsizeof(np.ones(4, np.float32))
+    del y
+    name = f"graph of {nodes:,} nodes"
+    yield Figure("graphs", f"{name}: forward", (built - start) / nodes * 1e9, "ns/node")
+    yield Figure("graphs", f"{name}: backward", (walked - built) / nodes * 1e9, "ns/node")
+    yield Figure("graphs", f"{name}: memory", held / nodes - array, "bytes/node", 400)
+
+
+def untracked(rounds: int) -> Figure:
+    """What an operator on untracked Tensors costs on top of NumPy's, all plugins on."""
+    from tinytorch_core import Tensor
+
+    from benchmarks.measure import interleaved
+
+    a, b = np.ones(10, np.float32), np.ones(10, np.float32)
+    x, y = Tensor(a), Tensor(b)
+    found = interleaved({"ours": lambda: x * y, "numpy": lambda: a * b}, rounds, 0.02)
+    pairs = zip(found["ours"], found["numpy"], strict=True)
+    extra = statistics.median(ours - numpy for ours, numpy in pairs)
+    return Figure("ops", "untracked op beyond NumPy's, 10 elements", extra * 1e9, "ns", 250)
+
+
+def peak_memory() -> Figure:
+    """The peak of a training step of 50 layers, over that of the step written by hand."""
+    from benchmarks.frameworks import TinyTorch
+
+    rng = np.random.default_rng(0)
+    width, layers, batch = 128, 50, 1024
+    parameters = [
+        p
+        for _ in range(layers)
+        for p in (
+            rng.standard_normal((width, width)).astype(np.float32) * 0.1,
+            np.zeros(width, np.float32),
+        )
+    ]
+    x = rng.standard_normal((batch, width)).astype(np.float32)
+    y = rng.integers(0, width, batch)
+
+    def loss(F: Any, h: Any, y: Any, *ps: Any) -> Any:
+        for w, b in zip(ps[:-2:2], ps[1:-2:2], strict=True):
+            h = F.relu(h @ w + b)
+        return F.cross_entropy(h @ ps[-2] + ps[-1], y)
+
+    ours = _peak(TinyTorch().train(loss, parameters, x, y))
+    hand = _peak(by_hand.train(parameters, x, y))
+    return Figure("memory", "peak of a step of 50 layers, over by hand", ours / hand, "x", 1.1)
+
+
+def _peak(task: Callable[[], Any]) -> int:
+    task()
+    gc.collect()
+    tracemalloc.start()
+    task()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+def toggling() -> Iterator[Figure]:
+    """Switching autograd off and on again: the first time, and when the surfaces are known."""
+    from tinytorch_core import plugins
+
+    def toggle() -> float:
+        start = time.perf_counter()
+        plugins.disable("autograd")
+        plugins.enable("autograd")
+        return time.perf_counter() - start
+
+    toggle()
+    again = statistics.median(toggle() for _ in range(50))
+    yield Figure("plugins", "autograd off and on again", again * 1e6, "µs")
+
+
+def start_up(repeats: int) -> Iterator[Figure]:
+    """`import tinytorch_core` on top of `import numpy`, each set of plugins from wheels."""
+    with tempfile.TemporaryDirectory() as folder:
+        base = Path(folder, "base")
+        base.mkdir()
+        # Only what the core needs: an environment full of packages takes longer to search.
+        for package in ("numpy", "pluggy"):
+            spec = importlib.util.find_spec(package)
+            assert spec is not None
+            assert spec.origin is not None
+            site = Path(spec.origin).parents[1]
+            for found in site.glob(f"{package}*"):
+                os.symlink(found, base / found.name)
+        core = _install(ROOT, Path(folder, "core"))
+        alone = _import_seconds([core, base], repeats)
+        name = "import tinytorch_core, no plugins, beyond numpy"
+        yield Figure("start-up", name, alone * 1e3, "ms", 10)
+        for plugin in PLUGINS:
+            extra = _install(ROOT / "plugins" / plugin, Path(folder, plugin))
+            seconds = _import_seconds([core, extra, base], repeats)
+            yield Figure("start-up", f"{plugin}, beyond that", (seconds - alone) * 1e3, "ms", 5)
+
+
+def _install(project: Path, target: Path) -> Path:
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target"]
+    subprocess.run([*pip, str(target), str(project)], check=True)
+    # What building leaves behind would be packed again next time, or found before the real thing.
+    for left in (project / "build", *project.glob("*.egg-info")):
+        shutil.rmtree(left, ignore_errors=True)
+    return target
+
+
+def _import_seconds(path: list[Path], repeats: int) -> float:
+    program = (
+        f"import sys; sys.path[:0] = {[str(p) for p in path]}; import numpy, time; "
+        "start = time.perf_counter(); import tinytorch_core; "
+        "print(time.perf_counter() - start)"
+    )
+    command = [sys.executable, "-S", "-c", program]
+    found = [
+        float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        for _ in range(repeats + 1)
+    ]
+    return statistics.median(found[1:])  # the first run writes the bytecode

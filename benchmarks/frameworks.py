@@ -1,0 +1,343 @@
+"""The frameworks that are compared, behind one face, so that each workload is written once.
+
+A workload is a function of a framework and arrays: `lambda F, x, y: F.where(x > 0, x, y)`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+Task = Callable[[], Any]
+Function = Callable[..., Any]
+Arrays = Sequence[np.ndarray]
+
+
+class Framework(ABC):
+    """One framework. The tasks it makes return arrays of its own kind."""
+
+    name: ClassVar[str]
+    module: ClassVar[str]
+
+    tanh: Function
+    relu: Function
+    where: Function
+    softmax: Function
+    cross_entropy: Function
+
+    @classmethod
+    def is_installed(cls) -> bool:
+        return importlib.util.find_spec(cls.module) is not None
+
+    def version(self) -> str:
+        return str(importlib.import_module(self.module).__version__)
+
+    def constant(self, array: np.ndarray) -> Any:
+        """An array for use beside tracked ones."""
+        return array
+
+    @abstractmethod
+    def forward(self, f: Function, inputs: Arrays) -> Task | None:
+        """The function's value, recorded for a backward pass."""
+
+    @abstractmethod
+    def backward(self, f: Function, inputs: Arrays) -> Task:
+        """The gradients of the elements, each weighted as `weights` says, after the forward."""
+
+    @abstractmethod
+    def train(self, loss: Function, parameters: Arrays, x: np.ndarray, y: np.ndarray) -> Task:
+        """One step of gradient descent in place; returns the parameters."""
+
+    def hessian_vector(self, f: Function, x: np.ndarray, v: np.ndarray) -> Task | None:
+        """The product of the Hessian of a scalar function with a vector."""
+        return None
+
+
+# Of gradient descent; large enough that a wrong gradient shows in the parameters.
+RATE = 0.1
+
+
+def weights(out: Any) -> np.ndarray:
+    """The gradient to start from, in the shape of `out`: not uniform, so that it tells much."""
+    return np.resize(np.linspace(0.5, 1.5, 7, dtype=np.float32), tuple(out.shape))
+
+
+class TinyTorch(Framework):
+    name = "tinytorch"
+    module = "tinytorch_core"
+
+    def __init__(self) -> None:
+        from tinytorch_core import Tensor
+
+        import tinytorch_activations
+        import tinytorch_autograd
+        import tinytorch_losses
+
+        self.tensor = Tensor
+        self.grad = tinytorch_autograd.grad
+        self.where = np.where
+        self.tanh = tinytorch_activations.tanh
+        self.relu = tinytorch_activations.relu
+        self.softmax = tinytorch_activations.softmax
+        self.cross_entropy = tinytorch_losses.cross_entropy
+
+    def _tracked(self, arrays: Arrays) -> list[Any]:
+        return [self.tensor(a, requires_grad=True) for a in arrays]
+
+    def forward(self, f: Function, inputs: Arrays) -> Task:
+        tensors = self._tracked(inputs)
+        return lambda: f(self, *tensors)
+
+    def backward(self, f: Function, inputs: Arrays) -> Task:
+        tensors = self._tracked(inputs)
+        start = weights(f(self, *tensors).data)
+
+        def task() -> Any:
+            for t in tensors:
+                t.grad = None
+            f(self, *tensors).backward(start)
+            return [t.grad for t in tensors]
+
+        return task
+
+    def train(self, loss: Function, parameters: Arrays, x: np.ndarray, y: np.ndarray) -> Task:
+        tensors = self._tracked(parameters)
+        batch = self.tensor(x)
+
+        def task() -> Any:
+            loss(self, batch, y, *tensors).backward()
+            for t in tensors:
+                t.data -= RATE * t.grad
+                t.grad = None
+            return [t.data for t in tensors]
+
+        return task
+
+    def hessian_vector(self, f: Function, x: np.ndarray, v: np.ndarray) -> Task:
+        (point,), vector = self._tracked([x]), self.tensor(v)
+
+        def task() -> Any:
+            slope = self.grad(f(self, point), point, create_graph=True)
+            return self.grad((slope * vector).sum(), point).data
+
+        return task
+
+
+class PyTorch(Framework):
+    name = "pytorch"
+    module = "torch"
+
+    def __init__(self) -> None:
+        import torch
+
+        self.torch = torch
+        self.tanh, self.where, self.relu = torch.tanh, torch.where, torch.relu
+        self.softmax = lambda x: torch.softmax(x, -1)
+        self.cross_entropy = torch.nn.functional.cross_entropy
+
+    def constant(self, array: np.ndarray) -> Any:
+        return self.torch.from_numpy(array)
+
+    def _tracked(self, arrays: Arrays) -> list[Any]:
+        return [self.torch.tensor(a, requires_grad=True) for a in arrays]
+
+    def forward(self, f: Function, inputs: Arrays) -> Task:
+        tensors = self._tracked(inputs)
+        return lambda: f(self, *tensors)
+
+    def backward(self, f: Function, inputs: Arrays) -> Task:
+        tensors = self._tracked(inputs)
+        start = self.torch.from_numpy(weights(f(self, *tensors).detach()))
+
+        def task() -> Any:
+            for t in tensors:
+                t.grad = None
+            f(self, *tensors).backward(start)
+            return [t.grad for t in tensors]
+
+        return task
+
+    def train(self, loss: Function, parameters: Arrays, x: np.ndarray, y: np.ndarray) -> Task:
+        tensors = self._tracked(parameters)
+        batch, targets = self.torch.tensor(x), self.torch.tensor(y)
+
+        def task() -> Any:
+            loss(self, batch, targets, *tensors).backward()
+            with self.torch.no_grad():
+                for t in tensors:
+                    t -= RATE * t.grad
+                    t.grad = None
+            return tensors
+
+        return task
+
+    def hessian_vector(self, f: Function, x: np.ndarray, v: np.ndarray) -> Task:
+        (point,), vector = self._tracked([x]), self.torch.tensor(v)
+        grad = self.torch.autograd.grad
+
+        def task() -> Any:
+            (slope,) = grad(f(self, point), point, create_graph=True)
+            return grad((slope * vector).sum(), point)[0]
+
+        return task
+
+
+class Jax(Framework):
+    """JAX, compiled: what it is meant for."""
+
+    name = "jax"
+    module = "jax"
+
+    def __init__(self) -> None:
+        import jax
+        import jax.numpy as jnp
+
+        self.jax, self.np = jax, jnp
+        self.tanh, self.where, self.relu = jnp.tanh, jnp.where, jax.nn.relu
+        self.softmax = jax.nn.softmax
+
+    def cross_entropy(self, logits: Any, targets: Any) -> Any:
+        chosen = self.jax.nn.log_softmax(logits)[self.np.arange(len(targets)), targets]
+        return -chosen.mean()
+
+    def forward(self, f: Function, inputs: Arrays) -> None:
+        return None  # nothing is recorded: there is no counterpart
+
+    def backward(self, f: Function, inputs: Arrays) -> Task:
+        arrays = [self.np.asarray(a) for a in inputs]
+        every = tuple(range(len(arrays)))
+        start = weights(f(self, *arrays))
+        total = self.jax.grad(lambda *a: (f(self, *a) * start).sum(), argnums=every)
+        compiled = self.jax.jit(total)
+        return lambda: self.jax.block_until_ready(compiled(*arrays))
+
+    def train(self, loss: Function, parameters: Arrays, x: np.ndarray, y: np.ndarray) -> Task:
+        state = [self.np.asarray(p) for p in parameters]
+        batch, targets = self.np.asarray(x), self.np.asarray(y)
+        grads = self.jax.grad(lambda ps, x, y: loss(self, x, y, *ps))
+
+        def advance(ps: Any, x: Any, y: Any) -> Any:
+            return [p - RATE * g for p, g in zip(ps, grads(ps, x, y), strict=True)]
+
+        step = self.jax.jit(advance)
+
+        def task() -> Any:
+            state[:] = self.jax.block_until_ready(step(state, batch, targets))
+            return state
+
+        return task
+
+    def hessian_vector(self, f: Function, x: np.ndarray, v: np.ndarray) -> Task:
+        point, vector = self.np.asarray(x), self.np.asarray(v)
+        slope = self.jax.grad(lambda x: f(self, x))
+        compiled = self.jax.jit(lambda x, v: self.jax.jvp(slope, (x,), (v,))[1])
+        return lambda: self.jax.block_until_ready(compiled(point, vector))
+
+
+class Hips(Framework):
+    name = "hips"
+    module = "autograd"
+
+    def __init__(self) -> None:
+        import autograd
+        import autograd.numpy as anp
+
+        self.autograd, self.np = autograd, anp
+        self.tanh, self.where = anp.tanh, anp.where
+        self.relu = lambda x: anp.maximum(x, 0)
+
+    def version(self) -> str:
+        from importlib.metadata import version
+
+        return version("autograd")
+
+    def softmax(self, x: Any) -> Any:
+        e = self.np.exp(x - self.np.max(x, axis=-1, keepdims=True))
+        return e / self.np.sum(e, axis=-1, keepdims=True)
+
+    def cross_entropy(self, logits: Any, targets: Any) -> Any:
+        z = logits - self.np.max(logits, axis=1, keepdims=True)
+        chosen = z[self.np.arange(len(targets)), targets]
+        return self.np.mean(self.np.log(self.np.sum(self.np.exp(z), axis=1)) - chosen)
+
+    def _traced(self, f: Function, inputs: Arrays) -> Callable[[], Any]:
+        trace = self.autograd.make_vjp(lambda arrays: f(self, *arrays))
+        given = tuple(inputs)
+        return lambda: trace(given)
+
+    def forward(self, f: Function, inputs: Arrays) -> Task:
+        traced = self._traced(f, inputs)
+        return lambda: traced()[1]
+
+    def backward(self, f: Function, inputs: Arrays) -> Task:
+        traced = self._traced(f, inputs)
+        start = weights(traced()[1])
+
+        def task() -> Any:
+            vjp, _ = traced()
+            return vjp(start)
+
+        return task
+
+    def train(self, loss: Function, parameters: Arrays, x: np.ndarray, y: np.ndarray) -> Task:
+        state = [p.copy() for p in parameters]
+        grads = self.autograd.grad(lambda ps: loss(self, x, y, *ps))
+
+        def task() -> Any:
+            for p, g in zip(state, grads(state), strict=True):
+                p -= RATE * g
+            return state
+
+        return task
+
+    def hessian_vector(self, f: Function, x: np.ndarray, v: np.ndarray) -> Task:
+        product = self.autograd.hessian_vector_product(lambda x: f(self, x))
+        return lambda: product(x, v)
+
+
+class MyGrad(Framework):
+    name = "mygrad"
+    module = "mygrad"
+
+    def __init__(self) -> None:
+        import mygrad
+        import mygrad.nnet
+
+        self.mg = mygrad
+        self.tanh, self.where = mygrad.tanh, mygrad.where
+        self.relu = mygrad.nnet.relu
+        self.softmax = mygrad.nnet.softmax
+        self.cross_entropy = mygrad.nnet.softmax_crossentropy
+
+    def forward(self, f: Function, inputs: Arrays) -> Task:
+        tensors = [self.mg.tensor(a) for a in inputs]
+        return lambda: f(self, *tensors).data
+
+    def backward(self, f: Function, inputs: Arrays) -> Task:
+        tensors = [self.mg.tensor(a) for a in inputs]
+        start = weights(f(self, *tensors).data)
+
+        def task() -> Any:
+            f(self, *tensors).backward(start)
+            return [t.grad for t in tensors]
+
+        return task
+
+    def train(self, loss: Function, parameters: Arrays, x: np.ndarray, y: np.ndarray) -> Task:
+        tensors = [self.mg.tensor(p) for p in parameters]
+
+        def task() -> Any:
+            loss(self, x, y, *tensors).backward()
+            for t in tensors:
+                t.data -= RATE * t.grad
+            return [t.data for t in tensors]
+
+        return task
+
+
+FRAMEWORKS: tuple[type[Framework], ...] = (TinyTorch, PyTorch, Jax, Hips, MyGrad)

@@ -1,0 +1,76 @@
+"""Timing several functions against each other, in turn, so that a noisy machine hits all alike."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+# Thread pools go on spinning when their work is done; the next in turn shall not pay for it.
+SETTLING = 0.03
+
+Timed = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A ratio of times, round by round: its median and its quartiles."""
+
+    median: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.median:.2f} [{self.low:.2f}-{self.high:.2f}]"
+
+
+def interleaved(
+    functions: Mapping[str, Timed], rounds: int, round_seconds: float
+) -> dict[str, list[float]]:
+    """Seconds for one call of each function, for each round.
+
+    A round calls each function as often as fills `round_seconds`, one function after the other;
+    every other round goes through them backwards.
+    """
+    calls = {name: _calls_for(f, round_seconds) for name, f in functions.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in functions}
+    names = list(functions)
+    was_enabled = gc.isenabled()
+    for turn in range(rounds):
+        gc.collect()
+        gc.disable()
+        try:
+            for name in names if turn % 2 == 0 else reversed(names):
+                time.sleep(SETTLING)
+                functions[name]()
+                seconds[name].append(_time(functions[name], calls[name]))
+        finally:
+            if was_enabled:
+                gc.enable()
+    return seconds
+
+
+def ratio(ours: list[float], theirs: list[float]) -> Ratio:
+    """Our time over theirs, paired by round."""
+    pairs = [a / b for a, b in zip(ours, theirs, strict=True)]
+    if len(pairs) < 2:
+        return Ratio(pairs[0], pairs[0], pairs[0])
+    low, median, high = statistics.quantiles(pairs, n=4)
+    return Ratio(median, low, high)
+
+
+def _time(function: Timed, calls: int) -> float:
+    start = time.perf_counter()
+    for _ in range(calls):
+        function()
+    return (time.perf_counter() - start) / calls
+
+
+def _calls_for(function: Timed, seconds: float) -> int:
+    function()
+    calls = 1
+    while (spent := _time(function, calls) * calls) < seconds / 4:
+        calls = max(calls * 2, int(calls * seconds / 4 / max(spent, 1e-9)))
+    return max(1, round(calls * seconds / spent))

@@ -1,0 +1,133 @@
+"""What is measured: single ops, chains, training steps, second derivatives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from benchmarks import by_hand
+from benchmarks.frameworks import Arrays, Framework, Function, Task
+from benchmarks.workload import Workload
+
+SIZES = (10, 1_000, 1_000_000)
+
+BELOW_PEERS = {"hips": 1.0, "mygrad": 1.0}
+
+# (sizes of the layers, batch, goal against the step written by hand)
+NETWORKS = (
+    ((2, 16, 16, 2), 32, 1.5),
+    ((64, 32, 10), 64, None),
+    ((784, 128, 64, 10), 64, 1.05),
+    ((784, 512, 512, 10), 256, None),
+)
+
+OPS: dict[str, tuple[Function, Callable[[int], Arrays]]] = {
+    "add": (lambda F, x, y: x + y, lambda n: _normal((n,), (n,))),
+    "mul": (lambda F, x, y: x * y, lambda n: _normal((n,), (n,))),
+    "tanh": (lambda F, x: F.tanh(x), lambda n: _normal((n,))),
+    "matmul": (lambda F, x, y: x @ y, lambda n: _normal(*[(_side(n), _side(n))] * 2)),
+    "sum": (lambda F, x: x.sum(), lambda n: _normal((n,))),
+    "where": (lambda F, x, y: F.where(x > y, x, y), lambda n: _normal((n,), (n,))),
+    "indexing": (lambda F, x: x[1:-1], lambda n: _normal((n,))),
+    "softmax": (lambda F, x: F.softmax(x), lambda n: _normal((n // 10, 10))),
+}
+
+
+def _normal(*shapes: tuple[int, ...]) -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    return [rng.standard_normal(shape).astype(np.float32) for shape in shapes]
+
+
+def _side(size: int) -> int:
+    return int(size**0.5)
+
+
+def workloads() -> Iterator[Workload]:
+    """All of them, in the order of the table."""
+    for make in (_forward, _backward):
+        for size in SIZES:
+            for name, (f, make_inputs) in OPS.items():
+                yield make(f"{name}, {size:,} elements", f, make_inputs(size), size)
+    for length in (31, 1_000):
+        yield _chain(length)
+    for sizes, batch, goal in NETWORKS:
+        yield _training(sizes, batch, goal)
+    yield _hessian_vector()
+
+
+def _forward(name: str, f: Function, inputs: Arrays, size: int) -> Workload:
+    goals = {"pytorch": 0.55} if size == SIZES[0] else {}
+    return Workload(
+        "recorded op, forward", name, lambda F: F.forward(f, inputs), goals=goals | BELOW_PEERS
+    )
+
+
+def _backward(name: str, f: Function, inputs: Arrays, size: int) -> Workload:
+    return Workload(
+        "recorded op, forward and backward",
+        name,
+        lambda F: F.backward(f, inputs),
+        goals=BELOW_PEERS,
+    )
+
+
+def _chain(length: int) -> Workload:
+    def chain(F: Framework, h: Any, y: Any) -> Any:
+        for _ in range((length - 1) // 3):
+            h = F.tanh(h * y + y)
+        return h.sum()
+
+    inputs = _normal((10,), (10,))
+    goals = {"pytorch": 0.55, "hips": 0.35, "mygrad": 0.25} if length == 31 else {}
+    return Workload(
+        "chains, forward and backward",
+        f"{length:,} ops: tanh(h * y + y) and a sum",
+        lambda F: F.backward(chain, inputs),
+        goals=BELOW_PEERS | goals,
+    )
+
+
+def _training(sizes: tuple[int, ...], batch: int, goal: float | None) -> Workload:
+    # With seed 0 a unit of one network lies so near to 0 that frameworks round it either way.
+    rng = np.random.default_rng(1)
+    x = rng.standard_normal((batch, sizes[0])).astype(np.float32)
+    y = rng.integers(0, sizes[-1], batch)
+    parameters = []
+    for n, m in pairwise(sizes):
+        parameters.append((rng.standard_normal((n, m)) * (2 / n) ** 0.5).astype(np.float32))
+        parameters.append(np.zeros(m, np.float32))
+
+    def loss(F: Framework, x: Any, y: Any, *ps: Any) -> Any:
+        for w, b in zip(ps[:-2:2], ps[1:-2:2], strict=True):
+            x = F.relu(x @ w + b)
+        return F.cross_entropy(x @ ps[-2] + ps[-1], y)
+
+    def make(F: Framework) -> Task:
+        return F.train(loss, parameters, x, y)
+
+    return Workload(
+        "training steps",
+        f"{'-'.join(map(str, sizes))}, batch {batch}",
+        make,
+        by_hand=lambda: by_hand.train(parameters, x, y),
+        goals=BELOW_PEERS | ({"by hand": goal} if goal else {}),
+    )
+
+
+def _hessian_vector() -> Workload:
+    weights, x, v = _normal((100, 100), (100,), (100,))
+    weights /= 10
+
+    def f(F: Framework, x: Any) -> Any:
+        h = F.tanh(x @ F.constant(weights))
+        return (h * h * h).sum()
+
+    return Workload(
+        "second derivatives",
+        "Hessian-vector product of a layer of 100",
+        lambda F: F.hessian_vector(f, x, v),
+        goals=BELOW_PEERS,
+    )
