@@ -18,6 +18,14 @@ Function = Callable[..., Any]
 Arrays = Sequence[np.ndarray]
 
 
+def _gradients(tensors: Sequence[Any], out: Any, start: Any) -> list[Any]:
+    """The gradients that `backward` leaves in the tensors, as PyTorch and we have it."""
+    for t in tensors:
+        t.grad = None
+    out.backward(start)
+    return [t.grad for t in tensors]
+
+
 class Framework(ABC):
     """One framework. The tasks it makes return arrays of its own kind."""
 
@@ -96,14 +104,7 @@ class TinyTorch(Framework):
     def backward(self, f: Function, inputs: Arrays) -> Task:
         tensors = self._tracked(inputs)
         start = weights(f(self, *tensors).data)
-
-        def task() -> Any:
-            for t in tensors:
-                t.grad = None
-            f(self, *tensors).backward(start)
-            return [t.grad for t in tensors]
-
-        return task
+        return lambda: _gradients(tensors, f(self, *tensors), start)
 
     def train(self, loss: Function, parameters: Arrays, x: np.ndarray, y: np.ndarray) -> Task:
         tensors = self._tracked(parameters)
@@ -153,14 +154,7 @@ class PyTorch(Framework):
     def backward(self, f: Function, inputs: Arrays) -> Task:
         tensors = self._tracked(inputs)
         start = self.torch.from_numpy(weights(f(self, *tensors).detach()))
-
-        def task() -> Any:
-            for t in tensors:
-                t.grad = None
-            f(self, *tensors).backward(start)
-            return [t.grad for t in tensors]
-
-        return task
+        return lambda: _gradients(tensors, f(self, *tensors), start)
 
     def train(self, loss: Function, parameters: Arrays, x: np.ndarray, y: np.ndarray) -> Task:
         tensors = self._tracked(parameters)

@@ -83,7 +83,7 @@ class Function:
 
     def gradients(self, grad: Any) -> tuple[Any, ...]:
         """The gradients of the inputs, None for those that need none; written for each rule."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no rule")
 
     def apply(self, grad_output: Any) -> tuple[Any, ...]:
         """The gradients of the inputs, from the gradient of the output.
