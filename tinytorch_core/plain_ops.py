@@ -18,7 +18,7 @@ _add_reduce: Any = np.add.reduce
 
 
 def exp(x: Array) -> Array:
-    """E to the power of each element."""
+    """e to the power of each element."""
     return np.exp(x)
 
 

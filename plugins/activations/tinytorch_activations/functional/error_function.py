@@ -132,7 +132,7 @@ def _polynomial(coefficients: Sequence[float], x: Array) -> Array:
 
 
 def erf_rule(grad: Array, x: Array) -> Array:
-    """D erf / dx = 2/√π exp(-x²)."""
+    """d erf / dx = 2/√π exp(-x²)."""
     return grad * (2 / math.sqrt(math.pi) * bell(x))
 
 

@@ -47,7 +47,7 @@ def gelu(x: Array, approximate: str = "none") -> Array:
 
 
 def gelu_rule(grad: Array, x: Array, approximate: str) -> Array:
-    """D/dx x Φ(x) = Φ(x) + x Φ'(x)."""
+    """d/dx x Φ(x) = Φ(x) + x Φ'(x)."""
     return _RULES[approximate](grad, x)
 
 

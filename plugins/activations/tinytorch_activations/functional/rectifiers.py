@@ -30,7 +30,7 @@ def relu(x: Array) -> Array:
 
 
 def relu_rule(grad: Array, out: Array) -> Array:
-    """D relu / dx = 1 where x > 0, and 0 elsewhere."""
+    """d relu / dx = 1 where x > 0, and 0 elsewhere."""
     # What relu left is nonzero just where x > 0. Converting takes a third less than comparing.
     return grad * out.astype(bool)
 
@@ -59,7 +59,7 @@ def leaky_relu(x: Array, negative_slope: float = 0.01) -> Array:
 
 
 def leaky_relu_rule(grad: Array, x: Array, negative_slope: float) -> Array:
-    """D leaky_relu / dx = 1 where x > 0, and negative_slope elsewhere."""
+    """d leaky_relu / dx = 1 where x > 0, and negative_slope elsewhere."""
     return np.where(x > 0, grad, float(negative_slope) * grad)
 
 
@@ -89,7 +89,7 @@ def elu(x: Array, alpha: float = 1.0) -> Array:
 
 
 def elu_rule(grad: Array, x: Array, alpha: float) -> Array:
-    """D elu / dx = 1 where x > 0, and alpha exp(x) elsewhere."""
+    """d elu / dx = 1 where x > 0, and alpha exp(x) elsewhere."""
     # The exponential could overflow only where it is not taken; there it is given 0.
     positive = x > 0
     return grad * np.where(positive, 1, float(alpha) * np.exp(np.where(positive, 0, x)))

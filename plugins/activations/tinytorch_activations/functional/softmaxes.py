@@ -42,7 +42,7 @@ def softmax(x: Array, dim: int = -1) -> Array:
 
 
 def softmax_rule(grad: Array, out: Array, dim: int) -> Array:
-    """DL / dx_i = s_i (g_i - sum over j of g_j s_j)."""
+    """dL / dx_i = s_i (g_i - sum over j of g_j s_j)."""
     return out * (grad - (grad * out).sum(axis=dim, keepdims=True))
 
 
@@ -71,7 +71,7 @@ def log_softmax(x: Array, dim: int = -1) -> Array:
 
 
 def log_softmax_rule(grad: Array, out: Array, dim: int) -> Array:
-    """DL / dx_i = g_i - s_i times the sum over j of g_j."""
+    """dL / dx_i = g_i - s_i times the sum over j of g_j."""
     return grad - np.exp(out) * grad.sum(axis=dim, keepdims=True)
 
 
