@@ -113,8 +113,7 @@ def first_gradient(tensor: Any, gradient: Any) -> Any:
                 f"a tensor of shape {data.shape} has {data.size} elements, so its gradient needs "
                 "a direction: reduce it (y.sum().backward()), or pass gradient= of that shape"
             )
-        # `ones_like` takes twice as long, but also knows arrays of other libraries.
-        return np.ones(data.shape, data.dtype) if type(data) is np.ndarray else np.ones_like(data)
+        return np.ones_like(data)
     value = gradient._data if isinstance(gradient, TensorBase) else gradient
     if not hasattr(value, "dtype"):
         value = np.asarray(value, dtype=data.dtype)

@@ -134,6 +134,6 @@ class Rules:
 
 def _argument_names(vjp: Vjp) -> tuple[str, ...]:
     if isinstance(vjp, FunctionType) and not hasattr(vjp, "__wrapped__"):
-        code = vjp.__code__  # a tenth of the time that `inspect.signature` takes
+        code = vjp.__code__  # a thirtieth of the time of `inspect.signature`
         return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     return tuple(inspect.signature(vjp).parameters)

@@ -60,7 +60,7 @@ def unbroadcast(grad: Array, shape: Shape) -> Array:
     """The adjoint of broadcasting: `grad` summed over the axes that were added or stretched."""
     added = len(grad.shape) - len(shape)
     if added == 1 and grad.shape[1:] == shape:
-        return grad.sum(axis=0)  # what a bias needs, at half the price
+        return grad.sum(axis=0)  # what a bias needs, for a quarter less
     if added < 0:
         raise ValueError(f"a gradient of shape {grad.shape} cannot be that of shape {shape}")
     stretched = tuple(i + added for i, n in enumerate(shape) if n == 1)
