@@ -7,8 +7,9 @@ from tinytorch_core.errors import (
     PluginWarning,
     TinyTorchError,
     UnknownPluginError,
+    UnmetNeedError,
 )
-from tinytorch_core.hookspecs import hookimpl, hookspec
+from tinytorch_core.hookspecs import PLUGIN_API, hookimpl, hookspec
 from tinytorch_core.ops import Op, op
 from tinytorch_core.plugins import Tensor
 from tinytorch_core.source import define
@@ -16,6 +17,7 @@ from tinytorch_core.source import define
 __version__ = "0.1.0"
 
 __all__ = [
+    "PLUGIN_API",
     "ConfigError",
     "Op",
     "PluginError",
@@ -23,6 +25,7 @@ __all__ = [
     "Tensor",
     "TinyTorchError",
     "UnknownPluginError",
+    "UnmetNeedError",
     "define",
     "hookimpl",
     "hookspec",

@@ -7,13 +7,19 @@ read here: they are plain text of a documented format (PyPA, "Entry points speci
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
+from typing import Any, NamedTuple
 
 GROUP = "tinytorch"
+# Names of attributes that a plugin gives to Tensor, each with the plugin's name: so a missing
+# attribute can be explained although the plugin that would bring it has never been imported.
+ATTRIBUTES = "tinytorch.attributes"
 
 
 class EntryPoint(NamedTuple):
@@ -23,6 +29,7 @@ class EntryPoint(NamedTuple):
     distribution: str
     version: str
     value: str
+    attributes: frozenset[str] = frozenset()
 
 
 def installed(path: Sequence[str] | None = None) -> list[EntryPoint]:
@@ -41,6 +48,39 @@ def installed(path: Sequence[str] | None = None) -> list[EntryPoint]:
     return sorted(point for points in found.values() for point in points)
 
 
+def import_installed(module: str) -> ModuleType:
+    """Imports a module of an installed distribution.
+
+    Python puts the folder of the program, or the working directory, first in `sys.path`. A file
+    that lies there by chance, and has the name of a plugin's package, must not be run for it.
+    """
+    finder = _InstalledFinder(module.partition(".")[0])
+    sys.meta_path.insert(0, finder)
+    try:
+        return importlib.import_module(module)
+    finally:
+        sys.meta_path.remove(finder)
+
+
+class _InstalledFinder:
+    """Finds one package as Python would without the working directory."""
+
+    def __init__(self, package: str) -> None:
+        self.package = package
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        if name != self.package:
+            return None
+        here = os.path.realpath(os.curdir)
+        first = bool(sys.path) and os.path.realpath(sys.path[0]) == here
+        for finder in sys.meta_path:
+            if finder is not self:
+                folders = sys.path[first:] if finder is PathFinder else path
+                if (spec := finder.find_spec(name, folders, target)) is not None:
+                    return spec
+        raise ModuleNotFoundError(f"No module named {name!r} is installed", name=name)
+
+
 def _metadata_folders(folder: str) -> list[str]:
     try:
         with os.scandir(folder) as entries:
@@ -55,7 +95,13 @@ def _plugins(metadata: str) -> list[EntryPoint]:
     if f"[{GROUP}]" not in text:
         return []
     name, version = _name_and_version(metadata)
-    return [EntryPoint(key, name, version, value) for key, value in _group(text)]
+    brought: dict[str, set[str]] = {}
+    for attribute, plugin in _group(text, ATTRIBUTES):
+        brought.setdefault(plugin, set()).add(attribute)
+    return [
+        EntryPoint(key, name, version, value, frozenset(brought.get(key, ())))
+        for key, value in _group(text, GROUP)
+    ]
 
 
 def _name_and_version(metadata: str) -> tuple[str, str]:
@@ -67,12 +113,12 @@ def _name_and_version(metadata: str) -> tuple[str, str]:
     return headers.get("name", metadata), headers.get("version", "unknown")
 
 
-def _group(text: str) -> Iterator[tuple[str, str]]:
+def _group(text: str, group: str) -> Iterator[tuple[str, str]]:
     section = None
     for line in map(str.strip, text.splitlines()):
         if line.startswith("[") and line.endswith("]"):
             section = line[1:-1].strip()
-        elif section == GROUP and "=" in line and line[0] not in "#;":
+        elif section == group and "=" in line and line[0] not in "#;":
             key, _, value = line.partition("=")
             yield key.strip(), re.sub(r"\[.*\]\s*$|\s", "", value)
 

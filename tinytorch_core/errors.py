@@ -42,6 +42,10 @@ class PluginError(TinyTorchError):
         super().__init__(f"plugin {plugin!r} ({distribution}){where}: {reason}. {remedy}")
 
 
+class UnmetNeedError(PluginError):
+    """A plugin needs another one that is not on."""
+
+
 class UnknownPluginError(TinyTorchError, LookupError):
     """A name that no installed or registered plugin has."""
 

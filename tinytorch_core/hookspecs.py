@@ -2,6 +2,14 @@
 
 Hooks run when plugins change, never when an op runs. Each docstring ends in an example that is
 a complete plugin.
+
+Beside its hooks a plugin, module or object, may say three things of itself:
+
+| name | meaning |
+|---|---|
+| `tinytorch_api = (1, 1)` | the lowest and the highest plugin API it supports, see `PLUGIN_API` |
+| `tinytorch_needs = ("layers",)` | the plugins without which it cannot be on |
+| `tinytorch_uses = ("layers",)` | those it can use where they are on: it comes after them |
 """
 
 from __future__ import annotations
@@ -16,6 +24,10 @@ if TYPE_CHECKING:
     from tinytorch_core.surface import Surface, TensorExtension
 
 PROJECT = "tinytorch"
+
+# The version of what stands here. It rises when a plugin has to change to go on working; a plugin
+# says which ones it supports: tinytorch_api = (1, 1), the lowest and the highest.
+PLUGIN_API = 1
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
+import re
 import sys
 from collections.abc import Sequence
 from itertools import accumulate
+from types import ModuleType
 from typing import Any
 
 import pluggy
 
 from tinytorch_core import hookspecs
-from tinytorch_core.discovery import EntryPoint
+from tinytorch_core.discovery import EntryPoint, import_installed
 from tinytorch_core.errors import PluginError, did_you_mean
+from tinytorch_core.guard import guarded
+
+# What a plugin may say of itself, beside its hooks.
+STATEMENTS = ("tinytorch_api", "tinytorch_needs", "tinytorch_uses")
 
 
 class Plugin:
@@ -35,6 +40,11 @@ class Plugin:
         return ", ".join(p.version for p in self.points) or "-"
 
     @property
+    def packages(self) -> str:
+        """The distributions as a command names them."""
+        return " ".join(p.distribution for p in self.points)
+
+    @property
     def title(self) -> str:
         """The plugin with its distribution and version, for messages."""
         return f"plugin {self.name!r} ({self.origin})"
@@ -43,8 +53,30 @@ class Plugin:
     def origin(self) -> str:
         return ", ".join(f"{p.distribution} {p.version}" for p in self.points) or self.distribution
 
-    def error(self, reason: str, *, remedy: str, hook: str | None = None) -> PluginError:
-        return PluginError(self.name, reason, distribution=self.origin, remedy=remedy, hook=hook)
+    @property
+    def attributes(self) -> frozenset[str]:
+        """The attributes of Tensor that the plugin's metadata says it brings."""
+        return frozenset().union(*(p.attributes for p in self.points))
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The names of the plugins without which this one cannot be on."""
+        return tuple(getattr(self.target, "tinytorch_needs", ()))
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        """The names of the plugins that this one can use where they are on."""
+        return tuple(getattr(self.target, "tinytorch_uses", ()))
+
+    def error(
+        self,
+        reason: str,
+        *,
+        remedy: str,
+        hook: str | None = None,
+        kind: type[PluginError] = PluginError,
+    ) -> PluginError:
+        return kind(self.name, reason, distribution=self.origin, remedy=remedy, hook=hook)
 
     def load(self) -> None:
         """Imports the plugin's object.
@@ -59,18 +91,29 @@ class Plugin:
                 "several distributions bring a plugin of this name",
                 remedy=f"Uninstall all but one: pip uninstall {self.points[-1].distribution}.",
             )
+        if not re.fullmatch(r"[\w.-]+", self.name):
+            raise self.error(
+                "its name cannot be written in a configuration",
+                remedy="Name the entry point with letters, digits, '_', '.' and '-' only.",
+            )
+        with guarded(self, "its import"):
+            self.target = self._imported()
+
+    def _imported(self) -> Any:
         module, _, attribute = self.points[0].value.partition(":")
         try:
-            target = importlib.import_module(module)
+            target = import_installed(module)
             for part in filter(None, attribute.split(".")):
                 target = getattr(target, part)
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
         # SystemExit too: a plugin that calls sys.exit() must not end the program.
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             raise self.error(
                 f"importing {self.points[0].value} raised {type(error).__name__}: {error}",
                 remedy=f"Reinstall or mend it, or turn it off: TINYTORCH_PLUGINS=no:{self.name}.",
             ) from error
-        self.target = target
+        return target
 
     @property
     def half_imported(self) -> bool:
@@ -127,7 +170,8 @@ class Plugin:
     def _add_hookspecs(self) -> None:
         if not self.added_hookspecs:
             for implementation in self.implementations("tinytorch_add_hookspecs"):
-                implementation.function(*[manager] * len(implementation.argnames))
+                with guarded(self, "tinytorch_add_hookspecs"):
+                    implementation.function(*[manager] * len(implementation.argnames))
             self.added_hookspecs = True
 
     def forget(self) -> None:
@@ -194,8 +238,50 @@ def _check(plugin: Plugin) -> None:
             "it implements no hook",
             remedy="Mark its functions with @hookimpl; see tinytorch_core.hookspecs.",
         )
+    _check_statements(plugin)
     for name, options in hooks.items():
         _check_hook(plugin, name, options)
+
+
+def _check_statements(plugin: Plugin) -> None:
+    """What the plugin says of itself: the versions it supports, and the plugins it needs."""
+    for name in dir(plugin.target):
+        value = getattr(plugin.target, name, None)
+        known = name in STATEMENTS or callable(value) or isinstance(value, ModuleType)
+        if name.startswith("tinytorch_") and not known:
+            raise plugin.error(
+                f"it says {name} = {value!r:.60}, which means nothing here",
+                remedy=f"{did_you_mean(name, STATEMENTS)} Choose another prefix for your own.",
+            )
+    for name in ("tinytorch_needs", "tinytorch_uses"):
+        names: Any = getattr(plugin.target, name, ())
+        if not isinstance(names, tuple | list) or not all(isinstance(n, str) for n in names):
+            raise plugin.error(
+                f"{name} is {names!r:.60}",
+                remedy=f'Write the names of plugins as a tuple: {name} = ("layers",).',
+            )
+    _check_api(plugin)
+
+
+def _check_api(plugin: Plugin) -> None:
+    supported: Any = getattr(plugin.target, "tinytorch_api", (hookspecs.PLUGIN_API,) * 2)
+    try:
+        low, high = map(int, supported)
+    except (TypeError, ValueError):
+        raise plugin.error(
+            f"tinytorch_api is {supported!r:.60}",
+            remedy="Write the lowest and the highest supported version: tinytorch_api = (1, 1).",
+        ) from None
+    if not low <= hookspecs.PLUGIN_API <= high:
+        raise plugin.error(
+            f"it supports the plugin API {_range(low, high)}, and tinytorch-core has "
+            f"{hookspecs.PLUGIN_API}",
+            remedy=f"Install versions that fit: pip install -U tinytorch-core {plugin.packages}.",
+        )
+
+
+def _range(low: int, high: int) -> str:
+    return str(low) if low == high else f"{low} to {high}"
 
 
 def _check_hook(plugin: Plugin, name: str, options: Any) -> None:

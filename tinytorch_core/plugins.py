@@ -11,15 +11,16 @@ fails on the way, nothing has changed.
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 import threading
 import warnings
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
-from types import TracebackType
 from typing import Any, NamedTuple
 
+from tinytorch_core.choices import Pile, Restore, caller
 from tinytorch_core.config import Choice, Config, Decision, read_config, strict
 from tinytorch_core.discovery import EntryPoint, installed
 from tinytorch_core.errors import (
@@ -27,8 +28,11 @@ from tinytorch_core.errors import (
     PluginError,
     PluginWarning,
     UnknownPluginError,
+    UnmetNeedError,
     did_you_mean,
 )
+from tinytorch_core.missing import distribution_of
+from tinytorch_core.needs import check_needs, in_order
 from tinytorch_core.plugin import Plugin
 from tinytorch_core.surface import Surface
 from tinytorch_core.tensor import TensorBase
@@ -53,7 +57,7 @@ class PluginStatus(NamedTuple):
 # Guards everything below; reentrant, because importing a plugin may lead here again.
 _lock = threading.RLock()
 _plugins: dict[str, Plugin] = {}
-_code = Choice("code")
+_code = Pile()
 _config = Config()
 _active: tuple[Plugin, ...] = ()
 _configured: dict[str, str] = {}
@@ -94,7 +98,7 @@ def status() -> list[PluginStatus]:
             # What is installed can be told all the same.
             wrong = Decision(False, "wrong configuration")
         found = []
-        for plugin in _sorted(_plugins.values()):
+        for plugin in _by_name():
             on, by = wrong or _decide(plugin.name)
             error = str(plugin.error_found) if plugin.error_found and on else None
             found.append(
@@ -110,33 +114,14 @@ def status() -> list[PluginStatus]:
         return found
 
 
-class Restore:
-    """Undoes a change of plugins when a `with` block ends; without `with`, the change stays."""
-
-    def __init__(self, before: Choice) -> None:
-        self._before = before
-
-    def __enter__(self) -> Restore:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        with _lock:
-            _decide_in_code(self._before)
-
-
 def enable(*names: str) -> Restore:
     """Switches plugins on; also usable in a `with` statement.
 
     Raises:
         UnknownPluginError: no such plugin is installed or registered.
-        PluginError: a plugin cannot be used; nothing has changed.
+        PluginError: a plugin cannot be used, or needs one that is off; nothing has changed.
     """
-    return _choose(names, True)
+    return _choose("enabled", dict.fromkeys(names, True))
 
 
 def disable(*names: str) -> Restore:
@@ -144,8 +129,9 @@ def disable(*names: str) -> Restore:
 
     Raises:
         UnknownPluginError: no such plugin is installed or registered.
+        PluginError: a plugin that stays on needs one of them; nothing has changed.
     """
-    return _choose(names, False)
+    return _choose("disabled", dict.fromkeys(names, False))
 
 
 def only(*names: str) -> Restore:
@@ -153,14 +139,24 @@ def only(*names: str) -> Restore:
 
     Raises:
         UnknownPluginError: no such plugin is installed or registered.
-        PluginError: a plugin cannot be used; nothing has changed.
+        PluginError: a plugin cannot be used, or needs one that is off; nothing has changed.
     """
-    with _lock:
-        start()
-        _check_names(names)
-        before = _code
-        _decide_in_code(Choice("code", dict.fromkeys(names, True), others=False))
-        return Restore(before)
+    return _choose("only", dict.fromkeys(names, True), others=False)
+
+
+def disabled(*names: str) -> Restore:
+    """`disable`, but without names switches off every plugin: Tensor is the plain one.
+
+    >>> from tinytorch_core import Tensor, plugins
+    >>> with plugins.disabled():
+    ...     plugins.active()
+    ()
+
+    Raises:
+        UnknownPluginError: no such plugin is installed or registered.
+        PluginError: a plugin that stays on needs one of them; nothing has changed.
+    """
+    return disable(*names) if names else only()
 
 
 def register(plugin: Any, *, name: str) -> None:
@@ -186,7 +182,7 @@ def register(plugin: Any, *, name: str) -> None:
                 raise ValueError(f"this object is registered already, as {other.name!r}")
         _plugins[name] = Plugin(name, target=plugin)
         try:
-            _decide_in_code(_with(_code, [name], True))
+            _choose("enabled", {name: True})
         except BaseException:
             _plugins.pop(name).forget()
             raise
@@ -207,14 +203,13 @@ def unregister(name: str) -> None:
         for cls, names in attached.items():
             _attached[cls] = tuple(n for n in names if n != name)
         try:
-            _decide_in_code(_with(_code, [name], False))
+            _choose("disabled", {name: False})
         except BaseException:
             _attached.update(attached)
             raise
+        _set_code(_code.forgetting(name))
         plugin = _plugins.pop(name)
         plugin.forget()
-        remaining = {k: v for k, v in _code.plugins.items() if k != name}
-        _set_code(Choice("code", remaining, _code.others))
         for key in [k for k in _surfaces if any(p is plugin for p, _ in k)]:
             del _surfaces[key]
 
@@ -246,6 +241,27 @@ def attach(cls: type[TensorBase], *names: str) -> None:
             else:
                 _attached[cls] = before
             raise
+
+
+def why_off(name: str) -> tuple[str, str] | None:
+    """Why a plugin is not on, and what to do about it; None if it is on."""
+    plugin = _plugins.get(name)
+    if plugin is None:
+        return "is not installed", f"Install it: pip install {distribution_of(name)}"
+    decision = _decide(name)
+    if not decision.on:
+        return f"is off, decided by {decision.by}", f"Turn it on: plugins.enable({name!r})"
+    if plugin.error_found is not None:
+        return f"failed: {plugin.error_found.reason}", plugin.error_found.remedy.rstrip(".")
+    if plugin in _active:
+        return None
+    return "has not been started", "Import tinytorch_core first"
+
+
+def bringing(name: str) -> list[str]:
+    """The plugins that bring an attribute or keyword of Tensor, as they say or as was seen."""
+    seen = {vars(surface).get("_providers", {}).get(name) for surface in list(_surfaces.values())}
+    return [p.name for p in _by_name() if name in p.attributes or p.title in seen]
 
 
 def start(*, lenient: bool | None = None) -> None:
@@ -326,17 +342,18 @@ def _discover() -> None:
             _plugins[name] = Plugin(name, points)
 
 
-def _choose(names: tuple[str, ...], on: bool) -> Restore:
+def _choose(what: str, names: Mapping[str, bool], others: bool | None = None) -> Restore:
     with _lock:
         start()
         _check_names(names)
-        before = _code
-        _decide_in_code(_with(_code, names, on))
-        return Restore(before)
+        restore = Restore(f"{what} {', '.join(names)}".rstrip(), _take_back)
+        _put_in_force(_code.adding(restore, Choice(caller(), names, others)))
+        return restore
 
 
-def _with(choice: Choice, names: Iterable[str], on: bool) -> Choice:
-    return Choice("code", {**choice.plugins, **dict.fromkeys(names, on)}, choice.others)
+def _take_back(restore: Restore) -> None:
+    with _lock:
+        _put_in_force(_code.without(restore))
 
 
 def _check_names(names: Iterable[str]) -> None:
@@ -347,16 +364,15 @@ def _check_names(names: Iterable[str]) -> None:
             )
 
 
-def _set_code(choice: Choice) -> None:
+def _set_code(pile: Pile) -> None:
     global _code
-    _code = choice
+    _code = pile
 
 
-def _decide_in_code(choice: Choice) -> None:
-    """Puts `choice` in force, or raises and leaves everything as it was."""
+def _put_in_force(pile: Pile) -> None:
+    """Makes `pile` what code has decided, or raises and leaves everything as it was."""
     before = _code
-    known = {k: v for k, v in choice.plugins.items() if k in _plugins}
-    _set_code(Choice("code", known, choice.others))
+    _set_code(pile)
     try:
         _activate(lenient=False)
     except BaseException:
@@ -368,8 +384,8 @@ def _decide(name: str) -> Decision:
     return _code.decide(name) or _config.decide(name)
 
 
-def _sorted(plugins: Iterable[Plugin]) -> list[Plugin]:
-    return sorted(plugins, key=lambda p: (p.name, p.distribution))
+def _by_name() -> list[Plugin]:
+    return [_plugins[name] for name in sorted(_plugins)]
 
 
 def _activate(*, lenient: bool) -> None:
@@ -378,24 +394,27 @@ def _activate(*, lenient: bool) -> None:
     With `lenient`, a plugin that fails is left out with a warning; otherwise it is an error.
     """
     global _active
-    candidates = _sorted(p for p in _plugins.values() if _decide(p.name).on)
     extra = {name for names in _attached.values() for name in names}
-    usable = [p for p in candidates if _usable(p, lenient)]
+    usable = [p for p in _by_name() if _decide(p.name).on and _usable(p, lenient)]
     usable_extra = [_plugins[n] for n in sorted(extra) if _usable(_plugins[n], lenient)]
     while True:
         try:
-            _configure(_sorted({*usable, *usable_extra}))
+            usable = in_order(usable)
+            _configure(usable, usable_extra)
             surfaces: dict[type[TensorBase], type] = {Tensor: _surface(usable, Tensor)}
             for cls, names in _attached.items():
-                mine = _sorted({*usable, *(p for p in usable_extra if p.name in names)})
-                surfaces[cls] = _surface(mine, cls)
+                mine = {*usable, *(p for p in usable_extra if p.name in names)}
+                surfaces[cls] = _surface(in_order(mine), cls)
             break
         except PluginError as error:
             culprit = _plugins[error.plugin]
-            if not lenient:
+            if lenient:
+                _report(culprit, error)
+            elif isinstance(error, UnmetNeedError) and not _expected(culprit):
+                culprit.error_found = error
+            else:
                 # What failed before keeps its word of why; what failed now says it itself.
                 raise
-            _report(culprit, error)
             usable = [p for p in usable if p is not culprit]
             usable_extra = [p for p in usable_extra if p is not culprit]
     for plugin in usable:
@@ -407,7 +426,8 @@ def _activate(*, lenient: bool) -> None:
 def _usable(plugin: Plugin, lenient: bool) -> bool:
     if plugin.half_imported:
         return False
-    if plugin.error_found is not None and _code.plugins.get(plugin.name) is None:
+    unmet = isinstance(plugin.error_found, UnmetNeedError)
+    if plugin.error_found is not None and not unmet and not _code.names(plugin.name):
         # It failed at the start and has been reported; only an explicit wish tries again.
         return False
     try:
@@ -423,14 +443,19 @@ def _usable(plugin: Plugin, lenient: bool) -> bool:
     return True
 
 
+def _expected(plugin: Plugin) -> bool:
+    """Whether somebody would miss the plugin: it is on, or code has named it."""
+    return plugin in _active or _code.names(plugin.name)
+
+
 def _report(plugin: Plugin, error: PluginError) -> None:
     plugin.error_found = error
     warnings.warn(f"{error} It is left out; all else works.", PluginWarning, stacklevel=2)
 
 
-def _configure(plugins: Sequence[Plugin]) -> None:
+def _configure(*groups: Sequence[Plugin]) -> None:
     """Hands each plugin its table if that is not the one it had when it was last on."""
-    for plugin in plugins:
+    for plugin in dict.fromkeys(itertools.chain(*groups)):
         table = _config.table(plugin.name)
         if plugin in _active and _configured.get(plugin.name) == _text(table):
             continue
@@ -445,6 +470,7 @@ def _text(table: Any) -> str:
 
 def _surface(plugins: Sequence[Plugin], cls: type[TensorBase]) -> type:
     """The surface of `cls`, computed once for each set of plugins and settings."""
+    check_needs(plugins, why_off)
     key = tuple((p, _text(_config.table(p.name))) for p in plugins)
     if cls is not Tensor:
         # Kept by the class itself, for to keep it here would be to keep the class.
@@ -475,6 +501,7 @@ __all__ = [
     "active",
     "attach",
     "disable",
+    "disabled",
     "enable",
     "only",
     "register",

@@ -8,13 +8,13 @@ the way leaves everything as it was, and the same plugins give the same surface.
 
 from __future__ import annotations
 
-import functools
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from tinytorch_core.errors import PluginError
+from tinytorch_core.guard import guarded
+from tinytorch_core.missing import Explained, names_to_explain, no_attribute
 from tinytorch_core.ops import Op, OpTable
 from tinytorch_core.plain_call import plain_call
 from tinytorch_core.plain_ops import plain_ops
@@ -135,7 +135,8 @@ class Surface:
             PluginError: a plugin raised, with its name and the hook's.
         """
         for plugin, implementation in self._implementations(hook):
-            _run(plugin, hook, implementation, arguments(plugin))
+            with guarded(plugin, hook):
+                _run(plugin, hook, implementation, arguments(plugin))
 
     def once(self, function: Callable[[Surface], Value]) -> Value:
         """`function(surface)`, called the first time and remembered for this surface."""
@@ -175,13 +176,10 @@ class Surface:
             "_keywords": self.keywords,
             "_extras": tuple(self.extras),
             "_own_state": frozenset(self._owners),
-            "_missing": staticmethod(functools.partial(_missing, self._active())),
+            "_providers": {n: k.provider for n, k in self.keywords.items()} | self._owners,
         }
         self._explain_missing_attributes()
         return type("Surface", (TensorBase,), self.namespace)
-
-    def _active(self) -> frozenset[str]:
-        return frozenset(p.name for p in self.plugins)
 
     def _implementations(self, hook: str) -> list[tuple[Plugin, Any]]:
         """The plugins' implementations of `hook`: `tryfirst` ones, others, `trylast` ones."""
@@ -193,23 +191,29 @@ class Surface:
         return sorted(found, key=lambda pair: pair[1].trylast - pair[1].tryfirst)
 
     def _wrapped_calls(self) -> dict[str, Callable[..., Any]]:
-        wrappers = self._implementations("tinytorch_wrap_op")
         calls = Calls()
         for op in self.ops.values():
-            call = self.plain[op.name] = plain_call(op, self.tensor, self.root)
-            for plugin, implementation in wrappers:
-                arguments = {"op": op, "call": call, "surface": self}
-                wrapped = _run(plugin, "tinytorch_wrap_op", implementation, arguments)
-                if wrapped is not None and not callable(wrapped):
-                    raise plugin.error(
-                        f"returned {wrapped!r:.60} for the op {op.name!r}, which is no callable",
-                        hook="tinytorch_wrap_op",
-                        remedy="Return a callable, or None to leave the op as it is.",
-                    )
-                call = call if wrapped is None else wrapped
-            calls[op.name] = call
-            self._offer(op, call)
+            calls[op.name] = self.plain[op.name] = plain_call(op, self.tensor, self.root)
+        for plugin, implementation in self._implementations("tinytorch_wrap_op"):
+            with guarded(plugin, "tinytorch_wrap_op"):
+                for op in self.ops.values():
+                    calls[op.name] = self._wrapped(plugin, implementation, op, calls[op.name])
+        for op in self.ops.values():
+            self._offer(op, calls[op.name])
         return calls
+
+    def _wrapped(
+        self, plugin: Plugin, implementation: Any, op: Op, call: Callable[..., Any]
+    ) -> Callable[..., Any]:
+        arguments = {"op": op, "call": call, "surface": self}
+        wrapped = _run(plugin, "tinytorch_wrap_op", implementation, arguments)
+        if wrapped is not None and not callable(wrapped):
+            raise plugin.error(
+                f"returned {wrapped!r:.60} for the op {op.name!r}, which is no callable",
+                hook="tinytorch_wrap_op",
+                remedy="Return a callable, or None to leave the op as it is.",
+            )
+        return call if wrapped is None else wrapped
 
     def _offer(self, op: Op, call: Callable[..., Any]) -> None:
         """Makes the op a method of the class."""
@@ -257,20 +261,30 @@ class Surface:
 
     def _explain_missing_attributes(self) -> None:
         # Python 3.11 reads every attribute slowly in a class with __getattr__ (a recorded op
-        # took a third longer), so there the explanation is given only while ops run unwrapped.
-        fast = sys.version_info >= (3, 12) or not self._implementations("tinytorch_wrap_op")
-        if fast:
+        # took a third longer). There, where ops are wrapped, only names known beforehand are
+        # explained, each by an entry of its own.
+        if sys.version_info >= (3, 12) or not self._implementations("tinytorch_wrap_op"):
             self.namespace["__getattr__"] = _explain
+            return
+        names = names_to_explain([p.name for p in self.plugins])
+        absent = {n for n in names if n not in self.namespace and not hasattr(TensorBase, n)}
+        if absent:
+            self.namespace |= {name: Explained(name) for name in absent}
+            self.namespace["__dir__"] = lambda tensor: set(object.__dir__(tensor)) - absent
+
+
+def _explain(self: TensorBase, name: str) -> Any:
+    raise no_attribute(self, name)
 
 
 def _run(plugin: Plugin, hook: str, implementation: Any, arguments: Mapping[str, Any]) -> Any:
     """Calls one hook implementation; what it raises becomes the plugin's error."""
     try:
         return implementation.function(*(arguments[name] for name in implementation.argnames))
-    except PluginError:
+    except (PluginError, KeyboardInterrupt, GeneratorExit):
         raise
     # SystemExit too: a plugin that calls sys.exit() must not end the program.
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         raise plugin.error(
             f"{type(error).__name__}: {error}",
             hook=hook,
@@ -284,29 +298,3 @@ def _reflected(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
 
     reflected.__name__ = reflected.__qualname__ = name
     return reflected
-
-
-@functools.cache
-def _hints() -> dict[str, dict[str, Any]]:
-    import json  # here, because hints are given with errors only
-
-    with open(os.path.join(os.path.dirname(__file__), "hints.json"), encoding="utf-8") as file:
-        hints: dict[str, dict[str, Any]] = json.load(file)
-    return hints
-
-
-def _missing(active: frozenset[str], kind: str, name: str) -> str | None:
-    """Which plugin would bring a keyword or an attribute that nobody provides."""
-    for plugin, brings in _hints().items():
-        if name in brings[kind] and plugin not in active:
-            return (
-                f"The plugin {plugin!r} brings it: pip install {brings['distribution']}, "
-                f"or, if it is turned off, plugins.enable({plugin!r})."
-            )
-    return None
-
-
-def _explain(self: TensorBase, name: str) -> Any:
-    why = type(self)._missing("attributes", name)
-    message = f"{type(self).__name__!r} object has no attribute {name!r}"
-    raise AttributeError(f"{message}. {why}" if why else message, name=name, obj=self)

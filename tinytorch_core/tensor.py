@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, SupportsIndex
 import numpy as np
 
 from tinytorch_core.errors import did_you_mean
+from tinytorch_core.missing import why_missing
 
 _NUMBERS = (bool, int, float, complex, np.ndarray, np.generic)
 
@@ -102,7 +103,7 @@ class TensorBase:
     _keywords: ClassVar[Mapping[str, Any]]
     _extras: ClassVar[Sequence[Callable[[Any], str | None]]]
     _own_state: ClassVar[frozenset[str]]
-    _missing: ClassVar[Callable[[str, str], str | None]]
+    _providers: ClassVar[Mapping[str, str]]
     _data: Any
 
     def __init__(self, data: Any, dtype: Any = None, **keywords: Any) -> None:
@@ -112,7 +113,7 @@ class TensorBase:
 
     def _set_keyword(self, name: str, value: Any) -> None:
         if name not in self._keywords:
-            why = type(self)._missing("keywords", name)
+            why = why_missing("keywords", name)
             hint = why or did_you_mean(name, ["data", "dtype", *self._keywords])
             raise TypeError(f"{type(self).__name__}() has no keyword {name!r}. {hint}")
         self._keywords[name].set(self, value)

@@ -6,11 +6,14 @@ import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import numpy
+import pluggy
 import pytest
 
+import tinytorch_core
 from tinytorch_core import plugins
 
 
@@ -38,6 +41,7 @@ class Site:
         *,
         distribution: str | None = None,
         module: str | None = None,
+        attributes: Sequence[str] = (),
     ) -> None:
         """What pip leaves behind for a plugin of one module: the module and its metadata."""
         distribution = distribution or f"{name}-dist"
@@ -48,7 +52,22 @@ class Site:
         (metadata / "METADATA").write_text(
             f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n\nName: not this one\n"
         )
-        (metadata / "entry_points.txt").write_text(f"[tinytorch]\n{name} = {module}\n")
+        announced = "".join(f"{attribute} = {name}\n" for attribute in attributes)
+        (metadata / "entry_points.txt").write_text(
+            f"[tinytorch]\n{name} = {module}\n[tinytorch.attributes]\n{announced}"
+        )
+
+    def bare(self) -> list[str]:
+        """Folders with NumPy, pluggy and the core, but without any plugin."""
+        bare = self.packages.parent / "bare"
+        bare.mkdir()
+        for package in (numpy, pluggy, tinytorch_core):
+            home = Path(str(package.__file__)).parent
+            (bare / home.name).symlink_to(home)
+        libraries = Path(numpy.__file__).parents[1] / "numpy.libs"
+        if libraries.exists():
+            (bare / "numpy.libs").symlink_to(libraries)
+        return [str(bare)]
 
     def run(self, code: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Runs a program in an empty working directory."""

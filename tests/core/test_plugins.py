@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -93,7 +95,7 @@ def test_a_registered_plugin_is_on_until_it_is_unregistered() -> None:
         "-",
         "on",
     )
-    assert status.decided_by == "code"
+    assert re.fullmatch(r"code \(.*test_plugins\.py:\d+\)", status.decided_by)
     plugins.unregister("fresh")
     assert not hasattr(Tensor, "fresh")
     assert plugins.active() == before
@@ -249,9 +251,12 @@ def test_an_unknown_name_changes_nothing(change: Any, abc: None) -> None:
 
 
 def test_decisions_in_code_are_shown(abc: None) -> None:
+    line = sys._getframe().f_lineno + 1
     with plugins.disable("a"):
         decided = {p.name: (p.state, p.decided_by) for p in plugins.status()}
-    assert decided["a"] == ("off", "code")
+    state, by = decided["a"]
+    assert state == "off"
+    assert by == f"code (tests/core/test_plugins.py:{line})"
     assert decided["autograd"] == ("on", "installed")
 
 

@@ -608,26 +608,3 @@ def test_the_repr_can_be_typed_in_again(data: Any) -> None:
 
 def test_a_large_repr_stays_short() -> None:
     assert len(repr(Tensor(np.zeros((100, 100, 100))))) < 3000
-
-
-# Which plugin would bring what is missing.
-
-
-def test_a_keyword_of_a_plugin_that_is_off_is_refused_with_its_name() -> None:
-    with (
-        plugins.only(),
-        pytest.raises(TypeError, match=r"requires_grad.*pip install tinytorch-autograd"),
-    ):
-        Tensor([2.0], requires_grad=True)
-
-
-@pytest.mark.parametrize(
-    ("attribute", "distribution"), [("backward", "autograd"), ("relu", "activations")]
-)
-def test_an_attribute_of_a_plugin_that_is_off_is_missed_with_its_name(
-    attribute: str, distribution: str
-) -> None:
-    with plugins.only():
-        assert not hasattr(Tensor([2.0]), attribute)
-        with pytest.raises(AttributeError, match=f"pip install tinytorch-{distribution}"):
-            getattr(Tensor([2.0]), attribute)

@@ -1,0 +1,104 @@
+"""What code decides holds until it is taken back, in whatever order that happens."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tinytorch_core import hookimpl, plugins
+
+
+@pytest.fixture(autouse=True)
+def _two() -> Iterator[None]:
+    class Plain:
+        @hookimpl
+        def tinytorch_configure(self, config: Any) -> None:
+            pass
+
+    with plugins.only():
+        for name in ("a", "b"):
+            plugins.register(Plain(), name=name)
+        yield
+        for name in ("a", "b"):
+            plugins.unregister(name)
+
+
+def test_blocks_nest() -> None:
+    with plugins.only("a"):
+        with plugins.enable("b"):
+            with plugins.disabled():
+                assert plugins.active() == ()
+            assert plugins.active() == ("a", "b")
+        assert plugins.active() == ("a",)
+    assert plugins.active() == ("a", "b")
+
+
+def test_disabled_with_names() -> None:
+    with plugins.disabled("a"):
+        assert plugins.active() == ("b",)
+    assert plugins.active() == ("a", "b")
+
+
+def test_a_block_takes_back_what_was_decided_inside_it() -> None:
+    with plugins.only("a"):
+        plugins.disable("a")
+        plugins.enable("b")
+        plugins.enable("b")
+    assert plugins.active() == ("a", "b")
+
+
+def test_a_block_leaves_what_was_decided_before_it() -> None:
+    plugins.disable("a")
+    with plugins.disable("a"):
+        plugins.disable("a")
+    assert plugins.active() == ("b",)
+    plugins.enable("a")
+    assert plugins.active() == ("a", "b")
+
+
+def test_blocks_of_two_threads_may_overlap() -> None:
+    begun, end = threading.Event(), threading.Event()
+    seen = []
+
+    def other() -> None:
+        with plugins.disable("b"):
+            plugins.disable("b")
+            begun.set()
+            end.wait()
+            seen.append(plugins.active())
+        seen.append(plugins.active())
+
+    thread = threading.Thread(target=other)
+    with plugins.disable("a"):
+        thread.start()
+        begun.wait()
+        assert plugins.active() == ()
+    # This block is over, the other thread's is not.
+    assert plugins.active() == ("a",)
+    end.set()
+    thread.join()
+    assert seen == [("a",), ("a", "b")]
+
+
+def test_deciding_for_ever_takes_no_memory() -> None:
+    with plugins.only("a"):
+        for _ in range(50):
+            plugins.disable("a")
+            plugins.only("b")
+            plugins.enable("a")
+        assert plugins.active() == ("a", "b")
+        assert len(plugins._code.layers) < 10
+
+
+def test_ending_twice_is_ending_once() -> None:
+    change = plugins.disable("a")
+    assert repr(change) == "<disabled a; a `with` block takes it back at its end>"
+    with change:
+        pass
+    plugins.disable("b")
+    with change:
+        pass
+    assert plugins.active() == ("a",)

@@ -1,0 +1,141 @@
+"""Who asks for what no active plugin brings is told which one would, and why it does not."""
+
+from __future__ import annotations
+
+import pickle
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tinytorch_core import PluginError, Tensor, hookimpl, plugins
+
+ASK = """
+from tinytorch_core import Tensor
+for ask in (lambda: Tensor([1.0]).backward(), lambda: Tensor([1.0], requires_grad=True)):
+    try:
+        ask()
+    except (AttributeError, TypeError) as error:
+        print(error)
+"""
+
+
+class Wraps:
+    """Any wrapper of ops; Python 3.11 then explains attributes in another way."""
+
+    @hookimpl
+    def tinytorch_wrap_op(self, op: Any, call: Any) -> Any:
+        return lambda *args, **kwargs: call(*args, **kwargs)
+
+
+@pytest.fixture(params=["plain ops", "wrapped ops"])
+def _each_way(request: pytest.FixtureRequest) -> Any:
+    with plugins.only():
+        if request.param == "wrapped ops":
+            plugins.register(Wraps(), name="wraps")
+        yield
+        if request.param == "wrapped ops":
+            plugins.unregister("wraps")
+
+
+def missed(name: str, owner: Any = None) -> str:
+    """What the user reads."""
+    with pytest.raises(AttributeError) as caught:
+        getattr(Tensor([2.0]) if owner is None else owner, name)
+    assert caught.value.name == name
+    return str(caught.value)
+
+
+@pytest.mark.usefixtures("_each_way")
+def test_turned_off_and_by_whom() -> None:
+    for name, plugin in (("backward", "autograd"), ("relu", "activations")):
+        message = missed(name)
+        assert message.startswith(f"'Tensor' object has no attribute '{name}'. ")
+        assert f"The plugin '{plugin}' brings it, which is off, decided by code (" in message
+        assert message.endswith(f"Turn it on: plugins.enable('{plugin}').")
+
+
+def test_a_keyword_that_is_turned_off() -> None:
+    message = r"no keyword 'requires_grad'\. The plugin 'autograd' brings it, which is off"
+    with plugins.only(), pytest.raises(TypeError, match=message):
+        Tensor([2.0], requires_grad=True)
+
+
+@pytest.mark.usefixtures("_each_way")
+def test_there_is_no_such_attribute() -> None:
+    x = Tensor([2.0])
+    assert not hasattr(x, "backward")
+    assert not hasattr(Tensor, "backward")
+    assert "backward" not in dir(x)
+    assert getattr(x, "backward", 3) == 3
+    x.relu = "mine"
+    assert x.relu == "mine"
+    assert pickle.loads(pickle.dumps(x)).relu == "mine"
+
+
+@pytest.mark.usefixtures("_each_way")
+def test_what_no_plugin_is_known_to_bring() -> None:
+    assert missed("no_such_thing") == "'Tensor' object has no attribute 'no_such_thing'"
+
+
+def test_what_a_plugin_brought_before_it_was_turned_off() -> None:
+    @hookimpl
+    def tinytorch_extend_tensor(tensor: Any) -> None:
+        tensor.add("brought_before", 1)
+
+    plugin = SimpleNamespace(tinytorch_extend_tensor=tinytorch_extend_tensor)
+    with plugins.only():
+        plugins.register(plugin, name="fleeting")
+        plugins.disable("fleeting")
+        assert "The plugin 'fleeting' brings it, which is off" in missed("brought_before")
+        plugins.unregister("fleeting")
+
+
+def test_not_installed(site: Any) -> None:
+    done = site.start("-I", "-S", "-c", f"import sys; sys.path[:0] = {site.bare()!r}\n{ASK}")
+    assert (done.returncode, done.stderr) == (0, "")
+    for line in done.stdout.splitlines():
+        assert "The plugin 'autograd' brings it, which is not installed" in line
+        assert line.endswith("Install it: pip install tinytorch-autograd.")
+
+
+def test_turned_off_by_a_variable_or_a_file(site: Any) -> None:
+    done = site.run(ASK, TINYTORCH_PLUGINS="no:autograd")
+    for line in done.stdout.splitlines():
+        assert "which is off, decided by TINYTORCH_PLUGINS. Turn it on" in line
+    (site.work / "tinytorch.toml").write_text("[plugins]\nautograd = false\n")
+    done = site.run(ASK)
+    assert len(done.stdout.splitlines()) == 2
+    for line in done.stdout.splitlines():
+        assert "tinytorch.toml" in line
+
+
+@pytest.mark.parametrize("state", ["off", "failed"])
+def test_an_attribute_that_its_metadata_announces(state: str, site: Any) -> None:
+    site.install("zipper", "1 / 0", attributes=["zip_up"])
+    program = """
+    import warnings
+    warnings.simplefilter("ignore")
+    from tinytorch_core import Tensor, plugins
+    with plugins.disabled("autograd"):
+        Tensor([1.0]).zip_up()
+    """
+    done = site.run(program, TINYTORCH_PLUGINS="no:zipper" if state == "off" else "")
+    error = done.stderr.splitlines()[-1]
+    assert "The plugin 'zipper' brings it, which " in error
+    expected = {
+        "off": "is off, decided by TINYTORCH_PLUGINS. Turn it on: plugins.enable('zipper').",
+        "failed": "failed: importing zipper_module raised ZeroDivisionError: division by zero. "
+        "Reinstall or mend it, or turn it off: TINYTORCH_PLUGINS=no:zipper.",
+    }
+    assert error.endswith(expected[state])
+
+
+def test_a_plugin_that_cannot_come_back_says_why() -> None:
+    @hookimpl
+    def tinytorch_extend_tensor(tensor: Any) -> None:
+        raise RuntimeError("out of order")
+
+    plugin = SimpleNamespace(tinytorch_extend_tensor=tinytorch_extend_tensor)
+    with pytest.raises(PluginError, match="out of order"):
+        plugins.register(plugin, name="broken")

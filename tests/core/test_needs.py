@@ -1,0 +1,131 @@
+"""A plugin says which plugins it needs, which it can use, and which versions of the core."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tinytorch_core import PLUGIN_API, PluginError, UnmetNeedError, hookimpl, plugins
+
+
+def plugin(**statements: Any) -> SimpleNamespace:
+    @hookimpl
+    def tinytorch_register_ops(ops: Any) -> None:
+        pass
+
+    named = {f"tinytorch_{name}": value for name, value in statements.items()}
+    return SimpleNamespace(tinytorch_register_ops=tinytorch_register_ops, **named)
+
+
+@pytest.fixture(autouse=True)
+def _alone() -> Any:
+    with plugins.only():
+        try:
+            yield
+        finally:
+            mine = [p.name for p in plugins.status() if p.distribution == "registered from code"]
+            plugins.disable(*mine)
+            for name in mine:
+                plugins.unregister(name)
+
+
+def test_what_is_needed_and_not_there() -> None:
+    message = (
+        r"plugin 'upper' .*: it needs the plugin 'lower', which is not installed\. "
+        r"Install it: pip install tinytorch-lower, or turn 'upper' off as well\."
+    )
+    with pytest.raises(UnmetNeedError, match=message):
+        plugins.register(plugin(needs=("lower",)), name="upper")
+    assert plugins.active() == ()
+
+
+def test_turning_off_what_is_needed_says_who_needs_it() -> None:
+    plugins.register(plugin(), name="lower")
+    plugins.register(plugin(needs=("lower",)), name="upper")
+    before = plugins.active()
+    message = (
+        r"plugin 'upper' .*: it needs the plugin 'lower', which is off, decided by code \(.*\)"
+    )
+    with pytest.raises(UnmetNeedError, match=message):
+        plugins.disable("lower")
+    assert plugins.active() == before == ("lower", "upper")
+    with plugins.disable("lower", "upper"):
+        assert plugins.active() == ()
+    assert plugins.active() == before
+
+
+def test_switching_on_what_needs_another_says_how() -> None:
+    plugins.register(plugin(), name="lower")
+    plugins.register(plugin(needs=("lower",)), name="upper")
+    with plugins.only():
+        with pytest.raises(UnmetNeedError, match=r"Turn it on: plugins.enable\('lower'\)"):
+            plugins.enable("upper")
+        plugins.enable("upper", "lower")
+        assert plugins.active() == ("lower", "upper")
+
+
+def test_a_plugin_comes_after_those_it_needs_and_uses() -> None:
+    plugins.register(plugin(), name="z")
+    plugins.register(plugin(uses=("absent", "z")), name="b")
+    plugins.register(plugin(needs=("b",)), name="a")
+    plugins.register(plugin(), name="c")
+    active = plugins.active()
+    assert [name for name in active if name != "c"] == ["z", "b", "a"]
+    assert "c" in active
+
+
+@pytest.mark.parametrize("word", ["needs", "uses"])
+def test_a_circle_is_refused(word: str) -> None:
+    plugins.register(plugin(uses=("b",)), name="a")
+    with pytest.raises(PluginError, match=r"in a circle: (a <- b <- a|b <- a <- b)\. One of them"):
+        plugins.register(plugin(**{word: ("a",)}), name="b")
+    assert plugins.active() == ("a",)
+
+
+@pytest.mark.parametrize("supported", [(1, PLUGIN_API), (PLUGIN_API, PLUGIN_API + 3)])
+def test_a_supported_plugin_api(supported: tuple[int, int]) -> None:
+    plugins.register(plugin(api=supported), name="fits")
+    assert "fits" in plugins.active()
+
+
+@pytest.mark.parametrize(
+    ("statements", "message"),
+    [
+        ({"api": (8, 9)}, f"supports the plugin API 8 to 9, and tinytorch-core has {PLUGIN_API}"),
+        ({"api": (0, 0)}, f"supports the plugin API 0, and tinytorch-core has {PLUGIN_API}"),
+        ({"api": 1}, r"tinytorch_api is 1. Write .* tinytorch_api = \(1, 1\)"),
+        ({"api": "1"}, r"tinytorch_api is '1'"),
+        ({"needs": "lower"}, "tinytorch_needs is 'lower'. Write the names of plugins as a tuple"),
+        ({"uses": (1,)}, r"tinytorch_uses is \(1,\)"),
+        ({"need": ("lower",)}, r"tinytorch_need = \('lower',\).* Did you mean 'tinytorch_needs'"),
+    ],
+)
+def test_statements_that_cannot_be_followed(statements: dict[str, Any], message: str) -> None:
+    with pytest.raises(PluginError, match=message):
+        plugins.register(plugin(**statements), name="odd")
+    assert plugins.active() == ()
+
+
+INSTALLED = """
+from tinytorch_core import hookimpl
+{statement}
+@hookimpl
+def tinytorch_register_ops(ops): pass
+"""
+
+
+def test_at_the_start_a_plugin_without_what_it_needs_is_left_out(site: Any) -> None:
+    site.install("lower", INSTALLED.format(statement=""))
+    site.install("upper", INSTALLED.format(statement="tinytorch_needs = ('lower',)"))
+    program = "from tinytorch_core import plugins; print(*plugins.active())"
+    done = site.run(program, TINYTORCH_PLUGINS="lower,upper")
+    assert (done.stdout, done.stderr) == ("lower upper\n", "")
+    done = site.run(program, TINYTORCH_PLUGINS="upper")
+    assert done.stdout == "\n"
+    assert "it needs the plugin 'lower', which is off, decided by TINYTORCH_PLUGINS" in done.stderr
+    # It comes by itself with what it needs.
+    program = "from tinytorch_core import plugins; plugins.enable('lower'); print(plugins.active())"
+    done = site.run(program, TINYTORCH_PLUGINS="upper", PYTHONWARNINGS="ignore")
+    assert done.stdout == "('lower', 'upper')\n"
