@@ -41,6 +41,7 @@ class Site:
         *,
         distribution: str | None = None,
         module: str | None = None,
+        value: str | None = None,
         attributes: Sequence[str] = (),
     ) -> None:
         """What pip leaves behind for a plugin of one module: the module and its metadata."""
@@ -54,7 +55,7 @@ class Site:
         )
         announced = "".join(f"{attribute} = {name}\n" for attribute in attributes)
         (metadata / "entry_points.txt").write_text(
-            f"[tinytorch]\n{name} = {module}\n[tinytorch.attributes]\n{announced}"
+            f"[tinytorch]\n{name} = {value or module}\n[tinytorch.attributes]\n{announced}"
         )
 
     def bare(self) -> list[str]:

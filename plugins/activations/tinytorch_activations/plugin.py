@@ -17,6 +17,9 @@ from tinytorch_activations.functional import (
     softmaxes,
 )
 
+tinytorch_api = (1, 1)
+tinytorch_uses = ("autograd",)
+
 
 @hookimpl
 def tinytorch_register_ops(ops: OpTable) -> None:

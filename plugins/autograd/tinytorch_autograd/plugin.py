@@ -15,6 +15,8 @@ from tinytorch_autograd import guards, record, tensor_methods
 from tinytorch_autograd.rules import FAMILIES
 from tinytorch_autograd.table import Rules
 
+tinytorch_api = (1, 1)
+
 
 class _Specs:
     @hookspec

@@ -9,6 +9,9 @@ from tinytorch_core.ops import OpTable
 
 from tinytorch_losses import binary, classification, divergence, regression
 
+tinytorch_api = (1, 1)
+tinytorch_uses = ("autograd",)
+
 _BOTH = ("input", "target")
 
 

@@ -1,0 +1,122 @@
+"""Plugins that each break one rule, for `test_hostile_set.py`."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+HOOK = "from tinytorch_core import hookimpl\n@hookimpl\n"
+
+
+class Hostile(NamedTuple):
+    """A plugin's code, and what the user reads about it; None if it is to work all the same."""
+
+    code: str
+    told: str | None
+
+
+def in_hook(hook: str, arguments: str, body: str = "raise RuntimeError('spite')") -> str:
+    return f"{HOOK}def {hook}({arguments}): {body}"
+
+
+HOSTILE = {
+    "fails-to-import": Hostile("import no_such_module", "raised ModuleNotFoundError"),
+    "exits-at-import": Hostile("raise SystemExit('bye')", "raised SystemExit: bye"),
+    "ends-at-import": Hostile(
+        "class End(BaseException): pass\nraise End('of everything')", "raised End: of everything"
+    ),
+    "recurses-at-import": Hostile("def f(): f()\nf()", "raised RecursionError"),
+    "imports-slowly": Hostile(
+        f"import time; time.sleep(0.7)\n{in_hook('tinytorch_register_ops', 'ops', 'pass')}", None
+    ),
+    "prints-at-import": Hostile(
+        f"print('look at me')\n{in_hook('tinytorch_register_ops', 'ops', 'pass')}", None
+    ),
+    "raises-adding-hooks": Hostile(
+        in_hook("tinytorch_add_hookspecs", "manager"), "in tinytorch_add_hookspecs: RuntimeError"
+    ),
+    "raises-configuring": Hostile(
+        in_hook("tinytorch_configure", "config"), "in tinytorch_configure: RuntimeError: spite"
+    ),
+    "raises-adding-ops": Hostile(
+        in_hook("tinytorch_register_ops", "ops"), "in tinytorch_register_ops: RuntimeError: spite"
+    ),
+    "raises-extending": Hostile(
+        in_hook("tinytorch_extend_tensor", "tensor"), "in tinytorch_extend_tensor: RuntimeError"
+    ),
+    "raises-wrapping": Hostile(
+        in_hook("tinytorch_wrap_op", "op, call"), "in tinytorch_wrap_op: RuntimeError: spite"
+    ),
+    "raises-adding-rules": Hostile(
+        HOOK.replace("@hookimpl\n", "@hookimpl(optionalhook=True)\n")
+        + "def tinytorch_register_backward(rules): raise RuntimeError('spite')",
+        "in tinytorch_register_backward: RuntimeError: spite",
+    ),
+    "wraps-with-a-number": Hostile(
+        in_hook("tinytorch_wrap_op", "op, call", "return 1"), "returned 1 for the op 'add'"
+    ),
+    "adds-an-op": Hostile(
+        in_hook("tinytorch_register_ops", "ops", "ops.add('wanted_by_two', abs, inputs=['x'])"),
+        None,
+    ),
+    "adds-it-again": Hostile(
+        in_hook("tinytorch_register_ops", "ops", "ops.add('wanted_by_two', abs, inputs=['x'])"),
+        "op 'wanted_by_two' is already provided by plugin 'adds-an-op'",
+    ),
+    "takes-a-core-method": Hostile(
+        in_hook("tinytorch_extend_tensor", "tensor", "tensor.add('reshape', None)"),
+        "Tensor.reshape is already provided by the plain Tensor",
+    ),
+    "wants-another-version": Hostile(
+        f"tinytorch_api = (7, 9)\n{in_hook('tinytorch_register_ops', 'ops', 'pass')}",
+        "it supports the plugin API 7 to 9, and tinytorch-core has",
+    ),
+    "misspells-an-argument": Hostile(
+        in_hook("tinytorch_register_ops", "opps", "pass"), "Argument(s) {'opps'} are declared"
+    ),
+    "misspells-a-hook": Hostile(
+        in_hook("tinytorch_register_opps", "ops", "pass"), "Did you mean 'tinytorch_register_ops'"
+    ),
+    "forgets-the-marker": Hostile(
+        "def tinytorch_register_ops(ops): pass", "tinytorch_register_ops has no @hookimpl"
+    ),
+    "needs-round": Hostile(
+        "tinytorch_needs = ('needs-about',)\n" + in_hook("tinytorch_configure", "config", "pass"),
+        "it needs the plugin 'needs-about', which failed: plugins need or use each other in a",
+    ),
+    "needs-about": Hostile(
+        "tinytorch_needs = ('needs-round',)\n" + in_hook("tinytorch_configure", "config", "pass"),
+        "plugins need or use each other in a circle",
+    ),
+    "needs-the-absent": Hostile(
+        "tinytorch_needs = ('unheard-of',)\n" + in_hook("tinytorch_configure", "config", "pass"),
+        "it needs the plugin 'unheard-of', which is not installed",
+    ),
+    "deletes-a-core-method": Hostile(
+        "from tinytorch_core.tensor import TensorBase\ndel TensorBase.reshape\n"
+        + in_hook("tinytorch_register_ops", "ops", "pass"),
+        "its import changed TensorBase.reshape, which has been put back",
+    ),
+    "changes-the-tensor": Hostile(
+        "from tinytorch_core import Tensor\n"
+        + in_hook("tinytorch_register_ops", "ops", "Tensor.spite = abs"),
+        "tinytorch_register_ops changed Tensor.spite, which has been put back",
+    ),
+    "changes-numpy": Hostile(
+        "import numpy as np\ndef add(x, y): return 5\nnp.add = add\n"
+        + in_hook("tinytorch_register_ops", "ops", "pass"),
+        "its import changed numpy.add, which has been put back",
+    ),
+    "has:a,name": Hostile(
+        in_hook("tinytorch_register_ops", "ops", "pass"), "cannot be written in a configuration"
+    ),
+    "comes-twice": Hostile(
+        in_hook("tinytorch_register_ops", "ops", "pass"), "several distributions bring a plugin"
+    ),
+}
+
+A_CLASS = """
+from tinytorch_core import hookimpl
+class Plugin:
+    @hookimpl
+    def tinytorch_register_ops(self, ops): pass
+"""
