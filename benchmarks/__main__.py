@@ -38,8 +38,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(given: argparse.Namespace) -> None:
     """Measures and reports."""
-    from benchmarks import report
-    from benchmarks.footprint import figures
+    from benchmarks import ecosystem, footprint, report
     from benchmarks.frameworks import FRAMEWORKS
 
     warnings.simplefilter("ignore")
@@ -58,7 +57,8 @@ def run(given: argparse.Namespace) -> None:
     if rows:
         print("\nOur time over theirs, median [quartiles]; below 1 we are faster.\n")
         print(report.table(rows, columns))
-    found = [] if given.only else list(figures(given.quick))
+    sources = () if given.only else (footprint, ecosystem)
+    found = [figure for source in sources for figure in source.figures(given.quick)]
     if found:
         print(f"\n{report.figure_table(found)}")
     goals = report.summary(rows, found)

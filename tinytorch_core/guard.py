@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import is_
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,6 +51,8 @@ def _owners() -> list[Any]:
 def _put_back(owner: Any, before: dict[str, Any]) -> list[str]:
     """The names of what was changed or taken away in `owner`, or put onto a class."""
     now = dict(vars(owner))
+    if len(now) == len(before) and all(map(is_, now.values(), before.values())):
+        return []  # in a tenth of the time
     changed = [name for name, value in before.items() if now.get(name, _ABSENT) is not value]
     for name in changed:
         setattr(owner, name, before[name])

@@ -130,12 +130,6 @@ class Plugin:
     def _module(self) -> str:
         return self.points[0].value.partition(":")[0] if self.points else ""
 
-    def implementations(self, hook: str) -> list[Any]:
-        """The plugin's implementations of one hook."""
-        caller = getattr(manager.hook, hook, None)
-        found = caller.get_hookimpls() if caller is not None else ()
-        return [i for i in found if i.plugin is self.target]
-
     @property
     def is_registered(self) -> bool:
         """Whether pluggy knows the plugin."""
@@ -169,7 +163,7 @@ class Plugin:
 
     def _add_hookspecs(self) -> None:
         if not self.added_hookspecs:
-            for implementation in self.implementations("tinytorch_add_hookspecs"):
+            for _, implementation in implementations("tinytorch_add_hookspecs", [self]):
                 with guarded(self, "tinytorch_add_hookspecs"):
                     implementation.function(*[manager] * len(implementation.argnames))
             self.added_hookspecs = True
@@ -178,6 +172,19 @@ class Plugin:
         """Takes the plugin back from pluggy."""
         if self.is_registered:
             manager.unregister(name=self.name)
+
+
+def implementations(hook: str, plugins: Sequence[Plugin]) -> list[tuple[Plugin, Any]]:
+    """The implementations of one hook by these plugins, in the plugins' order."""
+    caller = getattr(manager.hook, hook, None)
+    places = {id(plugin.target): place for place, plugin in enumerate(plugins)}
+    found = [
+        (places[id(implementation.plugin)], implementation)
+        for implementation in (caller.get_hookimpls() if caller is not None else ())
+        if id(implementation.plugin) in places
+    ]
+    found.sort(key=lambda pair: pair[0])
+    return [(plugins[place], implementation) for place, implementation in found]
 
 
 def _importing(module: str) -> bool:
@@ -221,7 +228,8 @@ def _check(plugin: Plugin) -> None:
     hooks = {
         name: options
         for name in dir(target)
-        if (options := manager.parse_hookimpl_opts(target, name)) is not None
+        if not name.startswith("__")
+        and (options := manager.parse_hookimpl_opts(target, name)) is not None
     }
     unmarked = [
         name
@@ -309,8 +317,8 @@ def _check_hook(plugin: Plugin, name: str, options: Any) -> None:
 def _check_names_of_hooks(plugin: Plugin) -> None:
     known = [name for name, h in vars(manager.hook).items() if h.has_spec()]
     for caller in manager.get_hookcallers(plugin.target) or ():
-        implementation = next(i for i in caller.get_hookimpls() if i.plugin is plugin.target)
-        if not caller.has_spec() and not implementation.optionalhook:
+        options: Any = manager.parse_hookimpl_opts(plugin.target, caller.name)
+        if not caller.has_spec() and not options["optionalhook"]:
             raise plugin.error(
                 f"there is no hook {caller.name!r}. {did_you_mean(caller.name, known)}",
                 remedy="Correct the name, or, for a hook of a plugin that may be absent, "

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from tinytorch_core.errors import PluginError
 from tinytorch_core.guard import guarded
@@ -18,10 +18,8 @@ from tinytorch_core.missing import Explained, names_to_explain, no_attribute
 from tinytorch_core.ops import Op, OpTable
 from tinytorch_core.plain_call import plain_call
 from tinytorch_core.plain_ops import plain_ops
+from tinytorch_core.plugin import Plugin, implementations
 from tinytorch_core.tensor import TensorBase
-
-if TYPE_CHECKING:
-    from tinytorch_core.plugin import Plugin
 
 Value = TypeVar("Value")
 
@@ -183,11 +181,7 @@ class Surface:
 
     def _implementations(self, hook: str) -> list[tuple[Plugin, Any]]:
         """The plugins' implementations of `hook`: `tryfirst` ones, others, `trylast` ones."""
-        found = [
-            (plugin, implementation)
-            for plugin in self.plugins
-            for implementation in plugin.implementations(hook)
-        ]
+        found = implementations(hook, self.plugins)
         return sorted(found, key=lambda pair: pair[1].trylast - pair[1].tryfirst)
 
     def _wrapped_calls(self) -> dict[str, Callable[..., Any]]:

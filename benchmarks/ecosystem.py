@@ -1,0 +1,113 @@
+"""What many installed plugins cost: at the start, on or off, and in each operation."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.footprint import Figure
+
+OPS = 10
+
+PLUGIN = """
+from tinytorch_core import hookimpl
+
+def forward(x):
+    return x * 2
+
+def rule(grad):
+    return grad * 2
+
+@hookimpl
+def tinytorch_register_ops(ops):
+    for name in {names}:
+        ops.add(name, forward, method=True)
+
+@hookimpl(optionalhook=True)
+def tinytorch_register_backward(rules):
+    for name in {names}:
+        rules.add(name, rule)
+"""
+
+CHILD = """
+import json, sys, time, timeit
+import numpy as np
+
+def timed(work):
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+def modules():
+    for name in {modules}:
+        __import__(name)
+
+start = timed(lambda: __import__("tinytorch_core"))
+from tinytorch_core import Tensor, plugins
+assert sum(p.startswith("bench") for p in plugins.active()) == {on}, plugins.active()
+imports = timed(modules)
+x, y = Tensor(np.ones(10)), Tensor(np.ones(10))
+op = min(timeit.repeat(lambda: x * y, number=20_000, repeat=5)) / 20_000
+print(json.dumps([start, imports, op]))
+"""
+
+
+def figures(quick: bool) -> Iterator[Figure]:
+    """The cost of each of many plugins that is on, of each that is off, and of an operation."""
+    count, rounds = (50, 2) if quick else (500, 5)
+    with tempfile.TemporaryDirectory() as name:
+        site = Path(name)
+        _install(site, count)
+        found: dict[str, list[list[float]]] = {"none": [], "off": [], "on": []}
+        for _ in range(rounds):
+            found["none"].append(_start(None, 0, 0))
+            found["off"].append(_start(site, count, 0))
+            found["on"].append(_start(site, count, count))
+    start, imports, op = (
+        {state: min(run[i] for run in runs) for state, runs in found.items()}
+        for i in range(3)
+    )
+    # Where the plugins were off, the child imported their modules itself.
+    beyond = start["on"] - start["none"] - imports["off"]
+    group, many = "plugins", f"each of {count} plugins of {OPS} ops"
+    yield Figure(group, f"{many}, on: start beyond its import", beyond / count * 1e3, "ms", 1)
+    off = (start["off"] - start["none"]) / count
+    yield Figure(group, f"{many}, off: start", off * 1e3, "ms", 0.05)
+    yield Figure(
+        group, f"an op with {count} plugins on, over one without", op["on"] / op["none"], "x", 1.05
+    )
+
+
+def _install(site: Path, count: int) -> None:
+    """What pip leaves behind for so many plugins."""
+    for i in range(count):
+        names = [f"op_{i}_{j}" for j in range(OPS)]
+        (site / f"bench_{i}.py").write_text(PLUGIN.format(names=names))
+        metadata = site / f"bench_{i}-1.0.dist-info"
+        metadata.mkdir()
+        (metadata / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: bench-{i}\nVersion: 1.0\n"
+        )
+        (metadata / "entry_points.txt").write_text(f"[tinytorch]\nbench{i} = bench_{i}\n")
+
+
+def _start(site: Path | None, count: int, on: int) -> list[float]:
+    """Seconds for the start, for the modules' imports and for one op, in a process of its own."""
+    chosen = ["autograd", *(f"bench{i}" for i in range(on))]
+    # Bytecode is kept, as on a user's machine; the first round writes it.
+    kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    environment = kept | {"TINYTORCH_PLUGINS": ",".join(chosen)}
+    if site is not None:
+        environment["PYTHONPATH"] = os.pathsep.join(
+            filter(None, [str(site), os.environ.get("PYTHONPATH")])
+        )
+    program = CHILD.format(modules=[f"bench_{i}" for i in range(count)], on=on)
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    seconds: list[float] = json.loads(done.stdout)
+    return seconds
