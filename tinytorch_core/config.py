@@ -7,34 +7,54 @@ In order of strength: code, the variable `TINYTORCH_PLUGINS`, `tinytorch.toml`, 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from tinytorch_core.config_file import ConfigFile
 from tinytorch_core.errors import ConfigError, did_you_mean
 
 VARIABLE = "TINYTORCH_PLUGINS"
 STRICT = "TINYTORCH_STRICT"
+OWN_FILE = "tinytorch.toml"
 
 
 class Decision(NamedTuple):
     """Whether a plugin is on, and who decided."""
 
     on: bool
-    by: str
+    source: str | ConfigFile
+    key: tuple[str, ...] = ()
+
+    @property
+    def by(self) -> str:
+        """Who decided, in words; for a file with the line."""
+        return _where(self.source, *self.key)
 
 
 class Choice(NamedTuple):
     """What one source says: on or off for some plugins, and perhaps for all others."""
 
-    source: str
+    source: str | ConfigFile
     plugins: Mapping[str, bool] = MappingProxyType({})
     others: bool | None = None
     tables: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
     def decide(self, name: str) -> Decision | None:
-        on = self.plugins.get(name, self.others)
-        return None if on is None else Decision(on, self.source)
+        """What this source says of the plugin `name`."""
+        if name in self.plugins:
+            return Decision(self.plugins[name], self.source, ("plugins", name))
+        return None if self.others is None else Decision(self.others, self.source, ("autoload",))
+
+    def check_names(self, known: Collection[str]) -> None:
+        """Raises ConfigError if the source names a plugin that does not exist."""
+        for name in self.plugins:
+            if name not in known:
+                raise _unknown(_where(self.source, "plugins", name), name, known)
+        for name in self.tables:
+            if name not in known:
+                # Perhaps it was to be no plugin's table.
+                raise _unknown(_where(self.source, name), name, [*known, "plugins"])
 
 
 class Config(NamedTuple):
@@ -60,12 +80,18 @@ class Config(NamedTuple):
         """Raises ConfigError if a source names a plugin that does not exist."""
         known = set(known)
         for choice in self.choices:
-            for name in [*choice.plugins, *choice.tables]:
-                if name not in known:
-                    raise ConfigError(
-                        f"{choice.source} names the plugin {name!r}, which is not installed. "
-                        f"{did_you_mean(name, known)} `tinytorch plugins` lists what is installed."
-                    )
+            choice.check_names(known)
+
+
+def _where(source: str | ConfigFile, *key: str) -> str:
+    return source if isinstance(source, str) else source.where(*key)
+
+
+def _unknown(where: str, name: str, known: Collection[str]) -> ConfigError:
+    return ConfigError(
+        f"{where} names the plugin {name!r}, which is not installed. "
+        f"{did_you_mean(name, known)} `tinytorch plugins` lists what is installed."
+    )
 
 
 def read_config(
@@ -80,7 +106,7 @@ def read_config(
     choices = []
     if text := environment.get(VARIABLE, "").strip():
         choices.append(parse_variable(text))
-    choices += _file_choices(directory)
+    choices += [_choice(file, table) for file, table in find_files(directory)]
     return Config(tuple(choices))
 
 
@@ -101,7 +127,7 @@ def parse_variable(text: str) -> Choice:
     >>> choice.decide("layers").on, choice.decide("losses").on
     (True, False)
     >>> parse_variable("all,no:losses").decide("layers")
-    Decision(on=True, by='TINYTORCH_PLUGINS')
+    Decision(on=True, source='TINYTORCH_PLUGINS', key=('autoload',))
     """
     plugins: dict[str, bool] = {}
     others: bool | None = None
@@ -121,66 +147,68 @@ def parse_variable(text: str) -> Choice:
     return Choice(VARIABLE, plugins, others)
 
 
-def _file_choices(directory: str | os.PathLike[str] | None) -> list[Choice]:
-    """What the files of the nearest directory that has any say."""
+def find_files(
+    directory: str | os.PathLike[str] | None = None,
+) -> list[tuple[ConfigFile, Any]]:
+    """The files of the nearest directory that has any with a say, the strongest first.
+
+    Args:
+        directory: where the search begins, to go upward; by default the working directory.
+
+    Returns:
+        Each file with what it says to TinyTorch.
+
+    Raises:
+        ConfigError: a file cannot be read.
+    """
     try:
         folder = os.path.realpath(directory or os.getcwd())
     except OSError:  # the working directory is gone
         return []
     before = None
     while folder != before:
-        found = []
-        if os.path.isfile(own := os.path.join(folder, "tinytorch.toml")):
-            found.append(_choice(own, _read(own)))
-        project = os.path.join(folder, "pyproject.toml")
-        if os.path.isfile(project) and b"tinytorch" in _bytes(project):
-            table = _read(project).get("tool", {}).get("tinytorch")
-            if table is not None:
-                found.append(_choice(project, table))
-        if found:
+        if found := _files_in(folder):
             return found
         before, folder = folder, os.path.dirname(folder)
     return []
 
 
-def _bytes(file: str) -> bytes:
-    try:
-        with open(file, "rb") as stream:
-            return stream.read()
-    except OSError as error:
-        raise ConfigError(f"{file} cannot be read: {error.strerror}. Check its rights.") from error
+def _files_in(folder: str) -> list[tuple[ConfigFile, Any]]:
+    found = []
+    if os.path.isfile(own := os.path.join(folder, OWN_FILE)):
+        file = ConfigFile(own)
+        found.append((file, file.table()))
+    if os.path.isfile(project := os.path.join(folder, "pyproject.toml")):
+        file = ConfigFile(project, "tool", "tinytorch")
+        if file.mentions("tinytorch") and (table := file.table()) is not None:
+            found.append((file, table))
+    return found
 
 
-def _read(file: str) -> dict[str, Any]:
-    import tomllib  # here, because most programs have no such file, and it takes 3 ms
-
-    try:
-        return tomllib.loads(_bytes(file).decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file} is no valid TOML: {error}. Correct the file.") from error
-
-
-def _choice(file: str, table: Any) -> Choice:
+def _choice(file: ConfigFile, table: Any) -> Choice:
     if not isinstance(table, dict):
-        raise ConfigError(f"{file}: [tool.tinytorch] must be a table, not {table!r}.")
+        raise ConfigError(f"{file.where()}: [tool.tinytorch] must be a table, not {table!r}.")
     autoload = table.get("autoload", True)
     if not isinstance(autoload, bool):
-        raise ConfigError(f"{file}: autoload must be true or false, not {autoload!r}.")
+        raise _not_bool(file, autoload, "autoload")
     plugins = table.get("plugins", {})
     if not isinstance(plugins, dict):
-        raise ConfigError(f"{file}: plugins must be a table of names, not {plugins!r}.")
+        where = file.where("plugins")
+        raise ConfigError(f"{where}: plugins must be a table of names, not {plugins!r}.")
     for name, on in plugins.items():
         if not isinstance(on, bool):
-            raise ConfigError(f"{file}: plugins.{name} must be true or false, not {on!r}.")
-    tables = {}
-    for name, value in table.items():
-        if name in ("autoload", "plugins"):
-            continue
+            raise _not_bool(file, on, "plugins", name)
+    tables = {name: value for name, value in table.items() if name not in ("autoload", "plugins")}
+    for name, value in tables.items():
         if not isinstance(value, dict):
             raise ConfigError(
-                f"{file}: the key {name!r} is not understood. "
+                f"{file.where(name)}: the key {name!r} is not understood. "
                 f"{did_you_mean(name, ['autoload', 'plugins'])} "
                 "A plugin's settings go into a table with its name."
             )
-        tables[name] = value
     return Choice(file, plugins, None if autoload else False, tables)
+
+
+def _not_bool(file: ConfigFile, value: Any, *key: str) -> ConfigError:
+    where, name = file.where(*key), ".".join(key)
+    return ConfigError(f"{where}: {name} must be true or false, not {value!r}.")

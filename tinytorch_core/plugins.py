@@ -101,16 +101,16 @@ def status() -> list[PluginStatus]:
             wrong = Decision(False, "wrong configuration")
         found = []
         for plugin in _by_name():
-            on, by = wrong or _decide(plugin.name)
-            error = str(plugin.error_found) if plugin.error_found and on else None
+            decision = wrong or _decide(plugin.name)
+            error = plugin.error_found if decision.on else None
             found.append(
                 PluginStatus(
                     plugin.name,
                     plugin.distribution,
                     plugin.version,
                     plugin in _active,
-                    by,
-                    error,
+                    decision.by,
+                    str(error) if error else None,
                 )
             )
         return found

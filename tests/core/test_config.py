@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,19 @@ import pytest
 
 from tinytorch_core import ConfigError
 from tinytorch_core.config import VARIABLE, Choice, Config, parse_variable, read_config, strict
+from tinytorch_core.config_file import lines_of_keys
 
 NAMES = ("a", "b", "c")
 
 
 def on(config: Config) -> str:
     return "".join(name for name in NAMES if config.decide(name).on)
+
+
+def decided(config: Config, name: str) -> tuple[bool, str]:
+    """Whether a plugin is on, and who decided."""
+    decision = config.decide(name)
+    return decision.on, decision.by
 
 
 def read(folder: Path, variable: str = "") -> Config:
@@ -77,8 +85,8 @@ def test_what_a_file_says(file: str, prefix: str, tmp_path: Path) -> None:
     )
     config = read(tmp_path)
     assert on(config) == "ac"
-    assert config.decide("b") == (False, str(tmp_path / file))
-    assert config.decide("a") == (True, "installed")
+    assert decided(config, "b") == (False, f"{tmp_path / file}:2")
+    assert decided(config, "a") == (True, "installed")
     assert config.table("a") == {"digits": 3, "nested": {"deep": [1]}}
     assert config.table("b") == {}
 
@@ -87,7 +95,8 @@ def test_autoload_off_leaves_only_what_is_named(tmp_path: Path) -> None:
     (tmp_path / "tinytorch.toml").write_text("autoload = false\n[plugins]\nc = true\na = false\n")
     config = read(tmp_path)
     assert on(config) == "c"
-    assert config.decide("b") == (False, str(tmp_path / "tinytorch.toml"))
+    assert decided(config, "a") == (False, f"{tmp_path / 'tinytorch.toml'}:4")
+    assert decided(config, "b") == (False, f"{tmp_path / 'tinytorch.toml'}:1")
 
 
 def test_the_nearest_directory_upward_is_the_one_that_counts(tmp_path: Path) -> None:
@@ -120,9 +129,9 @@ def test_the_order_of_strength(tmp_path: Path) -> None:
     )
     (tmp_path / "tinytorch.toml").write_text("[plugins]\nb = true\nc = true\n[a]\ny = 2\n")
     config = read(tmp_path, "no:c")
-    assert {name: config.decide(name) for name in (*NAMES, "d")} == {
-        "a": (False, str(tmp_path / "pyproject.toml")),
-        "b": (True, str(tmp_path / "tinytorch.toml")),
+    assert {name: decided(config, name) for name in (*NAMES, "d")} == {
+        "a": (False, f"{tmp_path / 'pyproject.toml'}:2"),
+        "b": (True, f"{tmp_path / 'tinytorch.toml'}:2"),
         "c": (False, VARIABLE),
         "d": (True, "installed"),
     }
@@ -130,29 +139,100 @@ def test_the_order_of_strength(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("text", "line", "message"),
     [
-        ("plugins = 3", "plugins must be a table of names, not 3"),
-        ("[plugins]\na = 'no'", "plugins.a must be true or false, not 'no'"),
-        ("autoload = 'no'", "autoload must be true or false, not 'no'"),
-        ("autolaod = true", r"the key 'autolaod' is not understood. Did you mean 'autoload'\?"),
-        ("a = 3", "the key 'a' is not understood.*settings go into a table with its name"),
-        ("[plugins", "is no valid TOML: .*end of document.*Correct the file"),
-        ("\udcff", "is no valid TOML"),
+        ("\nplugins = 3", 2, "plugins must be a table of names, not 3"),
+        ("[plugins]\na = 'no'", 2, "plugins.a must be true or false, not 'no'"),
+        ("plugins.b = true\nplugins.a = 0", 2, "plugins.a must be true or false, not 0"),
+        ("# it\nautoload = 'no'", 2, "autoload must be true or false, not 'no'"),
+        ("autolaod = true", 1, r"the key 'autolaod' is not understood. Did you mean 'autoload'\?"),
+        ("a = 3", 1, "the key 'a' is not understood.*settings go into a table with its name"),
+        ("[a]\n[plugins", 2, "is no valid TOML: .*Expected.*Correct the file"),
+        ("[a]\nx = [\n", 2, "is no valid TOML: .*end of document"),
+        ("[a]\nx = 1\nx = 2\n", 3, "is no valid TOML: Cannot overwrite a value"),
+        ("[a]\n\udcff", 2, "is no valid TOML"),
     ],
 )
-def test_a_file_that_cannot_be_followed(text: str, message: str, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_followed(text: str, line: int, message: str, tmp_path: Path) -> None:
     file = tmp_path / "tinytorch.toml"
     file.write_text(text, errors="surrogateescape")
     with pytest.raises(ConfigError, match=message) as caught:
         read(tmp_path)
-    assert str(file) in str(caught.value)
+    assert re.match(rf"{re.escape(str(file))}:{line}\b", str(caught.value))
 
 
-def test_tool_tinytorch_must_be_a_table(tmp_path: Path) -> None:
-    (tmp_path / "pyproject.toml").write_text("[tool]\ntinytorch = 3\n")
-    with pytest.raises(ConfigError, match=r"\[tool.tinytorch\] must be a table, not 3"):
+@pytest.mark.parametrize("text", ["[tool]\ntinytorch = 3\n", "tool.tinytorch = 3"])
+def test_tool_tinytorch_must_be_a_table(text: str, tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(text)
+    line = text.count("\n", 0, text.index("tinytorch")) + 1
+    message = rf"pyproject.toml:{line}: \[tool.tinytorch\] must be a table, not 3"
+    with pytest.raises(ConfigError, match=message):
         read(tmp_path)
+
+
+def test_what_is_wrong_elsewhere_in_pyproject_is_left_to_others(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("tool = 'tinytorch'\n")
+    assert on(read(tmp_path)) == "abc"
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tinytorch.toml").touch()
+
+    def refuse(*args: Any) -> Any:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("builtins.open", refuse)
+    with pytest.raises(ConfigError, match=r"tinytorch.toml cannot be read: Permission denied"):
+        read(tmp_path)
+
+
+LINES = """\
+# A file with all that could lead a search astray.
+autoload = true   # plugins = 1
+
+"quoted key" = "[plugins]"
+text = \"\"\"
+[plugins]
+a = false
+\"\"\"
+list = [
+  "[plugins]",  # a = false
+  [
+    1,
+  ],
+]
+
+[a.'b.c']
+dotted.key = 1
+inline = { b = true, c.d = [1] }
+[ plugins ]
+
+a = false
+[[many]]
+x = 1
+"""
+
+
+def test_the_lines_of_keys() -> None:
+    for text in (LINES, LINES.replace("\n", "\r\n"), LINES.rstrip()):
+        assert lines_of_keys(text) == {
+            ("autoload",): 2,
+            ("quoted key",): 4,
+            ("text",): 5,
+            ("list",): 9,
+            ("a",): 16,
+            ("a", "b.c"): 16,
+            ("a", "b.c", "dotted"): 17,
+            ("a", "b.c", "dotted", "key"): 17,
+            ("a", "b.c", "inline"): 18,
+            ("a", "b.c", "inline", "b"): 18,
+            ("a", "b.c", "inline", "c"): 18,
+            ("a", "b.c", "inline", "c", "d"): 18,
+            ("plugins",): 19,
+            ("plugins", "a"): 21,
+            ("many",): 22,
+            ("many", "x"): 23,
+        }
 
 
 @pytest.mark.parametrize(
@@ -163,6 +243,20 @@ def test_a_name_that_nobody_has_is_an_error_with_the_nearest(choice: Choice) -> 
     with pytest.raises(ConfigError, match=r"the file names .*'losess', .*Did you mean 'losses'\?"):
         Config((choice,)).check_names(["losses", "autograd"])
     Config((choice,)).check_names(["losess"])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[plugins]\nb = true\nlosess = false", ":3 names .*Did you mean 'losses'"),
+        ("[b]\n\n[losess]\nx = 1", ":3 names .*Did you mean 'losses'"),
+        ("[plugin]\nb = true", ":1 names the plugin 'plugin', .*Did you mean 'plugins'"),
+    ],
+)
+def test_the_line_with_a_name_that_nobody_has(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "tinytorch.toml").write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        read(tmp_path).check_names(["losses", "b"])
 
 
 # A program with a configuration, right and wrong.
@@ -210,7 +304,7 @@ def test_a_disabled_plugin_is_never_imported(configured: Any) -> None:
     (configured.work / "tinytorch.toml").write_text("[plugins]\none = false\n")
     done = configured.run(code, TINYTORCH_PLUGINS="")
     assert done.returncode == 0, done.stderr
-    assert f"one off {configured.work / 'tinytorch.toml'}" in done.stdout
+    assert f"one off {configured.work / 'tinytorch.toml'}:2" in done.stdout
     assert "two on installed" in done.stdout
 
 
