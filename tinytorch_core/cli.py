@@ -8,11 +8,11 @@ import sys
 from collections.abc import Sequence
 
 from tinytorch_core import __version__
-from tinytorch_core.commands import list_plugins
+from tinytorch_core.commands import ops, plugins, toggle
 from tinytorch_core.errors import TinyTorchError
 
 # In the order in which the help shows them.
-COMMANDS = (list_plugins,)
+COMMANDS = (plugins, ops, toggle)
 
 FINE, FINDINGS, USAGE = 0, 1, 2
 

@@ -106,8 +106,7 @@ def read_config(
     choices = []
     if text := environment.get(VARIABLE, "").strip():
         choices.append(parse_variable(text))
-    choices += [_choice(file, table) for file, table in find_files(directory)]
-    return Config(tuple(choices))
+    return Config((*choices, *file_choices(directory)))
 
 
 def strict() -> bool:
@@ -147,30 +146,25 @@ def parse_variable(text: str) -> Choice:
     return Choice(VARIABLE, plugins, others)
 
 
-def find_files(
-    directory: str | os.PathLike[str] | None = None,
-) -> list[tuple[ConfigFile, Any]]:
-    """The files of the nearest directory that has any with a say, the strongest first.
+def file_choices(directory: str | os.PathLike[str] | None = None) -> tuple[Choice, ...]:
+    """What the files of the nearest directory say that has any with a say, the strongest first.
 
     Args:
         directory: where the search begins, to go upward; by default the working directory.
 
-    Returns:
-        Each file with what it says to TinyTorch.
-
     Raises:
-        ConfigError: a file cannot be read.
+        ConfigError: a file cannot be read or says something that is not understood.
     """
     try:
         folder = os.path.realpath(directory or os.getcwd())
     except OSError:  # the working directory is gone
-        return []
+        return ()
     before = None
     while folder != before:
         if found := _files_in(folder):
-            return found
+            return tuple(_choice(file, table) for file, table in found)
         before, folder = folder, os.path.dirname(folder)
-    return []
+    return ()
 
 
 def _files_in(folder: str) -> list[tuple[ConfigFile, Any]]:

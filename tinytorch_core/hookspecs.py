@@ -165,3 +165,32 @@ def tinytorch_wrap_op(
     ['mul', 'add']
     >>> plugins.unregister("counter")
     """
+
+
+@hookspec
+def tinytorch_explain_op(op: Op, surface: Surface) -> Mapping[str, str] | None:
+    """Says what the plugin knows about an op.
+
+    Called when somebody asks, as `tinytorch ops` does, once for each op; never in a program that
+    only computes.
+
+    Args:
+        op: the op, the plugin's own or any other.
+        surface: the surface with the active plugins, which is computed already.
+
+    Returns:
+        A text for each label, or None. A label is a column of `tinytorch ops`, so it and its
+        texts should be short, and the same label should be used for every op.
+
+    >>> from types import SimpleNamespace
+    >>> from tinytorch_core import hookimpl, plugins
+    >>> @hookimpl
+    ... def tinytorch_explain_op(op):
+    ...     return {"inputs": str(len(op.inputs))}
+    >>> plugin = SimpleNamespace(tinytorch_explain_op=tinytorch_explain_op)
+    >>> plugins.register(plugin, name="counting")
+    >>> surface = plugins.surface()
+    >>> surface.explain(surface.ops["add"])["inputs"]
+    '2'
+    >>> plugins.unregister("counting")
+    """

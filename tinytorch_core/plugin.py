@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Sequence
 from itertools import accumulate
+from time import perf_counter
 from types import ModuleType
 from typing import Any
 
@@ -16,6 +17,7 @@ from tinytorch_core import hookspecs
 from tinytorch_core.discovery import EntryPoint, import_installed
 from tinytorch_core.errors import PluginError, did_you_mean
 from tinytorch_core.guard import guarded
+from tinytorch_core.place import place_of
 
 # What a plugin may say of itself, beside its hooks.
 STATEMENTS = ("tinytorch_api", "tinytorch_needs", "tinytorch_uses")
@@ -30,6 +32,7 @@ class Plugin:
         self.target = target
         self.error_found: PluginError | None = None
         self.added_hookspecs = False
+        self.import_seconds: float | None = None
 
     @property
     def distribution(self) -> str:
@@ -96,8 +99,12 @@ class Plugin:
                 "its name cannot be written in a configuration",
                 remedy="Name the entry point with letters, digits, '_', '.' and '-' only.",
             )
-        with guarded(self, "its import"):
-            self.target = self._imported()
+        begin = perf_counter()
+        try:
+            with guarded(self, "its import"):
+                self.target = self._imported()
+        finally:
+            self.import_seconds = perf_counter() - begin
 
     def _imported(self) -> Any:
         module, _, attribute = self.points[0].value.partition(":")
@@ -114,6 +121,14 @@ class Plugin:
                 remedy=f"Reinstall or mend it, or turn it off: TINYTORCH_PLUGINS=no:{self.name}.",
             ) from error
         return target
+
+    @property
+    def place(self) -> str | None:
+        """`file:line` of what went wrong, where that can be told."""
+        if self.error_found is None:
+            return None
+        module = self._module or getattr(type(self.target), "__module__", "")
+        return place_of(self.error_found, module.partition(".")[0], self.target)
 
     @property
     def half_imported(self) -> bool:

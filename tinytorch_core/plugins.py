@@ -49,6 +49,8 @@ class PluginStatus(NamedTuple):
     on: bool
     decided_by: str
     error: str | None
+    place: str | None = None
+    import_seconds: float | None = None
 
     @property
     def state(self) -> str:
@@ -111,8 +113,19 @@ def status() -> list[PluginStatus]:
                     plugin in _active,
                     decision.by,
                     str(error) if error else None,
+                    plugin.place if error else None,
+                    plugin.import_seconds,
                 )
             )
+        return found
+
+
+def surface() -> Surface:
+    """The surface of Tensor with the plugins that are on, computed anew to be looked at."""
+    with _lock:
+        start()
+        found = Surface(_active, Tensor, Tensor)
+        found.compute()
         return found
 
 
@@ -521,5 +534,6 @@ __all__ = [
     "only",
     "register",
     "status",
+    "surface",
     "unregister",
 ]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 from tinytorch_core.errors import PluginError
@@ -105,6 +106,7 @@ class Surface:
         root: the class of all tensors, `tensor` or a base of it.
         ops: all ops, by name.
         plain: their plain calls, by name, as far as they are made.
+        wrappers: the names of the plugins that wrap an op, the innermost first, by the op's name.
     """
 
     def __init__(
@@ -115,6 +117,7 @@ class Surface:
         self.root = root
         self.ops: OpTable = plain_ops()
         self.plain: dict[str, Callable[..., Any]] = {}
+        self.wrappers: dict[str, list[str]] = {}
         self.keywords: dict[str, Keyword] = {}
         self.extras: list[Callable[[Any], str | None]] = []
         # Tensors are equal element by element; as keys of a dict they are themselves.
@@ -179,6 +182,23 @@ class Surface:
         self._explain_missing_attributes()
         return type("Surface", (TensorBase,), self.namespace)
 
+    @property
+    def providers(self) -> Mapping[str, str]:
+        """Who provides each attribute of the class beyond Python's own, once it is computed."""
+        return MappingProxyType(self._owners)
+
+    def explain(self, op: Op) -> dict[str, str]:
+        """What the plugins know about an op, by label; that one of them fails is told too."""
+        facts: dict[str, str] = {}
+        for plugin, implementation in self._implementations("tinytorch_explain_op"):
+            try:
+                arguments = {"op": op, "surface": self}
+                said = _run(plugin, "tinytorch_explain_op", implementation, arguments)
+                facts |= {str(label): str(text) for label, text in dict(said or {}).items()}
+            except (PluginError, TypeError, ValueError) as error:
+                facts[plugin.name] = f"tinytorch_explain_op failed: {error}"
+        return facts
+
     def _implementations(self, hook: str) -> list[tuple[Plugin, Any]]:
         """The plugins' implementations of `hook`: `tryfirst` ones, others, `trylast` ones."""
         found = implementations(hook, self.plugins)
@@ -207,7 +227,10 @@ class Surface:
                 hook="tinytorch_wrap_op",
                 remedy="Return a callable, or None to leave the op as it is.",
             )
-        return call if wrapped is None else wrapped
+        if wrapped is None:
+            return call
+        self.wrappers.setdefault(op.name, []).append(plugin.name)
+        return wrapped  # type: ignore[no-any-return]
 
     def _offer(self, op: Op, call: Callable[..., Any]) -> None:
         """Makes the op a method of the class."""

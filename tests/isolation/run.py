@@ -17,6 +17,7 @@ from itertools import combinations
 from pathlib import Path
 
 PLUGINS = ("autograd", "activations", "losses")
+REQUIREMENTS = ("numpy", "packaging", "pluggy", "tomlkit")
 PROBE = Path(__file__).with_name("probe.py").resolve()
 # pip installs from outside (`--python`), so the environments need no pip, and start in no time.
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
@@ -51,8 +52,8 @@ def download_requirements(core: Path, into: Path) -> None:
     """Fetch what the core's own metadata asks for, once, and check that it asks for no more."""
     run(*PIP, "download", "--quiet", "--only-binary", ":all:", "--dest", into, core, cwd=into)
     names = {file.name.split("-")[0] for file in into.iterdir()}
-    if names != {"tinytorch_core", "numpy", "pluggy"}:
-        raise SystemExit(f"tinytorch-core should need numpy and pluggy only, it brought {names}")
+    if names != {"tinytorch_core", *REQUIREMENTS}:
+        raise SystemExit(f"tinytorch-core should need {REQUIREMENTS} only, it brought {names}")
 
 
 def try_subset(subset: tuple[str, ...], wheels: dict[str, Path], folder: Path) -> str | None:

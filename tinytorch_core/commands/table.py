@@ -2,17 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterable, Sequence
+
+Cell = str | int
+
+# What fits on a terminal of today, and beside a second one.
+WIDTH = 100
 
 
-def table(rows: Sequence[Sequence[str]]) -> str:
-    """The rows below each other, the first one being the header.
+def table(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
+    """The header and the rows below each other; numbers are set to the right.
 
-    >>> print(table([("NAME", "STATE"), ("autograd", "on"), ("losses", "off")]), end="")
-    NAME      STATE
-    autograd  on
-    losses    off
+    >>> print(table(["NAME", "OPS"], [("autograd", 40), ("losses", 8)]), end="")
+    NAME      OPS
+    autograd   40
+    losses      8
     """
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
-    return "".join(f"{line}\n" for line in lines)
+    rows = list(rows)
+    lines = [header, *rows]
+    widths = [max(len(str(cell)) for cell in column) for column in zip(*lines, strict=True)]
+    right = [any(isinstance(cell, int) for cell in column) for column in zip(*rows, strict=True)]
+    return "".join(_line(line, widths, right) for line in lines)
+
+
+def _line(cells: Sequence[Cell], widths: Sequence[int], right: Sequence[bool]) -> str:
+    parts = [
+        str(cell).rjust(width) if to_right else str(cell).ljust(width)
+        for cell, width, to_right in zip(cells, widths, right, strict=True)
+    ]
+    return "  ".join(parts).rstrip() + "\n"
+
+
+def facts(pairs: Iterable[tuple[str, str]]) -> str:
+    """Labels and what they stand for below each other, without those that stand for nothing.
+
+    >>> print(facts([("state", "on"), ("imported in", "3 ms"), ("error", "")]), end="")
+      state        on
+      imported in  3 ms
+    """
+    pairs = [(label, text) for label, text in pairs if text]
+    width = max((len(label) for label, _ in pairs), default=0)
+    return "".join(_filled(f"  {label:{width}}  ", text) for label, text in pairs)
+
+
+def _filled(label: str, text: str) -> str:
+    """The label and the text, in as many lines as it takes, aligned."""
+    lines = textwrap.wrap(
+        text, WIDTH - len(label), break_long_words=False, break_on_hyphens=False
+    ) or [text]
+    return label + f"\n{' ' * len(label)}".join(lines) + "\n"
+
+
+def shortened(text: str, width: int) -> str:
+    """`text`, cut at `width` characters.
+
+    >>> shortened("np.max, np.amax", 10)
+    'np.max, n…'
+    """
+    return text if len(text) <= width else f"{text[: width - 1]}…"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pluggy
@@ -88,6 +88,22 @@ def tinytorch_wrap_op(
     if rule is None:
         return guards.unruled(op, call, surface.tensor)
     return record.recorded(op, call, rule, surface.tensor, plain=surface.plain[op.name] is call)
+
+
+@hookimpl
+def tinytorch_explain_op(op: Op, surface: Surface) -> Mapping[str, str]:
+    rules = surface.once(_rules)
+    rule = rules.get(op.name)
+    if rule is not None:
+        names = {plugin.title: plugin.name for plugin in surface.plugins}
+        return {"derivative": f"rule of {names[rule.provider]}"}
+    if rules.has_no_derivative(op.name):
+        return {"derivative": "none (declared)"}
+    if op.in_place:
+        return {"derivative": "none: writes in place"}
+    if op.raw:
+        return {"derivative": "none: gives the array"}
+    return {"derivative": "no rule: walking back raises"}
 
 
 def _rules(surface: Surface) -> Rules:

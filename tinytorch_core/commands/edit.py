@@ -1,0 +1,91 @@
+"""Changing a configuration file, with its comments and its layout kept."""
+
+from __future__ import annotations
+
+import copy
+import os
+import shutil
+import tempfile
+import tomllib
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+import tomlkit
+from tomlkit.items import InlineTable
+
+from tinytorch_core.errors import ConfigError
+
+
+def switched(path: str, text: str, above: tuple[str, ...], plugins: Mapping[str, bool]) -> str:
+    """The text of a configuration file with some plugins switched on or off.
+
+    Args:
+        path: the file, for messages.
+        text: what it holds now.
+        above: the keys that lead to the table for TinyTorch.
+        plugins: on or off for each of them.
+
+    Raises:
+        ConfigError: the change cannot be made without changing anything else.
+    """
+    document = tomlkit.parse(text)
+    _set(document, above, plugins)
+    changed = _newlines_as_in(text, tomlkit.dumps(document))
+    wanted = copy.deepcopy(tomllib.loads(text))
+    _set(wanted, above, plugins)
+    if tomllib.loads(changed) != wanted:
+        lines = " ".join(f"{name} = {str(on).lower()}" for name, on in plugins.items())
+        table = ".".join((*above, "plugins"))
+        raise ConfigError(f"{path} cannot be changed safely. Write below [{table}]: {lines}")
+    return changed
+
+
+def _set(table: Any, above: tuple[str, ...], plugins: Mapping[str, bool]) -> None:
+    for key in above:
+        table = table[key]
+    if "plugins" not in table:
+        # What lies in braces can hold braces only.
+        inline = isinstance(table, InlineTable)
+        table["plugins"] = tomlkit.inline_table() if inline else tomlkit.table()
+    for name, on in plugins.items():
+        table["plugins"][name] = on
+
+
+def _newlines_as_in(text: str, changed: str) -> str:
+    if "\r\n" not in text:
+        return changed
+    return changed.replace("\r\n", "\n").replace("\n", "\r\n")
+
+
+def write(path: str, text: str) -> None:
+    """Puts a file in the place of an old one, or of none, in one step.
+
+    Raises:
+        ConfigError: it cannot be written. The old one is as it was.
+    """
+    path = os.path.realpath(path)
+    new = None
+    try:
+        handle, new = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".tinytorch-")
+        with open(handle, "w", encoding="utf-8", newline="") as stream:
+            stream.write(text)
+        _copy_mode(path, new)
+        os.replace(new, path)
+    except OSError as error:
+        if new is not None:
+            with suppress(OSError):
+                os.unlink(new)
+        raise ConfigError(
+            f"{path} cannot be written: {error.strerror}. Check the rights of the file and of its "
+            "folder; nothing was changed."
+        ) from error
+
+
+def _copy_mode(old: str, new: str) -> None:
+    if os.path.exists(old):
+        shutil.copymode(old, new)
+    else:
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(new, 0o666 & ~umask)

@@ -1,0 +1,54 @@
+"""Where in a plugin an error comes from, as `file:line`."""
+
+from __future__ import annotations
+
+import inspect
+import traceback
+from types import FrameType
+from typing import Any
+
+from tinytorch_core.errors import PluginError
+
+# Between the plugin and whoever caught the error; never the place to look at.
+_MACHINERY = ("importlib", "pluggy", "tinytorch_core")
+
+
+def place_of(error: PluginError, package: str, target: Any) -> str | None:
+    """The line of the plugin that raised `error`, or the hook or module that is wrong.
+
+    Args:
+        error: what the plugin failed with.
+        package: the package or module that the plugin's code lies in.
+        target: the plugin's object, or None if it could not be imported.
+    """
+    cause = error.__cause__
+    if isinstance(cause, SyntaxError) and cause.filename:
+        return f"{cause.filename}:{cause.lineno}"
+    if cause is not None:
+        frames = list(traceback.walk_tb(cause.__traceback__))
+        for packages in ([package], None):
+            for frame, line in reversed(frames):
+                if _lies_in(frame, packages):
+                    return f"{frame.f_code.co_filename}:{line}"
+    return _definition(getattr(target, error.hook or "", target))
+
+
+def _lies_in(frame: FrameType, packages: list[str] | None) -> bool:
+    """Whether the frame is of one of the packages, or for None of any but the machinery."""
+    package = frame.f_globals.get("__name__", "").partition(".")[0]
+    if packages is not None:
+        return package in packages
+    frozen = frame.f_code.co_filename.startswith("<")
+    return package not in _MACHINERY and not frozen
+
+
+def _definition(thing: Any) -> str | None:
+    if thing is None:
+        return None
+    if inspect.ismodule(thing):
+        return getattr(thing, "__file__", None)
+    try:
+        thing = thing if inspect.isclass(thing) or inspect.isroutine(thing) else type(thing)
+        return f"{inspect.getsourcefile(thing)}:{inspect.getsourcelines(thing)[1]}"
+    except (OSError, TypeError):
+        return None
