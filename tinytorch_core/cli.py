@@ -8,11 +8,11 @@ import sys
 from collections.abc import Sequence
 
 from tinytorch_core import __version__
-from tinytorch_core.commands import ops, plugins, toggle
+from tinytorch_core.commands import ops, plugins, stubs, toggle
 from tinytorch_core.errors import TinyTorchError
 
 # In the order in which the help shows them.
-COMMANDS = (plugins, ops, toggle)
+COMMANDS = (plugins, ops, toggle, stubs)
 
 FINE, FINDINGS, USAGE = 0, 1, 2
 

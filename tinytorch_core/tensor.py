@@ -230,30 +230,34 @@ class TensorBase:
 
     # Shapes. The arguments come as PyTorch's and NumPy's users write them.
 
-    def reshape(self, *shape: Any) -> Any:
+    def reshape(self, *shape: Any) -> Self:
         """The same elements in another shape, given as numbers or as one tuple.
 
         >>> from tinytorch_core import Tensor
         >>> Tensor([1, 2, 3, 4]).reshape(2, -1).shape
         (2, 2)
         """
-        return self._calls["reshape"](self, _spread(shape))
+        out: Self = self._calls["reshape"](self, _spread(shape))
+        return out
 
-    def permute(self, *axes: Any) -> Any:
+    def permute(self, *axes: Any) -> Self:
         """The axes in another order, given as numbers or as one tuple."""
-        return self._calls["permute"](self, _spread(axes))
+        out: Self = self._calls["permute"](self, _spread(axes))
+        return out
 
-    def transpose(self, dim0: int = -2, dim1: int = -1) -> Any:
+    def transpose(self, dim0: int = -2, dim1: int = -1) -> Self:
         """Swaps two axes, by default the last two."""
-        return self._calls["swapaxes"](self, dim0, dim1)
+        out: Self = self._calls["swapaxes"](self, dim0, dim1)
+        return out
 
     @property
-    def T(self) -> Any:
+    def T(self) -> Self:
         """All axes in reverse order."""
-        return self._calls["permute"](self, None)
+        out: Self = self._calls["permute"](self, None)
+        return out
 
     @property
-    def mT(self) -> Any:
+    def mT(self) -> Self:
         """The last two axes swapped: each matrix transposed.
 
         Raises:
@@ -261,11 +265,13 @@ class TensorBase:
         """
         if self.ndim < 2:
             raise ValueError(f"mT needs at least two axes, and the shape is {self.shape}")
-        return self._calls["swapaxes"](self, -2, -1)
+        out: Self = self._calls["swapaxes"](self, -2, -1)
+        return out
 
-    def matmul(self, other: Any) -> Any:
+    def matmul(self, other: Any) -> Self:
         """The matrix product `self @ other`."""
-        return self @ other
+        out: Self = self @ other
+        return out
 
     # NumPy's protocols.
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import weakref
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from tinytorch_core.surface import TensorExtension
+from tinytorch_core.tensor import TensorBase
 
 from tinytorch_autograd.errors import AutogradError, UntrackedError
 from tinytorch_autograd.gradients import backward, fit
 from tinytorch_autograd.node import AccumulateGrad, Function
+
+AnyTensor = TypeVar("AnyTensor", bound=TensorBase)
 
 
 def get_requires_grad(self: Any) -> bool:
@@ -41,7 +44,7 @@ def set_requires_grad(self: Any, value: bool) -> None:
     self._node = AccumulateGrad(self)
 
 
-def requires_grad_(self: Any, requires_grad: bool = True) -> Any:
+def requires_grad_(self: AnyTensor, requires_grad: bool = True) -> AnyTensor:
     """Sets `requires_grad` and returns the tensor.
 
     Raises:
@@ -84,7 +87,7 @@ def zero_grad(self: Any) -> None:
     self._grad = None
 
 
-def detach(self: Any) -> Any:
+def detach(self: AnyTensor) -> AnyTensor:
     """A tensor on the same array, without history."""
     return type(self)._from_array(self._data)
 
