@@ -8,11 +8,11 @@ import sys
 from collections.abc import Sequence
 
 from tinytorch_core import __version__
-from tinytorch_core.commands import ops, plugins, stubs, toggle
+from tinytorch_core.commands import doctor, ops, plugins, stubs, toggle
 from tinytorch_core.errors import TinyTorchError
 
 # In the order in which the help shows them.
-COMMANDS = (plugins, ops, toggle, stubs)
+COMMANDS = (plugins, ops, toggle, doctor, stubs)
 
 FINE, FINDINGS, USAGE = 0, 1, 2
 
@@ -67,10 +67,22 @@ def main(argv: Sequence[str] | None = None) -> int:
 def make_parser() -> argparse.ArgumentParser:
     """The parser with every command."""
     parser = argparse.ArgumentParser(
-        prog="tinytorch", description=DESCRIPTION, epilog=EPILOG, formatter_class=_Help
+        prog="tinytorch",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=_Help,
+        add_help=False,
     )
-    parser.add_argument("--version", action="version", version=f"tinytorch-core {__version__}")
     commands = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND")
     for module in COMMANDS:
         module.add_to(commands)
+    # After the commands, for which people come.
+    options = parser.add_argument_group("options")
+    options.add_argument("-h", "--help", action="help", help="show this help and exit")
+    options.add_argument(
+        "--version",
+        action="version",
+        version=f"tinytorch-core {__version__}",
+        help="show the version of tinytorch-core and exit",
+    )
     return parser

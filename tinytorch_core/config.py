@@ -7,7 +7,7 @@ In order of strength: code, the variable `TINYTORCH_PLUGINS`, `tinytorch.toml`, 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -46,15 +46,20 @@ class Choice(NamedTuple):
             return Decision(self.plugins[name], self.source, ("plugins", name))
         return None if self.others is None else Decision(self.others, self.source, ("autoload",))
 
-    def check_names(self, known: Collection[str]) -> None:
-        """Raises ConfigError if the source names a plugin that does not exist."""
+    @property
+    def title(self) -> str:
+        """The source, a file by its path."""
+        return self.source if isinstance(self.source, str) else self.source.path
+
+    def unknown(self, known: Collection[str]) -> Iterator[ConfigError]:
+        """An error for each name of a plugin that does not exist."""
         for name in self.plugins:
             if name not in known:
-                raise _unknown(_where(self.source, "plugins", name), name, known)
+                yield _unknown(_where(self.source, "plugins", name), name, known)
         for name in self.tables:
             if name not in known:
                 # Perhaps it was to be no plugin's table.
-                raise _unknown(_where(self.source, name), name, [*known, "plugins"])
+                yield _unknown(_where(self.source, name), name, [*known, "plugins"])
 
 
 class Config(NamedTuple):
@@ -80,7 +85,8 @@ class Config(NamedTuple):
         """Raises ConfigError if a source names a plugin that does not exist."""
         known = set(known)
         for choice in self.choices:
-            choice.check_names(known)
+            for error in choice.unknown(known):
+                raise error
 
 
 def _where(source: str | ConfigFile, *key: str) -> str:

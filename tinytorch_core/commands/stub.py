@@ -40,9 +40,16 @@ _OPEN = ("__getattr__", "__setattr__", "__init__")
 def package_stub() -> str:
     """The text of `__init__.pyi`."""
     module = ast.parse(inspect.getsource(tinytorch_core))
-    exported = [node for node in module.body if isinstance(node, ast.ImportFrom)]
+    imports = [_import(node) for node in module.body if isinstance(node, ast.ImportFrom)]
     names = f"__all__ = {tinytorch_core.__all__!r}"
-    return f"{ast.unparse(exported)}\n\n__version__: str\n{names}\n"  # type: ignore[arg-type]
+    return "\n".join([*imports, "", "__version__: str", names, ""])
+
+
+def _import(node: ast.ImportFrom) -> str:
+    if node.module != "tinytorch_core":
+        return ast.unparse(node)
+    # In the form that leads out of the stubs, to modules that have none.
+    return "\n".join(f"import {node.module}.{n.name} as {n.name}" for n in node.names)
 
 
 def tensor_stub(surface: Surface) -> str:

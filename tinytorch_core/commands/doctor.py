@@ -1,0 +1,116 @@
+"""`tinytorch doctor`: whether the installation is sound, and what to do where it is not."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from tinytorch_core import plugins
+from tinytorch_core.commands.blas import check_blas
+from tinytorch_core.commands.finding import Finding, Report
+from tinytorch_core.commands.installation import check_editable, check_names, check_versions
+from tinytorch_core.commands.starting import started_surface
+from tinytorch_core.commands.table import facts
+from tinytorch_core.config import read_config
+from tinytorch_core.discovery import installed
+from tinytorch_core.errors import ConfigError, PluginError
+from tinytorch_core.plugins import PluginStatus
+
+LEFT_OUT = "it should be on, and is left out: what it brings is not there"
+
+DESCRIPTION = """\
+Checks the installation: the configuration, the plugins that are on, the versions that
+distributions require of each other, plugins of one name, editable installs whose metadata is out
+of date, and whether NumPy's BLAS makes use of the processor, which it measures where it does not.
+"""
+
+
+def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the command's parser."""
+    parser = commands.add_parser(
+        "doctor",
+        help="check the installation, and say what to do",
+        description=DESCRIPTION,
+        epilog="Exit status 1: something was found.",
+    )
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Prints what came of each check, and what was found."""
+    reports = {
+        "configuration": check_configuration(),
+        "plugins": check_plugins(),
+        "versions": check_versions(),
+        "names": check_names(),
+        "editable": check_editable(),
+        "BLAS": check_blas(),
+    }
+    findings = [finding for report in reports.values() for finding in report.findings]
+    if chosen.json:
+        records = [
+            {"check": check, **finding._asdict()}
+            for check, report in reports.items()
+            for finding in report.findings
+        ]
+        print(json.dumps({"findings": records}, indent=2, ensure_ascii=False))
+        return 1 if findings else 0
+    print(_summaries(reports))
+    print("\n".join(_numbered(i, finding) for i, finding in enumerate(findings, 1)), end="")
+    print("" if findings else "All is well.\n", end="")
+    return 1 if findings else 0
+
+
+def check_configuration() -> Report:
+    """Reads the configuration, and looks for names in it that nobody has."""
+    try:
+        config = read_config()
+    except ConfigError as error:
+        return Report("cannot be followed", [_wrong(error)])
+    known = {point.name for point in installed()}
+    wrong = [_wrong(error) for choice in config.choices for error in choice.unknown(known)]
+    sources = " and ".join(choice.title for choice in config.choices)
+    return Report(sources or "none: every installed plugin is on", wrong)
+
+
+def _wrong(error: ConfigError) -> Finding:
+    return Finding(
+        str(error),
+        "no plugin is on until the configuration can be followed",
+        "correct that line, or take it out",
+    )
+
+
+def check_plugins() -> Report:
+    """Starts the plugins, and collects why some failed."""
+    try:
+        on = len(started_surface().plugins)
+    except ConfigError:
+        return Report("not started, for the configuration is wrong", [])
+    except PluginError as error:
+        found = Finding(f"the plugin {error.plugin!r}: {error.reason}", LEFT_OUT, error.remedy)
+        return Report("cannot be started twice", [found])
+    every = plugins.status()
+    # Two of one name are told by the check of names.
+    failed = [_failed(p) for p in every if p.error and ", " not in p.distribution]
+    return Report(f"{on} of {len(every)} are on", failed)
+
+
+def _failed(status: PluginStatus) -> Finding:
+    reason, remedy = plugins.why_off(status.name) or ("", "")
+    place = f", at {status.place}" if status.place else ""
+    what = f"the plugin {status.name!r} of {status.distribution} {status.version} {reason}{place}"
+    return Finding(what, LEFT_OUT, remedy)
+
+
+def _summaries(reports: dict[str, Report]) -> str:
+    return facts(
+        (f"!!  {check}", "see below") if report.findings else (f"ok  {check}", report.summary)
+        for check, report in reports.items()
+    )
+
+
+def _numbered(number: int, finding: Finding) -> str:
+    pairs = [("what", finding.what), ("why", finding.why), ("do", finding.remedy)]
+    return f"{number}.\n{facts(pairs)}"
