@@ -24,7 +24,7 @@ EPILOG = """\
 exit status:
   0  all is well
   1  something was found that needs attention; it is printed
-  2  the command or the configuration was not understood, and nothing was changed
+  2  the command or the configuration was not understood; nothing was changed
 """
 
 

@@ -41,6 +41,10 @@ class CountsEveryHook:
     def tinytorch_wrap_op(self, op: Any, call: Any) -> None:
         self.calls["tinytorch_wrap_op"] += 1
 
+    @hookimpl
+    def tinytorch_explain_op(self, op: Any) -> None:
+        self.calls["tinytorch_explain_op"] += 1
+
     @hookimpl(optionalhook=True)
     def tinytorch_register_backward(self, rules: Any) -> None:
         self.calls["tinytorch_register_backward"] += 1

@@ -8,6 +8,8 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from tinytorch_core import __version__, plugins
 from tinytorch_core.commands.starting import started_surface
 from tinytorch_core.commands.table import facts, shortened, table
@@ -101,8 +103,17 @@ def _record(surface: Surface, op: Op) -> dict[str, Any]:
         "wrapped_by": surface.wrappers.get(op.name, []),
         "in_place": op.in_place,
         "facts": surface.explain(op),
-        "doc": inspect.cleandoc(op.doc) if op.doc else None,
+        "doc": _doc(op),
     }
+
+
+def _doc(op: Op) -> str | None:
+    if op.doc is None:
+        return None
+    text = inspect.cleandoc(op.doc)
+    # NumPy's ufuncs have long ones, which speak of arguments that the op has not.
+    borrowed = isinstance(op.forward, np.ufunc) and op.doc == op.forward.__doc__
+    return text.split("\n\n")[1] if borrowed else text
 
 
 def _bare(signature: inspect.Signature) -> inspect.Signature:

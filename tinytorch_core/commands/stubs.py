@@ -24,7 +24,8 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         help="write type stubs for editors and type-checkers",
         description=DESCRIPTION,
         epilog="pyright and editors built on it read the folder typings by themselves; mypy does "
-        "with the setting mypy_path = typings.",
+        "with the setting mypy_path = typings. Exit status 2: the files cannot be written, or "
+        "the configuration is wrong.",
     )
     parser.add_argument(
         "--output",

@@ -14,9 +14,9 @@ WIDTH = 100
 def table(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
     """The header and the rows below each other; numbers are set to the right.
 
-    >>> print(table(["NAME", "OPS"], [("autograd", 40), ("losses", 8)]), end="")
+    >>> print(table(["NAME", "OPS"], [("profiler", 40), ("losses", 8)]), end="")
     NAME      OPS
-    autograd   40
+    profiler   40
     losses      8
     """
     rows = list(rows)

@@ -1,0 +1,165 @@
+"""`tinytorch ops`: each op, who provides it, who wraps it, and what runs it."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tinytorch_core import __version__, hookimpl, plugins
+from tinytorch_core.cli import main
+
+
+@hookimpl
+def tinytorch_register_ops(ops: Any) -> None:
+    """A plugin with an op that has all that is shown."""
+
+    def triple(x: Any, by: float = 3.0, *, rounded: bool = False) -> Any:
+        """Three times `x`.
+
+        More of it.
+        """
+        return x * by
+
+    ops.add("triple", triple, method=("triple", "times3"), numpy=np.cbrt)
+    ops.add("bare", lambda x: x)
+
+
+@hookimpl
+def tinytorch_wrap_op(op: Any, call: Any) -> Any:
+    return (lambda *a, **k: call(*a, **k)) if op.name in ("triple", "exp") else None
+
+
+@hookimpl
+def tinytorch_explain_op(op: Any, surface: Any) -> dict[str, str] | None:
+    if op.name != "triple":
+        return None
+    return {"speed": "fast", "ops": str(len(surface.ops))}
+
+
+@pytest.fixture(autouse=True)
+def _registered() -> Any:
+    mine = SimpleNamespace(
+        tinytorch_register_ops=tinytorch_register_ops,
+        tinytorch_wrap_op=tinytorch_wrap_op,
+        tinytorch_explain_op=tinytorch_explain_op,
+    )
+    around = SimpleNamespace(tinytorch_wrap_op=tinytorch_wrap_op)
+    with plugins.only("autograd"):
+        plugins.register(mine, name="mine")
+        plugins.register(around, name="around")
+        yield
+        plugins.unregister("around")
+        plugins.unregister("mine")
+
+
+@pytest.fixture
+def records(capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, Any]]:
+    assert main(["ops", "--json"]) == 0
+    return {op["name"]: op for op in json.loads(capsys.readouterr().out)["ops"]}
+
+
+def test_all_that_is_known_of_an_op(records: Any) -> None:
+    facts = records["triple"].pop("facts")
+    assert records["triple"] == {
+        "name": "triple",
+        "plugin": "mine",
+        "distribution": "registered from code",
+        "signature": "triple(x, by=3.0, *, rounded=False)",
+        "inputs": ["x"],
+        "methods": ["triple", "times3"],
+        "numpy": ["np.cbrt"],
+        # In the order of the plugins' names, so the innermost first.
+        "wrapped_by": ["around", "autograd", "mine"],
+        "in_place": False,
+        "doc": "Three times `x`.\n\nMore of it.",
+    }
+    assert facts == {
+        "derivative": "no rule: walking back raises",
+        "speed": "fast",
+        "ops": str(len(records)),
+    }
+
+
+@pytest.mark.parametrize(
+    ("op", "key", "value"),
+    [
+        ("add", "plugin", None),
+        ("add", "distribution", f"tinytorch-core {__version__}"),
+        ("add", "methods", ["__add__", "__radd__"]),
+        ("add", "inputs", ["x", "y"]),
+        ("add", "wrapped_by", ["autograd"]),
+        ("add", "doc", "Add arguments element-wise."),
+        ("exp", "wrapped_by", ["around", "autograd", "mine"]),
+        ("max", "numpy", ["np.max", "np.amax"]),
+        ("bare", "doc", None),
+        ("iadd", "in_place", True),
+    ],
+)
+def test_the_ops_of_the_core(op: str, key: str, value: Any, records: Any) -> None:
+    assert records[op][key] == value
+
+
+@pytest.mark.parametrize(
+    ("op", "derivative"),
+    [
+        ("add", "rule of autograd"),
+        ("argmax", "none (declared)"),
+        ("triple", "no rule: walking back raises"),
+        ("iadd", "none: writes in place"),
+        ("numpy", "none: gives the array"),
+    ],
+)
+def test_whether_an_op_is_differentiable(op: str, derivative: str, records: Any) -> None:
+    assert records[op]["facts"]["derivative"] == derivative
+
+
+def test_without_autograd_there_is_no_word_of_derivatives(records: Any, capsys: Any) -> None:
+    with plugins.disable("autograd"):
+        main(["ops", "--json"])
+    for op in json.loads(capsys.readouterr().out)["ops"]:
+        assert "derivative" not in op["facts"]
+
+
+def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ops"]) == 0
+    header, *rows = capsys.readouterr().out.splitlines()
+    columns = ["OP", "PROVIDER", "METHOD", "NUMPY", "WRAPPED BY", "DERIVATIVE"]
+    starts = [header.index(column) for column in columns]
+    assert starts == sorted(starts)
+    assert header.split()[-2:] == ["SPEED", "OPS"]  # what the plugins here tell, in their order
+    (row,) = [row for row in rows if row.startswith("triple ")]
+    cells = [row[a:b].strip() for a, b in zip(starts, [*starts[1:], 999], strict=True)]
+    assert cells[:5] == ["triple", "mine", "triple", "np.cbrt", "around, autograd, m…"]
+    assert [row.split()[0] for row in rows] == list(plugins.surface().ops)
+
+
+@pytest.mark.parametrize("name", ["triple", "times3", "np.cbrt"])
+def test_all_of_one_op_by_any_of_its_names(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ops", name]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("triple\n")
+    for line in (
+        "provider    mine (registered from code)",
+        "signature   triple(x, by=3.0, *, rounded=False)",
+        "methods     Tensor.triple, Tensor.times3",
+        "NumPy       np.cbrt",
+        "wrapped by  around, autograd, mine",
+        "derivative  no rule: walking back raises",
+        "speed       fast",
+    ):
+        assert f"\n  {line}\n" in said
+    assert said.endswith("\nThree times `x`.\n\nMore of it.\n")
+
+
+def test_the_nearest_names_of_an_unknown_op(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ops", "tripel"]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "there is no op 'tripel'. Did you mean 'triple'" in said.err
+    # It may be an op of a plugin that is off.
+    assert "Not on" in said.err
+    assert "activations" in said.err

@@ -1,0 +1,216 @@
+"""`tinytorch plugins`: what is installed, what is on, who decided, what it brings, what failed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tinytorch_core import Tensor, __version__, plugins
+from tinytorch_core.cli import main
+
+GOOD = """
+import time
+time.sleep(0.03)
+from tinytorch_core import hookimpl
+
+@hookimpl
+def tinytorch_register_ops(ops):
+    ops.add("twice", lambda x: 2 * x, method=True)
+    ops.add("half", lambda x: x / 2)
+
+@hookimpl
+def tinytorch_extend_tensor(tensor):
+    tensor.add("good", True)
+    tensor.add("_hidden", True)
+    tensor.add_keyword("name", lambda t, value: None, lambda t: None, None)
+
+@hookimpl
+def tinytorch_wrap_op(op, call):
+    return (lambda *a, **k: call(*a, **k)) if op.name in ("exp", "half") else None
+"""
+
+
+@pytest.fixture(scope="module")
+def good(make_site: Any) -> Any:
+    site = make_site()
+    site.install("good", GOOD)
+    return site
+
+
+def listed(site: Any, name: str, **variables: str) -> dict[str, Any]:
+    """What the JSON says of one plugin."""
+    done = site.start("-m", "tinytorch_core", "plugins", name, "--json", **variables)
+    answer = json.loads(done.stdout)
+    assert answer["core"] == __version__
+    (record,) = answer["plugins"]
+    return record
+
+
+def row(site: Any, name: str, **variables: str) -> list[str]:
+    (line,) = [x for x in site.plugins(**variables).stdout.splitlines() if x.startswith(f"{name} ")]
+    return line.split()
+
+
+def test_the_table_has_a_row_for_each_plugin(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plugins"]) == 0
+    header, *rows = capsys.readouterr().out.splitlines()
+    assert header.split("  ")[0] == "PLUGIN"
+    assert [row.split()[0] for row in rows] == [p.name for p in plugins.status()]
+    autograd = next(row for row in rows if row.startswith("autograd "))
+    assert autograd.split()[1:5] == ["tinytorch-autograd", __version__, "on", "installed"]
+    assert max(map(len, [header, *rows])) <= 100
+
+
+def test_the_columns_are_aligned(capsys: pytest.CaptureFixture[str]) -> None:
+    with plugins.disable("autograd"):
+        main(["plugins"])
+    header, *rows = capsys.readouterr().out.splitlines()
+    for column in ("DISTRIBUTION", "VERSION", "STATE", "DECIDED BY"):
+        start = header.index(column)
+        for row in rows:
+            assert row[start - 1] == " "
+            assert row[start] != " "
+    for column in ("OPS", "WRAPS", "ATTRS"):
+        end = header.index(column) + len(column)
+        assert {row[end - 1] for row in rows if len(row) > end} <= {*"0123456789", " "}
+    (autograd,) = [row.split() for row in rows if row.startswith("autograd ")]
+    assert autograd[1:5] == ["tinytorch-autograd", __version__, "off", "code"]
+    assert Path(__file__).name in autograd[5]
+
+
+def test_where_nothing_is_installed_it_says_how_to_begin(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plugins, "status", list)
+    assert main(["plugins"]) == 0
+    assert "No plugin is installed" in capsys.readouterr().out
+
+
+def test_what_a_plugin_brings(good: Any) -> None:
+    record = listed(good, "good")
+    assert record["import_seconds"] > 0.03
+    assert {key: record[key] for key in record if key != "import_seconds"} == {
+        "name": "good",
+        "state": "on",
+        "distribution": "good-dist",
+        "version": "1.0",
+        "decided_by": "installed",
+        "error": None,
+        "place": None,
+        "ops": ["twice", "half"],
+        "wraps": ["exp", "half"],
+        "attributes": ["_hidden", "good", "twice"],
+        "keywords": ["name"],
+    }
+    cells = row(good, "good")
+    assert cells[:8] == ["good", "good-dist", "1.0", "on", "installed", "2", "2", "2"]
+    assert float(cells[8]) > 30
+
+
+def test_what_a_plugin_brings_in_words(good: Any) -> None:
+    done = good.start("-m", "tinytorch_core", "plugins", "good", "autograd")
+    first, second = done.stdout.split("\n\n")
+    assert first.splitlines()[0] == "good"
+    for line in (
+        "distribution  good-dist 1.0",
+        "state         on, decided by installed",
+        "ops added     twice, half",
+        "ops wrapped   exp, half",
+        "on Tensor     good, twice",
+        "in Tensor()   name=",
+    ):
+        assert f"\n  {line}\n" in first
+    assert second.startswith("autograd\n")
+    assert all(len(line) <= 100 for line in done.stdout.splitlines())
+    assert "requires_grad=" in second
+
+
+def test_a_plugin_that_is_off_is_listed_without_being_imported(good: Any) -> None:
+    assert row(good, "good", TINYTORCH_PLUGINS="no:good")[3:] == ["off", "TINYTORCH_PLUGINS"]
+    record = listed(good, "good", TINYTORCH_PLUGINS="no:good")
+    assert (record["state"], record["import_seconds"]) == ("off", None)
+    assert "ops" not in record
+
+
+def test_the_file_that_decides_is_named_with_its_line(good: Any) -> None:
+    file = good.work / "tinytorch.toml"
+    file.write_text("# ours\n[plugins]\ngood = false\n")
+    try:
+        assert row(good, "good")[3:] == ["off", "tinytorch.toml:3"]
+        assert listed(good, "good")["decided_by"] == f"{file}:3"
+    finally:
+        file.unlink()
+
+
+def test_a_wrong_configuration_is_told_beside_the_list(good: Any) -> None:
+    listed = good.plugins(TINYTORCH_PLUGINS="godo")
+    assert listed.returncode == 1
+    assert "no plugin is on: TINYTORCH_PLUGINS names the plugin 'godo'" in listed.stderr
+    assert "Did you mean 'good'?" in listed.stderr
+    assert "good-dist" in listed.stdout
+    done = good.start("-m", "tinytorch_core", "plugins", "--json", TINYTORCH_PLUGINS="godo")
+    assert "Did you mean 'good'?" in json.loads(done.stdout)["error"]
+
+
+def test_a_name_that_nobody_has(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plugins", "autogard"]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "no plugin 'autogard' is installed. Did you mean 'autograd'?" in said.err
+
+
+def test_looking_changes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    before = Tensor.__bases__, plugins.status()
+    main(["plugins", "--json"])
+    assert (Tensor.__bases__, plugins.status()) == before
+
+
+# Where an error comes from.
+
+HOOK = "from tinytorch_core import hookimpl\n\n@hookimpl\ndef tinytorch_register_ops(ops):\n    "
+PLACES = {
+    "in_its_module": ("\n\n1 / 0", 3),
+    "in_another_module": ("import numpy as np\nnp.zeros(2).reshape(3)", 2),
+    "in_a_hook": (HOOK + "{}['x']", 5),
+    "in_an_op": (HOOK + "ops.add('exp', abs)", 5),
+    "below_a_hook": ("def f():\n    raise ValueError\n" + HOOK + "f()", 2),
+    "in_a_lambda": (HOOK + "sorted([1, 2], key=lambda x: x.y)", 5),
+    "in_its_grammar": ("x = 1\ndef def", 2),
+    "in_a_signature": ("\n" + HOOK.replace("(ops)", "(ops=None)") + "pass", 4),
+    "in_a_class": ("\nclass Plugin:\n    pass", 2),
+    "nowhere_in_particular": ("", None),
+}
+
+
+@pytest.fixture(scope="module")
+def places(make_site: Any) -> Any:
+    site = make_site()
+    for name, (code, _) in PLACES.items():
+        site.install(name, code)
+    points = next(site.packages.glob("in_a_class*.dist-info")) / "entry_points.txt"
+    points.write_text("[tinytorch]\nin_a_class = in_a_class_module:Plugin\n")
+    done = site.start("-m", "tinytorch_core", "plugins", "--json")
+    records = {p["name"]: p for p in json.loads(done.stdout)["plugins"]}
+    return site, records, site.plugins().stdout
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_the_place_of_an_error(name: str, places: Any) -> None:
+    site, records, table = places
+    assert records[name]["state"] == "failed"
+    file = site.packages / f"{name}_module.py"
+    line = PLACES[name][1]
+    place = f"{file}:{line}" if line else str(file)
+    assert records[name]["place"] == place
+    assert f"\n  at {place}\n" in table
+
+
+def test_no_place_where_there_is_none(site: Any) -> None:
+    site.install("lost", "")
+    (site.packages / "lost_module.py").unlink()
+    record = listed(site, "lost")
+    assert record["state"] == "failed"
+    assert record["place"] is None

@@ -1,0 +1,225 @@
+"""`tinytorch stubs`: a type-checker knows what the plugins add, and finds what is misspelt."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+import pytest
+
+import tinytorch_core
+from tinytorch_core import Tensor, hookimpl, plugins
+from tinytorch_core.cli import main
+from tinytorch_core.commands.annotations import text_of
+from tinytorch_core.tensor import TensorBase
+
+T = TypeVar("T", bound=TensorBase)
+QUOTES = "Says \\n and '''quotes''' and \"\"\"."
+
+
+@hookimpl
+def tinytorch_register_ops(ops: Any) -> None:
+    def swish(x: Any, beta: float = 1.0, *, kind: Literal["a", "b"] = "a") -> Any:
+        return x
+
+    swish.__doc__ = QUOTES
+
+    def halves(x: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        return x, x
+
+    ops.add("swish", swish, method=True)
+    ops.add("halves", halves, method=True)
+    ops.add("lerp", lambda x, y, *, weight=0.5: x, method=True)
+
+
+@hookimpl
+def tinytorch_extend_tensor(tensor: Any) -> None:
+    def get(self: Any) -> str:
+        return ""
+
+    def set(self: Any, value: str | None) -> None:
+        pass
+
+    def same(self: T, *more: int, **rest: bool) -> T:
+        return self
+
+    def float(self: T) -> T:
+        return self
+
+    tensor.add("label", property(get, set))
+    tensor.add("rank", 3)
+    tensor.add("anything", None)
+    tensor.add("same", same)
+    # A method of this name must not hide the type from the others.
+    tensor.add("float", float)
+    tensor.add_keyword("label", set, get, None)
+
+
+# Each line that is wrong ends in the word by which the error names what is wrong.
+PROGRAM = """\
+import numpy as np
+from tinytorch_core import Op, PluginError, Tensor, plugins
+from tinytorch_core.errors import ConfigError
+from tinytorch_core.tensor import as_array
+
+x = Tensor([1.0, 2.0], requires_grad=True, label="it")
+y: Tensor = x.swish(2.0, kind="b") + x.lerp(1.0, weight=0.3).same(1, rest=True) * 2
+z: Tensor = x.relu().reshape(2, 1).T @ y.detach()
+first, second = x.halves()
+third: Tensor = first
+z.sum().backward(retain_graph=True)
+n: int = x.rank + z.ndim
+s: str = x.label
+x.label = None
+f: Tensor = x.float().requires_grad_()
+a: np.ndarray = z.numpy()
+x += 1
+y = x
+plugins.disable("losses")
+x.swsh()  # swsh
+x.bakward()  # bakward
+Tensor([1.0], requires_grda=True)  # requires_grda
+x.swish("much")  # swish
+x.swish(1.0, kind="c")  # swish
+x.label = 3  # int
+m: int = x.swish()  # Tensor
+x.requires_grad = "yes"  # bool
+third.softmax(dmi=1)  # dmi
+plugins.dsable("losses")  # dsable
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A folder with the stubs for some plugins and one of the tests."""
+    folder = tmp_path_factory.mktemp("stubs")
+    mine = SimpleNamespace(
+        tinytorch_register_ops=tinytorch_register_ops,
+        tinytorch_extend_tensor=tinytorch_extend_tensor,
+    )
+    with plugins.only("autograd", "activations"):
+        plugins.register(mine, name="mine")
+        try:
+            assert main(["stubs", "--output", str(folder / "typings")]) == 0
+        finally:
+            plugins.unregister("mine")
+    return folder
+
+
+def test_a_type_checker_knows_what_plugins_add_and_finds_what_is_misspelt(folder: Path) -> None:
+    program = folder / "program.py"
+    program.write_text(PROGRAM)
+    sources = Path(tinytorch_core.__file__).parents[1]
+    path = os.pathsep.join([str(folder / "typings"), str(sources)])
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--cache-dir", folder / "cache", program],
+        cwd=folder,
+        env={**os.environ, "MYPYPATH": path},
+        capture_output=True,
+        text=True,
+    )
+    found = re.findall(r"^program\.py:(\d+): error: (.*)$", done.stdout, re.MULTILINE)
+    expected = [
+        (number, line.partition("  # ")[2])
+        for number, line in enumerate(PROGRAM.splitlines(), 1)
+        if "  # " in line
+    ]
+    assert [int(number) for number, _ in found] == [n for n, _ in expected], done.stdout
+    for (_, message), (_, word) in zip(found, expected, strict=True):
+        assert f'"{word}"' in message
+    # Nothing is wrong with the stubs themselves.
+    assert done.stdout.count(": error: ") == len(expected), done.stdout
+
+
+def test_without_the_stubs_every_name_passes(folder: Path) -> None:
+    source = Path(tinytorch_core.__file__).with_name("tensor.py").read_text("utf-8")
+    assert "def __getattr__(self, name: str) -> Any" in source
+    assert "__getattr__" not in (folder / "typings/tinytorch_core/tensor.pyi").read_text("utf-8")
+
+
+def stub_of(folder: Path) -> ast.ClassDef:
+    text = (folder / "typings" / "tinytorch_core" / "tensor.pyi").read_text("utf-8")
+    return next(n for n in ast.parse(text).body if isinstance(n, ast.ClassDef))
+
+
+def test_all_that_tensor_has_is_declared_and_nothing_else(tmp_path: Path) -> None:
+    assert main(["stubs", "--output", str(tmp_path / "typings")]) == 0
+    declared = {n.name for n in stub_of(tmp_path).body if isinstance(n, ast.FunctionDef)}
+    offered = {name for name in dir(Tensor) if hasattr(Tensor, name)}
+    own = {name for name in offered if not name.startswith("_")}
+    assert own - declared == set()
+    assert {name for name in declared if not name.startswith("_")} - offered == set()
+    # Names of Python's own protocols, as far as they are of Tensor rather than of any class.
+    added = {n for n in offered if n.startswith("__") and n not in dir(type("Any", (), {}))}
+    assert added - declared - {"__slots__", "__annotations__"} == set()
+
+
+def test_without_plugins_there_is_nothing_of_theirs(tmp_path: Path) -> None:
+    with plugins.only():
+        assert main(["stubs", "--output", str(tmp_path / "typings")]) == 0
+    text = (tmp_path / "typings" / "tinytorch_core" / "tensor.pyi").read_text("utf-8")
+    assert "backward" not in text
+    assert "def exp(self) -> Self" in text
+
+
+def test_what_a_method_is_for_stands_in_the_stub(folder: Path) -> None:
+    functions = {n.name: n for n in stub_of(folder).body if isinstance(n, ast.FunctionDef)}
+    assert ast.get_docstring(functions["swish"]) == QUOTES
+    assert ast.get_docstring(functions["relu"]).startswith("The positive part")
+
+
+def test_it_says_what_it_was_made_of_and_where(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with plugins.only("autograd"):
+        assert main(["stubs"]) == 0
+    said = capsys.readouterr().out
+    files = [os.path.join("typings", "tinytorch_core", f) for f in ("__init__.pyi", "tensor.pyi")]
+    assert said.splitlines()[:2] == files
+    assert "autograd" in said.splitlines()[2]
+    assert "autograd (tinytorch-autograd" in Path(files[1]).read_text("utf-8")
+    # Written again it is the same.
+    before = Path(files[1]).read_bytes()
+    with plugins.only("autograd"):
+        main(["stubs"])
+    assert Path(files[1]).read_bytes() == before
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    assert main(["stubs", "--output", str(tmp_path / "file")]) == 2
+    assert "cannot be made" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("hint", "text"),
+    [
+        (int, "int"),
+        (None, "None"),
+        (int | None, "int | None"),
+        (tuple[int, ...], "tuple[int, ...]"),
+        (list[Tensor], "list[Self]"),
+        (dict[str, int], "dict[str, int]"),
+        (Tensor, "Self"),
+        (T, "Self"),
+        (np.ndarray[Any, Any], "np.ndarray[Any, Any]"),
+        (np.ndarray, "np.ndarray[Any, Any]"),
+        (Literal["a", 2], "Literal['a', 2]"),
+        (Any, "Any"),
+        (int | Any, "Any"),
+        (Path, "Any"),
+        (Path | None, "Any"),
+        (TypeVar("U"), "Any"),
+        ("what is this", "Any"),
+    ],
+)
+def test_types_as_text(hint: Any, text: str) -> None:
+    assert text_of(hint) == text

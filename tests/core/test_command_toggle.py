@@ -1,0 +1,216 @@
+"""`tinytorch enable` and `disable`: one line of the right file changes, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from tinytorch_core import config
+from tinytorch_core.cli import main
+from tinytorch_core.commands import edit
+
+
+@pytest.fixture
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TINYTORCH_PLUGINS", raising=False)
+    return tmp_path
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {str(f): f.read_bytes() for f in folder.rglob("*") if f.is_file()}
+
+
+CHANGES = {
+    "a value, and its comment stays": (
+        "[plugins]\nlosses = true  # heavy\nautograd = true\n",
+        "[plugins]\nlosses = false  # heavy\nautograd = true\n",
+    ),
+    "a line more in a table": (
+        "# top\n\n[plugins]\nautograd = true\n\n[autograd]\nx = 1\n",
+        "# top\n\n[plugins]\nautograd = true\nlosses = false\n\n[autograd]\nx = 1\n",
+    ),
+    "a table more": (
+        "[autograd]\nx = 1  # one\n",
+        "[autograd]\nx = 1  # one\n\n[plugins]\nlosses = false\n",
+    ),
+    "dotted keys": ("plugins.losses = true\n", "plugins.losses = false\n"),
+    "a table in braces": ("plugins = {losses = true}\n", "plugins = {losses = false}\n"),
+    "newlines of Windows": (
+        "[plugins]\r\nautograd = true\r\n",
+        "[plugins]\r\nautograd = true\r\nlosses = false\r\n",
+    ),
+    "an empty file": ("", "[plugins]\nlosses = false\n"),
+    "no newline at the end": ("[plugins]\nlosses = true", "[plugins]\nlosses = false"),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_what_changes_in_a_file(name: str, work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before, after = CHANGES[name]
+    file = work / "tinytorch.toml"
+    file.write_bytes(before.encode())
+    assert main(["disable", "losses"]) == 0
+    assert file.read_bytes().decode() == after
+    line = after[: after.index("losses")].count("\n") + 1
+    was = "was true" if "losses" in before else "was not set"
+    assert capsys.readouterr().out == f"{file}:{line}: losses = false ({was})\n"
+    # And back again, which is a change of one value.
+    assert main(["enable", "losses"]) == 0
+    assert file.read_bytes().decode() == after.replace("losses = false", "losses = true")
+
+
+def test_the_nearest_file_with_a_say(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    project = work / "pyproject.toml"
+    project.write_text("[tool.tinytorch]\n[tool.other]\nx = 1\n")
+    inner = work / "inner"
+    inner.mkdir()
+    (inner / "pyproject.toml").write_text("[project]\nname = 'tinytorch-user'\n")
+    os.chdir(inner)
+    untouched = tree(inner)
+    assert main(["disable", "losses", "autograd"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"{project}:3: losses = false (was not set)",
+        f"{project}:4: autograd = false (was not set)",
+    ]
+    plugins = "[tool.tinytorch.plugins]\nlosses = false\nautograd = false\n"
+    assert project.read_text() == f"[tool.tinytorch]\n{plugins}[tool.other]\nx = 1\n"
+    assert tree(inner) == untouched
+    # tinytorch.toml is the stronger one of two in a folder, and a nearer folder than both.
+    (work / "tinytorch.toml").write_text("")
+    text = project.read_text()
+    assert main(["enable", "losses"]) == 0
+    assert project.read_text() == text
+    assert (work / "tinytorch.toml").read_text() == "[plugins]\nlosses = true\n"
+
+
+def test_a_new_file(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["disable", "losses", "losses"]) == 0
+    file = work / "tinytorch.toml"
+    assert file.read_text() == "[plugins]\nlosses = false\n"
+    assert capsys.readouterr().out == f"{file}:2: losses = false (new file)\n"
+    umask = os.umask(0)
+    os.umask(umask)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o666 & ~umask
+
+
+@pytest.mark.parametrize(
+    ("command", "text", "who"),
+    [
+        ("enable", None, "installed"),
+        ("enable", "[plugins]\nlosses = true\n", "tinytorch.toml:2"),
+        ("disable", "[plugins]\nlosses = false\n", "tinytorch.toml:2"),
+        ("disable", "autoload = false\n", "tinytorch.toml:1"),
+    ],
+)
+def test_what_is_so_already(
+    command: str, text: str | None, who: str, work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if text is not None:
+        (work / "tinytorch.toml").write_text(text)
+    before = tree(work)
+    assert main([command, "losses"]) == 0
+    state = {"enable": "on", "disable": "off"}[command]
+    said = capsys.readouterr().out
+    assert said.startswith(f"losses is {state} already: ")
+    assert said.endswith(f"{who}\n")
+    assert tree(work) == before
+
+
+def test_the_variable_is_stronger(
+    work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TINYTORCH_PLUGINS", "no:losses")
+    (work / "tinytorch.toml").write_text("[plugins]\nlosses = false\n")
+    assert main(["enable", "losses"]) == 0
+    said = capsys.readouterr()
+    assert "losses = true (was false)" in said.out
+    assert said.err == (
+        "TINYTORCH_PLUGINS=no:losses is stronger than the file: "
+        "losses stays off until that is changed.\n"
+    )
+    # Of another plugin the variable says nothing.
+    assert main(["disable", "autograd"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("command", ["enable", "disable"])
+def test_what_is_left_wrong_elsewhere(
+    command: str, work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (work / "tinytorch.toml").write_text("[plugins]\nlosess = false\nlosses = false\n")
+    assert main([command, "losses"]) == 1
+    said = capsys.readouterr().err
+    assert "still wrong" in said
+    assert "tinytorch.toml:2 names the plugin 'losess'" in said
+
+
+ERRORS = {
+    "an unknown name": ("[plugins]\n", ["autograd", "loses"], "Did you mean 'losses'?"),
+    "wrong TOML": ("[plugins\n", ["losses"], "tinytorch.toml:1 is no valid TOML"),
+    "a wrong type": ("x = 1\nplugins = 3\n", ["losses"], "tinytorch.toml:2: plugins must be a"),
+}
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_an_error_leaves_the_file_untouched(
+    name: str, work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text, names, message = ERRORS[name]
+    (work / "tinytorch.toml").write_text(text)
+    before = tree(work)
+    assert main(["disable", *names]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("tinytorch disable: ")
+    assert message in said.err
+    assert tree(work) == before
+
+
+def test_a_file_that_cannot_be_written(
+    work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (work / "tinytorch.toml").write_text("[plugins]\nlosses = true\n")
+    before = tree(work)
+
+    def refuse(*names: str) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    assert main(["disable", "losses"]) == 2
+    assert "tinytorch.toml cannot be written: Permission denied" in capsys.readouterr().err
+    assert tree(work) == before
+
+
+def test_a_change_that_would_change_more_is_refused(
+    work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (work / "tinytorch.toml").write_text("[plugins]\nlosses = true\n")
+    before = tree(work)
+    monkeypatch.setattr(edit.tomlkit, "dumps", lambda document: "[plugins]\n")
+    assert main(["disable", "losses"]) == 2
+    said = capsys.readouterr().err
+    assert "cannot be changed safely. Write below [plugins]: losses = false" in said
+    assert tree(work) == before
+
+
+def test_rights_and_links_stay(work: Path) -> None:
+    real = work / "elsewhere" / "shared.toml"
+    real.parent.mkdir()
+    real.write_text("")
+    real.chmod(0o640)
+    (work / "tinytorch.toml").symlink_to(real)
+    assert main(["disable", "losses"]) == 0
+    assert (work / "tinytorch.toml").is_symlink()
+    assert real.read_text() == "[plugins]\nlosses = false\n"
+    assert stat.S_IMODE(real.stat().st_mode) == 0o640
+    assert [f.name for f in real.parent.iterdir()] == ["shared.toml"]
+
+
+def test_the_next_program_follows(work: Path) -> None:
+    main(["disable", "losses"])
+    decision = config.read_config().decide("losses")
+    assert (decision.on, decision.by) == (False, f"{work / 'tinytorch.toml'}:2")
