@@ -14,7 +14,7 @@ from tinytorch_core.errors import TinyTorchError
 # In the order in which the help shows them.
 COMMANDS = (plugins, ops, toggle, doctor, stubs)
 
-FINE, FINDINGS, USAGE = 0, 1, 2
+FINE, USAGE = 0, 2
 
 DESCRIPTION = "What is installed, what is on, who decided, and how to change it."
 
@@ -47,21 +47,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     parser = make_parser()
     chosen = parser.parse_args(argv)
-    if chosen.command is None:
-        parser.print_help()
-        return FINE
     try:
-        status: int = chosen.run(chosen)
+        if chosen.command is None:
+            parser.print_help()
+            return FINE
+        status = _run(chosen)
         sys.stdout.flush()
         return status
-    except TinyTorchError as error:
-        sys.stdout.flush()
-        print(f"tinytorch {chosen.command}: {error}", file=sys.stderr)
-        return USAGE
     except BrokenPipeError:
         # `tinytorch ops | head`: the reader has left, and Python would complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + 13  # what a shell says of any program that this happened to
+
+
+def _run(chosen: argparse.Namespace) -> int:
+    try:
+        status: int = chosen.run(chosen)
+    except TinyTorchError as error:
+        sys.stdout.flush()
+        print(f"tinytorch {chosen.command}: {error}", file=sys.stderr)
+        return USAGE
+    return status
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -17,7 +17,6 @@ from tinytorch_core import hookspecs
 from tinytorch_core.discovery import EntryPoint, import_installed
 from tinytorch_core.errors import PluginError, did_you_mean
 from tinytorch_core.guard import guarded
-from tinytorch_core.place import place_of
 
 # What a plugin may say of itself, beside its hooks.
 STATEMENTS = ("tinytorch_api", "tinytorch_needs", "tinytorch_uses")
@@ -127,6 +126,8 @@ class Plugin:
         """`file:line` of what went wrong, where that can be told."""
         if self.error_found is None:
             return None
+        from tinytorch_core.place import place_of  # here, because it is needed in errors only
+
         module = self._module or getattr(type(self.target), "__module__", "")
         return place_of(self.error_found, module.partition(".")[0], self.target)
 

@@ -138,6 +138,19 @@ def test_with_a_wrong_configuration_these_say_what_is_wrong(name: str, good: Any
     assert "Did you mean 'good'?" in done.stderr
 
 
+def test_what_few_commands_need_is_imported_by_those_alone(good: Any) -> None:
+    code = """
+        import sys
+        from tinytorch_core.cli import main
+        main(["plugins"])
+        main(["ops"])
+        main(["enable", "good"])
+        print({"tomlkit", "packaging", "importlib.metadata"} & set(sys.modules))
+        """
+    done = good.run(code)
+    assert done.stdout.endswith("\nset()\n"), done.stderr
+
+
 # Help, and how a command ends.
 
 

@@ -114,7 +114,7 @@ def speed(core: str | None = None) -> float | None:
     variables = {**os.environ, "OPENBLAS_NUM_THREADS": "1"} | ({VARIABLE: core} if core else {})
     try:
         done = subprocess.run(
-            [sys.executable, "-I", "-c", _MEASURE],
+            [sys.executable, "-P", "-c", _MEASURE],  # so that no file beside the user is run
             env=variables,
             capture_output=True,
             text=True,

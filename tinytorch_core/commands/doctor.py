@@ -8,7 +8,6 @@ import json
 from tinytorch_core import plugins
 from tinytorch_core.commands.blas import check_blas
 from tinytorch_core.commands.finding import Finding, Report
-from tinytorch_core.commands.installation import check_editable, check_names, check_versions
 from tinytorch_core.commands.starting import started_surface
 from tinytorch_core.commands.table import facts
 from tinytorch_core.config import read_config
@@ -39,6 +38,9 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 def run(chosen: argparse.Namespace) -> int:
     """Prints what came of each check, and what was found."""
+    # Here, because packaging and importlib.metadata take 30 ms, which other commands save.
+    from tinytorch_core.commands.installation import check_editable, check_names, check_versions
+
     reports = {
         "configuration": check_configuration(),
         "plugins": check_plugins(),

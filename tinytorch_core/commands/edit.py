@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import copy
-import os
-import shutil
-import tempfile
 import tomllib
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
 import tomlkit
@@ -56,36 +52,3 @@ def _newlines_as_in(text: str, changed: str) -> str:
     if "\r\n" not in text:
         return changed
     return changed.replace("\r\n", "\n").replace("\n", "\r\n")
-
-
-def write(path: str, text: str) -> None:
-    """Puts a file in the place of an old one, or of none, in one step.
-
-    Raises:
-        ConfigError: it cannot be written. The old one is as it was.
-    """
-    path = os.path.realpath(path)
-    new = None
-    try:
-        handle, new = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".tinytorch-")
-        with open(handle, "w", encoding="utf-8", newline="") as stream:
-            stream.write(text)
-        _copy_mode(path, new)
-        os.replace(new, path)
-    except OSError as error:
-        if new is not None:
-            with suppress(OSError):
-                os.unlink(new)
-        raise ConfigError(
-            f"{path} cannot be written: {error.strerror}. Check the rights of the file and of its "
-            "folder; nothing was changed."
-        ) from error
-
-
-def _copy_mode(old: str, new: str) -> None:
-    if os.path.exists(old):
-        shutil.copymode(old, new)
-    else:
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(new, 0o666 & ~umask)

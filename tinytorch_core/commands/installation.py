@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import json
+import os
+import sys
 import tomllib
 from collections.abc import Iterator, Mapping
-from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from importlib.metadata import Distribution
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
@@ -28,13 +30,15 @@ def check_versions() -> Report:
 
 def _distributions() -> list[Distribution]:
     """The core's distribution and those that bring plugins, as far as they are found."""
-    found = []
-    for name in dict.fromkeys([CORE, *(point.distribution for point in installed())]):
-        try:
-            found.append(distribution(name))
-        except PackageNotFoundError:
-            continue
-    return found
+    names = dict.fromkeys([CORE, *(point.distribution for point in installed())])
+    return [found for name in names if (found := _distribution(name)) is not None]
+
+
+def _distribution(name: str) -> Distribution | None:
+    """The installed distribution of a name; what lies in the working directory is not installed."""
+    here = os.path.realpath(os.curdir)
+    folders = [folder for folder in sys.path if folder and os.path.realpath(folder) != here]
+    return next(iter(Distribution.discover(name=name, path=folders)), None)
 
 
 def _unmet(found: Distribution) -> Iterator[Finding]:
@@ -45,7 +49,8 @@ def _unmet(found: Distribution) -> Iterator[Finding]:
             continue
         if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
             continue
-        there = _version(requirement.name)
+        other = _distribution(requirement.name)
+        there = other.version if other else None
         if there is None or not requirement.specifier.contains(there, prereleases=True):
             yield Finding(
                 f"{found.name} {found.version} requires {requirement.name}"
@@ -53,13 +58,6 @@ def _unmet(found: Distribution) -> Iterator[Finding]:
                 "it was made for and tested with other versions: it may fail, or compute otherwise",
                 f'install versions that fit: pip install -U {found.name} "{requirement}"',
             )
-
-
-def _version(name: str) -> str | None:
-    try:
-        return distribution(name).version
-    except PackageNotFoundError:
-        return None
 
 
 def check_names() -> Report:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 
-from tinytorch_core.commands.edit import write
 from tinytorch_core.commands.starting import started_surface
 from tinytorch_core.commands.stub import package_stub, tensor_stub
+from tinytorch_core.commands.writing import write
 from tinytorch_core.errors import TinyTorchError
 
 DESCRIPTION = """\

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterable
 
+from tinytorch_core.commands.writing import write
 from tinytorch_core.config import OWN_FILE, VARIABLE, Config, file_choices, read_config
 from tinytorch_core.config_file import ConfigFile
 from tinytorch_core.discovery import installed
@@ -61,7 +62,7 @@ def _check_names(names: Iterable[str], known: set[str]) -> None:
 
 
 def _switch(file: ConfigFile | str | None, names: list[str], on: bool) -> None:
-    from tinytorch_core.commands.edit import switched, write  # here: tomlkit takes a while
+    from tinytorch_core.commands.edit import switched  # here, because tomlkit takes 20 ms
 
     old = file if isinstance(file, ConfigFile) else None
     path = old.path if old else os.path.abspath(OWN_FILE)
