@@ -277,6 +277,15 @@ def test_a_measurement() -> None:
     assert 0.1 < figure < 10_000
 
 
+def test_the_kernels_to_measure_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        blas, "_MEASURE", "import os\nprint(len(os.environ.get('OPENBLAS_CORETYPE', '')))"
+    )
+    monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
+    assert speed() == 0
+    assert speed("SkylakeX") == 8
+
+
 def test_a_measurement_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blas, "_MEASURE", "raise SystemExit(1)")
     assert speed("SkylakeX") is None

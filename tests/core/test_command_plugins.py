@@ -178,6 +178,7 @@ PLACES = {
     "in_an_op": (HOOK + "ops.add('exp', abs)", 5),
     "below_a_hook": ("def f():\n    raise ValueError\n" + HOOK + "f()", 2),
     "in_a_lambda": (HOOK + "sorted([1, 2], key=lambda x: x.y)", 5),
+    "in_a_library": (HOOK + "__import__('json').loads('{')", 5),
     "in_its_grammar": ("x = 1\ndef def", 2),
     "in_a_signature": ("\n" + HOOK.replace("(ops)", "(ops=None)") + "pass", 4),
     "in_a_class": ("\nclass Plugin:\n    pass", 2),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import os
 import re
 import subprocess
@@ -53,12 +54,16 @@ def tinytorch_extend_tensor(tensor: Any) -> None:
     def float(self: T) -> T:
         return self
 
+    def scaled(self: T, by: builtins.float) -> T:
+        return self
+
     tensor.add("label", property(get, set))
     tensor.add("rank", 3)
     tensor.add("anything", None)
     tensor.add("same", same)
     # A method of this name must not hide the type from the others.
     tensor.add("float", float)
+    tensor.add("scaled", scaled)
     tensor.add_keyword("label", set, get, None)
 
 
@@ -78,7 +83,7 @@ z.sum().backward(retain_graph=True)
 n: int = x.rank + z.ndim
 s: str = x.label
 x.label = None
-f: Tensor = x.float().requires_grad_()
+f: Tensor = x.float().scaled(2.0).requires_grad_()
 a: np.ndarray = z.numpy()
 x += 1
 y = x
@@ -88,6 +93,8 @@ x.bakward()  # bakward
 Tensor([1.0], requires_grda=True)  # requires_grda
 x.swish("much")  # swish
 x.swish(1.0, kind="c")  # swish
+x.swish(1.0, "a")  # swish
+x.scaled("much")  # scaled
 x.label = 3  # int
 m: int = x.swish()  # Tensor
 x.requires_grad = "yes"  # bool
@@ -173,6 +180,15 @@ def test_what_a_method_is_for_stands_in_the_stub(folder: Path) -> None:
     functions = {n.name: n for n in stub_of(folder).body if isinstance(n, ast.FunctionDef)}
     assert ast.get_docstring(functions["swish"]) == QUOTES
     assert ast.get_docstring(functions["relu"]).startswith("The positive part")
+
+
+def test_what_a_type_checker_takes_on_trust(folder: Path) -> None:
+    functions = {n.name: n for n in stub_of(folder).body if isinstance(n, ast.FunctionDef)}
+    assert ast.unparse(functions["__iadd__"].returns) == "Self"
+    assert ast.unparse(functions["__setitem__"].returns) == "None"
+    # pyright would take `from tinytorch_core import plugins` for a name in this very file.
+    package = (folder / "typings" / "tinytorch_core" / "__init__.pyi").read_text("utf-8")
+    assert "import tinytorch_core.plugins as plugins\n" in package
 
 
 def test_it_says_what_it_was_made_of_and_where(
