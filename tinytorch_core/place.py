@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import traceback
 from types import FrameType
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from tinytorch_core.errors import PluginError
 
 # Between the plugin and whoever caught the error; never the place to look at.
-_MACHINERY = ("importlib", "pluggy", "tinytorch_core")
+_MACHINERY = {"pluggy", "tinytorch_core", *sys.stdlib_module_names}
 
 
 def place_of(error: PluginError, package: str, target: Any) -> str | None:
@@ -24,22 +25,17 @@ def place_of(error: PluginError, package: str, target: Any) -> str | None:
     cause = error.__cause__
     if isinstance(cause, SyntaxError) and cause.filename:
         return f"{cause.filename}:{cause.lineno}"
-    if cause is not None:
-        frames = list(traceback.walk_tb(cause.__traceback__))
-        for packages in ([package], None):
-            for frame, line in reversed(frames):
-                if _lies_in(frame, packages):
-                    return f"{frame.f_code.co_filename}:{line}"
+    frames = [] if cause is None else list(traceback.walk_tb(cause.__traceback__))
+    # The plugin's own line rather than one of a library that it called.
+    own = [pair for pair in frames if _package(pair[0]) == package]
+    for frame, line in reversed(own or [p for p in frames if _package(p[0]) not in _MACHINERY]):
+        return f"{frame.f_code.co_filename}:{line}"
     return _definition(getattr(target, error.hook or "", target))
 
 
-def _lies_in(frame: FrameType, packages: list[str] | None) -> bool:
-    """Whether the frame is of one of the packages, or for None of any but the machinery."""
-    package = frame.f_globals.get("__name__", "").partition(".")[0]
-    if packages is not None:
-        return package in packages
-    frozen = frame.f_code.co_filename.startswith("<")
-    return package not in _MACHINERY and not frozen
+def _package(frame: FrameType) -> str:
+    name: str = frame.f_globals.get("__name__", "")
+    return name.partition(".")[0]
 
 
 def _definition(thing: Any) -> str | None:

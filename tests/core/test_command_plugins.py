@@ -183,6 +183,7 @@ PLACES = {
     "in_a_signature": ("\n" + HOOK.replace("(ops)", "(ops=None)") + "pass", 4),
     "in_a_class": ("\nclass Plugin:\n    pass", 2),
     "nowhere_in_particular": ("", None),
+    "round": ('tinytorch_needs = ("round",)\n' + HOOK + "pass", None),
 }
 
 

@@ -103,7 +103,7 @@ def _failed(status: PluginStatus) -> Finding:
     reason, remedy = plugins.why_off(status.name) or ("", "")
     place = f", at {status.place}" if status.place else ""
     what = f"the plugin {status.name!r} of {status.distribution} {status.version} {reason}{place}"
-    return Finding(what, LEFT_OUT, remedy)
+    return Finding(what, LEFT_OUT, remedy[:1].lower() + remedy[1:])
 
 
 def _summaries(reports: dict[str, Report]) -> str:

@@ -23,9 +23,8 @@ CORE = "tinytorch-core"
 
 def check_versions() -> Report:
     """Compares what each distribution with a plugin requires with what is installed."""
-    distributions = _distributions()
-    findings = [f for found in distributions for f in _unmet(found)]
-    return Report(f"what {len(distributions)} distributions require is there", findings)
+    findings = [finding for found in _distributions() for finding in _unmet(found)]
+    return Report("all that is required is there", findings)
 
 
 def _distributions() -> list[Distribution]:
@@ -66,7 +65,7 @@ def check_names() -> Report:
     for point in installed():
         groups.setdefault(point.name, []).append(point)
     findings = [_twins(name, points) for name, points in groups.items() if len(points) > 1]
-    return Report(f"each of {len(groups)} plugins comes from one distribution", findings)
+    return Report("every plugin comes from one distribution", findings)
 
 
 def _twins(name: str, points: list[EntryPoint]) -> Finding:
