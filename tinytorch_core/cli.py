@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -45,6 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit status, as the help tells it.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Docstrings have formulas, for which not every terminal has the letters.
+        sys.stdout.reconfigure(errors="replace")
     parser = make_parser()
     chosen = parser.parse_args(argv)
     try:

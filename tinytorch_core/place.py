@@ -34,8 +34,7 @@ def place_of(error: PluginError, package: str, target: Any) -> str | None:
 
 
 def _package(frame: FrameType) -> str:
-    name: str = frame.f_globals.get("__name__", "")
-    return name.partition(".")[0]
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
 
 
 def _definition(thing: Any) -> str | None:

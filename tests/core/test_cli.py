@@ -208,6 +208,12 @@ def test_a_reader_that_leaves_early(unbuffered: str, good: Any) -> None:
     assert said.replace(b"imported good\n", b"") == b""
 
 
+def test_a_terminal_without_the_letters_of_formulas(good: Any) -> None:
+    done = command(good, "ops", "gelu", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stdout.isascii()) == (0, True)
+    assert "Tensor.gelu" in done.stdout
+
+
 def test_the_module_and_the_script_are_the_same(good: Any) -> None:
     assert command(good, "ops").stdout == good.start("-m", "tinytorch_core", "ops").stdout
 

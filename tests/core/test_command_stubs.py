@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import builtins
+import functools
 import os
 import re
 import subprocess
 import sys
+from enum import Enum
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal, TypeVar
@@ -180,6 +182,57 @@ def test_what_a_method_is_for_stands_in_the_stub(folder: Path) -> None:
     functions = {n.name: n for n in stub_of(folder).body if isinstance(n, ast.FunctionDef)}
     assert ast.get_docstring(functions["swish"]) == QUOTES
     assert ast.get_docstring(functions["relu"]).startswith("The positive part")
+
+
+class Strange:
+    """A plugin with whatever Python lets one give to a class."""
+
+    class Colour(Enum):
+        RED = 1
+
+    @hookimpl
+    def tinytorch_register_ops(self, ops: Any) -> None:
+        ops.add("gather", lambda *arrays, axis=0: arrays[0], method=True)
+
+    @hookimpl
+    def tinytorch_extend_tensor(self, tensor: Any) -> None:
+        def method(self: Any, a: NoSuchType, b: Literal[Strange.Colour.RED], /) -> Any:  # noqa: F821
+            """\\ \x00 \"\"\" \N{SNOWMAN}"""
+
+        def unsigned(self: Any) -> Any:
+            """Like some functions in C, one that has no signature."""
+
+        unsigned.__signature__ = "nonsense"
+        for name in ("no name", "class", "x.y", "1st"):
+            tensor.add(name, 1)
+            tensor.add_keyword(name, lambda t, v: None, lambda t: None, None)
+        tensor.add("method", method)
+        tensor.add("in_c", {}.get)
+        tensor.add("unsigned", unsigned)
+        tensor.add("of_the_class", classmethod(method))
+        tensor.add("of_none", staticmethod(method))
+        tensor.add("partial", functools.partial(method, 1))
+        tensor.add("colour", self.Colour.RED)
+        tensor.add("kind", Path)
+        tensor.add("write_only", property(None, method))
+
+
+def test_whatever_a_plugin_adds_the_stub_is_python(tmp_path: Path) -> None:
+    plugins.register(Strange(), name="strange")
+    try:
+        assert main(["stubs", "--output", str(tmp_path / "typings")]) == 0
+    finally:
+        plugins.unregister("strange")
+    declared = {
+        getattr(node, "name", None) or ast.unparse(node.target): ast.unparse(node)
+        for node in stub_of(tmp_path).body
+        if isinstance(node, ast.FunctionDef | ast.AnnAssign)
+    }
+    assert declared["gather"].startswith("def gather(self, *arrays: Any, axis: Any=0) -> Self")
+    assert declared["unsigned"].startswith("def unsigned(self, *args: Any, **kwargs: Any)")
+    assert declared["kind"] == declared["kind"].replace("Path", "") == "kind: Any"
+    assert "class" not in declared
+    assert {"method", "in_c", "of_the_class", "of_none", "partial", "colour"} <= declared.keys()
 
 
 def test_what_a_type_checker_takes_on_trust(folder: Path) -> None:

@@ -40,7 +40,7 @@ def _composed(hint: Any) -> str:
     if origin in (typing.Union, types.UnionType):
         texts = list(dict.fromkeys(map(text_of, arguments)))
         return "Any" if "Any" in texts else " | ".join(texts)
-    if origin is Literal:
+    if origin is Literal and all(a is None or type(a) in (bool, int, str) for a in arguments):
         return f"Literal[{', '.join(map(repr, arguments))}]"
     if origin in _CONTAINERS:
         texts = ["..." if a is Ellipsis else text_of(a) for a in arguments]
@@ -56,18 +56,28 @@ def hints_of(function: Callable[..., Any]) -> dict[str, Any]:
         return {}
 
 
+def signature_of(function: Callable[..., Any]) -> inspect.Signature:
+    """The signature of a method; of one in C, which may have none, one that takes everything."""
+    try:
+        return inspect.signature(function)
+    except (TypeError, ValueError):
+        return inspect.signature(lambda self, *args, **kwargs: None)
+
+
 def signature_text(
     signature: inspect.Signature, hints: Mapping[str, Any], inputs: Sequence[str] = ()
 ) -> str:
     """The text of a method's arguments, `self` first.
 
     Args:
-        signature: with the argument for the tensor itself first.
+        signature: with the argument for the tensor itself first, perhaps as one of `*arrays`.
         hints: the types of the arguments.
         inputs: the arguments that take tensors, arrays and numbers alike.
     """
     texts, star = ["self"], False
-    for p in list(signature.parameters.values())[1:]:
+    parameters = list(signature.parameters.values())
+    variadic = bool(parameters) and parameters[0].kind is inspect.Parameter.VAR_POSITIONAL
+    for p in parameters if variadic else parameters[1:]:
         if p.kind is p.KEYWORD_ONLY and not star:
             texts.append("*")
         star |= p.kind in (p.KEYWORD_ONLY, p.VAR_POSITIONAL)

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from importlib.metadata import Distribution
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlparse
+from urllib.parse import urlparse
+from urllib.request import url2pathname
 
 from packaging.requirements import InvalidRequirement, Requirement
 
@@ -91,7 +92,7 @@ def _source(found: Distribution) -> Path | None:
         origin = json.loads(found.read_text("direct_url.json") or "{}")
         if not origin.get("dir_info", {}).get("editable"):
             return None
-        return Path(unquote(urlparse(origin["url"]).path))
+        return Path(url2pathname(urlparse(origin["url"]).path))
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
 

@@ -9,13 +9,20 @@ from __future__ import annotations
 
 import ast
 import inspect
+import keyword
 import textwrap
 from collections.abc import Iterator
 from typing import Any
 
 import tinytorch_core
 from tinytorch_core import __version__, tensor
-from tinytorch_core.commands.annotations import BUILTINS, hints_of, signature_text, text_of
+from tinytorch_core.commands.annotations import (
+    BUILTINS,
+    hints_of,
+    signature_of,
+    signature_text,
+    text_of,
+)
 from tinytorch_core.ops import Op
 from tinytorch_core.surface import Keyword, Surface
 
@@ -122,24 +129,33 @@ def _additions(surface: Surface, declared: set[str]) -> Iterator[str]:
     yield _constructor(surface.keywords)
     runs = {name: op for op in surface.ops.values() for name in (*op.methods, op.reflected) if name}
     for name in surface.providers:
-        if name not in declared and (name in runs or not name.startswith("_")):
+        if name not in declared and _can_be_written(name) and (name in runs or name[0] != "_"):
             op = runs.get(name)
             yield _op(name, op) if op else _attribute(name, surface.namespace[name])
 
 
+def _can_be_written(name: str) -> bool:
+    """Whether a name is one that a program can write; `setattr` takes any."""
+    return name.isidentifier() and not keyword.iskeyword(name)
+
+
 def _constructor(keywords: dict[str, Keyword]) -> str:
-    texts = [f"{name}: {_keyword_type(keyword)} = ..." for name, keyword in keywords.items()]
+    texts = [
+        f"{name}: {_keyword_type(added)} = ..."
+        for name, added in keywords.items()
+        if _can_be_written(name)
+    ]
     more = ["*", *texts] if texts else []
     return _function(
         "__init__", ", ".join(["self", "data: Any", "dtype: Any = None", *more]), "None"
     )
 
 
-def _keyword_type(keyword: Keyword) -> str:
-    hints = hints_of(keyword.set)
+def _keyword_type(added: Keyword) -> str:
+    hints = hints_of(added.set)
     hints.pop("return", None)
     given = list(hints.values())
-    return text_of(given[-1] if given else type(keyword.default) if keyword.default else Any)
+    return text_of(given[-1] if given else type(added.default) if added.default else Any)
 
 
 def _op(name: str, op: Op) -> str:
@@ -166,7 +182,7 @@ def _attribute(name: str, value: Any) -> str:
         return f"{name}: Any"
     if inspect.isroutine(value):
         hints = hints_of(value)
-        arguments = signature_text(inspect.signature(value), hints)
+        arguments = signature_text(signature_of(value), hints)
         return _function(name, arguments, text_of(hints.get("return", Any)), value.__doc__)
     return f"{name}: {text_of(type(value)) if value is not None else 'Any'}"
 
