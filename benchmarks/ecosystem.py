@@ -69,8 +69,7 @@ def figures(quick: bool) -> Iterator[Figure]:
             found["off"].append(_start(site, count, 0))
             found["on"].append(_start(site, count, count))
     start, imports, op = (
-        {state: min(run[i] for run in runs) for state, runs in found.items()}
-        for i in range(3)
+        {state: min(run[i] for run in runs) for state, runs in found.items()} for i in range(3)
     )
     # Where the plugins were off, the child imported their modules itself.
     beyond = start["on"] - start["none"] - imports["off"]
