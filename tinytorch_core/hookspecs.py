@@ -22,6 +22,7 @@ import pluggy
 if TYPE_CHECKING:
     from tinytorch_core.ops import Op, OpTable
     from tinytorch_core.surface import Surface, TensorExtension
+    from tinytorch_core.testing import Checks, Samples
 
 PROJECT = "tinytorch"
 
@@ -193,4 +194,79 @@ def tinytorch_explain_op(op: Op, surface: Surface) -> Mapping[str, str] | None:
     >>> surface.explain(surface.ops["add"])["inputs"]
     '2'
     >>> plugins.unregister("counting")
+    """
+
+
+@hookspec
+def tinytorch_describe_ops(samples: Samples) -> None:
+    """Describes the plugin's ops to the conformance kit, `tinytorch_core.testing`.
+
+    Called when somebody checks the plugin, with no other plugin on but those it needs; never
+    when a program merely uses it. Import what the descriptions need inside of the function, so
+    that users do not pay for it.
+
+    Args:
+        samples: the descriptions; `samples.add(name, reference)` describes an op of one or more
+            numbers that works element by element. Its docstring says how to describe others.
+
+    >>> from types import SimpleNamespace
+    >>> from tinytorch_core import hookimpl
+    >>> from tinytorch_core.testing import check_plugin
+    >>> @hookimpl
+    ... def tinytorch_register_ops(ops):
+    ...     ops.add("cube", lambda x: x * x * x, method=True, doc="The third power.")
+    >>> @hookimpl
+    ... def tinytorch_describe_ops(samples):
+    ...     samples.add("cube", lambda x: x**4 / x)
+    >>> plugin = SimpleNamespace(
+    ...     tinytorch_register_ops=tinytorch_register_ops,
+    ...     tinytorch_describe_ops=tinytorch_describe_ops,
+    ... )
+    >>> results = check_plugin(plugin, checks=["agrees_with_reference", "is_documented"])
+    >>> [(result.case, result.outcome) for result in results]
+    [(cube-agrees_with_reference, 'passed'), (cube-is_documented, 'passed')]
+    """
+
+
+@hookspec
+def tinytorch_register_checks(checks: Checks) -> None:
+    """Adds checks to the conformance kit, which then apply to every plugin that is checked.
+
+    Called when somebody checks a plugin; never when a program merely uses it. A check of this
+    plugin runs with this plugin on, beside the one that is checked.
+
+    Args:
+        checks: the table; `checks.for_op(check)` adds a check of every op that is described, and
+            `checks.for_plugin(check)` one of a plugin as a whole. The check's name and docstring
+            are what reports show.
+
+    >>> from types import SimpleNamespace
+    >>> from tinytorch_core import hookimpl, plugins
+    >>> from tinytorch_core.testing import CheckFailure, check_plugin
+    >>> def has_a_short_name(op):
+    ...     "The name of an op has at most eight letters."
+    ...     if len(op.name) > 8:
+    ...         raise CheckFailure("at most 8 letters", f"{len(op.name)}", "shorten the name")
+    >>> @hookimpl
+    ... def tinytorch_register_checks(checks):
+    ...     checks.for_op(has_a_short_name)
+    >>> plugin = SimpleNamespace(tinytorch_register_checks=tinytorch_register_checks)
+    >>> plugins.register(plugin, name="short-names")
+    >>> @hookimpl
+    ... def tinytorch_register_ops(ops):
+    ...     ops.add("third_power", lambda x: x * x * x)
+    >>> @hookimpl
+    ... def tinytorch_describe_ops(samples):
+    ...     samples.add("third_power", lambda x: x**3)
+    >>> wrong = SimpleNamespace(
+    ...     tinytorch_register_ops=tinytorch_register_ops,
+    ...     tinytorch_describe_ops=tinytorch_describe_ops,
+    ... )
+    >>> (result,) = check_plugin(wrong, checks=["has_a_short_name"])
+    >>> print(result.failure)
+    third_power fails has_a_short_name
+      expected: at most 8 letters
+      found:    11
+      to mend:  shorten the name
+    >>> plugins.unregister("short-names")
     """

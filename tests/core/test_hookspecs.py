@@ -15,7 +15,7 @@ from tinytorch_core import PluginError, Tensor, hookimpl, hookspec, hookspecs, p
 from tinytorch_core.missing import Hint, hints
 
 HOOKS = {n: f for n, f in vars(hookspecs).items() if n.startswith("tinytorch_")}
-TESTS = {file.name: file.read_text("utf-8") for file in Path(__file__).parent.glob("test_*.py")}
+TESTS = {file.name: file.read_text("utf-8") for file in Path(__file__).parent.rglob("test_*.py")}
 
 
 @pytest.mark.parametrize("hook", HOOKS)

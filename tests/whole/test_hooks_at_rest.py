@@ -13,6 +13,7 @@ import pluggy
 import pytest
 
 from tinytorch_core import Tensor, hookimpl, plugins
+from tinytorch_core.testing import cases_of
 
 
 class CountsEveryHook:
@@ -48,6 +49,14 @@ class CountsEveryHook:
     @hookimpl(optionalhook=True)
     def tinytorch_register_backward(self, rules: Any) -> None:
         self.calls["tinytorch_register_backward"] += 1
+
+    @hookimpl
+    def tinytorch_describe_ops(self, samples: Any) -> None:
+        self.calls["tinytorch_describe_ops"] += 1
+
+    @hookimpl
+    def tinytorch_register_checks(self, checks: Any) -> None:
+        self.calls["tinytorch_register_checks"] += 1
 
 
 @pytest.fixture
@@ -89,6 +98,15 @@ def test_each_hook_is_called_at_activation(counter: CountsEveryHook) -> None:
         "tinytorch_register_backward": surfaces,
         "tinytorch_wrap_op": surfaces * len(Tensor._calls),
     }
+
+
+def test_the_hooks_of_the_conformance_kit_are_called_by_nobody_else(
+    counter: CountsEveryHook,
+) -> None:
+    assert not {"tinytorch_describe_ops", "tinytorch_register_checks"} & set(counter.calls)
+    assert cases_of("counter", checks=["works_alone"])
+    assert counter.calls["tinytorch_describe_ops"] == 1
+    assert counter.calls["tinytorch_register_checks"] == 1
 
 
 def test_no_hook_is_called_during_training(counter: CountsEveryHook) -> None:

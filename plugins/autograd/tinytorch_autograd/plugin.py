@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
@@ -14,6 +14,9 @@ from tinytorch_core.surface import Surface, TensorExtension
 from tinytorch_autograd import guards, record, tensor_methods
 from tinytorch_autograd.rules import FAMILIES
 from tinytorch_autograd.table import Rules
+
+if TYPE_CHECKING:
+    from tinytorch_core.testing import Checks
 
 tinytorch_api = (1, 1)
 
@@ -112,3 +115,10 @@ def _rules(surface: Surface) -> Rules:
         "tinytorch_register_backward", lambda plugin: {"rules": rules.of(plugin.title)}
     )
     return rules
+
+
+@hookimpl
+def tinytorch_register_checks(checks: Checks) -> None:
+    from tinytorch_autograd.checks import add_to  # here, because programs have no use for it
+
+    add_to(checks)

@@ -1,0 +1,116 @@
+"""Checks of a plugin as a whole: that it is complete, and leaves all else as it was."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from tinytorch_core import plugins
+from tinytorch_core.config import STRICT, VARIABLE
+from tinytorch_core.discovery import installed
+from tinytorch_core.plugins import Tensor
+from tinytorch_core.testing.checks import CheckFailure, Checks
+from tinytorch_core.testing.comparing import difference
+from tinytorch_core.testing.subject import Subject
+from tinytorch_core.testing.untouched import everything, expect_unchanged
+
+
+def add_to(checks: Checks) -> None:
+    """Adds the checks of this file."""
+    checks.for_plugin(describes_every_op)
+    checks.for_plugin(works_alone)
+    checks.for_plugin(leaves_nothing_behind)
+    checks.for_plugin(leaves_other_ops_alone)
+
+
+def describes_every_op(plugin: Subject) -> None:
+    """Each op that the plugin provides is described, so that it can be checked."""
+    described = {description.name for description in plugin.samples.descriptions}
+    if missing := [name for name in plugin.ops if name not in described]:
+        raise CheckFailure(
+            f"a description of each of its {len(plugin.ops)} ops",
+            f"none of {', '.join(missing)}",
+            f"add samples.add({missing[0]!r}, ...) in tinytorch_describe_ops",
+        )
+
+
+def works_alone(plugin: Subject) -> None:
+    """Where no other plugin is installed, the plugin can be imported and gives what it gives."""
+    if not plugin.installed:
+        return
+    others = {_package(p.value) for p in installed() if p.name != plugin.name}
+    absent = sorted(others - {_package(p.value) for p in installed() if p.name == plugin.name})
+    done = _in_a_process_of_its_own("tinytorch_core.testing.alone", plugin.name, *absent)
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+        failure = json.loads(done.stdout or "null") or {
+            "expected": f"{plugin.name} to work where {', '.join(absent)} are not installed",
+            "found": lines[-1],
+            "remedy": "import another plugin only where its hooks call you, mark its hooks "
+            "@hookimpl(optionalhook=True), and describe ops without it",
+        }
+        raise CheckFailure(**failure)
+
+
+def _package(value: str) -> str:
+    return value.partition(":")[0].partition(".")[0]
+
+
+def _in_a_process_of_its_own(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    # What is on the path by other means than installation is on the child's too.
+    path = os.pathsep.join(filter(None, sys.path))
+    return subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        env={**os.environ, "PYTHONPATH": path, VARIABLE: "none", STRICT: "1"},
+        capture_output=True,
+        text=True,
+    )
+
+
+def leaves_nothing_behind(plugin: Subject) -> None:
+    """Switched on and off, the plugin leaves Tensor and NumPy as they were."""
+    with plugins.only():
+        before = everything()
+        with plugin.on():
+            pass
+        expect_unchanged(before, "the plugin was on")
+
+
+_PROGRAMS: Mapping[str, Callable[[Any], Any]] = {
+    "x + 1": lambda x: x + 1,
+    "2 * x": lambda x: 2 * x,
+    "x @ x.T": lambda x: x @ x.T,
+    "x > 0": lambda x: x > 0,
+    "x[1]": lambda x: x[1],
+    "x.reshape(6)": lambda x: x.reshape(6),
+    "x.sum(axis=0)": lambda x: x.sum(axis=0),
+    "np.exp(x)": np.exp,
+    "np.concatenate([x, x])": lambda x: np.concatenate([x, x]),
+    "np.sort(x)": np.sort,
+}
+
+
+def leaves_other_ops_alone(plugin: Subject) -> None:
+    """With the plugin on, the ops of the plain Tensor give the numbers they give without it."""
+    data = np.arange(6, dtype=np.float32).reshape(2, 3) - 2
+    for text, program in _PROGRAMS.items():
+        with plugins.only():
+            expected = program(Tensor(data))
+        with plugin.on():
+            found = program(Tensor(data))
+        differs = difference(found.data, expected.data, 0)
+        if differs is None and found.dtype != expected.dtype:
+            differs = str(expected.dtype), str(found.dtype)
+        if differs is not None:
+            raise CheckFailure(
+                f"{differs[0]} in {text}, as without the plugin",
+                differs[1],
+                "return what `call` returns from what tinytorch_wrap_op puts around it, and answer "
+                "in numpy= only to functions that the op computes as NumPy does",
+            )

@@ -1,0 +1,69 @@
+"""The plugin that is checked: switched on for a check, and asked for its descriptions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tinytorch_core import plugins
+from tinytorch_core.errors import UnknownPluginError
+from tinytorch_core.testing.samples import Samples
+
+
+class Subject:
+    """A plugin that is checked; handed to each check of a plugin as a whole.
+
+    Attributes:
+        name: the plugin's name.
+        title: its name with its distribution and version.
+        installed: whether a distribution brings it, so that another process can use it too.
+        ops: the names of the ops it provides.
+        samples: its descriptions of them.
+    """
+
+    def __init__(self, plugin: Any) -> None:
+        """Asks a plugin for its descriptions.
+
+        Args:
+            plugin: its name; or an object with hooks, which need not be registered.
+
+        Raises:
+            UnknownPluginError: no plugin has that name.
+            PluginError: the plugin cannot be used, or its descriptions are wrong.
+        """
+        self._unregistered = None
+        try:
+            self.name = plugins.find(plugin).name
+        except UnknownPluginError:
+            if isinstance(plugin, str):
+                raise
+            self.name = getattr(plugin, "__name__", type(plugin).__name__)
+            self._unregistered = plugin
+        with self.on():
+            found = plugins.find(self.name)
+            self.title = found.title
+            self.installed = bool(found.points)
+            known = plugins.ops()
+            self.ops = tuple(name for name, op in known.items() if op.provider == found.title)
+            self.samples = Samples(known)
+            given = {"samples": self.samples}
+            plugins.call_hook("tinytorch_describe_ops", lambda _: given, self.name)
+
+    @contextmanager
+    def on(self, *others: str) -> Iterator[None]:
+        """Switches on the plugin and `others`, and nothing else, inside of a `with` block."""
+        if self._unregistered is not None:
+            plugins.register(self._unregistered, name=self.name)
+        try:
+            with plugins.only(self.name, *others):
+                yield
+        finally:
+            if self._unregistered is not None:
+                plugins.unregister(self.name)
+
+    @contextmanager
+    def off(self) -> Iterator[None]:
+        """Switches off every plugin, this one included, inside of a `with` block."""
+        with plugins.only():
+            yield
