@@ -9,11 +9,11 @@ import sys
 from collections.abc import Sequence
 
 from tinytorch_core import __version__
-from tinytorch_core.commands import doctor, ops, plugins, stubs, toggle
+from tinytorch_core.commands import check, doctor, new_plugin, ops, plugins, stubs, toggle
 from tinytorch_core.errors import TinyTorchError
 
 # In the order in which the help shows them.
-COMMANDS = (plugins, ops, toggle, doctor, stubs)
+COMMANDS = (plugins, ops, toggle, doctor, stubs, check, new_plugin)
 
 FINE, USAGE = 0, 2
 

@@ -7,7 +7,7 @@ def test_conforms(check):
     check()
 """
 
-from tinytorch_core.testing.checks import Check, CheckFailure, Checks
+from tinytorch_core.testing.checks import Check, CheckFailure, Checks, UnknownCheckError
 from tinytorch_core.testing.comparing import (
     difference,
     expect_equal,
@@ -30,6 +30,7 @@ __all__ = [
     "Result",
     "Samples",
     "Subject",
+    "UnknownCheckError",
     "call",
     "cases_of",
     "check_plugin",

@@ -8,8 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
+from tinytorch_core.errors import TinyTorchError
 from tinytorch_core.testing.samples import Description
 from tinytorch_core.testing.subject import Subject
+
+
+class UnknownCheckError(TinyTorchError, LookupError):
+    """A name that no check has."""
 
 
 class CheckFailure(AssertionError):

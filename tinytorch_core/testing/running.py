@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from tinytorch_core import plugins
 from tinytorch_core.errors import PluginError, did_you_mean
 from tinytorch_core.testing import input_checks, plugin_checks, usage_checks, value_checks
-from tinytorch_core.testing.checks import Check, CheckFailure, Checks
+from tinytorch_core.testing.checks import Check, CheckFailure, Checks, UnknownCheckError
 from tinytorch_core.testing.samples import Description
 from tinytorch_core.testing.subject import Subject
 
@@ -105,7 +105,7 @@ def check_plugin(plugin: Any, *, checks: Sequence[str] | None = None) -> list[Re
     Raises:
         UnknownPluginError: no plugin has that name.
         PluginError: the plugin cannot be used, or its descriptions are wrong.
-        ValueError: there is no check of that name.
+        UnknownCheckError: there is no check of that name.
     """
     return [_result(case) for case in cases_of(plugin, checks=checks)]
 
@@ -126,7 +126,7 @@ def cases_of(plugin: Any, *, checks: Sequence[str] | None = None) -> list[Case]:
     known = [check.name for check in table]
     for name in checks or ():
         if name not in known:
-            raise ValueError(f"there is no check {name!r}. {did_you_mean(name, known)}")
+            raise UnknownCheckError(f"there is no check {name!r}. {did_you_mean(name, known)}")
     subject = Subject(plugin)
     seen: dict[str, int] = {}
     cases = []

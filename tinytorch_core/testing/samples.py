@@ -45,7 +45,7 @@ class Call(NamedTuple):
 
 
 def _brief(value: Any) -> str:
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray | Tensor):
         return f"<{value.dtype} of shape {value.shape}>"
     return f"{value!r:.40}"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from tinytorch_activations.functional import (
     sigmoids,
     softmaxes,
 )
+
+if TYPE_CHECKING:
+    from tinytorch_core.testing import Samples
 
 tinytorch_api = (1, 1)
 tinytorch_uses = ("autograd",)
@@ -50,3 +53,10 @@ def tinytorch_register_backward(rules: Any) -> None:
     rules.add("gelu", gaussian.gelu_rule)
     rules.add("softmax", softmaxes.softmax_rule)
     rules.add("log_softmax", softmaxes.log_softmax_rule)
+
+
+@hookimpl
+def tinytorch_describe_ops(samples: Samples) -> None:
+    from tinytorch_activations.samples import describe  # here, because programs have no use for it
+
+    describe(samples)

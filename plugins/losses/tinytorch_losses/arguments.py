@@ -51,9 +51,18 @@ def matched(loss: str, input: Array, target: Any) -> Array:
 
 
 def real(loss: str, target: Any, dtype: np.dtype[Any]) -> Array:
-    """The target, of any kind, as a Tensor or an array of that dtype."""
+    """The target, of any kind, as a Tensor or an array of that dtype.
+
+    Raises:
+        TypeError: it holds no real numbers.
+    """
     if not hasattr(target, "dtype"):
-        return np.asarray(target, dtype=dtype)
+        try:
+            return np.asarray(target, dtype=dtype)
+        except (TypeError, ValueError) as error:
+            raise TypeError(
+                f"{loss} takes numbers as target, not {type(target).__name__}: {target!r:.60}"
+            ) from error
     if target.dtype == dtype:
         return target
     if target.dtype.kind not in "fiub":

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tinytorch_core import hookimpl
 from tinytorch_core.ops import OpTable
 
 from tinytorch_losses import binary, classification, divergence, regression
+
+if TYPE_CHECKING:
+    from tinytorch_core.testing import Samples
 
 tinytorch_api = (1, 1)
 tinytorch_uses = ("autograd",)
@@ -40,3 +43,10 @@ def tinytorch_register_backward(rules: Any) -> None:
         "cross_entropy", classification.cross_entropy_input, classification.cross_entropy_target
     )
     rules.add("kl_div", divergence.kl_input, divergence.kl_target)
+
+
+@hookimpl
+def tinytorch_describe_ops(samples: Samples) -> None:
+    from tinytorch_losses.samples import describe  # here, because programs have no use for it
+
+    describe(samples)

@@ -1,0 +1,78 @@
+"""The activations as the conformance kit calls them, with their formulas written as in papers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tinytorch_core.testing import Samples
+
+Array = Any
+
+# Of one axis, of several, of none, and with nothing in it.
+_SHAPES = ((4,), (2, 3), (), (0, 3), (2, 0))
+_DIMENSIONS: tuple[dict[str, int], ...] = ({}, {"dim": 0})
+# With the second, the values on both sides of the threshold meet where x is 2/3.
+_SOFTPLUS: tuple[dict[str, float], ...] = ({}, {"beta": 3.0, "threshold": 2.0}, {"beta": -1.0})
+
+_erf = np.vectorize(math.erf, otypes=[np.float64])
+
+
+def describe(samples: Samples) -> None:
+    """Describes every op of this plugin."""
+    samples.add("relu", lambda x: (x + abs(x)) / 2, kinks=[0])
+    samples.add("leaky_relu", _leaky_relu, kinks=[0], parameters=[{}, {"negative_slope": 0.25}])
+    samples.add("elu", _elu, kinks=[0], parameters=[{}, {"alpha": 0.5}])
+    samples.add("sigmoid", lambda x: (1 + np.tanh(x / 2)) / 2)
+    samples.add("silu", lambda x: x * (1 + np.tanh(x / 2)) / 2)
+    samples.add("softplus", _softplus, kinks=[2 / 3], parameters=_SOFTPLUS)
+    samples.add("tanh", lambda x: 1 - 2 / (np.exp(2 * x) + 1))
+    samples.add("gelu", _gelu, parameters=[{}, {"approximate": "tanh"}])
+    samples.add("softmax", _softmax, shapes=_SHAPES, parameters=_DIMENSIONS)
+    samples.add("log_softmax", _log_softmax, shapes=_SHAPES, parameters=_DIMENSIONS)
+    samples.add("erf", _erf, domain=(-7, 7))
+    _refusals(samples)
+
+
+def _refusals(samples: Samples) -> None:
+    for name, parameter in (
+        ("leaky_relu", "negative_slope"),
+        ("elu", "alpha"),
+        ("softplus", "beta"),
+    ):
+        samples.refuse(name, TypeError, parameter, **{parameter: "much"})
+        samples.refuse(name, ValueError, parameter, **{parameter: math.nan})
+    samples.refuse("softplus", ValueError, "beta", beta=0)
+    samples.refuse("gelu", ValueError, "approximate", approximate="roughly")
+    for name in ("softmax", "log_softmax"):
+        samples.refuse(name, IndexError, "dim 2", np.ones((2, 3)), dim=2)
+        samples.refuse(name, TypeError, "dim", dim=0.5)
+
+
+def _leaky_relu(x: Array, negative_slope: float = 0.01) -> Array:
+    return np.maximum(x, 0) + negative_slope * np.minimum(x, 0)
+
+
+def _elu(x: Array, alpha: float = 1.0) -> Array:
+    return np.maximum(x, 0) + alpha * (np.exp(np.minimum(x, 0)) - 1)
+
+
+def _softplus(x: Array, beta: float = 1.0, threshold: float = 20.0) -> Array:
+    return np.where(beta * x > threshold, x, np.log(1 + np.exp(beta * x)) / beta)
+
+
+def _gelu(x: Array, approximate: str = "none") -> Array:
+    if approximate == "tanh":
+        return x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))) / 2
+    return x * (1 + _erf(x / math.sqrt(2))) / 2
+
+
+def _softmax(x: Array, dim: int = -1) -> Array:
+    # A 0-d array counts as one element along its dim 0.
+    return np.exp(x) / np.exp(x).sum(axis=dim if x.ndim else None, keepdims=True)
+
+
+def _log_softmax(x: Array, dim: int = -1) -> Array:
+    return np.log(_softmax(x, dim))

@@ -1,0 +1,74 @@
+"""`tinytorch check`: whether a plugin does what a good plugin does."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tinytorch_core import plugins
+
+if TYPE_CHECKING:
+    from tinytorch_core.testing import Result
+
+
+def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the command's parser."""
+    parser = commands.add_parser(
+        "check",
+        help="whether a plugin's ops do all that an op must, as the plugin describes them",
+        description="Runs the conformance kit on plugins: every check of every op that they "
+        "describe. Plugins that are on may add checks; autograd adds those of derivatives.",
+        epilog="Exit status 1: a check failed.",
+    )
+    parser.add_argument("plugins", nargs="+", metavar="NAME", help="the name of a plugin")
+    parser.add_argument(
+        "--only",
+        action="append",
+        metavar="CHECK",
+        help="run this check alone; may be given several times",
+    )
+    parser.add_argument("-v", "--verbose", action="store_true", help="list each check")
+    parser.set_defaults(run=run)
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Prints what became of the checks, and why some failed."""
+    from tinytorch_core.testing import check_plugin  # here, for the other commands do without it
+
+    plugins.start(lenient=True)
+    failed = 0
+    for name in chosen.plugins:
+        results = check_plugin(name, checks=chosen.only)
+        print(plugins.find(name).title)
+        for line in _each(results) if chosen.verbose else _counts(results):
+            print(f"  {line}")
+        failures = [result.failure for result in results if result.failure is not None]
+        for failure in failures:
+            print(f"\n{failure}")
+        if failures:
+            print()
+        failed += len(failures)
+    return 1 if failed else 0
+
+
+def _each(results: Sequence[Result]) -> list[str]:
+    width = max((len(repr(result.case)) for result in results), default=0)
+    reasons = [f": {r.case.left_out}" if r.case.left_out else "" for r in results]
+    pairs = zip(results, reasons, strict=True)
+    return [f"{result.case!r:{width}}  {result.outcome}{reason}" for result, reason in pairs]
+
+
+def _counts(results: Sequence[Result]) -> list[str]:
+    """For each op how many checks passed, failed and were left out, and by whom the checks are."""
+    outcomes: dict[str, Counter[str]] = {}
+    for result in results:
+        outcomes.setdefault(result.case.subject, Counter())[result.outcome] += 1
+    width = max(map(len, outcomes), default=0)
+    lines = [
+        f"{subject:{width}}  {', '.join(f'{n} {outcome}' for outcome, n in counted.items())}"
+        for subject, counted in outcomes.items()
+    ]
+    providers = dict.fromkeys(result.case.check.provider or "the core" for result in results)
+    return [*lines, f"checks by {' and '.join(providers)}"]
