@@ -9,7 +9,7 @@ import numpy as np
 
 from tinytorch_core.tensor import TensorBase, plain
 from tinytorch_core.testing.checks import CheckFailure
-from tinytorch_core.testing.samples import Call, Description
+from tinytorch_core.testing.samples import Call, Description, brief
 
 
 def expect_reference(
@@ -47,7 +47,7 @@ def expect_tensors(found: Any, of: str) -> None:
         if not isinstance(result, TensorBase):
             raise CheckFailure(
                 f"a Tensor from {of}, which is given Tensors",
-                f"{type(result).__name__}: {result!r:.60}",
+                f"{type(result).__name__}: {brief(result)}",
                 "return an array from the forward function; the core makes a Tensor of it",
             )
 

@@ -11,7 +11,7 @@ import numpy as np
 from tinytorch_core.plugins import Tensor
 from tinytorch_core.testing.checks import CheckFailure, Checks
 from tinytorch_core.testing.comparing import expect_equal, expect_reference
-from tinytorch_core.testing.samples import Call, Description
+from tinytorch_core.testing.samples import Call, Description, brief
 
 _SHAPES = ((2, 3), (3,), (2, 1), ())
 
@@ -173,6 +173,6 @@ def _expect_error(
         remedy = f"check the argument before it is used, and raise {names}"
     else:
         expected = f"{names} from {made}"
-        found = f"the result {result!r:.60}"
+        found = f"the result {brief(result)}"
         remedy = f"check the argument, and raise {names} that says what is wrong"
     raise CheckFailure(expected, found, remedy)

@@ -39,12 +39,13 @@ class Call(NamedTuple):
         return Call(tuple(inputs), self.parameters)
 
     def __str__(self) -> str:
-        arguments = [_brief(i) for i in self.inputs]
-        arguments += [f"{name}={_brief(value)}" for name, value in self.parameters.items()]
+        arguments = [brief(i) for i in self.inputs]
+        arguments += [f"{name}={brief(value)}" for name, value in self.parameters.items()]
         return f"({', '.join(arguments)})"
 
 
-def _brief(value: Any) -> str:
+def brief(value: Any) -> str:
+    """A value in a message: of an array or a Tensor its dtype and shape."""
     if isinstance(value, np.ndarray | Tensor):
         return f"<{value.dtype} of shape {value.shape}>"
     return f"{value!r:.40}"
@@ -180,6 +181,8 @@ class Samples:
                 f"{name!r} is described by calls, which have their shapes and parameters; "
                 "leave shapes= and parameters= out"
             )
+        if not (shapes is None or len(shapes)) or not (calls is None or len(calls)):
+            raise ValueError(f"{name!r} is described without a call; give at least one")
         if shapes is None and calls is None and op.variadic:
             raise ValueError(
                 f"{name!r} takes any number of inputs; say how many by shapes=[((3,), (2,))]"

@@ -17,7 +17,7 @@ from tinytorch_core.testing.comparing import (
     expect_tensors,
     results,
 )
-from tinytorch_core.testing.samples import Description
+from tinytorch_core.testing.samples import Description, brief
 
 # In float32 an op may lose half of the digits, for example by a difference of nearly equal numbers.
 _SINGLE = 5e-4
@@ -95,7 +95,7 @@ def serves_arrays(op: Description) -> None:
             if isinstance(result, TensorBase):
                 raise CheckFailure(
                     f"an array from {op.text(call)}, given arrays",
-                    f"a Tensor: {result!r:.60}",
+                    f"the Tensor {brief(result)}",
                     "make Tensors nowhere in the function; the op runs on them by itself",
                 )
         expect_equal(

@@ -6,6 +6,7 @@ from tinytorch_core import hookimpl
 
 
 def swish(x):
+    """x · sigmoid(x)."""
     return x / (1 + np.exp(-x))
 
 
@@ -22,3 +23,9 @@ def tinytorch_register_ops(ops):
 @hookimpl(optionalhook=True)
 def tinytorch_register_backward(rules):
     rules.add("swish", swish_backward)
+
+
+# For `tinytorch check swish`: what must come out, written in another way.
+@hookimpl
+def tinytorch_describe_ops(samples):
+    samples.add("swish", lambda x: x * (1 + np.tanh(x / 2)) / 2)

@@ -145,31 +145,30 @@ def keeps_dtypes_of_gradients(op: Description) -> None:
 
 
 def leaves_saved_arrays_alone(op: Description) -> None:
-    """Walked back twice, the graph gives the same: a rule does not write into what it is given."""
+    """A rule writes into nothing that it is given, so that the graph can be walked again."""
     for call in op.calls:
-        inputs, value = _weighted(op, call)
-        if not _is_tracked(value):
-            continue
-        try:
-            first, second = (
-                grad(value, inputs, retain_graph=True, allow_unused=True) for _ in range(2)
-            )
-        except NoRuleError:
-            continue
-        for x, once, twice in zip(inputs, first, second, strict=True):
-            same = once is None or np.array_equal(once.data, twice.data, equal_nan=True)
-            if not same or not np.array_equal(x.data, call.inputs[_place(x, inputs, call)]):
+        tensors = _tracked(call)
+        inputs = [t for t in tensors if _is_tracked(t)]
+        made = [r for r in _floats(op(*tensors, **call.parameters)) if r.requires_grad]
+        seeds = [_weights(r, i) for i, r in enumerate(made)]
+        given = [*seeds, *(x.data for x in inputs), *(r.data for r in made)]
+        before = [array.copy() for array in given]
+        first, second = (_unless_without_rule(_walk_again, made, inputs, seeds) for _ in range(2))
+        for was, now in zip([*before, *(first or ())], [*given, *(second or ())], strict=True):
+            if not np.array_equal(was, now, equal_nan=True):
                 raise CheckFailure(
-                    f"the gradient {once.tolist()!s:.60} of {op.text(call)} a second time",
-                    f"{twice.tolist()!s:.60}",
+                    f"{was.tolist()!s:.60} to stay what it is while {op.text(call)} is walked back",
+                    f"{now.tolist()!s:.60}",
                     "write new arrays in the rule: grad * 2 instead of grad *= 2, and no out= of "
                     "what it is given",
                 )
 
 
-def _place(x: Any, inputs: Sequence[Any], call: Call) -> int:
-    floating = [i for i, value in enumerate(call.inputs) if _is_floating(value)]
-    return floating[next(i for i, y in enumerate(inputs) if y is x)]
+def _walk_again(made: Sequence[Any], inputs: Sequence[Any], seeds: Sequence[Array]) -> list[Array]:
+    if not made:
+        return []
+    found = grad(made, inputs, seeds, retain_graph=True, allow_unused=True)
+    return [g.data.copy() for g in found if g is not None]
 
 
 def _unless_without_rule(function: Callable[..., Any], *args: Any) -> Any:

@@ -1,0 +1,169 @@
+"""Autograd's checks in the conformance kit catch wrong rules, and say what to do about them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tinytorch_core import plugins
+from tinytorch_core.tensor import plain
+from tinytorch_core.testing import call, cases_of, check_plugin, table_of_checks
+
+from tests.core.testing.wrong import Wrong, plugin
+
+
+def _square(x):
+    return x * x
+
+
+def _writes_into_grad(grad, x):
+    grad *= 2 * x
+    return grad
+
+
+def _writes_into_input(grad, x):
+    x += 1
+    return 2 * grad * (x - 1)
+
+
+def _loses_it(x):
+    return x.copy() if isinstance(x, np.ndarray) else type(x)(x.data)
+
+
+def right(grad, x):
+    return 2 * grad * x
+
+
+WRONG = [
+    Wrong(
+        "has_a_rule",
+        plugin(_square),
+        "a rule, or a declaration that wrong has no derivative",
+        "has no backward rule",
+        "rules.add('wrong', ...) or rules.no_derivative('wrong')",
+    ),
+    Wrong(
+        "loses_no_gradient",
+        plugin(_square, no_derivative=True),
+        "to be tracked, for it changes with x",
+        "the gradient would be zero without a word",
+        "take back rules.no_derivative",
+    ),
+    Wrong(
+        "loses_no_gradient",
+        plugin(_square, None, right, function=_loses_it),
+        "to be tracked, for it changes with x",
+        "the gradient would be zero without a word",
+        "compute with Tensors, not with x.data",
+    ),
+    Wrong(
+        "has_the_right_derivative",
+        plugin(_square, None, lambda grad, x: grad * x),
+        "as derivative of order 1 with respect to x at [0, 0], where it is 1.63",
+        "",
+        "correct the function for x in rules.add('wrong', ...)",
+    ),
+    Wrong(
+        "has_the_right_derivative",
+        plugin(lambda x, y: x * y * y, None, lambda grad, y: grad * y * y, None),
+        "as derivative of order 1 with respect to y",
+        "0",
+        "correct the function for y in rules.add('wrong', ...)",
+    ),
+    Wrong(
+        "has_the_right_derivative",
+        plugin(_square, None, lambda grad, x: grad * np.nan),
+        "with respect to x",
+        "nan",
+        "correct the function for x",
+    ),
+    Wrong(
+        "has_the_right_derivative",
+        plugin(np.abs, None, lambda grad, x: grad * np.sign(x), domain=(-1e-4, 1e-4)),
+        "with respect to x",
+        "",
+        "if there is a kink nearby, state it by kinks=",
+    ),
+    Wrong(
+        "has_the_right_second_derivative",
+        plugin(_square, None, lambda grad, x: 2 * grad * plain(x)),
+        "as derivative of order 2 with respect to x",
+        "",
+        "write the rule for x in ops that have rules themselves",
+    ),
+    Wrong(
+        "keeps_dtypes_of_gradients",
+        plugin(_square, None, lambda grad, x: grad * x * np.float64(2)),
+        "float32 for the gradient of x in wrong(<float32 of shape (2, 3)>)",
+        "float64",
+        "math.log(2), not np.log(2)",
+    ),
+    Wrong(
+        "leaves_saved_arrays_alone",
+        plugin(_square, None, _writes_into_grad),
+        "to stay what it is while wrong(<float64 of shape (2, 3)>) is walked back",
+        "[[",
+        "write new arrays in the rule: grad * 2 instead of grad *= 2",
+    ),
+    Wrong(
+        "leaves_saved_arrays_alone",
+        plugin(_square, None, _writes_into_input),
+        "to stay what it is while wrong(<float64 of shape (2, 3)>) is walked back",
+        "[[",
+        "write new arrays in the rule",
+    ),
+]
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=repr)
+def test_the_check_catches_it_and_says_what_to_do(wrong: Wrong) -> None:
+    failure = wrong.failure()
+    assert wrong.expected in failure.expected
+    assert wrong.found in failure.found
+    assert wrong.remedy in failure.remedy
+    assert str(failure).startswith(f"wrong fails {wrong.check}\n")
+
+
+def test_every_check_of_autograd_has_a_wrong_plugin() -> None:
+    own = {check.name for check in table_of_checks() if check.provider == "autograd"}
+    assert own == {wrong.check for wrong in WRONG}
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        plugin(_square, None, right),
+        plugin(
+            np.hypot, None, lambda grad, out, x: grad * x / out, lambda grad, out, y: grad * y / out
+        ),
+        plugin(np.floor, no_derivative=True, kinks=range(-3, 4)),
+        plugin(lambda x: x * 0 + 3, None, lambda grad, x: grad * 0),
+        plugin(
+            lambda *arrays: np.concatenate(arrays),
+            None,
+            lambda grad, arrays: _split(grad, arrays),
+            shapes=[((2,), (3,))],
+        ),
+    ],
+    ids=["square", "two inputs", "no derivative", "constant", "variadic"],
+)
+def test_right_rules_pass(right: Any) -> None:
+    results = check_plugin(right, checks=[w.check for w in WRONG])
+    assert len(results) == 6
+    assert not [str(r.failure) for r in results if r.failure]
+
+
+def _split(grad, arrays):
+    return [grad[:2], grad[2:]]
+
+
+def test_without_autograd_there_are_no_such_checks() -> None:
+    with plugins.disable("autograd"):
+        assert not [c for c in cases_of(plugin(_square)) if c.check.provider]
+
+
+def test_an_op_of_integers_has_no_such_cases() -> None:
+    integers = plugin(lambda x: x + 1, calls=[call(np.arange(3))])
+    assert not [c for c in cases_of(integers) if c.check.provider]

@@ -1,0 +1,132 @@
+"""`tinytorch check`, as a user runs it on plugins that are installed."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+HOOKS = """
+from tinytorch_core import hookimpl
+
+@hookimpl
+def tinytorch_register_ops(ops):
+    ops.add("{name}", lambda x: {formula}, method=True, doc="A formula.")
+
+@hookimpl
+def tinytorch_describe_ops(samples):
+    samples.add("{name}", lambda x: {reference})
+    samples.leave_out("has_a_rule", "nobody has worked it out yet", "{name}")
+"""
+
+
+def code(name: str = "cube", formula: str = "x * x * x", reference: str = "x**3") -> str:
+    return HOOKS.format(name=name, formula=formula, reference=reference)
+
+
+def test_a_right_plugin(site) -> None:
+    site.install("cube", code())
+    done = site.start("-m", "tinytorch_core", "check", "cube")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0] == "plugin 'cube' (cube-dist 1.0)"
+    assert re.fullmatch(r"  cube +\d\d passed, 1 left out", lines[1])
+    assert re.fullmatch(r"  plugin cube +4 passed", lines[2])
+    assert lines[3:] == ["  checks by the core and autograd"]
+
+
+def test_a_wrong_plugin_and_a_right_one(site) -> None:
+    site.install("cube", code())
+    site.install("wrong", code("wrong", reference="x**2"))
+    done = site.start("-m", "tinytorch_core", "check", "wrong", "cube")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "\nwrong fails agrees_with_reference\n  expected: " in done.stdout
+    assert done.stdout.index("wrong fails") < done.stdout.index("plugin 'cube'")
+
+
+def test_verbose_lists_each_check_and_why_one_is_left_out(site) -> None:
+    site.install("cube", code())
+    done = site.start("-m", "tinytorch_core", "check", "-v", "cube")
+    lines = [line.split(maxsplit=1) for line in done.stdout.splitlines()]
+    assert ["cube-keeps_dtypes", "passed"] in lines
+    assert ["cube-has_a_rule", "left out: nobody has worked it out yet"] in lines
+    assert ["plugin-cube-works_alone", "passed"] in lines
+
+
+def test_only_some_checks(site) -> None:
+    site.install("wrong", code("wrong", reference="x**2"))
+    only = ("--only", "keeps_dtypes", "--only", "is_documented")
+    done = site.start("-m", "tinytorch_core", "check", "wrong", "-v", *only)
+    assert done.returncode == 1
+    assert re.findall(r"^  wrong-(\w+)", done.stdout, re.MULTILINE) == [
+        "keeps_dtypes",
+        "is_documented",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["cubes"], "no plugin 'cubes' is installed or registered. Did you mean 'cube'?"),
+        (["cube", "--only", "dtypes"], "there is no check 'dtypes'."),
+    ],
+)
+def test_a_name_that_is_none(site, arguments: list[str], message: str) -> None:
+    site.install("cube", code())
+    done = site.start("-m", "tinytorch_core", "check", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"tinytorch check: {message}")
+
+
+def test_a_plugin_that_is_off_can_be_checked_and_others_may_be_broken(site) -> None:
+    site.install("cube", code())
+    site.install("broken", "raise RuntimeError('not today')")
+    check = ("-W", "ignore", "-m", "tinytorch_core", "check", "cube")
+    done = site.start(*check, TINYTORCH_PLUGINS="no:cube,no:autograd,all")
+    assert done.returncode == 0, done.stdout
+    assert "checks by the core\n" in done.stdout
+
+
+def test_a_plugin_that_is_broken_itself(site) -> None:
+    site.install("broken", "raise RuntimeError('not today')")
+    done = site.start("-W", "ignore", "-m", "tinytorch_core", "check", "broken")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "importing broken_module raised RuntimeError: not today" in done.stderr
+
+
+def test_wrong_descriptions_are_an_error_that_names_the_hook(site) -> None:
+    site.install("cube", code().replace('samples.add("cube"', 'samples.add("cubes"'))
+    done = site.start("-m", "tinytorch_core", "check", "cube")
+    assert done.returncode == 2
+    message = "in tinytorch_describe_ops: ValueError: there is no op 'cubes'. Did you mean 'cube'?"
+    assert message in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("preamble", "expected", "found"),
+    [
+        (
+            "import tinytorch_autograd",
+            r"cube to work where .*tinytorch_autograd.* are not installed",
+            r".*No module named 'tinytorch_autograd'.*",
+        ),
+        (
+            "import numpy as np\nnp.tanh = abs",
+            r"np.tanh to be the same before and after the plugin was imported",
+            r"another object",
+        ),
+        (
+            "from tinytorch_core import Tensor\nTensor.mine = 1",
+            r"Tensor.mine to be the same before and after the plugin was imported",
+            r"another object",
+        ),
+    ],
+)
+def test_a_plugin_that_does_not_work_alone(site, preamble: str, expected: str, found: str) -> None:
+    site.install("cube", f"{preamble}\n{code()}")
+    done = site.start("-m", "tinytorch_core", "check", "cube", "--only", "works_alone")
+    assert done.returncode == 1
+    lines = done.stdout.splitlines()
+    assert "plugin cube fails works_alone" in lines
+    assert re.search(rf"^  expected: {expected}$", done.stdout, re.MULTILINE)
+    assert re.search(rf"^  found:    {found}$", done.stdout, re.MULTILINE)

@@ -1,0 +1,98 @@
+"""The fixtures for authors of plugins, in a pytest of its own, as their authors run it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROGRAM = '''
+import subprocess, sys
+from types import SimpleNamespace
+
+import pytest
+
+from tinytorch_core import PluginError, Tensor, hookimpl, plugins
+
+
+def test_clean_core(clean_core):
+    assert clean_core is Tensor
+    assert plugins.active() == ()
+    assert not hasattr(Tensor, "backward")
+
+
+def test_as_it_was_after_clean_core():
+    assert "autograd" in plugins.active()
+
+
+@hookimpl
+def tinytorch_register_ops(ops):
+    ops.add("thrice", lambda x: 3 * x, method=True)
+
+
+def test_only_plugins(only_plugins):
+    only_plugins("losses")
+    assert plugins.active() == ("losses",)
+    only_plugins("autograd", SimpleNamespace(tinytorch_register_ops=tinytorch_register_ops))
+    assert plugins.active() == ("SimpleNamespace", "autograd")
+    assert Tensor([2.0]).thrice().tolist() == [6]
+
+
+def test_as_it_was_after_only_plugins():
+    assert "activations" in plugins.active()
+    assert "SimpleNamespace" not in [p.name for p in plugins.status()]
+
+
+def test_run_with_plugins(run_with_plugins):
+    program = """
+        from tinytorch_core import plugins
+        print(*plugins.active())
+    """
+    assert run_with_plugins(program) == "\\n"
+    assert run_with_plugins(program, "losses", "autograd") == "autograd losses\\n"
+
+
+def test_run_with_plugins_fails_with_the_program(run_with_plugins):
+    with pytest.raises(pytest.fail.Exception, match="(?s)with losses.*ZeroDivisionError"):
+        run_with_plugins("1 / 0", "losses")
+'''
+
+
+def run_pytest(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("TINYTORCH_", "PYTEST_"))}
+    command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"]
+    return subprocess.run(
+        [*command, *options], cwd=folder, env=kept, capture_output=True, text=True
+    )
+
+
+def test_each_fixture_does_what_it_says_and_is_undone(tmp_path: Path) -> None:
+    (tmp_path / "test_mine.py").write_text(PROGRAM)
+    done = run_pytest(tmp_path)
+    assert "6 passed" in done.stdout, done.stdout
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("options", [(), ("-p", "no:tinytorch")], ids=["there", "turned off"])
+def test_a_pytest_that_has_no_use_for_them_imports_neither_the_core_nor_numpy(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    expected = "_tinytorch_pytest" if not options else ""
+    (tmp_path / "test_other.py").write_text(
+        "import sys\n"
+        "def test_other():\n"
+        "    loaded = [m for m in sys.modules if m == 'numpy' or 'tinytorch' in m]\n"
+        f"    assert [m for m in loaded if 'editable' not in m] == {expected.split()}\n"
+    )
+    # Other plugins of this environment may import NumPy.
+    done = run_pytest(tmp_path, "-p", "no:hypothesispytest", *options)
+    assert "1 passed" in done.stdout, done.stdout
+
+
+def test_turned_off_the_fixtures_are_not_there(tmp_path: Path) -> None:
+    (tmp_path / "test_mine.py").write_text("def test_mine(clean_core):\n    pass\n")
+    done = run_pytest(tmp_path, "-p", "no:tinytorch")
+    assert "fixture 'clean_core' not found" in done.stdout
