@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tinytorch_core import __version__, plugins
 from tinytorch_core.errors import TinyTorchError
+from tinytorch_core.missing import hints
 from tinytorch_core.plugins import Tensor
 
 # Where each template goes; the templates lie as data in the folder of that name.
@@ -35,7 +36,7 @@ FILES = {
 
 
 # What stands in the templates under these names.
-_USED = {"grad", "np", "op", "ops", "rules", "samples", "x"}
+_USED = {"np", "op", "ops", "rules", "samples", "x"}
 
 
 class NewPluginError(TinyTorchError):
@@ -106,12 +107,21 @@ def check_name(name: str) -> None:
             )
     if importlib.util.find_spec(module) is not None:
         raise NewPluginError(f"a package {module!r} is installed already; choose another name")
-    if op in plugins.ops() or hasattr(Tensor, op):
-        owner = plugins.ops()[op].provider if op in plugins.ops() else "a plugin or the core"
+    if (owner := _owner(op)) is not None:
         raise NewPluginError(
-            f"Tensor has {op!r} already, from {owner}; choose another name, for a new op cannot "
-            "take its place"
+            f"{op!r} is a name that Tensor has already, from {owner}; choose another one, for a "
+            "new op cannot take its place"
         )
+
+
+def _owner(op: str) -> str | None:
+    """Who brings an op or an attribute of Tensor, also of a well-known plugin that is absent."""
+    if op in plugins.ops():
+        return plugins.ops()[op].provider
+    for hint in hints():
+        if op in hint.names:
+            return hint.distribution
+    return "the core or a plugin" if hasattr(Tensor, op) else None
 
 
 def _module(name: str) -> str:
@@ -127,7 +137,6 @@ def rendered(name: str) -> dict[str, str]:
         "op": op,
         "module": _module(name),
         "distribution": f"tinytorch-{name}",
-        "node": "".join(part.capitalize() for part in name.split("-")) + "Backward",
         "versions": _versions(),
         "author": author,
         "quoted_author": json.dumps(author, ensure_ascii=False),

@@ -19,7 +19,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "check",
         help="whether a plugin's ops do all that an op must, as the plugin describes them",
         description="Runs the conformance kit on plugins: every check of every op that they "
-        "describe. Plugins that are on may add checks; autograd adds those of derivatives.",
+        "describe. Plugins that are on may add checks, such as those of derivatives.",
         epilog="Exit status 1: a check failed.",
     )
     parser.add_argument("plugins", nargs="+", metavar="NAME", help="the name of a plugin")

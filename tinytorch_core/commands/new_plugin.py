@@ -12,8 +12,8 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     parser = commands.add_parser(
         "new-plugin",
         help="write a plugin with one op, complete, tested and ready to be published",
-        description="Writes the folder tinytorch-NAME: package, backward rule, tests, licence, "
-        "CI. What is there already is never overwritten.",
+        description="Writes the folder tinytorch-NAME: package, op, rule, tests, licence, CI. "
+        "A folder that is there already is left as it is.",
     )
     parser.add_argument(
         "name",

@@ -7,7 +7,7 @@ def test_conforms(check):
     check()
 """
 
-from tinytorch_core.testing.checks import Check, CheckFailure, Checks, UnknownCheckError
+from tinytorch_core.testing.checks import Check, Checks
 from tinytorch_core.testing.comparing import (
     difference,
     expect_equal,
@@ -15,6 +15,7 @@ from tinytorch_core.testing.comparing import (
     expect_tensors,
     results,
 )
+from tinytorch_core.testing.failure import CheckFailure, UnknownCheckError
 from tinytorch_core.testing.parametrizing import parametrize_with_checks
 from tinytorch_core.testing.running import Case, Result, cases_of, check_plugin, table_of_checks
 from tinytorch_core.testing.samples import Call, Description, Samples, call

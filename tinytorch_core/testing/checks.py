@@ -1,4 +1,4 @@
-"""The table of checks, and what a check raises.
+"""The table of checks.
 
 A check is a function that raises `CheckFailure`; its name and its docstring are what people read.
 """
@@ -8,40 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from tinytorch_core.errors import TinyTorchError
 from tinytorch_core.testing.samples import Description
 from tinytorch_core.testing.subject import Subject
-
-
-class UnknownCheckError(TinyTorchError, LookupError):
-    """A name that no check has."""
-
-
-class CheckFailure(AssertionError):
-    """A plugin does not do what a check expects.
-
-    Attributes:
-        expected: what should have been, with values.
-        found: what was there instead.
-        remedy: what the plugin's author can do about it.
-        where: which check of what has failed, once that is known.
-    """
-
-    def __init__(self, expected: str, found: str, remedy: str, where: str = "") -> None:
-        self.expected = expected
-        self.found = found
-        self.remedy = remedy
-        self.where = where
-        super().__init__(expected, found, remedy, where)
-
-    def __str__(self) -> str:
-        lines = (
-            f"expected: {self.expected}",
-            f"found:    {self.found}",
-            f"to mend:  {self.remedy}",
-        )
-        indented = [line.replace("\n", "\n" + " " * 10) for line in lines]
-        return "\n  ".join([*filter(None, [self.where]), *indented])
 
 
 class Check(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core.tensor import TensorBase, plain
-from tinytorch_core.testing.checks import CheckFailure
+from tinytorch_core.testing.failure import CheckFailure
 from tinytorch_core.testing.samples import Call, Description, brief
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core.plugins import Tensor
-from tinytorch_core.testing.checks import CheckFailure, Checks
+from tinytorch_core.testing.checks import Checks
 from tinytorch_core.testing.comparing import expect_equal, expect_reference
+from tinytorch_core.testing.failure import CheckFailure
 from tinytorch_core.testing.samples import Call, Description, brief
 
 _SHAPES = ((2, 3), (3,), (2, 1), ())

@@ -15,10 +15,11 @@ from tinytorch_core import plugins
 from tinytorch_core.config import STRICT, VARIABLE
 from tinytorch_core.discovery import installed
 from tinytorch_core.plugins import Tensor
-from tinytorch_core.testing.checks import CheckFailure, Checks
+from tinytorch_core.testing.checks import Checks
 from tinytorch_core.testing.comparing import difference
+from tinytorch_core.testing.failure import CheckFailure
 from tinytorch_core.testing.subject import Subject
-from tinytorch_core.testing.untouched import everything, expect_unchanged
+from tinytorch_core.testing.untouched import expect_unchanged
 
 
 def add_to(checks: Checks) -> None:
@@ -41,21 +42,23 @@ def describes_every_op(plugin: Subject) -> None:
 
 
 def works_alone(plugin: Subject) -> None:
-    """Where no other plugin is installed, the plugin can be imported and gives what it gives."""
+    """Where no plugin is installed but those it needs, it can be imported, and its ops work."""
     if not plugin.installed:
         return
-    others = {_package(p.value) for p in installed() if p.name != plugin.name}
-    absent = sorted(others - {_package(p.value) for p in installed() if p.name == plugin.name})
+    with plugin.on():
+        on = plugins.active()
+    own = {_package(p.value) for p in installed() if p.name in on}
+    absent = sorted({_package(p.value) for p in installed()} - own)
     done = _in_a_process_of_its_own("tinytorch_core.testing.alone", plugin.name, *absent)
     if done.returncode:
-        lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
-        failure = json.loads(done.stdout or "null") or {
-            "expected": f"{plugin.name} to work where {', '.join(absent)} are not installed",
-            "found": lines[-1],
-            "remedy": "import another plugin only where its hooks call you, mark its hooks "
-            "@hookimpl(optionalhook=True), and describe ops without it",
-        }
-        raise CheckFailure(**failure)
+        try:
+            raise CheckFailure(*json.loads(done.stdout))
+        except ValueError:  # it did not come so far
+            raise CheckFailure(
+                f"{plugin.name} to work in a process of its own",
+                done.stderr.strip() or f"exit status {done.returncode}",
+                "mend what is raised when the plugin is imported there",
+            ) from None
 
 
 def _package(value: str) -> str:
@@ -75,11 +78,10 @@ def _in_a_process_of_its_own(module: str, *arguments: str) -> subprocess.Complet
 
 def leaves_nothing_behind(plugin: Subject) -> None:
     """Switched on and off, the plugin leaves Tensor and NumPy as they were."""
+    with plugin.on():
+        pass
     with plugins.only():
-        before = everything()
-        with plugin.on():
-            pass
-        expect_unchanged(before, "the plugin was on")
+        expect_unchanged(plugin.before, "the plugin was on")
 
 
 _PROGRAMS: Mapping[str, Callable[[Any], Any]] = {

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from tinytorch_core import plugins
 from tinytorch_core.errors import PluginError, did_you_mean
 from tinytorch_core.testing import input_checks, plugin_checks, usage_checks, value_checks
-from tinytorch_core.testing.checks import Check, CheckFailure, Checks, UnknownCheckError
+from tinytorch_core.testing.checks import Check, Checks
+from tinytorch_core.testing.failure import CheckFailure, UnknownCheckError
 from tinytorch_core.testing.samples import Description
 from tinytorch_core.testing.subject import Subject
 
@@ -58,8 +59,8 @@ class Case:
         except CheckFailure as failure:
             found = CheckFailure(failure.expected, failure.found, failure.remedy, where)
             raise found from failure.__cause__
-        except PluginError:
-            raise
+        except PluginError as error:
+            raise CheckFailure("no error", error.reason, error.remedy, where) from error
         except Exception as error:
             raise _unexpected(error, where) from error
 

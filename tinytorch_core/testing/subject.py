@@ -9,6 +9,7 @@ from typing import Any
 from tinytorch_core import plugins
 from tinytorch_core.errors import UnknownPluginError
 from tinytorch_core.testing.samples import Samples
+from tinytorch_core.testing.untouched import everything
 
 
 class Subject:
@@ -20,6 +21,7 @@ class Subject:
         installed: whether a distribution brings it, so that another process can use it too.
         ops: the names of the ops it provides.
         samples: its descriptions of them.
+        before: Tensor and NumPy as they were before the plugin was switched on here.
     """
 
     def __init__(self, plugin: Any) -> None:
@@ -40,6 +42,8 @@ class Subject:
                 raise
             self.name = getattr(plugin, "__name__", type(plugin).__name__)
             self._unregistered = plugin
+        with plugins.only():
+            self.before = everything()
         with self.on():
             found = plugins.find(self.name)
             self.title = found.title
@@ -52,18 +56,24 @@ class Subject:
 
     @contextmanager
     def on(self, *others: str) -> Iterator[None]:
-        """Switches on the plugin and `others`, and nothing else, inside of a `with` block."""
+        """Switches on the plugin, `others` and what they need, alone, in a `with` block."""
         if self._unregistered is not None:
             plugins.register(self._unregistered, name=self.name)
         try:
-            with plugins.only(self.name, *others):
+            with plugins.only(*_with_needs(self.name, *others)):
                 yield
         finally:
             if self._unregistered is not None:
                 plugins.unregister(self.name)
 
-    @contextmanager
-    def off(self) -> Iterator[None]:
-        """Switches off every plugin, this one included, inside of a `with` block."""
-        with plugins.only():
-            yield
+
+def _with_needs(*names: str) -> dict[str, None]:
+    """The plugins, and those that they need, directly or not."""
+    found = dict.fromkeys(names)
+    waiting = list(names)
+    while waiting:
+        plugin = plugins.find(waiting.pop())
+        plugin.load()
+        waiting += [name for name in plugin.needs if name not in found]
+        found |= dict.fromkeys(plugin.needs)
+    return found

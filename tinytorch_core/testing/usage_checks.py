@@ -13,8 +13,9 @@ from typing import Any
 
 import pluggy
 
-from tinytorch_core.testing.checks import CheckFailure, Checks
+from tinytorch_core.testing.checks import Checks
 from tinytorch_core.testing.comparing import expect_equal
+from tinytorch_core.testing.failure import CheckFailure
 from tinytorch_core.testing.samples import Description
 
 _PLUGGY = str(Path(pluggy.__file__).parent)

@@ -10,13 +10,14 @@ import numpy as np
 
 from tinytorch_core.plugins import Tensor
 from tinytorch_core.tensor import TensorBase
-from tinytorch_core.testing.checks import CheckFailure, Checks
+from tinytorch_core.testing.checks import Checks
 from tinytorch_core.testing.comparing import (
     expect_equal,
     expect_reference,
     expect_tensors,
     results,
 )
+from tinytorch_core.testing.failure import CheckFailure
 from tinytorch_core.testing.samples import Description, brief
 
 # In float32 an op may lose half of the digits, for example by a difference of nearly equal numbers.

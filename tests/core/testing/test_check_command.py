@@ -107,18 +107,18 @@ def test_wrong_descriptions_are_an_error_that_names_the_hook(site) -> None:
     [
         (
             "import tinytorch_autograd",
-            r"cube to work where .*tinytorch_autograd.* are not installed",
+            r"cube to work where these are not installed: .*tinytorch_autograd.*",
             r".*No module named 'tinytorch_autograd'.*",
         ),
         (
             "import numpy as np\nnp.tanh = abs",
-            r"np.tanh to be the same before and after the plugin was imported",
-            r"another object",
+            r"cube to work where these are not installed: .*",
+            r"its import changed numpy.tanh.*",
         ),
         (
             "from tinytorch_core import Tensor\nTensor.mine = 1",
-            r"Tensor.mine to be the same before and after the plugin was imported",
-            r"another object",
+            r"Tensor.mine to be the same before and after the plugin was on",
+            r"another value",
         ),
     ],
 )

@@ -49,12 +49,17 @@ def _undescribed(ops: Any) -> None:
     ops.add("wronger", lambda x: x)
 
 
+def tinytorch_configure(config: Any) -> None:
+    """Changes how arrays are printed, each time."""
+    np.set_printoptions(precision=np.get_printoptions()["precision"] + 1)
+
+
 class Leaves:
     """Assigns an attribute to Tensor instead of adding it."""
 
     @hookimpl
     def tinytorch_extend_tensor(self, tensor: Any) -> None:
-        Tensor.leftover = object()
+        Tensor.leftover = "mine"
 
 
 class Doubles:
@@ -280,7 +285,14 @@ WRONG = [
         "leaves_nothing_behind",
         Leaves(),
         "Tensor.leftover to be the same before and after the plugin was on",
-        "another object",
+        "another value",
+        "assign to nothing that is not yours",
+    ),
+    Wrong(
+        "leaves_nothing_behind",
+        SimpleNamespace(tinytorch_configure=hookimpl(tinytorch_configure)),
+        "np.get_printoptions() to be the same before and after the plugin was on",
+        "another value",
         "assign to nothing that is not yours",
     ),
     Wrong(
@@ -295,7 +307,8 @@ WRONG = [
 
 @pytest.fixture(autouse=True)
 def _undone():
-    yield
+    with np.printoptions():
+        yield
     if "leftover" in vars(Tensor):
         del Tensor.leftover
 
