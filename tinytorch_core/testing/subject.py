@@ -9,7 +9,7 @@ from typing import Any
 from tinytorch_core import plugins
 from tinytorch_core.errors import UnknownPluginError
 from tinytorch_core.testing.samples import Samples
-from tinytorch_core.testing.untouched import everything
+from tinytorch_core.testing.untouched import changes, everything
 
 
 class Subject:
@@ -21,7 +21,7 @@ class Subject:
         installed: whether a distribution brings it, so that another process can use it too.
         ops: the names of the ops it provides.
         samples: its descriptions of them.
-        before: Tensor and NumPy as they were before the plugin was switched on here.
+        left_behind: what of Tensor and NumPy was not the same after the plugin had been on.
     """
 
     def __init__(self, plugin: Any) -> None:
@@ -43,7 +43,7 @@ class Subject:
             self.name = getattr(plugin, "__name__", type(plugin).__name__)
             self._unregistered = plugin
         with plugins.only():
-            self.before = everything()
+            before = everything()
         with self.on():
             found = plugins.find(self.name)
             self.title = found.title
@@ -53,6 +53,8 @@ class Subject:
             self.samples = Samples(known)
             given = {"samples": self.samples}
             plugins.call_hook("tinytorch_describe_ops", lambda _: given, self.name)
+        with plugins.only():
+            self.left_behind = changes(before)
 
     @contextmanager
     def on(self, *others: str) -> Iterator[None]:

@@ -117,7 +117,7 @@ def test_wrong_descriptions_are_an_error_that_names_the_hook(site) -> None:
         ),
         (
             "from tinytorch_core import Tensor\nTensor.mine = 1",
-            r"Tensor.mine to be the same before and after the plugin was on",
+            r"Tensor.mine to be the same after the plugin was on",
             r"another value",
         ),
     ],

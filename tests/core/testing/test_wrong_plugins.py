@@ -284,14 +284,14 @@ WRONG = [
     Wrong(
         "leaves_nothing_behind",
         Leaves(),
-        "Tensor.leftover to be the same before and after the plugin was on",
+        "Tensor.leftover to be the same after the plugin was on",
         "another value",
         "assign to nothing that is not yours",
     ),
     Wrong(
         "leaves_nothing_behind",
         SimpleNamespace(tinytorch_configure=hookimpl(tinytorch_configure)),
-        "np.get_printoptions() to be the same before and after the plugin was on",
+        "np.get_printoptions() to be the same after the plugin was on",
         "another value",
         "assign to nothing that is not yours",
     ),
