@@ -1,0 +1,109 @@
+"""The pages on hooks and on the conformance kit are complete, and say what the code says."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tinytorch_core.plugin import STATEMENTS, manager
+from tinytorch_core.testing import Samples, table_of_checks
+
+import _tinytorch_pytest
+
+ROOT = Path(__file__).parents[2]
+HOOKS_PAGE = (ROOT / "docs" / "hooks.md").read_text("utf-8")
+KIT_PAGE = (ROOT / "docs" / "conformance.md").read_text("utf-8")
+TESTS = [f for f in (ROOT / "tests").rglob("*.py") if f.name != Path(__file__).name]
+
+CHECKS = list(table_of_checks())
+
+
+def hooks() -> Iterator[tuple[str, Any]]:
+    """Every hook that the core and the active plugins specify, with its specification."""
+    for name, caller in vars(manager.hook).items():
+        if not name.startswith("_") and caller.has_spec():
+            yield name, caller.spec.function
+
+
+HOOKS = dict(hooks())
+
+
+def signature(function: Any) -> str:
+    parameters = inspect.signature(function)
+    kept = [p for name, p in parameters.parameters.items() if name != "self"]
+    return _plain(f"def {function.__name__}{parameters.replace(parameters=kept)}")
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[\s'\"]", "", text)
+
+
+def section(hook: str) -> str:
+    found = re.findall(rf"^## {hook}\n(.*?)(?=^## |\Z)", HOOKS_PAGE, re.DOTALL | re.MULTILINE)
+    assert len(found) == 1, f"docs/hooks.md needs one section on {hook}"
+    return found[0]
+
+
+def test_the_hooks_are_those_we_mean() -> None:
+    assert {"tinytorch_register_ops", "tinytorch_register_backward"} <= set(HOOKS)
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_every_hook_has_a_section_with_its_exact_signature(hook: str) -> None:
+    (shown,) = re.findall(r"```py\n(.*?)```", section(hook), re.DOTALL)
+    assert _plain(shown) == signature(HOOKS[hook])
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_every_section_explains_the_arguments_and_shows_the_hook(hook: str) -> None:
+    text = section(hook)
+    for argument in inspect.signature(HOOKS[hook]).parameters:
+        assert argument == "self" or f"\n- `{argument}`: " in text
+    assert any(
+        f"def {hook}(" in program for program in re.findall(r"```python\n(.*?)```", text, re.S)
+    )
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_every_hook_is_implemented_in_a_test(hook: str) -> None:
+    assert [f for f in TESTS if re.search(rf"def {hook}\(", f.read_text("utf-8"))]
+
+
+def test_the_page_knows_no_other_hooks() -> None:
+    sections = re.findall(r"^## (tinytorch_\w+)", HOOKS_PAGE, re.MULTILINE)
+    rows = re.findall(r"^\| \[(tinytorch_\w+)\]\(#\1\)", HOOKS_PAGE, re.MULTILINE)
+    assert set(sections) == set(rows) == set(HOOKS)
+    assert sections == rows
+
+
+def test_the_page_names_what_a_plugin_says_of_itself() -> None:
+    assert set(re.findall(r"^\| `(tinytorch_\w+) = ", HOOKS_PAGE, re.MULTILINE)) == set(STATEMENTS)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
+def test_every_check_has_its_row_which_says_what_it_says(check: Any) -> None:
+    assert f"| `{check.name}` | {check.summary} |\n" in KIT_PAGE
+
+
+def test_the_page_knows_no_other_checks() -> None:
+    part = KIT_PAGE.partition("## What is checked")[2].partition("\n## ")[0]
+    listed = re.findall(r"^\| `(\w+)`", part, re.MULTILINE)
+    assert sorted(listed) == sorted(check.name for check in CHECKS)
+
+
+def test_every_keyword_of_a_description_has_its_row() -> None:
+    keywords = inspect.signature(Samples.add).parameters.values()
+    expected = [p.name for p in keywords if p.kind is p.KEYWORD_ONLY]
+    assert re.findall(r"^\| `(\w+)=", KIT_PAGE, re.MULTILINE) == expected
+
+
+def test_every_fixture_has_its_row() -> None:
+    names = [n for n, f in vars(_tinytorch_pytest).items() if "Fixture" in type(f).__name__]
+    assert names == re.findall(
+        r"^\| `(\w+)` \|", KIT_PAGE.partition("## Fixtures")[2], re.MULTILINE
+    )
