@@ -32,5 +32,5 @@ class CheckFailure(AssertionError):
             f"found:    {self.found}",
             f"to mend:  {self.remedy}",
         )
-        indented = [line.replace("\n", "\n" + " " * 10) for line in lines]
+        indented = [line.replace("\n", "\n" + " " * 12) for line in lines]
         return "\n  ".join([*filter(None, [self.where]), *indented])
