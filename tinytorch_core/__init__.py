@@ -1,4 +1,8 @@
-"""A plain NumPy Tensor, and the hooks by which plugins add everything else."""
+"""A plain NumPy Tensor, and the hooks by which plugins add everything else.
+
+PYTEST_DONT_REWRITE: pytest would warn where this package is imported before it, because the same
+distribution brings a plugin of pytest.
+"""
 
 from tinytorch_core import plugins
 from tinytorch_core.errors import (

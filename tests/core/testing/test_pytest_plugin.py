@@ -96,3 +96,22 @@ def test_turned_off_the_fixtures_are_not_there(tmp_path: Path) -> None:
     (tmp_path / "test_mine.py").write_text("def test_mine(clean_core):\n    pass\n")
     done = run_pytest(tmp_path, "-p", "no:tinytorch")
     assert "fixture 'clean_core' not found" in done.stdout
+
+
+def test_pytest_does_not_complain_that_the_core_was_imported_before_it(tmp_path: Path) -> None:
+    # The files of an installed wheel, which pytest rewrites if their distribution has a plugin.
+    metadata = tmp_path / "site" / "wheel-1.0.dist-info"
+    metadata.mkdir(parents=True)
+    (metadata / "METADATA").write_text("Name: wheel\nVersion: 1.0\n")
+    (metadata / "RECORD").write_text("tinytorch_core/__init__.py,,\n")
+    (metadata / "entry_points.txt").write_text("[pytest11]\nwheel = _tinytorch_pytest\n")
+    (tmp_path / "test_mine.py").write_text("def test_mine():\n    pass\n")
+    program = (
+        f"import sys; sys.path.append({str(metadata.parent)!r})\n"
+        "import tinytorch_core, pytest\n"
+        "sys.exit(pytest.main(['-q', '-W', 'error', '-p', 'no:cacheprovider', '-p', 'no:wheel']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
