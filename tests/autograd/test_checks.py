@@ -74,6 +74,13 @@ WRONG = [
     ),
     Wrong(
         "has_the_right_derivative",
+        plugin(_square, None, lambda grad, x: 2.00001 * grad * x),
+        "as derivative of order 1 with respect to x",
+        "",
+        "correct the function for x",
+    ),
+    Wrong(
+        "has_the_right_derivative",
         plugin(_square, None, lambda grad, x: grad * np.nan),
         "with respect to x",
         "nan",

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tinytorch_core import PluginError, Tensor, UnknownPluginError, hookimpl, plugins
@@ -15,6 +16,7 @@ from tinytorch_core.testing import (
     UnknownCheckError,
     cases_of,
     check_plugin,
+    difference,
     parametrize_with_checks,
 )
 
@@ -99,6 +101,49 @@ def test_what_is_left_out_is_not_run_and_says_why() -> None:
     left_out = {repr(c): c.left_out for c in cases_of(Cubes()) if c.left_out}
     expected = {"cube-has_a_rule": "forward only", "cube2-has_a_rule": "forward only"}
     assert left_out == {**expected, "plugin-Cubes-works_alone": "it is never alone"}
+
+
+def test_a_check_can_be_left_out_everywhere() -> None:
+    class Without(Cubes):
+        @hookimpl
+        def tinytorch_describe_ops(self, samples: Any) -> None:
+            samples.add("cube", lambda x: x**4)
+            samples.leave_out("agrees_with_reference", "it is another power")
+
+    (result,) = check_plugin(Without(), checks=["agrees_with_reference"])
+    assert result.outcome == "left out"
+
+
+def test_a_reference_may_write_into_what_it_is_given() -> None:
+    class Writing(Cubes):
+        @hookimpl
+        def tinytorch_describe_ops(self, samples: Any) -> None:
+            samples.add("cube", _in_place)
+
+    assert check_plugin(Writing(), checks=["agrees_with_reference"])[0].failure is None
+
+
+def _in_place(x: Any) -> Any:
+    x **= 3
+    return x
+
+
+@pytest.mark.parametrize(
+    ("found", "expected", "differs"),
+    [
+        (np.array([1.0, np.nan]), [1.0, np.nan], None),
+        (np.array([1.0, np.nan]), [np.nan, np.nan], ("nan at [0]", "1.0")),
+        (2.0, 2.5, ("2.5", "2.0")),
+        (1e12, 1e12 + 1, None),
+        (0.0, 1e-12, None),
+        ((1.0, 2.0), (1.0, 2.0), None),
+        ((1.0, 2.0), (1.0, 3.0), ("3.0", "2.0")),
+        ((1.0,), (1.0, 2.0), ("2 results", "1")),
+        (np.ones((2, 1)), np.ones(2), ("the shape (2,)", "the shape (2, 1)")),
+    ],
+)
+def test_results_are_compared_in_words(found: Any, expected: Any, differs: Any) -> None:
+    assert difference(found, expected, 1e-9) == differs
 
 
 def test_as_cases_of_pytest_they_have_names_and_are_skipped_where_left_out() -> None:

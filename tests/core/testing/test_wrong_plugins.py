@@ -44,6 +44,31 @@ def _scaled(x, by=1.0):
     return x * float(by)
 
 
+def _wrong_where(condition):
+    return plugin(lambda x: x + 1 if condition(x) else x, lambda x: x)
+
+
+def _through_float32(x):
+    return x.astype(np.float32).astype(x.dtype)
+
+
+def _range(x, dim=None):
+    return x.max(axis=dim) - x.min(axis=dim)
+
+
+def _is_strided(x):
+    return not (x.flags.c_contiguous or x.flags.f_contiguous) and x.strides[-1] > 0
+
+
+def tinytorch_ask():
+    """Has the name of a hook, and is called like one."""
+
+
+def _asking_directly(x):
+    tinytorch_ask()
+    return x * 2
+
+
 def _undescribed(ops: Any) -> None:
     ops.add("wrong", lambda x: x)
     ops.add("wronger", lambda x: x)
@@ -70,18 +95,50 @@ class Doubles:
         return (lambda x, y: call(call(x, y), 2)) if op.name == "mul" else None
 
 
+class Doubled:
+    """Gives results of float64."""
+
+    @hookimpl
+    def tinytorch_wrap_op(self, op: Any, call: Any) -> Any:
+        if op.name != "add":
+            return None
+        return lambda x, y: Tensor(call(x, y).data.astype(np.float64))
+
+
+class Unique:
+    """Can be pickled, and not copied."""
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        raise TypeError("there is only one")
+
+
 def noting(x):
     return x * 2
 
 
-def _with_a_note() -> Any:
-    """Leaves something on each result that pickle cannot read."""
+def _for_tensors_alone() -> Any:
+    """Does not expect an array beside a Tensor."""
+
+    @hookimpl
+    def tinytorch_wrap_op(op: Any, call: Any) -> Any:
+        def checked(x: Any, y: Any) -> Any:
+            return call(x, y) if not isinstance(y, np.ndarray) else call(x, 0)
+
+        return checked if op.name == "wrong" else None
+
+    made = plugin(lambda x, y: x + y)
+    made.tinytorch_wrap_op = tinytorch_wrap_op
+    return made
+
+
+def _with_a_note(note: Any) -> Any:
+    """Leaves something on each result that cannot be stored."""
 
     @hookimpl
     def tinytorch_wrap_op(op: Any, call: Any) -> Any:
         def noted(*args: Any, **kwargs: Any) -> Any:
             out = call(*args, **kwargs)
-            out.note = lambda: "mine"
+            out.note = note
             return out
 
         return noted if op.name == "wrong" else None
@@ -121,6 +178,13 @@ WRONG = [
         "offer what the op itself computes",
     ),
     Wrong(
+        "works_under_every_name",
+        plugin(_range, op={"numpy": np.ptp}, shapes=[(2, 3)], parameters=[{"dim": 0}]),
+        "no error",
+        "unexpected keyword argument 'dim'",
+        "the op must take all that its description says",
+    ),
+    Wrong(
         "agrees_with_numpy",
         plugin(lambda x: x / 2, op={"numpy": np.spacing}),
         "as from np.spacing on arrays",
@@ -149,6 +213,13 @@ WRONG = [
         "compute so that no digits are lost in float32",
     ),
     Wrong(
+        "keeps_dtypes",
+        plugin(_through_float32, lambda x: x),
+        "",
+        "",
+        "compute so that no digits are lost in float64",
+    ),
+    Wrong(
         "broadcasts",
         plugin(_of_one_shape, lambda x, y: x + y),
         "in wrong(<float64 of shape (",
@@ -163,11 +234,39 @@ WRONG = [
         "the op must take all that its description says",
     ),
     Wrong(
+        "takes_numbers_and_arrays",
+        _for_tensors_alone(),
+        "in wrong(<float64 of shape (3,)>, <float64 of shape (3,)>)",
+        "",
+        "use NumPy's functions",
+    ),
+    Wrong(
         "takes_any_memory_layout",
         plugin(lambda x: x.ravel(order="K").reshape(x.shape)),
         "with its arrays in Fortran order",
         "",
         "do not rely on the order in memory",
+    ),
+    Wrong(
+        "takes_any_memory_layout",
+        _wrong_where(_is_strided),
+        "with its arrays with strides",
+        "",
+        "do not rely on the order in memory",
+    ),
+    Wrong(
+        "takes_any_memory_layout",
+        _wrong_where(lambda x: x.ndim and x.strides[-1] < 0),
+        "with its arrays reversed",
+        "",
+        "do not rely on the order in memory",
+    ),
+    Wrong(
+        "takes_any_memory_layout",
+        _wrong_where(lambda x: not x.flags.writeable),
+        "with its arrays read-only",
+        "",
+        "do not write into an input",
     ),
     Wrong(
         "takes_empty_inputs",
@@ -241,9 +340,16 @@ WRONG = [
     ),
     Wrong(
         "can_be_pickled",
-        _with_a_note(),
+        _with_a_note(lambda: "mine"),
         "pickle of wrong",
         "lambda",
+        "put nothing on a Tensor that cannot be pickled",
+    ),
+    Wrong(
+        "can_be_pickled",
+        _with_a_note(Unique()),
+        "copy.deepcopy of wrong",
+        "TypeError: there is only one",
         "put nothing on a Tensor that cannot be pickled",
     ),
     Wrong(
@@ -258,6 +364,13 @@ WRONG = [
         plugin(_asking_a_hook),
         "no hook to be called by wrong",
         "pluggy's __call__",
+        "ask in a hook, once, and keep the answer",
+    ),
+    Wrong(
+        "calls_no_hook",
+        plugin(_asking_directly),
+        "no hook to be called by wrong",
+        "tinytorch_ask in ",
         "ask in a hook, once, and keep the answer",
     ),
     Wrong(
@@ -300,6 +413,13 @@ WRONG = [
         Doubles(),
         "in 2 * x, as without the plugin",
         "",
+        "return what `call` returns",
+    ),
+    Wrong(
+        "leaves_other_ops_alone",
+        Doubled(),
+        "float32 in x + 1, as without the plugin",
+        "float64",
         "return what `call` returns",
     ),
 ]
