@@ -32,6 +32,11 @@ exit status:
 class _Help(argparse.RawDescriptionHelpFormatter):
     """Help as it is written, without a line that only says that commands follow."""
 
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog)
+        # argparse forgets that commands are indented, and breaks the line after the longest name.
+        self._action_max_length = len("    new-plugin") + 2
+
     def _format_action(self, action: argparse.Action) -> str:
         text = super()._format_action(action)
         return text.partition("\n")[2] if action.nargs == argparse.PARSER else text

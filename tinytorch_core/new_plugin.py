@@ -116,8 +116,9 @@ def check_name(name: str) -> None:
 
 def _owner(op: str) -> str | None:
     """Who brings an op or an attribute of Tensor, also of a well-known plugin that is absent."""
-    if op in plugins.ops():
-        return plugins.ops()[op].provider
+    ops = plugins.surface().ops
+    if op in ops:
+        return ops[op].provider
     for hint in hints():
         if op in hint.names:
             return hint.distribution

@@ -18,7 +18,7 @@ import sys
 import threading
 import warnings
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -35,7 +35,6 @@ from tinytorch_core.errors import (
 )
 from tinytorch_core.missing import distribution_of
 from tinytorch_core.needs import check_needs, in_order
-from tinytorch_core.ops import Op
 from tinytorch_core.plugin import Plugin
 from tinytorch_core.surface import Surface
 from tinytorch_core.tensor import TensorBase
@@ -88,28 +87,6 @@ def active() -> tuple[str, ...]:
     """The names of the plugins that are on, in order."""
     start()
     return tuple(p.name for p in _active)
-
-
-def ops() -> Mapping[str, Op]:
-    """The ops of the core and of the active plugins, by name."""
-    start()
-    return Tensor._ops
-
-
-def call_hook(hook: str, arguments: Callable[[Plugin], Mapping[str, Any]], *names: str) -> None:
-    """Calls a hook of the active plugins, in order, apart from any change of plugins.
-
-    Args:
-        hook: the hook's name.
-        arguments: gives the hook's arguments for one plugin.
-        names: the plugins to ask; by default all that are on.
-
-    Raises:
-        PluginError: a plugin raised, with its name and the hook's.
-    """
-    start()
-    asked = [p for p in _active if not names or p.name in names]
-    Surface(asked, Tensor, Tensor).call_hook(hook, arguments)
 
 
 def find(plugin: Any) -> Plugin:
@@ -567,13 +544,11 @@ __all__ = [
     "PluginStatus",
     "active",
     "attach",
-    "call_hook",
     "disable",
     "disabled",
     "enable",
     "find",
     "only",
-    "ops",
     "register",
     "status",
     "surface",

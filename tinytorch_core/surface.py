@@ -172,7 +172,6 @@ class Surface:
             "tinytorch_extend_tensor", lambda p: {"tensor": TensorExtension(self, p.title)}
         )
         self.namespace |= {
-            "_ops": self.ops,
             "_calls": own_calls,
             "_numpy_calls": self._numpy_calls(own_calls),
             "_keywords": self.keywords,

@@ -98,7 +98,6 @@ class TensorBase:
     __slots__ = ("__dict__", "__weakref__", "_data")
 
     # What the surface adds, for every class of tensors that is built on it.
-    _ops: ClassVar[Mapping[str, Any]]
     _calls: ClassVar[Mapping[str, Callable[..., Any]]]
     _numpy_calls: ClassVar[Mapping[Any, tuple[Callable[..., Any], Any]]]
     _keywords: ClassVar[Mapping[str, Any]]

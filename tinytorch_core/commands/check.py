@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tinytorch_core import plugins
+from tinytorch_core.commands.starting import started_surface
 
 if TYPE_CHECKING:
     from tinytorch_core.testing import Result
@@ -17,10 +18,11 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     """Adds the command's parser."""
     parser = commands.add_parser(
         "check",
-        help="whether a plugin's ops do all that an op must, as the plugin describes them",
+        help="run the conformance kit on a plugin",
         description="Runs the conformance kit on plugins: every check of every op that they "
         "describe. Plugins that are on may add checks, such as those of derivatives.",
-        epilog="Exit status 1: a check failed.",
+        epilog="Exit status 1: a check failed. Exit status 2: there is no plugin or check of that "
+        "name, or the plugin cannot be used.",
     )
     parser.add_argument("plugins", nargs="+", metavar="NAME", help="the name of a plugin")
     parser.add_argument(
@@ -37,7 +39,7 @@ def run(chosen: argparse.Namespace) -> int:
     """Prints what became of the checks, and why some failed."""
     from tinytorch_core.testing import check_plugin  # here, for the other commands do without it
 
-    plugins.start(lenient=True)
+    started_surface()
     failed = 0
     for name in chosen.plugins:
         results = check_plugin(name, checks=chosen.only)

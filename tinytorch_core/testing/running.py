@@ -146,5 +146,6 @@ def table_of_checks() -> Checks:
     checks = Checks()
     for module in (value_checks, input_checks, usage_checks, plugin_checks):
         module.add_to(checks)
-    plugins.call_hook("tinytorch_register_checks", lambda p: {"checks": checks.of(p.name)})
+    surface = plugins.surface()
+    surface.call_hook("tinytorch_register_checks", lambda p: {"checks": checks.of(p.name)})
     return checks

@@ -48,11 +48,15 @@ class Subject:
             found = plugins.find(self.name)
             self.title = found.title
             self.installed = bool(found.points)
-            known = plugins.ops()
-            self.ops = tuple(name for name, op in known.items() if op.provider == found.title)
-            self.samples = Samples(known)
-            given = {"samples": self.samples}
-            plugins.call_hook("tinytorch_describe_ops", lambda _: given, self.name)
+            surface = plugins.surface()
+            self.ops = tuple(n for n, op in surface.ops.items() if op.provider == found.title)
+            self.samples = Samples(surface.ops)
+            # What this one needs is on too, and describes its own ops when it is checked itself.
+            others = Samples(surface.ops)
+            surface.call_hook(
+                "tinytorch_describe_ops",
+                lambda plugin: {"samples": self.samples if plugin is found else others},
+            )
         with plugins.only():
             self.left_behind = changes(before)
 
