@@ -1,0 +1,1 @@
+"""The layers, by what they do; `tinytorch_layers` has them all."""

@@ -1,0 +1,76 @@
+"""Modules made of others: one after the other, and around a shortcut."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, overload
+
+from tinytorch_layers.module import Module
+
+Array = Any
+Layer = Callable[..., Any]
+
+
+class Sequential(Module):
+    """Layers applied one after the other.
+
+    Args:
+        layers: modules, or any functions of one tensor, such as `np.tanh` or an activation.
+
+    Raises:
+        TypeError: one of them cannot be called, or is a class.
+
+    `model[0]` is the first layer, `model[1:]` a Sequential of the others.
+
+    >>> from tinytorch_core import Tensor
+    >>> from tinytorch_layers import Linear
+    >>> import numpy as np
+    >>> model = Sequential(Linear(2, 3, generator=0), np.tanh, Linear(3, 1, generator=1))
+    >>> model
+    Sequential(
+      (0): Linear(2, 3)
+      (1): tanh
+      (2): Linear(3, 1)
+    )
+    >>> model(Tensor([[1.0, 2.0]])).shape
+    (1, 1)
+    """
+
+    def __init__(self, *layers: Layer) -> None:
+        self._length = 0
+        for layer in layers:
+            self.append(layer)
+
+    def append(self, layer: Layer) -> Sequential:
+        """Adds a layer at the end; returns the module.
+
+        Raises:
+            TypeError: it cannot be called, or is a class.
+        """
+        where = f"layer {self._length} of {type(self).__name__}"
+        if isinstance(layer, type):
+            raise TypeError(f"{where} is the class {layer.__name__}; make one: {layer.__name__}()")
+        if not callable(layer):
+            raise TypeError(f"{where} must be a module or a function, not {layer!r:.60}")
+        setattr(self, str(self._length), layer)
+        self._length += 1
+        return self
+
+    def forward(self, x: Array) -> Array:
+        for layer in self:
+            x = layer(x)
+        return x
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __iter__(self) -> Iterator[Layer]:
+        return (getattr(self, str(i)) for i in range(self._length))
+
+    @overload
+    def __getitem__(self, index: int) -> Layer: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequential: ...
+    def __getitem__(self, index: int | slice) -> Layer | Sequential:
+        layers = list(self)
+        return Sequential(*layers[index]) if isinstance(index, slice) else layers[index]

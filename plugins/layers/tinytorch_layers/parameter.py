@@ -1,0 +1,63 @@
+"""Parameter, a tensor that a network learns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tinytorch_core import Tensor
+
+
+class Parameter(Tensor):
+    """A tensor that belongs to a Module and is learned.
+
+    With autograd on it requires grad, unless it is told not to; without autograd it is a plain
+    Tensor, and layers compute forward. What is computed from a Parameter is a Tensor.
+
+    Args:
+        data: a number, a (nested) sequence of numbers, an array, or a Tensor. It is copied.
+        dtype: a floating dtype; by default as for a Tensor.
+        requires_grad: False for a parameter that is to stay as it is.
+
+    Raises:
+        TypeError: the data is not floating.
+        ValueError: the rows of `data` have different lengths.
+
+    >>> weight = Parameter([1.0, 2.0])
+    >>> weight
+    Parameter([1., 2.], requires_grad=True)
+    >>> type(weight * 2).__name__
+    'Tensor'
+    """
+
+    def __init__(self, data: Any, dtype: Any = None, requires_grad: bool = True) -> None:
+        super().__init__(data, dtype)
+        if self.dtype.kind not in "fc":
+            raise TypeError(
+                f"a Parameter holds floating-point numbers, not {self.dtype}; "
+                "convert them first: Parameter(data.astype(np.float32))"
+            )
+        # The keyword is autograd's.
+        if requires_grad and "requires_grad" in self._keywords:
+            self._set_keyword("requires_grad", True)
+
+    @classmethod
+    def _from_array(cls, array: Any) -> Any:
+        # Gradients and detached tensors are made by this, and are no parameters.
+        return Tensor._from_array(array)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        _, parts = super().__reduce__()
+        return _rebuild, parts
+
+
+def _rebuild(
+    cls: type[Parameter], data: Any, keywords: Mapping[str, Any], state: Mapping[str, Any]
+) -> Parameter:
+    """A copied or unpickled Parameter."""
+    made = object.__new__(cls)
+    made._data = data
+    made.__dict__.update(state)
+    for name, value in keywords.items():
+        made._set_keyword(name, value)
+    return made
