@@ -202,6 +202,11 @@ class Module:
         """What the repr says in the brackets, besides the modules below."""
         return ""
 
+    def options(self, **defaults: Any) -> str:
+        """The attributes that differ from their defaults, as `extra_repr` may show them."""
+        found = {name: getattr(self, name) for name in defaults}
+        return "".join(f", {n}={v!r}" for n, v in found.items() if v != defaults[n])
+
     def __repr__(self) -> str:
         lines = [f"({name}): {_text(part)}" for name, part in self._parts()]
         extra = self.extra_repr()

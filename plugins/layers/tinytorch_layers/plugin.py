@@ -7,15 +7,61 @@ from typing import Any
 from tinytorch_core import hookimpl
 from tinytorch_core.ops import OpTable
 
-from tinytorch_layers.functional import affine
+from tinytorch_layers.functional import (
+    affine,
+    convolution,
+    lookup,
+    masking,
+    normalization,
+    pooling,
+)
+
+_LAYER = ("x", "weight", "bias")
 
 
 @hookimpl
 def tinytorch_register_ops(ops: OpTable) -> None:
-    ops.add("linear", affine.linear, inputs=("x", "weight", "bias"))
+    ops.add("linear", affine.linear, inputs=_LAYER)
+    ops.add("conv2d", convolution.convolve, inputs=_LAYER)
+    ops.add("conv2d_input", convolution.convolve_back, inputs=("values", "weight"))
+    ops.add("conv2d_weight", convolution.correlate, inputs=("values", "x"))
+    ops.add("max_pool2d", pooling.maxima, inputs=("x",))
+    ops.add("max_pool2d_input", pooling.unpool, inputs=("values", "x", "largest"))
+    ops.add("max_pool2d_pick", pooling.pick, inputs=("values", "x", "largest"))
+    ops.add("avg_pool2d", pooling.average, inputs=("x",))
+    ops.add("avg_pool2d_input", pooling.spread, inputs=("values",))
+    ops.add("layer_norm", normalization.layer_norm, inputs=_LAYER)
+    ops.add("batch_norm", normalization.batch_norm, inputs=_LAYER)
+    ops.add("embedding", lookup.rows_of, inputs=("weight",))
+    ops.add("embedding_weight", lookup.rows_added, inputs=("values",))
+    ops.add("dropout", masking.dropout, inputs=("x",))
 
 
 # The table is of autograd, which need not be installed.
 @hookimpl(optionalhook=True)
 def tinytorch_register_backward(rules: Any) -> None:
     rules.add("linear", affine.linear_x, affine.linear_weight, affine.linear_bias)
+    rules.add("conv2d", convolution.conv2d_x, convolution.conv2d_weight, convolution.conv2d_bias)
+    rules.add("conv2d_input", convolution.conv2d_input_values, convolution.conv2d_input_weight)
+    rules.add("conv2d_weight", convolution.conv2d_weight_values, convolution.conv2d_weight_x)
+    rules.add("max_pool2d", pooling.max_pool2d_x)
+    # Where the largest lies changes nowhere but in a jump.
+    rules.add("max_pool2d_input", pooling.max_pool2d_input_values, None, None)
+    rules.add("max_pool2d_pick", pooling.max_pool2d_pick_values, None, None)
+    rules.add("avg_pool2d", pooling.avg_pool2d_x)
+    rules.add("avg_pool2d_input", pooling.avg_pool2d_input_values)
+    rules.add(
+        "layer_norm",
+        normalization.layer_norm_x,
+        normalization.layer_norm_weight,
+        lambda grad: grad,
+    )
+    rules.add(
+        "batch_norm",
+        normalization.batch_norm_x,
+        normalization.batch_norm_weight,
+        normalization.batch_norm_bias,
+    )
+    rules.add("embedding", lookup.rows_of_weight)
+    rules.add("embedding_weight", lookup.rows_added_values)
+    rules.add("dropout", masking.dropout_x)

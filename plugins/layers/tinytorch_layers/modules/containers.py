@@ -74,3 +74,37 @@ class Sequential(Module):
     def __getitem__(self, index: int | slice) -> Layer | Sequential:
         layers = list(self)
         return Sequential(*layers[index]) if isinstance(index, slice) else layers[index]
+
+
+class Residual(Module):
+    """Layers whose output is added to their input, x + f(x).
+
+    He, Zhang, Ren & Sun, "Deep residual learning for image recognition", 2016, arXiv:1512.03385.
+
+    Args:
+        layers: f: modules or functions, applied one after the other.
+        shortcut: what is done to x before it is added, where f changes its shape; a module or a
+            function. By default nothing.
+
+    Raises:
+        TypeError: one of them cannot be called, or is a class.
+
+    >>> import numpy as np
+    >>> Residual(np.square)(np.array([1.0, 2.0]))
+    array([2., 6.])
+    """
+
+    def __init__(self, *layers: Layer, shortcut: Layer | None = None) -> None:
+        self.body = Sequential(*layers)
+        self.shortcut = None if shortcut is None else Sequential(shortcut)[0]
+
+    def forward(self, x: Array) -> Array:
+        out = self.body(x)
+        kept = x if self.shortcut is None else self.shortcut(x)
+        if out.shape != kept.shape:
+            what = "the input has" if self.shortcut is None else "the shortcut made"
+            raise ValueError(
+                f"the layers of {type(self).__name__} made the shape {out.shape}, and {what} "
+                f"{kept.shape}; they must be the same, so give a shortcut= that changes x likewise"
+            )
+        return kept + out

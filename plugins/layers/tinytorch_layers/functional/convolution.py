@@ -1,0 +1,167 @@
+"""The convolution of images, and its two adjoints, each an op. With their rules.
+
+A convolution is linear in the images and in the weight, so the derivatives of the three are again
+made of the three. Each is a product of matrices, for BLAS, between the weight and the columns:
+what the windows see, one column for each window. Columns have the axes (C, kh, kw, N, h, w): with
+the images' channels first neither they nor the result need be transposed in memory.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinytorch_core import op
+
+from tinytorch_layers.arguments import Pair
+from tinytorch_layers.functional.affine import plus
+from tinytorch_layers.functional.windows import Windows, windows
+
+Array = Any
+Shape = tuple[int, ...]
+
+
+def conv2d(
+    x: Array,
+    weight: Array,
+    bias: Array = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Array:
+    """The convolution of images with a kernel, or rather, as is usual, their correlation.
+
+    out[n, o, i, j] = bias[o] + Σ over c, k, l of weight[o, c, k, l] x[n, c, i + k, j + l]
+
+    Args:
+        x: images, a Tensor or array of shape (N, C, H, W).
+        weight: of shape (O, C / groups, kh, kw).
+        bias: of shape (O,), or None for none.
+        stride: how far the kernel moves, an integer or two, for height and width.
+        padding: how many zeros are put around the images: an integer, two, "valid" for none, or
+            "same" for as many as keep their size.
+        dilation: how far apart the places of the kernel lie, an integer or two.
+        groups: in how many groups the channels are divided; each makes its own outputs.
+
+    Returns:
+        The shape (N, O, h, w).
+
+    Raises:
+        ValueError: the shapes do not fit each other or `groups`, or the kernel is larger than the
+            padded images.
+        TypeError: a number is no integer.
+
+    >>> image = np.arange(9.0).reshape(1, 1, 3, 3)
+    >>> conv2d(image, np.ones((1, 1, 2, 2)))
+    array([[[[ 8., 12.],
+             [20., 24.]]]])
+    """
+    if len(x.shape) != 4 or len(weight.shape) != 4:
+        raise ValueError(
+            f"conv2d takes images of shape (N, C, H, W) and a weight of shape (O, C, kh, kw), "
+            f"and was given {x.shape} and {weight.shape}"
+        )
+    if x.shape[1] != groups * weight.shape[1] or weight.shape[0] % groups:
+        raise ValueError(
+            f"conv2d in {groups} groups of images {x.shape} cannot have a weight {weight.shape}"
+        )
+    seen = windows("conv2d", weight.shape[2:], stride, padding, dilation)
+    return convolve(x, weight, bias, seen, groups)
+
+
+@op("conv2d")
+def convolve(
+    x: Array, weight: Array, bias: Array = None, windows: Any = None, groups: int = 1
+) -> Array:
+    """The convolution of images (N, C, H, W) with a weight (O, C / groups, kh, kw)."""
+    size = windows.size("conv2d", x.shape[2:])
+    products = _matrices(weight, groups) @ _columns(x, windows, size, groups)
+    out = products.reshape((len(weight), len(x), *size))
+    if bias is not None:
+        out = plus(out, bias.reshape((-1, 1, 1, 1)))
+    return out.transpose((1, 0, 2, 3))
+
+
+def conv2d_x(grad: Array, x_shape: Shape, weight: Array, windows: Windows, groups: int) -> Array:
+    """Each pixel gets what the windows that saw it have, by the weight with which they did."""
+    return convolve_back(grad, weight, x_shape[2:], windows, groups)
+
+
+def conv2d_weight(grad: Array, x: Array, windows: Windows, groups: int) -> Array:
+    """Each weight gets the pixels that it met, by the gradient of where they went."""
+    return correlate(grad, x, windows, groups)
+
+
+def conv2d_bias(grad: Array) -> Array:
+    """The sum over images and places."""
+    return grad.sum(axis=(0, 2, 3))
+
+
+@op("conv2d_input")
+def convolve_back(values: Array, weight: Array, image: Shape, windows: Any, groups: int) -> Array:
+    """The adjoint of `convolve` in the images, of height and width `image`; from (N, O, h, w)."""
+    size = values.shape[2:]
+    channels = groups * weight.shape[1]
+    columns = _matrices(weight, groups).mT @ _rows(values, groups)
+    columns = columns.reshape((channels, *windows.kernel, len(values), *size))
+    shape = (channels, len(values), *image)
+    out = windows.blank(columns, shape)
+    for (i, j), seen in windows.slices(size):
+        out[seen] += columns[:, i, j]
+    return windows.crop(out, shape).transpose((1, 0, 2, 3))
+
+
+def conv2d_input_values(grad: Array, weight: Array, windows: Windows, groups: int) -> Array:
+    """The adjoint of the adjoint: the convolution itself."""
+    return convolve(grad, weight, None, windows, groups)
+
+
+def conv2d_input_weight(grad: Array, values: Array, windows: Windows, groups: int) -> Array:
+    """As for the convolution, with the gradient in the place of the images."""
+    return correlate(values, grad, windows, groups)
+
+
+@op("conv2d_weight")
+def correlate(values: Array, x: Array, windows: Any, groups: int) -> Array:
+    """The adjoint of `convolve` in the weight, from (N, O, h, w) and images."""
+    columns = _columns(x, windows, values.shape[2:], groups)
+    weight = _rows(values, groups) @ columns.mT
+    return weight.reshape((values.shape[1], x.shape[1] // groups, *windows.kernel))
+
+
+def conv2d_weight_values(grad: Array, x: Array, windows: Windows, groups: int) -> Array:
+    """The convolution with the gradient in the place of the weight."""
+    return convolve(x, grad, None, windows, groups)
+
+
+def conv2d_weight_x(
+    grad: Array, values: Array, x_shape: Shape, windows: Windows, groups: int
+) -> Array:
+    """The adjoint in the images, with the gradient in the place of the weight."""
+    return convolve_back(values, grad, x_shape[2:], windows, groups)
+
+
+def _matrices(weight: Array, groups: int) -> Array:
+    """The weight as a matrix for each group: outputs by what one window sees."""
+    outputs, channels, high, wide = weight.shape
+    return weight.reshape((groups, outputs // groups, channels * high * wide))
+
+
+def _rows(values: Array, groups: int) -> Array:
+    """(N, O, h, w) as a matrix for each group: outputs by windows."""
+    count, outputs, high, wide = values.shape
+    shape = (groups, outputs // groups, count * high * wide)
+    return values.transpose((1, 0, 2, 3)).reshape(shape)
+
+
+def _columns(x: Array, windows: Windows, size: Pair, groups: int) -> Array:
+    """What the windows see, as a matrix for each group: what one sees by windows."""
+    padded = windows.pad(x.transpose((1, 0, 2, 3)))
+    channels, count = padded.shape[:2]
+    columns = np.empty_like(x, shape=(channels, *windows.kernel, count, *size))
+    for (i, j), seen in windows.slices(size):
+        columns[:, i, j] = padded[seen]
+    places = channels // groups * windows.kernel[0] * windows.kernel[1]
+    return columns.reshape((groups, places, count * size[0] * size[1]))

@@ -1,0 +1,170 @@
+"""The largest or the mean of what each window sees, and the ops behind their derivatives."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tinytorch_core import op
+
+from tinytorch_layers.arguments import Pair
+from tinytorch_layers.functional.windows import Windows, windows
+
+Array = Any
+Shape = tuple[int, ...]
+
+
+def max_pool2d(
+    x: Array, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1
+) -> Array:
+    """The largest of what each window sees of each channel.
+
+    Of equal ones the first has the gradient, row by row, as in PyTorch.
+
+    Args:
+        x: images, a Tensor or array of shape (N, C, H, W).
+        kernel_size: the size of the window, an integer or two, for height and width.
+        stride: how far the window moves; by default its size.
+        padding: how much of −∞ is put around the images, at most half of the window.
+        dilation: how far apart the places of the window lie.
+
+    Returns:
+        The shape (N, C, h, w).
+
+    Raises:
+        ValueError: the images have other axes, the window is larger than they are when padded,
+            or one of the numbers is too small or large.
+        TypeError: one of them is no integer.
+
+    >>> max_pool2d(np.arange(16.0).reshape(1, 1, 4, 4), 2)
+    array([[[[ 5.,  7.],
+             [13., 15.]]]])
+    """
+    _check_axes("max_pool2d", x.shape)
+    return maxima(x, pool_windows("max_pool2d", kernel_size, stride, padding, dilation))
+
+
+def avg_pool2d(x: Array, kernel_size: Any, stride: Any = None, padding: Any = 0) -> Array:
+    """The mean of what each window sees of each channel, zeros of the padding included.
+
+    Args and errors are those of `max_pool2d`.
+
+    >>> avg_pool2d(np.arange(16.0).reshape(1, 1, 4, 4), 2)
+    array([[[[ 2.5,  4.5],
+             [10.5, 12.5]]]])
+    """
+    _check_axes("avg_pool2d", x.shape)
+    return average(x, pool_windows("avg_pool2d", kernel_size, stride, padding))
+
+
+def pool_windows(
+    owner: str, kernel: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1
+) -> Windows:
+    """The windows of a pooling layer from what a person writes; see `windows`."""
+    made = windows(owner, kernel, kernel if stride is None else stride, padding, dilation)
+    (high, wide), (top, _, left, _) = made.kernel, made.padding
+    if 2 * top > high or 2 * left > wide:
+        raise ValueError(
+            f"padding of {owner} must be at most half of the kernel, {high} x {wide}, and is "
+            f"{top} x {left}: a window would see nothing else"
+        )
+    return made
+
+
+def _check_axes(function: str, shape: Shape) -> None:
+    if len(shape) != 4:
+        raise ValueError(f"{function} takes images of shape (N, C, H, W), and was given {shape}")
+
+
+@op("max_pool2d")
+def maxima(x: Array, windows: Any) -> Array:
+    """The largest of what each window sees."""
+    size = windows.size("max_pool2d", x.shape[2:])
+    padded = windows.pad(x, -math.inf)
+    (_, first), *others = windows.slices(size)
+    out = padded[first].copy(order="K")
+    for _, seen in others:
+        np.maximum(out, padded[seen], out=out)
+    return out
+
+
+def max_pool2d_x(grad: Array, out: Array, x: Array, windows: Windows) -> Array:
+    """The place of the largest has the gradient of its window."""
+    return unpool(grad, x, out, windows)
+
+
+@op("max_pool2d_input")
+def unpool(values: Array, x: Array, largest: Array, windows: Any) -> Array:
+    """Puts each window's value to where the window has its largest, zeros elsewhere."""
+    size = values.shape[2:]
+    out = np.zeros_like(x, dtype=values.dtype, shape=windows.pad(x).shape)
+    for seen, hit in _first_hits(x, largest, windows, size):
+        out[seen] += values * hit
+    return windows.crop(out, x.shape)
+
+
+def max_pool2d_input_values(grad: Array, x: Array, largest: Array, windows: Windows) -> Array:
+    """Each window takes what came to where it has its largest."""
+    return pick(grad, x, largest, windows)
+
+
+@op("max_pool2d_pick")
+def pick(values: Array, x: Array, largest: Array, windows: Any) -> Array:
+    """Takes for each window the value from where the window has its largest."""
+    padded = windows.pad(values)
+    out = np.zeros_like(largest, dtype=values.dtype)
+    for seen, hit in _first_hits(x, largest, windows, largest.shape[2:]):
+        out += padded[seen] * hit
+    return out
+
+
+def max_pool2d_pick_values(grad: Array, x: Array, largest: Array, windows: Windows) -> Array:
+    """The adjoint of picking is putting."""
+    return unpool(grad, x, largest, windows)
+
+
+def _first_hits(x: Array, largest: Array, windows: Windows, size: Pair) -> Any:
+    """For each place in the kernel: its slice, and in which windows it is the first largest."""
+    padded = windows.pad(x, -math.inf)
+    free = np.ones_like(largest, dtype=bool)
+    for _, seen in windows.slices(size):
+        hit = padded[seen] == largest
+        hit &= free
+        free ^= hit
+        yield seen, hit
+
+
+@op("avg_pool2d")
+def average(x: Array, windows: Any) -> Array:
+    """The mean of what each window sees."""
+    size = windows.size("avg_pool2d", x.shape[2:])
+    padded = windows.pad(x)
+    (_, first), *others = windows.slices(size)
+    out = padded[first].copy(order="K")
+    for _, seen in others:
+        out += padded[seen]
+    out *= 1 / math.prod(windows.kernel)
+    return out
+
+
+def avg_pool2d_x(grad: Array, x_shape: Shape, windows: Windows) -> Array:
+    """Each pixel has its share of the gradients of the windows that saw it."""
+    return spread(grad, x_shape[2:], windows)
+
+
+@op("avg_pool2d_input")
+def spread(values: Array, image: Shape, windows: Any) -> Array:
+    """Spreads each window's value evenly over what it sees of an image of this size."""
+    shape = (*values.shape[:2], *image)
+    out = windows.blank(values, shape)
+    share = values * (1 / math.prod(windows.kernel))
+    for _, seen in windows.slices(values.shape[2:]):
+        out[seen] += share
+    return windows.crop(out, shape)
+
+
+def avg_pool2d_input_values(grad: Array, windows: Windows) -> Array:
+    """The adjoint of spreading is the mean."""
+    return average(grad, windows)

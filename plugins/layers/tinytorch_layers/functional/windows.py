@@ -1,0 +1,122 @@
+"""The windows that a kernel sees of an image: where they lie, and how they are taken and put back.
+
+Images have the axes N, C, H, W. The one loop is over the places in the kernel: for each of them
+a slice holds what all windows of all images see there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tinytorch_layers.arguments import Pair, pair
+
+Array = Any
+Place = tuple[int, int]
+Slice = tuple[Any, ...]
+
+
+class Windows(NamedTuple):
+    """How a kernel moves over an image; two numbers are for height and width.
+
+    Attributes:
+        kernel: the size of the window.
+        stride: how far it moves.
+        padding: how many zeros, or for a maximum infinities, are put around the image: on top,
+            below, on the left and on the right.
+        dilation: how far apart the places of the kernel lie.
+    """
+
+    kernel: Pair
+    stride: Pair = (1, 1)
+    padding: tuple[int, int, int, int] = (0, 0, 0, 0)
+    dilation: Pair = (1, 1)
+
+    def size(self, owner: object, image: tuple[int, ...]) -> Pair:
+        """How many windows there are in each direction.
+
+        Args:
+            owner: who is to be named in an error.
+            image: the image's height and width.
+
+        Raises:
+            ValueError: there is none, because the kernel is larger than the padded image.
+        """
+        top, below, left, right = self.padding
+        padded = (image[0] + top + below, image[1] + left + right)
+        reach = [d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilation, strict=True)]
+        if reach[0] > padded[0] or reach[1] > padded[1]:
+            raise ValueError(
+                f"the kernel of {owner} covers {reach[0]} x {reach[1]}, and the padded input has "
+                f"only {padded[0]} x {padded[1]}; pad more, or use a smaller kernel"
+            )
+        high, wide = ((n - r) // s + 1 for n, r, s in zip(padded, reach, self.stride, strict=True))
+        return high, wide
+
+    def slices(self, size: Pair) -> Iterator[tuple[Place, Slice]]:
+        """For each place in the kernel, what all windows see there of padded images."""
+        (high, wide), (down, right) = self.stride, self.dilation
+        for i in range(self.kernel[0]):
+            for j in range(self.kernel[1]):
+                rows = slice(i * down, i * down + high * (size[0] - 1) + 1, high)
+                columns = slice(j * right, j * right + wide * (size[1] - 1) + 1, wide)
+                yield (i, j), (..., rows, columns)
+
+    def pad(self, images: Array, value: float = 0) -> Array:
+        """The images with `value` around them; themselves if there is no padding."""
+        if not any(self.padding):
+            return images
+        out = np.full_like(images, value, shape=self._padded(images.shape))
+        out[self._inside(images.shape)] = images
+        return out
+
+    def crop(self, padded: Array, shape: tuple[int, ...]) -> Array:
+        """What `pad` had put the padding around, images of `shape`."""
+        return padded[self._inside(shape)] if any(self.padding) else padded
+
+    def blank(self, like: Array, shape: tuple[int, ...]) -> Array:
+        """Zeros in the shape that images of `shape` have once they are padded."""
+        return np.zeros_like(like, shape=self._padded(shape))
+
+    def _padded(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        top, below, left, right = self.padding
+        return (*shape[:-2], shape[-2] + top + below, shape[-1] + left + right)
+
+    def _inside(self, shape: tuple[int, ...]) -> Slice:
+        top, _, left, _ = self.padding
+        return ..., slice(top, top + shape[-2]), slice(left, left + shape[-1])
+
+
+def windows(
+    owner: str, kernel: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1
+) -> Windows:
+    """Windows from what a person writes.
+
+    Args:
+        owner: who is to be named in an error.
+        kernel, stride, dilation: an integer, or two for height and width.
+        padding: an integer, two, "valid" for none, or "same" for as much as keeps the size of
+            the image; of an odd number of zeros more are then below and on the right.
+
+    Raises:
+        TypeError, ValueError: one of them is something else, or `padding` is "same" with strides.
+    """
+    kernel = pair(owner, "kernel_size", kernel)
+    stride = pair(owner, "stride", stride)
+    dilation = pair(owner, "dilation", dilation)
+    if padding == "same" and stride != (1, 1):
+        raise ValueError(f"{owner} with a stride of {stride} cannot keep the size of the image")
+    if padding == "same":
+        extra = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
+        sides = [side for e in extra for side in (e // 2, e - e // 2)]
+    elif padding == "valid":
+        sides = [0] * 4
+    elif isinstance(padding, str):
+        raise ValueError(
+            f"padding of {owner} must be 'same', 'valid', or one or two integers, not {padding!r}"
+        )
+    else:
+        sides = [side for side in pair(owner, "padding", padding, least=0) for _ in range(2)]
+    return Windows(kernel, stride, (sides[0], sides[1], sides[2], sides[3]), dilation)
