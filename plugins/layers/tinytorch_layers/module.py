@@ -52,10 +52,7 @@ class Module:
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """The modules that the attributes hold, with their names."""
-        for name, value in vars(self).items():
-            for path, held in _held(name, value):
-                if isinstance(held, Module):
-                    yield path, held
+        return ((name, held) for name, held in _held(vars(self)) if isinstance(held, Module))
 
     def children(self) -> Iterator[Module]:
         """The modules that the attributes hold."""
@@ -81,11 +78,10 @@ class Module:
         """The parameters of this module and of all below it, with their names."""
         seen = set()
         for prefix, module in self.named_modules():
-            for name, value in vars(module).items():
-                for path, held in _held(name, value):
-                    if isinstance(held, Parameter) and held not in seen:
-                        seen.add(held)
-                        yield _join(prefix, path), held
+            for name, held in _held(vars(module)):
+                if isinstance(held, Parameter) and held not in seen:
+                    seen.add(held)
+                    yield _join(prefix, name), held
 
     def parameters(self) -> Iterator[Parameter]:
         """The parameters of this module and of all below it, as an optimizer takes them."""
@@ -217,23 +213,23 @@ class Module:
 
     def _parts(self) -> Iterator[tuple[str, Any]]:
         """The modules that the attributes hold, and other functions of tensors."""
-        for name, value in vars(self).items():
-            for path, held in _held(name, value):
-                if isinstance(held, Module) or not (
-                    path.startswith("_") or isinstance(held, type) or not callable(held)
-                ):
-                    yield path, held
+        for name, held in _held(vars(self)):
+            public = callable(held) and not (isinstance(held, type) or name.startswith("_"))
+            if public or isinstance(held, Module):
+                yield name, held
 
 
-def _held(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """What an attribute holds: the value itself, or what is in a list, tuple or dictionary."""
-    if isinstance(value, list | tuple):
-        value = dict(enumerate(value))
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _held(f"{name}.{key}", item)
-    else:
-        yield name, value
+def _held(values: Mapping[Any, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """All values with their names, those in lists, tuples and dictionaries one by one."""
+    found = []
+    for key, value in values.items():
+        if isinstance(value, list | tuple):
+            value = dict(enumerate(value))
+        if isinstance(value, dict):
+            found += _held(value, f"{prefix}{key}.")
+        else:
+            found.append((f"{prefix}{key}", value))
+    return found
 
 
 def _join(prefix: str, name: str) -> str:

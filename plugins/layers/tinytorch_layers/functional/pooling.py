@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from tinytorch_core import op
 
-from tinytorch_layers.arguments import Pair
-from tinytorch_layers.functional.windows import Windows, windows
+from tinytorch_layers.functional.windows import Slice, Windows, batch_first, batch_last, windows
 
 Array = Any
 Shape = tuple[int, ...]
@@ -82,12 +82,12 @@ def _check_axes(function: str, shape: Shape) -> None:
 def maxima(x: Array, windows: Any) -> Array:
     """The largest of what each window sees."""
     size = windows.size("max_pool2d", x.shape[2:])
-    padded = windows.pad(x, -math.inf)
+    padded = windows.pad(batch_last(x), -math.inf)
     (_, first), *others = windows.slices(size)
     out = padded[first].copy(order="K")
     for _, seen in others:
         np.maximum(out, padded[seen], out=out)
-    return out
+    return batch_first(out)
 
 
 def max_pool2d_x(grad: Array, out: Array, x: Array, windows: Windows) -> Array:
@@ -98,11 +98,11 @@ def max_pool2d_x(grad: Array, out: Array, x: Array, windows: Windows) -> Array:
 @op("max_pool2d_input")
 def unpool(values: Array, x: Array, largest: Array, windows: Any) -> Array:
     """Puts each window's value to where the window has its largest, zeros elsewhere."""
-    size = values.shape[2:]
-    out = np.zeros_like(x, dtype=values.dtype, shape=windows.pad(x).shape)
-    for seen, hit in _first_hits(x, largest, windows, size):
+    values, images = batch_last(values), batch_last(x)
+    out = np.zeros_like(images, dtype=values.dtype, shape=windows.padded(images.shape))
+    for seen, hit in _first_hits(images, batch_last(largest), windows):
         out[seen] += values * hit
-    return windows.crop(out, x.shape)
+    return batch_first(windows.crop(out, images.shape))
 
 
 def max_pool2d_input_values(grad: Array, x: Array, largest: Array, windows: Windows) -> Array:
@@ -113,11 +113,11 @@ def max_pool2d_input_values(grad: Array, x: Array, largest: Array, windows: Wind
 @op("max_pool2d_pick")
 def pick(values: Array, x: Array, largest: Array, windows: Any) -> Array:
     """Takes for each window the value from where the window has its largest."""
-    padded = windows.pad(values)
+    padded, largest = windows.pad(batch_last(values)), batch_last(largest)
     out = np.zeros_like(largest, dtype=values.dtype)
-    for seen, hit in _first_hits(x, largest, windows, largest.shape[2:]):
+    for seen, hit in _first_hits(batch_last(x), largest, windows):
         out += padded[seen] * hit
-    return out
+    return batch_first(out)
 
 
 def max_pool2d_pick_values(grad: Array, x: Array, largest: Array, windows: Windows) -> Array:
@@ -125,11 +125,11 @@ def max_pool2d_pick_values(grad: Array, x: Array, largest: Array, windows: Windo
     return unpool(grad, x, largest, windows)
 
 
-def _first_hits(x: Array, largest: Array, windows: Windows, size: Pair) -> Any:
+def _first_hits(images: Array, largest: Array, windows: Windows) -> Iterator[tuple[Slice, Array]]:
     """For each place in the kernel: its slice, and in which windows it is the first largest."""
-    padded = windows.pad(x, -math.inf)
+    padded = windows.pad(images, -math.inf)
     free = np.ones_like(largest, dtype=bool)
-    for _, seen in windows.slices(size):
+    for _, seen in windows.slices(largest.shape[1:3]):
         hit = padded[seen] == largest
         hit &= free
         free ^= hit
@@ -140,13 +140,13 @@ def _first_hits(x: Array, largest: Array, windows: Windows, size: Pair) -> Any:
 def average(x: Array, windows: Any) -> Array:
     """The mean of what each window sees."""
     size = windows.size("avg_pool2d", x.shape[2:])
-    padded = windows.pad(x)
+    padded = windows.pad(batch_last(x))
     (_, first), *others = windows.slices(size)
     out = padded[first].copy(order="K")
     for _, seen in others:
         out += padded[seen]
     out *= 1 / math.prod(windows.kernel)
-    return out
+    return batch_first(out)
 
 
 def avg_pool2d_x(grad: Array, x_shape: Shape, windows: Windows) -> Array:
@@ -157,12 +157,12 @@ def avg_pool2d_x(grad: Array, x_shape: Shape, windows: Windows) -> Array:
 @op("avg_pool2d_input")
 def spread(values: Array, image: Shape, windows: Any) -> Array:
     """Spreads each window's value evenly over what it sees of an image of this size."""
-    shape = (*values.shape[:2], *image)
-    out = windows.blank(values, shape)
-    share = values * (1 / math.prod(windows.kernel))
-    for _, seen in windows.slices(values.shape[2:]):
-        out[seen] += share
-    return windows.crop(out, shape)
+    values = batch_last(values) * (1 / math.prod(windows.kernel))
+    shape = (values.shape[0], *image, values.shape[3])
+    out = np.zeros_like(values, shape=windows.padded(shape))
+    for _, seen in windows.slices(values.shape[1:3]):
+        out[seen] += values
+    return batch_first(windows.crop(out, shape))
 
 
 def avg_pool2d_input_values(grad: Array, windows: Windows) -> Array:

@@ -1,7 +1,9 @@
 """The windows that a kernel sees of an image: where they lie, and how they are taken and put back.
 
-Images have the axes N, C, H, W. The one loop is over the places in the kernel: for each of them
-a slice holds what all windows of all images see there.
+Outside, images have the axes N, C, H, W; here and in the ops the batch comes last: C, H, W, N. So
+it also lies in memory, as far as layers follow each other, and whatever a kernel takes comes in
+long runs. The one loop is over the places in the kernel: for each of them a slice holds what all
+windows of all images see there.
 """
 
 from __future__ import annotations
@@ -14,8 +16,8 @@ import numpy as np
 from tinytorch_layers.arguments import Pair, pair
 
 Array = Any
-Place = tuple[int, int]
-Slice = tuple[Any, ...]
+Shape = tuple[int, ...]
+Slice = tuple[slice, slice, slice]
 
 
 class Windows(NamedTuple):
@@ -55,38 +57,46 @@ class Windows(NamedTuple):
         high, wide = ((n - r) // s + 1 for n, r, s in zip(padded, reach, self.stride, strict=True))
         return high, wide
 
-    def slices(self, size: Pair) -> Iterator[tuple[Place, Slice]]:
+    def slices(self, size: Pair) -> Iterator[tuple[Pair, Slice]]:
         """For each place in the kernel, what all windows see there of padded images."""
         (high, wide), (down, right) = self.stride, self.dilation
         for i in range(self.kernel[0]):
             for j in range(self.kernel[1]):
                 rows = slice(i * down, i * down + high * (size[0] - 1) + 1, high)
                 columns = slice(j * right, j * right + wide * (size[1] - 1) + 1, wide)
-                yield (i, j), (..., rows, columns)
+                yield (i, j), (slice(None), rows, columns)
 
     def pad(self, images: Array, value: float = 0) -> Array:
         """The images with `value` around them; themselves if there is no padding."""
         if not any(self.padding):
             return images
-        out = np.full_like(images, value, shape=self._padded(images.shape))
+        out = np.full_like(images, value, shape=self.padded(images.shape), order="C")
         out[self._inside(images.shape)] = images
         return out
 
-    def crop(self, padded: Array, shape: tuple[int, ...]) -> Array:
+    def crop(self, padded: Array, shape: Shape) -> Array:
         """What `pad` had put the padding around, images of `shape`."""
         return padded[self._inside(shape)] if any(self.padding) else padded
 
-    def blank(self, like: Array, shape: tuple[int, ...]) -> Array:
-        """Zeros in the shape that images of `shape` have once they are padded."""
-        return np.zeros_like(like, shape=self._padded(shape))
-
-    def _padded(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+    def padded(self, shape: Shape) -> Shape:
+        """The shape that images of `shape` have once they are padded."""
         top, below, left, right = self.padding
-        return (*shape[:-2], shape[-2] + top + below, shape[-1] + left + right)
+        channels, high, wide, count = shape
+        return channels, top + high + below, left + wide + right, count
 
-    def _inside(self, shape: tuple[int, ...]) -> Slice:
+    def _inside(self, shape: Shape) -> Slice:
         top, _, left, _ = self.padding
-        return ..., slice(top, top + shape[-2]), slice(left, left + shape[-1])
+        return slice(None), slice(top, top + shape[1]), slice(left, left + shape[2])
+
+
+def batch_last(images: Array) -> Array:
+    """(C, H, W, N) from (N, C, H, W), without moving anything in memory."""
+    return images.transpose((1, 2, 3, 0))
+
+
+def batch_first(images: Array) -> Array:
+    """(N, C, H, W) from (C, H, W, N), without moving anything in memory."""
+    return images.transpose((3, 0, 1, 2))
 
 
 def windows(
