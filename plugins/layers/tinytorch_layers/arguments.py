@@ -65,8 +65,8 @@ def number(layer: str, name: str, value: Any, low: float, high: float, *, ends: 
     return checked
 
 
-def shape_of(layer: object, x: Array) -> tuple[int, ...]:
-    """The shape of an input, which must be floating.
+def shape_of(layer: object, x: Array, *, floating: bool = True) -> tuple[int, ...]:
+    """The shape of an input, which must be floating unless that is not asked for.
 
     Raises:
         TypeError: it is no Tensor or array, or holds other numbers.
@@ -75,7 +75,7 @@ def shape_of(layer: object, x: Array) -> tuple[int, ...]:
     if dtype is None:
         raise TypeError(f"{layer} takes a Tensor or an array, not {type(x).__name__}: {x!r:.60}")
     shape: tuple[int, ...] = x.shape
-    if dtype.kind not in "fc":
+    if floating and dtype.kind not in "fc":
         raise TypeError(
             f"{layer} takes floating-point numbers, not {dtype} of shape {shape}; "
             "convert them first: x.astype(np.float32)"

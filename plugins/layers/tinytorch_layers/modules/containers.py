@@ -47,12 +47,8 @@ class Sequential(Module):
         Raises:
             TypeError: it cannot be called, or is a class.
         """
-        where = f"layer {self._length} of {type(self).__name__}"
-        if isinstance(layer, type):
-            raise TypeError(f"{where} is the class {layer.__name__}; make one: {layer.__name__}()")
-        if not callable(layer):
-            raise TypeError(f"{where} must be a module or a function, not {layer!r:.60}")
-        setattr(self, str(self._length), layer)
+        what = f"layer {self._length} of {type(self).__name__}"
+        setattr(self, str(self._length), _checked(what, layer))
         self._length += 1
         return self
 
@@ -96,7 +92,7 @@ class Residual(Module):
 
     def __init__(self, *layers: Layer, shortcut: Layer | None = None) -> None:
         self.body = Sequential(*layers)
-        self.shortcut = None if shortcut is None else Sequential(shortcut)[0]
+        self.shortcut = None if shortcut is None else _checked("shortcut of Residual", shortcut)
 
     def forward(self, x: Array) -> Array:
         out = self.body(x)
@@ -108,3 +104,12 @@ class Residual(Module):
                 f"{kept.shape}; they must be the same, so give a shortcut= that changes x likewise"
             )
         return kept + out
+
+
+def _checked(what: str, layer: Layer) -> Layer:
+    """The layer, if it can be one."""
+    if isinstance(layer, type):
+        raise TypeError(f"{what} is the class {layer.__name__}; make one: {layer.__name__}(...)")
+    if not callable(layer):
+        raise TypeError(f"{what} must be a module or a function, not {layer!r:.60}")
+    return layer

@@ -99,7 +99,7 @@ class Flatten(Module):
         self.end_dim = integer("Flatten", "end_dim", end_dim, least)
 
     def forward(self, x: Array) -> Array:
-        shape = x.shape
+        shape = shape_of(self, x, floating=False)
         axes = len(shape)
         start, end = self.start_dim % max(axes, 1), self.end_dim % max(axes, 1)
         if not (-axes <= self.start_dim < axes and -axes <= self.end_dim < axes and start <= end):
@@ -110,5 +110,4 @@ class Flatten(Module):
         return x.reshape((*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
 
     def extra_repr(self) -> str:
-        default = (self.start_dim, self.end_dim) == (1, -1)
-        return "" if default else f"start_dim={self.start_dim}, end_dim={self.end_dim}"
+        return self.options(start_dim=1, end_dim=-1).removeprefix(", ")

@@ -1,0 +1,228 @@
+"""Every layer, in every mode, as the call that makes it here and in torch.nn alike.
+
+Inputs and parameters come from formulas rather than random numbers, so that the values kept in
+`expected.npz`, which `make_expected.py` writes, belong to them on every machine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinytorch_core import Tensor
+
+import tinytorch_activations
+import tinytorch_layers
+from tinytorch_layers import Module
+
+EXPECTED = Path(__file__).with_name("expected.npz")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A layer on an input of a shape; `rows` is for an Embedding how many rows it has.
+
+    With `ties` the input has few values, so that many are equal.
+    """
+
+    call: str
+    shape: tuple[int, ...]
+    training: bool = True
+    rows: int = 0
+    ties: bool = False
+
+    @property
+    def id(self) -> str:
+        mode = "" if self.training else " in evaluation"
+        ties = " with ties" if self.ties else ""
+        return f"{self.call} on {self.shape}{mode}{ties}"
+
+    @property
+    def floating(self) -> bool:
+        return not self.rows
+
+    def x(self) -> np.ndarray:
+        """The input, in float64 or, for an Embedding, int64."""
+        if self.rows:
+            return (np.arange(np.prod(self.shape, dtype=int)) * 3 % self.rows).reshape(self.shape)
+        x = mixed(self.shape)
+        return np.round(x) if self.ties else x
+
+    def layer(self, dtype: Any = np.float64) -> Module:
+        """Ours, with parameters from `mixed`."""
+        names = {**vars(tinytorch_activations), **vars(tinytorch_layers)}
+        layer = eval(self.call, names)
+        for name, value in start(layer.state_dict()).items():
+            owner, last = find(layer, name)
+            held = getattr(owner, last)
+            if isinstance(held, Tensor):
+                held.data = value.astype(dtype)
+            else:
+                setattr(owner, last, value.astype(dtype if value.dtype.kind == "f" else int))
+        return layer.train(self.training)
+
+    def in_torch(self, torch: Any) -> Any:
+        """PyTorch's, with the same parameters."""
+        layer = eval(self.call, {**vars(torch.nn), **torch_extras(torch)}).double()
+        ours = {name: to_torch(layer, name, a) for name, a in start(self.state()).items()}
+        layer.load_state_dict({name: torch.tensor(a) for name, a in ours.items()})
+        return layer.train(self.training)
+
+    def state(self) -> dict[str, np.ndarray]:
+        names = {**vars(tinytorch_activations), **vars(tinytorch_layers)}
+        return eval(self.call, names).state_dict()
+
+
+def find(layer: Module, path: str) -> tuple[Any, str]:
+    """The module and the name of the attribute that a dotted path means."""
+    *way, last = path.split(".")
+    for name in way:
+        layer = getattr(layer, name)
+    return layer, last
+
+
+def mixed(shape: tuple[int, ...], low: float = -2.0, high: float = 2.25) -> np.ndarray:
+    """Numbers between `low` and `high` in a mixed order, none equal."""
+    size = int(np.prod(shape))
+    order = np.arange(size) * 7919 % max(size, 1)
+    return np.linspace(low, high, size)[order].reshape(shape)
+
+
+def start(state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Values for a state: a variance is positive, an integer stays."""
+    return {
+        name: a
+        if a.dtype.kind == "i"
+        else mixed(a.shape, 0.5, 2.0)
+        if name.endswith("running_var")
+        else mixed(a.shape, -1.0, 1.25)
+        for name, a in state.items()
+    }
+
+
+def to_torch(layer: Any, name: str, array: np.ndarray) -> np.ndarray:
+    """An array of our state, or a gradient, as PyTorch has it: transposed for Linear, or back."""
+    owner, last = find(layer, name)
+    linear = type(owner).__name__ == "Linear" and last == "weight"
+    return array.T.copy() if linear else array
+
+
+def torch_extras(torch: Any) -> dict[str, Any]:
+    class Residual(torch.nn.Module):
+        def __init__(self, *layers: Any, shortcut: Any = None) -> None:
+            super().__init__()
+            self.body = torch.nn.Sequential(*layers)
+            self.shortcut = shortcut
+
+        def forward(self, x: Any) -> Any:
+            return self.body(x) + (x if self.shortcut is None else self.shortcut(x))
+
+    return {"Residual": Residual, "Dense": torch.nn.Linear}
+
+
+def compute(case: Case, dtype: Any = np.float64) -> dict[str, np.ndarray]:
+    """The output of our layer, the gradients of a weighted sum of it, and the buffers."""
+    layer = case.layer(dtype)
+    x = case.x()
+    given = Tensor(x.astype(dtype), requires_grad=True) if case.floating else x
+    out = layer(given)
+    out.backward(mixed(out.shape, 0.5, 1.5).astype(dtype))
+    found = {"output": out.data}
+    if case.floating:
+        found["input"] = given.grad
+    found |= {name: p.grad for name, p in layer.named_parameters()}
+    return found | {name: np.asarray(b) for name, b in layer.named_buffers()}
+
+
+def compute_in_torch(case: Case, torch: Any) -> dict[str, np.ndarray]:
+    """The same by PyTorch, the gradients as we lay them out."""
+    layer = case.in_torch(torch)
+    given = torch.tensor(case.x(), requires_grad=case.floating)
+    out = layer(given)
+    out.backward(torch.tensor(mixed(tuple(out.shape), 0.5, 1.5)))
+    found = {"output": out.detach().numpy()}
+    if case.floating:
+        found["input"] = given.grad.numpy()
+    for name, p in layer.named_parameters():
+        found[name] = to_torch(layer, name, p.grad.numpy())
+    return found | {name: b.numpy() for name, b in layer.named_buffers()}
+
+
+IMAGE = (2, 2, 5, 6)
+
+CASES = [
+    Case("Linear(4, 3)", (5, 4)),
+    Case("Linear(4, 3, bias=False)", (5, 4)),
+    Case("Linear(4, 3)", (4,)),
+    Case("Dense(4, 3)", (2, 3, 4)),
+    Case("Linear(4, 3, bias=False)", (2, 3, 4)),
+    Case("Linear(1, 1)", (1, 1)),
+    Case("Flatten()", (2, 3, 2, 2)),
+    Case("Flatten(0, 1)", (2, 3, 4)),
+    Case("Flatten(1, -2)", (2, 3, 2, 2)),
+    Case("Dropout(0.5)", (3, 4), training=False),
+    Case("Dropout(0)", (3, 4)),
+    Case("LayerNorm(4)", (3, 4)),
+    Case("LayerNorm((3, 4))", (2, 3, 4)),
+    Case("LayerNorm([4], eps=0.1)", (2, 3, 4)),
+    Case("LayerNorm(4, elementwise_affine=False)", (3, 4)),
+    Case("LayerNorm(4, bias=False)", (3, 4)),
+    *(
+        Case(call, shape, training)
+        for training in (True, False)
+        for call, shape in (
+            ("BatchNorm1d(3)", (4, 3)),
+            ("BatchNorm1d(3)", (4, 3, 2)),
+            ("BatchNorm1d(3, affine=False)", (4, 3)),
+            ("BatchNorm1d(3, eps=0.1, momentum=0.3)", (4, 3)),
+            ("BatchNorm1d(3, momentum=None)", (4, 3)),
+            ("BatchNorm2d(3)", (2, 3, 2, 3)),
+            ("BatchNorm2d(3, affine=False)", (2, 3, 2, 3)),
+        )
+    ),
+    Case("Embedding(5, 3)", (2, 4), rows=5),
+    Case("Embedding(5, 3)", (), rows=5),
+    Case("Embedding(5, 3)", (0,), rows=5),
+    Case("Embedding(5, 3, padding_idx=1)", (2, 4), rows=5),
+    Case("Embedding(5, 3, padding_idx=-2)", (7,), rows=5),
+    Case("Conv2d(2, 3, 3)", IMAGE),
+    Case("Conv2d(2, 3, 1)", IMAGE),
+    Case("Conv2d(2, 3, (5, 6))", IMAGE),
+    Case("Conv2d(2, 3, 3, bias=False)", IMAGE),
+    Case("Conv2d(2, 3, (2, 3))", IMAGE),
+    Case("Conv2d(2, 3, 3, stride=2)", IMAGE),
+    Case("Conv2d(2, 3, 2, stride=(3, 1))", IMAGE),
+    Case("Conv2d(2, 3, 3, padding=1)", IMAGE),
+    Case("Conv2d(2, 3, 3, padding=(2, 1), stride=(2, 3))", IMAGE),
+    Case("Conv2d(2, 3, 2, dilation=(2, 3))", IMAGE),
+    Case("Conv2d(2, 3, 3, padding=2, dilation=2, stride=2)", IMAGE),
+    Case("Conv2d(2, 3, 3, padding='valid')", IMAGE),
+    Case("Conv2d(2, 3, 3, padding='same')", IMAGE),
+    Case("Conv2d(2, 3, (2, 4), padding='same')", IMAGE),
+    Case("Conv2d(2, 3, (3, 2), padding='same', dilation=(2, 1))", IMAGE),
+    Case("Conv2d(2, 4, 3, groups=2)", IMAGE),
+    Case("Conv2d(4, 2, 2, groups=2, stride=2, padding=1)", (2, 4, 4, 4)),
+    Case("Conv2d(3, 6, 3, groups=3, padding=1)", (2, 3, 4, 4)),
+    Case("MaxPool2d(2)", IMAGE),
+    Case("MaxPool2d(2)", IMAGE, ties=True),
+    Case("MaxPool2d(3, stride=2)", IMAGE),
+    Case("MaxPool2d(3, stride=1, padding=1)", IMAGE),
+    Case("MaxPool2d(3, stride=1, padding=1)", IMAGE, ties=True),
+    Case("MaxPool2d((2, 3), stride=(1, 2), padding=(1, 0))", IMAGE),
+    Case("MaxPool2d(2, dilation=2)", IMAGE),
+    Case("MaxPool2d(2, padding=1)", IMAGE),
+    Case("AvgPool2d(2)", IMAGE),
+    Case("AvgPool2d(3, stride=2, padding=1)", IMAGE),
+    Case("AvgPool2d((3, 2), stride=(1, 2))", IMAGE),
+    Case("AvgPool2d(3, stride=1, padding=1)", IMAGE),
+    Case("Residual(Linear(4, 4), Tanh(), Linear(4, 4))", (3, 4)),
+    Case("Residual(Linear(4, 2), shortcut=Linear(4, 2, bias=False))", (3, 4)),
+    Case(
+        "Sequential(Conv2d(1, 2, 3, padding=1), Tanh(), MaxPool2d(2), Conv2d(2, 3, 2),"
+        " BatchNorm2d(3), Sigmoid(), AvgPool2d(2), Flatten(), Linear(3, 2), LayerNorm(2))",
+        (3, 1, 6, 6),
+    ),
+]

@@ -1,0 +1,141 @@
+"""The derivatives of every layer, of orders 1 to 3, by all that it depends on: numerically."""
+
+import numpy as np
+import pytest
+
+from tinytorch_core import Tensor
+
+from tests.autograd.numerical import check_derivative
+from tinytorch_autograd import AccumulateGrad, grad
+from tinytorch_layers import BatchNorm2d, Conv2d, Dropout, Embedding, MaxPool2d
+from tinytorch_layers import functional as F
+
+from .cases import CASES, Case, find, mixed
+
+# Left out are jumps of the largest from one place to another, and rows that are told to have no
+# gradient, which differences do not know.
+SMOOTH = [case for case in CASES if not case.ties and "padding_idx" not in case.call]
+
+
+def function_and_arrays(case: Case):
+    """The layer as a function of its input, if that is floating, and of its parameters."""
+    layer = case.layer()
+    names = [name for name, _ in layer.named_parameters()]
+    arrays = [p.data for _, p in layer.named_parameters()]
+
+    def function(*tensors):
+        given = list(tensors)
+        x = given.pop(0) if case.floating else case.x()
+        for name, tensor in zip(names, given, strict=True):
+            setattr(*find(layer, name), tensor)
+        return layer(x)
+
+    return function, [case.x(), *arrays] if case.floating else arrays
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("case", SMOOTH, ids=lambda c: c.id)
+def test_derivative_agrees_with_numerical_differentiation(case, order):
+    function, arrays = function_and_arrays(case)
+    check_derivative(function, arrays, order)
+
+
+# Cubed, a linear op's rule takes part in the higher orders, and so do those of its adjoints.
+CUBED = [
+    Case("Linear(4, 3)", (2, 3, 4)),
+    Case("Conv2d(2, 4, 3, stride=2, padding=1, groups=2)", (2, 2, 4, 5)),
+    Case("Conv2d(2, 3, 2, dilation=2, padding='same')", (2, 2, 4, 5)),
+    Case("MaxPool2d(2)", (2, 2, 4, 5)),
+    Case("MaxPool2d(3, stride=2, padding=1)", (2, 2, 4, 5)),
+    Case("AvgPool2d(3, stride=2, padding=1)", (2, 2, 4, 5)),
+    Case("LayerNorm(4)", (3, 4)),
+    Case("BatchNorm2d(3)", (2, 3, 2, 2)),
+    Case("BatchNorm2d(3)", (2, 3, 2, 2), training=False),
+    Case("Embedding(5, 3, padding_idx=1)", (2, 4), rows=5),
+    Case("Flatten()", (2, 3, 2)),
+]
+
+
+@pytest.mark.parametrize("order", [2, 3])
+@pytest.mark.parametrize("case", CUBED, ids=lambda c: c.id)
+def test_derivative_of_the_cube_agrees_with_numerical_differentiation(case, order):
+    function, arrays = function_and_arrays(case)
+    if case.rows:
+        # The row without gradient stays the same in the differences too.
+        (table,) = arrays
+        free = table[[0, 2, 3, 4]]
+        zero = np.zeros((1, 3))
+        check_derivative(
+            lambda t: function(np.concatenate([t[:1], zero, t[1:]])) ** 3, [free], order
+        )
+        return
+    check_derivative(lambda *tensors: function(*tensors) ** 3, arrays, order)
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_derivative_of_dropout_agrees_with_numerical_differentiation(order):
+    mask = mixed((3, 4)) > -1
+    check_derivative(lambda x: F.dropout(x, mask, 0.25) ** 3, [mixed((3, 4))], order)
+
+
+def test_of_equal_values_in_a_window_the_first_has_the_gradient():
+    x = Tensor(np.zeros((1, 1, 2, 4)), requires_grad=True)
+    MaxPool2d(2)(x).backward(np.array([[[[1.0, 2.0]]]]))
+    assert x.grad.tolist() == [[[[1, 0, 2, 0], [0, 0, 0, 0]]]]
+
+
+def test_a_row_that_is_looked_up_twice_has_both_gradients_and_padding_none():
+    layer = Embedding(4, 1, padding_idx=0, dtype=np.float64)
+    layer([3, 0, 1, 3]).backward(np.array([[1.0], [2.0], [3.0], [4.0]]))
+    assert layer.weight.grad.tolist() == [[0], [3], [0], [5]]
+
+
+def test_a_layer_without_tracked_parameters_passes_the_gradient_of_its_input():
+    layer = Conv2d(1, 1, 2).requires_grad_(False)
+    x = Tensor(np.ones((1, 1, 3, 3), np.float32), requires_grad=True)
+    layer(x).sum().backward()
+    assert layer.weight.grad is None
+    weight = layer.weight.data[0, 0]
+    np.testing.assert_allclose(x.grad[0, 0, 0, 0], weight[0, 0], rtol=1e-6)
+    np.testing.assert_allclose(x.grad[0, 0, 1, 1], weight.sum(), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "name"),
+    [
+        (lambda L: L.Linear(4, 2), (3, 4), "LinearBackward"),
+        (lambda L: L.Conv2d(1, 2, 2), (1, 1, 3, 3), "Conv2dBackward"),
+        (lambda L: L.MaxPool2d(2), (1, 1, 4, 4), "MaxPool2dBackward"),
+        (lambda L: L.AvgPool2d(2), (1, 1, 4, 4), "AvgPool2dBackward"),
+        (lambda L: L.LayerNorm(4), (3, 4), "LayerNormBackward"),
+        (lambda L: L.BatchNorm1d(4), (3, 4), "BatchNormBackward"),
+        (lambda L: L.Dropout(0.5), (3, 4), "DropoutBackward"),
+    ],
+)
+def test_a_layer_is_one_node(layer, shape, name):
+    import tinytorch_layers
+
+    x = Tensor(mixed(shape).astype(np.float32), requires_grad=True)
+    node = layer(tinytorch_layers)(x).grad_fn
+    assert type(node).__name__ == name
+    assert all(isinstance(edge, AccumulateGrad) for edge in node.next_functions)
+
+
+def test_the_second_derivative_of_a_network_is_that_of_its_parameters_too():
+    layer = Conv2d(1, 1, 1, bias=False, dtype=np.float64)
+    layer.weight.data[...] = 3.0
+    x = Tensor(np.full((1, 1, 1, 1), 2.0), requires_grad=True)
+    slope = grad((layer(x) ** 3).sum(), x, create_graph=True)  # 3 w³ x²
+    assert slope.item() == 3 * 27 * 4
+    by_x, by_weight = grad(slope.sum(), [x, layer.weight])
+    assert (by_x.item(), by_weight.item()) == (6 * 27 * 2, 9 * 9 * 4)
+
+
+def test_gradients_are_not_shared_with_what_a_rule_was_given():
+    layer = BatchNorm2d(2, dtype=np.float64)
+    x = Tensor(mixed((2, 2, 2, 2)), requires_grad=True)
+    start = np.ones((2, 2, 2, 2))
+    (Dropout(0)(layer(x)) + 0).backward(start)
+    x.grad += 1
+    layer.bias.grad += 1
+    np.testing.assert_array_equal(start, 1)

@@ -1,0 +1,131 @@
+"""What parameters start with: the formulas of the papers, in PyTorch's names and defaults."""
+
+import math
+
+import numpy as np
+import pytest
+
+from tinytorch_layers import Conv2d, Embedding, Linear, init
+
+SHAPE = (300, 200)
+
+
+@pytest.mark.parametrize(
+    ("made", "low", "high"),
+    [
+        (lambda g: init.uniform(SHAPE, -2, 3, generator=g), -2, 3),
+        (lambda g: init.kaiming_uniform(SHAPE, generator=g), -math.sqrt(6 / 300), None),
+        (
+            lambda g: init.kaiming_uniform(SHAPE, mode="fan_out", generator=g),
+            -math.sqrt(6 / 200),
+            None,
+        ),
+        (lambda g: init.kaiming_uniform(SHAPE, math.sqrt(5), generator=g), -(300**-0.5), None),
+        (
+            lambda g: init.kaiming_uniform(SHAPE, nonlinearity="tanh", generator=g),
+            -5 / 3 * math.sqrt(3 / 300),
+            None,
+        ),
+        (lambda g: init.xavier_uniform(SHAPE, generator=g), -math.sqrt(6 / 500), None),
+        (lambda g: init.xavier_uniform(SHAPE, 2.0, generator=g), -2 * math.sqrt(6 / 500), None),
+        (lambda g: Linear(300, 200, generator=g).weight.data, -(300**-0.5), None),
+        (lambda g: Linear(300, 20000, generator=g).bias.data, -(300**-0.5), None),
+        (lambda g: Conv2d(30, 60, 5, generator=g).weight.data, -(750**-0.5), None),
+        (lambda g: Conv2d(30, 60, 5, groups=3, generator=g).weight.data, -(250**-0.5), None),
+        (lambda g: Conv2d(3, 20000, 5, generator=g).bias.data, -(75**-0.5), None),
+    ],
+)
+def test_uniform_numbers_fill_their_interval(made, low, high):
+    high = -low if high is None else high
+    values = made(np.random.default_rng(0))
+    width = high - low
+    assert low <= values.min() < low + 0.001 * width
+    assert high - 0.001 * width < values.max() <= high
+    assert values.mean() == pytest.approx((low + high) / 2, abs=0.01 * width)
+    assert values.std() == pytest.approx(width / math.sqrt(12), rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("made", "mean", "std"),
+    [
+        (lambda g: init.normal(SHAPE, 1, 3, generator=g), 1, 3),
+        (lambda g: init.kaiming_normal(SHAPE, generator=g), 0, math.sqrt(2 / 300)),
+        (lambda g: init.kaiming_normal(SHAPE, 1.0, "fan_out", generator=g), 0, math.sqrt(1 / 200)),
+        (lambda g: init.xavier_normal(SHAPE, generator=g), 0, math.sqrt(2 / 500)),
+        (lambda g: Embedding(300, 200, generator=g).weight.data, 0, 1),
+    ],
+)
+def test_normal_numbers_have_their_spread(made, mean, std):
+    values = made(np.random.default_rng(0))
+    assert values.mean() == pytest.approx(mean, abs=0.02 * std)
+    assert values.std() == pytest.approx(std, rel=0.02)
+    # A third lies more than one standard deviation away, and next to nothing more than five.
+    assert (np.abs(values - mean) > std).mean() == pytest.approx(0.317, abs=0.01)
+
+
+def test_constants():
+    assert init.zeros((2, 1)).tolist() == [[0], [0]]
+    assert init.ones((2,), dtype=np.float64).dtype == np.float64
+    assert init.constant((1, 2), 0.5).tolist() == [[0.5, 0.5]]
+
+
+def test_fans_follow_the_layout_of_the_layers():
+    assert init.fans(Linear(7, 3).weight.shape) == (7, 3)
+    assert init.fans(Conv2d(4, 6, (2, 5), groups=2).weight.shape) == (20, 60)
+    with pytest.raises(ValueError, match=r"shape \(3,\) has no inputs and outputs"):
+        init.kaiming_normal((3,))
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("name", ["linear", "sigmoid", "tanh", "relu", "leaky_relu", "selu"])
+def test_gains_are_those_of_pytorch(torch, name):
+    slope = 0.3 if name == "leaky_relu" else None
+    expected = torch.nn.init.calculate_gain(name, slope)
+    assert init.gain(name, slope or 0.0) == pytest.approx(expected, rel=1e-15)
+
+
+@pytest.mark.peers
+def test_fans_are_those_of_pytorch_up_to_the_transposed_weight(torch):
+    count = torch.nn.init._calculate_fan_in_and_fan_out
+    assert init.fans((7, 3)) == count(torch.zeros(3, 7))
+    assert init.fans((6, 2, 3, 5)) == count(torch.zeros(6, 2, 3, 5))
+
+
+def test_unknown_words():
+    with pytest.raises(ValueError, match="no gain for 'swish'; choose one of 'linear'"):
+        init.gain("swish")
+    with pytest.raises(ValueError, match="mode must be 'fan_in' or 'fan_out', not 'fan_avg'"):
+        init.kaiming_uniform((2, 2), mode="fan_avg")
+
+
+def test_a_seed_or_a_generator_makes_it_repeatable_and_none_does_not():
+    first = Linear(3, 4, generator=1).state_dict()
+    again = Linear(3, 4, generator=np.random.default_rng(1)).state_dict()
+    for name, array in first.items():
+        np.testing.assert_array_equal(again[name], array)
+    rng = np.random.default_rng(1)
+    one, two = Linear(3, 4, generator=rng), Linear(3, 4, generator=rng)
+    assert not np.array_equal(one.weight.data, two.weight.data)
+    assert not np.array_equal(Linear(3, 4).weight.data, Linear(3, 4).weight.data)
+
+
+def test_the_random_numbers_of_numpy_itself_are_left_alone():
+    np.random.seed(0)  # noqa: NPY002
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    Linear(3, 4)
+    np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_parameters_have_the_dtype_that_is_asked_for(dtype):
+    from tinytorch_layers import BatchNorm2d, LayerNorm
+
+    for layer in (
+        Linear(2, 2, dtype=dtype),
+        Conv2d(1, 1, 1, dtype=dtype),
+        Embedding(2, 2, dtype=dtype),
+        LayerNorm(2, dtype=dtype),
+        BatchNorm2d(2, dtype=dtype),
+    ):
+        kinds = {a.dtype for a in layer.state_dict().values() if a.dtype.kind == "f"}
+        assert kinds == {np.dtype(dtype)}

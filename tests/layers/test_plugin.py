@@ -1,0 +1,161 @@
+"""The layers as a plugin: switched on and off, with autograd and without."""
+
+import inspect
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tinytorch_core import Tensor, plugins
+
+from tinytorch_activations import ReLU
+from tinytorch_layers import Conv2d, Flatten, Linear, MaxPool2d, Parameter, Sequential
+
+from .cases import CASES
+
+OPS = {
+    "linear",
+    "conv2d",
+    "conv2d_input",
+    "conv2d_weight",
+    "max_pool2d",
+    "max_pool2d_input",
+    "max_pool2d_pick",
+    "avg_pool2d",
+    "avg_pool2d_input",
+    "layer_norm",
+    "batch_norm",
+    "embedding",
+    "embedding_weight",
+    "dropout",
+}
+
+
+def surface():
+    return {name: inspect.getattr_static(Tensor, name) for name in dir(Tensor)}
+
+
+def network():
+    return Sequential(
+        Conv2d(1, 2, 3, generator=0), ReLU(), MaxPool2d(2), Flatten(), Linear(18, 2, generator=1)
+    )
+
+
+IMAGES = np.linspace(-1, 1, 128, dtype=np.float32).reshape(2, 1, 8, 8)
+
+
+def test_switching_the_layers_off_leaves_nothing_behind():
+    with plugins.disable("layers"):
+        without = surface()
+        assert not OPS & set(Tensor._calls)
+    with_layers = surface()
+    assert set(Tensor._calls) - set(without["_calls"]) == OPS
+    with plugins.disable("layers"):
+        assert surface() == without
+    assert surface() == with_layers
+
+
+def test_they_add_nothing_to_what_a_tensor_shows():
+    with plugins.disable("layers"):
+        without = set(dir(Tensor))
+    assert set(dir(Tensor)) == without
+
+
+def test_switched_off_a_layer_says_so():
+    model = network()
+    with (
+        plugins.disable("layers"),
+        pytest.raises(AttributeError, match="no active plugin provides the op 'conv2d'"),
+    ):
+        model(IMAGES)
+    assert model(IMAGES).shape == (2, 2)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda c: c.id)
+def test_without_autograd_the_values_are_the_same(case):
+    expected = case.layer()(case.x())
+    with plugins.only("layers", "activations"):
+        x = Tensor(case.x()) if case.floating else case.x()
+        out = case.layer()(x)
+        assert not hasattr(out, "grad_fn")
+    np.testing.assert_array_equal(np.asarray(out.data), np.asarray(expected.data))
+
+
+def test_a_network_made_without_autograd_is_trained_when_it_is_told_to_be():
+    with plugins.disable("autograd"):
+        model = network()
+        assert not hasattr(model[0].weight, "requires_grad")
+        with pytest.raises(AttributeError, match=r"requires_grad_.*'autograd' brings it"):
+            model.requires_grad_()
+        with pytest.raises(AttributeError, match=r"zero_grad.*'autograd' brings it"):
+            model.zero_grad()
+    assert not model[0].weight.requires_grad
+    model.requires_grad_()
+    model(IMAGES).sum().backward()
+    assert all(p.grad is not None for p in model.parameters())
+
+
+def test_a_network_survives_autograd_going_and_coming():
+    model = network()
+    with plugins.disable("autograd"):
+        assert not hasattr(model(IMAGES), "grad_fn")
+    model(IMAGES).sum().backward()
+    assert all(p.grad is not None for p in model.parameters())
+
+
+def test_an_array_goes_in_and_a_tensor_comes_out_of_a_layer_with_parameters():
+    assert type(network()(IMAGES)) is Tensor
+    assert type(Flatten()(IMAGES)) is np.ndarray
+
+
+def test_a_subclass_of_tensor_stays_what_it_is():
+    class Image(Tensor):
+        pass
+
+    plugins.attach(Image)
+    assert type(network()(Image(IMAGES))) is Image
+
+
+def test_parameters_are_marked_by_their_class():
+    assert issubclass(Parameter, Tensor)
+    assert repr(Parameter([1.0])) == "Parameter([1.], requires_grad=True)"
+
+
+PROGRAM = """
+import sys, numpy
+import tinytorch_layers as L
+from tinytorch_core import Tensor, plugins
+out = L.Sequential(L.Conv2d(1, 2, 3), L.Flatten(), L.Linear(8, 3))(Tensor(numpy.ones((1, 1, 4, 4))))
+print(out.shape, sorted(p.name for p in plugins.status() if p.on))
+print([m for m in sys.modules if m.startswith(("tinytorch_autograd", "tinytorch_activations"))])
+"""
+
+
+def test_autograd_is_never_imported_for_them():
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", PROGRAM],
+        env=os.environ | {"TINYTORCH_PLUGINS": "layers"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines() == ["(1, 3) ['layers']", "[]"]
+
+
+def test_activation_imports_nothing_that_takes_long():
+    program = (
+        "import sys, numpy, pluggy, inspect, itertools, linecache, math, weakref; "
+        "before = set(sys.modules); import tinytorch_core; print(*set(sys.modules) - before)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"TINYTORCH_PLUGINS": "layers"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = done.stdout.split()
+    assert "tinytorch_layers.plugin" in loaded
+    assert not [name for name in loaded if name.startswith(("numpy.random", "numpy.testing"))]

@@ -1,0 +1,144 @@
+"""What each layer computes, forward and backward: as PyTorch does, with it and without."""
+
+import numpy as np
+import pytest
+
+from tinytorch_core import Tensor
+
+from tinytorch_layers import Dropout
+
+from .cases import CASES, EXPECTED, compute, compute_in_torch
+
+every_case = pytest.mark.parametrize("case", CASES, ids=lambda c: c.id)
+
+
+@pytest.fixture(scope="module")
+def expected():
+    with np.load(EXPECTED) as file:
+        return {
+            case.id: {
+                name.removeprefix(f"{case.id}: "): file[name]
+                for name in file.files
+                if name.startswith(f"{case.id}: ")
+            }
+            for case in CASES
+        }
+
+
+def assert_same(found, expected):
+    assert found.keys() == expected.keys()
+    for name, array in expected.items():
+        assert found[name].shape == array.shape
+        np.testing.assert_allclose(found[name], array, rtol=1e-10, atol=1e-10, err_msg=name)
+
+
+@every_case
+def test_agrees_with_what_pytorch_computed(case, expected):
+    assert_same(compute(case), expected[case.id])
+
+
+@pytest.mark.peers
+@pytest.mark.filterwarnings("ignore:Using padding='same':UserWarning")
+@every_case
+def test_agrees_with_pytorch(case, torch, expected):
+    theirs = compute_in_torch(case, torch)
+    assert_same(compute(case), theirs)
+    # What is kept is what this version of PyTorch computes.
+    assert_same(expected[case.id], theirs)
+
+
+@every_case
+def test_float32_stays_float32(case):
+    layer = case.layer(np.float32)
+    x = case.x()
+    given = Tensor(x.astype(np.float32), requires_grad=True) if case.floating else x
+    out = layer(given)
+    assert out.dtype == np.float32
+    if out.grad_fn is None:
+        return
+    for start in (np.ones(out.shape, np.float32), Tensor(np.ones(out.shape, np.float32))):
+        gradients = out.grad_fn.apply(start)
+        assert {g.dtype for g in gradients if g is not None} == {np.dtype(np.float32)}
+
+
+@every_case
+def test_float32_is_as_accurate_as_it_can_be(case):
+    narrow, wide = compute(case, np.float32), compute(case)
+    for name, array in wide.items():
+        scale = np.abs(array).max(initial=1)
+        np.testing.assert_allclose(narrow[name], array, atol=2e-5 * scale, err_msg=name)
+
+
+@every_case
+def test_neither_the_input_nor_the_parameters_are_changed(case):
+    layer, x = case.layer(), case.x()
+    before = {name: p.data.copy() for name, p in layer.named_parameters()}
+    given = x.copy()
+    layer(given)
+    np.testing.assert_array_equal(given, x)
+    for name, p in layer.named_parameters():
+        np.testing.assert_array_equal(p.data, before[name])
+
+
+@every_case
+def test_arrays_in_any_layout_of_memory_are_the_same(case):
+    x, layer = case.x(), case.layer()
+    expected = np.asarray(layer(x).data)
+    strided = np.repeat(np.asfortranarray(x), 2, axis=0)[::2] if x.ndim else x
+    layer = case.layer()
+    np.testing.assert_allclose(np.asarray(layer(strided).data), expected, rtol=1e-12, atol=1e-12)
+
+
+def test_an_empty_batch_comes_through():
+    for case in CASES:
+        if case.floating and not ("BatchNorm" in case.call and case.training) and case.shape[1:]:
+            shape = case.layer()(case.x()).shape
+            x = Tensor(np.zeros((0, *case.shape[1:])), requires_grad=True)
+            out = case.layer()(x)
+            assert out.shape[1:] == shape[1:] or "Flatten(0" in case.call
+            out.sum().backward()
+            assert x.grad.shape == x.shape
+
+
+def test_dropout_keeps_the_mean_and_drops_the_share_it_says():
+    x = Tensor(np.ones((200, 500)), requires_grad=True)
+    out = Dropout(0.25, generator=0)(x)
+    assert set(np.unique(out.data)) == {0, 1 / 0.75}
+    assert (out.data == 0).mean() == pytest.approx(0.25, abs=0.01)
+    out.backward(np.ones(out.shape))
+    np.testing.assert_array_equal(x.grad, out.data)
+
+
+def test_dropout_draws_anew_each_time_and_again_the_same_from_the_same_generator():
+    x = np.ones(100)
+    layer, again = Dropout(generator=7), Dropout(generator=np.random.default_rng(7))
+    first = layer(x)
+    assert not np.array_equal(first, layer(x))
+    np.testing.assert_array_equal(again(x), first)
+
+
+def test_batch_norm_learns_the_statistics_that_evaluation_uses():
+    from tinytorch_layers import BatchNorm1d
+
+    rng = np.random.default_rng(0)
+    layer = BatchNorm1d(3, dtype=np.float64)
+    for _ in range(200):
+        layer(rng.normal([1, -2, 5], [1, 2, 3], (64, 3)))
+    np.testing.assert_allclose(layer.running_mean, [1, -2, 5], atol=0.5)
+    np.testing.assert_allclose(np.sqrt(layer.running_var), [1, 2, 3], rtol=0.2)
+    assert layer.num_batches_tracked == 200
+    before = layer.state_dict()
+    out = layer.eval()(rng.normal([1, -2, 5], [1, 2, 3], (1000, 3)))
+    np.testing.assert_allclose(out.data.mean(axis=0), 0, atol=0.3)
+    for name, array in layer.state_dict().items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+def test_nan_stays_visible_in_a_pool():
+    from tinytorch_layers import MaxPool2d
+
+    image = np.zeros((1, 1, 2, 4))
+    image[0, 0, 1, 3] = np.nan
+    out = MaxPool2d(2)(image)
+    assert out[0, 0, 0, 0] == 0
+    assert np.isnan(out[0, 0, 0, 1])
