@@ -22,7 +22,7 @@ import numpy as np
 from benchmarks import by_hand
 
 ROOT = Path(__file__).parents[1]
-PLUGINS = ("autograd", "activations", "losses")
+PLUGINS = ("autograd", "activations", "losses", "layers")
 
 
 @dataclass(frozen=True)

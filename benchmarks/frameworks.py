@@ -37,6 +37,9 @@ class Framework(ABC):
     where: Function
     softmax: Function
     cross_entropy: Function
+    # Of a framework that has none, nothing that needs them is measured.
+    conv2d: Function | None = None
+    max_pool2d: Function | None = None
 
     @classmethod
     def is_installed(cls) -> bool:
@@ -84,6 +87,7 @@ class TinyTorch(Framework):
 
         import tinytorch_activations
         import tinytorch_autograd
+        import tinytorch_layers
         import tinytorch_losses
 
         self.tensor = Tensor
@@ -93,6 +97,8 @@ class TinyTorch(Framework):
         self.relu = tinytorch_activations.relu
         self.softmax = tinytorch_activations.softmax
         self.cross_entropy = tinytorch_losses.cross_entropy
+        self.conv2d = tinytorch_layers.functional.conv2d
+        self.max_pool2d = tinytorch_layers.functional.max_pool2d
 
     def _tracked(self, arrays: Arrays) -> list[Any]:
         return [self.tensor(a, requires_grad=True) for a in arrays]
@@ -140,6 +146,8 @@ class PyTorch(Framework):
         self.tanh, self.where, self.relu = torch.tanh, torch.where, torch.relu
         self.softmax = lambda x: torch.softmax(x, -1)
         self.cross_entropy = torch.nn.functional.cross_entropy
+        self.conv2d = torch.nn.functional.conv2d
+        self.max_pool2d = torch.nn.functional.max_pool2d
 
     def constant(self, array: np.ndarray) -> Any:
         return self.torch.from_numpy(array)
@@ -198,6 +206,15 @@ class Jax(Framework):
     def cross_entropy(self, logits: Any, targets: Any) -> Any:
         chosen = self.jax.nn.log_softmax(logits)[self.np.arange(len(targets)), targets]
         return -chosen.mean()
+
+    def conv2d(self, x: Any, weight: Any, bias: Any, padding: int = 0) -> Any:
+        around = [(padding, padding)] * 2
+        return self.jax.lax.conv_general_dilated(x, weight, (1, 1), around) + bias[:, None, None]
+
+    def max_pool2d(self, x: Any, size: int) -> Any:
+        window = (1, 1, size, size)
+        largest = self.jax.lax.max
+        return self.jax.lax.reduce_window(x, -np.inf, largest, window, window, "VALID")
 
     def forward(self, f: Function, inputs: Arrays) -> None:
         return None  # nothing is recorded: there is no counterpart

@@ -88,7 +88,7 @@ def summary(rows: Iterable[Row], figures: Iterable[Figure]) -> str:
     below: dict[str, list[float]] = {}
     for row in rows:
         for name, goal in row.goals.items():
-            if (name in row.ratios and goal < 1) or name == "by hand":
+            if name in row.ratios and goal != 1:
                 mark = " **missed**" if name in row.missed() else ""
                 lines.append(f"| {row.name} | {name} | {goal:g} | {row.ratios[name]}{mark} |")
             elif name in row.ratios:

@@ -55,6 +55,7 @@ def workloads() -> Iterator[Workload]:
         yield _chain(length)
     for sizes, batch, goal in NETWORKS:
         yield _training(sizes, batch, goal)
+    yield _lenet()
     yield _hessian_vector()
 
 
@@ -114,6 +115,43 @@ def _training(sizes: tuple[int, ...], batch: int, goal: float | None) -> Workloa
         make,
         by_hand=lambda: by_hand.train(parameters, x, y),
         goals=BELOW_PEERS | ({"by hand": goal} if goal else {}),
+    )
+
+
+def _lenet(batch: int = 64) -> Workload:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((batch, 1, 28, 28)).astype(np.float32)
+    y = rng.integers(0, 10, batch)
+    parameters = []
+    for shape, fan_in in (
+        ((6, 1, 5, 5), 25),
+        ((16, 6, 5, 5), 150),
+        ((400, 120), 400),
+        ((120, 84), 120),
+        ((84, 10), 84),
+    ):
+        outputs = shape[0] if len(shape) == 4 else shape[1]
+        parameters.append((rng.standard_normal(shape) * (2 / fan_in) ** 0.5).astype(np.float32))
+        parameters.append(np.zeros(outputs, np.float32))
+
+    def loss(F: Framework, x: Any, y: Any, *ps: Any) -> Any:
+        assert F.conv2d is not None
+        assert F.max_pool2d is not None
+        x = F.max_pool2d(F.relu(F.conv2d(x, ps[0], ps[1], padding=2)), 2)
+        x = F.max_pool2d(F.relu(F.conv2d(x, ps[2], ps[3])), 2).reshape(batch, -1)
+        x = F.relu(F.relu(x @ ps[4] + ps[5]) @ ps[6] + ps[7])
+        return F.cross_entropy(x @ ps[8] + ps[9], y)
+
+    def make(F: Framework) -> Task | None:
+        return F.train(loss, parameters, x, y) if F.conv2d is not None else None
+
+    return Workload(
+        "training steps",
+        f"LeNet-5 on 28 x 28, batch {batch}",
+        make,
+        goals={"pytorch": 1.5},
+        # Sums over 50,000 places, in another order by each.
+        tolerance=1e-3,
     )
 
 

@@ -16,6 +16,9 @@ from tinytorch_layers.functional import (
     pooling,
 )
 
+tinytorch_api = (1, 1)
+tinytorch_uses = ("autograd",)
+
 _LAYER = ("x", "weight", "bias")
 
 

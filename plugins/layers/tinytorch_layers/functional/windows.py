@@ -62,8 +62,8 @@ class Windows(NamedTuple):
         (high, wide), (down, right) = self.stride, self.dilation
         for i in range(self.kernel[0]):
             for j in range(self.kernel[1]):
-                rows = slice(i * down, i * down + high * (size[0] - 1) + 1, high)
-                columns = slice(j * right, j * right + wide * (size[1] - 1) + 1, wide)
+                rows = slice(i * down, i * down + high * size[0], high)
+                columns = slice(j * right, j * right + wide * size[1], wide)
                 yield (i, j), (slice(None), rows, columns)
 
     def pad(self, images: Array, value: float = 0) -> Array:
