@@ -20,7 +20,7 @@ import numpy as np
 import tinytorch_core
 from tinytorch_core import Tensor, plugins
 
-ALL = {"autograd", "activations", "losses"}
+ALL = {"autograd", "activations", "losses", "layers"}
 ABOUT_GRADIENTS = re.compile("grad|backward", re.IGNORECASE)
 
 
@@ -122,6 +122,38 @@ def check_losses(tracked: bool) -> None:
         equal(x.grad, [[-0.5, 0.5]])
 
 
+def check_layers(tracked: bool) -> None:
+    from tinytorch_layers import Conv2d, Flatten, Linear, MaxPool2d, Sequential
+
+    model = Sequential(Conv2d(1, 2, 3, padding="same"), MaxPool2d(2), Flatten(), Linear(8, 1))
+    model.load_state_dict({name: a * 0 + 1 for name, a in model.state_dict().items()})
+    images = Tensor(np.ones((3, 1, 4, 4), np.float32))
+    # Of nine ones inside the image, and a bias, each pool sees one; eight of them, and a bias.
+    equal(model(images), [[81.0]] * 3)
+    if tracked:
+        model(images).sum().backward()
+        equal(model[3].weight.grad, [[30.0]] * 8)
+        equal(model[0].bias.grad, [12.0, 12.0])
+        model.zero_grad()
+        assert model[3].weight.grad is None
+    else:
+        assert not attributes_about_gradients(), attributes_about_gradients()
+
+
+def check_network(tracked: bool) -> None:
+    from tinytorch_activations import ReLU
+    from tinytorch_layers import Linear, Sequential
+
+    model = Sequential(Linear(1, 1), ReLU())
+    model.load_state_dict({"0.weight": [[2.0]], "0.bias": [-1.0]})
+    equal(model(Tensor([[2.0], [0.25]])), [[3.0], [0.0]])
+    if tracked:
+        from tinytorch_losses import MSELoss
+
+        MSELoss()(model(Tensor([[2.0]])), Tensor([[2.0]])).backward()
+        equal(model[0].weight.grad, [[4.0]])
+
+
 def check_activation_into_loss(tracked: bool) -> None:
     from tinytorch_activations import relu
     from tinytorch_losses import MSELoss
@@ -150,6 +182,10 @@ def main(expected: set[str]) -> None:
         check_losses(tracked)
     if {"activations", "losses"} <= expected:
         check_activation_into_loss(tracked)
+    if "layers" in expected:
+        check_layers(tracked)
+    if {"activations", "layers"} <= expected:
+        check_network(tracked)
     assert tracked == ("tinytorch_autograd" in sys.modules)
 
 

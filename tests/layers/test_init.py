@@ -69,6 +69,13 @@ def test_constants():
     assert init.constant((1, 2), 0.5).tolist() == [[0.5, 0.5]]
 
 
+@pytest.mark.parametrize("padding_idx", [3, -2])
+def test_the_row_that_stands_for_nothing_is_zeros(padding_idx):
+    layer = Embedding(5, 2, padding_idx=padding_idx, generator=0)
+    assert layer.padding_idx == 3
+    assert [row.any() for row in layer.weight.data] == [True, True, True, False, True]
+
+
 def test_fans_follow_the_layout_of_the_layers():
     assert init.fans(Linear(7, 3).weight.shape) == (7, 3)
     assert init.fans(Conv2d(4, 6, (2, 5), groups=2).weight.shape) == (20, 60)

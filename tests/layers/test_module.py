@@ -31,6 +31,7 @@ class Network(Module):
         self.scale = Parameter(2.0)
         self.pair = (Parameter(np.zeros(2)), "a word")
         self.again = self.first
+        self.tied = self.scale
         self.norm = BatchNorm1d(3)
         self.activation = relu
         self.size = 3
@@ -221,8 +222,12 @@ def test_copies_stand_on_their_own(network, copied):
     assert network.first.weight.data.any()
 
 
-def test_a_copied_parameter_keeps_that_it_is_not_tracked():
-    assert not copy.deepcopy(Parameter([1.0], requires_grad=False)).requires_grad
+def test_a_copied_parameter_keeps_that_it_is_not_tracked_and_what_was_noted_on_it():
+    p = Parameter([1.0], requires_grad=False)
+    p.note = "mine"
+    twin = copy.deepcopy(p)
+    assert not twin.requires_grad
+    assert twin.note == "mine"
 
 
 # The state.
