@@ -132,6 +132,14 @@ def test_the_second_derivative_of_a_network_is_that_of_its_parameters_too():
     assert (by_x.item(), by_weight.item()) == (6 * 27 * 2, 9 * 9 * 4)
 
 
+@pytest.mark.parametrize("function", [F.layer_norm, F.batch_norm])
+@pytest.mark.parametrize("order", [1, 2])
+def test_normalization_differentiates_whether_or_not_it_keeps_anything(function, order):
+    arrays = [mixed((3, 4)), mixed((4,), 0.5, 1.0), mixed((4,))]
+    for kept in (None, []):
+        check_derivative(lambda *a, kept=kept: function(*a, kept=kept), arrays, order)
+
+
 def test_gradients_are_not_shared_with_what_a_rule_was_given():
     layer = BatchNorm2d(2, dtype=np.float64)
     x = Tensor(mixed((2, 2, 2, 2)), requires_grad=True)

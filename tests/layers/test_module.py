@@ -1,6 +1,7 @@
 """Modules: what belongs to them, their state, their looks, and what is done to all of them."""
 
 import copy
+import dataclasses
 import pickle
 
 import numpy as np
@@ -96,6 +97,20 @@ def test_a_circle_of_modules_is_walked_once(network):
     network.first.parent = network
     assert len(list(network.modules())) == 6
     assert [name for name, _ in network.named_parameters()] == NAMES
+
+
+def test_a_module_may_define_equality():
+    @dataclasses.dataclass
+    class Scaled(Module):
+        inner: Module
+        factor: Parameter
+
+    module = Scaled(Linear(1, 1), Parameter(2.0))
+    assert [name for name, _ in module.named_parameters()] == [
+        "factor",
+        "inner.weight",
+        "inner.bias",
+    ]
 
 
 def test_train_and_eval_reach_every_module(network):

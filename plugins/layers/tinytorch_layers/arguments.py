@@ -75,7 +75,7 @@ def shape_of(layer: object, x: Array, *, floating: bool = True) -> tuple[int, ..
     if dtype is None:
         raise TypeError(f"{layer} takes a Tensor or an array, not {type(x).__name__}: {x!r:.60}")
     shape: tuple[int, ...] = x.shape
-    if floating and dtype.kind not in "fc":
+    if floating and dtype.kind != "f":
         raise TypeError(
             f"{layer} takes floating-point numbers, not {dtype} of shape {shape}; "
             "convert them first: x.astype(np.float32)"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
@@ -60,12 +59,13 @@ class Module:
 
     def named_modules(self) -> Iterator[tuple[str, Module]]:
         """This module, named "", and all below it, each before its own children."""
+        # By identity: a subclass may define equality, and so lose its hash.
         seen = set()
         waiting: list[tuple[str, Module]] = [("", self)]
         while waiting:
             name, module = waiting.pop()
-            if module not in seen:
-                seen.add(module)
+            if id(module) not in seen:
+                seen.add(id(module))
                 yield name, module
                 below = [(_join(name, child), m) for child, m in module.named_children()]
                 waiting.extend(reversed(below))
@@ -79,8 +79,8 @@ class Module:
         seen = set()
         for prefix, module in self.named_modules():
             for name, held in _held(vars(module)):
-                if isinstance(held, Parameter) and held not in seen:
-                    seen.add(held)
+                if isinstance(held, Parameter) and id(held) not in seen:
+                    seen.add(id(held))
                     yield _join(prefix, name), held
 
     def parameters(self) -> Iterator[Parameter]:
@@ -208,8 +208,8 @@ class Module:
         extra = self.extra_repr()
         if not lines:
             return f"{type(self).__name__}({extra})"
-        body = "\n".join([*([extra] if extra else []), *lines])
-        return f"{type(self).__name__}(\n{textwrap.indent(body, '  ')}\n)"
+        body = "\n".join([extra, *lines] if extra else lines).replace("\n", "\n  ")
+        return f"{type(self).__name__}(\n  {body}\n)"
 
     def _parts(self) -> Iterator[tuple[str, Any]]:
         """The modules that the attributes hold, and other functions of tensors."""

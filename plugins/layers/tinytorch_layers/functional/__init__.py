@@ -1,4 +1,8 @@
-"""What the layers compute, as functions of Tensors or arrays, named as in torch.nn.functional."""
+"""What the layers compute, as functions of Tensors or arrays, named as in torch.nn.functional.
+
+They are pure: what a layer draws or remembers is handed in. So `dropout` takes a mask, and
+`batch_norm` knows of no running values.
+"""
 
 from tinytorch_layers.functional.affine import linear
 from tinytorch_layers.functional.convolution import conv2d

@@ -2,7 +2,8 @@
 
 A convolution is linear in the images and in the weight, so the derivatives of the three are again
 made of the three. Each is a product of matrices, for BLAS, between the weight and the columns:
-what the windows see, one column for each window, with the axes (C, kh, kw, h, w, N).
+what the windows see, one column for each window, with the axes (C, kh, kw, h, w, N). They take
+kh · kw times the memory of the images while a product is made, and are not kept.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def conv2d(
     out[n, o, i, j] = bias[o] + Σ over c, k, l of weight[o, c, k, l] x[n, c, i + k, j + l]
 
     Args:
-        x: images, a Tensor or array of shape (N, C, H, W).
+        x: images, a floating Tensor or array of shape (N, C, H, W).
         weight: of shape (O, C / groups, kh, kw).
         bias: of shape (O,), or None for none.
         stride: how far the kernel moves, an integer or two, for height and width.

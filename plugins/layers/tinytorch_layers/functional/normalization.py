@@ -6,15 +6,21 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core import op
+from tinytorch_core import Tensor, op
 
 Array = Any
 Axes = tuple[int, ...]
+Kept = list[Array]
 
 
 @op("layer_norm")
 def layer_norm(
-    x: Array, weight: Array = None, bias: Array = None, axes: int = 1, eps: float = 1e-5
+    x: Array,
+    weight: Array = None,
+    bias: Array = None,
+    axes: int = 1,
+    eps: float = 1e-5,
+    kept: Kept | None = None,
 ) -> Array:
     """Each sample standardized over its last axes, times `weight`, plus `bias`.
 
@@ -26,6 +32,8 @@ def layer_norm(
         weight, bias: of the shape of the last axes, or None for 1 and 0.
         axes: how many axes, counted from the last, are standardized over together.
         eps: keeps the quotient finite where there is no spread.
+        kept: an empty list, to be filled with what `standardized` returns, so that the backward
+            pass need not compute it again.
 
     Returns:
         The shape of x.
@@ -34,19 +42,20 @@ def layer_norm(
     array([[-1.,  1.],
            [ 0.,  0.]])
     """
-    out, _ = standardized(x, _last(axes), eps)
-    return _affine(out, weight, bias)
+    return _affine(_standardized(x, _last(axes), eps, kept), weight, bias)
 
 
-def layer_norm_x(grad: Array, x: Array, weight: Array, axes: int, eps: float) -> Array:
+def layer_norm_x(
+    grad: Array, x: Array, weight: Array, axes: int, eps: float, kept: Kept | None
+) -> Array:
     """See `standardized_rule`."""
-    grad = grad if weight is None else grad * weight
-    return standardized_rule(grad, *standardized(x, _last(axes), eps), _last(axes))
+    y, scale = _again(x, _last(axes), eps, kept)
+    return standardized_rule(grad if weight is None else grad * weight, y, scale, _last(axes))
 
 
-def layer_norm_weight(grad: Array, x: Array, axes: int, eps: float) -> Array:
+def layer_norm_weight(grad: Array, x: Array, axes: int, eps: float, kept: Kept | None) -> Array:
     """d/dw = the standardized value; the engine adds up over the samples."""
-    return grad * standardized(x, _last(axes), eps)[0]
+    return grad * _again(x, _last(axes), eps, kept)[0]
 
 
 @op("batch_norm")
@@ -55,7 +64,7 @@ def batch_norm(
     weight: Array = None,
     bias: Array = None,
     eps: float = 1e-5,
-    kept: list[Array] | None = None,
+    kept: Kept | None = None,
 ) -> Array:
     """Each channel standardized over the batch, times `weight`, plus `bias`.
 
@@ -65,7 +74,8 @@ def batch_norm(
         x: a Tensor or array of shape (N, C) or (N, C, ...).
         weight, bias: of shape (C,), or None for 1 and 0.
         eps: keeps the quotient finite where there is no spread.
-        kept: an empty list, to be filled with the channels' means and variances.
+        kept: an empty list, to be filled with what `standardized` returns, of which the last two
+            are the means and the variances of the channels.
 
     Returns:
         The shape of x.
@@ -74,22 +84,22 @@ def batch_norm(
     array([[-1.,  0.],
            [ 1.,  0.]])
     """
-    axes = _all_but_channels(x.ndim)
-    out, _ = standardized(x, axes, eps, kept)
-    return _affine(out, channelwise(weight, x.ndim), channelwise(bias, x.ndim))
+    y = _standardized(x, _all_but_channels(x.ndim), eps, kept)
+    return _affine(y, channelwise(weight, x.ndim), channelwise(bias, x.ndim))
 
 
-def batch_norm_x(grad: Array, x: Array, weight: Array, eps: float) -> Array:
+def batch_norm_x(grad: Array, x: Array, weight: Array, eps: float, kept: Kept | None) -> Array:
     """See `standardized_rule`."""
     axes = _all_but_channels(x.ndim)
-    grad = grad if weight is None else grad * channelwise(weight, x.ndim)
-    return standardized_rule(grad, *standardized(x, axes, eps), axes)
+    y, scale = _again(x, axes, eps, kept)
+    weight = channelwise(weight, x.ndim)
+    return standardized_rule(grad if weight is None else grad * weight, y, scale, axes)
 
 
-def batch_norm_weight(grad: Array, x: Array, eps: float) -> Array:
+def batch_norm_weight(grad: Array, x: Array, eps: float, kept: Kept | None) -> Array:
     """d/dw = the standardized values, added up for each channel."""
     axes = _all_but_channels(x.ndim)
-    return (grad * standardized(x, axes, eps)[0]).sum(axis=axes)
+    return (grad * _again(x, axes, eps, kept)[0]).sum(axis=axes)
 
 
 def batch_norm_bias(grad: Array) -> Array:
@@ -97,17 +107,13 @@ def batch_norm_bias(grad: Array) -> Array:
     return grad.sum(axis=_all_but_channels(grad.ndim))
 
 
-def standardized(
-    x: Array, axes: Axes, eps: float, kept: list[Array] | None = None
-) -> tuple[Array, Array]:
-    """Y = (x − mean) s with s = 1 / √(variance + eps) over `axes`, and s, with those axes."""
+def standardized(x: Array, axes: Axes, eps: float) -> tuple[Array, Array, Array, Array]:
+    """(x − mean) s over `axes` with s = 1 / √(variance + eps), then s, mean and variance."""
     mean = x.mean(axis=axes, keepdims=True)
     centred = x - mean
     variance = (centred * centred).mean(axis=axes, keepdims=True)
-    if kept is not None:
-        kept[:] = mean.ravel(), variance.ravel()
     scale = 1 / np.sqrt(variance + eps)
-    return centred * scale, scale
+    return centred * scale, scale, mean, variance
 
 
 def standardized_rule(grad: Array, y: Array, scale: Array, axes: Axes) -> Array:
@@ -129,7 +135,20 @@ def _all_but_channels(axes: int) -> Axes:
     return (0, *range(2, axes))
 
 
-def _affine(out: Array, weight: Array, bias: Array) -> Array:
-    if weight is not None:
-        out = out * weight
+def _standardized(x: Array, axes: Axes, eps: float, kept: Kept | None) -> Array:
+    made = standardized(x, axes, eps)
+    if kept is not None:
+        kept[:] = made
+    return made[0]
+
+
+def _again(x: Array, axes: Axes, eps: float, kept: Kept | None) -> tuple[Array, Array]:
+    """The first two of `standardized`, as they were kept, or to be differentiated in turn."""
+    if not kept or isinstance(x, Tensor):
+        return standardized(x, axes, eps)[:2]
+    return kept[0], kept[1]
+
+
+def _affine(y: Array, weight: Array, bias: Array) -> Array:
+    out = y if weight is None else y * weight
     return out if bias is None else out + bias

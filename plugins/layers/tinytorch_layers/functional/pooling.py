@@ -24,7 +24,7 @@ def max_pool2d(
     Of equal ones the first has the gradient, row by row, as in PyTorch.
 
     Args:
-        x: images, a Tensor or array of shape (N, C, H, W).
+        x: images, a floating Tensor or array of shape (N, C, H, W).
         kernel_size: the size of the window, an integer or two, for height and width.
         stride: how far the window moves; by default its size.
         padding: how much of −∞ is put around the images, at most half of the window.
@@ -145,8 +145,7 @@ def average(x: Array, windows: Any) -> Array:
     out = padded[first].copy(order="K")
     for _, seen in others:
         out += padded[seen]
-    out *= 1 / math.prod(windows.kernel)
-    return batch_first(out)
+    return batch_first(out * (1 / math.prod(windows.kernel)))
 
 
 def avg_pool2d_x(grad: Array, x_shape: Shape, windows: Windows) -> Array:

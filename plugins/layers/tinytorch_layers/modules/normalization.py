@@ -67,7 +67,7 @@ class LayerNorm(Module):
         shape, own = shape_of(self, x), self.normalized_shape
         if shape[-len(own) :] != own:
             raise wrong_shape(self, f"(..., {', '.join(map(str, own))})", shape)
-        return layer_norm(x, self.weight, self.bias, len(own), self.eps)
+        return layer_norm(x, self.weight, self.bias, len(own), self.eps, [])
 
     def extra_repr(self) -> str:
         own = self.normalized_shape
@@ -124,7 +124,8 @@ class _BatchNorm(Module):
             )
         kept: list[Array] = []
         out = batch_norm(x, self.weight, self.bias, self.eps, kept)
-        self._track(kept[0], kept[1], count)
+        *_, mean, variance = kept
+        self._track(mean.ravel(), variance.ravel(), count)
         return out
 
     def _by_running_values(self, x: Array) -> Array:

@@ -21,7 +21,7 @@ class _Pool2d(Module):
         self.stride = kernel_size if stride is None else stride
         self.padding, self.dilation = padding, dilation
 
-    def check(self, x: Array) -> None:
+    def _check(self, x: Array) -> None:
         """Raises the error of an input that will not do."""
         shape = shape_of(self, x)
         if len(shape) != 4:
@@ -61,7 +61,7 @@ class MaxPool2d(_Pool2d):
         super().__init__(kernel_size, stride, padding, dilation)
 
     def forward(self, x: Array) -> Array:
-        self.check(x)
+        self._check(x)
         return maxima(x, self.windows)
 
 
@@ -89,5 +89,5 @@ class AvgPool2d(_Pool2d):
         super().__init__(kernel_size, stride, padding)
 
     def forward(self, x: Array) -> Array:
-        self.check(x)
+        self._check(x)
         return average(x, self.windows)
