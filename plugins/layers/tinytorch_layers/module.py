@@ -198,7 +198,7 @@ class Module:
         """What the repr says in the brackets, besides the modules below."""
         return ""
 
-    def options(self, **defaults: Any) -> str:
+    def _options(self, **defaults: Any) -> str:
         """The attributes that differ from their defaults, as `extra_repr` may show them."""
         found = {name: getattr(self, name) for name in defaults}
         return "".join(f", {n}={v!r}" for n, v in found.items() if v != defaults[n])

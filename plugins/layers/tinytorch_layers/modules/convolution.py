@@ -94,7 +94,7 @@ class Conv2d(Module):
         return convolve(x, self.weight, self.bias, self.windows, self.groups)
 
     def extra_repr(self) -> str:
-        others = self.options(stride=1, padding=0, dilation=1, groups=1)
+        others = self._options(stride=1, padding=0, dilation=1, groups=1)
         without = "" if self.bias is not None else ", bias=False"
         sizes = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}"
         return f"{sizes}{others}{without}"

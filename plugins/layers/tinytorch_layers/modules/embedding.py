@@ -73,4 +73,4 @@ class Embedding(Module):
         return rows_of(self.weight, checked, self.padding_idx)
 
     def extra_repr(self) -> str:
-        return f"{self.num_embeddings}, {self.embedding_dim}{self.options(padding_idx=None)}"
+        return f"{self.num_embeddings}, {self.embedding_dim}{self._options(padding_idx=None)}"

@@ -110,4 +110,4 @@ class Flatten(Module):
         return x.reshape((*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
 
     def extra_repr(self) -> str:
-        return self.options(start_dim=1, end_dim=-1).removeprefix(", ")
+        return self._options(start_dim=1, end_dim=-1).removeprefix(", ")

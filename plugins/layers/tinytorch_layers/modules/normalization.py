@@ -71,7 +71,7 @@ class LayerNorm(Module):
 
     def extra_repr(self) -> str:
         own = self.normalized_shape
-        others = self.options(eps=1e-5)
+        others = self._options(eps=1e-5)
         if self.weight is None:
             others += ", elementwise_affine=False"
         elif self.bias is None:
@@ -146,7 +146,7 @@ class _BatchNorm(Module):
         self.running_var += part * (variance * (count / (count - 1)) - self.running_var)
 
     def extra_repr(self) -> str:
-        others = self.options(eps=1e-5, momentum=0.1)
+        others = self._options(eps=1e-5, momentum=0.1)
         return f"{self.num_features}{others}{'' if self.weight is not None else ', affine=False'}"
 
 

@@ -29,7 +29,7 @@ class _Pool2d(Module):
         self.windows.size(self, shape[2:])
 
     def extra_repr(self) -> str:
-        others = self.options(stride=self.kernel_size, padding=0, dilation=1)
+        others = self._options(stride=self.kernel_size, padding=0, dilation=1)
         return f"{self.kernel_size}{others}"
 
 
