@@ -97,6 +97,7 @@ def test_a_circle_of_modules_is_walked_once(network):
     network.first.parent = network
     assert len(list(network.modules())) == 6
     assert [name for name, _ in network.named_parameters()] == NAMES
+    assert "(parent): ..." in repr(network)
 
 
 def test_a_module_may_define_equality():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
@@ -203,6 +204,7 @@ class Module:
         found = {name: getattr(self, name) for name in defaults}
         return "".join(f", {n}={v!r}" for n, v in found.items() if v != defaults[n])
 
+    @reprlib.recursive_repr()
     def __repr__(self) -> str:
         lines = [f"({name}): {_text(part)}" for name, part in self._parts()]
         extra = self.extra_repr()
