@@ -5,12 +5,13 @@ import warnings
 import numpy as np
 import pytest
 
-from .cases import CASES, SAME
+from .cases import CASES, DESCRIBED, SAME
 from .numerical import gradients, random_weights
 
 pytestmark = pytest.mark.peers
 
 COMPARED = [case for case in CASES if case.torch is not None]
+DESCRIBED_CASES = [case for d in DESCRIBED if d.torch for case in d.cases()]
 
 
 def in_torch(torch, case):
@@ -44,13 +45,23 @@ def torch_gradients(torch, case, weight, directions):
     ]
 
 
-@pytest.mark.parametrize("order", [1, 2, 3])
 @pytest.mark.parametrize("case", COMPARED, ids=[case.name for case in COMPARED])
-def test_derivative_agrees_with_pytorch(torch, case, order):
-    weight, directions = random_weights(case.function, case.arrays, order - 1)
-    ours = gradients(case.function, case.arrays, weight, directions)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch's own, about empty tensors and its internals
-        theirs = torch_gradients(torch, case, weight, directions)
-    for a, b in zip(ours, theirs, strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-10)
+def test_derivatives_agree_with_pytorch(torch, case):
+    agree(torch, case, orders=(1, 2, 3))
+
+
+@pytest.mark.parametrize("case", DESCRIBED_CASES, ids=[case.name for case in DESCRIBED_CASES])
+def test_derivatives_of_numpy_functions_agree_with_pytorch(torch, case):
+    agree(torch, case, orders=(1, 2))
+
+
+def agree(torch, case, orders):
+    for order in orders:
+        weight, directions = random_weights(case.function, case.arrays, order - 1)
+        ours = gradients(case.function, case.arrays, weight, directions)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's own, about empty tensors and its internals
+            theirs = torch_gradients(torch, case, weight, directions)
+        for a, b in zip(ours, theirs, strict=True):
+            message = f"the gradient of order {order}"
+            np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-10, err_msg=message)

@@ -1,0 +1,60 @@
+"""Several ops together, and NumPy's functions where an operator or a method does the same."""
+
+import numpy as np
+
+from .case import Case, cubed, spread
+
+
+def through_numpy():
+    """NumPy's functions where a method or an operator does the same."""
+    x, y = spread((2, 3), 0.5, 2), spread((3,), 1, 3)
+    for name in ("add", "subtract", "multiply", "true_divide", "divide", "power"):
+        yield Case(f"np.{name}", getattr(np, name), (x, y), None)
+    yield Case("np.remainder", np.remainder, (np.array([5.0, 6.0]), np.array([2.2, -2.3])), None)
+    yield Case("np.mod", np.mod, (np.array([5.0, 6.0]), np.array([2.2, -2.3])), None)
+    yield Case("np.matmul", np.matmul, (x, y), None)
+    for name in ("negative", "positive", "copy"):
+        yield Case(f"np.{name}", cubed(getattr(np, name)), (x,), None)
+    for name in ("sum", "mean", "prod", "max", "min", "var", "std", "amax", "amin"):
+        function = getattr(np, name)
+        yield Case(f"np.{name}", cubed(_along(function, axis=0)), (x,), None)
+        yield Case(
+            f"np.{name}, keepdims", cubed(_along(function, axis=-1, keepdims=True)), (x,), None
+        )
+    yield Case("np.where, all tensors", lambda x: np.where(x > 1, x, x * x) ** 3, (x,), None)
+
+
+def _along(function, **options):
+    return lambda x: function(x, **options)
+
+
+def compositions():
+    """Several ops together, tensors used more than once."""
+    x = (spread((2, 3)),)
+
+    def softmax(x):
+        e = np.exp(x - x.max(axis=-1, keepdims=True))
+        return e / e.sum(axis=-1, keepdims=True)
+
+    def normalized(x):
+        return (x - x.mean(axis=-1, keepdims=True)) / (x.var(axis=-1, keepdims=True) + 0.1).sqrt()
+
+    yield Case("softmax", softmax, x, lambda torch, x: torch.softmax(x, -1))
+    yield Case("normalized", normalized, x, _normalized)
+    yield Case("polynomial", lambda x: x**3 - 2 * x * x + x / 2 - 1, x)
+    yield Case("shared", lambda x: (h := x * x) * h + h.sum() * x, x)
+    yield Case("norm", lambda x: (x * x).sum(axis=1).sqrt(), x)
+    yield Case(
+        "two layers", _two_layers, (spread((4, 3)), spread((3, 5)), spread((5,)), spread((5, 2)))
+    )
+
+
+def _normalized(torch, x):
+    # Not torch's layer_norm, whose third derivative disagrees with torch's own basic functions.
+    spread = x.var(-1, keepdim=True, correction=0)
+    return (x - x.mean(-1, keepdim=True)) / (spread + 0.1).sqrt()
+
+
+def _two_layers(x, w1, b1, w2):
+    h = x @ w1 + b1
+    return (h / (1 + h * h)) @ w2

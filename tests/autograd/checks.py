@@ -1,0 +1,90 @@
+"""All that must hold for the rules behind one case, as one function that raises."""
+
+from contextlib import contextmanager
+
+import numpy as np
+
+from tinytorch_core import Tensor
+
+from tinytorch_autograd import Function
+
+from .numerical import check_derivative, gradients, random_weights
+
+
+def check(case, orders=(1, 2)):
+    """Raises AssertionError unless the derivatives of a case hold in every way.
+
+    They agree with numerical differentiation, leave the inputs as they are, do not depend on how
+    these lie in memory, and stay in float32 if the inputs are.
+    """
+    before = [a.copy() for a in case.arrays]
+    for order in orders:
+        check_derivative(case.function, case.arrays, order)
+    check_layouts(case)
+    for array, original in zip(case.arrays, before, strict=True):
+        np.testing.assert_array_equal(array, original, err_msg="an input was modified")
+    if case.arrays[0].dtype == np.float64:
+        check_float32(case)
+
+
+def check_layouts(case):
+    """Strided, transposed and reversed arrays have the gradients of contiguous ones."""
+    weight, (directions,) = random_weights(case.function, case.arrays, 1)
+    expected = gradients(case.function, case.arrays, weight, [directions])
+    for lay_out in (strided, transposed, backwards):
+        arrays = [lay_out(a) for a in case.arrays]
+        found = gradients(case.function, arrays, weight, [directions])
+        for f, e in zip(found, expected, strict=True):
+            np.testing.assert_allclose(f, e, rtol=1e-11, atol=1e-11, err_msg=lay_out.__name__)
+
+
+def strided(array):
+    wide = np.zeros(tuple(2 * n for n in array.shape), array.dtype)
+    view = wide[(..., *[slice(None, None, 2)] * array.ndim)]
+    view[...] = array
+    return view
+
+
+def transposed(array):
+    return np.asfortranarray(array)
+
+
+def backwards(array):
+    flipped = (..., *[slice(None, None, -1)] * array.ndim)
+    return array[flipped].copy()[flipped]
+
+
+def check_float32(case):
+    """Float32 gives float32, out of every rule on the way."""
+    arrays = [a.astype(np.float32) for a in case.arrays]
+    weight, (directions,) = random_weights(case.function, arrays, 1)
+    directions = [v.astype(np.float32) for v in directions]
+    assert case.function(*map(Tensor, arrays)).dtype == np.float32, "the result is not float32"
+    with noted_dtypes() as seen:
+        gradients(case.function, arrays, weight.astype(np.float32), [directions])
+    for rule, entered, left in seen:
+        assert entered == np.float32, f"{entered} entered {rule}"
+        assert left <= {np.dtype(np.float32)}, f"{left} left {rule}"
+
+
+@contextmanager
+def noted_dtypes():
+    """The dtypes of the gradients that enter and leave each rule meanwhile."""
+    seen = []
+    originals = {k: k.gradients for k in Function.__subclasses__() if "gradients" in vars(k)}
+    for kind, rule in originals.items():
+        kind.gradients = noting(rule, seen)
+    try:
+        yield seen
+    finally:
+        for kind, rule in originals.items():
+            kind.gradients = rule
+
+
+def noting(rule, seen):
+    def gradients(self, grad):
+        parts = rule(self, grad)
+        seen.append((type(self).__name__, grad.dtype, {p.dtype for p in parts if p is not None}))
+        return parts
+
+    return gradients
