@@ -99,6 +99,21 @@ def swapaxes(x: Array, axis1: int, axis2: int) -> Array:
     return x.swapaxes(axis1, axis2)
 
 
+def real(x: Array) -> Array:
+    """The real part of each element."""
+    return x.real
+
+
+def imag(x: Array) -> Array:
+    """The imaginary part of each element."""
+    return x.imag
+
+
+def conjugate(x: Array) -> Array:
+    """The complex conjugate of each element."""
+    return np.conjugate(x)
+
+
 def astype(x: Array, dtype: Any) -> Array:
     """The elements converted to another dtype."""
     return x.astype(dtype)
@@ -190,6 +205,10 @@ def _table() -> OpTable:
     for forward in (sum, mean, prod, max, min, var, std, argmax, argmin):
         name = forward.__name__
         ops.add(name, forward, method=True, numpy=_NUMPY_NAMES.get(name, getattr(np, name)))
+    for part in (real, imag):
+        ops.add(part.__name__, part, numpy=getattr(np, part.__name__))
+    both = ("conj", "conjugate")
+    ops.add("conjugate", np.conjugate, method=both, numpy=np.conjugate, doc=conjugate.__doc__)
     ops.add("reshape", reshape, inputs=("x",), numpy=np.reshape)
     ops.add("permute", permute, numpy=np.transpose)
     ops.add("swapaxes", swapaxes, inputs=("x",), numpy=np.swapaxes)

@@ -160,6 +160,16 @@ class TensorBase:
         dtype: np.dtype[Any] = self._data.dtype
         return dtype
 
+    @property
+    def real(self) -> Any:
+        """The real part of each element."""
+        return self._calls["real"](self)
+
+    @property
+    def imag(self) -> Any:
+        """The imaginary part of each element; 0 where they are real."""
+        return self._calls["imag"](self)
+
     def item(self) -> Any:
         """The one element as a Python number.
 
@@ -373,6 +383,8 @@ class TensorBase:
         def argmin(self, axis: int | None = None, keepdims: bool = False) -> Self: ...
         def astype(self, dtype: Any) -> Self: ...
         def copy(self) -> Self: ...
+        def conj(self) -> Self: ...
+        def conjugate(self) -> Self: ...
         def numpy(self) -> np.ndarray[Any, Any]: ...
 
         # Whatever the active plugins add.

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence, Set
 from operator import attrgetter
 from typing import Any
 
+from tinytorch_autograd.complex_numbers import conj
 from tinytorch_autograd.errors import NoRuleError, UntrackedError
 from tinytorch_autograd.modes import enable_grad
 from tinytorch_autograd.node import Function, Node
@@ -87,7 +88,8 @@ def _walk_back(
     create_graph: bool,
 ) -> dict[Node, Any]:
     pending: dict[Node, Any] = {}
-    for start, grad in seeds:
+    for start, seed in seeds:
+        grad = conj(seed)
         have = pending.get(start)
         pending[start] = grad if have is None else have + grad
     kept: dict[Node, Any] = {}
@@ -98,7 +100,7 @@ def _walk_back(
         if node.hooks is not None:
             grad = run_hooks(node, grad)
         if node in wanted:
-            kept[node] = grad
+            kept[node] = conj(grad)
         parts = (node.lifted() if create_graph else node).gradients(grad)
         # `strict` would cost each node 0.13 µs; a rule has as many functions as inputs, and one
         # that answers for several inputs is checked where it is called.
@@ -110,9 +112,10 @@ def _walk_back(
             node.edges = None
             node.saved = ()
     # What is left are the leaves, and the targets at which the way ended.
-    for end in pending:
+    for end, grad in pending.items():
         if end.hooks is not None:
-            pending[end] = run_hooks(end, pending[end])
+            grad = run_hooks(end, grad)
+        pending[end] = conj(grad)
     pending.update(kept)
     return pending
 
@@ -132,10 +135,11 @@ def _leading_to(
 
 def run_hooks(node: Node, grad: Any) -> Any:
     """The gradient after the node's hooks, each of which may replace it."""
+    grad = conj(grad)
     for hook in node.hooks or ():
         replaced = hook(grad)
         grad = grad if replaced is None else replaced
-    return grad
+    return conj(grad)
 
 
 def _unused(nodes: Iterable[Node | None]) -> UntrackedError:

@@ -8,7 +8,7 @@ class AutogradError(RuntimeError):
 
 
 class NonScalarError(AutogradError):
-    """`backward()` without a gradient on a tensor of several elements."""
+    """`backward()` without a gradient on a tensor of several elements, or of a complex one."""
 
 
 class UntrackedError(AutogradError):

@@ -11,6 +11,7 @@ import numpy as np
 from tinytorch_core import Tensor
 from tinytorch_core.tensor import TensorBase
 
+from tinytorch_autograd.complex_numbers import real_part
 from tinytorch_autograd.engine import walk
 from tinytorch_autograd.errors import NonScalarError, UntrackedError
 from tinytorch_autograd.node import AccumulateGrad, Node
@@ -27,7 +28,8 @@ def backward(tensor: Any, gradient: Any = None, retain_graph: bool = False) -> N
 
     Raises:
         UntrackedError: the tensor does not require a gradient.
-        NonScalarError: it has several elements, and no `gradient` was given.
+        NonScalarError: it has several elements, or a complex one, and no `gradient` was given.
+        TypeError: `gradient` is complex, and the tensor is not.
         ValueError: `gradient` has another shape.
         GraphFreedError: an earlier call has freed the graph.
         NoRuleError: the way leads through an op without a backward rule.
@@ -73,7 +75,7 @@ _ALONE = _references_of_a_new_one()
 
 
 def fit(data: Any, grad: Any) -> Any:
-    """A gradient as its leaf, whose array is `data`, has it: an array of the same dtype.
+    """A gradient as its tensor, whose array is `data`, has it: of the same dtype.
 
     Raises:
         ValueError: it has another shape, so some rule is wrong.
@@ -82,12 +84,12 @@ def fit(data: Any, grad: Any) -> Any:
         grad = np.asarray(grad)
     if grad.shape != data.shape:
         raise ValueError(
-            f"a backward rule gave a gradient of shape {grad.shape} for a leaf of shape "
+            f"a backward rule gave a gradient of shape {grad.shape} for a tensor of shape "
             f"{data.shape}; a rule must return the shape of its input"
         )
     if grad.dtype is not data.dtype and grad.dtype != data.dtype:
         if grad.dtype.kind == "c" and data.dtype.kind != "c":
-            grad = grad.real
+            grad = real_part(grad)
         grad = grad.astype(data.dtype)
     return grad
 
@@ -108,6 +110,11 @@ def first_gradient(tensor: Any, gradient: Any) -> Any:
     """The gradient to start from: `gradient`, checked, or 1 for a single element."""
     data = tensor._data
     if gradient is None:
+        if data.dtype.kind == "c":
+            raise NonScalarError(
+                f"a tensor of dtype {data.dtype} has no gradient without a direction: reduce it to "
+                "a real number (np.abs(y).sum().backward()), or pass gradient= of its shape"
+            )
         if data.size != 1:
             raise NonScalarError(
                 f"a tensor of shape {data.shape} has {data.size} elements, so its gradient needs "
@@ -122,6 +129,8 @@ def first_gradient(tensor: Any, gradient: Any) -> Any:
             f"gradient has the shape {value.shape}, and the tensor {data.shape}: "
             "they must be the same"
         )
+    if value.dtype.kind == "c" and data.dtype.kind != "c":
+        raise TypeError(f"gradient is {value.dtype}, and the tensor real, {data.dtype}")
     return value.astype(data.dtype, copy=False)
 
 
@@ -202,8 +211,7 @@ def result(x: Any, node: Node, found: Mapping[Node, Any]) -> Any:
     grad = found.get(node)
     if grad is None:
         return None
-    if isinstance(node, AccumulateGrad):
-        grad = fit(x._data, grad)
+    grad = fit(x._data, grad)
     if isinstance(grad, TensorBase):
         return grad
     # The array may be a node's, or another result's.

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Union
 from tinytorch_core import Op, Tensor
 from tinytorch_core.tensor import TensorBase
 
+from tinytorch_autograd.complex_numbers import conj
 from tinytorch_autograd.errors import GraphFreedError
 from tinytorch_autograd.modes import enable_grad
 
@@ -25,6 +26,15 @@ Hook = Callable[[Any], Any]
 
 # Every Function class made so far, by its name.
 functions: dict[str, type[Function]] = {}
+
+
+def class_name(op: str) -> str:
+    """The name of an op's Function.
+
+    >>> class_name("matrix_power")
+    'MatrixPowerBackward'
+    """
+    return "".join(part.capitalize() for part in op.split("_")) + "Backward"
 
 
 class AccumulateGrad:
@@ -61,7 +71,7 @@ class Function:
 
     __slots__ = ("__weakref__", "edges", "hooks", "number", "saved")
 
-    op: ClassVar[Op]
+    op: Op
     saves: ClassVar[tuple[str, ...]] = ()
     has_rule: ClassVar[bool] = True
     tensor_class: ClassVar[type[TensorBase]] = Tensor
@@ -77,9 +87,12 @@ class Function:
         count = len(inputs) if self.op.variadic else len(self.op.inputs)
         leaves = [_tracked(x, kind) if i < count else x for i, x in enumerate(inputs)]
         with enable_grad():
-            made = type(self).record(*leaves, **parameters)._node
-        self.edges, self.saved = made.edges, made.saved
-        self.number, self.hooks = made.number, None
+            self._copy_from(type(self).record(*leaves, **parameters))
+        self.number, self.hooks = next_number(), None
+
+    def _copy_from(self, made: Any) -> None:
+        """Takes over what the node behind `made`, the op's result, has."""
+        self.edges, self.saved = made._node.edges, made._node.saved
 
     def gradients(self, grad: Any) -> tuple[Any, ...]:
         """The gradients of the inputs, None for those that need none; written for each rule."""
@@ -98,9 +111,8 @@ class Function:
             GraphFreedError: a backward pass has freed what this node had saved.
         """
         self.check_alive()
-        if isinstance(grad_output, TensorBase):
-            return self.lifted().gradients(grad_output)
-        return self.gradients(grad_output)
+        node = self.lifted() if isinstance(grad_output, TensorBase) else self
+        return tuple(map(conj, node.gradients(conj(grad_output))))
 
     def lifted(self) -> Function:
         """This node with its saved arrays as Tensors in their places of the graph.

@@ -18,7 +18,8 @@ from tinytorch_core.source import signature_of, tuple_of
 from tinytorch_core.tensor import TensorBase
 
 from tinytorch_autograd.modes import is_grad_enabled
-from tinytorch_autograd.node import Function, functions, next_number
+from tinytorch_autograd.node import Function, class_name, functions, next_number
+from tinytorch_autograd.outputs import SeveralOutputs, attach, results_of
 from tinytorch_autograd.rules.shapes import unbroadcast
 from tinytorch_autograd.table import Rule, Vjp
 
@@ -44,15 +45,20 @@ def recorded(op: Op, call: Call, rule: Rule, tensor: type[TensorBase], plain: bo
         "Node": kind,
         "recording": is_grad_enabled,
         "next_number": next_number,
+        "attach": attach,
+        "results_of": results_of,
     }
     # With nothing in between, the op's own body is written out here rather than called: a
     # recorded multiplication of ten elements then takes 8 % less.
     saves = kind.saves
+    several = issubclass(kind, SeveralOutputs)
 
     def write(names: dict[str, Any]) -> str:
         signature, passed = signature_of(op.arguments, names)
-        made = plain_lines(op, passed) if plain else _call_lines(op, saves, passed)
-        lines = [f"def call({signature}):", *_node_lines(op), *made, *_record_lines(op, saves)]
+        alone = plain and not several
+        made = plain_lines(op, passed) if alone else _call_lines(op, saves, passed)
+        record = _record_lines(op, saves, several)
+        lines = [f"def call({signature}):", *_node_lines(op), *made, *record]
         return "\n".join(lines) + "\n"
 
     function = define(op.name, write, names, op.signature)
@@ -71,7 +77,8 @@ def function_class(
     asks: tuple[tuple[str, ...], ...],
 ) -> type[Function]:
     """The subclass of Function for one rule; the same rule always has the same class."""
-    name = "".join(part.capitalize() for part in op.split("_")) + "Backward"
+    name = class_name(op)
+    several = any("grads" in names for names in asks)
     saves = _saves(inputs, asks)
     names: dict[str, Any] = {f"vjp_{i}": vjp for i, vjp in enumerate(vjps)}
     names["unbroadcast"] = unbroadcast
@@ -82,7 +89,7 @@ def function_class(
 
     kind = type(
         name,
-        (Function,),
+        (SeveralOutputs if several else Function,),
         {
             "__slots__": (),
             "__module__": "tinytorch_autograd",
@@ -99,7 +106,9 @@ def function_class(
 
 def _saves(inputs: tuple[str, ...], asks: Sequence[Sequence[str]]) -> tuple[str, ...]:
     """What a node keeps: all that the rule asks for, and the shapes to fit gradients to."""
-    wanted = dict.fromkeys(name for names in asks for name in names if name != "grad")
+    wanted = dict.fromkeys(name for names in asks for name in names)
+    for gradient in ("grad", "grads"):
+        wanted.pop(gradient, None)
     if len(inputs) > 1:
         wanted |= dict.fromkeys(f"{x}_shape" for x in inputs if x not in wanted)
     order = [*inputs, *(name for name in wanted if name not in inputs)]
@@ -139,15 +148,17 @@ def _call_lines(op: Op, saves: tuple[str, ...], passed: str) -> list[str]:
     ]
 
 
-def _record_lines(op: Op, saves: tuple[str, ...]) -> list[str]:
-    """Adds the node to the op's output, if an input has one."""
+def _record_lines(op: Op, saves: tuple[str, ...], several: bool) -> list[str]:
+    """Adds the node to the op's output, or nodes to its outputs, if an input has one."""
     untracked = " and ".join(f"{x}_node is None" for x in op.inputs)
     untracked = f"({untracked})" if len(op.inputs) > 1 else untracked
     edges = tuple_of(f"{x}_node" for x in op.inputs)
     if op.variadic:
         untracked, edges = "not any(edges)", "edges"
     lines = [f"    if {untracked} or not recording():", "        return out"]
-    if "dtype" in op.parameters:
+    if several:
+        lines += ["    results = results_of(out)"]
+    elif "dtype" in op.parameters:
         lines += ['    if out._data.dtype.kind not in "fc":', "        return out"]
     return [
         *lines,
@@ -156,7 +167,7 @@ def _record_lines(op: Op, saves: tuple[str, ...]) -> list[str]:
         f"    node.saved = {tuple_of(_saved_value(op, name) for name in saves)}",
         "    node.number = next_number()",
         "    node.hooks = None",
-        "    out._node = node",
+        f"    {'node.outputs = attach(node, results, Result)' if several else 'out._node = node'}",
         "    return out",
     ]
 
@@ -166,6 +177,10 @@ def _saved_value(op: Op, name: str) -> str:
     x, _, what = name.rpartition("_")
     if name == "out":
         return "out._data"
+    if name == "outs":
+        return "[getattr(result, '_data', result) for result in results]"
+    if x == "outs":
+        return f"[getattr(result, '{what}', None) for result in results]"
     if x not in op.inputs or name in op.parameters:
         return name
     if op.variadic:
@@ -184,6 +199,8 @@ def _gradients_source(
     saves: tuple[str, ...],
 ) -> str:
     lines = ["def call(self, grad):"]
+    if any("grads" in names for names in asks):
+        lines += ["    grads = tuple([grad.get(i) for i in range(len(self.outputs))])"]
     if saves:
         lines += [f"    {tuple_of(saves)} = self.saved"]
     asked = [", ".join(_read(name, inputs, variadic, saves) for name in names) for names in asks]
@@ -218,6 +235,8 @@ def _gradients_source(
 def _read(name: str, inputs: tuple[str, ...], variadic: bool, saves: tuple[str, ...]) -> str:
     """The text that reads one value a rule asks for."""
     x, _, what = name.rpartition("_")
-    if name == "grad" or name in saves:
+    if name in ("grad", "grads") or name in saves:
         return name
+    if x == "outs":
+        return f"[getattr(result, '{what}', None) for result in outs]"
     return f"[i.{what} for i in {x}]" if variadic else f"{x}.{what}"

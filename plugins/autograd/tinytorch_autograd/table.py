@@ -12,12 +12,28 @@ test names its fixtures, and only that is kept until the backward pass:
 | an input's name | that input |
 | an input's name + `_shape`, `_dtype` | its shape or dtype, without keeping the array |
 | a parameter's name | its value: `axis`, `keepdims`, ... |
+
+An op may return a tuple or list of arrays, named or not. A rule that asks for `grads` has the
+gradients of them all, by place; where nothing depends on an output there is None:
+
+    def divmod_by_x(grads):
+        _, by_remainder = grads  # the quotient is flat
+        return by_remainder
+
+| name | what it is |
+|---|---|
+| `grads` | for each output its gradient, or None |
+| `outs` | the outputs |
+| `outs_shape`, `outs_dtype` | the shape or dtype of each, without keeping the arrays |
+
+Each output is a tensor with a history of its own. `tinytorch_autograd.complex_numbers` tells what
+`grad` is where numbers are complex.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
@@ -28,10 +44,14 @@ from tinytorch_core.errors import did_you_mean
 Vjp = Callable[..., Any]
 
 # A rule's own names for what is no argument of the op.
-OWN = ("grad", "out")
+OWN = ("grad", "out", "grads", "outs", "outs_shape", "outs_dtype")
+OF_SEVERAL = {"grads", "outs", "outs_shape", "outs_dtype"}
 
 # What the text of a recorded call uses for itself, beside the core's.
-RESERVED = {"Node", "edges", "grad", "next_number", "node", "plain_call", "recording", "self"}
+RESERVED = {
+    *("Node", "attach", "edges", "grad", "grads", "next_number", "node", "outs", "plain_call"),
+    *("recording", "results", "results_of", "self"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +112,7 @@ class Rules:
                 "without derivative"
             )
         asks = tuple(() if vjp is None else self._asked(op, vjp) for vjp in vjps)
+        _check_outputs(name, asks)
         self._rules[name] = Rule(vjps, asks, self.provider)
 
     def no_derivative(self, *names: str) -> None:
@@ -130,6 +151,17 @@ class Rules:
                     f"{did_you_mean(name, known)}"
                 )
         return names
+
+
+def _check_outputs(name: str, asks: Iterable[tuple[str, ...]]) -> None:
+    """Raises ValueError unless the functions of a rule agree on whether there is one output."""
+    asked = {ask for names in asks for ask in names}
+    of_one, of_several = asked & {"grad", "out"}, asked & OF_SEVERAL
+    if of_one and of_several:
+        raise ValueError(
+            f"the rule of {name!r} asks for {min(of_one)!r}, as if it had one output, and for "
+            f"{min(of_several)!r}, as if it had several; `grads` and `outs` go together"
+        )
 
 
 def _argument_names(vjp: Vjp) -> tuple[str, ...]:

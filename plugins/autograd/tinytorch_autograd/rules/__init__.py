@@ -2,13 +2,23 @@
 
 Each is a formula on NumPy arrays. Given Tensors, which speak NumPy's protocols, the same formula
 is recorded, and so can be differentiated in turn. A rule may name whatever
-`tinytorch_autograd.table` lists; the engine sums gradients over broadcast axes.
+`tinytorch_autograd.table` lists; the engine sums gradients over broadcast axes. For complex numbers
+the formula of calculus serves as it stands; `tinytorch_autograd.complex_numbers` says why, and what
+a function needs that is not holomorphic.
 """
 
-from tinytorch_autograd.rules import arithmetic, elementwise, linear_algebra, reductions, shapes
+from tinytorch_autograd.rules import (
+    arithmetic,
+    complex_parts,
+    elementwise,
+    linear_algebra,
+    reductions,
+    shapes,
+)
 
 FAMILIES = (
     arithmetic.family,
+    complex_parts.family,
     elementwise.family,
     reductions.family,
     shapes.family,

@@ -1,0 +1,18 @@
+"""Conjugates and the parts of complex numbers: functions that are not holomorphic.
+
+Their formulas are G f_z + conj(G f_z*), as `tinytorch_autograd.complex_numbers` derives it.
+"""
+
+from __future__ import annotations
+
+from tinytorch_autograd.complex_numbers import conj, real_part
+from tinytorch_autograd.rules.family import Family
+
+family = Family()
+
+# f = z*: f_z = 0, f_z* = 1.
+family.rule("conjugate", lambda grad: conj(grad))
+# f = (z + z*) / 2: f_z = f_z* = 1/2.
+family.rule("real", lambda grad: real_part(grad))
+# f = (z - z*) / 2i: f_z = -i/2, f_z* = i/2.
+family.rule("imag", lambda grad: -1j * real_part(grad))
