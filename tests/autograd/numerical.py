@@ -4,6 +4,9 @@ The derivative of order k is taken in random directions: F_0 is a weighted sum o
 elements, and F_k the derivative of F_{k-1} along a direction of its own. F_k by the engine must
 agree with a central difference of F_{k-1}, where F_0 is the function on tensors that are not
 tracked. By induction nothing but the plain forward is trusted.
+
+Complex numbers count as pairs of real ones: a sum weighted by w is the real part of sum(w* f), and
+the gradient g along v the real part of sum(g* v).
 """
 
 import numpy as np
@@ -22,9 +25,20 @@ TOLERANCE = 1e-8
 def random_weights(function, arrays, order, seed=0):
     """A weight for each element of the output, and `order` directions for the inputs."""
     random = np.random.default_rng(seed)
-    shape = function(*[Tensor(a) for a in arrays]).shape
-    directions = [[random.uniform(-1, 1, a.shape) for a in arrays] for _ in range(order)]
-    return random.uniform(0.5, 1.5, shape), directions
+    out = function(*[Tensor(a) for a in arrays])
+    directions = [[_random(random, a, -1, 1) for a in arrays] for _ in range(order)]
+    return _random(random, out, 0.5, 1.5), directions
+
+
+def _random(random, like, low, high):
+    """Numbers of the shape and kind of `like`, an array or tensor."""
+    real = random.uniform(low, high, like.shape)
+    return real + 1j * random.uniform(low, high, like.shape) if like.dtype.kind == "c" else real
+
+
+def inner(a, b):
+    """The sum of the products of two arrays' elements, as pairs where they are complex."""
+    return float(np.sum(np.conjugate(a) * b).real)
 
 
 def gradients(function, arrays, weight, directions=()):
@@ -56,9 +70,9 @@ def _derivative(outputs, weights, inputs, create_graph):
 def directional(function, arrays, weight, directions):
     """F_k at `arrays`, a number; with no direction the function itself, untracked."""
     if not directions:
-        return float((weight * function(*[Tensor(a) for a in arrays]).data).sum())
+        return inner(weight, function(*[Tensor(a) for a in arrays]).data)
     found = gradients(function, arrays, weight, directions[:-1])
-    return sum(float((g * v).sum()) for g, v in zip(found, directions[-1], strict=True))
+    return sum(inner(g, v) for g, v in zip(found, directions[-1], strict=True))
 
 
 def check_derivative(function, arrays, order, seed=0):

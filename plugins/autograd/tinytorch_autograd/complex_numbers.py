@@ -31,3 +31,8 @@ def conj(x: Any) -> Any:
 def real_part(x: Any) -> Any:
     """The real part of an array or Tensor; itself if it is real."""
     return np.real(x) if x.dtype.kind == "c" else x
+
+
+def cast(x: Any, dtype: np.dtype[Any]) -> Any:
+    """An array or Tensor in another dtype, its real part if that is real."""
+    return (x if dtype.kind == "c" else real_part(x)).astype(dtype)

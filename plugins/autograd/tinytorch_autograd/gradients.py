@@ -11,7 +11,7 @@ import numpy as np
 from tinytorch_core import Tensor
 from tinytorch_core.tensor import TensorBase
 
-from tinytorch_autograd.complex_numbers import real_part
+from tinytorch_autograd.complex_numbers import cast
 from tinytorch_autograd.engine import walk
 from tinytorch_autograd.errors import NonScalarError, UntrackedError
 from tinytorch_autograd.node import AccumulateGrad, Node
@@ -88,9 +88,7 @@ def fit(data: Any, grad: Any) -> Any:
             f"{data.shape}; a rule must return the shape of its input"
         )
     if grad.dtype is not data.dtype and grad.dtype != data.dtype:
-        if grad.dtype.kind == "c" and data.dtype.kind != "c":
-            grad = real_part(grad)
-        grad = grad.astype(data.dtype)
+        grad = cast(grad, data.dtype)
     return grad
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from tinytorch_core import op
 from tinytorch_core.tensor import plain
 
+from tinytorch_autograd.complex_numbers import cast, real_part
 from tinytorch_autograd.rules.family import Family
 
 Array = Any
@@ -75,6 +76,13 @@ def permute_rule(grad: Array, axes: Sequence[int] | None) -> Array:
     return np.transpose(grad, inverse)
 
 
+def astype_rule(grad: Array, x_dtype: np.dtype[Any], dtype: Any) -> Array:
+    """The gradient in the dtype of the input; its real part if the output is real."""
+    if grad.dtype.kind == "c" and np.dtype(dtype).kind != "c":
+        grad = real_part(grad)
+    return cast(grad, x_dtype)
+
+
 def concatenate(*arrays: Array, axis: int | None = 0) -> Array:
     """Arrays joined along `axis`; None flattens them first."""
     return np.concatenate(arrays, axis=axis)
@@ -112,7 +120,7 @@ family.rule("reshape", lambda grad, x_shape: grad.reshape(x_shape))
 family.rule("permute", permute_rule)
 family.rule("swapaxes", lambda grad, axis1, axis2: np.swapaxes(grad, axis1, axis2))
 family.rule("getitem", lambda grad, x_shape, index: scatter_add(grad, plain(index), x_shape))
-family.rule("astype", lambda grad, x_dtype: grad.astype(x_dtype))
+family.rule("astype", astype_rule)
 family.rule("copy", lambda grad: grad)
 
 family.function(

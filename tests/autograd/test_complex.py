@@ -1,0 +1,209 @@
+"""Complex numbers: gradients in PyTorch's convention, real parts where tensors are real."""
+
+import operator
+
+import numpy as np
+import pytest
+
+from tinytorch_core import Tensor
+
+from tinytorch_autograd import GradientTape, NonScalarError, func, grad
+
+from .numerical import check_derivative, gradients, random_weights
+
+
+def numbers(shape, dtype=complex, seed=0):
+    random = np.random.default_rng(seed)
+    real = random.uniform(0.5, 2, shape) * random.choice([-1, 1], shape)
+    return real + 1j * random.uniform(0.25, 1, shape) if np.dtype(dtype).kind == "c" else abs(real)
+
+
+def tracked(values):
+    return Tensor(np.asarray(values), requires_grad=True)
+
+
+def test_the_gradient_points_where_a_real_loss_rises_fastest():
+    z = tracked([3 + 4j])
+    (z.real**2 + 5 * z.imag).sum().backward()
+    assert z.grad.tolist() == [6 + 5j]  # dL/da + i dL/db
+
+
+def test_a_holomorphic_function_has_the_conjugate_of_its_derivative():
+    z = tracked([1 + 2j])
+    (z**3).backward(np.array([1 + 0j]))
+    np.testing.assert_allclose(z.grad, np.conj(3 * z.data**2))
+
+
+@pytest.mark.parametrize("start", [lambda y: y.backward(), lambda y: grad(y, y)])
+def test_a_complex_output_needs_a_direction(start):
+    z = tracked(1 + 2j)
+    with pytest.raises(NonScalarError, match="complex128 has no gradient without a direction"):
+        start(z * z)
+    assert z.grad is None
+
+
+def test_a_real_output_takes_no_complex_direction():
+    x = tracked([1.0])
+    with pytest.raises(TypeError, match="complex128, and the tensor real"):
+        (x * 2).backward(np.array([1j]))
+    assert x.grad is None
+
+
+def test_of_a_real_tensor_among_complex_ones_the_real_part_counts():
+    x, z = tracked([2.0]), tracked([1 + 2j])
+    y = x * z
+    y.backward(np.array([1 + 1j]))
+    assert x.grad.dtype == np.float64
+    assert x.grad.tolist() == [3.0]  # the real part of (1 + i)(1 + 2i)*
+    assert z.grad.tolist() == [2 + 2j]
+
+
+def test_retain_grad_and_grad_fit_a_real_tensor_on_the_way():
+    x = tracked([2.0])
+    y = x * 2
+    z = y * np.array([1 + 2j])
+    (found,) = grad([z], [y], [np.array([1j])], retain_graph=True)
+    y.retain_grad()
+    z.backward(np.array([1j]))
+    assert y.grad.dtype == found.dtype == np.float64
+    assert y.grad.tolist() == found.tolist() == [2.0]
+
+
+def test_hooks_see_what_users_see():
+    z = tracked([1 + 2j])
+    y = z * z
+    y.retain_grad()
+    y.imag.sum().backward()
+    assert y.grad.tolist() == [1j]
+    np.testing.assert_allclose(z.grad, 1j * np.conj(2 * z.data))
+
+
+def test_apply_takes_and_gives_what_users_see():
+    z = tracked([1 + 2j])
+    (found,) = (z**2).grad_fn.apply(np.array([1j]))[:1]
+    np.testing.assert_allclose(found, 1j * np.conj(2 * z.data))
+
+
+def test_float32_and_complex64_stay():
+    x, z = Tensor([2.0], requires_grad=True), Tensor([1 + 2j], requires_grad=True)
+    y = x * z.conj() + z.imag - z.real
+    assert y.dtype == np.complex64
+    y.backward(np.array([1], np.complex64))
+    assert (x.grad.dtype, z.grad.dtype) == (np.float32, np.complex64)
+
+
+def test_the_functional_transforms():
+    z = 1 + 2j
+    assert func.grad(lambda z: (z * z.conj()).real)(z).tolist() == 2 + 4j
+    with pytest.raises(NonScalarError):
+        func.grad(lambda z: z * z)(z)
+    with GradientTape() as tape:
+        tape.watch(z := Tensor(z))
+        y = (z * z.conj()).real
+    assert tape.gradient(y, z).tolist() == 2 + 4j
+
+
+ELEMENTWISE = {
+    "conj": np.conj,
+    "real": np.real,
+    "imag": np.imag,
+    "x.real": lambda z: z.real,
+    "x.imag": lambda z: z.imag,
+    "x.conj()": lambda z: z.conj(),
+    "z z*": lambda z: z * z.conj(),
+    "|z|^2 as a real number": lambda z: (z * z.conj()).real,
+    "neg": operator.neg,
+    "exp": np.exp,
+    "log": np.log,
+    "sqrt": np.sqrt,
+    "sin": np.sin,
+    "tanh": np.tanh,
+    "reciprocal": np.reciprocal,
+    "square": np.square,
+    "z ** 2": lambda z: z**2,
+    "z ** 2.5": lambda z: z**2.5,
+    "z ** 1j": lambda z: z**1j,
+    "2 ** z": lambda z: 2**z,
+    "sum": lambda z: z.sum(axis=0) ** 2,
+    "mean": lambda z: z.mean(axis=0) ** 2,
+    "prod": lambda z: z.prod(axis=0),
+    "indexing": lambda z: z[[0, 0, 1]] ** 2,
+    "reshape": lambda z: z.reshape(3, 2) ** 2,
+    "where": lambda z: np.where(z.real.data > 0, z * z, z),
+}
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+@pytest.mark.parametrize("dtype", [complex, float])
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_functions_of_one_argument(name, dtype, order):
+    check_derivative(ELEMENTWISE[name], [numbers((2, 3), dtype)], order)
+
+
+PAIRS = {
+    "add": operator.add,
+    "sub": operator.sub,
+    "mul": operator.mul,
+    "div": operator.truediv,
+    "pow": operator.pow,
+    "matmul": lambda x, y: x @ y.T,
+    "where": lambda x, y: np.where([True, False, True], x * x, y) ** 2,
+    "concatenate": lambda x, y: np.concatenate([x, y]) ** 2,
+    "stack": lambda x, y: np.stack([x, y]) ** 2,
+}
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("kinds", [(complex, complex), (float, complex), (complex, float)])
+@pytest.mark.parametrize("name", PAIRS)
+def test_functions_of_two_arguments_real_or_complex(name, kinds, order):
+    shapes = [(2, 3), (2, 3) if name in ("matmul", "stack", "concatenate") else (3,)]
+    arrays = [numbers(s, k, i) for i, (s, k) in enumerate(zip(shapes, kinds, strict=True))]
+    check_derivative(PAIRS[name], arrays, order)
+
+
+def test_through_real_functions_in_the_middle():
+    """A real tensor on the way may be handed a complex gradient; functions before it must cope."""
+
+    def function(z, x):
+        modulus = (z * z.conj()).real.sqrt()
+        return modulus * x * z + np.exp(1j * modulus) * z.imag
+
+    for order in (1, 2, 3):
+        check_derivative(function, [numbers((3,)), numbers((3,), float)], order)
+
+
+def test_astype_between_real_and_complex():
+    def function(x):
+        return x.astype(complex) ** 2 * (1 + 2j)
+
+    check_derivative(function, [numbers((3,), float)], 2)
+    z = tracked(numbers((3,)))
+    with pytest.warns(np.exceptions.ComplexWarning):
+        y = z.astype(float)
+    y.sum().backward()
+    assert z.grad.tolist() == [1, 1, 1]
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("name", ["conj", "real", "imag", "exp", "log", "z ** 2.5", "z z*", "prod"])
+def test_agrees_with_pytorch(torch, name):
+    from .cases import Case
+    from .test_against_pytorch import torch_gradients
+
+    theirs = {
+        "conj": "conj",
+        "real": "real",
+        "imag": "imag",
+        "exp": "exp",
+        "log": "log",
+        "prod": lambda torch, z: z.prod(0),
+    }
+    case = Case(name, ELEMENTWISE[name], (numbers((2, 3)),))
+    if name in theirs:
+        case = Case(name, ELEMENTWISE[name], (numbers((2, 3)),), theirs[name])
+    for order in (1, 2):
+        weight, directions = random_weights(case.function, case.arrays, order - 1)
+        ours = gradients(case.function, case.arrays, weight, directions)
+        for a, b in zip(ours, torch_gradients(torch, case, weight, directions), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-10)
