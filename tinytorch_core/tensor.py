@@ -296,7 +296,8 @@ class TensorBase:
         known = self._numpy_calls.get(ufunc)
         if known is not None and method == "__call__" and not kwargs:
             return known[0](*inputs)
-        result = self._calls["numpy_function"](getattr(ufunc, method), inputs, kwargs)
+        function = ufunc if method == "__call__" else getattr(ufunc, method)
+        result = self._calls["numpy_function"](function, inputs, kwargs)
         return _as_told(result, kwargs["out"]) if "out" in kwargs else result
 
     def __array_function__(

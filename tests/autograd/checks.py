@@ -46,7 +46,7 @@ def strided(array):
 
 
 def transposed(array):
-    return np.asfortranarray(array)
+    return np.array(array, order="F")
 
 
 def backwards(array):

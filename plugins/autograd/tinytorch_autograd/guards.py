@@ -7,10 +7,10 @@ history, and the bare array of one, are refused.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-from tinytorch_core import Op, Tensor
+from tinytorch_core import Op
 from tinytorch_core.tensor import TensorBase
 
 from tinytorch_autograd.errors import InPlaceError, UntrackedError
@@ -28,24 +28,24 @@ def unruled(op: Op, call: Call, tensor: type[TensorBase]) -> Call:
 
     @functools.wraps(call)
     def function(*args: Any, **kwargs: Any) -> Any:
-        _refuse_writing(op, args, kwargs)
         made = call(*args, **kwargs)
-        nodes = [getattr(t, "_node", None) for t in tensors((args, kwargs), tensor)]
-        edges = tuple(n for n in nodes if n is not None)
+        edges = nodes_in((args, kwargs), tensor)
         if edges and is_grad_enabled():
-            for out in tensors(made, tensor):
-                if out._data.dtype.kind in "fc" and getattr(out, "_node", None) is None:
-                    out._node = _dead_end(op, args, edges)
+            dead_ends(made, tensor, edges, op.name, op.provider)
         return made
 
     return function
 
 
-def _dead_end(op: Op, args: Sequence[Any], edges: tuple[Node, ...]) -> Function:
-    node = object.__new__(NoBackward)
-    node.edges, node.number, node.hooks = edges, next_number(), None
-    node.saved = (_called(op, args), op.provider)
-    return node
+def dead_ends(
+    made: Any, tensor: type[TensorBase], edges: tuple[Node, ...], name: str, provider: str
+) -> None:
+    """Gives the tensors in `made` a history that says when it is walked that there is no rule."""
+    for out in tensors(made, tensor):
+        if out._data.dtype.kind in "fc" and getattr(out, "_node", None) is None:
+            node = out._node = object.__new__(NoBackward)
+            node.edges, node.number, node.hooks = edges, next_number(), None
+            node.saved = (name, provider)
 
 
 class NoBackward(Function):
@@ -59,16 +59,6 @@ class NoBackward(Function):
         return f"<NoBackward of {self.saved[0]}>"
 
 
-def _called(op: Op, args: Sequence[Any]) -> str:
-    """The op's name, or for the op that stands for all of NumPy the function's."""
-    if op.name != "numpy_function":
-        return op.name
-    function = args[0]
-    owner = getattr(getattr(function, "__self__", None), "__name__", None)
-    prefix = f"{owner}." if owner else ""
-    return f"np.{prefix}{getattr(function, '__name__', function)}"
-
-
 def tensors(value: Any, kind: type[TensorBase]) -> list[Any]:
     """The tensors in nested tuples, lists and dicts."""
     if isinstance(value, kind):
@@ -80,24 +70,10 @@ def tensors(value: Any, kind: type[TensorBase]) -> list[Any]:
     return []
 
 
-# NumPy functions that write into their first argument.
-_WRITING = {"copyto", "put", "place", "putmask", "put_along_axis", "fill_diagonal", "at"}
-
-
-def _refuse_writing(op: Op, args: Sequence[Any], kwargs: Any) -> None:
-    if op.name != "numpy_function":
-        return
-    function, inputs, options = args
-    into = [options["out"]] if options.get("out") is not None else []
-    if getattr(function, "__name__", "") in _WRITING:
-        into += inputs[:1]
-    if not into or not is_grad_enabled():
-        return
-    if any(getattr(t, "_node", None) for t in tensors((inputs, options), Tensor)):
-        raise InPlaceError(
-            f"{_called(op, args)} would write into a tensor while tracked tensors take part, and "
-            "the gradient would be lost; assign its result to a name instead"
-        )
+def nodes_in(value: Any, kind: type[TensorBase]) -> tuple[Node, ...]:
+    """The nodes of the tracked tensors in nested tuples, lists and dicts."""
+    nodes = [getattr(t, "_node", None) for t in tensors(value, kind)]
+    return tuple(node for node in nodes if node is not None)
 
 
 def in_place(op: Op, call: Call, tensor: type[TensorBase]) -> Call:

@@ -11,7 +11,7 @@ from tinytorch_core import Op, hookimpl, hookspec
 from tinytorch_core.ops import OpTable
 from tinytorch_core.surface import Surface, TensorExtension
 
-from tinytorch_autograd import guards, record, tensor_methods
+from tinytorch_autograd import guards, numpy_functions, record, tensor_methods
 from tinytorch_autograd.rules import FAMILIES
 from tinytorch_autograd.table import Rules
 
@@ -85,6 +85,8 @@ def tinytorch_wrap_op(
         return guards.in_place(op, call, surface.tensor)
     if op.raw:
         return guards.raw(op, call, surface.tensor)
+    if op.name == "numpy_function":
+        return numpy_functions.differentiated(op, call, surface.tensor)
     if rules.has_no_derivative(op.name):
         return None
     rule = rules.get(op.name)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from tinytorch_core.ops import OpTable
 
 from tinytorch_autograd.table import Rules, Vjp
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Family:
@@ -17,6 +19,8 @@ class Family:
         self._ops: list[tuple[str, Callable[..., Any], dict[str, Any]]] = []
         self._rules: list[tuple[str, tuple[Vjp | None, ...]]] = []
         self._without: list[str] = []
+        self.compositions: dict[Any, Callable[..., Any]] = {}
+        self.flat: set[Any] = set()
 
     def rule(self, name: str, *vjps: Vjp | None) -> None:
         """The rule of an op: a function for each input, as in `Rules.add`."""
@@ -44,6 +48,23 @@ class Family:
         """A NumPy function without derivative, such as a rounding, as an op."""
         self._ops.append((name, numpy, {"numpy": numpy}))
         self._without.append(name)
+
+    def composed(self, *numpy: Any) -> Callable[[Function], Function]:
+        """NumPy functions that tracked tensors run as the decorated one, made of other ops.
+
+        It takes NumPy's arguments, as many of them as it can serve, and returns NotImplemented
+        where it cannot serve their values. Its derivative is that of its parts.
+        """
+
+        def decorate(function: Function) -> Function:
+            self.compositions |= dict.fromkeys(numpy, function)
+            return function
+
+        return decorate
+
+    def constants(self, *numpy: Any) -> None:
+        """NumPy functions without derivative that are no ops of their own."""
+        self.flat.update(numpy)
 
     def register_ops(self, ops: OpTable) -> None:
         """Adds the ops of this family; one that another plugin provides is left to it."""

@@ -1,0 +1,163 @@
+"""NumPy's functions that are no ops of the surface, and what becomes of tracked tensors in them.
+
+Two hundred of them have a rule, or are composed of ops that have one. They are looked up when such
+a function first meets a tracked tensor, so that a start costs no more for them. Whatever is not
+found there leads to an error when it is walked back through.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tinytorch_core import Op, Tensor
+from tinytorch_core.ops import OpTable
+from tinytorch_core.plain_call import plain_call
+from tinytorch_core.tensor import TensorBase, _fit
+
+from tinytorch_autograd.errors import InPlaceError, NoRuleError
+from tinytorch_autograd.guards import dead_ends, nodes_in
+from tinytorch_autograd.modes import is_grad_enabled
+from tinytorch_autograd.record import recorded
+from tinytorch_autograd.table import Rules
+
+Call = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Table:
+    """What is known of NumPy's functions beyond the ops of the surface.
+
+    Attributes:
+        ops: those with a rule of their own.
+        rules: the rules, by the names of these ops.
+        compositions: those that are composed of others, and how. A method of a ufunc is composed
+            of the ufunc; its key is the name of the method.
+        flat: those that have no derivative.
+    """
+
+    ops: Mapping[Any, Op]
+    rules: Rules
+    compositions: Mapping[Any, Call]
+    flat: frozenset[Any]
+
+
+@functools.cache
+def table() -> Table:
+    """The table, made when it is first asked for."""
+    from tinytorch_autograd.rules.further import FAMILIES
+
+    ops = OpTable("tinytorch-autograd")
+    rules = Rules(ops, "tinytorch-autograd")
+    for family in FAMILIES:
+        family.register_ops(ops)
+        family.register_rules(rules)
+    return Table(
+        {function: op for op in ops.values() for function in op.numpy},
+        rules,
+        {f: composed for family in FAMILIES for f, composed in family.compositions.items()},
+        frozenset().union(*(family.flat for family in FAMILIES)),
+    )
+
+
+def differentiated(op: Op, call: Call, tensor: type[TensorBase]) -> Call:
+    """`call` of the op that stands for all of NumPy, with a derivative wherever there is one."""
+
+    @functools.cache
+    def with_rule(function: Any) -> Call:
+        op, rules = table().ops[function], table().rules
+        rule = rules.get(op.name)
+        assert rule is not None, op.name
+        return recorded(op, plain_call(op, tensor, Tensor), rule, tensor, plain=True)
+
+    @functools.wraps(call)
+    def run(function: Any, args: Any, kwargs: Any) -> Any:
+        nodes = nodes_in((args, kwargs), tensor)
+        if not nodes or not is_grad_enabled():
+            return call(function, args, kwargs)
+        _refuse_writing(function, args, kwargs)
+        options = {name: value for name, value in kwargs.items() if not _is_absent(name, value)}
+        if function in table().flat:
+            return call(function, args, kwargs)
+        made = _composed(function, args, options)
+        if made is NotImplemented and function in table().ops:
+            fitted = _fit(table().ops[function], function, args, options)
+            if fitted is not None:
+                return with_rule(function)(*fitted[0], **fitted[1])
+        if made is NotImplemented:
+            made = call(function, args, kwargs)
+            _refuse_objects(function, made)
+            dead_ends(made, tensor, nodes, called(function, options), op.provider)
+        return made
+
+    return run
+
+
+def _is_absent(name: str, value: Any) -> bool:
+    """Whether an option says no more than its absence."""
+    if name == "out":
+        return all(into is None for into in (value if isinstance(value, tuple) else (value,)))
+    return value is np._NoValue
+
+
+def _composed(function: Any, args: Any, options: dict[str, Any]) -> Any:
+    """The result of the function as it is composed of others; NotImplemented if it is not."""
+    owner = getattr(function, "__self__", None)
+    compositions = table().compositions
+    if isinstance(owner, np.ufunc):
+        composed, args = compositions.get(function.__name__), (owner, *args)
+    elif isinstance(function, np.ufunc) and options:
+        composed, args = compositions.get("__call__"), (function, *args)
+    else:
+        composed = compositions.get(function)
+    if composed is None:
+        return NotImplemented
+    try:
+        given = _signature(composed).bind(*args, **options)
+    except TypeError:
+        return NotImplemented
+    return composed(*given.args, **given.kwargs)
+
+
+_signature = functools.cache(inspect.signature)
+
+
+def called(function: Any, options: Mapping[str, Any] = {}) -> str:
+    """The name of a NumPy function as users write it, with the options it was given."""
+    owner = getattr(getattr(function, "__self__", None), "__name__", None)
+    module = getattr(function, "__module__", None) or "numpy"
+    parts = module.replace("numpy", "np", 1).split(".") if module.startswith("numpy.") else ["np"]
+    parts = [part for part in parts if part in ("np", "linalg", "fft")]
+    name = ".".join(
+        [*parts, *([owner] if owner else []), getattr(function, "__name__", str(function))]
+    )
+    return f"{name}({', '.join(f'{option}=' for option in options)})" if options else name
+
+
+# NumPy functions that write into their first argument.
+_WRITING = {"copyto", "put", "place", "putmask", "put_along_axis", "fill_diagonal", "at"}
+
+
+def _refuse_writing(function: Any, args: Any, kwargs: Any) -> None:
+    into = [kwargs["out"]] if not _is_absent("out", kwargs.get("out")) else []
+    if getattr(function, "__name__", "") in _WRITING:
+        into += args[:1]
+    if into:
+        raise InPlaceError(
+            f"{called(function)} would write into a tensor while tracked tensors take part, and "
+            "the gradient would be lost; assign its result to a name instead"
+        )
+
+
+def _refuse_objects(function: Any, made: Any) -> None:
+    for part in made if isinstance(made, tuple | list) else (made,):
+        if isinstance(part, np.ndarray) and part.dtype == object:
+            raise NoRuleError(
+                f"{called(function)} gave an array of Python objects, through which no gradient "
+                "passes; write the function with NumPy's, which work on tensors"
+            )

@@ -1,0 +1,121 @@
+"""Differences, slopes, areas, and values between given ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinytorch_core.tensor import plain
+
+from tinytorch_autograd.rules.family import Family
+from tinytorch_autograd.rules.reductions import axes_of
+from tinytorch_autograd.rules.statistics import array
+
+Array = Any
+
+family = Family()
+
+
+def along(x: Array, axis: int, start: int | None, stop: int | None) -> Array:
+    """The part of `x` from `start` to `stop` along one axis."""
+    return x[(slice(None),) * (axis % len(x.shape)) + (slice(start, stop),)]
+
+
+@family.composed(np.diff)
+def diff(a: Array, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Array:
+    """X_(i+1) - x_i, n times over."""
+    a = _with_ends(array(a), axis, prepend, append)
+    for _ in range(n):
+        a = along(a, axis, 1, None) - along(a, axis, None, -1)
+    return a
+
+
+def _with_ends(a: Array, axis: int, before: Any, after: Any) -> Array:
+    shape = list(a.shape)
+    shape[axis] = 1
+    ends = [array(e) if e is not None else None for e in (before, after)]
+    ends = [e if e is None or e.shape else np.broadcast_to(e, shape) for e in ends]
+    if ends == [None, None]:
+        return a
+    parts = [part for part in (ends[0], a, ends[1]) if part is not None]
+    return np.concatenate(parts, axis=axis)
+
+
+@family.composed(np.ediff1d)
+def ediff1d(ary: Array, to_end: Any = None, to_begin: Any = None) -> Array:
+    """X_(i+1) - x_i of the flattened elements, between given ends."""
+    flat = array(ary).reshape(-1)
+    made = flat[1:] - flat[:-1]
+    parts = [array(e).reshape(-1) if e is not None else None for e in (to_begin, to_end)]
+    parts = [e if e is None else np.astype(e, made.dtype) for e in parts]
+    if parts == [None, None]:
+        return made
+    return np.concatenate([p for p in (parts[0], made, parts[1]) if p is not None])
+
+
+@family.composed(np.trapezoid)
+def trapezoid(y: Array, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Array:
+    """Σ (x_(i+1) - x_i) (y_(i+1) + y_i) / 2."""
+    y = array(y)
+    if x is not None:
+        x = array(x)
+        if len(x.shape) == 1:
+            x = x.reshape([-1 if i == axis % len(y.shape) else 1 for i in range(len(y.shape))])
+            dx = along(x, axis, 1, None) - along(x, axis, None, -1)
+        else:
+            dx = diff(x, axis=axis)
+    means = (along(y, axis, 1, None) + along(y, axis, None, -1)) / 2
+    return np.sum(dx * means, axis=axis)
+
+
+@family.composed(np.interp)
+def interp(
+    x: Array, xp: Array, fp: Array, left: Any = None, right: Any = None, period: Any = None
+) -> Array:
+    """F_i + (x - x_i) (f_(i+1) - f_i) / (x_(i+1) - x_i) between neighbours; flat outside.
+
+    At a given point the slope is that to its right.
+    """
+    x, xp, fp = array(x), array(xp), array(fp)
+    if period is not None:
+        x, xp = np.remainder(x, period), np.remainder(xp, period)
+        order = np.argsort(plain(xp))
+        xp, fp, left, right = xp[order], fp[order], None, None
+        xp = np.concatenate([xp[-1:] - period, xp, xp[:1] + period])
+        fp = np.concatenate([fp[-1:], fp, fp[:1]])
+    values, points = plain(x), plain(xp)
+    left, right = (fp[0] if left is None else left), (fp[-1] if right is None else right)
+    if len(points) == 1:
+        between = np.broadcast_to(fp[0], values.shape)
+    else:
+        i = np.clip(np.searchsorted(points, values, "right") - 1, 0, len(points) - 2)
+        inside = np.where((values >= points[0]) & (values <= points[-1]), x, xp[i])
+        between = fp[i] + (inside - xp[i]) * ((fp[i + 1] - fp[i]) / (xp[i + 1] - xp[i]))
+    return np.where(values < points[0], left, np.where(values > points[-1], right, between))
+
+
+@family.composed(np.gradient)
+def gradient(f: Array, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
+    """Central differences inside, one-sided ones of first or second order at the ends."""
+    axes = axes_of(axis, len(f.shape))
+    spacings = [array(v) for v in (varargs if len(varargs) else (1.0,))]
+    spacings = spacings * len(axes) if len(spacings) == 1 else spacings
+    if len(spacings) != len(axes) or any(len(f.shape) and f.shape[a] <= edge_order for a in axes):
+        return NotImplemented  # which NumPy refuses, and explains
+    slopes = [_slope(f, h, a, edge_order) for h, a in zip(spacings, axes, strict=True)]
+    return slopes[0] if len(slopes) == 1 else tuple(slopes)
+
+
+def _slope(f: Array, h: Array, axis: int, edge_order: int) -> Array:
+    f = np.moveaxis(f, axis, -1)
+    steps = h[1:] - h[:-1] if h.shape else h * np.ones(f.shape[-1] - 1, f.dtype)
+    a, b = steps[:-1], steps[1:]
+    rise = (f[..., 1:] - f[..., :-1]) / steps
+    inner = (rise[..., :-1] * b + rise[..., 1:] * a) / (a + b)
+    first, last = rise[..., :1], rise[..., -1:]
+    if edge_order == 2:
+        first = first + (first - rise[..., 1:2]) * (a[0] / (a[0] + b[0]))
+        last = last + (last - rise[..., -2:-1]) * (b[-1] / (a[-1] + b[-1]))
+    made = np.concatenate([first, inner, last], axis=-1)
+    return np.moveaxis(made, -1, axis)

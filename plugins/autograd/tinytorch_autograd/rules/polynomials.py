@@ -1,0 +1,96 @@
+"""Polynomials by their coefficients, the highest power first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinytorch_autograd.rules.family import Family
+from tinytorch_autograd.rules.statistics import array
+
+Array = Any
+
+family = Family()
+
+
+@family.composed(np.polyval)
+def polyval(p: Array, x: Array) -> Array:
+    """(...(p_0 x + p_1) x + ...) + p_n, Horner's scheme."""
+    p, x = array(p), array(x)
+    value = x * 0
+    for coefficient in p:
+        value = value * x + coefficient
+    return value
+
+
+@family.composed(np.vander)
+def vander(x: Array, N: int | None = None, increasing: bool = False) -> Array:
+    """x^0, x^1, ... as columns, each the one before times x."""
+    count = x.shape[0] if N is None else N
+    columns = [x * 0 + 1]
+    while len(columns) < count:
+        columns.append(columns[-1] * x)
+    columns = columns[:count]
+    if not columns:
+        return NotImplemented
+    return np.stack(columns if increasing else columns[::-1], axis=-1)
+
+
+@family.composed(np.polyadd)
+def polyadd(a1: Array, a2: Array) -> Array:
+    """The sum of two polynomials."""
+    a, b = _of_one_length(a1, a2)
+    return a + b
+
+
+@family.composed(np.polysub)
+def polysub(a1: Array, a2: Array) -> Array:
+    """The difference of two polynomials."""
+    a, b = _of_one_length(a1, a2)
+    return a - b
+
+
+def _of_one_length(*polynomials: Array) -> list[Array]:
+    given = [np.atleast_1d(array(p)) for p in polynomials]
+    length = max(p.shape[0] for p in given)
+    missing = [np.zeros(length - p.shape[0], p.dtype) for p in given]
+    return [np.concatenate(pair) for pair in zip(missing, given, strict=True)]
+
+
+@family.composed(np.polyder)
+def polyder(p: Array, m: int = 1) -> Array:
+    """The derivative: p_i (n - i), m times over."""
+    for _ in range(m):
+        p = p[:-1] * np.arange(p.shape[0] - 1, 0, -1).astype(p.dtype)
+    return p
+
+
+@family.composed(np.polyint)
+def polyint(p: Array, m: int = 1, k: Any = None) -> Array:
+    """The integral: p_i / (n - i + 1), m times over, with the constants k."""
+    constants = np.zeros(m, p.dtype) if k is None else np.atleast_1d(array(k))
+    constants = np.broadcast_to(constants, (m,)) if constants.shape[0] == 1 else constants
+    for i in range(m):
+        powers = np.arange(p.shape[0], 0, -1).astype(p.dtype)
+        p = np.concatenate([p / powers, np.astype(constants[i : i + 1], p.dtype)])
+    return p
+
+
+@family.composed(np.polymul)
+def polymul(a1: Array, a2: Array) -> Array:
+    """The product of two polynomials, the convolution of their coefficients."""
+    return np.convolve(np.atleast_1d(array(a1)), np.atleast_1d(array(a2)))
+
+
+@family.composed(np.poly)
+def poly(seq_of_zeros: Array) -> Array:
+    """The product of (x - zero) over the zeros."""
+    zeros = array(seq_of_zeros)
+    if len(zeros.shape) != 1:
+        return NotImplemented
+    p: Any = np.ones(1, zeros.dtype)
+    for zero in zeros:
+        none = np.zeros(1, zeros.dtype)
+        p = np.concatenate([p, none]) - np.concatenate([none, p * zero])
+    return p

@@ -1,0 +1,69 @@
+"""Functions that put the elements along an axis in another order, by their values.
+
+Equal elements share the gradients of their places equally.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinytorch_core.tensor import plain
+
+from tinytorch_autograd.rules.family import Family
+
+Array = Any
+
+family = Family()
+
+
+def rearranged_rule(grad: Array, out: Array, x: Array, axis: int | None) -> Array:
+    """The k-th smallest of the input gets the gradient of the k-th smallest of the output."""
+    if axis is None:
+        return rearranged_rule(grad, out, x.reshape(-1), 0).reshape(x.shape)
+    values, made = plain(x), plain(out)
+    if not x.shape or not x.size:
+        return grad
+    by_rank = np.take_along_axis(grad, np.argsort(made, axis, kind="stable"), axis)
+    by_rank = _shared(by_rank, np.sort(values, axis), axis)
+    order = np.argsort(values, axis, kind="stable")
+    return np.take_along_axis(by_rank, np.argsort(order, axis), axis)
+
+
+def _shared(grad: Array, ordered: Any, axis: int) -> Array:
+    """The gradients of equal elements, which are neighbours, replaced by their mean."""
+    ordered = np.moveaxis(ordered, axis, -1)
+    new = np.ones(ordered.shape, bool)
+    new[..., 1:] = ordered[..., 1:] != ordered[..., :-1]
+    if new.all():
+        return grad
+    group = np.cumsum(new) - 1
+    count = np.bincount(group)
+    rows = np.moveaxis(grad, axis, -1)
+    sums = np.add.reduceat(plain(rows.reshape(-1)), np.flatnonzero(new))
+    means = sums / count.astype(sums.dtype)
+    return np.moveaxis(means[group].reshape(ordered.shape), -1, axis)
+
+
+family.function(
+    "sort",
+    np.sort,
+    rearranged_rule,
+    forward=lambda x, axis=-1, kind=None: np.sort(x, axis, kind),
+)
+family.function(
+    "partition",
+    np.partition,
+    rearranged_rule,
+    None,
+    forward=lambda x, kth, axis=-1, kind="introselect": np.partition(x, kth, axis, kind),
+)
+
+
+@family.composed(np.sort_complex)
+def sort_complex(a: Array) -> Array:
+    """The elements in order, as complex numbers."""
+    complex64 = a.dtype == np.float32
+    wide = np.complex64 if complex64 else np.complex128
+    return np.sort(a if a.dtype.kind == "c" else np.astype(a, wide), axis=-1)
