@@ -11,20 +11,34 @@ from tinytorch_autograd import Function
 from .numerical import check_derivative, gradients, random_weights
 
 
-def check(case, orders=(1, 2)):
+def check(case, orders=(1, 2), float32=True):
     """Raises AssertionError unless the derivatives of a case hold in every way.
 
     They agree with numerical differentiation, leave the inputs as they are, do not depend on how
     these lie in memory, and stay in float32 if the inputs are.
     """
     before = [a.copy() for a in case.arrays]
+    check_value(case)
     for order in orders:
         check_derivative(case.function, case.arrays, order)
     check_layouts(case)
     for array, original in zip(case.arrays, before, strict=True):
         np.testing.assert_array_equal(array, original, err_msg="an input was modified")
-    if case.arrays[0].dtype == np.float64:
+    if float32 and case.arrays[0].dtype == np.float64:
         check_float32(case)
+
+
+def check_value(case):
+    """Tracked tensors give what others give, for which NumPy's own function runs."""
+    expected = case.function(*map(Tensor, case.arrays))
+    found = case.function(*[Tensor(a, requires_grad=True) for a in case.arrays])
+    assert found.dtype == expected.dtype
+    if case.arrays[0].dtype == np.float64:
+        narrow = [a.astype(np.float32) for a in case.arrays]
+        expected32 = case.function(*map(Tensor, narrow))
+        found32 = case.function(*[Tensor(a, requires_grad=True) for a in narrow])
+        assert found32.dtype == expected32.dtype, f"{expected32.dtype} became {found32.dtype}"
+    np.testing.assert_allclose(found.data, expected.data, rtol=1e-12, atol=1e-13)
 
 
 def check_layouts(case):

@@ -13,7 +13,15 @@ CASES = [(d, case) for d in DESCRIBED for case in d.cases()]
 
 @pytest.mark.parametrize(("described", "case"), CASES, ids=[case.name for _, case in CASES])
 def test_derivatives(described, case):
-    check(case, orders=range(1, described.order + 1))
+    check(case, range(1, described.order + 1), described.float32)
+
+
+COMPLEX = [case for d in DESCRIBED for case in d.complex_cases()]
+
+
+@pytest.mark.parametrize("case", COMPLEX, ids=[case.name for case in COMPLEX])
+def test_derivatives_at_complex_numbers(case):
+    check(case)
 
 
 DRAWN = [d for d in DESCRIBED if d.drawn]

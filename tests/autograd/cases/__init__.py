@@ -10,10 +10,15 @@ from . import (
     elementwise,
     indices,
     joins,
+    methods_of_ufuncs,
+    numbers,
     operators,
     products,
+    rearranging,
+    reducing,
     reductions,
     shapes,
+    slopes,
 )
 from .case import SAME, Case, spread
 from .described import Described
@@ -35,4 +40,10 @@ CASES = (
     *compositions.compositions(),
 )
 
-DESCRIBED = (*elementwise.DESCRIBED,)
+DESCRIBED = (
+    *numbers.DESCRIBED,
+    *reducing.DESCRIBED,
+    *methods_of_ufuncs.DESCRIBED,
+    *rearranging.DESCRIBED,
+    *slopes.DESCRIBED,
+)

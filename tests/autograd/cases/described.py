@@ -56,6 +56,7 @@ class Described:
             None where it cannot.
         min_dims, max_dims, min_side: what it may draw.
         order: the highest order of derivative to check.
+        float32: whether the result is of the inputs' precision.
         function: the function itself, where `name` is not the name of one in NumPy.
     """
 
@@ -72,6 +73,7 @@ class Described:
     max_dims: int = 3
     min_side: int = 1
     order: int = 2
+    float32: bool = True
     function: Any = None
 
     @property
@@ -105,7 +107,8 @@ class Described:
     def array(self, i, shape):
         """The numbers of input `i`, never the same as those of another."""
         low, high = self.domain[i] if isinstance(self.domain[0], tuple) else self.domain
-        return spread(shape, low + i * (high - low) / 97, high, seed=int(np.prod(shape)) + i)
+        apart = i * (high - low) / 97
+        return spread(shape, low + apart, high - apart / 2, seed=int(np.prod(shape)) + i)
 
     def squared(self, function, parameters):
         """The function of tensors; squared, so that linear ones have second derivatives."""

@@ -5,7 +5,6 @@ import operator
 import numpy as np
 
 from .case import Case, spread
-from .described import Described
 
 # Per function, named as in torch, the domain.
 FUNCTIONS = {
@@ -44,6 +43,3 @@ def elementwise():
         yield Case(f"x.{name}()", operator.methodcaller(name), x)
     pair = (spread((2, 3)), spread((3,), -1, 3))
     yield Case("np.logaddexp", np.logaddexp, pair, "logaddexp")
-
-
-DESCRIBED = (Described("sinh", torch="sinh", complex=True),)

@@ -11,6 +11,7 @@ from tinytorch_core.tensor import plain
 from tinytorch_autograd.rules.family import Family
 from tinytorch_autograd.rules.reductions import axes_of
 from tinytorch_autograd.rules.statistics import array
+from tinytorch_autograd.rules.ufuncs import converted
 
 Array = Any
 
@@ -36,10 +37,8 @@ def _with_ends(a: Array, axis: int, before: Any, after: Any) -> Array:
     shape[axis] = 1
     ends = [array(e) if e is not None else None for e in (before, after)]
     ends = [e if e is None or e.shape else np.broadcast_to(e, shape) for e in ends]
-    if ends == [None, None]:
-        return a
     parts = [part for part in (ends[0], a, ends[1]) if part is not None]
-    return np.concatenate(parts, axis=axis)
+    return np.concatenate(parts, axis=axis) if len(parts) > 1 else a
 
 
 @family.composed(np.ediff1d)
@@ -49,9 +48,8 @@ def ediff1d(ary: Array, to_end: Any = None, to_begin: Any = None) -> Array:
     made = flat[1:] - flat[:-1]
     parts = [array(e).reshape(-1) if e is not None else None for e in (to_begin, to_end)]
     parts = [e if e is None else np.astype(e, made.dtype) for e in parts]
-    if parts == [None, None]:
-        return made
-    return np.concatenate([p for p in (parts[0], made, parts[1]) if p is not None])
+    joined = [part for part in (parts[0], made, parts[1]) if part is not None]
+    return np.concatenate(joined) if len(joined) > 1 else made
 
 
 @family.composed(np.trapezoid)
@@ -77,7 +75,7 @@ def interp(
 
     At a given point the slope is that to its right.
     """
-    x, xp, fp = array(x), array(xp), array(fp)
+    x, xp, fp = (converted(array(v), np.result_type(array(v), float)) for v in (x, xp, fp))
     if period is not None:
         x, xp = np.remainder(x, period), np.remainder(xp, period)
         order = np.argsort(plain(xp))
@@ -109,7 +107,8 @@ def gradient(f: Array, *varargs: Any, axis: Any = None, edge_order: int = 1) -> 
 
 def _slope(f: Array, h: Array, axis: int, edge_order: int) -> Array:
     f = np.moveaxis(f, axis, -1)
-    steps = h[1:] - h[:-1] if h.shape else h * np.ones(f.shape[-1] - 1, f.dtype)
+    steps = h[1:] - h[:-1] if h.shape else h * np.ones(f.shape[-1] - 1)
+    steps = np.astype(steps, f.dtype)
     a, b = steps[:-1], steps[1:]
     rise = (f[..., 1:] - f[..., :-1]) / steps
     inner = (rise[..., :-1] * b + rise[..., 1:] * a) / (a + b)

@@ -12,11 +12,20 @@ import numpy as np
 
 from tinytorch_core.tensor import plain
 
+from tinytorch_autograd.complex_numbers import real_part
 from tinytorch_autograd.rules.family import Family
 
 Array = Any
 
 family = Family()
+
+
+def abs_rule(grad: Array, x: Array) -> Array:
+    """The sign; for complex numbers f_z = z* / 2|z| and f_z* = z / 2|z|. At 0 it is 0."""
+    if x.dtype.kind != "c":
+        return grad * np.sign(plain(x))
+    size = np.abs(x)
+    return real_part(grad) * np.conjugate(x) / np.where(plain(size == 0), 1, size)
 
 
 def quotient(a: Array, b: Array) -> Array:
@@ -25,8 +34,7 @@ def quotient(a: Array, b: Array) -> Array:
     return np.where(zero, 0, a / np.where(zero, 1, b)) if np.any(zero) else a / b
 
 
-# |x| has the derivative 0 at 0.
-family.rule("abs", lambda grad, x: grad * np.sign(x))
+family.rule("abs", abs_rule)
 # The slope of the root at 0 is infinite; a gradient of 0 stays 0 there.
 family.rule("sqrt", lambda grad, out: quotient(grad, 2 * out))
 family.rule("exp", lambda grad, out: grad * out)
@@ -60,7 +68,7 @@ family.function(
     lambda grad, out, y: grad * np.exp(y - out),
 )
 
-for _flat in (np.sign, np.floor, np.ceil, np.trunc, np.rint):
+for _flat in (np.floor, np.ceil, np.trunc, np.rint):
     family.constant(_flat.__name__, _flat)
 for _test in (np.isnan, np.isinf, np.isfinite, np.signbit):
     family.constant(_test.__name__, _test)

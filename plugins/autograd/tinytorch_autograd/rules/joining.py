@@ -50,6 +50,12 @@ def stack(
     return np.stack([array(a) if dtype is None else converted(a, dtype) for a in arrays], axis=axis)
 
 
+@family.composed(np.append)
+def append(arr: Array, values: Any, axis: int | None = None) -> Array:
+    """One after the other along an axis, or flattened."""
+    return joined([array(arr), array(values)], axis, None)
+
+
 @family.composed(np.vstack)
 def vstack(tup: Arrays, *, dtype: Any = None, casting: str = "same_kind") -> Array:
     """Along the first of at least two axes."""

@@ -28,7 +28,8 @@ class Places:
     The row begins with a 0, for functions that fill up with zeros.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, dtype: Any = None) -> None:
+        self.dtype = dtype
         self.parts: list[Array] = []
         self.size = 1
 
@@ -39,16 +40,16 @@ class Places:
         ):
             return type(value)(self.of(v) for v in value)
         x = array(value)
+        x = x if self.dtype is None else np.astype(x, self.dtype)
         places = np.arange(self.size, self.size + x.size).reshape(x.shape)
         self.parts.append(x.reshape(-1))
         self.size += x.size
         return places
 
-    def fetch(self, places: Any, dtype: Any = None) -> Array:
+    def fetch(self, places: Any) -> Array:
         """The elements at some places."""
         first = self.parts[0]
         row = np.concatenate([np.zeros(1, first.dtype), *self.parts])
-        row = row if dtype is None else np.astype(row, dtype)
         if isinstance(places, list | tuple):
             return type(places)(row[p] for p in places)
         return row[places]
@@ -78,9 +79,9 @@ def _moved(function: Callable[..., Any]) -> Callable[..., Any]:
 
 # Of one array.
 moves(np.tile, np.repeat, np.rot90, np.delete, np.resize, np.compress, np.roll)
-moves(np.tril, np.triu, np.diag, np.diagflat, np.take_along_axis, np.trim_zeros)
+moves(np.tril, np.triu, np.diag, np.diagflat, np.take_along_axis)
 # Of several.
-moves(np.block, np.append)
+moves(np.block)
 
 
 @family.composed(np.moveaxis)
@@ -177,9 +178,8 @@ def meshgrid(
 @family.composed(np.insert)
 def insert(arr: Array, obj: Any, values: Any, axis: int | None = None) -> Array:
     """The elements of `values` before those that `obj` tells, in the dtype of `arr`."""
-    row = Places()
-    arr = array(arr)
-    return row.fetch(np.insert(row.of(arr), obj, row.of(values), axis), arr.dtype)
+    row = Places(array(arr).dtype)
+    return row.fetch(np.insert(row.of(arr), obj, row.of(values), axis))
 
 
 @family.composed(np.diagonal, np.linalg.diagonal)

@@ -34,10 +34,10 @@ def pad(
     reflect_type: str = "even",
 ) -> Array:
     """Copies of elements at the margins, constants, or what is computed from the elements."""
-    row = Places()
+    row = Places(array.dtype)
     if mode == "constant":
         constants = row.of(constant_values)
-        return row.fetch(np.pad(row.of(array), pad_width, constant_values=constants), array.dtype)
+        return row.fetch(np.pad(row.of(array), pad_width, constant_values=constants))
     if mode in ("edge", "wrap") or (mode in ("reflect", "symmetric") and reflect_type == "even"):
         return row.fetch(np.pad(row.of(array), pad_width, mode))
     if mode == "linear_ramp":

@@ -27,6 +27,7 @@ def polyval(p: Array, x: Array) -> Array:
 @family.composed(np.vander)
 def vander(x: Array, N: int | None = None, increasing: bool = False) -> Array:
     """x^0, x^1, ... as columns, each the one before times x."""
+    x = np.astype(x, np.promote_types(x.dtype, int))
     count = x.shape[0] if N is None else N
     columns = [x * 0 + 1]
     while len(columns) < count:
@@ -62,18 +63,17 @@ def _of_one_length(*polynomials: Array) -> list[Array]:
 def polyder(p: Array, m: int = 1) -> Array:
     """The derivative: p_i (n - i), m times over."""
     for _ in range(m):
-        p = p[:-1] * np.arange(p.shape[0] - 1, 0, -1).astype(p.dtype)
+        p = p[:-1] * np.arange(p.shape[0] - 1, 0, -1)
     return p
 
 
 @family.composed(np.polyint)
 def polyint(p: Array, m: int = 1, k: Any = None) -> Array:
     """The integral: p_i / (n - i + 1), m times over, with the constants k."""
-    constants = np.zeros(m, p.dtype) if k is None else np.atleast_1d(array(k))
+    constants = np.zeros(m) if k is None else np.atleast_1d(array(k))
     constants = np.broadcast_to(constants, (m,)) if constants.shape[0] == 1 else constants
     for i in range(m):
-        powers = np.arange(p.shape[0], 0, -1).astype(p.dtype)
-        p = np.concatenate([p / powers, np.astype(constants[i : i + 1], p.dtype)])
+        p = np.concatenate([p / np.arange(p.shape[0], 0, -1), constants[i : i + 1]])
     return p
 
 

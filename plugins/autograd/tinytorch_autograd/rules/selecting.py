@@ -43,6 +43,21 @@ def extract(condition: Any, arr: Array) -> Array:
     return arr.reshape(-1)[np.flatnonzero(plain(condition))]
 
 
+@family.composed(np.trim_zeros)
+def trim_zeros(filt: Array, trim: str = "fb", axis: Any = None) -> Array:
+    """Without the zeros at the ends."""
+    found = np.argwhere(plain(filt))
+    if not found.size:
+        return NotImplemented
+    axes = axes_of(axis, len(filt.shape))
+    part = [slice(None)] * len(filt.shape)
+    for i in axes:
+        start = int(found[:, i].min()) if "f" in trim.lower() else None
+        stop = int(found[:, i].max()) + 1 if "b" in trim.lower() else None
+        part[i] = slice(start, stop)
+    return filt[tuple(part)]
+
+
 @family.composed(np.choose)
 def choose(a: Any, choices: Sequence[Any], out: None = None, mode: str = "raise") -> Array:
     """For each index the element of the array of that number."""

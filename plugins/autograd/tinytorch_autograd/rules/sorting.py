@@ -12,6 +12,7 @@ import numpy as np
 from tinytorch_core.tensor import plain
 
 from tinytorch_autograd.rules.family import Family
+from tinytorch_autograd.rules.shapes import scatter_add
 
 Array = Any
 
@@ -41,7 +42,7 @@ def _shared(grad: Array, ordered: Any, axis: int) -> Array:
     group = np.cumsum(new) - 1
     count = np.bincount(group)
     rows = np.moveaxis(grad, axis, -1)
-    sums = np.add.reduceat(plain(rows.reshape(-1)), np.flatnonzero(new))
+    sums = scatter_add(rows.reshape(-1), group, count.shape)
     means = sums / count.astype(sums.dtype)
     return np.moveaxis(means[group].reshape(ordered.shape), -1, axis)
 
@@ -56,14 +57,12 @@ family.function(
     "partition",
     np.partition,
     rearranged_rule,
-    None,
     forward=lambda x, kth, axis=-1, kind="introselect": np.partition(x, kth, axis, kind),
+    inputs=("x",),
 )
 
 
 @family.composed(np.sort_complex)
 def sort_complex(a: Array) -> Array:
     """The elements in order, as complex numbers."""
-    complex64 = a.dtype == np.float32
-    wide = np.complex64 if complex64 else np.complex128
-    return np.sort(a if a.dtype.kind == "c" else np.astype(a, wide), axis=-1)
+    return np.sort(a if a.dtype.kind == "c" else np.astype(a, np.complex128), axis=-1)

@@ -66,7 +66,8 @@ def cov(
     """Σ w (x - mean x) (y - mean y)* / (Σ w - ddof Σ w a / Σ w), each variable with each."""
     if dtype is not None:
         return NotImplemented
-    variables = [_rows(v, rowvar) for v in (m, y) if v is not None]
+    wide = np.result_type(*(array(v).dtype for v in (m, y) if v is not None), np.float64)
+    variables = [np.astype(_rows(v, rowvar), wide) for v in (m, y) if v is not None]
     x = variables[0] if y is None else np.concatenate(variables, axis=0)
     ddof = int(not bias) if ddof is None else ddof
     weights = [plain(array(w)) for w in (fweights, aweights) if w is not None]
@@ -169,7 +170,11 @@ def _register(plain_name: str, skip_nan: bool) -> None:
         """Between the sorted elements next to it, by its distances; ties share equally."""
         if weights is not None or getattr(q, "_node", None) is not None:
             return NotImplemented
-        return quantile_of(a, axis, keepdims, _between(without_nan, q, method), skip_nan)
+        if skip_nan and np.ndim(plain(q)) > 1:
+            return NotImplemented  # NumPy puts these axes in an order of its own
+        made = quantile_of(a, axis, keepdims, _between(without_nan, q, method), skip_nan)
+        dtype = without_nan(np.ones(1, a.dtype), plain(q), method=method).dtype
+        return made if made.dtype == dtype else np.astype(made, dtype)
 
     def median(
         a: Array,

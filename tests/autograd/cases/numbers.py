@@ -1,0 +1,112 @@
+"""NumPy's functions of one or two numbers, at numbers away from kinks, cuts and poles."""
+
+import numpy as np
+
+from .described import PAIRS, Described
+
+UNIT, POSITIVE, ABOVE_1 = (-0.7, 0.6), (0.5, 3.0), (1.5, 3.0)
+
+
+def described(names, **options):
+    return [Described(name, **options) for name in names.split()]
+
+
+def of_two(names, first=(-2.0, 2.25), second=(-1.0, 3.0), **options):
+    options = {"shapes": PAIRS, "domain": (first, second), "drawn": "broadcast"} | options
+    return [Described(name, **options) for name in names.split()]
+
+
+def torchs(names, **options):
+    """Functions that torch has under the same name."""
+    return [Described(name, torch=name, **options) for name in names.split()]
+
+
+DESCRIBED = (
+    *torchs("exp exp2 expm1 sin cos sinh cosh tanh arcsinh arctan square", complex=True),
+    *torchs("log log2 log10 log1p sqrt reciprocal", domain=POSITIVE, complex=True),
+    *torchs("tan arcsin arccos arctanh", domain=UNIT, complex=True),
+    *torchs("arccosh", domain=ABOVE_1, complex=True),
+    *torchs("deg2rad rad2deg negative positive"),
+    *described("degrees radians fabs"),
+    *torchs("absolute", complex=True),
+    Described("cbrt", domain=POSITIVE),
+    Described("sinc", torch="sinc"),
+    Described("sinc", domain=(-9.0, 8.0), drawn=None),
+    Described("sinc", shapes=((3,),), domain=(-1e-4, 2e-4), drawn=None),
+    Described("i0", torch="i0"),
+    Described("i0", domain=(-3.0, 12.0), drawn=None),
+    Described("modf", domain=(1.2, 1.8)),
+    Described("modf", domain=(-2.8, -2.2), drawn=None),
+    # JAX's frexp has no derivative.
+    Described("frexp", domain=(1.1, 1.9), jax=False),
+    Described("nan_to_num", torch="nan_to_num"),
+    Described(
+        "unwrap",
+        shapes=((4,), (2, 3)),
+        domain=(-7.0, 7.0),
+        parameters=({}, {"axis": 0}),
+        min_dims=1,
+    ),
+    Described(
+        "unwrap", shapes=((4,),), domain=(-3.0, 3.0), parameters=({"period": 2.5},), drawn=None
+    ),
+    *of_two("add subtract multiply", complex=True),
+    *of_two("divide", second=POSITIVE, torch="divide", complex=True),
+    *of_two("power", first=(0.5, 2.0), second=(-2.0, 2.25), complex=True),
+    *of_two("float_power", first=(0.5, 2.0), second=(-2.0, 2.25), complex=True, float32=False),
+    *of_two("hypot arctan2 logaddexp logaddexp2", torch=None),
+    *of_two("maximum minimum fmax fmin"),
+    *of_two("remainder fmod", first=(5.0, 6.0), second=(2.1, 2.4), torch=None),
+    *of_two("remainder fmod", first=(-6.0, -5.0), second=(2.1, 2.4), drawn=None),
+    *of_two("remainder fmod", first=(5.0, 6.0), second=(-2.4, -2.1), drawn=None),
+    *of_two("divmod", first=(5.0, 6.0), second=(2.1, 2.4)),
+    Described("copysign", call=lambda f, x: f(x, -1.5) * f(x, 2.0), domain=POSITIVE),
+    Described(
+        "copysign",
+        call=lambda f, x: f(x, np.array([[1.0], [-0.0]], np.float32)),
+        shapes=((2, 3),),
+        drawn=None,
+    ),
+    Described("heaviside", call=lambda f, y: f(np.zeros(y.shape, y.dtype), y)),
+    Described(
+        "ldexp",
+        parameters=({"exponent": 3}, {"exponent": -2}),
+        call=lambda f, x, exponent: f(x, exponent),
+    ),
+    Described(
+        "ldexp",
+        shapes=((3,),),
+        call=lambda f, x: f(x, np.array([[0], [2], [-1]])),
+        drawn=None,
+    ),
+    Described("clip", parameters=({"min": -0.6}, {"max": 0.6}, {"min": -0.6, "max": 0.6})),
+    Described(
+        "clip",
+        shapes=(((2, 3), (3,)),),
+        domain=((-2.0, 2.25), (-0.3, 0.4)),
+        parameters=({"max": 0.6},),
+        call=lambda f, x, low, max: f(x, low, max),
+        drawn=None,
+    ),
+    Described("conjugate", complex=True),
+    Described("real", complex=True),
+    Described("imag", shapes=(), complex=True, drawn=None),
+    Described("angle", shapes=(), complex=True, drawn=None),
+    Described("real_if_close", complex=True, jax=False),
+    Described("sign", shapes=(), complex=True, drawn=None),
+    Described(
+        "where",
+        shapes=(((2, 3), (3,)), ((3,), (2, 1)), ((), ())),
+        call=lambda f, x, y: f([[True], [False]], x, y),
+        drawn=None,
+    ),
+    # Options of ufuncs.
+    Described(
+        "exp",
+        parameters=({"dtype": "float64"}, {"casting": "unsafe", "order": "C"}),
+        shapes=((3,),),
+        drawn=None,
+        jax=False,
+        float32=False,
+    ),
+)
