@@ -12,6 +12,7 @@ from tinytorch_autograd.errors import (
     InPlaceError,
     NonScalarError,
     NoRuleError,
+    NotDifferentiableError,
     UntrackedError,
 )
 from tinytorch_autograd.gradients import backward, grad
@@ -31,6 +32,7 @@ __all__ = [
     "InPlaceError",
     "NoRuleError",
     "NonScalarError",
+    "NotDifferentiableError",
     "Rules",
     "UntrackedError",
     "Variable",

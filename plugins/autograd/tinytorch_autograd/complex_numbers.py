@@ -17,6 +17,8 @@ It is taken at the end. Rules of real functions of complex numbers, such as abs,
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -31,6 +33,25 @@ def conj(x: Any) -> Any:
 def real_part(x: Any) -> Any:
     """The real part of an array or Tensor; itself if it is real."""
     return np.real(x) if x.dtype.kind == "c" else x
+
+
+def adjoint(x: Any) -> Any:
+    """The conjugate transpose of a matrix, or of each of several."""
+    return conj(x).mT
+
+
+def as_seen(rule: Callable[..., Any]) -> Callable[..., Any]:
+    """A rule that is written for gradients as users see them, dL = Re tr(g^H dX).
+
+    The literature on matrices has its formulas so. The gradient, or gradients, must come first.
+    """
+
+    @functools.wraps(rule)
+    def carried(grad: Any, *others: Any) -> Any:
+        seen = tuple(map(conj, grad)) if isinstance(grad, tuple) else conj(grad)
+        return conj(rule(seen, *others))
+
+    return carried
 
 
 def cast(x: Any, dtype: np.dtype[Any]) -> Any:

@@ -25,3 +25,7 @@ class NoRuleError(AutogradError):
 
 class InPlaceError(AutogradError):
     """A write into a tensor whose history is recorded."""
+
+
+class NotDifferentiableError(AutogradError):
+    """A derivative was asked for at a point where it does not exist, or is not determined."""

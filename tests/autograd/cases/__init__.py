@@ -8,8 +8,10 @@ from . import (
     choices,
     compositions,
     elementwise,
+    fourier,
     indices,
     joins,
+    linear_algebra,
     methods_of_ufuncs,
     numbers,
     operators,
@@ -46,4 +48,7 @@ DESCRIBED = (
     *methods_of_ufuncs.DESCRIBED,
     *rearranging.DESCRIBED,
     *slopes.DESCRIBED,
+    *products.DESCRIBED,
+    *linear_algebra.DESCRIBED,
+    *fourier.DESCRIBED,
 )

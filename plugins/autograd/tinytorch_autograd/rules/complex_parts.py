@@ -15,4 +15,7 @@ family.rule("conjugate", lambda grad: conj(grad))
 # f = (z + z*) / 2: f_z = f_z* = 1/2.
 family.rule("real", lambda grad: real_part(grad))
 # f = (z - z*) / 2i: f_z = -i/2, f_z* = i/2.
-family.rule("imag", lambda grad: -1j * real_part(grad))
+family.rule(
+    "imag",
+    lambda grad, x_dtype: -1j * real_part(grad) if x_dtype.kind == "c" else 0 * grad,
+)

@@ -29,9 +29,15 @@ def abs_rule(grad: Array, x: Array) -> Array:
 
 
 def quotient(a: Array, b: Array) -> Array:
-    """A / b, and 0 where a is 0: what does not pass through an infinite slope has no gradient."""
-    zero = plain(a == 0)
-    return np.where(zero, 0, a / np.where(zero, 1, b)) if np.any(zero) else a / b
+    """A / b, and 0 where both are 0, or a is 0 and b is NaN.
+
+    What does not pass through an infinite slope has no gradient.
+    """
+    idle = plain(a == 0)
+    if not np.any(idle):
+        return a / b
+    idle = idle & ~(np.abs(plain(b)) > 0)
+    return np.where(idle, 0, a / np.where(idle, 1, b))
 
 
 family.rule("abs", abs_rule)

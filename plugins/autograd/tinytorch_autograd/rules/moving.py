@@ -182,7 +182,7 @@ def insert(arr: Array, obj: Any, values: Any, axis: int | None = None) -> Array:
     return row.fetch(np.insert(row.of(arr), obj, row.of(values), axis))
 
 
-@family.composed(np.diagonal, np.linalg.diagonal)
+@family.composed(np.diagonal)
 def diagonal(a: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
     """The elements whose indices on two axes differ by `offset`."""
     row = Places()

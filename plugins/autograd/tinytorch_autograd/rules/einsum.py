@@ -1,0 +1,123 @@
+"""Einstein's summation, in all forms that `np.einsum` takes."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tinytorch_core.tensor import TensorBase
+
+from tinytorch_autograd.rules.family import Family
+from tinytorch_autograd.rules.shapes import unbroadcast
+
+Array = Any
+
+family = Family()
+
+# In the order of their codes, as NumPy sorts them for an output that is not given.
+LETTERS = string.ascii_uppercase + string.ascii_lowercase
+
+
+def contract(*operands: Array, subscripts: str, optimize: Any = False) -> Array:
+    """`np.einsum` with one letter for every axis, and the output given."""
+    for x in operands:
+        if isinstance(x, TensorBase):
+            options = {"subscripts": subscripts, "optimize": optimize}
+            return x._calls["numpy_function"](contract, operands, options)
+    return np.einsum(subscripts, *operands, optimize=optimize)
+
+
+def contract_rule(
+    grad: Array, operands: Sequence[Array], subscripts: str, optimize: Any
+) -> Sequence[Array]:
+    """The gradient of an operand is the sum of products of `grad` and the other operands.
+
+    An axis that only this operand has is filled with ones; a letter that stands for two of its
+    axes has its gradient on their diagonal.
+    """
+    inputs, out = subscripts.split("->")
+    terms = inputs.split(",")
+    lengths = _lengths(terms, operands)
+    found = []
+    for i, term in enumerate(terms):
+        factors, given = [grad], [out]
+        for other in (*range(i), *range(i + 1, len(terms))):
+            factors.append(operands[other])
+            given.append(terms[other])
+        axes = ""
+        fresh = iter(sorted(set(LETTERS) - set(subscripts)))
+        for letter in term:
+            eye = np.eye(lengths[letter], dtype=grad.dtype)
+            if letter in axes:
+                another = next(fresh)
+                factors.append(eye)
+                given.append(letter + another)
+                axes += another
+            elif any(letter in others for others in given):
+                axes += letter
+            else:
+                factors.append(eye[:1].sum(axis=0) * 0 + 1)
+                given.append(letter)
+                axes += letter
+        whole = contract(*factors, subscripts=f"{','.join(given)}->{axes}", optimize=bool(optimize))
+        shape = operands[i].shape
+        found.append(whole if whole.shape == shape else unbroadcast(whole, shape))
+    return found
+
+
+def _lengths(terms: Sequence[str], operands: Sequence[Array]) -> dict[str, int]:
+    """The length that each letter stands for; an axis of length 1 fits any."""
+    lengths: dict[str, int] = {}
+    for term, x in zip(terms, operands, strict=True):
+        for letter, length in zip(term, x.shape, strict=True):
+            lengths[letter] = length if lengths.get(letter, 1) == 1 else lengths[letter]
+    return lengths
+
+
+family.function("einsum", contract, contract_rule, forward=contract, inputs=("operands",))
+
+
+@family.composed(np.einsum)
+def einsum(*operands: Any, optimize: Any = False) -> Array:
+    """Products of elements with equal letters, summed over the letters that the output lacks."""
+    subscripts, arrays = _as_text(operands)
+    terms, out = _with_letters(subscripts, [np.ndim(x) for x in arrays])
+    if out is None:
+        return NotImplemented
+    return contract(*arrays, subscripts=f"{','.join(terms)}->{out}", optimize=optimize)
+
+
+def _as_text(operands: Sequence[Any]) -> tuple[str, list[Array]]:
+    """The subscripts as text, also where they come as lists of numbers after each operand."""
+    if isinstance(operands[0], str):
+        return operands[0].replace(" ", ""), list(operands[1:])
+    arrays, lists = list(operands[0 : len(operands) // 2 * 2 : 2]), list(operands[1::2])
+    text = ",".join(map(_letters, lists))
+    return text + ("->" + _letters(operands[-1]) if len(operands) % 2 else ""), arrays
+
+
+def _letters(numbers: Sequence[Any]) -> str:
+    return "".join("..." if n is Ellipsis else LETTERS[n] for n in numbers)
+
+
+def _with_letters(subscripts: str, ndims: Sequence[int]) -> tuple[list[str], str | None]:
+    """The terms and the output with letters for the dots; no output where it cannot be."""
+    inputs, arrow, out = subscripts.partition("->")
+    terms = inputs.split(",")
+    if len(terms) != len(ndims):
+        return terms, None
+    hidden = [n - len(term.replace("...", "")) for term, n in zip(terms, ndims, strict=True)]
+    most = max((n for n, term in zip(hidden, terms, strict=True) if "..." in term), default=0)
+    free = [letter for letter in LETTERS if letter not in subscripts]
+    dots = "".join(free[-most:]) if most else ""
+    if not arrow:
+        named = inputs.replace("...", "").replace(",", "")
+        out = "..." + "".join(sorted(letter for letter in named if named.count(letter) == 1))
+    elif dots and "..." not in out:
+        return terms, None
+    filled = [term.replace("...", dots[most - n :]) for term, n in zip(terms, hidden, strict=True)]
+    fits = all(len(term) == n for term, n in zip(filled, ndims, strict=True))
+    return filled, out.replace("...", dots) if fits else None

@@ -1,0 +1,108 @@
+"""Norms of vectors and matrices, and the condition number.
+
+At 0 every norm has the gradient 0, as |x| has. Elements that tie for a largest or smallest share
+its gradient equally.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tinytorch_core.tensor import plain
+
+from tinytorch_autograd.complex_numbers import conj, real_part
+from tinytorch_autograd.rules.elementwise import quotient
+from tinytorch_autograd.rules.family import Family
+from tinytorch_autograd.rules.reductions import Axis, extreme_rule, restore_axes
+
+Array = Any
+Order = Any
+
+family = Family()
+
+
+def vector_norm_rule(
+    grad: Array, out: Array, x: Array, axis: Axis, keepdims: bool, ord: Order
+) -> Array:
+    """d out / d |x_i| = (|x_i| / out)^(p-1), times the sign of x_i; 0 where out is 0."""
+    grad = real_part(grad)
+    if ord == 0:
+        return x * 0
+    if abs(ord) == math.inf:
+        size = np.abs(x)
+        return extreme_rule(grad, out, size, axis, keepdims) * slope_of_abs(x, size)
+    grad, out = (restore_axes(part, x.shape, axis, keepdims) for part in (grad, out))
+    if ord == 2:
+        return grad * quotient(conj(x), out)
+    size = np.abs(x)
+    if ord == 1:
+        return grad * slope_of_abs(x, size)
+    return grad * power(quotient(size, out), ord - 1) * slope_of_abs(x, size)
+
+
+def slope_of_abs(x: Array, size: Array) -> Array:
+    """d|x| / dx: the sign of x, for complex numbers conj(x) / |x|; 0 at 0."""
+    return quotient(conj(x), size) if x.dtype.kind == "c" else np.sign(plain(x))
+
+
+def power(ratio: Array, exponent: float) -> Array:
+    """ratio ** exponent, and 0 at 0, also for negative exponents."""
+    zero = plain(ratio == 0)
+    return np.where(zero, 0, np.where(zero, 1, ratio) ** exponent)
+
+
+family.function("vector_norm", np.linalg.vector_norm, vector_norm_rule)
+
+
+@family.composed(np.linalg.norm)
+def norm(x: Array, ord: Order = None, axis: Any = None, keepdims: bool = False) -> Array:
+    """The norm of x as a vector, or of its matrices if `axis` names two axes."""
+    if axis is None:
+        if ord is None or (ord == 2 and x.ndim == 1) or (ord in ("f", "fro") and x.ndim == 2):
+            return np.linalg.vector_norm(x, keepdims=keepdims)
+        axis = tuple(range(x.ndim))
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    if len(axes) == 2:
+        return norm_of_matrices(x, "fro" if ord is None else ord, axes, keepdims)
+    if len(axes) > 2 or isinstance(ord, str):
+        return NotImplemented
+    return np.linalg.vector_norm(x, axis=axes, keepdims=keepdims, ord=2 if ord is None else ord)
+
+
+@family.composed(np.linalg.matrix_norm)
+def matrix_norm(x: Array, keepdims: bool = False, ord: Order = "fro") -> Array:
+    """The norm of each matrix, of the last two axes."""
+    return norm_of_matrices(x, ord, (-2, -1), keepdims)
+
+
+def norm_of_matrices(x: Array, ord: Order, axes: tuple[int, int], keepdims: bool) -> Array:
+    """Frobenius: of the elements; nuc, 2, -2: of the singular values; 1, inf: of sums of |x|."""
+    if ord in ("f", "fro"):
+        return np.linalg.vector_norm(x, axis=axes, keepdims=keepdims)
+    if ord not in ("nuc", 1, -1, 2, -2, math.inf, -math.inf):
+        return NotImplemented
+    row, column = (axis % x.ndim for axis in axes)
+    matrices = np.transpose(x, [i for i in range(x.ndim) if i not in (row, column)] + [row, column])
+    if ord in ("nuc", 2, -2):
+        parts = np.linalg.svdvals(matrices)
+    else:
+        parts = np.abs(matrices).sum(axis=-2 if abs(ord) == 1 else -1)
+    found = parts.sum(-1) if ord == "nuc" else parts.max(-1) if ord > 0 else parts.min(-1)
+    return restore_axes(found, x.shape, (row, column), keepdims=False) if keepdims else found
+
+
+@family.composed(np.linalg.cond)
+def cond(x: Array, p: Order = None) -> Array:
+    """norm(x) norm(x^-1), or the largest singular value over the smallest."""
+    if p is not None and p not in (2, -2):
+        return norm_of_matrices(x, p, (-2, -1), False) * norm_of_matrices(
+            np.linalg.inv(x), p, (-2, -1), False
+        )
+    values = np.linalg.svdvals(x)
+    return values[..., -1] / values[..., 0] if p == -2 else values[..., 0] / values[..., -1]
+
+
+family.constants(np.linalg.matrix_rank)
