@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from tinytorch_core.plain_call import plain_call
 from tinytorch_core.tensor import TensorBase, _fit
 
 from tinytorch_autograd.errors import InPlaceError, NoRuleError
-from tinytorch_autograd.guards import dead_ends, nodes_in
+from tinytorch_autograd.guards import dead_ends, nodes_in, tensors
 from tinytorch_autograd.modes import is_grad_enabled
 from tinytorch_autograd.record import recorded
 from tinytorch_autograd.table import Rules
@@ -91,7 +91,7 @@ def differentiated(op: Op, call: Call, tensor: type[TensorBase]) -> Call:
                 return with_rule(function)(*fitted[0], **fitted[1])
         if made is NotImplemented:
             made = call(function, args, kwargs)
-            _refuse_objects(function, made)
+            _refuse_objects(function, tensors(made, TensorBase))
             dead_ends(made, tensor, nodes, called(function, options), op.provider)
         return made
 
@@ -154,10 +154,9 @@ def _refuse_writing(function: Any, args: Any, kwargs: Any) -> None:
         )
 
 
-def _refuse_objects(function: Any, made: Any) -> None:
-    for part in made if isinstance(made, tuple | list) else (made,):
-        if isinstance(part, np.ndarray) and part.dtype == object:
-            raise NoRuleError(
-                f"{called(function)} gave an array of Python objects, through which no gradient "
-                "passes; write the function with NumPy's, which work on tensors"
-            )
+def _refuse_objects(function: Any, made: Iterable[Any]) -> None:
+    if any(out.dtype == object for out in made):
+        raise NoRuleError(
+            f"{called(function)} gave an array of Python objects, through which no gradient "
+            "passes; write the function with NumPy's, which work on tensors"
+        )

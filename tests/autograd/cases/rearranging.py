@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from tinytorch_core import Tensor
+
 from .described import Described, as_list
 
 MATRIX, CUBE = ((3, 4),), ((2, 3, 4),)
@@ -36,7 +38,6 @@ DESCRIBED = (
     any_shape("transpose", complex=True),
     of("transpose", CUBE, {"axes": (1, 2, 0)}, {"axes": (-1, 0, 1)}),
     of("permute_dims", CUBE, {"axes": (1, 2, 0)}),
-    of("matrix_transpose", CUBE, drawn="any", min_dims=2),
     of("swapaxes", CUBE, {"axis1": 0, "axis2": -1}, drawn="any", min_dims=1),
     of(
         "moveaxis",
@@ -263,7 +264,42 @@ DESCRIBED = (
         {"axes": 1},
         call=lambda f, x, axes: f(np.sum, x, axes),
     ),
-    # Conversions.
+    # Copies and new arrays.
+    of("full_like", ((), (1, 3)), call=lambda f, x: f(Tensor(np.zeros((2, 3), x.dtype)), x)),
+    of("linspace", (((), ()),), {"num": 5}, {"num": 4, "endpoint": False}, float32=False),
+    of(
+        "linspace",
+        (((3,), (2, 1)),),
+        {"num": 3, "axis": -1},
+        {"num": 3, "retstep": True},
+        float32=False,
+    ),
+    of(
+        "logspace",
+        (((), ()),),
+        {"num": 5},
+        {"num": 3, "base": 2.0},
+        domain=(-0.5, 0.5),
+        float32=False,
+    ),
+    of(
+        "geomspace",
+        (((), ()),),
+        {"num": 5},
+        {"num": 4, "endpoint": False},
+        domain=(0.5, 3.0),
+        float32=False,
+    ),
+    of("geomspace", (((3,), (2, 1)),), {"num": 3, "axis": 1}, domain=(0.5, 3.0), float32=False),
+    of(
+        "bincount",
+        ((5,),),
+        {"minlength": 0},
+        {"minlength": 6},
+        call=lambda f, w, **p: f([3, 0, 1, 1, 3], w, **p),
+        float32=False,
+    ),
+    of("union1d", (((3,), (2, 2)),)),
     any_shape("copy"),
     any_shape(
         "astype",

@@ -32,6 +32,30 @@ def power_by_exponent(grad: Array, out: Array, x: Array) -> Array:
     return grad * out * np.log(np.where(x == 0, 1, x).astype(out.dtype))
 
 
+def unused(grad: Array, divisor: Array) -> Any:
+    """Where the gradient is 0 and the divisor is 0 or NaN; None if nowhere."""
+    if plain(grad).all():
+        return None
+    nowhere = plain(grad == 0) & ~(np.abs(plain(divisor)) > 0)
+    return nowhere if np.any(nowhere) else None
+
+
+def quotient(grad: Array, divisor: Array) -> Array:
+    """The quotient; 0 where nothing comes in, however steep it is there."""
+    idle = unused(grad, divisor)
+    if idle is None:
+        return grad / divisor
+    return np.where(idle, 0, grad / np.where(idle, 1, divisor))
+
+
+def by_divisor(grad: Array, out: Array, y: Array) -> Array:
+    """d/dy x / y = -x / y²; 0 where nothing comes in, however steep it is there."""
+    idle = unused(grad, y)
+    if idle is None:
+        return -grad * out / y
+    return np.where(idle, 0, -grad * np.where(idle, 0, out) / np.where(idle, 1, y))
+
+
 def chosen(grad: Array, is_mine: Array, is_tie: Array) -> Array:
     """The gradient where an operand was chosen; half of it where the two were equal."""
     share = np.where(is_tie, 0.5, np.where(is_mine, 1.0, 0.0))
@@ -59,7 +83,8 @@ def clip_high(grad: Array, x: Array, min: Array, max: Array) -> Array:
 family.rule("add", lambda grad: grad, lambda grad: grad)
 family.rule("sub", lambda grad: grad, lambda grad: -grad)
 family.rule("mul", lambda grad, y: grad * y, lambda grad, x: grad * x)
-family.rule("div", lambda grad, y: grad / y, lambda grad, out, y: -grad * out / y)
+# By 0 the slope is infinite; a gradient of 0 stays 0.
+family.rule("div", lambda grad, y: quotient(grad, y), by_divisor)
 family.rule("pow", power_by_base, power_by_exponent)
 # x % y = x - y floor(x / y), and the floor is flat.
 family.rule("mod", lambda grad: grad, lambda grad, x, y: -grad * (x // y))

@@ -1,4 +1,4 @@
-"""Functions that give an array as it is: conversions and copies."""
+"""Functions that copy an array, fill a new one, or count into one."""
 
 from __future__ import annotations
 
@@ -6,21 +6,96 @@ from typing import Any
 
 import numpy as np
 
+from tinytorch_core.tensor import plain
+
 from tinytorch_autograd.rules.family import Family
-from tinytorch_autograd.rules.ufuncs import converted
+from tinytorch_autograd.rules.shapes import scatter_add
+from tinytorch_autograd.rules.statistics import array
 
 Array = Any
 
 family = Family()
 
 
-@family.composed(np.asarray, np.asanyarray, np.asarray_chkfinite)
-def asarray(a: Array, dtype: Any = None, order: Any = None) -> Array:
-    """The tensor itself, converted if that is wanted."""
-    return a if dtype is None else converted(a, dtype)
-
-
 @family.composed(np.copy)
 def copy(a: Array, order: str = "K", subok: bool = False) -> Array:
     """The same elements in memory of their own."""
     return a.copy()
+
+
+@family.composed(np.full_like)
+def full_like(
+    a: Array,
+    fill_value: Array,
+    dtype: Any = None,
+    order: str = "K",
+    subok: bool = True,
+    shape: Any = None,
+) -> Array:
+    """The fill value everywhere; flat in the array, of which only shape and dtype count."""
+    filled = np.broadcast_to(array(fill_value), a.shape if shape is None else shape)
+    return np.astype(filled, a.dtype if dtype is None else np.dtype(dtype)).copy()
+
+
+@family.composed(np.linspace)
+def linspace(
+    start: Array,
+    stop: Array,
+    num: int = 50,
+    endpoint: bool = True,
+    retstep: bool = False,
+    dtype: Any = None,
+    axis: int = 0,
+) -> Any:
+    """Start + i (stop - start) / (n - 1), for i from 0."""
+    if dtype is not None:
+        return NotImplemented
+    start, stop = array(start), array(stop)
+    wide = np.result_type(start.dtype, stop.dtype, 1.0)
+    parts = num - 1 if endpoint else num
+    shape = np.broadcast_shapes(start.shape, stop.shape)
+    i = (np.arange(num) / max(parts, 1)).reshape((num,) + (1,) * len(shape)).astype(wide)
+    made = np.moveaxis(start * (1 - i) + stop * i, 0, axis)
+    return (made, (stop - start) / parts) if retstep else made
+
+
+@family.composed(np.logspace)
+def logspace(
+    start: Array,
+    stop: Array,
+    num: int = 50,
+    endpoint: bool = True,
+    base: Any = 10.0,
+    dtype: Any = None,
+    axis: int = 0,
+) -> Any:
+    """The base to the powers of `linspace`."""
+    if len(np.shape(base)):
+        return NotImplemented
+    return base ** np.linspace(start, stop, num, endpoint, dtype=dtype, axis=axis)
+
+
+@family.composed(np.geomspace)
+def geomspace(
+    start: Array,
+    stop: Array,
+    num: int = 50,
+    endpoint: bool = True,
+    dtype: Any = None,
+    axis: int = 0,
+) -> Any:
+    """Start (stop / start)^(i / (n - 1)), for i from 0."""
+    if dtype is not None:
+        return NotImplemented
+    start, stop = (np.astype(v, np.result_type(v.dtype, float)) for v in map(array, (start, stop)))
+    ratio = stop / start
+    parts = np.linspace(0, np.ones(ratio.shape), num, endpoint)
+    return np.moveaxis(start * ratio**parts, 0, axis)
+
+
+@family.composed(np.bincount)
+def bincount(x: Any, /, weights: Array = None, minlength: int = 0) -> Array:
+    """For each number the sum of the weights beside it."""
+    places = np.asarray(plain(x))
+    size = max(int(places.max(initial=-1)) + 1, minlength)
+    return scatter_add(np.astype(weights, np.float64), places, (size,))

@@ -1,6 +1,7 @@
 """Functions of one element: exponentials, logarithms, roots, trigonometry.
 
-At a point without derivative a rule gives the value that its line states.
+At a point without derivative a rule gives the value that its line states. Where a slope is infinite
+a gradient of 0 stays 0: what is not used, such as the other branch of a `where`, has no gradient.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 from tinytorch_core.tensor import plain
 
 from tinytorch_autograd.complex_numbers import real_part
+from tinytorch_autograd.rules.arithmetic import quotient
 from tinytorch_autograd.rules.family import Family
 
 Array = Any
@@ -28,50 +30,48 @@ def abs_rule(grad: Array, x: Array) -> Array:
     return real_part(grad) * np.conjugate(x) / np.where(plain(size == 0), 1, size)
 
 
-def quotient(a: Array, b: Array) -> Array:
-    """A / b, and 0 where both are 0, or a is 0 and b is NaN.
-
-    What does not pass through an infinite slope has no gradient.
-    """
-    idle = plain(a == 0)
-    if not np.any(idle):
-        return a / b
-    idle = idle & ~(np.abs(plain(b)) > 0)
-    return np.where(idle, 0, a / np.where(idle, 1, b))
+def log_share(x: Array, y: Array, out: Array, log_2: float) -> Array:
+    """x - out, the logarithm of the share of x in a sum; of equal infinite operands a half."""
+    infinite = ~np.isfinite(plain(out))
+    if not np.any(infinite):
+        return x - out
+    share = np.where(plain(x == y), -log_2, np.where(plain(x == out), 0, -math.inf))
+    x, out = np.where(infinite, 0, x), np.where(infinite, 0, out)
+    return np.where(infinite, share.astype(out.dtype), x - out)
 
 
 family.rule("abs", abs_rule)
 # The slope of the root at 0 is infinite; a gradient of 0 stays 0 there.
 family.rule("sqrt", lambda grad, out: quotient(grad, 2 * out))
 family.rule("exp", lambda grad, out: grad * out)
-family.rule("log", lambda grad, x: grad / x)
+family.rule("log", lambda grad, x: quotient(grad, x))
 
 family.function("exp2", np.exp2, lambda grad, out: grad * out * math.log(2))
 family.function("expm1", np.expm1, lambda grad, out: grad * (out + 1))
-family.function("log2", np.log2, lambda grad, x: grad / (x * math.log(2)))
-family.function("log10", np.log10, lambda grad, x: grad / (x * math.log(10)))
-family.function("log1p", np.log1p, lambda grad, x: grad / (1 + x))
+family.function("log2", np.log2, lambda grad, x: quotient(grad, x * math.log(2)))
+family.function("log10", np.log10, lambda grad, x: quotient(grad, x * math.log(10)))
+family.function("log1p", np.log1p, lambda grad, x: quotient(grad, 1 + x))
 family.function("square", np.square, lambda grad, x: 2 * grad * x)
-family.function("reciprocal", np.reciprocal, lambda grad, out: -grad * out * out)
+family.function("reciprocal", np.reciprocal, lambda grad, x: -quotient(grad, x * x))
 
 family.function("sin", np.sin, lambda grad, x: grad * np.cos(x))
 family.function("cos", np.cos, lambda grad, x: -grad * np.sin(x))
 family.function("tan", np.tan, lambda grad, out: grad * (1 + out * out))
-family.function("arcsin", np.arcsin, lambda grad, x: grad / np.sqrt(1 - x * x))
-family.function("arccos", np.arccos, lambda grad, x: -grad / np.sqrt(1 - x * x))
+family.function("arcsin", np.arcsin, lambda grad, x: quotient(grad, np.sqrt(1 - x * x)))
+family.function("arccos", np.arccos, lambda grad, x: -quotient(grad, np.sqrt(1 - x * x)))
 family.function("arctan", np.arctan, lambda grad, x: grad / (1 + x * x))
 family.function("sinh", np.sinh, lambda grad, x: grad * np.cosh(x))
 family.function("cosh", np.cosh, lambda grad, x: grad * np.sinh(x))
 family.function("tanh", np.tanh, lambda grad, out: grad - grad * (out * out))
 family.function("arcsinh", np.arcsinh, lambda grad, x: grad / np.sqrt(x * x + 1))
-family.function("arccosh", np.arccosh, lambda grad, x: grad / np.sqrt(x * x - 1))
-family.function("arctanh", np.arctanh, lambda grad, x: grad / (1 - x * x))
+family.function("arccosh", np.arccosh, lambda grad, x: quotient(grad, np.sqrt(x * x - 1)))
+family.function("arctanh", np.arctanh, lambda grad, x: quotient(grad, 1 - x * x))
 
 family.function(
     "logaddexp",
     np.logaddexp,
-    lambda grad, out, x: grad * np.exp(x - out),
-    lambda grad, out, y: grad * np.exp(y - out),
+    lambda grad, out, x, y: grad * np.exp(log_share(x, y, out, math.log(2))),
+    lambda grad, out, x, y: grad * np.exp(log_share(y, x, out, math.log(2))),
 )
 
 for _flat in (np.floor, np.ceil, np.trunc, np.rint):

@@ -13,18 +13,25 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Family:
-    """Rules written down at import, handed to the hooks when the surface is computed."""
+    """Rules written down at import, handed to the hooks when the surface is computed.
+
+    Attributes:
+        rules: the rules, with the names of their ops.
+        without: the names of ops that have no derivative.
+        compositions: NumPy functions, and how they are composed of others.
+        flat: NumPy functions that have no derivative.
+    """
 
     def __init__(self) -> None:
         self._ops: list[tuple[str, Callable[..., Any], dict[str, Any]]] = []
-        self._rules: list[tuple[str, tuple[Vjp | None, ...]]] = []
-        self._without: list[str] = []
+        self.rules: list[tuple[str, tuple[Vjp | None, ...]]] = []
+        self.without: list[str] = []
         self.compositions: dict[Any, Callable[..., Any]] = {}
         self.flat: set[Any] = set()
 
     def rule(self, name: str, *vjps: Vjp | None) -> None:
         """The rule of an op: a function for each input, as in `Rules.add`."""
-        self._rules.append((name, vjps))
+        self.rules.append((name, vjps))
 
     def function(
         self,
@@ -38,16 +45,16 @@ class Family:
         if forward is None:
             forward = numpy if callable(numpy) else numpy[0]
         self._ops.append((name, forward, {"numpy": numpy, "inputs": inputs}))
-        self._rules.append((name, vjps))
+        self.rules.append((name, vjps))
 
     def no_derivative(self, *names: str) -> None:
         """Ops that have no derivative."""
-        self._without += names
+        self.without += names
 
     def constant(self, name: str, numpy: Callable[..., Any]) -> None:
         """A NumPy function without derivative, such as a rounding, as an op."""
         self._ops.append((name, numpy, {"numpy": numpy}))
-        self._without.append(name)
+        self.without.append(name)
 
     def composed(self, *numpy: Any) -> Callable[[Function], Function]:
         """NumPy functions that tracked tensors run as the decorated one, made of other ops.
@@ -75,7 +82,7 @@ class Family:
     def register_rules(self, rules: Rules) -> None:
         """Adds the rules of this family; an op left to another plugin has its rule there."""
         elsewhere = {name for name, _, _ in self._ops if not rules.own(name)}
-        for name, vjps in self._rules:
+        for name, vjps in self.rules:
             if name not in elsewhere:
                 rules.add(name, *vjps)
-        rules.no_derivative(*(name for name in self._without if name not in elsewhere))
+        rules.no_derivative(*(name for name in self.without if name not in elsewhere))

@@ -14,8 +14,11 @@ family.constants(np.floor_divide, np.bitwise_count, np.gcd, np.lcm)
 family.constants(np.left_shift, np.right_shift, np.digitize, np.packbits, np.unpackbits)
 # Indices and counts.
 family.constants(np.argsort, np.argpartition, np.argwhere, np.flatnonzero, np.nonzero)
-family.constants(np.lexsort, np.nanargmax, np.nanargmin, np.searchsorted, np.count_nonzero)
-family.constants(np.histogram_bin_edges, np.isin, np.shape, np.ndim, np.size)
+family.constants(np.ix_, np.diag_indices_from, np.tril_indices_from, np.triu_indices_from)
+family.constants(
+    np.einsum_path, np.lexsort, np.nanargmax, np.nanargmin, np.searchsorted, np.count_nonzero
+)
+family.constants(np.isin, np.shape, np.ndim, np.size)
 # Truth.
 family.constants(np.all, np.any, np.allclose, np.isclose, np.array_equal, np.array_equiv)
 family.constants(np.iscomplex, np.isreal, np.iscomplexobj, np.isrealobj, np.isneginf, np.isposinf)

@@ -97,12 +97,6 @@ def rollaxis(a: Array, axis: int, start: int = 0) -> Array:
     return np.transpose(a, _order(np.rollaxis(_shaped_like(a), axis, start)))
 
 
-@family.composed(np.matrix_transpose)
-def matrix_transpose(x: Array, /) -> Array:
-    """The last two axes swapped."""
-    return np.swapaxes(x, -1, -2)
-
-
 @family.composed(np.atleast_1d)
 def atleast_1d(*arys: Array) -> Any:
     """One axis for what has none."""
@@ -166,7 +160,7 @@ def broadcast_arrays(*args: Array, subok: bool = False) -> tuple[Array, ...]:
 
 @family.composed(np.meshgrid)
 def meshgrid(
-    *xi: Array, copy: bool = True, sparse: bool = False, indexing: str = "xy"
+    *xi: Array, copy: bool = True, sparse: bool = False, indexing: Any = "xy"
 ) -> tuple[Array, ...]:
     """The coordinates of a grid, each vector repeated along the axes of the others."""
     rows = [Places() for _ in xi]
@@ -189,14 +183,7 @@ def diagonal(a: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array
     return row.fetch(np.diagonal(row.of(a), offset, axis1, axis2))
 
 
-@family.composed(np.trace)
-def trace(
-    a: Array,
-    offset: int = 0,
-    axis1: int = 0,
-    axis2: int = 1,
-    dtype: Any = None,
-    out: None = None,
-) -> Array:
-    """The sum of the diagonal."""
-    return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)
+@family.composed(np.linalg.diagonal)
+def diagonals(x: Array, /, *, offset: int = 0) -> Array:
+    """The diagonals of the last two axes."""
+    return np.diagonal(x, offset, -2, -1)

@@ -12,8 +12,8 @@ import numpy as np
 
 from tinytorch_core.tensor import plain
 
-from tinytorch_autograd.rules.arithmetic import chosen
-from tinytorch_autograd.rules.elementwise import quotient
+from tinytorch_autograd.rules.arithmetic import chosen, quotient
+from tinytorch_autograd.rules.elementwise import log_share
 from tinytorch_autograd.rules.family import Family
 
 Array = Any
@@ -48,8 +48,8 @@ family.function(
 family.function(
     "logaddexp2",
     np.logaddexp2,
-    lambda grad, out, x: grad * np.exp2(x - out),
-    lambda grad, out, y: grad * np.exp2(y - out),
+    lambda grad, out, x, y: grad * np.exp2(log_share(x, y, out, 1)),
+    lambda grad, out, x, y: grad * np.exp2(log_share(y, x, out, 1)),
 )
 # The slope of the root at 0 is infinite; a gradient of 0 stays 0 there.
 family.function("cbrt", np.cbrt, lambda grad, out: quotient(grad, 3 * out * out))

@@ -61,7 +61,8 @@ def _by_axis(x: Array, widths: Any, margin: Callable[..., Any], option: Any) -> 
 def _pairs(value: Any, ndim: int) -> list[Any]:
     """A number or pair of numbers for each axis, as NumPy understands `pad_width`."""
     if isinstance(value, dict):
-        return [np.broadcast_to(value.get(i, value.get(i - ndim, 0)), 2) for i in range(ndim)]
+        given: list[Any] = [value.get(i, value.get(i - ndim, 0)) for i in range(ndim)]
+        return [np.broadcast_to(pair, 2) for pair in given]
     return list(np.broadcast_to(np.asarray(value), (ndim, 2)))
 
 

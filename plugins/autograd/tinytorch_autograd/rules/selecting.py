@@ -22,7 +22,7 @@ family = Family()
 
 @family.composed(np.take)
 def take(
-    a: Array, indices: Any, axis: int | None = None, out: None = None, mode: str = "raise"
+    a: Array, indices: Any, axis: int | None = None, out: None = None, mode: Any = "raise"
 ) -> Array:
     """The elements, or layers along an axis, of these numbers."""
     if axis is None or mode != "raise":
@@ -59,7 +59,7 @@ def trim_zeros(filt: Array, trim: str = "fb", axis: Any = None) -> Array:
 
 
 @family.composed(np.choose)
-def choose(a: Any, choices: Sequence[Any], out: None = None, mode: str = "raise") -> Array:
+def choose(a: Any, choices: Sequence[Any], out: None = None, mode: Any = "raise") -> Array:
     """For each index the element of the array of that number."""
     arrays = [array(c) for c in (choices if isinstance(choices, list | tuple) else [*choices])]
     layers = np.stack(np.broadcast_arrays(*arrays, subok=False))
@@ -129,6 +129,12 @@ def apply_over_axes(func: Callable[..., Any], a: Array, axes: Any) -> Array:
 def unique_values(x: Array, /) -> Array:
     """Each value once, in order; equal elements share its gradient equally."""
     return unique(x)
+
+
+@family.composed(np.union1d)
+def union1d(ar1: Array, ar2: Array) -> Array:
+    """Each value of two arrays once, in order; equal elements share its gradient equally."""
+    return np.unique(np.append(ar1, ar2))
 
 
 @family.composed(np.unique)

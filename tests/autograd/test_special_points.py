@@ -1,0 +1,159 @@
+"""What NumPy's functions document for points where a derivative does not exist, or hardly does."""
+
+import math
+import warnings
+
+import numpy as np
+import pytest
+
+from tinytorch_core import Tensor
+
+from tinytorch_autograd import grad
+
+INF, NAN = math.inf, math.nan
+
+
+def slopes(function, *arrays):
+    """The gradients of the sum of a function's elements."""
+    inputs = [Tensor(np.array(a, float), requires_grad=True) for a in arrays]
+    out = function(*inputs)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        out.sum().backward()
+    return [np.zeros_like(x.data) if x.grad is None else x.grad for x in inputs]
+
+
+@pytest.mark.parametrize(
+    ("function", "x", "expected"),
+    [
+        (np.fabs, [-2, 0, 3], [-1, 0, 1]),
+        (np.cbrt, [1.0, 8.0], [1 / 3, 1 / 12]),
+        (np.sinc, [0.0, 1.0], [0, -1]),
+        (np.i0, [0.0], [0]),
+        (np.sort, [2, 1, 2], [1, 1, 1]),
+        (lambda x: np.sort(x) * [1, 10, 100], [2, 1, 2], [55, 1, 55]),
+        (lambda x: np.partition(x, 1) * [1, 10, 100], [1, 1, 2], [5.5, 5.5, 100]),
+        (np.median, [1, 2, 2], [0, 0.5, 0.5]),
+        (np.median, [3, 1, 2, 2], [0, 0, 0.5, 0.5]),
+        (lambda x: np.quantile(x, 0.25), [0, 0, 1], [0.5, 0.5, 0]),
+        (np.nanmedian, [NAN, 1, 3], [0, 0.5, 0.5]),
+        (np.ptp, [1, 3, 3], [-1, 0.5, 0.5]),
+        (np.ptp, [2, 2], [0, 0]),
+        (np.nanmax, [3, NAN, 3], [0.5, 0, 0.5]),
+        (np.nansum, [1, NAN], [1, 0]),
+        (np.nanprod, [0, NAN, 5], [5, 0, 0]),
+        (np.nanstd, [2, NAN, 2], [0, 0, 0]),
+        (np.cumprod, [0, 3, 4], [16, 0, 0]),
+        (np.cumprod, [2, 0, 4], [1, 10, 0]),
+        (lambda x: np.multiply.reduce(x), [0, 3, 4], [12, 0, 0]),
+        (lambda x: np.maximum.accumulate(x), [1, 1, 0], [2, 1, 0]),
+        (lambda x: np.std(x, where=[True, True, False]), [2, 2, 5], [0, 0, 0]),
+        (np.nan_to_num, [NAN, INF, -INF, 1], [0, 0, 0, 1]),
+        (np.unique, [2, 1, 2], [0.5, 1, 0.5]),
+        (lambda x: np.take(x, [0, 0, 2]), [1, 2, 3], [2, 0, 1]),
+        (lambda x: np.interp(x, [0, 1, 2], [0, 1, 3]), [-1, 0, 1, 2, 3], [0, 1, 2, 2, 0]),
+        (lambda x: np.select([x > 0, x > 1], [x * 2, x * 5]), [-1, 0, 1, 2], [0, 0, 2, 2]),
+        (np.angle, [-1.0, 0.0], None),
+        (lambda x: np.pad(x, 1, mode="maximum"), [1, 1], [2, 2]),
+        (lambda x: np.vander(x, 3), [0.0, 2.0], [1, 5]),
+        (lambda x: np.polyval([1, 0, 2], x), [0.0, 3.0], [0, 6]),
+        (lambda x: np.clip(x, -1, 1), [-1, 1, 2], [1, 1, 0]),
+        (lambda x: np.power(x, 2), [0.0], [0]),
+        (lambda x: np.float_power(x, [0, 1, 2]), [0, 0, 0], [0, 1, 0]),
+        (np.sign, [0, 2], None),
+        (np.round, [0.5], None),
+    ],
+)
+def test_slope(function, x, expected):
+    if expected is None:
+        assert not function(Tensor(np.array(x, float), requires_grad=True)).requires_grad
+    else:
+        np.testing.assert_allclose(slopes(function, x)[0], expected, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("function", "arrays", "expected"),
+    [
+        (np.hypot, (0, 0), (0, 0)),
+        (np.hypot, (3, 4), (0.6, 0.8)),
+        (np.hypot, (0, 2), (0, 1)),
+        (np.arctan2, (0, 0), (0, 0)),
+        (np.arctan2, (0, -1), (-1, 0)),
+        (np.logaddexp, (-INF, -INF), (0.5, 0.5)),
+        (np.logaddexp, (-INF, 1), (0, 1)),
+        (np.logaddexp, (INF, 1), (1, 0)),
+        (np.logaddexp2, (-INF, -INF), (0.5, 0.5)),
+        (np.fmax, (2, 2), (0.5, 0.5)),
+        (np.fmax, (NAN, 2), (0, 1)),
+        (np.fmin, (1, NAN), (1, 0)),
+        (np.fmod, (-7, 2), (1, 3)),
+        (np.heaviside, ([-1, 0, 1], 0.5), ([0, 0, 0], 1)),
+        (lambda x, y: np.copysign(x, -1) + y, (0, 1), (0, 1)),
+        (lambda x, y: np.where([True, False], x, y), ([1, NAN], [NAN, 2]), ([1, 0], [0, 1])),
+        (lambda x, y: np.choose([0, 1], [x, y]), ([1, 2], [3, 4]), ([1, 0], [0, 1])),
+        (lambda x, y: np.divide(x, y), ([6.0], [2.0]), ([0.5], [-1.5])),
+    ],
+)
+def test_slopes(function, arrays, expected):
+    for found, wanted in zip(slopes(function, *arrays), expected, strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: 1 / x,
+        lambda x: x / x,
+        lambda x: (x + 1) / (x * x),
+        lambda x: np.log(x),
+        lambda x: np.log2(x),
+        lambda x: np.log10(x),
+        lambda x: np.log1p(x - 1),
+        lambda x: np.sqrt(x),
+        lambda x: np.cbrt(x),
+        lambda x: np.reciprocal(x),
+        lambda x: x**-1.5,
+        lambda x: np.power(x, -1.0),
+        lambda x: np.arcsin(1 - x),
+        lambda x: np.arccos(x - 1),
+        lambda x: np.arccosh(x + 1),
+        lambda x: np.arctanh(1 - x),
+        lambda x: np.hypot(x, 0),
+        lambda x: np.arctan2(x, x),
+        lambda x: np.std(x * np.ones((2, 1)), axis=0),
+    ],
+)
+def test_the_branch_not_taken_has_no_gradient_however_steep_it_is(function):
+    x = Tensor(np.array([0.0, 0.25]), requires_grad=True)
+    with np.errstate(all="ignore"):
+        y = np.where(np.array([False, True]), function(x), x * 3)
+    y.sum().backward()  # in which a warning would be an error
+    assert x.grad[0] == 3
+    assert np.isfinite(x.grad[1])
+
+
+@pytest.mark.parametrize("function", [np.sinc, np.i0])
+def test_all_derivatives_at_0(function):
+    """sinc = Σ (-1)^k (πx)^2k / (2k+1)!, I0 = Σ (x/2)^2k / k!²."""
+    x = Tensor(np.array(0.0), requires_grad=True)
+    expected = {
+        np.sinc: [1, 0, -(math.pi**2) / 3, 0, math.pi**4 / 5, 0, -(math.pi**6) / 7],
+        np.i0: [1, 0, 1 / 2, 0, 3 / 8, 0, 5 / 16],
+    }[function]
+    y = function(x)
+    for order, value in enumerate(expected):
+        assert float(y.data) == pytest.approx(value, rel=1e-12, abs=1e-13), order
+        y = grad(y, x, create_graph=True)
+
+
+def test_a_nan_that_is_there_stays():
+    """Where the function itself is NaN there is no value to give."""
+    x = Tensor(np.array([NAN, 1.0]), requires_grad=True)
+    (x * x).sum().backward()
+    assert np.isnan(x.grad[0])
+    assert x.grad[1] == 2
+
+
+@pytest.mark.parametrize("function", [np.median, lambda x: np.quantile(x, 0.3), np.max])
+def test_the_median_of_a_nan_is_nan(function):
+    assert np.isnan(function(Tensor(np.array([1.0, NAN]), requires_grad=True)).data)
