@@ -41,5 +41,11 @@ def elementwise():
     x = (spread((2, 3), 0.5, 2),)
     for name in ("exp", "log", "sqrt"):
         yield Case(f"x.{name}()", operator.methodcaller(name), x)
+    for name, part in (("x.conj()", np.conj), ("x.real", np.real), ("x.imag", np.imag)):
+        yield Case(f"{name} of real numbers", _beside(part), x, None)
     pair = (spread((2, 3)), spread((3,), -1, 3))
     yield Case("np.logaddexp", np.logaddexp, pair, "logaddexp")
+
+
+def _beside(part):
+    return lambda x: part(x) ** 3 + x

@@ -14,7 +14,9 @@ from .matrices import (
 
 SMALL = (-1.0, 1.25)
 SQUARE = ((3, 3), (2, 2, 2), (1, 1), (0, 0), (0, 2, 2))
-ANY = ((3, 2), (2, 3), (2, 3, 2), (1, 2), (0, 2))
+TALL, WIDE = ((3, 2), (2, 3, 2)), ((2, 3), (1, 2), (0, 2))
+ANY = (*TALL, *WIDE)
+CONDITIONED = ((3, 3), (2, 2, 2))
 SIDES = {"min_dims": 2, "domain": SMALL, "complex": True}
 
 
@@ -22,6 +24,12 @@ def matrix(name, call=plainly, torch=None, shapes=SQUARE, **options):
     options = {**SIDES, **options}
     torch = f"linalg.{name}" if torch is None else torch
     return Described(f"linalg.{name}", shapes, call=call, torch=torch or None, jax=False, **options)
+
+
+def _qr_of_tall(function, a, mode):
+    """What the matrix determines of the complete factors."""
+    q, r = function(a, mode=mode)
+    return [q[..., :2], r]
 
 
 def system(function, a, b, **parameters):
@@ -61,7 +69,7 @@ MATRIX_ORDERS = ("fro", "nuc", 1, -1, 2, -2, np.inf, -np.inf)
 DESCRIBED = (
     matrix("inv", of(general)),
     matrix("det", of(general)),
-    matrix("det", of(lambda x: x - x[..., :1])),  # of rank n - 1
+    matrix("det", of(lambda x: x - x[..., :1]), drawn=None),  # of rank n - 1
     matrix("slogdet", of(general, lambda out: out[1])),
     matrix("slogdet", of(general, lambda out: [*out]), torch=False),
     matrix("matrix_power", of(general), parameters=[{"n": n} for n in (0, 1, 2, 3, 5, -1, -2)]),
@@ -71,12 +79,10 @@ DESCRIBED = (
     matrix("pinv", of(lambda x: x - x[..., :1]), shapes=((3, 3), (3, 2)), drawn=None),
     matrix("cholesky", of(positive), parameters=[{"upper": False}, {"upper": True}]),
     matrix("qr", shapes=ANY, parameters=[{}, {"mode": "reduced"}], drawn=None),
+    matrix("qr", shapes=WIDE, parameters=[{"mode": "complete"}], drawn=None),
+    # torch has no derivative here.
     matrix(
-        "qr",
-        of(lambda x: x, lambda out: out[1]),
-        shapes=ANY,
-        drawn=None,
-        parameters=[{"mode": "complete"}],
+        "qr", _qr_of_tall, shapes=TALL, parameters=[{"mode": "complete"}], torch=False, drawn=None
     ),
     matrix(
         "qr", of(general), shapes=SQUARE, parameters=[{"mode": m} for m in ("complete", "reduced")]
@@ -102,8 +108,17 @@ DESCRIBED = (
     matrix(
         "cond",
         of(general),
-        shapes=((3, 3), (2, 2, 2)),
-        parameters=[{"p": p} for p in (None, *MATRIX_ORDERS)],
+        shapes=CONDITIONED,
+        parameters=[{"p": p} for p in (None, 2, -2, "nuc")],
+        drawn=None,
+    ),
+    # torch stumbles over its own graph here.
+    matrix(
+        "cond",
+        of(general),
+        shapes=CONDITIONED,
+        parameters=[{"p": p} for p in ("fro", 1, -1, np.inf, -np.inf)],
+        torch=False,
         drawn=None,
     ),
     matrix(

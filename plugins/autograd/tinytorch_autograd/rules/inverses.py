@@ -110,13 +110,15 @@ def lstsq(a: Array, b: Array, rcond: float | None = None) -> tuple[Array, Array,
 @family.composed(np.linalg.matrix_power)
 def matrix_power(a: Array, n: int) -> Array:
     """A product of n matrices a, or of -n inverses, by repeated squaring."""
+    if a.ndim < 2 or a.shape[-2] != a.shape[-1]:
+        return NotImplemented
     if n < 0:
         return matrix_power(np.linalg.inv(a), -n)
     if n == 0:
-        return a * 0 + np.eye(a.shape[-1], dtype=a.dtype)
-    half = matrix_power(a, n // 2) if n > 1 else None
-    if half is None:
-        return a @ np.eye(a.shape[-1], dtype=a.dtype)
+        return np.where(False, a, np.eye(a.shape[-1], dtype=a.dtype))
+    if n == 1:
+        return np.copy(a)
+    half = matrix_power(a, n // 2)
     return half @ half @ a if n % 2 else half @ half
 
 

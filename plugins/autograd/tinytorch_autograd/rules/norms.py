@@ -62,7 +62,7 @@ def norm(x: Array, ord: Order = None, axis: Any = None, keepdims: bool = False) 
     """The norm of x as a vector, or of its matrices if `axis` names two axes."""
     if axis is None:
         if ord is None or (ord == 2 and x.ndim == 1) or (ord in ("f", "fro") and x.ndim == 2):
-            return np.linalg.vector_norm(x, keepdims=keepdims)
+            return np.linalg.vector_norm(x, axis=tuple(range(x.ndim)), keepdims=keepdims)
         axis = tuple(range(x.ndim))
     axes = axis if isinstance(axis, tuple) else (axis,)
     if len(axes) == 2:

@@ -131,13 +131,10 @@ def tensordot(a: Array, b: Array, axes: Any = 2) -> Array:
     summed_a, summed_b = summed_axes(axes, a.ndim)
     free_a = [i for i in range(a.ndim) if i not in {n % a.ndim for n in summed_a}]
     free_b = [i for i in range(b.ndim) if i not in {n % b.ndim for n in summed_b}]
-    lengths = [a.shape[i] for i in summed_a], [b.shape[i] for i in summed_b]
-    if lengths[0] != lengths[1]:
-        raise ValueError(
-            f"tensordot of shapes {a.shape} and {b.shape}: the summed axes have the lengths "
-            f"{lengths[0]} and {lengths[1]}, which must be the same"
-        )
-    count = math.prod(lengths[0])
+    lengths = [a.shape[i] for i in summed_a]
+    if lengths != [b.shape[i] for i in summed_b]:
+        return NotImplemented
+    count = math.prod(lengths)
     rows, columns = [a.shape[i] for i in free_a], [b.shape[i] for i in free_b]
     left = np.transpose(a, [*free_a, *summed_a]).reshape(math.prod(rows), count)
     right = np.transpose(b, [*summed_b, *free_b]).reshape(count, math.prod(columns))
