@@ -141,8 +141,45 @@ def test_a_function_that_writes_refuses(name):
 
 
 # How to call what is declared flat, where one argument is not enough.
-TWO = ["allclose", "array_equal", "array_equiv", "isclose", "digitize", "equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "logical_and", "logical_or", "logical_xor", "isin", "may_share_memory", "shares_memory", "nextafter", "floor_divide", "searchsorted"]
-OF_INTEGERS = ["bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_count", "bitwise_invert", "bitwise_left_shift", "bitwise_not", "bitwise_right_shift", "gcd", "lcm", "invert", "left_shift", "right_shift", "packbits", "unpackbits"]
+TWO = [
+    "allclose",
+    "array_equal",
+    "array_equiv",
+    "isclose",
+    "digitize",
+    "equal",
+    "not_equal",
+    "less",
+    "less_equal",
+    "greater",
+    "greater_equal",
+    "logical_and",
+    "logical_or",
+    "logical_xor",
+    "isin",
+    "may_share_memory",
+    "shares_memory",
+    "nextafter",
+    "floor_divide",
+    "searchsorted",
+]
+OF_INTEGERS = [
+    "bitwise_and",
+    "bitwise_or",
+    "bitwise_xor",
+    "bitwise_count",
+    "bitwise_invert",
+    "bitwise_left_shift",
+    "bitwise_not",
+    "bitwise_right_shift",
+    "gcd",
+    "lcm",
+    "invert",
+    "left_shift",
+    "right_shift",
+    "packbits",
+    "unpackbits",
+]
 OTHERWISE = {
     "np.argpartition": lambda f, x: f(x, 1),
     "np.can_cast": lambda f, x: f(x.dtype, np.float32),

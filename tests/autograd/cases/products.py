@@ -81,6 +81,7 @@ def torch_dot(torch, x, y):
 
 
 DESCRIBED = (
+    two("matmul", ((2, 3), (3, 4)), ((3,), (3,)), ((5, 2, 3), (3,)), torch="matmul"),
     two(
         "dot",
         ((3,), (3,)),

@@ -78,7 +78,7 @@ def _moved(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 # Of one array.
-moves(np.tile, np.repeat, np.rot90, np.delete, np.resize, np.compress, np.roll)
+moves(np.tile, np.repeat, np.rot90, np.delete, np.resize, np.roll)
 moves(np.tril, np.triu, np.diag, np.diagflat, np.take_along_axis)
 # Of several.
 moves(np.block)
@@ -183,7 +183,14 @@ def diagonal(a: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array
     return row.fetch(np.diagonal(row.of(a), offset, axis1, axis2))
 
 
-@family.composed(np.linalg.diagonal)
-def diagonals(x: Array, /, *, offset: int = 0) -> Array:
-    """The diagonals of the last two axes."""
-    return np.diagonal(x, offset, -2, -1)
+@family.composed(np.trace)
+def trace(
+    a: Array,
+    offset: int = 0,
+    axis1: int = 0,
+    axis2: int = 1,
+    dtype: Any = None,
+    out: None = None,
+) -> Array:
+    """The sum of the diagonal."""
+    return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)
