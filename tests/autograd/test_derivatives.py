@@ -14,8 +14,9 @@ from tinytorch_core.plain_ops import plain_ops
 from tinytorch_autograd import Rules
 from tinytorch_autograd.engine import nodes_of
 from tinytorch_autograd.rules import FAMILIES
+from tinytorch_autograd.rules.further import FAMILIES as FURTHER
 
-from .cases import CASES, spread
+from .cases import CASES, DESCRIBED, spread
 from .checks import check_float32
 from .numerical import check_derivative, gradients, random_weights
 
@@ -119,7 +120,7 @@ class TestCoverage:
     @classmethod
     def setup_class(cls):
         own = cls.table.of("autograd")
-        for family in FAMILIES:
+        for family in (*FAMILIES, *FURTHER):
             family.register_ops(own)
             family.register_rules(cls.rules)
 
@@ -141,9 +142,10 @@ class TestCoverage:
                 pairs = zip(inputs, rule.vjps, strict=True)
                 expected |= {(name, x) for x, vjp in pairs if vjp is not None}
         met = set()
-        for case in CASES:
+        described = [case for d in DESCRIBED for case in (*d.cases(), *d.complex_cases())]
+        for case in (*CASES, *described):
             out = case.function(*[Tensor(a, requires_grad=True) for a in case.arrays])
-            for node in nodes_of([out._node])[0]:
+            for node in nodes_of([out._node])[0] if out._node else ():
                 if node.has_rule:
                     pairs = zip(node.op.inputs, node.edges, strict=False)
                     met |= {(node.op.name, x) for x, edge in pairs if edge is not None}

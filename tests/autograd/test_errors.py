@@ -62,7 +62,7 @@ def test_every_error_of_autograd_is_an_autograd_error():
 
 
 def unruled(s):
-    return np.linalg.det(s.x * np.eye(3))
+    return np.setdiff1d(s.x, [0.0]).sum()
 
 
 REFUSALS = {
@@ -153,7 +153,7 @@ REFUSALS = {
     "backward through an op without a rule": (
         lambda s: (unruled(s) * s.loss).backward(),
         NoRuleError,
-        [r"np\.linalg\.det|np\.det", "rule", r"detach\(\)"],
+        [r"np\.setdiff1d", "rule", r"detach\(\)"],
     ),
     "grad through an op without a rule": (
         lambda s: grad(unruled(s), s.x),
@@ -336,31 +336,30 @@ def test_a_graph_that_is_freed_in_part_is_not_freed_further(scene):
 
 
 def test_an_op_without_a_rule_computes_and_only_walking_back_fails(scene):
-    matrix = np.array([[2.0, 1.0], [1.0, 3.0]])
-    x = Tensor(matrix, requires_grad=True)
-    determinant = np.linalg.det(x)
-    assert determinant.item() == pytest.approx(5.0)
-    assert determinant.requires_grad
-    for use in (determinant.backward, lambda: grad(determinant, x), (determinant * 2).backward):
-        with pytest.raises(NoRuleError, match="det"):
+    x = Tensor([2.0, 5.0], requires_grad=True)
+    others = np.setdiff1d(x, [2.0])
+    assert others.tolist() == [5.0]
+    assert others.requires_grad
+    for use in (others.backward, lambda: grad(others, x), (others * 2).backward):
+        with pytest.raises(NoRuleError, match=r"np\.setdiff1d"):
             use()
     assert x.grad is None
-    assert not np.linalg.det(x.detach()).requires_grad
-    assert not no_grad()(np.linalg.det)(x).requires_grad
+    assert not np.setdiff1d(x.detach(), [2.0]).requires_grad
+    assert not no_grad()(np.setdiff1d)(x, [2.0]).requires_grad
 
 
 def test_an_op_without_a_rule_is_no_obstacle_to_other_ways():
     x, y = Tensor([2.0], requires_grad=True), Tensor([3.0], requires_grad=True)
-    z = x * x + np.sinc(y)
+    z = x * x + np.setdiff1d(y, [0.0])
     assert grad(z, x, retain_graph=True).tolist() == [4.0]
-    with pytest.raises(NoRuleError, match="sinc"):
+    with pytest.raises(NoRuleError, match="setdiff1d"):
         z.backward()
     assert (x.grad, y.grad) == (None, None)
 
 
 def test_the_way_behind_an_input_needs_no_rule():
     x = Tensor([2.0], requires_grad=True)
-    h = np.sinc(x)
+    h = np.setdiff1d(x, [0.0])
     y = h * h
     assert grad(y, h).tolist() == (2 * h.data).tolist()
 

@@ -92,7 +92,7 @@ def differentiated(op: Op, call: Call, tensor: type[TensorBase]) -> Call:
         if made is NotImplemented:
             made = call(function, args, kwargs)
             _refuse_objects(function, tensors(made, TensorBase))
-            dead_ends(made, tensor, nodes, called(function, options), op.provider)
+            dead_ends(made, tensor, nodes, called(function, options), "NumPy")
         return made
 
     return run
