@@ -15,7 +15,7 @@ from tinytorch_autograd.rules.reductions import sum_rule
 from .cases import DESCRIBED
 from .checks import check
 
-# The function whose checks must fail, the node that its rule belongs to, which of the node's inputs,
+# The function whose checks must fail, the node that its rule belongs to, which of its inputs,
 # and the wrong rule, with the arguments of the right one.
 RULES = {
     "sign": ("cos", "Cos", 0, lambda grad, x: grad * np.sin(x)),
@@ -86,7 +86,7 @@ def test_a_wrong_rule_is_rejected(mistake, monkeypatch):
     # The gradients are written out as source that calls the rule under this name.
     names = functions[f"{node}Backward"].gradients.__globals__
     monkeypatch.setitem(names, f"vjp_{place}", wrong)
-    with pytest.raises((AssertionError, ValueError, IndexError)):
+    with pytest.raises((AssertionError, ValueError)):  # the engine itself rejects a wrong shape
         check_all(described)
 
 
@@ -103,7 +103,7 @@ COMPOSITIONS = {
 def test_a_wrong_composition_is_rejected(mistake, monkeypatch):
     function, wrong = COMPOSITIONS[mistake]
     monkeypatch.setitem(table().compositions, function, wrong)
-    with pytest.raises((AssertionError, ValueError)):
+    with pytest.raises(AssertionError):
         check_all([d for d in DESCRIBED if d.numpy is function])
 
 

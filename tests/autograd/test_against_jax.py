@@ -1,0 +1,55 @@
+"""The gradients of NumPy's functions against those of `jax.numpy`, which has most of them."""
+
+import warnings
+from operator import attrgetter
+
+import numpy as np
+import pytest
+
+from .cases import DESCRIBED
+from .numerical import gradients, random_weights
+
+pytestmark = pytest.mark.peers("jax")
+
+# What torch compares already is left to it. These JAX takes seconds for, defines otherwise, or does
+# not differentiate; `nan...` are called with NumPy's own `where` inside.
+LEFT_OUT = {"corrcoef", "cumprod", "insert", "linspace", "partition", "unwrap", "where", "cov"}
+LEFT_OUT |= {"unique", "unique_values", "union1d", "choose", "sort", "bincount", "resize"}
+COMPARED = {
+    d.name: d
+    for d in reversed(DESCRIBED)
+    if d.jax and not d.torch and d.shapes and d.name not in LEFT_OUT and "nan" not in d.name
+}
+
+
+@pytest.fixture(scope="module")
+def jax():
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    return jax
+
+
+@pytest.mark.parametrize("described", COMPARED.values(), ids=list(COMPARED))
+def test_gradient_agrees_with_jax(jax, described):
+    case = next(iter(described.cases()))
+    parameters = described.parameters[0]
+    theirs = attrgetter(described.name)(jax.numpy)
+    weight, _ = random_weights(case.function, case.arrays, 0)
+
+    def arrays(parameters):  # which JAX wants in the place of lists
+        return {k: np.array(v) if isinstance(v, list) else v for k, v in parameters.items()}
+
+    def total(*inputs):
+        out = described.call(theirs, *inputs, **arrays(parameters))
+        if isinstance(out, list | tuple):
+            floats = [o.ravel() for o in out if jax.numpy.issubdtype(o.dtype, float)]
+            out = jax.numpy.concatenate(floats)
+        return (weight * out**2).sum()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # JAX's own, about types and what it will remove
+        expected = jax.grad(total, tuple(range(len(case.arrays))))(*case.arrays)
+    found = gradients(case.function, case.arrays, weight)
+    for f, e in zip(found, expected, strict=True):
+        np.testing.assert_allclose(f, np.asarray(e), rtol=1e-9, atol=1e-9)
