@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, SupportsIndex
 
 import numpy as np
 
+from tinytorch_core.array_methods import ArrayMethods
 from tinytorch_core.errors import did_you_mean
 from tinytorch_core.missing import why_missing
 
@@ -74,7 +75,7 @@ def operand(value: Any) -> Any:
     return NotImplemented
 
 
-class TensorBase:
+class TensorBase(ArrayMethods):
     """An array of numbers with operators and methods.
 
     Args:

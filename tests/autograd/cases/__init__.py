@@ -39,6 +39,7 @@ CASES = (
     *indices.indices(),
     *joins.joins(),
     *compositions.through_numpy(),
+    *compositions.methods(),
     *compositions.compositions(),
 )
 

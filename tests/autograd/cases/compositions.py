@@ -1,8 +1,10 @@
 """Several ops together, and NumPy's functions where an operator or a method does the same."""
 
+from operator import methodcaller
+
 import numpy as np
 
-from .case import Case, cubed, spread
+from .case import SAME, Case, cubed, spread
 
 
 def through_numpy():
@@ -22,6 +24,26 @@ def through_numpy():
             f"np.{name}, keepdims", cubed(_along(function, axis=-1, keepdims=True)), (x,), None
         )
     yield Case("np.where, all tensors", lambda x: np.where(x > 1, x, x * x) ** 3, (x,), None)
+
+
+def methods():
+    """Methods of arrays; `test_numpy_functions.py` has NumPy's functions of the same names."""
+    x = (spread((3, 3)),)
+    for name, arguments, in_torch in (
+        ("cumsum", (0,), True),
+        ("cumprod", (1,), True),
+        ("diagonal", (), True),
+        ("dot", (np.ones((3, 2), np.float32),), False),
+        ("flatten", (), True),
+        ("ravel", (), True),
+        ("repeat", (2, 1), False),
+        ("squeeze", (), True),
+        ("swapaxes", (0, 1), True),
+        ("take", ([0, 0, 2], 1), False),
+        ("trace", (), True),
+    ):
+        call = cubed(methodcaller(name, *arguments))
+        yield Case(f"x.{name}", call, x, SAME if in_torch else None)
 
 
 def _along(function, **options):

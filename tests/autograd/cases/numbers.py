@@ -16,6 +16,10 @@ def of_two(names, first=(-2.0, 2.25), second=(-1.0, 3.0), **options):
     return [Described(name, **options) for name in names.split()]
 
 
+def two_in_torch(names, **options):
+    return [d for name in names.split() for d in of_two(name, torch=name, **options)]
+
+
 def torchs(names, **options):
     """Functions that torch has under the same name."""
     return [Described(name, torch=name, **options) for name in names.split()]
@@ -54,9 +58,9 @@ DESCRIBED = (
     *of_two("divide", second=POSITIVE, torch="divide", complex=True),
     *of_two("power", first=(0.5, 2.0), second=(-2.0, 2.25), complex=True),
     *of_two("float_power", first=(0.5, 2.0), second=(-2.0, 2.25), complex=True, float32=False),
-    *of_two("hypot arctan2 logaddexp logaddexp2", torch=None),
-    *of_two("maximum minimum fmax fmin"),
-    *of_two("remainder fmod", first=(5.0, 6.0), second=(2.1, 2.4), torch=None),
+    *two_in_torch("hypot arctan2 logaddexp logaddexp2"),
+    *two_in_torch("maximum minimum fmax fmin"),
+    *two_in_torch("remainder fmod", first=(5.0, 6.0), second=(2.1, 2.4)),
     *of_two("remainder fmod", first=(-6.0, -5.0), second=(2.1, 2.4), drawn=None),
     *of_two("remainder fmod", first=(5.0, 6.0), second=(-2.4, -2.1), drawn=None),
     *of_two("divmod", first=(5.0, 6.0), second=(2.1, 2.4)),

@@ -197,7 +197,13 @@ DESCRIBED = (
     of("hsplit", ((4,),), call=lambda f, x: f(x, 2)),
     of("unstack", CUBE, {}, {"axis": 1}, {"axis": -1}, drawn="any", min_dims=2),
     # Sorting.
-    any_shape("sort", min_dims=1, shapes=((3, 4), (0, 3)), complex=True),
+    any_shape(
+        "sort",
+        min_dims=1,
+        shapes=((3, 4), (0, 3)),
+        complex=True,
+        torch=lambda torch, x: torch.sort(x).values,
+    ),
     of("sort", MATRIX, {"axis": 0}, {"axis": None}),
     of("sort", ((2, 4),), call=lambda f, x: f(np.concatenate([x, x[:, :2], x], axis=1), axis=1)),
     of("partition", ((7,), (3, 5)), {"kth": 2}, {"kth": (1, 3)}, {"kth": 2, "axis": 0}),

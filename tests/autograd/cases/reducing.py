@@ -52,6 +52,14 @@ METHODS = tuple(
 )
 PERCENTILES = tuple(p | {"q": p["q"] * 100} for p in QUANTILES)
 
+
+def running(name):
+    def theirs(torch, x, axis=None):
+        return getattr(torch, name)(x.reshape(-1) if axis is None else x, axis or 0)
+
+    return theirs
+
+
 DESCRIBED = (
     *described("sum mean", complex=True),
     *described("prod", domain=POSITIVE, complex=True),
@@ -98,7 +106,11 @@ DESCRIBED = (
         domain=POSITIVE,
     ),
     *described(
-        "cumsum", parameters=({}, {"axis": 0}, {"axis": -1}), min_dims=1, complex=True, torch=None
+        "cumsum",
+        parameters=({}, {"axis": 0}, {"axis": -1}),
+        min_dims=1,
+        complex=True,
+        torch=running("cumsum"),
     ),
     *described(
         "cumprod",
@@ -106,6 +118,7 @@ DESCRIBED = (
         min_dims=1,
         domain=POSITIVE,
         complex=True,
+        torch=running("cumprod"),
     ),
     Described("cumsum", shapes=((),), drawn=None),
     Described(
@@ -178,7 +191,7 @@ DESCRIBED = (
         float32=False,
         shapes=((2, 4), (5,)),
         parameters=({}, {"bias": True}, {"ddof": 0}),
-        torch=None,
+        torch=lambda torch, x, bias=False, ddof=1: torch.cov(x, correction=0 if bias else ddof),
         complex=True,
         min_dims=1,
         max_dims=2,
@@ -208,9 +221,7 @@ DESCRIBED = (
         float32=False,
         shapes=((3, 5),),
         parameters=({}, {"rowvar": False}),
-        min_dims=2,
-        max_dims=2,
-        min_side=3,
+        torch=lambda torch, x, rowvar=True: torch.corrcoef(x if rowvar else x.T),
         drawn=None,
     ),
     Described("corrcoef", float32=False, shapes=(((5,), (5,)),), drawn=None),
