@@ -40,6 +40,11 @@ def adjoint(x: Any) -> Any:
     return conj(x).mT
 
 
+def hermitian_part(x: Any) -> Any:
+    """The mean of x and its conjugate transpose."""
+    return (x + adjoint(x)) / 2
+
+
 def as_seen(rule: Callable[..., Any]) -> Callable[..., Any]:
     """A rule that is written for gradients as users see them, dL = Re tr(g^H dX).
 

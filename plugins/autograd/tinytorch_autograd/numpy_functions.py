@@ -111,7 +111,7 @@ def _composed(function: Any, args: Any, options: dict[str, Any]) -> Any:
     compositions = table().compositions
     if isinstance(owner, np.ufunc):
         composed, args = compositions.get(function.__name__), (owner, *args)
-    elif isinstance(function, np.ufunc) and options:
+    elif isinstance(function, np.ufunc) and options and "axis" not in options:
         composed, args = compositions.get("__call__"), (function, *args)
     else:
         composed = compositions.get(function)

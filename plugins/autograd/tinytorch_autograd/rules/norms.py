@@ -14,7 +14,7 @@ import numpy as np
 from tinytorch_core.tensor import plain
 
 from tinytorch_autograd.complex_numbers import conj, real_part
-from tinytorch_autograd.rules.elementwise import quotient
+from tinytorch_autograd.rules.arithmetic import quotient
 from tinytorch_autograd.rules.family import Family
 from tinytorch_autograd.rules.reductions import Axis, extreme_rule, restore_axes
 
