@@ -11,7 +11,7 @@ from .numerical import gradients, random_weights
 pytestmark = pytest.mark.peers
 
 COMPARED = [case for case in CASES if case.torch is not None]
-DESCRIBED_CASES = [case for d in DESCRIBED if d.torch for case in d.cases()]
+DESCRIBED_CASES = [case for d in DESCRIBED if d.torch for case in (*d.cases(), *d.complex_cases())]
 
 
 def in_torch(torch, case):

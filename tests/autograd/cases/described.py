@@ -91,9 +91,9 @@ class Described:
         """The same at complex numbers."""
         for shapes in map(several, self.shapes) if self.complex else ():
             for parameters in self.parameters:
-                case = self.case(shapes, parameters)
+                case = self.case(shapes, parameters, self.torch and self.in_torch(parameters))
                 arrays = tuple(a + 1j * spread(a.shape, -1, 1.2, seed=7) for a in case.arrays)
-                yield Case(f"{case.name}, complex", case.function, arrays, None)
+                yield Case(f"{case.name}, complex", case.function, arrays, case.torch)
 
     def case(self, shapes, parameters, torch=None):
         described = ", ".join(f"{k}={_brief(v)}" for k, v in parameters.items())
@@ -126,7 +126,9 @@ class Described:
             else:
                 out = self.torch(torch, *inputs, **parameters)
             if isinstance(out, list | tuple):
-                out = torch.cat([o.reshape(-1) for o in out if o.is_floating_point()])
+                out = torch.cat(
+                    [o.reshape(-1) for o in out if o.is_floating_point() or o.is_complex()]
+                )
             return out**2
 
         return theirs

@@ -69,7 +69,7 @@ MATRIX_ORDERS = ("fro", "nuc", 1, -1, 2, -2, np.inf, -np.inf)
 DESCRIBED = (
     matrix("inv", of(general)),
     matrix("det", of(general)),
-    matrix("det", of(lambda x: x - x[..., :1]), drawn=None),  # of rank n - 1
+    matrix("det", of(lambda x: x - x[..., :1]), torch=False, drawn=None),  # of rank n - 1
     matrix("slogdet", of(general, lambda out: out[1])),
     matrix("slogdet", of(general, lambda out: [*out]), torch=False),
     matrix("matrix_power", of(general), parameters=[{"n": n} for n in (0, 1, 2, 3, 5, -1, -2)]),
