@@ -311,7 +311,7 @@ class TensorBase(ArrayMethods):
         known = self._numpy_calls.get(function)
         if known is not None:
             call, op = known
-            fitted = _fit(op, function, args, kwargs)
+            fitted = fit_arguments(op, function, args, kwargs)
             if fitted is not None:
                 return call(*fitted[0], **fitted[1])
         result = self._calls["numpy_function"](function, args, kwargs)
@@ -409,7 +409,7 @@ def _rebuild(cls: type[TensorBase], data: Any, keywords: Any, state: Any) -> Ten
     return out
 
 
-def _fit(
+def fit_arguments(
     op: Any, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[Sequence[Any], dict[str, Any]] | None:
     """NumPy's arguments as those of `op`, or None where the op does not know them all."""

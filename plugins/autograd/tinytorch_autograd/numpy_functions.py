@@ -18,13 +18,13 @@ import numpy as np
 from tinytorch_core import Op, Tensor
 from tinytorch_core.ops import OpTable
 from tinytorch_core.plain_call import plain_call
-from tinytorch_core.tensor import TensorBase, _fit
+from tinytorch_core.tensor import TensorBase, fit_arguments
 
 from tinytorch_autograd.errors import InPlaceError, NoRuleError
 from tinytorch_autograd.guards import dead_ends, nodes_in, tensors
 from tinytorch_autograd.modes import is_grad_enabled
 from tinytorch_autograd.record import recorded
-from tinytorch_autograd.table import Rules
+from tinytorch_autograd.table import Rule, Rules
 
 Call = Callable[..., Any]
 
@@ -35,14 +35,14 @@ class Table:
 
     Attributes:
         ops: those with a rule of their own.
-        rules: the rules, by the names of these ops.
+        rules: the rules of these ops, by their names.
         compositions: those that are composed of others, and how. A method of a ufunc is composed
             of the ufunc; its key is the name of the method.
         flat: those that have no derivative.
     """
 
     ops: Mapping[Any, Op]
-    rules: Rules
+    rules: Mapping[str, Rule]
     compositions: Mapping[Any, Call]
     flat: frozenset[Any]
 
@@ -59,7 +59,7 @@ def table() -> Table:
         family.register_rules(rules)
     return Table(
         {function: op for op in ops.values() for function in op.numpy},
-        rules,
+        {name: rule for name in ops if (rule := rules.get(name)) is not None},
         {f: composed for family in FAMILIES for f, composed in family.compositions.items()},
         frozenset().union(*(family.flat for family in FAMILIES)),
     )
@@ -70,10 +70,9 @@ def differentiated(op: Op, call: Call, tensor: type[TensorBase]) -> Call:
 
     @functools.cache
     def with_rule(function: Any) -> Call:
-        op, rules = table().ops[function], table().rules
-        rule = rules.get(op.name)
-        assert rule is not None, op.name
-        return recorded(op, plain_call(op, tensor, Tensor), rule, tensor, plain=True)
+        op = table().ops[function]
+        call = plain_call(op, tensor, Tensor)
+        return recorded(op, call, table().rules[op.name], tensor, plain=True)
 
     @functools.wraps(call)
     def run(function: Any, args: Any, kwargs: Any) -> Any:
@@ -86,7 +85,7 @@ def differentiated(op: Op, call: Call, tensor: type[TensorBase]) -> Call:
             return call(function, args, kwargs)
         made = _composed(function, args, options)
         if made is NotImplemented and function in table().ops:
-            fitted = _fit(table().ops[function], function, args, options)
+            fitted = fit_arguments(table().ops[function], function, args, options)
             if fitted is not None:
                 return with_rule(function)(*fitted[0], **fitted[1])
         if made is NotImplemented:

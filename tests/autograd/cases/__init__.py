@@ -19,6 +19,7 @@ from . import (
     rearranging,
     reducing,
     reductions,
+    selecting,
     shapes,
     slopes,
 )
@@ -48,6 +49,7 @@ DESCRIBED = (
     *reducing.DESCRIBED,
     *methods_of_ufuncs.DESCRIBED,
     *rearranging.DESCRIBED,
+    *selecting.DESCRIBED,
     *slopes.DESCRIBED,
     *products.DESCRIBED,
     *linear_algebra.DESCRIBED,

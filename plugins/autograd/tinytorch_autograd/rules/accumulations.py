@@ -13,6 +13,8 @@ Array = Any
 
 family = Family()
 
+# `cumulative_sum` and `cumulative_prod` are there since NumPy 2.1.
+
 
 def cumsum_rule(grad: Array, x_shape: tuple[int, ...], x_dtype: Any, axis: int | None) -> Array:
     """Each element goes into the sums from its own on, and so gets Σ of the gradients there."""
@@ -35,7 +37,7 @@ def cumprod(a: Array, axis: int | None = None, dtype: Any = None, out: None = No
     return scanned(np.multiply, a if dtype is None else converted(a, dtype), axis)
 
 
-@family.composed(np.cumulative_sum)
+@family.composed(*(getattr(np, name) for name in ("cumulative_sum",) if hasattr(np, name)))
 def cumulative_sum(
     x: Array,
     /,
@@ -49,7 +51,7 @@ def cumulative_sum(
     return _with_initial(np.add, x, axis, dtype, include_initial)
 
 
-@family.composed(np.cumulative_prod)
+@family.composed(*(getattr(np, name) for name in ("cumulative_prod",) if hasattr(np, name)))
 def cumulative_prod(
     x: Array,
     /,

@@ -10,6 +10,7 @@ import numpy as np
 from tinytorch_core.tensor import plain
 
 from tinytorch_autograd.rules.family import Family
+from tinytorch_autograd.rules.ufuncs import layers
 
 Array = Any
 
@@ -60,5 +61,4 @@ if hasattr(np, "unstack"):  # since NumPy 2.1
     @family.composed(np.unstack)
     def unstack(x: Array, /, *, axis: int = 0) -> tuple[Array, ...]:
         """The layers along an axis."""
-        before = (slice(None),) * (axis % len(x.shape))
-        return tuple(x[(*before, i)] for i in range(x.shape[axis]))
+        return tuple(layers(x, axis))

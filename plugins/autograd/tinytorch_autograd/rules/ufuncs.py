@@ -51,6 +51,12 @@ def converted(x: Any, dtype: Any) -> Any:
     return np.astype(x, np.dtype(dtype)) if hasattr(x, "dtype") else np.asarray(x, dtype)
 
 
+def layers(array: Array, axis: int) -> list[Array]:
+    """The parts of an array along an axis, without it."""
+    before = (slice(None),) * (axis % len(array.shape))
+    return [array[(*before, i)] for i in range(array.shape[axis])]
+
+
 @family.composed("reduce")
 def reduce(
     ufunc: Any,
@@ -74,7 +80,7 @@ def reduce(
     array = array if dtype is None else converted(array, dtype)
     for a in sorted(axes_of(axis, array.ndim), reverse=True):
         first = [] if initial is None else [initial]
-        array = functools.reduce(ufunc, [*first, *np.unstack(array, axis=a)])
+        array = functools.reduce(ufunc, [*first, *layers(array, a)])
         array = np.expand_dims(array, a) if keepdims else array
         initial = None
     return array
@@ -90,9 +96,9 @@ def accumulate(
         return _ACCUMULATIONS[ufunc](array, axis=axis)
     if not array.shape[axis]:
         return array
-    layers = np.unstack(array, axis=axis)
-    made = [layers[0]]
-    for layer in layers[1:]:
+    first, *others = layers(array, axis)
+    made = [first]
+    for layer in others:
         made.append(ufunc(made[-1], layer))
     return np.stack(made, axis=axis)
 
