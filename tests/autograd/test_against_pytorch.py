@@ -61,7 +61,12 @@ def agree(torch, case, orders):
         ours = gradients(case.function, case.arrays, weight, directions)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's own, about empty tensors and its internals
-            theirs = torch_gradients(torch, case, weight, directions)
+            try:
+                theirs = torch_gradients(torch, case, weight, directions)
+            except RuntimeError as error:
+                if "does not support complex" in str(error):
+                    pytest.skip(str(error))
+                raise
         for a, b in zip(ours, theirs, strict=True):
             message = f"the gradient of order {order}"
             np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-10, err_msg=message)

@@ -142,6 +142,15 @@ def test_retain_grad_of_an_output(x):
     assert sine.grad is None
 
 
+def test_a_hook_of_the_op_sees_the_gradients_of_all_outputs(x):
+    seen = []
+    sine, cosine, _ = x.waves()
+    (node,) = sine.grad_fn.next_functions
+    node.hooks = [lambda grads: seen.append(dict(grads))]
+    (sine + 2 * cosine).sum().backward()
+    assert {place: grad.tolist() for place, grad in seen[0].items()} == {0: [1] * 3, 1: [2] * 3}
+
+
 def test_a_second_walk_needs_the_graph_retained(x):
     sine, cosine, _ = x.waves()
     sine.sum().backward(retain_graph=True)

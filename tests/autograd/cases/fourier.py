@@ -1,6 +1,6 @@
 """numpy.fft: transforms of real and complex numbers, along one axis and several."""
 
-from .described import Described
+from .described import Described, to_order
 from .matrices import parts
 
 SHAPES = ((4,), (5,), (3, 4))
@@ -68,30 +68,33 @@ def over_axes(name, complex_input, complex_result):
     )
 
 
-DESCRIBED = (
-    transform("fft", True, True),
-    transform("ifft", True, True),
-    transform("rfft", False, True),
-    transform("irfft", True, False),
-    transform("hfft", True, False),
-    transform("ihfft", False, True),
-    over_axes("fft2", True, True),
-    over_axes("ifft2", True, True),
-    over_axes("fftn", True, True),
-    over_axes("ifftn", True, True),
-    over_axes("rfft2", False, True),
-    over_axes("rfftn", False, True),
-    over_axes("irfft2", True, False),
-    over_axes("irfftn", True, False),
-    *(
-        Described(
-            f"fft.{name}",
-            ((4,), (3, 4)),
-            parameters=[{}, {"axes": 0}, {"axes": (0,)}],
-            torch=lambda torch, x, axes=None, name=name: getattr(torch.fft, name)(x, axes),
-            complex=True,
-            min_dims=1,
-        )
-        for name in ("fftshift", "ifftshift")
+DESCRIBED = to_order(
+    3,
+    (
+        transform("fft", True, True),
+        transform("ifft", True, True),
+        transform("rfft", False, True),
+        transform("irfft", True, False),
+        transform("hfft", True, False),
+        transform("ihfft", False, True),
+        over_axes("fft2", True, True),
+        over_axes("ifft2", True, True),
+        over_axes("fftn", True, True),
+        over_axes("ifftn", True, True),
+        over_axes("rfft2", False, True),
+        over_axes("rfftn", False, True),
+        over_axes("irfft2", True, False),
+        over_axes("irfftn", True, False),
+        *(
+            Described(
+                f"fft.{name}",
+                ((4,), (3, 4)),
+                parameters=[{}, {"axes": 0}, {"axes": (0,)}],
+                torch=lambda torch, x, axes=None, name=name: getattr(torch.fft, name)(x, axes),
+                complex=True,
+                min_dims=1,
+            )
+            for name in ("fftshift", "ifftshift")
+        ),
     ),
 )
