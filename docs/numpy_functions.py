@@ -97,6 +97,12 @@ def _first_line(function: Any) -> str:
     return " ".join(text.split())
 
 
+def _note(function: Any) -> str:
+    """The second paragraph of a docstring."""
+    _, _, rest = inspect.cleandoc(function.__doc__ or "").partition("\n\n")
+    return " ".join(rest.partition("\n\n")[0].split())
+
+
 def comment_above(file: str, op: str) -> str:
     """The comment over the statement that gives an op its rule."""
     tree, lines = _tree(file)
@@ -121,7 +127,7 @@ def rules() -> dict[Any, tuple[str, str]]:
     found: dict[Any, tuple[str, str]] = {}
     for family in (*FURTHER, *FAMILIES):
         for function, composed in family.compositions.items():
-            found[function] = (f"composed: {_first_line(composed)}", "")
+            found[function] = (f"composed: {_first_line(composed)}", _note(composed))
         for op, vjps in family.rules:
             text = "; ".join(dict.fromkeys(formula(vjp) for vjp in vjps))
             for function in numpy_of.get(op, ()):
@@ -130,7 +136,8 @@ def rules() -> dict[Any, tuple[str, str]]:
 
 
 def _file(vjps: tuple[Any, ...]) -> str:
-    return next(str(vjp.__code__.co_filename) for vjp in vjps if vjp is not None)
+    first = next(vjp for vjp in vjps if vjp is not None)
+    return str(inspect.unwrap(first).__code__.co_filename)
 
 
 def orders() -> dict[Any, int]:

@@ -85,12 +85,14 @@ def pinv_rule(grad: Array, out: Array, a: Array) -> Array:
 
 
 family.function("inv", np.linalg.inv, lambda grad, out: -out.mT @ grad @ out.mT)
+# Of a singular matrix too: the cofactors are polynomials.
 family.function(
     "det", np.linalg.det, lambda grad, out, a: grad[..., None, None] * cofactors(out, a)
 )
 # The inverse of a singular matrix, and so the slope of its log|det|, does not exist: LinAlgError.
 family.function("slogdet", np.linalg.slogdet, slogdet_rule)
 family.function("solve", np.linalg.solve, solve_by_matrix, solve_by_right)
+# At matrices of lower rank the rank is taken to stay.
 family.function("pinv", np.linalg.pinv, pinv_rule)
 
 

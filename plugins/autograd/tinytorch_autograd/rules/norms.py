@@ -54,12 +54,16 @@ def power(ratio: Array, exponent: float) -> Array:
     return np.where(zero, 0, np.where(zero, 1, ratio) ** exponent)
 
 
+# 0 at 0; elements that tie for the largest or smallest share the gradient equally.
 family.function("vector_norm", np.linalg.vector_norm, vector_norm_rule)
 
 
 @family.composed(np.linalg.norm)
 def norm(x: Array, ord: Order = None, axis: Any = None, keepdims: bool = False) -> Array:
-    """The norm of x as a vector, or of its matrices if `axis` names two axes."""
+    """The norm of x as a vector, or of its matrices if `axis` names two axes.
+
+    At 0 the gradient is 0, and what ties for the largest or smallest shares it equally.
+    """
     if axis is None:
         if ord is None or (ord == 2 and x.ndim == 1) or (ord in ("f", "fro") and x.ndim == 2):
             return np.linalg.vector_norm(x, axis=tuple(range(x.ndim)), keepdims=keepdims)
@@ -74,7 +78,10 @@ def norm(x: Array, ord: Order = None, axis: Any = None, keepdims: bool = False) 
 
 @family.composed(np.linalg.matrix_norm)
 def matrix_norm(x: Array, keepdims: bool = False, ord: Order = "fro") -> Array:
-    """The norm of each matrix, of the last two axes."""
+    """The norm of each matrix, of the last two axes.
+
+    At 0 the gradient is 0, and what ties for the largest or smallest shares it equally.
+    """
     return norm_of_matrices(x, ord, (-2, -1), keepdims)
 
 

@@ -130,26 +130,39 @@ def turning(left: Array, right: Array, s: Array, equal: Array, zero: Array) -> A
     return found + divided(left * np.eye(s.shape[-1], dtype=left.dtype) / 2, s, zero)
 
 
+# Equal eigenvalues share their gradient; eigenvectors of equal ones have none: an error.
 family.function("eigh", np.linalg.eigh, eigh_rule)
+# Equal eigenvalues share their gradient; a defective matrix has no derivative: an error.
 family.function("eig", np.linalg.eig, eig_rule)
+# Equal values share their gradient, and a value of 0 has the gradient 0; singular vectors of equal
+# values, of 0, or beyond the rows or columns have none: an error.
 family.function("svd", np.linalg.svd, svd_rule)
 
 
 @family.composed(np.linalg.eigvalsh)
 def eigvalsh(a: Array, UPLO: Any = "L") -> Array:
-    """The eigenvalues of `eigh`."""
+    """The eigenvalues of `eigh`.
+
+    Equal eigenvalues share their gradient equally.
+    """
     return np.linalg.eigh(a, UPLO).eigenvalues
 
 
 @family.composed(np.linalg.eigvals)
 def eigvals(a: Array) -> Array:
-    """The eigenvalues of `eig`."""
+    """The eigenvalues of `eig`.
+
+    Equal eigenvalues share their gradient equally; a defective matrix has none: an error.
+    """
     return np.linalg.eig(a).eigenvalues
 
 
 @family.composed(np.linalg.svdvals)
 def svdvals(x: Array) -> Array:
-    """The singular values of `svd`."""
+    """The singular values of `svd`.
+
+    Equal values share their gradient equally, and a value of 0 has the gradient 0.
+    """
     return np.linalg.svd(x, full_matrices=False).S
 
 

@@ -79,7 +79,10 @@ def solve(a: Array, b: Array, why: str) -> Array:
         raise NotDifferentiableError(f"the derivative does not exist: {why}") from error
 
 
+# The gradient is symmetric, although only one triangle is read.
 family.function("cholesky", np.linalg.cholesky, cholesky_rule)
+# Where the first columns depend on each other there is no derivative, nor of the columns of q that
+# mode="complete" adds: an error.
 family.function("qr", np.linalg.qr, qr_rule)
 
 
