@@ -32,6 +32,60 @@ MODULES = (np, np.linalg, np.fft)
 # The kinds of functions.
 DIFFERENTIABLE, FLAT, OTHER = "differentiable", "without derivative", "other"
 
+VERSION = ".".join(np.__version__.split(".")[:2])
+
+INTRODUCTION = """\
+# NumPy functions with derivatives
+
+{count} functions of NumPy {version}, under {names} names, work on tensors and have a derivative;
+{flat} are declared to have none.
+
+```python
+import numpy as np
+from tinytorch_core import Tensor
+
+x = Tensor([3.0, 1.0, 2.0], requires_grad=True)
+np.cumsum(np.sort(x))[1].backward()  # the sum of the two smallest
+print(x.grad)  # [0. 1. 1.]
+```
+
+Any other function works too, and raises an error that names it when it is walked back through: no
+gradient is lost silently. So does an option that a rule cannot serve, such as `where=` of a ufunc.
+
+```python
+y = np.setdiff1d(x, [2.0]).sum()
+try:
+    y.backward()
+except RuntimeError as error:
+    print(str(error)[:12])  # np.setdiff1d
+```
+
+The methods of ufuncs are differentiable where the ufunc is: `np.add.reduce`, `np.multiply.outer`,
+`np.maximum.accumulate`, `np.add.reduceat`. `at` writes into a tensor, which is refused while
+tracked tensors take part, as are `out=`, `np.put` and the like.
+
+## Where a derivative does not exist
+
+- Equal elements share the gradient equally: in `max`, `min`, `maximum`, `sort`, `partition`,
+  `median`, `quantile`, `ptp`, `unique` and their relatives.
+- |x| has the slope 0 at 0, and so have `hypot`, `arctan2` and norms at the origin, and `std` where
+  the spread is 0.
+- Where a slope is infinite, as that of `sqrt` at 0, so is the gradient; but where nothing comes in,
+  nothing goes on, however steep it is there. The branch of `where` that was not taken has the
+  gradient 0, whatever it computed.
+- x**y has the gradient 0 with respect to x where y is 0, and with respect to y where x is 0.
+- `clip` passes the gradient on at its bounds. `interp` has the slope to the right of a given point.
+- `prod` and `cumprod` are exact where elements are 0.
+- A NaN that a function passes over, such as `nanmean`, has the gradient 0.
+
+## The functions
+
+A rule in code takes `grad`, the gradient of the output, to that of an input; the names are those of
+`tinytorch_autograd.table`. A function that is composed has the derivative of its parts. `order` is
+the highest order of derivative that the tests compare with numerical differentiation. This page is
+made from the rules: `python -m docs.numpy_functions`.
+"""
+
 
 class Row(NamedTuple):
     """One line of the page: a function under all its names."""
@@ -166,23 +220,13 @@ def page() -> str:
     """The text of the page."""
     made = list(rows())
     flat = [names for function, names in public().items() if kind(function) == FLAT]
-    count = sum(len(row.names) for row in made)
     lines = [
-        "# NumPy functions with derivatives",
-        "",
-        *textwrap.wrap(
-            f"{count} functions of NumPy (with their aliases) work on tensors and have a "
-            f"derivative; {sum(map(len, flat))} are declared to have none. Any other function "
-            "works too, and raises an error that names it when it is walked back through. "
-            "`order` is the highest order of derivative that the tests compare with numerical "
-            "differentiation. This page is made from the rules: `python -m docs.numpy_functions`.",
-            100,
+        INTRODUCTION.format(
+            version=VERSION,
+            count=len(made),
+            names=sum(len(row.names) for row in made),
+            flat=len(flat),
         ),
-        "",
-        "A rule in code takes `grad`, the gradient of the output, to that of an input; the names "
-        "are those of",
-        "`tinytorch_autograd.table`. A function that is composed has the derivative of its parts.",
-        "",
         "| function | rule | at special points | order |",
         "|---|---|---|---|",
         *(_line(row) for row in made),

@@ -37,6 +37,8 @@ def slopes(function, *arrays):
         (np.median, [3, 1, 2, 2], [0, 0, 0.5, 0.5]),
         (lambda x: np.quantile(x, 0.25), [0, 0, 1], [0.5, 0.5, 0]),
         (np.nanmedian, [NAN, 1, 3], [0, 0.5, 0.5]),
+        (np.median, [1, INF, INF], [0, 0.5, 0.5]),
+        (np.median, [INF, -INF, 3], [0, 0, 1]),
         (np.ptp, [1, 3, 3], [-1, 0.5, 0.5]),
         (np.ptp, [2, 2], [0, 0]),
         (np.nanmax, [3, NAN, 3], [0.5, 0, 0.5]),

@@ -68,12 +68,9 @@ def _pairs(value: Any, ndim: int) -> list[Any]:
 
 def _ramp(x: Array, axis: int, width: int, end: Any, after: bool) -> Array:
     """From the edge in equal steps to `end`."""
-    shape = [1] * len(x.shape)
-    shape[axis] = width
-    steps = np.arange(width) / max(width, 1)
-    steps = (1 - steps[::-1] - 1 / max(width, 1) if after else steps).reshape(shape).astype(x.dtype)
-    if after:
-        steps = 1 - (np.arange(1, width + 1) / max(width, 1)).reshape(shape).astype(x.dtype)
+    shape = [width if i == axis else 1 for i in range(len(x.shape))]
+    steps = (np.arange(width) / max(width, 1)).astype(x.dtype)
+    steps = (steps[::-1] if after else steps).reshape(shape)
     edge = np.take(x, [-1 if after else 0], axis=axis)
     return edge * steps + (1 - steps) * float(end)
 

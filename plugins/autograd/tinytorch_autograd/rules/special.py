@@ -57,12 +57,12 @@ def i0_derivative(x: Array, order: int = 0) -> Array:
 
 
 def sinc_rule(grad: Array, x: Array, order: int) -> Array:
-    """The next derivative."""
+    """Grad times the next derivative, computed by Gauss and Legendre's quadrature near 0."""
     return grad * sinc_derivative(x, order + 1)
 
 
 def i0_rule(grad: Array, x: Array, order: int) -> Array:
-    """The next derivative."""
+    """Grad times the next derivative, computed as a periodic integral."""
     return grad * i0_derivative(x, order + 1)
 
 

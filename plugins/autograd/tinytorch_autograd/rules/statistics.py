@@ -107,48 +107,57 @@ def corrcoef(x: Array, y: Any = None, rowvar: bool = True, *, dtype: Any = None)
 def quantile_of(
     x: Array, axis: Axis, keepdims: bool, place: Callable[[int], Any], skip_nan: bool
 ) -> Array:
-    """What lies at some places between the sorted elements along `axis`, their axes first.
+    """What lies at some places among the sorted elements along `axis`.
 
     Args:
         x: the elements.
         axis, keepdims: as in NumPy.
-        place: the places, for a number of elements: each a whole number and the fraction of the
-            way to the next.
+        place: gives the places, of any shape, among so many elements: 1.5 is in the middle between
+            the second and the third. The axes of that shape come first in the result.
         skip_nan: pass over NaNs; otherwise they spread.
     """
     axes = axes_of(axis, len(x.shape))
     others = [i for i in range(len(x.shape)) if i not in axes]
-    lanes = np.transpose(x, [*others, *axes]).reshape(*(x.shape[i] for i in others), -1)
-    missing = np.isnan(plain(lanes))
-    counts = (~missing).sum(axis=-1) if skip_nan else np.full(lanes.shape[:-1], lanes.shape[-1])
-    table = {int(n): np.asarray(place(int(n)) if n else math.nan) for n in np.unique(counts)}
-    places = np.stack(
-        [table[int(n)] * np.ones_like(next(iter(table.values()))) for n in counts.flat]
-    )
-    places = np.moveaxis(
-        places.reshape(counts.shape + places.shape[1:]), range(counts.ndim), range(-counts.ndim, 0)
-    )
-    empty = np.isnan(places)
-    low = np.where(empty, 0, np.floor(places)).astype(int)
-    high = np.where(empty, 0, np.ceil(places)).astype(int)
-    part = (np.where(empty, 0, places) - low).astype(x.dtype)
-    ordered = np.sort(lanes, axis=-1)
-    lane = tuple(np.indices(counts.shape))
-    below, above = ordered[(*lane, low)], ordered[(*lane, high)]
+    rows = np.transpose(x, [*others, *axes]).reshape(*(x.shape[i] for i in others), -1)
+    missing = np.isnan(plain(rows))
+    counts = (~missing).sum(axis=-1) if skip_nan else np.full(rows.shape[:-1], rows.shape[-1])
+    places = _places(counts, place)
+    found = _at_places(np.sort(rows, axis=-1), places)
+    undefined = np.isnan(places) if skip_nan else np.isnan(places) | missing.any(axis=-1)
+    found = np.where(undefined, math.nan, found) if np.any(undefined) else found
+    if not keepdims:
+        return found
+    before = found.shape[: len(found.shape) - counts.ndim]
+    return found.reshape((*before, *(1 if i in axes else n for i, n in enumerate(x.shape))))
+
+
+def _places(counts: Any, place: Callable[[int], Any]) -> Any:
+    """The places in each row, of which `counts` elements count; NaN where none do."""
+    known = {int(n): np.asarray(place(int(n)) if n else math.nan) for n in np.unique(counts)}
+    shape = np.broadcast_shapes(*(places.shape for places in known.values()))
+    made = np.empty((*shape, *counts.shape))
+    for n, places in known.items():
+        made[..., counts == n] = places[..., None]
+    return made
+
+
+def _at_places(ordered: Array, places: Any) -> Array:
+    """What lies between the elements before and after each place, by its distance from them."""
+    known = np.where(np.isnan(places), 0, places)
+    low, high = np.floor(known).astype(int), np.ceil(known).astype(int)
+    part = (known - low).astype(ordered.dtype)
+    row = tuple(np.indices(ordered.shape[:-1]))
+    below, above = ordered[(*row, low)], ordered[(*row, high)]
+    # Equal neighbours may be infinite, and share their gradients anyway.
+    level = plain(below == above)
+    rise = np.where(level, 0, above) - np.where(level, 0, below)
     # From the nearer end, as NumPy rounds.
-    found = np.where(
-        part < 0.5, below + (above - below) * part, above - (above - below) * (1 - part)
-    )
-    invalid = empty if skip_nan else empty | missing.any(axis=-1)
-    found = np.where(invalid, math.nan, found) if np.any(invalid) else found
-    if keepdims:
-        first = found.shape[: len(found.shape) - counts.ndim]
-        found = found.reshape((*first, *(1 if i in axes else n for i, n in enumerate(x.shape))))
-    return found
+    above = np.where(level, below, above)
+    return np.where(part < 0.5, below + rise * part, above - rise * (1 - part))
 
 
-def _between(function: Any, q: Any, method: str) -> Callable[[int], Any]:
-    """The place of a quantile among n elements: what it is of 0, 1, 2, ..."""
+def _place_of(function: Any, q: Any, method: str) -> Callable[[int], Any]:
+    """The place of a quantile among n elements, by any method: the quantile of 0, 1, 2, ..."""
     return lambda n: function(np.arange(n, dtype=float), plain(q), method=method)
 
 
@@ -168,11 +177,11 @@ def _register(plain_name: str, skip_nan: bool) -> None:
         weights: Any = None,
     ) -> Array:
         """Between the sorted elements next to it, by its distances; ties share equally."""
-        if weights is not None or getattr(q, "_node", None) is not None:
+        if not a.size or weights is not None or getattr(q, "_node", None) is not None:
             return NotImplemented
         if skip_nan and np.ndim(plain(q)) > 1:
             return NotImplemented  # NumPy puts these axes in an order of its own
-        made = quantile_of(a, axis, keepdims, _between(without_nan, q, method), skip_nan)
+        made = quantile_of(a, axis, keepdims, _place_of(without_nan, q, method), skip_nan)
         dtype = without_nan(np.ones(1, a.dtype), plain(q), method=method).dtype
         return made if made.dtype == dtype else np.astype(made, dtype)
 
@@ -184,6 +193,8 @@ def _register(plain_name: str, skip_nan: bool) -> None:
         keepdims: bool = False,
     ) -> Array:
         """The middle one of the sorted elements, or the mean of the middle two; ties share."""
+        if not a.size:
+            return NotImplemented
         return quantile_of(a, axis, keepdims, lambda n: (n - 1) / 2, skip_nan)
 
     family.composed(function)(median if plain_name == "median" else quantile)
