@@ -28,6 +28,8 @@ DESCRIBED = (
         call=lambda f, x, shape: f(x, shape) if x.size else f(x, (0, *shape[:-1])),
     ),
     any_shape("ravel"),
+    any_shape("ravel", {"order": "F"}, complex=True),
+    of("reshape", CUBE, {"shape": (4, 6), "order": "F"}, jax=False),
     any_shape("transpose", complex=True),
     of("transpose", CUBE, {"axes": (1, 2, 0)}, {"axes": (-1, 0, 1)}),
     of("permute_dims", CUBE, {"axes": (1, 2, 0)}),

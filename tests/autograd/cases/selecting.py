@@ -188,4 +188,5 @@ DESCRIBED = (
         float32=False,
         jax=False,
     ),
+    of("astype", ((3,),), call=lambda f, x: f(x, np.float64, copy=False), float32=False, jax=False),
 )

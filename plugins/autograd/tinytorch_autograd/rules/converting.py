@@ -23,6 +23,12 @@ def copy(a: Array, order: str = "K", subok: bool = False) -> Array:
     return a.copy()
 
 
+@family.composed(np.astype)
+def astype(x: Array, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Array:
+    """The elements converted, and their gradient converted back."""
+    return np.astype(x, dtype)
+
+
 @family.composed(np.full_like)
 def full_like(
     a: Array,

@@ -77,7 +77,8 @@ def _moved(function: Callable[..., Any]) -> Callable[..., Any]:
     return moved
 
 
-# Of one array.
+# Of one array; `reshape` and `ravel` with another order than that of rows.
+moves(np.reshape, np.ravel)
 moves(np.tile, np.repeat, np.rot90, np.delete, np.resize, np.roll)
 moves(np.tril, np.triu, np.diag, np.diagflat, np.take_along_axis)
 # Of several.
