@@ -70,9 +70,9 @@ tracked tensors take part, as are `out=`, `np.put` and the like.
   `median`, `quantile`, `ptp`, `unique` and their relatives.
 - |x| has the slope 0 at 0, and so have `hypot`, `arctan2` and norms at the origin, and `std` where
   the spread is 0.
-- Where a division by 0 makes a slope infinite, as that of `sqrt` at 0, so is the gradient; but where
-  the gradient that comes in is 0, it stays 0. So a branch of `where` that was not taken has the
-  gradient 0 behind a root, a logarithm or a quotient too.
+- Where a division by 0 makes a slope infinite, as that of `sqrt` at 0, so is the gradient; but a
+  gradient of 0 that comes in stays 0. So a branch of `where` that was not taken has the gradient 0
+  behind a root, a logarithm or a quotient too.
 - x**y has the gradient 0 with respect to x where y is 0, and with respect to y where x is 0.
 - `clip` passes the gradient on at its bounds. `interp` has the slope to the right of a given point.
 - `prod` and `cumprod` are exact where elements are 0.

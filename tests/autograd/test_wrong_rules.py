@@ -57,10 +57,10 @@ RULES = {
     ),
     "not conjugated": ("absolute", "Abs", 0, lambda grad, x: np.real(grad) * x / np.abs(x)),
     "a constant to higher orders": (
-        "tanh",
-        "Tanh",
+        "tan",
+        "Tan",
         0,
-        lambda grad, out: grad * (1 - plain(out) ** 2),
+        lambda grad, out: grad * (1 + plain(out) ** 2),
     ),
     "float64": ("exp2", "Exp2", 0, lambda grad, out: grad * out * np.log(2)),
     "writes into the input": ("sinh", "Sinh", 0, lambda grad, x: grad * spoiling(x)),

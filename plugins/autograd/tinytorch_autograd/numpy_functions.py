@@ -126,16 +126,18 @@ def _composed(function: Any, args: Any, options: dict[str, Any]) -> Any:
 _signature = functools.cache(inspect.signature)
 
 
-def called(function: Any, options: Mapping[str, Any] = {}) -> str:
-    """The name of a NumPy function as users write it, with the options it was given."""
+def called(function: Any, options: Iterable[str] = ()) -> str:
+    """The name of a NumPy function as users write it, with the options it was given.
+
+    >>> called(np.linalg.svd), called(np.add.reduce, ["where"])
+    ('np.linalg.svd', 'np.add.reduce(where=)')
+    """
     owner = getattr(getattr(function, "__self__", None), "__name__", None)
-    module = getattr(function, "__module__", None) or "numpy"
-    parts = module.replace("numpy", "np", 1).split(".") if module.startswith("numpy.") else ["np"]
-    parts = [part for part in parts if part in ("np", "linalg", "fft")]
-    name = ".".join(
-        [*parts, *([owner] if owner else []), getattr(function, "__name__", str(function))]
-    )
-    return f"{name}({', '.join(f'{option}=' for option in options)})" if options else name
+    name = getattr(function, "__name__", str(function))
+    places = {"numpy.linalg": "np.linalg.", "numpy.fft": "np.fft."}
+    place = places.get(getattr(function, "__module__", None) or "", "np.")
+    given = f"({', '.join(f'{option}=' for option in options)})" if options else ""
+    return f"{place}{owner}.{name}{given}" if owner else f"{place}{name}{given}"
 
 
 # NumPy functions that write into their first argument.
