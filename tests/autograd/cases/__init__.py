@@ -7,12 +7,14 @@ described by what they take.
 from . import (
     choices,
     compositions,
+    einsum,
     elementwise,
     fourier,
     indices,
     joins,
     linear_algebra,
     methods_of_ufuncs,
+    norms,
     numbers,
     operators,
     products,
@@ -52,6 +54,8 @@ DESCRIBED = (
     *selecting.DESCRIBED,
     *slopes.DESCRIBED,
     *products.DESCRIBED,
+    *einsum.DESCRIBED,
     *linear_algebra.DESCRIBED,
+    *norms.DESCRIBED,
     *fourier.DESCRIBED,
 )

@@ -7,7 +7,7 @@ thinks of, with numbers from the usual domain.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
@@ -144,11 +144,6 @@ class Described:
             shape = data.draw(arrays_of.array_shapes(min_side=self.min_side, **limits))
             shapes = (shape,) * count
         return self.case(shapes, data.draw(st.sampled_from(list(self.parameters))))
-
-
-def to_order(order, described):
-    """Descriptions with another highest order of derivative."""
-    return tuple(replace(d, order=order) for d in described)
 
 
 def several(shapes):

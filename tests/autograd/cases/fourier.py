@@ -1,6 +1,6 @@
 """numpy.fft: transforms of real and complex numbers, along one axis and several."""
 
-from .described import Described, to_order
+from .described import Described
 from .matrices import parts
 
 SHAPES = ((4,), (5,), (3, 4))
@@ -15,7 +15,7 @@ def apart(function, x, **parameters):
 
 def in_torch(name, complex_result):
     def theirs(torch, x, n=None, axis=-1, norm=None):
-        return told(getattr(torch.fft, name)(x, n, axis, norm), complex_result, torch)
+        return told(getattr(torch.fft, name)(x, n, axis, norm), complex_result)
 
     return theirs
 
@@ -23,12 +23,12 @@ def in_torch(name, complex_result):
 def in_torch_along_axes(name, complex_result):
     def theirs(torch, x, s=None, axes=None, norm=None):
         options = {} if axes is None and name.endswith("2") else {"dim": axes}
-        return told(getattr(torch.fft, name)(x, s, norm=norm, **options), complex_result, torch)
+        return told(getattr(torch.fft, name)(x, s, norm=norm, **options), complex_result)
 
     return theirs
 
 
-def told(out, complex_result, torch):
+def told(out, complex_result):
     return [out.real, out.imag] if complex_result else out
 
 
@@ -42,6 +42,7 @@ def transform(name, complex_input, complex_result, **options):
         complex=complex_input,
         min_dims=1,
         min_side=2,
+        order=3,
         **{"parameters": ALONG, **options},
     )
 
@@ -65,36 +66,40 @@ def over_axes(name, complex_input, complex_result):
         jax=False,
         complex=complex_input,
         drawn=None,
+        order=3,
     )
 
 
-DESCRIBED = to_order(
-    3,
-    (
-        transform("fft", True, True),
-        transform("ifft", True, True),
-        transform("rfft", False, True),
-        transform("irfft", True, False),
-        transform("hfft", True, False),
-        transform("ihfft", False, True),
-        over_axes("fft2", True, True),
-        over_axes("ifft2", True, True),
-        over_axes("fftn", True, True),
-        over_axes("ifftn", True, True),
-        over_axes("rfft2", False, True),
-        over_axes("rfftn", False, True),
-        over_axes("irfft2", True, False),
-        over_axes("irfftn", True, False),
-        *(
-            Described(
-                f"fft.{name}",
-                ((4,), (3, 4)),
-                parameters=[{}, {"axes": 0}, {"axes": (0,)}],
-                torch=lambda torch, x, axes=None, name=name: getattr(torch.fft, name)(x, axes),
-                complex=True,
-                min_dims=1,
-            )
-            for name in ("fftshift", "ifftshift")
-        ),
-    ),
+def shift(name):
+    def theirs(torch, x, axes=None):
+        return getattr(torch.fft, name)(x, axes)
+
+    return Described(
+        f"fft.{name}",
+        ((4,), (3, 4)),
+        parameters=[{}, {"axes": 0}, {"axes": (0,)}],
+        torch=theirs,
+        complex=True,
+        min_dims=1,
+        order=3,
+    )
+
+
+DESCRIBED = (
+    transform("fft", True, True),
+    transform("ifft", True, True),
+    transform("rfft", False, True),
+    transform("irfft", True, False),
+    transform("hfft", True, False),
+    transform("ihfft", False, True),
+    over_axes("fft2", True, True),
+    over_axes("ifft2", True, True),
+    over_axes("fftn", True, True),
+    over_axes("ifftn", True, True),
+    over_axes("rfft2", False, True),
+    over_axes("rfftn", False, True),
+    over_axes("irfft2", True, False),
+    over_axes("irfftn", True, False),
+    shift("fftshift"),
+    shift("ifftshift"),
 )

@@ -5,7 +5,7 @@ import operator
 import numpy as np
 
 from .case import Case, cubed, spread, with_constant
-from .described import Described, as_list, to_order
+from .described import Described, as_list
 
 
 def products_of_matrices():
@@ -42,246 +42,170 @@ def products_of_matrices():
     yield with_constant("matmul, list right", operator.matmul, spread((4, 3)), constant.tolist(), 1)
 
 
-def text(subscripts, **options):
-    """A call of `np.einsum` with these subscripts."""
-    return lambda einsum, *inputs, **parameters: einsum(
-        subscripts, *inputs, **options, **parameters
-    )
-
-
-def einsum(subscripts, *shapes, torch=True, **options):
-    theirs = (lambda torch, *inputs, **_: torch.einsum(subscripts, *inputs)) if torch else None
-    described = Described(
-        "einsum",
-        (shapes,),
-        call=text(subscripts),
-        torch=theirs,
-        complex=True,
-        drawn=None,
-        **options,
-    )
-    return described
-
-
-def of_lists(einsum, x, y):
-    return einsum(x, [0, 30], y, [30, 1], [1, 0])
-
-
-def of_lists_with_dots(einsum, x, y):
-    return einsum(x, [..., 2, 1], y, [..., 1, 0])
-
-
 def two(name, *shapes, **options):
-    options = {"complex": True, "drawn": None, **options}
+    options = {"complex": True, "drawn": None, "order": 3, **options}
     return Described(name, shapes, **options)
+
+
+def matrix(name, *shapes, **options):
+    return Described(name, shapes, complex=True, min_dims=2, order=3, **options)
 
 
 def torch_dot(torch, x, y):
     return torch.tensordot(x, y, ([-1], [-min(y.ndim, 2)])) if x.ndim and y.ndim else x * y
 
 
-DESCRIBED = to_order(
-    3,
-    (
-        two("matmul", ((2, 3), (3, 4)), ((3,), (3,)), ((5, 2, 3), (3,)), torch="matmul"),
+def torch_tensordot(torch, x, y, axes=2):
+    if not isinstance(axes, int):
+        axes = [np.atleast_1d(one).tolist() for one in axes]
+    return torch.tensordot(x, y, axes)
+
+
+DESCRIBED = (
+    two("matmul", ((2, 3), (3, 4)), ((3,), (3,)), ((5, 2, 3), (3,)), torch="matmul"),
+    two(
+        "dot",
+        ((3,), (3,)),
+        ((2, 3), (3,)),
+        ((3,), (3, 2)),
+        ((2, 3), (3, 4)),
+        ((4, 2, 3), (2, 3, 2)),
+        ((), (2, 3)),
+        ((2,), ()),
+        ((0, 3), (3, 2)),
+        torch=torch_dot,
+    ),
+    two(
+        "inner",
+        ((3,), (3,)),
+        ((2, 3), (3,)),
+        ((2, 3), (4, 3)),
+        ((2, 2, 3), (4, 3)),
+        ((), (2, 3)),
+        ((2, 0), (3, 0)),
+        torch="inner",
+    ),
+    two(
+        "outer",
+        ((3,), (2,)),
+        ((2, 3), (2, 2)),
+        ((), (2,)),
+        ((0,), (2,)),
+        torch=lambda torch, x, y: torch.outer(x.ravel(), y.ravel()),
+    ),
+    two("linalg.outer", ((3,), (2,)), ((0,), (2,)), torch="outer", jax=False),
+    two(
+        "vdot",
+        ((3,), (3,)),
+        ((2, 3), (3, 2)),
+        ((), ()),
+        torch=lambda torch, x, y: torch.vdot(x.ravel(), y.ravel()),
+    ),
+    two(
+        "vecdot",
+        ((3,), (3,)),
+        ((2, 3), (3,)),
+        ((3, 1, 2), (4, 2)),
+        ((0, 3), (3,)),
+        ((2, 0), (0,)),
+        torch="linalg.vecdot",
+    ),
+    two(
+        "linalg.vecdot",
+        ((3, 2), (3, 2)),
+        ((2, 3, 2), (3, 1)),
+        parameters=[{"axis": -2}],
+        torch=lambda torch, x, y, axis: torch.linalg.vecdot(x, y, dim=axis),
+        jax=False,
+    ),
+    two("linalg.matmul", ((2, 3), (3, 2)), ((4, 2, 3), (3,)), torch="matmul", jax=False),
+    two(
+        "tensordot",
+        ((2, 3, 2), (3, 2, 4)),
+        parameters=[
+            {},
+            {"axes": 2},
+            {"axes": ((1, 0), (0, 1))},
+            {"axes": ([1, -1], [-3, 1])},
+            {"axes": (1, 0)},
+            {"axes": 0},
+        ],
+        torch=torch_tensordot,
+    ),
+    two("linalg.tensordot", ((2, 3), (3, 2)), parameters=[{"axes": 1}], jax=False),
+    two(
+        "kron",
+        ((2,), (3,)),
+        ((2, 3), (2, 2)),
+        ((2, 1, 2), (2, 3)),
+        ((2,), (2, 2, 2)),
+        ((), (2, 2)),
+        ((0, 2), (2,)),
+        torch="kron",
+    ),
+    two(
+        "cross",
+        ((3,), (3,)),
+        ((2, 3), (3,)),
+        ((2, 1, 3), (4, 3)),
+        ((0, 3), (3,)),
+        torch=lambda torch, x, y: torch.linalg.cross(*torch.broadcast_tensors(x, y)),
+    ),
+    two(
+        "cross",
+        ((3, 2), (3, 2)),
+        parameters=[{"axis": 0}, {"axisa": 0, "axisb": 0, "axisc": 1}],
+    ),
+    two("cross", ((3, 4), (2, 4, 3)), parameters=[{"axisa": 0, "axisc": 0}]),
+    two("linalg.cross", ((2, 3), (2, 3)), torch="linalg.cross", jax=False),
+    two("linalg.cross", ((3, 2), (4, 3, 2)), parameters=[{"axis": -2}], jax=False),
+    *(
         two(
-            "dot",
+            name,
+            ((4,), (3,)),
+            ((2,), (5,)),
             ((3,), (3,)),
-            ((2, 3), (3,)),
-            ((3,), (3, 2)),
+            ((1,), (4,)),
+            parameters=[{"mode": mode} for mode in ("full", "same", "valid")],
+        )
+        for name in ("convolve", "correlate")
+    ),
+    matrix("linalg.trace", (3, 3), (2, 3), (2, 2, 3), parameters=[{}, {"offset": 1}], jax=False),
+    matrix(
+        "linalg.diagonal",
+        (3, 3),
+        (2, 3),
+        (2, 2, 3),
+        parameters=[{}, {"offset": 1}],
+        torch=lambda torch, x, offset=0: torch.diagonal(x, offset, -2, -1),
+        jax=False,
+    ),
+    matrix("linalg.matrix_transpose", (2, 3), (2, 2, 3), torch=lambda torch, x: x.mT, jax=False),
+    matrix("matrix_transpose", (2, 3), torch=lambda torch, x: x.mT),
+    *(
+        Described(
+            "linalg.multi_dot",
+            (shapes,),
+            call=as_list,
+            torch="linalg.multi_dot",
+            jax=False,
+            complex=True,
+            drawn=None,
+        )
+        for shapes in (
             ((2, 3), (3, 4)),
-            ((4, 2, 3), (2, 3, 2)),
-            ((), (2, 3)),
-            ((2,), ()),
-            ((0, 3), (3, 2)),
-            torch=torch_dot,
-        ),
-        two(
-            "inner",
-            ((3,), (3,)),
-            ((2, 3), (3,)),
-            ((2, 3), (4, 3)),
-            ((2, 2, 3), (4, 3)),
-            ((), (2, 3)),
-            ((2, 0), (3, 0)),
-            torch="inner",
-        ),
-        two(
-            "outer",
-            ((3,), (2,)),
-            ((2, 3), (2, 2)),
-            ((), (2,)),
-            ((0,), (2,)),
-            torch=lambda torch, x, y: torch.outer(x.ravel(), y.ravel()),
-        ),
-        two("linalg.outer", ((3,), (2,)), ((0,), (2,)), torch="outer", jax=False),
-        two(
-            "vdot",
-            ((3,), (3,)),
-            ((2, 3), (3, 2)),
-            ((), ()),
-            torch=lambda torch, x, y: torch.vdot(x.ravel(), y.ravel()),
-        ),
-        two(
-            "vecdot",
-            ((3,), (3,)),
-            ((2, 3), (3,)),
-            ((3, 1, 2), (4, 2)),
-            ((0, 3), (3,)),
-            ((2, 0), (0,)),
-            torch="linalg.vecdot",
-        ),
-        two(
-            "linalg.vecdot",
-            ((3, 2), (3, 2)),
-            ((2, 3, 2), (3, 1)),
-            parameters=[{"axis": -2}],
-            torch=lambda torch, x, y, axis: torch.linalg.vecdot(x, y, dim=axis),
-            jax=False,
-        ),
-        two("linalg.matmul", ((2, 3), (3, 2)), ((4, 2, 3), (3,)), torch="matmul", jax=False),
-        two(
-            "tensordot",
-            ((2, 3, 2), (3, 2, 4)),
-            parameters=[
-                {},
-                {"axes": 2},
-                {"axes": ((1, 0), (0, 1))},
-                {"axes": ([1, -1], [-3, 1])},
-                {"axes": (1, 0)},
-                {"axes": 0},
-            ],
-            torch=lambda torch, x, y, axes=2: torch.tensordot(
-                x,
-                y,
-                [[a] if isinstance(a, int) else list(a) for a in axes]
-                if not isinstance(axes, int)
-                else axes,
-            ),
-        ),
-        two("linalg.tensordot", ((2, 3), (3, 2)), parameters=[{"axes": 1}], jax=False),
-        two(
-            "kron",
-            ((2,), (3,)),
-            ((2, 3), (2, 2)),
-            ((2, 1, 2), (2, 3)),
-            ((2,), (2, 2, 2)),
-            ((), (2, 2)),
-            ((0, 2), (2,)),
-            torch="kron",
-        ),
-        two(
-            "cross",
-            ((3,), (3,)),
-            ((2, 3), (3,)),
-            ((2, 1, 3), (4, 3)),
-            ((0, 3), (3,)),
-            torch=lambda torch, x, y: torch.linalg.cross(*torch.broadcast_tensors(x, y)),
-        ),
-        two(
-            "cross",
-            ((3, 2), (3, 2)),
-            parameters=[{"axis": 0}, {"axisa": 0, "axisb": 0, "axisc": 1}],
-        ),
-        two("cross", ((3, 4), (2, 4, 3)), parameters=[{"axisa": 0, "axisc": 0}]),
-        two("linalg.cross", ((2, 3), (2, 3)), torch="linalg.cross", jax=False),
-        two("linalg.cross", ((3, 2), (4, 3, 2)), parameters=[{"axis": -2}], jax=False),
-        *(
-            two(
-                name,
-                ((4,), (3,)),
-                ((2,), (5,)),
-                ((3,), (3,)),
-                ((1,), (4,)),
-                parameters=[{"mode": mode} for mode in ("full", "same", "valid")],
-            )
-            for name in ("convolve", "correlate")
-        ),
-        Described(
-            "linalg.trace",
-            ((3, 3), (2, 3), (2, 2, 3)),
-            parameters=[{}, {"offset": 1}],
-            jax=False,
-            complex=True,
-            min_dims=2,
-        ),
-        Described(
-            "linalg.diagonal",
-            ((3, 3), (2, 3), (2, 2, 3)),
-            parameters=[{}, {"offset": 1}],
-            torch=lambda torch, x, offset=0: torch.diagonal(x, offset, -2, -1),
-            jax=False,
-            complex=True,
-            min_dims=2,
-        ),
-        Described(
-            "linalg.matrix_transpose",
-            ((2, 3), (2, 2, 3)),
-            torch=lambda torch, x: x.mT,
-            jax=False,
-            complex=True,
-            min_dims=2,
-        ),
-        Described(
-            "matrix_transpose", ((2, 3),), torch=lambda torch, x: x.mT, complex=True, min_dims=2
-        ),
-        *(
-            Described(
-                "linalg.multi_dot",
-                (shapes,),
-                call=as_list,
-                torch="linalg.multi_dot",
-                jax=False,
-                complex=True,
-                drawn=None,
-            )
-            for shapes in (
-                ((2, 3), (3, 4)),
-                ((2, 3), (3, 4), (4, 2)),
-                ((3,), (3, 4), (4,)),
-                ((3,), (3, 2)),
-                ((2, 3), (3, 2), (2, 4), (4,)),
-            )
-        ),
-        *(
-            two(name, *shapes, jax=True)
-            for name, shapes in (
-                ("matvec", (((2, 3), (3,)), ((4, 2, 3), (3,)), ((2, 3), (4, 3)))),
-                ("vecmat", (((2,), (2, 3)), ((4, 2), (2, 3)), ((2,), (4, 2, 3)))),
-            )
-            if hasattr(np, name)
-        ),
-        einsum(
-            "ij,jk->ik",
-            (2, 3),
-            (3, 4),
-            parameters=[{}, {"optimize": True}, {"optimize": "optimal"}],
-        ),
-        einsum("ij,jk", (2, 3), (3, 4)),
-        einsum("ba", (2, 3)),
-        einsum("ij->", (2, 3)),
-        einsum("ij->ji", (2, 3)),
-        einsum("ij->j", (2, 3)),
-        einsum("ii", (3, 3)),
-        einsum("ii->i", (3, 3)),
-        einsum("iij->j", (2, 2, 3)),
-        einsum("iijj->ij", (2, 2, 3, 3)),
-        einsum("iii", (2, 2, 2)),
-        einsum(" i, i -> i ", (3,), (3,)),
-        einsum("i,j", (3,), (2,)),
-        einsum(",i", (), (2,)),
-        einsum("ij,ij->i", (2, 3), (2, 3)),
-        einsum("ij,k->i", (2, 3), (2,)),
-        einsum("bij,bjk,k->bi", (2, 2, 3), (2, 3, 2), (2,), parameters=[{}, {"optimize": True}]),
-        einsum("...ij,...jk->...ik", (2, 2, 3), (3, 2)),
-        einsum("...ij,...jk", (4, 1, 2, 3), (2, 3, 2)),
-        einsum("i...->...", (2, 3)),
-        einsum("...,...", (2, 1), (3,)),
-        einsum("...ii->...i", (2, 3, 3)),
-        einsum("i,i->i", (1,), (3,), torch=False),
-        einsum("ij,jk->ik", (0, 3), (3, 2)),
-        einsum("ij,jk->ik", (2, 0), (0, 2)),
-        two("einsum", ((2, 3), (3, 4)), call=of_lists),
-        two("einsum", ((2, 2, 3), (2, 3, 2)), call=of_lists_with_dots),
+            ((2, 3), (3, 4), (4, 2)),
+            ((3,), (3, 4), (4,)),
+            ((3,), (3, 2)),
+            ((2, 3), (3, 2), (2, 4), (4,)),
+        )
+    ),
+    *(
+        two(name, *shapes, jax=True)
+        for name, shapes in (
+            ("matvec", (((2, 3), (3,)), ((4, 2, 3), (3,)), ((2, 3), (4, 3)))),
+            ("vecmat", (((2,), (2, 3)), ((4, 2), (2, 3)), ((2,), (4, 2, 3)))),
+        )
+        if hasattr(np, name)
     ),
 )
