@@ -150,6 +150,16 @@ def test_log_of_the_determinant_of_a_singular_matrix():
         logabsdet.backward()
 
 
+@pytest.mark.parametrize("p", [None, 1, "fro"])
+def test_the_condition_number_of_a_singular_matrix(p):
+    x = tracked([[1, 2], [2, 4]])
+    cond = np.linalg.cond(x, p)
+    assert cond.item() > 1e15  # as NumPy has it: infinite, or nearly so
+    if np.isinf(cond.item()):
+        with pytest.raises(NoRuleError, match=r"np\.linalg\.cond"):
+            cond.backward()
+
+
 def test_pinv_and_lstsq_of_rank_deficient_matrices():
     a = np.array([[1.0, 2], [2, 4], [3, 6]])
 

@@ -23,6 +23,8 @@ Order = Any
 
 family = Family()
 
+_LAST = (-2, -1)
+
 
 def vector_norm_rule(
     grad: Array, out: Array, x: Array, axis: Axis, keepdims: bool, ord: Order
@@ -82,7 +84,7 @@ def matrix_norm(x: Array, keepdims: bool = False, ord: Order = "fro") -> Array:
 
     At 0 the gradient is 0, and what ties for the largest or smallest shares it equally.
     """
-    return norm_of_matrices(x, ord, (-2, -1), keepdims)
+    return norm_of_matrices(x, ord, _LAST, keepdims)
 
 
 def norm_of_matrices(x: Array, ord: Order, axes: tuple[int, int], keepdims: bool) -> Array:
@@ -103,13 +105,18 @@ def norm_of_matrices(x: Array, ord: Order, axes: tuple[int, int], keepdims: bool
 
 @family.composed(np.linalg.cond)
 def cond(x: Array, p: Order = None) -> Array:
-    """norm(x) norm(x^-1), or the largest singular value over the smallest."""
-    if p is not None and p not in (2, -2):
-        return norm_of_matrices(x, p, (-2, -1), False) * norm_of_matrices(
-            np.linalg.inv(x), p, (-2, -1), False
-        )
-    values = np.linalg.svdvals(x)
-    return values[..., -1] / values[..., 0] if p == -2 else values[..., 0] / values[..., -1]
+    """norm(x) norm(x^-1), or the largest singular value over the smallest.
+
+    Of a singular matrix it is infinite, and has no derivative: an error.
+    """
+    if not np.isfinite(np.linalg.cond(plain(x), p)).all():
+        return NotImplemented
+    if p is None or p in (2, -2):
+        values = np.linalg.svdvals(x)
+        largest, smallest = values[..., 0], values[..., -1]
+        return smallest / largest if p == -2 else largest / smallest
+    inverse = np.linalg.inv(x)
+    return norm_of_matrices(x, p, _LAST, False) * norm_of_matrices(inverse, p, _LAST, False)
 
 
 family.constants(np.linalg.matrix_rank)

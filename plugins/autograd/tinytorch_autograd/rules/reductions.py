@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tinytorch_autograd.complex_numbers import conj, real_part
 from tinytorch_autograd.rules.family import Family
 from tinytorch_autograd.rules.shapes import broadcast_to
 
@@ -57,14 +58,15 @@ def extreme_rule(grad: Array, out: Array, x: Array, axis: Axis, keepdims: bool) 
 
 
 def var_rule(grad: Array, x: Array, axis: Axis, keepdims: bool, ddof: int) -> Array:
-    """d var / d x_i = 2 (x_i - mean) / (n - ddof)."""
-    grad = restore_axes(grad, x.shape, axis, keepdims)
+    """d var / d x_i = 2 (x_i - mean)* / (n - ddof)."""
+    grad = restore_axes(real_part(grad), x.shape, axis, keepdims)
     freedom = count(x.shape, axis) - ddof
-    return grad * (x - x.mean(axis=axis, keepdims=True)) * (2 / freedom if freedom else math.inf)
+    apart = conj(x - x.mean(axis=axis, keepdims=True))
+    return grad * apart * (2 / freedom if freedom else math.inf)
 
 
 def std_rule(grad: Array, out: Array, x: Array, axis: Axis, keepdims: bool, ddof: int) -> Array:
-    """d std / d x_i = (x_i - mean) / ((n - ddof) std), and 0 where the spread is 0."""
+    """d std / d x_i = (x_i - mean)* / ((n - ddof) std), and 0 where the spread is 0."""
     spread = np.where(out == 0, 1, out)
     return var_rule(grad / (2 * spread), x, axis, keepdims, ddof)
 
