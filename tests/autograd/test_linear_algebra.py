@@ -352,6 +352,9 @@ def test_an_option_without_a_derivative_is_named_when_walked_back(call, name):
         (lambda x: np.linalg.outer(x, x), ValueError, "one-dimensional"),
         (lambda x: np.fft.fft(x, n=0), ValueError, "0"),
         (lambda x: np.fft.fft(x, norm="other"), ValueError, "norm"),
+        (lambda x: np.fft.hfft(x, norm="other"), ValueError, "norm"),
+        (lambda x: np.fft.fftn(x, (2,), (0, 1)), ValueError, "different lengths"),
+        (lambda x: np.fft.rfftn(x, axes=()), IndexError, "range"),
     ],
 )
 def test_bad_input_is_refused_as_by_numpy(call, error, message):

@@ -87,79 +87,59 @@ _OTHER: dict[str | None, Norm] = {
 @family.composed(np.fft.hfft)
 def hfft(a: Array, n: int | None = None, axis: int = -1, norm: Norm = None) -> Array:
     """irfft of the conjugate."""
-    return np.fft.irfft(np.conjugate(a), n, axis, _OTHER[norm])
+    return np.fft.irfft(np.conjugate(a), n, axis, _OTHER.get(norm, norm))
 
 
 @family.composed(np.fft.ihfft)
 def ihfft(a: Array, n: int | None = None, axis: int = -1, norm: Norm = None) -> Array:
     """The conjugate of rfft."""
-    return np.conjugate(np.fft.rfft(a, n, axis, _OTHER[norm]))
-
-
-def along(
-    one: Callable[..., Array],
-    x: Array,
-    lengths: Sequence[int | None],
-    axes: Sequence[int],
-    norm: Norm,
-) -> Array:
-    """A transform along one axis after the other, the last first."""
-    for length, axis in reversed(list(zip(lengths, axes, strict=True))):
-        x = one(x, length, axis, norm)
-    return x
-
-
-def lengths_and_axes(
-    x: Array, s: Sequence[int | None] | None, axes: Axes
-) -> tuple[list[int | None], list[int]]:
-    """For each transformed axis the length that it shall have, None for that of x.
-
-    Without `axes` the last ones are meant, as many as `s` has, or all.
-    """
-    if axes is None:
-        axes = range(-(x.ndim if s is None else len(s)), 0)
-    lengths: list[int | None] = (
-        [None] * len(axes) if s is None else [None if n == -1 else n for n in s]
-    )
-    if len(lengths) != len(axes):
-        raise ValueError(f"s has {len(lengths)} lengths for {len(axes)} axes")
-    return lengths, list(axes)
+    return np.conjugate(np.fft.rfft(a, n, axis, _OTHER.get(norm, norm)))
 
 
 def over_axes(
     several: Callable[..., Array],
     default: Axes,
-    first: Callable[..., Array] | None,
-    others: Callable[..., Array],
-    last: Callable[..., Array] | None,
+    on_last: Callable[..., Array],
+    on_others: Callable[..., Array],
+    last_first: bool = True,
 ) -> None:
-    """A transform over several axes as transforms along each.
+    """A transform over several axes as one along each: along the last another than the others.
 
-    `first` is for the last axis, before the others, and `last` for it after them.
+    Without `axes` these are the last, as many as `s` has, or all.
     """
 
     @family.composed(several)
     def transformed(a: Array, s: Any = None, axes: Axes = default, norm: Norm = None) -> Array:
-        lengths, order = lengths_and_axes(a, s, axes)
-        if first is not None:
-            a = first(a, lengths.pop(), order.pop(), norm)
-        if last is None:
-            return along(others, a, lengths, order, norm)
-        a = along(others, a, lengths[:-1], order[:-1], norm)
-        return last(a, lengths[-1], order[-1], norm)
+        if axes is None:
+            axes = range(-(a.ndim if s is None else len(s)), 0)
+        lengths = [None] * len(axes) if s is None else [None if n == -1 else n for n in s]
+        if len(lengths) != len(axes) or not axes:
+            return NotImplemented
+        steps = [(on_others, n, axis) for n, axis in zip(lengths, axes, strict=True)]
+        _, n, axis = steps.pop()
+        steps.insert(0 if last_first else len(steps), (on_last, n, axis))
+        for transform, n, axis in steps:
+            a = transform(a, n, axis, norm)
+        return a
 
-    transformed.__doc__ = f"`{others.__name__}` along each axis."
+    transformed.__doc__ = (
+        f"`{on_last.__name__}` along each axis."
+        if on_last is on_others
+        else (
+            f"`{on_last.__name__}` along the last axis and `{on_others.__name__}` along the others."
+        )
+    )
 
 
 _LAST_TWO = (-2, -1)
-over_axes(np.fft.fftn, None, None, np.fft.fft, None)
-over_axes(np.fft.fft2, _LAST_TWO, None, np.fft.fft, None)
-over_axes(np.fft.ifftn, None, None, np.fft.ifft, None)
-over_axes(np.fft.ifft2, _LAST_TWO, None, np.fft.ifft, None)
-over_axes(np.fft.rfftn, None, np.fft.rfft, np.fft.fft, None)
-over_axes(np.fft.rfft2, _LAST_TWO, np.fft.rfft, np.fft.fft, None)
-over_axes(np.fft.irfftn, None, None, np.fft.ifft, np.fft.irfft)
-over_axes(np.fft.irfft2, _LAST_TWO, None, np.fft.ifft, np.fft.irfft)
+over_axes(np.fft.fftn, None, np.fft.fft, np.fft.fft)
+over_axes(np.fft.fft2, _LAST_TWO, np.fft.fft, np.fft.fft)
+over_axes(np.fft.ifftn, None, np.fft.ifft, np.fft.ifft)
+over_axes(np.fft.ifft2, _LAST_TWO, np.fft.ifft, np.fft.ifft)
+over_axes(np.fft.rfftn, None, np.fft.rfft, np.fft.fft)
+over_axes(np.fft.rfft2, _LAST_TWO, np.fft.rfft, np.fft.fft)
+over_axes(np.fft.irfftn, None, np.fft.irfft, np.fft.ifft, last_first=False)
+over_axes(np.fft.irfft2, _LAST_TWO, np.fft.irfft, np.fft.ifft, last_first=False)
 
 
 @family.composed(np.fft.fftshift)
