@@ -246,3 +246,80 @@ def test_the_examples_of_the_page_print_what_stands_beside_them(capsys):
         exec(block, names)
         expected = re.findall(r"print\(.*\)  # (.*)", block)
         assert capsys.readouterr().out.splitlines() == expected
+
+
+MATRIX = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.5]])
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: np.flip(x, 5),
+        lambda x: np.flip(x, (0, 0)),
+        lambda x: np.cumsum(x, axis=2),
+        lambda x: np.cumprod(x, axis=-3),
+        lambda x: np.diff(x, axis=2),
+        lambda x: np.diff(x, n=-1),
+        lambda x: np.median(x, axis=2),
+        lambda x: np.quantile(x, 0.5, axis=-3),
+        lambda x: np.quantile(x, 1.5),
+        lambda x: np.quantile(x, 0.5, method="no such"),
+        lambda x: np.take(x, [7]),
+        lambda x: np.take(x, [7], axis=1),
+        lambda x: np.take(x, [0], axis=3),
+        lambda x: np.split(x, 2, axis=1),
+        lambda x: np.split(x, 2, axis=4),
+        lambda x: np.unstack(x, axis=2) if hasattr(np, "unstack") else np.split(x, 7),
+        lambda x: np.moveaxis(x, 0, 5),
+        lambda x: np.rollaxis(x, 5),
+        lambda x: np.gradient(x, axis=3),
+        lambda x: np.gradient(x, 1.0, 2.0, 3.0),
+        lambda x: np.gradient(x[:1]),
+        lambda x: np.trapezoid(x, axis=3),
+        lambda x: np.average(x, axis=3),
+        lambda x: np.average(x, weights=[1.0, 2.0]),
+        lambda x: np.tile(x, "two"),
+        lambda x: np.pad(x, -1),
+        lambda x: np.pad(x, 1, mode="no such"),
+        lambda x: np.sort(x, axis=2),
+        lambda x: np.partition(x, 9),
+        lambda x: np.compress([True] * 9, x),
+        lambda x: np.concatenate([x, x[:, :1]]),
+        lambda x: np.add.reduce(x, axis=2),
+        lambda x: np.logaddexp.reduce(x, axis=2),
+        lambda x: np.maximum.accumulate(x, axis=2),
+        lambda x: np.add.reduceat(x, [0, 9]),
+        lambda x: np.add.outer(x),
+        lambda x: np.hypot(x, x[:, :2]),
+        lambda x: np.ptp(x, axis=2),
+        lambda x: np.nanmean(x, axis=2),
+        lambda x: np.max(x, where=[True, False, True]),
+        lambda x: np.interp(x, [0.0, 1.0], [0.0]),
+        lambda x: np.vander(x),
+        lambda x: np.diag(x[None]),
+        lambda x: np.apply_along_axis(np.sum, 3, x),
+        lambda x: np.repeat(x, [1, 2]),
+        lambda x: np.insert(x, 9, 0.0),
+        lambda x: np.delete(x, 9),
+        lambda x: np.append(x, x[:, :1], axis=0),
+        lambda x: np.cumulative_sum(x) if hasattr(np, "cumulative_sum") else np.cumsum(x, 3),
+        lambda x: np.select([x.data > 0], [x, x]),
+        lambda x: np.choose([5], [x]),
+        lambda x: np.unwrap(x, axis=2),
+        lambda x: np.cov(x, x[:, :1]),
+    ],
+)
+def test_a_bad_argument_raises_as_without_gradients(call):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(Exception) as expected:  # noqa: PT011
+            call(MATRIX)
+        with pytest.raises(Exception) as found:  # noqa: PT011
+            call(Tensor(MATRIX, requires_grad=True))
+    kinds = (AutogradError, TypeError, ValueError, IndexError, *type(expected.value).__mro__[:1])
+    assert isinstance(found.value, kinds)
+
+
+def test_an_array_to_write_into_is_refused_by_position_too():
+    with pytest.raises(InPlaceError, match=r"np\.cumsum"):
+        np.cumsum(x(), 0, None, np.zeros(3))

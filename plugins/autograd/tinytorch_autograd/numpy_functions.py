@@ -80,18 +80,23 @@ def differentiated(op: Op, call: Call, tensor: type[TensorBase]) -> Call:
         if not nodes or not is_grad_enabled():
             return call(function, args, kwargs)
         _refuse_writing(function, args, kwargs)
-        options = {name: value for name, value in kwargs.items() if not _is_absent(name, value)}
         if function in table().flat:
             return call(function, args, kwargs)
+        options = {name: value for name, value in kwargs.items() if not _is_absent(name, value)}
+        made = recorded_or_composed(function, args, options)
+        if made is NotImplemented:
+            _refuse_writing_by_position(function, args, kwargs)
+            made = call(function, args, kwargs)
+            _refuse_objects(function, tensors(made, TensorBase))
+            dead_ends(made, tensor, nodes, called(function, options), "NumPy")
+        return made
+
+    def recorded_or_composed(function: Any, args: Any, options: dict[str, Any]) -> Any:
         made = _composed(function, args, options)
         if made is NotImplemented and function in table().ops:
             fitted = fit_arguments(table().ops[function], function, args, options)
             if fitted is not None:
                 return with_rule(function)(*fitted[0], **fitted[1])
-        if made is NotImplemented:
-            made = call(function, args, kwargs)
-            _refuse_objects(function, tensors(made, TensorBase))
-            dead_ends(made, tensor, nodes, called(function, options), "NumPy")
         return made
 
     return run
@@ -120,6 +125,8 @@ def _composed(function: Any, args: Any, options: dict[str, Any]) -> Any:
         given = _signature(composed).bind(*args, **options)
     except TypeError:
         return NotImplemented
+    if given.arguments.get("out") is not None:
+        raise _writing(function)
     return composed(*given.args, **given.kwargs)
 
 
@@ -149,10 +156,23 @@ def _refuse_writing(function: Any, args: Any, kwargs: Any) -> None:
     if getattr(function, "__name__", "") in _WRITING:
         into += args[:1]
     if into:
-        raise InPlaceError(
-            f"{called(function)} would write into a tensor while tracked tensors take part, and "
-            "the gradient would be lost; assign its result to a name instead"
-        )
+        raise _writing(function)
+
+
+def _refuse_writing_by_position(function: Any, args: Any, kwargs: Any) -> None:
+    try:
+        given = _signature(function).bind(*args, **kwargs).arguments
+    except (TypeError, ValueError):
+        return  # NumPy itself will tell what is wrong, if anything is
+    if not _is_absent("out", given.get("out")):
+        raise _writing(function)
+
+
+def _writing(function: Any) -> InPlaceError:
+    return InPlaceError(
+        f"{called(function)} would write into a tensor while tracked tensors take part, and the "
+        "gradient would be lost; assign its result to a name instead"
+    )
 
 
 def _refuse_objects(function: Any, made: Iterable[Any]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tinytorch_autograd.rules.axes import before
 from tinytorch_autograd.rules.family import Family
 from tinytorch_autograd.rules.ufuncs import converted
 
@@ -82,10 +83,10 @@ def scanned(ufunc: Any, x: Array, axis: int | None) -> Array:
     if axis is None or not x.shape:
         x, axis = x.reshape(-1), 0
     step, length = 1, x.shape[axis]
-    before = (slice(None),) * (axis % len(x.shape))
+    others = before(axis, len(x.shape))
     while step < length:
-        head, tail = x[(*before, slice(step))], x[(*before, slice(step, None))]
-        joined = ufunc(tail, x[(*before, slice(-step))])
+        head, tail = x[(*others, slice(step))], x[(*others, slice(step, None))]
+        joined = ufunc(tail, x[(*others, slice(-step))])
         x = np.concatenate([head, joined], axis=axis)
         step *= 2
     return x

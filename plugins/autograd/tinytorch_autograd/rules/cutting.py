@@ -9,6 +9,7 @@ import numpy as np
 
 from tinytorch_core.tensor import plain
 
+from tinytorch_autograd.rules.axes import before
 from tinytorch_autograd.rules.family import Family
 from tinytorch_autograd.rules.ufuncs import layers
 
@@ -19,11 +20,9 @@ family = Family()
 
 def _cut(function: Callable[..., Any], x: Array, sections: Any, axis: int) -> list[Array]:
     """The parts that NumPy's function makes of the indices along `axis`."""
-    before = (slice(None),) * (axis % len(x.shape))
+    head = before(axis, len(x.shape))
     parts = function(np.arange(x.shape[axis]), plain(sections))
-    return [
-        x[(*before, slice(int(p[0]), int(p[-1]) + 1) if p.size else slice(0, 0))] for p in parts
-    ]
+    return [x[(*head, slice(int(p[0]), int(p[-1]) + 1) if p.size else slice(0, 0))] for p in parts]
 
 
 @family.composed(np.split)

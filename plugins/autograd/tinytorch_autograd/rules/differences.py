@@ -8,8 +8,8 @@ import numpy as np
 
 from tinytorch_core.tensor import plain
 
+from tinytorch_autograd.rules.axes import before, checked_axes, lengthened
 from tinytorch_autograd.rules.family import Family
-from tinytorch_autograd.rules.reductions import axes_of
 from tinytorch_autograd.rules.statistics import array
 from tinytorch_autograd.rules.ufuncs import converted
 
@@ -20,22 +20,24 @@ family = Family()
 
 def along(x: Array, axis: int, start: int | None, stop: int | None) -> Array:
     """The part of `x` from `start` to `stop` along one axis."""
-    return x[(slice(None),) * (axis % len(x.shape)) + (slice(start, stop),)]
+    return x[(*before(axis, len(x.shape)), slice(start, stop))]
 
 
 @family.composed(np.diff)
 def diff(a: Array, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Array:
     """X_(i+1) - x_i, n times over."""
+    if n < 0:
+        return NotImplemented  # which NumPy refuses, and explains
     a = _with_ends(array(a), axis, prepend, append)
     for _ in range(n):
         a = along(a, axis, 1, None) - along(a, axis, None, -1)
     return a
 
 
-def _with_ends(a: Array, axis: int, before: Any, after: Any) -> Array:
+def _with_ends(a: Array, axis: int, first: Any, last: Any) -> Array:
     shape = list(a.shape)
     shape[axis] = 1
-    ends = [array(e) if e is not None else None for e in (before, after)]
+    ends = [array(e) if e is not None else None for e in (first, last)]
     ends = [e if e is None or e.shape else np.broadcast_to(e, shape) for e in ends]
     parts = [part for part in (ends[0], a, ends[1]) if part is not None]
     return np.concatenate(parts, axis=axis) if len(parts) > 1 else a
@@ -59,7 +61,7 @@ def trapezoid(y: Array, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Array:
     if x is not None:
         x = array(x)
         if len(x.shape) == 1:
-            x = x.reshape([-1 if i == axis % len(y.shape) else 1 for i in range(len(y.shape))])
+            x = x.reshape(lengthened(-1, axis, len(y.shape)))
             dx = along(x, axis, 1, None) - along(x, axis, None, -1)
         else:
             dx = diff(x, axis=axis)
@@ -96,7 +98,7 @@ def interp(
 @family.composed(np.gradient)
 def gradient(f: Array, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
     """Central differences inside, one-sided ones of first or second order at the ends."""
-    axes = axes_of(axis, len(f.shape))
+    axes = checked_axes(axis, len(f.shape))
     spacings = [array(v) for v in (varargs if len(varargs) else (1.0,))]
     spacings = spacings * len(axes) if len(spacings) == 1 else spacings
     if len(spacings) != len(axes) or any(len(f.shape) and f.shape[a] <= edge_order for a in axes):

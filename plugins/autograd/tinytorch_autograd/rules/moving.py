@@ -13,8 +13,8 @@ import numpy as np
 
 from tinytorch_core.tensor import TensorBase
 
+from tinytorch_autograd.rules.axes import checked_axes
 from tinytorch_autograd.rules.family import Family
-from tinytorch_autograd.rules.reductions import axes_of
 from tinytorch_autograd.rules.statistics import array
 
 Array = Any
@@ -134,7 +134,7 @@ def _order(view: Any) -> list[int]:
 @family.composed(np.flip)
 def flip(m: Array, axis: Any = None) -> Array:
     """In reverse order along some axes."""
-    axes = axes_of(axis, len(m.shape))
+    axes = checked_axes(axis, len(m.shape))
     backwards = slice(None, None, -1)
     return m[tuple(backwards if i in axes else slice(None) for i in range(len(m.shape)))]
 

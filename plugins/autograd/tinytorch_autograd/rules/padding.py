@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tinytorch_autograd.rules.axes import lengthened
 from tinytorch_autograd.rules.family import Family
 from tinytorch_autograd.rules.moving import Places
 
@@ -68,9 +69,8 @@ def _pairs(value: Any, ndim: int) -> list[Any]:
 
 def _ramp(x: Array, axis: int, width: int, end: Any, after: bool) -> Array:
     """From the edge in equal steps to `end`."""
-    shape = [width if i == axis else 1 for i in range(len(x.shape))]
     steps = (np.arange(width) / max(width, 1)).astype(x.dtype)
-    steps = (steps[::-1] if after else steps).reshape(shape)
+    steps = (steps[::-1] if after else steps).reshape(lengthened(width, axis, len(x.shape)))
     edge = np.take(x, [-1 if after else 0], axis=axis)
     return edge * steps + (1 - steps) * float(end)
 

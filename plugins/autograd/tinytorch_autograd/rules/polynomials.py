@@ -27,6 +27,8 @@ def polyval(p: Array, x: Array) -> Array:
 @family.composed(np.vander)
 def vander(x: Array, N: int | None = None, increasing: bool = False) -> Array:
     """x^0, x^1, ... as columns, each the one before times x."""
+    if len(x.shape) != 1:
+        return NotImplemented  # which NumPy refuses, and explains
     x = np.astype(x, np.promote_types(x.dtype, int))
     count = x.shape[0] if N is None else N
     columns = [x * 0 + 1]

@@ -9,9 +9,9 @@ import numpy as np
 
 from tinytorch_core.tensor import plain
 
+from tinytorch_autograd.rules.axes import before, checked_axes
 from tinytorch_autograd.rules.family import Family
 from tinytorch_autograd.rules.moving import Places
-from tinytorch_autograd.rules.reductions import axes_of
 from tinytorch_autograd.rules.shapes import scatter_add
 from tinytorch_autograd.rules.statistics import array
 
@@ -28,7 +28,7 @@ def take(
     if axis is None or mode != "raise":
         row = Places()
         return row.fetch(np.take(row.of(a), plain(indices), axis, mode=mode))
-    return a[(slice(None),) * (axis % len(a.shape)) + (np.asarray(plain(indices)),)]
+    return a[(*before(axis, len(a.shape)), np.asarray(plain(indices)))]
 
 
 @family.composed(np.compress)
@@ -49,7 +49,7 @@ def trim_zeros(filt: Array, trim: str = "fb", axis: Any = None) -> Array:
     found = np.argwhere(plain(filt))
     if not found.size:
         return NotImplemented
-    axes = axes_of(axis, len(filt.shape))
+    axes = checked_axes(axis, len(filt.shape))
     part = [slice(None)] * len(filt.shape)
     for i in axes:
         start = int(found[:, i].min()) if "f" in trim.lower() else None
@@ -112,14 +112,14 @@ def apply_along_axis(
     found = np.stack(made).reshape(outer + made[0].shape)
     inner = len(made[0].shape)
     places = range(len(outer), len(outer) + inner)
-    start = axis % len(arr.shape)
+    start = len(before(axis, len(arr.shape)))
     return np.moveaxis(found, list(places), list(range(start, start + inner)))
 
 
 @family.composed(np.apply_over_axes)
 def apply_over_axes(func: Callable[..., Any], a: Array, axes: Any) -> Array:
     """A reduction over one axis after the other, which all stay."""
-    for axis in axes_of(axes if not isinstance(axes, int) else (axes,), len(a.shape)):
+    for axis in checked_axes(axes, len(a.shape)):
         made = func(a, axis)
         a = made if len(made.shape) == len(a.shape) else np.expand_dims(made, axis)
     return a

@@ -10,8 +10,8 @@ import numpy as np
 
 from tinytorch_core.tensor import plain
 
+from tinytorch_autograd.rules.axes import checked_axes
 from tinytorch_autograd.rules.family import Family
-from tinytorch_autograd.rules.reductions import axes_of
 
 Array = Any
 Axis = int | tuple[int, ...] | None
@@ -41,7 +41,7 @@ def average(
     else:
         w = array(weights)
         if w.shape != a.shape:
-            axes = axes_of(axis, len(a.shape))
+            axes = checked_axes(axis, len(a.shape))
             places = [axes.index(i) if i in axes else None for i in range(len(a.shape))]
             w = np.transpose(w, [p for p in places if p is not None])
             w = w.reshape([n if i in axes else 1 for i, n in enumerate(a.shape)])
@@ -116,7 +116,7 @@ def quantile_of(
             the second and the third. The axes of that shape come first in the result.
         skip_nan: pass over NaNs; otherwise they spread.
     """
-    axes = axes_of(axis, len(x.shape))
+    axes = checked_axes(axis, len(x.shape))
     others = [i for i in range(len(x.shape)) if i not in axes]
     rows = np.transpose(x, [*others, *axes]).reshape(*(x.shape[i] for i in others), -1)
     missing = np.isnan(plain(rows))

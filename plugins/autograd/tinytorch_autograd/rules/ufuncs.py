@@ -14,8 +14,8 @@ import numpy as np
 
 from tinytorch_core.tensor import plain
 
+from tinytorch_autograd.rules.axes import before, checked_axes
 from tinytorch_autograd.rules.family import Family
-from tinytorch_autograd.rules.reductions import axes_of
 
 Array = Any
 
@@ -53,8 +53,8 @@ def converted(x: Any, dtype: Any) -> Any:
 
 def layers(array: Array, axis: int) -> list[Array]:
     """The parts of an array along an axis, without it."""
-    before = (slice(None),) * (axis % len(array.shape))
-    return [array[(*before, i)] for i in range(array.shape[axis])]
+    head = before(axis, len(array.shape))
+    return [array[(*head, i)] for i in range(array.shape[axis])]
 
 
 @family.composed("reduce")
@@ -78,7 +78,7 @@ def reduce(
     if where is not True:
         return NotImplemented
     array = array if dtype is None else converted(array, dtype)
-    for a in sorted(axes_of(axis, array.ndim), reverse=True):
+    for a in sorted(checked_axes(axis, array.ndim), reverse=True):
         first = [] if initial is None else [initial]
         array = functools.reduce(ufunc, [*first, *layers(array, a)])
         array = np.expand_dims(array, a) if keepdims else array
@@ -114,10 +114,12 @@ def reduceat(
 ) -> Array:
     """`reduce` of the slice from each index to the next; of one element where that is empty."""
     starts = plain(indices)
+    if any(not 0 <= start < array.shape[axis] for start in starts):
+        return NotImplemented  # which NumPy refuses, and explains
     ends = [*starts[1:], array.shape[axis]]
-    before = (slice(None),) * (axis % array.ndim)
+    head = before(axis, array.ndim)
     parts = [
-        reduce(ufunc, array[(*before, slice(a, max(a + 1, b)))], axis, dtype)
+        reduce(ufunc, array[(*head, slice(a, max(a + 1, b)))], axis, dtype)
         for a, b in zip(starts, ends, strict=True)
     ]
     return np.stack(parts, axis=axis)
