@@ -278,6 +278,8 @@ MATRIX = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.5]])
         lambda x: np.trapezoid(x, axis=3),
         lambda x: np.average(x, axis=3),
         lambda x: np.average(x, weights=[1.0, 2.0]),
+        lambda x: np.average(x, weights=np.zeros((2, 3))),
+        lambda x: np.select([], []),
         lambda x: np.tile(x, "two"),
         lambda x: np.pad(x, -1),
         lambda x: np.pad(x, 1, mode="no such"),

@@ -1,8 +1,8 @@
 """The text of type stubs for Tensor, as the active plugins make it.
 
-One stub stands in for `tinytorch_core/tensor.py`: what the plain tensor declares there, without
-the `__getattr__` that lets every name pass, and after it what the surface has beyond that. The
-other one only makes a package around it. All other modules speak for themselves.
+One stub stands in for `tinytorch_core/tensor.py`: what the plain tensor declares there or inherits,
+without the `__getattr__` that lets every name pass, and after it what the surface has beyond that.
+The other one only makes a package around it. All other modules speak for themselves.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import tinytorch_core
-from tinytorch_core import __version__, tensor
+from tinytorch_core import __version__, array_methods, tensor
 from tinytorch_core.commands.annotations import (
     BUILTINS,
     hints_of,
@@ -62,7 +62,10 @@ def _import(node: ast.ImportFrom) -> str:
 def tensor_stub(surface: Surface) -> str:
     """The text of `tensor.pyi` for a surface that is computed."""
     module = ast.parse(inspect.getsource(tensor))
-    (base,) = [n for n in module.body if isinstance(n, ast.ClassDef)]
+    (base,) = _classes(module)
+    (inherited,) = _classes(ast.parse(inspect.getsource(array_methods)))
+    base.body += [node for node in inherited.body if isinstance(node, ast.FunctionDef)]
+    base.bases = []
     _declare(base)
     base.body += ast.parse("\n".join(_additions(surface, _names(base)))).body
     module.body = [_declared(n) for n in module.body if _is_declaration(n)]
@@ -71,6 +74,10 @@ def tensor_stub(surface: Surface) -> str:
     plugins = [f"{p.name} ({p.origin})" for p in surface.plugins]
     made_of = ", ".join([f"tinytorch-core {__version__}", *plugins])
     return f"{HEADER.format(made_of=made_of)}{text}\n"
+
+
+def _classes(module: ast.Module) -> list[ast.ClassDef]:
+    return [node for node in module.body if isinstance(node, ast.ClassDef)]
 
 
 class _Unshadowed(ast.NodeTransformer):

@@ -5,6 +5,9 @@ is recorded, and so can be differentiated in turn. A rule may name whatever
 `tinytorch_autograd.table` lists; the engine sums gradients over broadcast axes. For complex numbers
 the formula of calculus serves as it stands; `tinytorch_autograd.complex_numbers` says why, and what
 a function needs that is not holomorphic.
+
+The families here are ops of the surface. Those in `further` are looked up when such a function of
+NumPy first meets a tracked tensor; most functions there are composed of others, and have no rule.
 """
 
 from tinytorch_autograd.rules import (

@@ -70,6 +70,8 @@ def choose(a: Any, choices: Sequence[Any], out: None = None, mode: Any = "raise"
 @family.composed(np.select)
 def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Array:
     """From the first array whose condition holds; the others have the gradient 0."""
+    if not condlist:
+        return NotImplemented  # which NumPy refuses, and explains
     made = default
     for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
         made = np.where(plain(condition), choice, made)

@@ -47,6 +47,8 @@ def average(
             w = w.reshape([n if i in axes else 1 for i, n in enumerate(a.shape)])
         w = np.broadcast_to(w, a.shape)
         total = np.sum(w, axis=axis, keepdims=keepdims)
+        if not plain(total).all():
+            return NotImplemented  # which NumPy refuses, and explains
         mean = np.sum(a * w, axis=axis, keepdims=keepdims) / total
     return (mean, total) if returned else mean
 
