@@ -237,6 +237,15 @@ def test_a_rule_must_decide_how_many_outputs_there_are():
     assert not hasattr(tinytorch_core.Tensor, "other")
 
 
+def test_a_rule_for_one_output_does_not_lose_the_gradients_of_several(x):
+    plugins.register(plugin(waves, lambda grad, x: grad * x, name="lossy"), name="lossy")
+    try:
+        with pytest.raises(TypeError, match=r"lossy returned 3 outputs.*`grads`"):
+            x.lossy()
+    finally:
+        plugins.unregister("lossy")
+
+
 def test_beside_another_plugin_that_wraps_the_op(x):
     seen = []
 

@@ -71,7 +71,7 @@ MISTAKES = {
     "convolve: start": ("convolve", products.convolve_rule, "(shorter - 1) // 2", "shorter // 2"),
     "multi_dot: order": ("linalg.multi_dot", products.multi_dot_rule, "insert(0, ", "append("),
     "vdot: not conjugated": ("vdot", products.vdot, "np.conjugate(np.ravel(a))", "np.ravel(a)"),
-    "einsum: on the diagonal": ("einsum", einsum.contract_rule, "np.eye(", "1 + 0 * np.eye("),
+    "einsum: on the diagonal": ("einsum", einsum._restore, "np.eye(", "1 + 0 * np.eye("),
 }
 
 

@@ -13,7 +13,7 @@ The op's node knows its outputs by weak references only, so that there is no cyc
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tinytorch_core import Op
@@ -90,6 +90,24 @@ def attach(
         else:
             outputs.append(None)
     return tuple(outputs)
+
+
+def single_output(op: str, wrap: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """`wrap`, what an op calls on a result that is no array, refusing several arrays.
+
+    The rule of the op is one for a single output, and their gradients would be lost.
+    """
+
+    def checked(result: Any) -> Any:
+        made = wrap(result)
+        if isinstance(made, tuple | list) and any(isinstance(t, TensorBase) for t in made):
+            raise TypeError(
+                f"{op} returned {len(made)} outputs, and its backward rule is for one: let the "
+                "rule ask for `grads`, the gradients of all of them, instead of `grad`"
+            )
+        return made
+
+    return checked
 
 
 class SeveralOutputs(Function):

@@ -19,9 +19,9 @@ from tinytorch_core.tensor import TensorBase
 
 from tinytorch_autograd.modes import is_grad_enabled
 from tinytorch_autograd.node import Function, class_name, functions, next_number
-from tinytorch_autograd.outputs import SeveralOutputs, attach, results_of
+from tinytorch_autograd.outputs import SeveralOutputs, attach, results_of, single_output
 from tinytorch_autograd.rules.shapes import unbroadcast
-from tinytorch_autograd.table import Rule, Vjp
+from tinytorch_autograd.table import OF_SEVERAL, Rule, Vjp
 
 Call = Callable[..., Any]
 
@@ -48,6 +48,8 @@ def recorded(op: Op, call: Call, rule: Rule, tensor: type[TensorBase], plain: bo
         "attach": attach,
         "results_of": results_of,
     }
+    if not issubclass(kind, SeveralOutputs):
+        names["wrap"] = single_output(op.name, names["wrap"])
     # With nothing in between, the op's own body is written out here rather than called: a
     # recorded multiplication of ten elements then takes 8 % less.
     saves = kind.saves
@@ -78,7 +80,7 @@ def function_class(
 ) -> type[Function]:
     """The subclass of Function for one rule; the same rule always has the same class."""
     name = class_name(op)
-    several = any("grads" in names for names in asks)
+    several = any(OF_SEVERAL.intersection(names) for names in asks)
     saves = _saves(inputs, asks)
     names: dict[str, Any] = {f"vjp_{i}": vjp for i, vjp in enumerate(vjps)}
     names["unbroadcast"] = unbroadcast

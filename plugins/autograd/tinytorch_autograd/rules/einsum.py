@@ -33,39 +33,41 @@ def contract(*operands: Array, subscripts: str, optimize: Any = False) -> Array:
 def contract_rule(
     grad: Array, operands: Sequence[Array], subscripts: str, optimize: Any
 ) -> Sequence[Array]:
-    """The gradient of an operand is the sum of products of `grad` and the other operands.
+    """The sum of products of `grad` and the other operands.
 
-    An axis that only this operand has is filled with ones; a letter that stands for two of its
-    axes has its gradient on their diagonal.
+    An axis that only this operand has is filled with the gradient; a letter that stands for two
+    of its axes has its gradient on their diagonal.
     """
     inputs, out = subscripts.split("->")
     terms = inputs.split(",")
     lengths = _lengths(terms, operands)
     found = []
-    for i, term in enumerate(terms):
-        factors, given = [grad], [out]
-        for other in (*range(i), *range(i + 1, len(terms))):
-            factors.append(operands[other])
-            given.append(terms[other])
-        axes = ""
-        fresh = iter(sorted(set(LETTERS) - set(subscripts)))
-        for letter in term:
-            eye = np.eye(lengths[letter], dtype=grad.dtype)
-            if letter in axes:
-                another = next(fresh)
-                factors.append(eye)
-                given.append(letter + another)
-                axes += another
-            elif any(letter in others for others in given):
-                axes += letter
-            else:
-                factors.append(eye[:1].sum(axis=0) * 0 + 1)
-                given.append(letter)
-                axes += letter
-        whole = contract(*factors, subscripts=f"{','.join(given)}->{axes}", optimize=bool(optimize))
-        shape = operands[i].shape
-        found.append(whole if whole.shape == shape else unbroadcast(whole, shape))
+    for i, (term, operand) in enumerate(zip(terms, operands, strict=True)):
+        given = [out, *terms[:i], *terms[i + 1 :]]
+        factors = [grad, *operands[:i], *operands[i + 1 :]]
+        made = _restore(term, given, factors, lengths)
+        text = f"{','.join(given)}->{made}"
+        whole = contract(*factors, subscripts=text, optimize=bool(optimize))
+        found.append(whole if whole.shape == operand.shape else unbroadcast(whole, operand.shape))
     return found
+
+
+def _restore(term: str, given: list[str], factors: list[Array], lengths: dict[str, int]) -> str:
+    """Adds the factors that restore the axes of a term, and returns a letter for each axis."""
+    dtype = factors[0].dtype
+    fresh = (letter for letter in LETTERS if letter not in lengths)
+    axes = ""
+    for letter in term:
+        axis = letter
+        if letter in axes:
+            axis = next(fresh)
+            factors.append(np.eye(lengths[letter], dtype=dtype))
+            given.append(letter + axis)
+        elif not any(letter in other for other in given):
+            factors.append(np.ones(lengths[letter], dtype=dtype))
+            given.append(letter)
+        axes += axis
+    return axes
 
 
 def _lengths(terms: Sequence[str], operands: Sequence[Array]) -> dict[str, int]:

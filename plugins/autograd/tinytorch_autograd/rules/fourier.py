@@ -122,13 +122,9 @@ def over_axes(
             a = transform(a, n, axis, norm)
         return a
 
-    transformed.__doc__ = (
-        f"`{on_last.__name__}` along each axis."
-        if on_last is on_others
-        else (
-            f"`{on_last.__name__}` along the last axis and `{on_others.__name__}` along the others."
-        )
-    )
+    transformed.__doc__ = f"`{on_others.__name__}` along the axes, `{on_last.__name__}` the last."
+    if on_last is on_others:
+        transformed.__doc__ = f"`{on_last.__name__}` along each axis."
 
 
 _LAST_TWO = (-2, -1)
