@@ -1,0 +1,46 @@
+"""Numbers that are not finite: stopping before they spread, and saying where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from tinytorch_core import Tensor
+from tinytorch_core.tensor import plain
+
+_SHOWN = 8
+
+Named = Iterable[tuple[str, Any]]
+
+
+class NonFiniteError(FloatingPointError):
+    """The loss of a training step, or a gradient, is NaN or infinite. The step was not made."""
+
+
+def all_finite(parameters: Iterable[Tensor]) -> bool:
+    """Whether the gradients that there are hold neither NaN nor infinity."""
+    grads = (p.grad for p in parameters)
+    return all(g is None or np.isfinite(g).all() for g in grads)
+
+
+def describe(named_parameters: Iterable[tuple[str, Tensor]], batch: Iterable[Any]) -> str:
+    """Which gradients, parameters and inputs are not finite, in sentences."""
+    named = list(named_parameters)
+    places = {
+        "gradients": [(name, p.grad) for name, p in named if p.grad is not None],
+        "parameters": [(name, p.data) for name, p in named],
+        "data in the batch": [(f"number {i}", plain(x)) for i, x in enumerate(batch)],
+    }
+    return ". ".join(f"Not finite among the {what}: {_list(of)}" for what, of in places.items())
+
+
+def _list(named_arrays: Named) -> str:
+    found = [
+        f"{name} ({bad} of {array.size})"
+        for name, array in named_arrays
+        if hasattr(array, "dtype") and (bad := int(array.size - np.isfinite(array).sum()))
+    ]
+    more = [f"and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
+    return ", ".join([*found[:_SHOWN], *more]) or "none"

@@ -1,0 +1,66 @@
+"""What a Trainer reports beside the loss, and the means it reports it as."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tinytorch_core.tensor import plain
+
+Array = Any
+
+
+def accuracy(output: Array, target: Array) -> float:
+    """The share of examples whose largest score is that of the right class.
+
+    Args:
+        output: scores of C classes for N examples, of shape (N, C).
+        target: the right classes, of shape (N,).
+
+    Raises:
+        ValueError: the shapes are others.
+
+    >>> from tinytorch_core import Tensor
+    >>> accuracy(Tensor([[0.1, 0.9], [0.8, 0.2]]), Tensor([1, 1], dtype=int))
+    0.5
+    """
+    scores, classes = plain(output), plain(target)
+    if scores.ndim != 2 or classes.shape != scores.shape[:1]:
+        raise ValueError(
+            f"accuracy takes scores of shape (N, C) and classes of shape (N,), not "
+            f"{scores.shape} and {classes.shape}"
+        )
+    return float((scores.argmax(axis=1) == classes).mean())
+
+
+class Averages:
+    """Means over examples, of numbers that come as the means of batches.
+
+    >>> averages = Averages()
+    >>> averages.add({"loss": 1.0}, examples=3)
+    >>> averages.add({"loss": 2.0}, examples=1)
+    >>> averages.means()
+    {'loss': 1.25}
+    """
+
+    def __init__(self) -> None:
+        self._sums: dict[str, float] = {}
+        self._examples = 0
+
+    def add(self, means: Mapping[str, float], examples: int) -> None:
+        """Takes in the means of one batch of so many examples."""
+        for name, mean in means.items():
+            self._sums[name] = self._sums.get(name, 0.0) + mean * examples
+        self._examples += examples
+
+    def means(self) -> dict[str, float]:
+        """The means over all examples so far."""
+        return {name: total / self._examples for name, total in self._sums.items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """The sums so far."""
+        return {"sums": dict(self._sums), "examples": self._examples}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Takes over what `state_dict` gave."""
+        self._sums, self._examples = dict(state_dict["sums"]), state_dict["examples"]

@@ -1,0 +1,26 @@
+"""The hooks of tinytorch-training.
+
+What an optimizer does to one parameter is an op, so that a plugin that times, checks or replays
+ops sees a training step whole: forward, backward, and the update.
+"""
+
+from __future__ import annotations
+
+from tinytorch_core import hookimpl
+from tinytorch_core.ops import OpTable
+
+from tinytorch_training.adam import adam_update
+from tinytorch_training.rmsprop import rmsprop_update
+from tinytorch_training.sgd import sgd_update
+
+# The plugins without which this one is of no use.
+tinytorch_needs = ("autograd",)
+
+_WRITTEN = ("parameter", "grad")
+
+
+@hookimpl
+def tinytorch_register_ops(ops: OpTable) -> None:
+    ops.add("sgd_update", sgd_update, inputs=_WRITTEN, in_place=True)
+    ops.add("adam_update", adam_update, inputs=_WRITTEN, in_place=True)
+    ops.add("rmsprop_update", rmsprop_update, inputs=_WRITTEN, in_place=True)
