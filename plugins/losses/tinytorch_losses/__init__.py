@@ -1,7 +1,7 @@
 """Loss functions for the Tensor of tinytorch-core, as a plugin."""
 
 # First, because importing the core imports the active plugins, this one among them.
-import tinytorch_core as _core
+import tinytorch_core as _core  # noqa: F401
 
 from tinytorch_losses.binary import binary_cross_entropy, binary_cross_entropy_with_logits
 from tinytorch_losses.classification import cross_entropy, nll_loss

@@ -1,7 +1,7 @@
 """Optimizers, schedules, data loading, checkpoints and the training loop, as a plugin."""
 
 # First, because importing the core imports the active plugins, this one among them.
-import tinytorch_core as _core
+import tinytorch_core as _core  # noqa: F401
 
 from tinytorch_training.adam import Adam, AdamW
 from tinytorch_training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint

@@ -93,8 +93,8 @@ class Adam(Optimizer):
     >>> optimizer = Adam([w], lr=0.1)
     >>> (w * w).backward()
     >>> optimizer.step()
-    >>> w
-    Tensor([0.9], requires_grad=True)
+    >>> w.item()
+    0.9...
     """
 
     checks: ClassVar[Mapping[str, Check]] = {

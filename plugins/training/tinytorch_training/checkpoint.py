@@ -20,6 +20,12 @@ from tinytorch_core.tensor import TensorBase
 FORMAT = "tinytorch-training checkpoint"
 VERSION = "1"
 
+# What safetensors and NumPy both have.
+_DTYPES = {
+    *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+    *("float16", "float32", "float64", "complex64"),
+}
+
 # Stands in the JSON for an array, with its name among the tensors.
 _TENSOR = "$tensor"
 
@@ -109,7 +115,7 @@ def _key(key: Any, at: tuple[str, ...]) -> str:
 
 
 def _add(array: np.ndarray[Any, Any], name: str, tensors: dict[str, Any]) -> str:
-    if array.dtype.kind not in "fiub" and array.dtype != np.complex64:
+    if array.dtype.name not in _DTYPES:
         raise TypeError(f"safetensors has no {array.dtype}, which {name} is of")
     while name in tensors:  # "a.b" beside {"a": {"b": ...}}
         name += "'"

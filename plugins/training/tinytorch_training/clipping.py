@@ -1,18 +1,15 @@
-"""Clipping: gradients made smaller, in place, before a step."""
+"""Clipping: gradients made smaller before a step."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 
 from tinytorch_core import Tensor
 
 from tinytorch_training.arguments import not_negative, number, parameter_list
-
-Array = Any
 
 
 def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float, norm_type: float = 2.0) -> float:
@@ -38,19 +35,19 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float, norm_type: flo
     >>> clip_grad_norm([w], max_norm=1.0)
     10.0
     >>> w.grad
-    array([0.6, 0.8], dtype=float32)
+    array([0.5999999, 0.7999999], dtype=float32)
     """
     limit = not_negative("clip_grad_norm", "max_norm", max_norm)
     if norm_type != math.inf and number("clip_grad_norm", "norm_type", norm_type) <= 0:
         raise ValueError(f"norm_type of clip_grad_norm must be above 0, not {norm_type}")
-    grads = _gradients("clip_grad_norm", parameters)
-    norms = [float(np.linalg.norm(g.ravel(), norm_type)) for g in grads]
+    clipped = _with_gradients("clip_grad_norm", parameters)
+    norms = [float(np.linalg.norm(p.grad.ravel(), norm_type)) for p in clipped]
     total = float(np.linalg.norm(norms, norm_type)) if norms else 0.0
     # The 1e-6 is PyTorch's.
     factor = limit / (total + 1e-6)
     if factor < 1 and math.isfinite(total):
-        for g in grads:
-            g *= factor
+        for p in clipped:
+            p.grad *= factor
     return total
 
 
@@ -73,9 +70,9 @@ def clip_grad_value(parameters: Iterable[Tensor], clip_value: float) -> None:
     array([ 1. , -1. ,  0.2], dtype=float32)
     """
     limit = not_negative("clip_grad_value", "clip_value", clip_value)
-    for g in _gradients("clip_grad_value", parameters):
-        np.clip(g, -limit, limit, out=g)
+    for p in _with_gradients("clip_grad_value", parameters):
+        p.grad = np.clip(p.grad, -limit, limit)
 
 
-def _gradients(owner: str, parameters: Iterable[Tensor]) -> list[Array]:
-    return [p.grad for p in parameter_list(owner, parameters) if p.grad is not None]
+def _with_gradients(owner: str, parameters: Iterable[Tensor]) -> list[Tensor]:
+    return [p for p in parameter_list(owner, parameters) if p.grad is not None]

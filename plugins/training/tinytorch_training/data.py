@@ -126,8 +126,8 @@ class DataLoader:
         batch_size: how many examples a batch has.
         shuffle: in a new random order each time; otherwise in order.
         drop_last: leave out the last batch if it is smaller.
-        generator: where the random orders come from. By default a new one, which differs from run
-            to run; with `np.random.default_rng(0)` every run is the same.
+        generator: a `numpy.random.Generator`, or a seed for one, from which the orders are drawn.
+            None draws others in every run.
 
     The state of the generator and the position are in `state_dict`. A loader that loads them
     continues in the middle of an epoch, with the very batches that were still to come.
@@ -138,9 +138,9 @@ class DataLoader:
     >>> data = TensorDataset(np.arange(5.0))
     >>> [x.tolist() for (x,) in DataLoader(data, batch_size=2)]
     [[0.0, 1.0], [2.0, 3.0], [4.0]]
-    >>> loader = DataLoader(data, 3, shuffle=True, generator=np.random.default_rng(0))
+    >>> loader = DataLoader(data, 3, shuffle=True, generator=0)
     >>> [x.tolist() for (x,) in loader]
-    [[4.0, 2.0, 3.0], [1.0, 0.0]]
+    [[2.0, 4.0, 3.0], [0.0, 1.0]]
     """
 
     def __init__(
@@ -149,23 +149,18 @@ class DataLoader:
         batch_size: int = 1,
         shuffle: bool = False,
         drop_last: bool = False,
-        generator: np.random.Generator | None = None,
+        generator: np.random.Generator | int | None = None,
     ) -> None:
         if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
             raise TypeError(
                 "DataLoader takes a dataset with __len__ and __getitem__, not "
                 f"{type(dataset).__name__}"
             )
-        if not isinstance(generator, np.random.Generator | None):
-            raise TypeError(
-                "generator of DataLoader must be a NumPy Generator, such as "
-                f"np.random.default_rng(0), not {generator!r:.60}"
-            )
         self.dataset = dataset
         self.batch_size = count("DataLoader", "batch_size", batch_size)
         self.shuffle = flag("DataLoader", "shuffle", shuffle)
         self.drop_last = flag("DataLoader", "drop_last", drop_last)
-        self.generator = np.random.default_rng() if generator is None else generator
+        self.generator = np.random.default_rng(generator)
         # Where the running epoch began, how far it is, and whether the next loop continues it.
         self._began: Mapping[str, Any] | None = None
         self._position = 0

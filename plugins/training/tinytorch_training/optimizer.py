@@ -10,7 +10,8 @@ import numpy as np
 from tinytorch_core import Tensor
 from tinytorch_core.errors import did_you_mean
 
-from tinytorch_autograd import no_grad
+# Not from the package: it may be what is being imported, and has the core start its plugins.
+from tinytorch_autograd.modes import no_grad
 from tinytorch_training.arguments import not_negative, parameter_list
 
 Array = Any

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+# What takes less than that, in seconds, needs no bar.
+_LONG = 0.5
+
 
 class Bar:
     """One bar over all epochs, with the epoch before it and the latest numbers behind it.
@@ -27,8 +30,7 @@ class Bar:
             total=per_epoch and epochs * per_epoch,
             initial=done,
             unit="batch",
-            # What takes less than that is no long work.
-            delay=0.5,
+            delay=_LONG,
             disable=None if show is None else not show,
             dynamic_ncols=True,
         )

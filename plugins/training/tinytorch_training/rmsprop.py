@@ -97,8 +97,8 @@ class RMSprop(Optimizer):
     >>> optimizer = RMSprop([w], lr=0.01)
     >>> (w * w).backward()
     >>> optimizer.step()
-    >>> w
-    Tensor([0.9], requires_grad=True)
+    >>> w.item()
+    0.9...
     """
 
     checks: ClassVar[Mapping[str, Check]] = {

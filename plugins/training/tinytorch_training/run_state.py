@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,8 @@ from tinytorch_training.randomness import generators_of, set_state
 if TYPE_CHECKING:
     from tinytorch_training.trainer import Trainer
 
-_LOADERS = ("data", "validation")
+_LOADERS = {"data", "validation"}
+_ALWAYS = {"averages", "generators", "progress"}
 
 
 def save(trainer: Trainer, file: str | os.PathLike[str]) -> None:
@@ -61,13 +62,15 @@ def _state(trainer: Trainer) -> dict[str, Any]:
 
 def _check(state: Mapping[str, Any], own: Mapping[str, Any]) -> None:
     """Raises ValueError unless both consist of the same parts."""
+    if not state.keys() >= _ALWAYS:
+        raise ValueError(f"it is no run of a Trainer, but has {', '.join(sorted(state))}")
     # A run that is only looked at again needs no data.
     given = {name for name in state if name not in _LOADERS or name in own}
-    _same("parts", given, set(own))
-    _same("generators", set(state["generators"]), set(own["generators"]))
+    _same("parts", given - _ALWAYS, own.keys() - _ALWAYS)
+    _same("generators", state["generators"].keys(), own["generators"].keys())
 
 
-def _same(what: str, given: set[str], own: set[str]) -> None:
+def _same(what: str, given: Set[str], own: Set[str]) -> None:
     if given != own:
         raise ValueError(
             f"it has the {what} {', '.join(sorted(given)) or 'none'}, and this one "

@@ -13,7 +13,7 @@ import numpy as np
 
 from tinytorch_core import Tensor
 
-from tinytorch_autograd import no_grad
+from tinytorch_autograd.modes import no_grad
 from tinytorch_training import run_state
 from tinytorch_training.arguments import count, positive
 from tinytorch_training.clipping import clip_grad_norm
@@ -217,7 +217,9 @@ class Trainer:
         while several := list(islice(batches, self.accumulate)):
             self._train_step(several)
             bar.advance(self.epoch + 1, len(several), self.averages.means())
-            keep(within_epoch=True)
+            # Fewer are the last ones: the loader is at its end, and no longer within the epoch.
+            if len(several) == self.accumulate:
+                keep(within_epoch=True)
 
     def _train_step(self, batches: Sequence[Any]) -> None:
         self.optimizer.zero_grad()

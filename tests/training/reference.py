@@ -1,0 +1,164 @@
+"""What PyTorch computes for optimizers, schedules and clipping: the cases, and how to run them.
+
+    python tests/training/reference.py
+
+writes PyTorch's numbers to reference.json, for tests where PyTorch is not installed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+
+FILE = Path(__file__).with_name("reference.json")
+STEPS = 10
+# The first step, one after the step without a gradient, and the last.
+COMPARED = (0, 4, 9)
+
+# Some options belong together: each row is one combination that the code treats in its own way.
+OPTIMIZERS = {
+    "sgd": ("SGD", {"lr": 0.1}),
+    "sgd, default lr": ("SGD", {}),
+    "sgd, decay": ("SGD", {"lr": 0.1, "weight_decay": 0.05}),
+    "sgd, momentum": ("SGD", {"lr": 0.1, "momentum": 0.9}),
+    "sgd, momentum, decay": ("SGD", {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.05}),
+    "sgd, dampening": ("SGD", {"lr": 0.1, "momentum": 0.9, "dampening": 0.3}),
+    "sgd, nesterov": ("SGD", {"lr": 0.1, "momentum": 0.9, "nesterov": True}),
+    "sgd, nesterov, decay": (
+        "SGD",
+        {"lr": 0.1, "momentum": 0.8, "nesterov": True, "weight_decay": 0.05},
+    ),
+    "adam": ("Adam", {}),
+    "adam, options": ("Adam", {"lr": 0.05, "betas": (0.8, 0.95), "eps": 1e-3}),
+    "adam, decay": ("Adam", {"lr": 0.05, "weight_decay": 0.1}),
+    "adam, amsgrad": ("Adam", {"lr": 0.05, "betas": (0.5, 0.6), "amsgrad": True}),
+    "adam, amsgrad, decay": ("Adam", {"lr": 0.05, "amsgrad": True, "weight_decay": 0.1}),
+    "adamw": ("AdamW", {}),
+    "adamw, options": ("AdamW", {"lr": 0.05, "betas": (0.8, 0.95), "weight_decay": 0.3}),
+    "adamw, no decay": ("AdamW", {"lr": 0.05, "weight_decay": 0.0}),
+    "adamw, amsgrad": ("AdamW", {"lr": 0.05, "betas": (0.5, 0.6), "amsgrad": True}),
+    "rmsprop": ("RMSprop", {}),
+    "rmsprop, options": ("RMSprop", {"lr": 0.05, "alpha": 0.8, "eps": 1e-3}),
+    "rmsprop, decay": ("RMSprop", {"lr": 0.05, "weight_decay": 0.1}),
+    "rmsprop, momentum": ("RMSprop", {"lr": 0.05, "momentum": 0.7}),
+    "rmsprop, centered": ("RMSprop", {"lr": 0.05, "centered": True}),
+    "rmsprop, all": (
+        "RMSprop",
+        {"lr": 0.05, "momentum": 0.7, "centered": True, "weight_decay": 0.1, "alpha": 0.9},
+    ),
+}
+
+SCHEDULES = {
+    "step": ("StepLR", {"step_size": 3}),
+    "step, gamma": ("StepLR", {"step_size": 2, "gamma": 0.5}),
+    "cosine": ("CosineAnnealingLR", {"T_max": 6}),
+    "cosine, floor": ("CosineAnnealingLR", {"T_max": 12, "eta_min": 0.01}),
+    "linear": ("LinearLR", {}),
+    "linear, options": ("LinearLR", {"start_factor": 0.1, "end_factor": 0.8, "total_iters": 4}),
+}
+# Warm-up and cosine, one after the other.
+SEQUENCE = [("LinearLR", {"total_iters": 4}), ("CosineAnnealingLR", {"T_max": 8})]
+MILESTONES = [4]
+SCHEDULE_STEPS = 12
+
+CLIPS = {
+    "norm": ("norm", {"max_norm": 1.0}),
+    "norm, wide": ("norm", {"max_norm": 100.0}),
+    "norm 1": ("norm", {"max_norm": 1.0, "norm_type": 1.0}),
+    "norm 3": ("norm", {"max_norm": 0.5, "norm_type": 3.0}),
+    "largest": ("norm", {"max_norm": 0.5, "norm_type": math.inf}),
+    "value": ("value", {"clip_value": 0.5}),
+}
+
+
+def start() -> list[np.ndarray]:
+    """The parameters to begin with: a matrix, a vector, a number."""
+    rng = np.random.default_rng(0)
+    return [rng.normal(size=shape) for shape in ((3, 2), (4,), ())]
+
+
+def gradients(parameters: list[np.ndarray], step: int) -> list[np.ndarray]:
+    """Those of a bowl around 0.5, with noise; the second parameter has none at step 3."""
+    rng = np.random.default_rng(step + 1)
+    made = [3 * (p - 0.5) + rng.normal(size=p.shape) for p in parameters]
+    return [None if (i, step) == (1, 3) else g for i, g in enumerate(made)]
+
+
+def clipped_gradients() -> list[np.ndarray]:
+    return gradients(start(), 0)
+
+
+def flat(arrays: list[np.ndarray]) -> list[float]:
+    return [float(x) for a in arrays for x in np.ravel(a)]
+
+
+def with_pytorch(torch) -> dict:
+    """All numbers, as PyTorch has them."""
+    return {
+        "optimizers": {k: _optimized(torch, *case) for k, case in OPTIMIZERS.items()},
+        "schedules": {k: _scheduled(torch, *case) for k, case in SCHEDULES.items()}
+        | {"sequence": _in_sequence(torch)},
+        "clips": {k: _clipped(torch, *case) for k, case in CLIPS.items()},
+    }
+
+
+def _optimized(torch, name, options):
+    parameters = [torch.tensor(p, requires_grad=True) for p in start()]
+    optimizer = getattr(torch.optim, name)(parameters, **options)
+    path = []
+    for step in range(STEPS):
+        now = gradients([p.detach().numpy() for p in parameters], step)
+        for p, g in zip(parameters, now, strict=True):
+            p.grad = None if g is None else torch.tensor(g)
+        optimizer.step()
+        path.append(flat([p.detach().numpy() for p in parameters]))
+    return [path[i] for i in COMPARED]
+
+
+def _rates(torch, make):
+    parameters = [torch.zeros(1, requires_grad=True) for _ in range(2)]
+    optimizer = torch.optim.SGD(
+        [{"params": [parameters[0]]}, {"params": [parameters[1]], "lr": 2}], lr=0.1
+    )
+    schedule = make(optimizer)
+    rates = []
+    for _ in range(SCHEDULE_STEPS):
+        rates.append([group["lr"] for group in optimizer.param_groups])
+        optimizer.step()
+        schedule.step()
+    return rates
+
+
+def _scheduled(torch, name, options):
+    return _rates(
+        torch, lambda optimizer: getattr(torch.optim.lr_scheduler, name)(optimizer, **options)
+    )
+
+
+def _in_sequence(torch):
+    schedulers = torch.optim.lr_scheduler
+
+    def make(optimizer):
+        parts = [getattr(schedulers, name)(optimizer, **options) for name, options in SEQUENCE]
+        return schedulers.SequentialLR(optimizer, parts, MILESTONES)
+
+    return _rates(torch, make)
+
+
+def _clipped(torch, kind, options):
+    parameters = [torch.tensor(p, requires_grad=True) for p in start()]
+    for p, g in zip(parameters, clipped_gradients(), strict=True):
+        p.grad = torch.tensor(g)
+    clip = getattr(torch.nn.utils, f"clip_grad_{kind}_")
+    norm = clip(parameters, **options)
+    found = flat([p.grad.numpy() for p in parameters])
+    return {"norm": None if norm is None else float(norm), "gradients": found}
+
+
+if __name__ == "__main__":
+    import torch
+
+    FILE.write_text(json.dumps(with_pytorch(torch)) + "\n", encoding="utf-8")

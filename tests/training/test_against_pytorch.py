@@ -1,0 +1,93 @@
+"""Optimizers, schedules and clipping compute what PyTorch's compute, to 1e-10 in float64.
+
+With PyTorch they are compared with it, without it with its numbers in reference.json.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tinytorch_core import Tensor
+
+import tinytorch_training as training
+
+from . import reference
+
+KEPT = json.loads(reference.FILE.read_text("utf-8"))
+
+
+@pytest.fixture(scope="module", params=["kept", pytest.param("live", marks=pytest.mark.peers)])
+def expected(request: pytest.FixtureRequest) -> dict[str, Any]:
+    if request.param == "kept":
+        return KEPT
+    return reference.with_pytorch(request.getfixturevalue("torch"))
+
+
+def close(found: Any, expected: Any) -> None:
+    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-10)
+
+
+def parameters() -> list[Tensor]:
+    return [Tensor(p, requires_grad=True) for p in reference.start()]
+
+
+@pytest.mark.parametrize("case", reference.OPTIMIZERS)
+def test_ten_steps(case: str, expected: dict[str, Any]) -> None:
+    name, options = reference.OPTIMIZERS[case]
+    tensors = parameters()
+    optimizer = getattr(training, name)(tensors, **options)
+    path = []
+    for step in range(reference.STEPS):
+        gradients = reference.gradients([p.data for p in tensors], step)
+        for p, g in zip(tensors, gradients, strict=True):
+            p.grad = g
+        optimizer.step()
+        for p, g in zip(tensors, gradients, strict=True):
+            assert g is None or p.grad is g
+        path.append(reference.flat([p.data for p in tensors]))
+    close([path[i] for i in reference.COMPARED], expected["optimizers"][case])
+
+
+def rates(make: Any) -> list[list[float]]:
+    first, second = (Tensor([0.0], requires_grad=True) for _ in range(2))
+    groups = [{"params": [first]}, {"params": [second], "lr": 2}]
+    optimizer = training.SGD(groups, lr=0.1)
+    schedule = make(optimizer)
+    found = []
+    for _ in range(reference.SCHEDULE_STEPS):
+        found.append([group["lr"] for group in optimizer.param_groups])
+        assert schedule.get_last_lr() == found[-1]
+        schedule.step()
+    return found
+
+
+@pytest.mark.parametrize("case", reference.SCHEDULES)
+def test_schedules(case: str, expected: dict[str, Any]) -> None:
+    name, options = reference.SCHEDULES[case]
+    found = rates(lambda optimizer: getattr(training, name)(optimizer, **options))
+    close(found, expected["schedules"][case])
+
+
+def test_schedules_in_sequence(expected: dict[str, Any]) -> None:
+    def make(optimizer: Any) -> Any:
+        parts = [getattr(training, name)(optimizer, **o) for name, o in reference.SEQUENCE]
+        return training.SequentialLR(optimizer, parts, reference.MILESTONES)
+
+    close(rates(make), expected["schedules"]["sequence"])
+
+
+@pytest.mark.parametrize("case", reference.CLIPS)
+def test_clipping(case: str, expected: dict[str, Any]) -> None:
+    kind, options = reference.CLIPS[case]
+    tensors = parameters()
+    for p, g in zip(tensors, reference.clipped_gradients(), strict=True):
+        p.grad = g
+    # A generator, as model.parameters() is one.
+    norm = getattr(training, f"clip_grad_{kind}")((p for p in tensors), **options)
+    close(reference.flat([p.grad for p in tensors]), expected["clips"][case]["gradients"])
+    if kind == "norm":
+        close(norm, expected["clips"][case]["norm"])

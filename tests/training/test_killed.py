@@ -1,0 +1,28 @@
+"""A training run that is killed at any moment loses at most its last step, and ends the same."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+# The disk makes each life take a third of a second; .ci/run asks for more of them.
+KILLS = int(os.environ.get("TINYTORCH_KILLS", "10"))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_killed_runs_end_as_the_uninterrupted_one_does(tmp_path) -> None:
+    script = Path(__file__).with_name("killed.py")
+    done = subprocess.run(
+        [sys.executable, script, str(KILLS), tmp_path], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    found = re.match(r"(\d+) lives killed, (\d+) of them after a step; (\d+) runs", done.stdout)
+    killed, after_a_step, runs = map(int, found.groups())
+    assert killed == KILLS
+    assert after_a_step > KILLS / 2
+    assert runs >= 1

@@ -1,0 +1,291 @@
+"""What a user relies on in optimizers and schedules beside the numbers, which PyTorch confirms."""
+
+from __future__ import annotations
+
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from tinytorch_core import Tensor, hookimpl, plugins
+
+from tinytorch_training import (
+    SGD,
+    Adam,
+    AdamW,
+    CosineAnnealingLR,
+    LinearLR,
+    RMSprop,
+    SequentialLR,
+    StepLR,
+    clip_grad_norm,
+    clip_grad_value,
+)
+
+ALL = [
+    lambda p: SGD(p, lr=0.1),
+    lambda p: SGD(p, lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.1),
+    lambda p: Adam(p, lr=0.1, weight_decay=0.1, amsgrad=True),
+    lambda p: AdamW(p, lr=0.1),
+    lambda p: RMSprop(p, lr=0.01, momentum=0.5, centered=True, weight_decay=0.1),
+]
+NAMES = ["sgd", "nesterov", "adam", "adamw", "rmsprop"]
+every_optimizer = pytest.mark.parametrize("make", ALL, ids=NAMES)
+
+
+def weights(dtype=np.float64) -> list[Tensor]:
+    rng = np.random.default_rng(0)
+    shapes = ((3, 2), (2,), ())
+    return [Tensor(rng.normal(size=s).astype(dtype), requires_grad=True) for s in shapes]
+
+
+def learn(optimizer, tensors, steps=1) -> None:
+    """Steps towards a sum of squares of 0."""
+    for _ in range(steps):
+        optimizer.zero_grad()
+        sum((p * p).sum() for p in tensors).backward()
+        optimizer.step()
+
+
+@every_optimizer
+def test_a_step_goes_down_and_stays_in_the_same_array_and_dtype(make) -> None:
+    tensors = weights(np.float32)
+    arrays = [p.data for p in tensors]
+    before = sum(float((a * a).sum()) for a in arrays)
+    optimizer = make(tensors)
+    learn(optimizer, tensors, 5)
+    assert all(p.data is a and a.dtype == np.float32 for p, a in zip(tensors, arrays, strict=True))
+    kept = [v for state in optimizer.state.values() for v in state.values() if hasattr(v, "dtype")]
+    assert all(v.dtype == np.float32 for v in kept)
+    assert sum(float((a * a).sum()) for a in arrays) < before
+
+
+@every_optimizer
+def test_a_state_goes_over_to_another_optimizer(make) -> None:
+    tensors, others = weights(), weights()
+    optimizer = make(tensors)
+    learn(optimizer, tensors, 3)
+    state = optimizer.state_dict()
+    for p, other in zip(tensors, others, strict=True):
+        other.data = p.data.copy()
+    twin = make(others)
+    twin.param_groups[0]["lr"] = 77.0
+    twin.load_state_dict(state)
+    learn(optimizer, tensors, 3)
+    learn(twin, others, 3)
+    for p, other in zip(tensors, others, strict=True):
+        np.testing.assert_array_equal(p.data, other.data)
+
+
+def test_a_state_is_a_copy() -> None:
+    tensors = weights()
+    optimizer = Adam(tensors)
+    learn(optimizer, tensors)
+    state = optimizer.state_dict()
+    kept = state["state"][0]["exp_avg"].copy()
+    learn(optimizer, tensors)
+    np.testing.assert_array_equal(state["state"][0]["exp_avg"], kept)
+    fresh = Adam(tensors)
+    fresh.load_state_dict(state)
+    learn(fresh, tensors)
+    np.testing.assert_array_equal(state["state"][0]["exp_avg"], kept)
+
+
+def test_groups_have_options_of_their_own() -> None:
+    slow, fast = Tensor([1.0], requires_grad=True), Tensor([1.0], requires_grad=True)
+    optimizer = SGD([{"params": [slow]}, {"params": [fast], "lr": 0.5}], lr=0.01)
+    (slow + fast).sum().backward()
+    optimizer.step()
+    assert (slow.item(), fast.item()) == (pytest.approx(0.99), 0.5)
+    assert [g["lr"] for g in optimizer.param_groups] == [0.01, 0.5]
+
+
+def test_what_has_no_gradient_stays_as_it_is() -> None:
+    used, unused = Tensor([1.0], requires_grad=True), Tensor([1.0], requires_grad=True)
+    frozen = Tensor([1.0])
+    optimizer = AdamW([used, unused, frozen], lr=0.1, weight_decay=0.5)
+    (used * 2).sum().backward()
+    optimizer.step()
+    assert used.item() < 1
+    assert unused.item() == frozen.item() == 1
+    optimizer.zero_grad()
+    assert used.grad is None
+
+
+def test_an_update_is_an_op_that_other_plugins_see() -> None:
+    seen = []
+
+    @hookimpl
+    def tinytorch_wrap_op(op, call):
+        def listed(*args):
+            seen.append(op.name)
+            return call(*args)
+
+        return listed if op.name.endswith("_update") else None
+
+    plugins.register(SimpleNamespace(tinytorch_wrap_op=tinytorch_wrap_op), name="listing")
+    try:
+        for make in ALL:
+            tensors = weights()[:1]
+            learn(make(tensors), tensors)
+    finally:
+        plugins.unregister("listing")
+    expected = ["sgd_update", "sgd_update", "adam_update", "adam_update", "rmsprop_update"]
+    assert seen == expected
+
+
+def test_with_the_plugin_off_a_step_says_so() -> None:
+    tensors = weights()
+    optimizer = SGD(tensors)
+    with plugins.disable("training"), pytest.raises(AttributeError, match="'sgd_update'"):
+        learn(optimizer, tensors)
+
+
+# Wrong input.
+
+
+def used_up():
+    generator = (p for p in weights())
+    list(generator)
+    return generator
+
+
+W = Tensor([1.0, 2.0], requires_grad=True)
+
+WRONG = {
+    "no parameters": (lambda: SGD([]), ValueError, "SGD got no parameters. The list is empty"),
+    "a used-up generator": (
+        lambda: Adam(used_up()),
+        ValueError,
+        "The generator was used up before",
+    ),
+    "a used-up iterator": (lambda: SGD(iter([])), ValueError, "used up before"),
+    "clipping a used-up generator": (
+        lambda: clip_grad_norm(used_up(), 1.0),
+        ValueError,
+        "clip_grad_norm got no parameters. The generator was used up before",
+    ),
+    "a tensor alone": (lambda: SGD(W), TypeError, r"such as model.parameters\(\).*not Tensor"),
+    "an array": (lambda: SGD([np.ones(2)]), TypeError, "number 0 is of ndarray"),
+    "integers": (lambda: SGD([Tensor([1], dtype=int)]), TypeError, r"shape \(1,\), holds int64"),
+    "computed": (lambda: SGD([W * 2]), ValueError, "was computed, by <MulBackward>"),
+    "untracked": (
+        lambda: SGD([Tensor([1.0])]),
+        ValueError,
+        "none of the parameters of SGD requires",
+    ),
+    "one twice": (lambda: SGD([W, W]), ValueError, "the same parameter more than once"),
+    "one in two groups": (
+        lambda: SGD([{"params": [W]}, {"params": [W]}]),
+        ValueError,
+        "already, in another group",
+    ),
+    "negative lr": (lambda: SGD([W], lr=-0.1), ValueError, "lr of SGD must be 0 or more, not -0.1"),
+    "lr of NaN": (lambda: Adam([W], lr=math.nan), ValueError, "lr of Adam must be a finite.*nan"),
+    "infinite lr": (lambda: AdamW([W], lr=math.inf), ValueError, "lr of AdamW.*finite.*inf"),
+    "lr a word": (lambda: SGD([W], lr="fast"), TypeError, "lr of SGD must be a number, not str"),
+    "lr of a group": (
+        lambda: SGD([{"params": [W], "lr": -1}]),
+        ValueError,
+        "lr of SGD must be 0 or more",
+    ),
+    "betas": (lambda: Adam([W], betas=(0.9, 1.0)), ValueError, r"betas\[1\] of Adam.*below 1"),
+    "one beta": (lambda: Adam([W], betas=0.9), TypeError, "betas of Adam must be two numbers"),
+    "eps": (lambda: RMSprop([W], eps=-1), ValueError, "eps of RMSprop must be 0 or more"),
+    "alpha": (lambda: RMSprop([W], alpha=1.5), ValueError, "alpha of RMSprop.*below 1, not 1.5"),
+    "momentum": (lambda: SGD([W], momentum=-1), ValueError, "momentum of SGD"),
+    "decay": (lambda: AdamW([W], weight_decay=-1), ValueError, "weight_decay of AdamW"),
+    "nesterov alone": (lambda: SGD([W], nesterov=True), ValueError, "needs a momentum above 0"),
+    "nesterov, dampened": (
+        lambda: SGD([W], momentum=0.9, dampening=0.1, nesterov=True),
+        ValueError,
+        "a dampening of 0, not momentum=0.9 and dampening=0.1",
+    ),
+    "unknown option": (
+        lambda: SGD([{"params": [W], "momentun": 0.9}]),
+        ValueError,
+        "no option 'momentun'. Did you mean 'momentum'",
+    ),
+    "schedule of nothing": (
+        lambda: StepLR([W], 3),
+        TypeError,
+        "StepLR takes an optimizer, not list",
+    ),
+    "step size": (lambda: StepLR(SGD([W]), 0), ValueError, "step_size of StepLR must be 1 or more"),
+    "half a step": (lambda: StepLR(SGD([W]), 1.5), TypeError, "must be an integer, not 1.5"),
+    "gamma": (lambda: StepLR(SGD([W]), 1, gamma=-1), ValueError, "gamma of StepLR"),
+    "T_max": (lambda: CosineAnnealingLR(SGD([W]), 0), ValueError, "T_max of Cosine"),
+    "start": (lambda: LinearLR(SGD([W]), 0.0), ValueError, "start_factor of LinearLR.*above 0"),
+    "max_norm": (lambda: clip_grad_norm([W], -1), ValueError, "max_norm of clip_grad_norm"),
+    "norm of NaN": (lambda: clip_grad_norm([W], math.nan), ValueError, "finite number, not nan"),
+    "norm 0": (lambda: clip_grad_norm([W], 1.0, 0), ValueError, "norm_type of clip_grad_norm"),
+    "clip value": (lambda: clip_grad_value([W], -1), ValueError, "clip_value of clip_grad_value"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_input_is_named(case: str) -> None:
+    make, error, message = WRONG[case]
+    with pytest.raises(error, match=message):
+        make()
+
+
+def test_a_sequence_of_schedules_is_checked() -> None:
+    optimizer = SGD([W])
+    parts = [StepLR(optimizer, 2), StepLR(optimizer, 3)]
+    with pytest.raises(ValueError, match=r"one milestone fewer than schedules.*given 2 for 2"):
+        SequentialLR(optimizer, parts, [1, 2])
+    with pytest.raises(ValueError, match="must rise"):
+        SequentialLR(optimizer, [*parts, StepLR(optimizer, 4)], [2, 2])
+    with pytest.raises(ValueError, match="its own optimizer"):
+        SequentialLR(SGD([W]), parts, [2])
+
+
+@pytest.mark.parametrize("make", [lambda o: StepLR(o, 2), lambda o: LinearLR(o, total_iters=9)])
+def test_a_schedule_is_set_to_where_another_one_was(make) -> None:
+    first, second = SGD([W], lr=0.8), SGD([W], lr=0.3)
+    schedule = make(first)
+    for _ in range(5):
+        schedule.step()
+    other = make(second)
+    other.load_state_dict(schedule.state_dict())
+    assert second.param_groups[0]["lr"] == first.param_groups[0]["lr"]
+    with pytest.raises(ValueError, match=r"for 2 groups of parameters, and .* is for 1"):
+        schedule.load_state_dict({"last_epoch": 1, "base_lrs": [1.0, 2.0]})
+
+
+def test_a_state_of_something_else_is_refused_and_changes_nothing() -> None:
+    tensors = weights()
+    optimizer = Adam(tensors)
+    learn(optimizer, tensors)
+    before = optimizer.state_dict()
+    reshaped = optimizer.state_dict()
+    reshaped["state"][1]["exp_avg"] = np.zeros(3)
+    others = {
+        "is of 1 groups, of .1. parameters, and Adam has 1, of .3.": Adam([W]).state_dict(),
+        "another optimizer than Adam: it has no option 'amsgrad'": SGD(tensors).state_dict(),
+        "no state of Adam.*it has 'weight'": {"weight": 1},
+        r"'exp_avg' of parameter 1 has the shape \(3,\)": reshaped,
+    }
+    for message, state in others.items():
+        with pytest.raises(ValueError, match=message):
+            optimizer.load_state_dict(state)
+    after = optimizer.state_dict()
+    assert after["param_groups"] == before["param_groups"]
+    for kept, now in zip(before["state"], after["state"], strict=True):
+        np.testing.assert_equal(now, kept)
+
+
+def test_gradients_that_are_not_finite_are_not_clipped() -> None:
+    w = Tensor([1.0, 2.0], requires_grad=True)
+    w.grad = np.array([np.inf, 1.0], np.float32)
+    assert clip_grad_norm([w], 1.0) == math.inf
+    assert w.grad.tolist() == [math.inf, 1.0]
+
+
+def test_clipping_without_gradients_does_nothing() -> None:
+    w = Tensor([1.0, 2.0], requires_grad=True)
+    assert clip_grad_norm([w], 1.0) == 0.0
+    clip_grad_value([w], 1.0)
+    assert w.grad is None
