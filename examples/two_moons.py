@@ -1,0 +1,81 @@
+"""Separates two interleaved half moons, and draws where the network sees the border.
+
+    python examples/two_moons.py [FOLDER] [--epochs N]
+
+Draws FOLDER/two_moons.png: the border after one epoch, after some, and at the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from sklearn.datasets import make_moons
+
+from tinytorch_activations import Tanh, sigmoid
+from tinytorch_layers import Linear, Sequential
+from tinytorch_losses import BCEWithLogitsLoss
+from tinytorch_training import AdamW, DataLoader, TensorDataset, Trainer
+
+EPOCHS = 60
+COLOURS = ("#2166ac", "#b2182b")
+
+
+def main(folder: str | Path = ".", epochs: int = EPOCHS) -> float:
+    """Trains, draws, and returns the share of points on their side of the border."""
+    points, moons = make_moons(400, noise=0.18, random_state=0)
+    points, targets = points.astype(np.float32), moons[:, None].astype(np.float32)
+    model = Sequential(
+        Linear(2, 32, generator=0),
+        Tanh(),
+        Linear(32, 32, generator=1),
+        Tanh(),
+        Linear(32, 1, generator=2),
+    )
+    trainer = Trainer(
+        model,
+        BCEWithLogitsLoss(),
+        AdamW(model.parameters(), lr=0.01),
+        metrics={"accuracy": lambda logits, y: float(((logits.data > 0) == y.data).mean())},
+    )
+    data = DataLoader(TensorDataset(points, targets), 32, shuffle=True, generator=0)
+
+    figure = Figure(figsize=(12, 2.9), layout="constrained")
+    shown = sorted({1, max(1, epochs // 6), epochs})
+    for axes, epoch in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
+        trainer.fit(data, epoch)
+        right = trainer.evaluate(data)["accuracy"]
+        drawn = draw(axes, trainer, points, moons)
+        axes.set_title(f"After {epoch} epoch{'s' * (epoch > 1)}: {right:.1%} right")
+        print(f"epoch {epoch:3d}: {right:.1%} of the points on their side of the border")
+    figure.colorbar(drawn, ax=figure.axes, label="probability of the red moon", ticks=[0, 0.5, 1])
+    picture = Path(folder) / "two_moons.png"
+    figure.savefig(picture, dpi=150)
+    print(f"The border: {picture}")
+    return right
+
+
+def draw(axes: Any, trainer: Trainer, points: np.ndarray, moons: np.ndarray) -> Any:
+    """The probabilities as colours, the border where they are a half, and the points."""
+    x, y = np.meshgrid(np.linspace(-1.7, 2.7, 200), np.linspace(-1.2, 1.7, 140))
+    grid = np.stack([x.ravel(), y.ravel()], axis=1).astype(np.float32)
+    probability = sigmoid(trainer.predict(grid, batch_size=4096)).reshape(x.shape)
+    levels = np.linspace(0, 1, 21)
+    drawn = axes.contourf(x, y, probability, levels, cmap="RdBu_r", alpha=0.75)
+    axes.contour(x, y, probability, [0.5], colors="black", linewidths=1.5)
+    for moon, colour in enumerate(COLOURS):
+        axes.scatter(
+            *points[moons == moon].T, s=12, color=colour, edgecolors="white", linewidths=0.4
+        )
+    axes.set(xticks=[], yticks=[], aspect="equal")
+    return drawn
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("folder", nargs="?", default=".", help="where the picture goes")
+    parser.add_argument("--epochs", type=int, default=EPOCHS)
+    main(**vars(parser.parse_args()))
