@@ -6,8 +6,6 @@ are its tensors, and the rest is JSON in its header.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -54,7 +52,10 @@ def save_checkpoint(path: str | os.PathLike[str], state: Mapping[str, Any]) -> N
     {'weight': array([1., 1.]), 'epoch': 3}
     >>> folder.cleanup()
     """
-    import safetensors.numpy  # here and below, because few programs need it at the start
+    # Here and below, so that they cost a program nothing at its start.
+    import json
+
+    import safetensors.numpy
 
     tensors: dict[str, np.ndarray[Any, Any]] = {}
     text = json.dumps(_encoded(state, (), tensors))
@@ -70,6 +71,8 @@ def load_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
         FileNotFoundError: there is no such file.
         CheckpointError: it is something else than a checkpoint, or damaged.
     """
+    import json
+
     import safetensors
 
     path = Path(path)
@@ -133,6 +136,8 @@ def _decoded(value: Any, tensors: Mapping[str, Any]) -> Any:
 
 def _digest(text: str, tensors: Mapping[str, np.ndarray[Any, Any]]) -> str:
     """A sum over all that is in the file, which safetensors itself does not have."""
+    import hashlib
+
     digest = hashlib.sha256(text.encode())
     for name in sorted(tensors):
         array = tensors[name]

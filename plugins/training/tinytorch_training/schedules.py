@@ -7,7 +7,6 @@ a schedule can be set to any point.
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -197,6 +196,6 @@ class SequentialLR(LRScheduler):
         super().__init__(optimizer)
 
     def rate(self, base: float, t: int) -> float:
-        which = bisect_right(self.milestones, t)
+        which = sum(milestone <= t for milestone in self.milestones)
         begun = self.milestones[which - 1] if which else 0
         return self.schedulers[which].rate(base, t - begun)
