@@ -22,6 +22,7 @@ from tinytorch_training import (
     clip_grad_norm,
     clip_grad_value,
 )
+from tinytorch_training.sgd import sgd_update
 
 ALL = [
     lambda p: SGD(p, lr=0.1),
@@ -140,6 +141,28 @@ def test_with_the_plugin_off_a_step_says_so() -> None:
     optimizer = SGD(tensors)
     with plugins.disable("training"), pytest.raises(AttributeError, match="'sgd_update'"):
         learn(optimizer, tensors)
+
+
+def test_without_autograd_optimizers_say_what_they_need() -> None:
+    tensors = weights()
+    optimizer = SGD(tensors)
+    with plugins.disable("autograd"):
+        with pytest.raises(AttributeError, match="autograd"):
+            optimizer.step()
+        with pytest.raises(ValueError, match=r"requires grad.*with the plugin autograd on"):
+            SGD([Tensor([1.0])])
+
+
+@pytest.mark.parametrize("others", ["none", "autograd"])
+def test_an_update_works_on_tensors_and_arrays_with_and_without_autograd(others: str) -> None:
+    array = np.array([1.0, 2.0])
+    scratch = np.empty(2), np.empty(2)
+    arguments = (np.array([0.5, 1.0]), None, scratch, 0.1, 0.0, 0.0, 0.0, False)
+    with plugins.only("training", *([others] if others != "none" else [])):
+        tensor = Tensor(array)
+        assert sgd_update(tensor, *arguments) is tensor
+        sgd_update(array, *arguments)
+    assert tensor.tolist() == array.tolist() == [0.95, 1.9]
 
 
 # Wrong input.

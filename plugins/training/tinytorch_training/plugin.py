@@ -13,8 +13,10 @@ from tinytorch_training.adam import adam_update
 from tinytorch_training.rmsprop import rmsprop_update
 from tinytorch_training.sgd import sgd_update
 
-# The plugins without which this one is of no use.
-tinytorch_needs = ("autograd",)
+tinytorch_api = (1, 1)
+# Optimizers need it, and say so; the ops here do not, and need not be in the way when somebody
+# switches gradients off for a while.
+tinytorch_uses = ("autograd",)
 
 _WRITTEN = ("parameter", "grad")
 
