@@ -9,6 +9,7 @@ import pytest
 
 from tinytorch_core import Tensor
 
+from tinytorch_autograd import no_grad
 from tinytorch_layers import BatchNorm1d, Dropout, Linear, Sequential
 from tinytorch_losses import CrossEntropyLoss, MSELoss
 from tinytorch_training import (
@@ -364,11 +365,24 @@ def test_an_infinite_gradient_of_a_finite_loss_stops_too() -> None:
     np.testing.assert_equal(model.state_dict(), before)
 
 
+def test_after_an_error_a_run_goes_on_with_whole_epochs() -> None:
+    data = X.copy()
+    data[20, 1] = np.nan
+    model = network(0.0)
+    run = Trainer(model, CrossEntropyLoss(), SGD(model.parameters(), lr=0.0))
+    with pytest.raises(NonFiniteError):
+        run.fit(DataLoader(TensorDataset(data, Y), 8), 1)
+    history = run.fit(DataLoader(DATA, 40), 1)
+    fresh = network(0.0)
+    with no_grad():
+        expected = CrossEntropyLoss()(fresh(Tensor(X)), Y).item()
+    assert history["loss"] == [expected]
+
+
 # What is shown.
 
 
-def test_a_progress_bar_tells_the_epoch_and_the_numbers(capsys, monkeypatch) -> None:
-    monkeypatch.setattr("tinytorch_training.progress._LONG", 0.0)
+def test_a_progress_bar_tells_the_epoch_and_the_numbers(capsys) -> None:
     trainer(progress=True).fit(loader(), 2, loader())
     shown = capsys.readouterr().err
     assert "epoch 2/2: 100%" in shown
@@ -403,6 +417,9 @@ def test_without_matplotlib_the_error_says_what_to_install(monkeypatch) -> None:
 
 # Wrong input.
 
+M = linear_model()
+W = M.weight
+
 WRONG = {
     "interval": (lambda: trainer(scheduler_interval="week"), ValueError, "must be 'epoch' or"),
     "accumulate": (lambda: trainer(accumulate=0), ValueError, "accumulate of Trainer.*1 or more"),
@@ -432,6 +449,31 @@ WRONG = {
         lambda: trainer(early_stopping=None).fit([], 1, checkpoint="c"),
         TypeError,
         "takes its data from a DataLoader.*not from list",
+    ),
+    "resume what": (
+        lambda: trainer(early_stopping=None).fit(loader(), 1, resume=True),
+        ValueError,
+        "resume=True needs the checkpoint",
+    ),
+    "no validation batches": (
+        lambda: trainer().fit(loader(), 1, []),
+        ValueError,
+        "the data gave no batches",
+    ),
+    "a number as loss": (
+        lambda: Trainer(M, lambda output, y: 0.5, SGD(M.parameters())).fit(loader(), 1),
+        TypeError,
+        "the loss must be a Tensor of one element, not 0.5",
+    ),
+    "no module": (
+        lambda: Trainer(np.tanh, MSELoss(), SGD([W])),
+        TypeError,
+        "ufunc has no named_parameters, named_modules, train, eval",
+    ),
+    "another model's parameters": (
+        lambda: Trainer(network(), MSELoss(), SGD(network().parameters())),
+        ValueError,
+        "this SGD changes no parameter of this model",
     ),
     "patience": (lambda: EarlyStopping(patience=0), ValueError, "patience of EarlyStopping"),
     "mode": (lambda: EarlyStopping(mode="up"), ValueError, "'min' or 'max', not 'up'"),

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-# What takes less than that, in seconds, needs no bar.
-_LONG = 0.5
-
 
 class Bar:
     """One bar over all epochs, with the epoch before it and the latest numbers behind it.
@@ -25,12 +22,11 @@ class Bar:
         from tqdm import tqdm  # type: ignore[import-untyped] # when it is first needed
 
         self._epochs = epochs
-        self._lasting: Mapping[str, float] = {}
+        self._numbers: dict[str, float] = {}
         self._bar: Any = tqdm(
             total=per_epoch and epochs * per_epoch,
             initial=done,
             unit="batch",
-            delay=_LONG,
             disable=None if show is None else not show,
             dynamic_ncols=True,
         )
@@ -42,14 +38,13 @@ class Bar:
         self._bar.close()
 
     def advance(self, epoch: int, batches: int, numbers: Mapping[str, float]) -> None:
-        """Moves the bar on by so many batches of an epoch, counted from 1."""
-        if not self._bar.disable:
-            self._bar.set_description(f"epoch {epoch}/{self._epochs}", refresh=False)
-            shown = {**numbers, **self._lasting}
-            text = ", ".join(f"{name} {value:.4g}" for name, value in shown.items())
-            self._bar.set_postfix_str(text, refresh=False)
-        self._bar.update(batches)
+        """Moves the bar on by so many batches of an epoch, counted from 1.
 
-    def keep(self, numbers: Mapping[str, float]) -> None:
-        """Shows these numbers, of a whole epoch, until the next are known."""
-        self._lasting = numbers
+        The numbers are shown until others of their names are known.
+        """
+        if not self._bar.disable:
+            self._numbers.update(numbers)
+            text = ", ".join(f"{name} {value:.4g}" for name, value in self._numbers.items())
+            self._bar.set_description(f"epoch {epoch}/{self._epochs}", refresh=False)
+            self._bar.set_postfix_str(text, refresh=False)
+            self._bar.update(batches)

@@ -56,7 +56,18 @@ class Trainer:
             the validation "val_loss" and so on.
 
     Raises:
-        TypeError, ValueError: an option cannot be what it is.
+        TypeError: the model lacks methods of a Module, or an option is of another type.
+        ValueError: the optimizer changes no parameter of the model, or an option cannot be what
+            it is.
+
+    >>> from tinytorch_layers import Linear
+    >>> from tinytorch_training import SGD, DataLoader, TensorDataset
+    >>> x = np.linspace(-1, 1, 32, dtype=np.float32)[:, None]
+    >>> model = Linear(1, 1, generator=0)
+    >>> trainer = Trainer(model, lambda y, t: ((y - t) ** 2).mean(), SGD(model.parameters(), 0.3))
+    >>> history = trainer.fit(DataLoader(TensorDataset(x, 3 * x + 1), 8), epochs=20)
+    >>> model.weight.item(), model.bias.item()
+    (3.0..., 1.0...)
     """
 
     def __init__(
@@ -81,6 +92,7 @@ class Trainer:
             )
         if max_grad_norm is not None:
             max_grad_norm = positive("Trainer", "max_grad_norm", max_grad_norm)
+        _check_model(model, optimizer)
         self.model = model
         self.loss = loss
         self.optimizer = optimizer
@@ -133,7 +145,7 @@ class Trainer:
         epochs = count("fit()", "epochs", epochs, least=0)
         if checkpoint_every is not None:
             checkpoint_every = count("fit()", "checkpoint_every", checkpoint_every)
-        self._prepare(data, validation, checkpoint)
+        self._prepare(data, validation, checkpoint, resume)
         if resume and checkpoint is not None and Path(checkpoint).exists():
             self.load(checkpoint)
 
@@ -159,9 +171,10 @@ class Trainer:
         averages = Averages()
         with run_state.evaluating(self.model), no_grad():
             for batch in data:
+                size = _size(batch)
                 output, loss = self._forward(batch)
-                averages.add(self._numbers(output, batch, loss), len(batch[-1]))
-        return averages.means()
+                averages.add(self._numbers(output, batch, loss), size)
+        return _means(averages)
 
     def predict(self, x: Any, batch_size: int = 256) -> Array:
         """The model's outputs for many inputs, as one array.
@@ -190,12 +203,16 @@ class Trainer:
 
     # The parts of `fit`.
 
-    def _prepare(self, data: Any, validation: Any, checkpoint: File | None) -> None:
+    def _prepare(self, data: Any, validation: Any, checkpoint: File | None, resume: bool) -> None:
+        if resume and checkpoint is None:
+            raise ValueError("resume=True needs the checkpoint to go on from: checkpoint=...")
         if checkpoint is not None and not hasattr(data, "state_dict"):
             raise TypeError(
                 "a run with checkpoints takes its data from a DataLoader, whose place can be kept, "
                 f"not from {type(data).__name__}"
             )
+        # An earlier call may have been stopped by an error in the middle of an epoch.
+        self.averages = Averages()
         loaders = {"data": data, "validation": validation}
         self.loaders = {k: loader for k, loader in loaders.items() if hasattr(loader, "state_dict")}
         if self.early_stopping is not None:
@@ -246,7 +263,10 @@ class Trainer:
     def _forward(self, batch: Any) -> tuple[Any, Any]:
         *inputs, target = batch
         output = self.model(*inputs)
-        return output, self.loss(output, target)
+        loss = self.loss(output, target)
+        if not isinstance(loss, Tensor):
+            raise TypeError(f"the loss must be a Tensor of one element, not {loss!r:.60}")
+        return output, loss
 
     def _numbers(self, output: Any, batch: Any, loss: Any) -> dict[str, float]:
         """The loss and the metrics of one batch."""
@@ -262,13 +282,11 @@ class Trainer:
         )
 
     def _end_epoch(self, validation: Any, bar: Bar) -> None:
-        numbers = self.averages.means()
-        if not numbers:
-            raise ValueError("the data gave no batches; is the dataset smaller than a batch?")
+        numbers = _means(self.averages)
         numbers["lr"] = self.optimizer.param_groups[0]["lr"]
         if validation is not None:
             held_out = {f"val_{k}": v for k, v in self.evaluate(validation).items()}
-            bar.keep(held_out)
+            bar.advance(self.epoch + 1, 0, held_out)
             numbers |= held_out
         for name, value in numbers.items():
             self.history.setdefault(name, []).append(value)
@@ -278,6 +296,33 @@ class Trainer:
             self.scheduler.step()
         if self.early_stopping is not None:
             self.early_stopping.update(self.epoch, numbers, self.model)
+
+
+_OF_A_MODULE = (
+    *("named_parameters", "named_modules", "train", "eval", "training"),
+    *("state_dict", "load_state_dict"),
+)
+
+
+def _check_model(model: Any, optimizer: Optimizer) -> None:
+    if missing := [name for name in _OF_A_MODULE if not hasattr(model, name)]:
+        raise TypeError(
+            f"Trainer takes a Module of tinytorch-layers, or what has its methods; "
+            f"{type(model).__name__} has no {', '.join(missing)}"
+        )
+    of_the_model = {id(p) for _, p in model.named_parameters()}
+    if of_the_model.isdisjoint(map(id, optimizer.parameters())):
+        raise ValueError(
+            f"this {type(optimizer).__name__} changes no parameter of this model; make it with "
+            "model.parameters() of the same model"
+        )
+
+
+def _means(averages: Averages) -> dict[str, float]:
+    means = averages.means()
+    if not means:
+        raise ValueError("the data gave no batches; is the dataset smaller than a batch?")
+    return means
 
 
 def _size(batch: Any) -> int:
