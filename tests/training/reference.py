@@ -61,7 +61,8 @@ SCHEDULES = {
 }
 # Warm-up and cosine, one after the other.
 SEQUENCE = [("LinearLR", {"total_iters": 4}), ("CosineAnnealingLR", {"T_max": 8})]
-MILESTONES = [4]
+# Before the warm-up is at its end, so that there is a step.
+MILESTONES = [3]
 SCHEDULE_STEPS = 12
 
 CLIPS = {

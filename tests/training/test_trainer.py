@@ -88,6 +88,13 @@ def test_a_network_is_trained_and_the_history_tells_how() -> None:
     assert run.model.training
 
 
+def test_a_model_in_evaluation_mode_is_trained_in_training_mode() -> None:
+    model, twin = network().eval(), network()
+    for each in (model, twin):
+        Trainer(each, CrossEntropyLoss(), SGD(each.parameters())).fit(loader(), 1)
+    np.testing.assert_equal(model.state_dict(), twin.state_dict())
+
+
 def test_it_makes_the_steps_that_a_loop_by_hand_makes() -> None:
     model, twin = network(0.0), network(0.0)
     Trainer(model, CrossEntropyLoss(), SGD(model.parameters(), lr=0.1)).fit(loader(), 2)
@@ -105,14 +112,14 @@ def linear_model() -> Linear:
     return Linear(3, 1, dtype=np.float64, generator=0)
 
 
-@pytest.mark.parametrize("size", [40, 37])
+@pytest.mark.parametrize("size", [36, 30, 37])
 def test_accumulated_batches_are_one_large_batch(size: int) -> None:
     data = TensorDataset(X[:size], X[:size, :1])
     models = linear_model(), linear_model()
     for model, (batch, accumulate) in zip(models, ((12, 1), (4, 3)), strict=True):
         run = Trainer(model, MSELoss(), SGD(model.parameters(), lr=0.1), accumulate=accumulate)
         run.fit(DataLoader(data, batch), 3)
-        assert run.step == 12
+        assert run.step == 3 * -(-size // 12)
     for one, other in zip(*(m.state_dict().values() for m in models), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12)
 
@@ -178,6 +185,7 @@ def stopping_run(losses: list[float], **options):
         ([3, 2.96, 2.94, 2.92], {"min_delta": 0.1}, (3, 1, 1)),
         ([1, 2, 1, 1], {"mode": "max"}, (4, 2, 2)),
         ([1, 2, 3], {}, (3, 1, 1)),
+        ([1, 1, 1], {}, (3, 1, 1)),
     ],
 )
 def test_it_stops_when_nothing_becomes_better(losses, options, expected) -> None:
@@ -226,6 +234,15 @@ def test_a_run_that_is_over_stays_as_it_is(tmp_path) -> None:
     same(first, second)
     first.fit(loader(), 2, loader())
     same(first, second)
+
+
+def test_a_run_that_was_stopped_stays_stopped(tmp_path) -> None:
+    file = tmp_path / "run.safetensors"
+    runs = [trainer(early_stopping=EarlyStopping(patience=2, min_delta=9.0)) for _ in range(2)]
+    for run in runs:
+        run.fit(loader(), 8, loader(), checkpoint=file, resume=True)
+        assert run.epoch == 3
+    same(*runs)
 
 
 def test_more_epochs_may_follow(tmp_path) -> None:
