@@ -9,6 +9,7 @@ from tinytorch_layers import AvgPool2d, Conv2d, MaxPool2d
 from tinytorch_layers.functional import conv2d
 from tinytorch_layers.functional.convolution import convolve, convolve_back, correlate
 from tinytorch_layers.functional.pooling import average, maxima, pick, spread, unpool
+from tinytorch_layers.functional.products import inner_product, product
 from tinytorch_layers.functional.windows import Windows
 
 from .cases import mixed
@@ -91,6 +92,19 @@ def test_between_layers_the_batch_is_innermost_in_memory(layer):
     x = Conv2d(1, 4, 3)(images)
     for made in (x, layer(x)):
         assert made.data.transpose(1, 2, 3, 0).flags.c_contiguous
+
+
+@pytest.mark.parametrize("outputs", [3, 30])
+@pytest.mark.parametrize("kinds", [("f4", "f4"), ("f4", "f8"), ("f8", "f4")])
+def test_products_in_parts_are_products(outputs, kinds):
+    left = mixed((2, outputs, 20)).astype(kinds[0])
+    right = mixed((2, 20, 24)).astype(kinds[1])
+    found, expected = product(left, right, 4), left @ right
+    assert found.dtype == expected.dtype
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+    found, expected = inner_product(right, found, 4), right @ found.mT
+    assert found.dtype == expected.dtype
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_a_convolution_that_is_told_nothing_else_is_a_plain_one():

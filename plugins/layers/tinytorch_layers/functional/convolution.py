@@ -16,6 +16,7 @@ from tinytorch_core import op
 
 from tinytorch_layers.arguments import Pair
 from tinytorch_layers.functional.affine import plus
+from tinytorch_layers.functional.products import inner_product, product
 from tinytorch_layers.functional.windows import Windows, batch_first, batch_last, windows
 
 Array = Any
@@ -77,8 +78,9 @@ def convolve(
 ) -> Array:
     """The convolution of images (N, C, H, W) with a weight (O, C / groups, kh, kw)."""
     size = windows.size("conv2d", x.shape[2:])
-    products = _matrices(weight, groups) @ _columns(x, windows, size, groups)
-    out = products.reshape((len(weight), *size, len(x)))
+    out = product(_matrices(weight, groups), _columns(x, windows, size, groups), size[0]).reshape(
+        (len(weight), *size, len(x))
+    )
     return batch_first(out if bias is None else plus(out, bias.reshape((-1, 1, 1, 1))))
 
 
@@ -126,7 +128,7 @@ def correlate(values: Array, x: Array, windows: Any, groups: int) -> Array:
     """The adjoint of `convolve` in the weight, from (N, O, h, w) and images."""
     columns = _columns(x, windows, values.shape[2:], groups)
     # Few outputs by many windows: BLAS is twice as fast the other way round.
-    weight = (columns @ _rows(values, groups).mT).mT
+    weight = inner_product(columns, _rows(values, groups), values.shape[2]).mT
     return weight.reshape((values.shape[1], x.shape[1] // groups, *windows.kernel))
 
 

@@ -101,7 +101,10 @@ def unpool(values: Array, x: Array, largest: Array, windows: Any) -> Array:
     values, images = batch_last(values), batch_last(x)
     out = np.zeros_like(images, dtype=values.dtype, shape=windows.padded(images.shape))
     for seen, hit in _first_hits(images, batch_last(largest), windows):
-        out[seen] += values * hit
+        if windows.apart:
+            np.multiply(values, hit, out=out[seen])
+        else:
+            out[seen] += values * hit
     return batch_first(windows.crop(out, images.shape))
 
 

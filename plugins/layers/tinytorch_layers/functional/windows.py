@@ -36,6 +36,13 @@ class Windows(NamedTuple):
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)
     dilation: Pair = (1, 1)
 
+    @property
+    def apart(self) -> bool:
+        """Whether no two windows see the same pixel."""
+        return self.dilation == (1, 1) and all(
+            s >= k for s, k in zip(self.stride, self.kernel, strict=True)
+        )
+
     def size(self, owner: object, image: tuple[int, ...]) -> Pair:
         """How many windows there are in each direction.
 
