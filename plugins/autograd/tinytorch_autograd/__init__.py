@@ -1,10 +1,10 @@
 """Automatic differentiation for the Tensor of tinytorch-core, as a plugin."""
 
-from typing import Any
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from tinytorch_core import plugins
 
-from tinytorch_autograd import func
 from tinytorch_autograd.course import Variable, add_autograd, disable_autograd, enable_autograd
 from tinytorch_autograd.errors import (
     AutogradError,
@@ -20,6 +20,9 @@ from tinytorch_autograd.modes import enable_grad, is_grad_enabled, no_grad, set_
 from tinytorch_autograd.node import AccumulateGrad, Function, functions
 from tinytorch_autograd.table import Rules
 from tinytorch_autograd.tape import GradientTape
+
+if TYPE_CHECKING:
+    from tinytorch_autograd import func
 
 __version__ = "0.1.0"
 
@@ -49,8 +52,19 @@ __all__ = [
 ]
 
 
+# Where the names are that are imported when somebody asks for them: a program that only calls
+# `backward` starts without them.
+_LATER = {
+    "func": "func",
+}
+
+
 def __getattr__(name: str) -> Any:
-    """`MulBackward` and its like: there is one for each op with a rule."""
+    """What is imported later; and `MulBackward` and its like, one for each op with a rule."""
+    if name in _LATER:
+        module = importlib.import_module(f"{__name__}.{_LATER[name]}")
+        globals()[name] = found = module if name == _LATER[name] else getattr(module, name)
+        return found
     plugins.active()  # starts them, if that is still to be done
     if name in functions:
         return functions[name]
@@ -58,4 +72,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *functions})
+    return sorted({*globals(), *functions, *_LATER})

@@ -1,0 +1,131 @@
+"""Derivatives by one walk back: grad, value_and_grad, elementwise_grad, vjp."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tinytorch_autograd.func.run import Argnums, Run
+
+
+def grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:
+    """The function that computes the gradient of `f`, which returns a tensor of one element.
+
+    Args:
+        f: a function of tensors, arrays and numbers.
+        argnums: with respect to which argument, or arguments.
+        has_aux: `f` returns a pair, and only its first part is differentiated.
+
+    Returns:
+        A function of the same arguments. It returns Tensors in the structure of the chosen
+        argument, or a tuple of such for several `argnums`; zeros where `f` does not depend on it.
+        With `has_aux`, that and the second part of what `f` returned.
+
+    Raises:
+        TypeError: `f` returns something else than a tensor, or a chosen argument is of integers.
+        NonScalarError: `f` returns a tensor of several elements.
+
+    >>> grad(lambda x: x**3)(2.0)
+    Tensor(12.)
+    >>> grad(grad(lambda x: x**3))(2.0)
+    Tensor(12.)
+    >>> grad(lambda p: p["w"] * 3 + p["b"])({"w": 2.0, "b": 1.0})
+    {'w': Tensor(3.), 'b': Tensor(1.)}
+    """
+    pair = value_and_grad(f, argnums, has_aux)
+
+    @functools.wraps(f)
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        value, found = pair(*args, **kwargs)
+        return (found, value[1]) if has_aux else found
+
+    return gradient
+
+
+def value_and_grad(
+    f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False
+) -> Callable[..., Any]:
+    """The function that computes `f`, which returns a tensor of one element, and its gradient.
+
+    Args:
+        f, argnums, has_aux: as in `grad`.
+
+    Returns:
+        A function of the same arguments. It returns a pair: the value (with `has_aux`, the pair
+        that `f` returned), and the gradient as `grad` gives it.
+
+    Raises:
+        TypeError, NonScalarError: as `grad`.
+
+    >>> value_and_grad(lambda x: x**3)(2.0)
+    (Tensor(8.), Tensor(12.))
+    """
+
+    @functools.wraps(f)
+    def both(*args: Any, **kwargs: Any) -> Any:
+        run = Run(f, args, kwargs, argnums, has_aux)
+        found = run.wrapped(run.pull([np.ones_like(run.scalar()._data)]))
+        value = (run.result, run.aux) if has_aux else run.result
+        return run.released(value), found
+
+    return both
+
+
+def elementwise_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
+    """The derivative at each element, for an `f` that works element by element.
+
+    It is the gradient of the sum over all elements that `f` returns, so for another `f` it is the
+    sum of the rows of the Jacobian.
+
+    Args:
+        f, argnums: as in `grad`; `f` may return a tensor of any shape, or a container of them.
+
+    Returns:
+        A function of the same arguments. It returns Tensors in the structure of the argument.
+
+    Raises:
+        TypeError: `f` returns something else than tensors, or the argument is of integers.
+
+    >>> elementwise_grad(np.tanh)(np.array([0.0, 1.0, 2.0]))
+    Tensor([1.        , 0.41997434, 0.07065082], dtype=float64)
+    """
+
+    @functools.wraps(f)
+    def slopes(*args: Any, **kwargs: Any) -> Any:
+        run = Run(f, args, kwargs, argnums)
+        return run.wrapped(run.pull([np.ones_like(y._data) for y in run.outputs]))
+
+    return slopes
+
+
+def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
+    """The value of `f`, and the function that multiplies a vector with the Jacobian from the left.
+
+    Args:
+        f: a function of tensors, arrays and numbers that returns tensors.
+        primals: its arguments; all are differentiated.
+        has_aux: `f` returns a pair, and only its first part is differentiated.
+
+    Returns:
+        The value, the function, and with `has_aux` the second part of what `f` returned. The
+        function takes arrays or Tensors in the structure of the value, and returns a tuple with
+        Tensors for each of `primals`. It may be called any number of times.
+
+    Raises:
+        TypeError: `f` returns something else than tensors, or an argument is of integers.
+
+    >>> value, pull = vjp(lambda x, y: x * y, np.array([1.0, 2.0]), np.array([3.0, 4.0]))
+    >>> pull(np.array([1.0, 10.0]))
+    (Tensor([ 3., 40.], dtype=float64), Tensor([ 1., 20.], dtype=float64))
+    """
+    run = Run(f, primals, {}, range(len(primals)), has_aux)
+
+    def pullback(cotangents: Any) -> Any:
+        """The products of `cotangents`, in the structure of the value, with the Jacobians."""
+        return run.wrapped(run.pull(run.seeds(cotangents), keep=True))
+
+    value = run.released(run.result)
+    return (value, pullback, run.released(run.aux)) if has_aux else (value, pullback)
