@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import Any, TypeVar
 
 import numpy as np
@@ -10,8 +9,9 @@ import numpy as np
 from tinytorch_core.surface import TensorExtension
 from tinytorch_core.tensor import TensorBase
 
-from tinytorch_autograd.errors import AutogradError, UntrackedError
-from tinytorch_autograd.gradients import backward, fit
+from tinytorch_autograd.errors import AutogradError
+from tinytorch_autograd.gradients import backward
+from tinytorch_autograd.hooks import register_hook, retain_grad
 from tinytorch_autograd.node import AccumulateGrad, Function
 
 AnyTensor = TypeVar("AnyTensor", bound=TensorBase)
@@ -92,29 +92,6 @@ def detach(self: AnyTensor) -> AnyTensor:
     return type(self)._from_array(self._data)
 
 
-def retain_grad(self: Any) -> None:
-    """Lets `backward` fill `grad` of this tensor although it is no leaf.
-
-    Raises:
-        UntrackedError: the tensor does not require grad.
-    """
-    node = self._node
-    if node is None:
-        raise UntrackedError("retain_grad() needs a tensor that requires grad")
-    if isinstance(node, AccumulateGrad) or getattr(self, "_retains", False):
-        return
-    self._retains = True
-    tensor = weakref.ref(self)
-
-    def keep(grad: Any) -> None:
-        target = tensor()
-        if target is not None:
-            array = np.array(fit(target._data, getattr(grad, "_data", grad)))
-            target._grad = array if target._grad is None else target._grad + array
-
-    node.hooks = [*(node.hooks or ()), keep]
-
-
 def _keyword(self: Any) -> bool:
     if isinstance(self._node, Function):
         raise AutogradError(
@@ -140,7 +117,7 @@ def extend(tensor: TensorExtension) -> None:
     tensor.add("grad", property(get_grad, set_grad))
     tensor.add("grad_fn", property(grad_fn))
     tensor.add("is_leaf", property(is_leaf))
-    for method in (backward, detach, requires_grad_, retain_grad, zero_grad):
+    for method in (backward, detach, register_hook, requires_grad_, retain_grad, zero_grad):
         tensor.add(method.__name__, method)
     tensor.add_keyword("requires_grad", set_requires_grad, _keyword, False)
     tensor.add_repr(_describe)
