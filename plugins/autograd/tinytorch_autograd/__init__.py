@@ -8,6 +8,7 @@ from tinytorch_core import plugins
 from tinytorch_autograd.course import Variable, add_autograd, disable_autograd, enable_autograd
 from tinytorch_autograd.errors import (
     AutogradError,
+    GradcheckError,
     GraphFreedError,
     InPlaceError,
     NonScalarError,
@@ -23,6 +24,7 @@ from tinytorch_autograd.tape import GradientTape
 
 if TYPE_CHECKING:
     from tinytorch_autograd import func
+    from tinytorch_autograd.checking import gradcheck, gradgradcheck
 
 __version__ = "0.1.0"
 
@@ -30,6 +32,7 @@ __all__ = [
     "AccumulateGrad",
     "AutogradError",
     "Function",
+    "GradcheckError",
     "GradientTape",
     "GraphFreedError",
     "InPlaceError",
@@ -46,6 +49,8 @@ __all__ = [
     "enable_grad",
     "func",
     "grad",
+    "gradcheck",
+    "gradgradcheck",
     "is_grad_enabled",
     "no_grad",
     "set_grad_enabled",
@@ -56,6 +61,8 @@ __all__ = [
 # `backward` starts without them.
 _LATER = {
     "func": "func",
+    "gradcheck": "checking",
+    "gradgradcheck": "checking",
 }
 
 

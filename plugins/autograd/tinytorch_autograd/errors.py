@@ -29,3 +29,7 @@ class InPlaceError(AutogradError):
 
 class NotDifferentiableError(AutogradError):
     """A derivative was asked for at a point where it does not exist, or is not determined."""
+
+
+class GradcheckError(AutogradError):
+    """Derivatives by the backward pass and by differences do not agree."""
