@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import importlib.util
 import os
@@ -42,6 +43,7 @@ def figures(quick: bool) -> Iterator[Figure]:
         yield from graph(10**exponent)
     yield untracked(3 if quick else 15)
     yield peak_memory()
+    yield from checkpointing()
     yield from toggling()
     yield from start_up(3 if quick else 15)
 
@@ -132,6 +134,73 @@ def _peak(task: Callable[[], Any]) -> int:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return peak
+
+
+def checkpointing() -> Iterator[Figure]:
+    """50 layers in groups of 7 under `checkpoint`, over the same without: what the graph holds."""
+    from tinytorch_core import Tensor
+
+    from tinytorch_autograd import checkpoint
+
+    width, layers, group = 128, 50, 7
+    rng = np.random.default_rng(0)
+    weights = [
+        Tensor(rng.standard_normal((width, width)).astype(np.float32) * 0.1, requires_grad=True)
+        for _ in range(layers)
+    ]
+    x = Tensor(rng.standard_normal((1024, width)).astype(np.float32))
+    calls = []
+
+    def run(h: Any, weights: list[Any]) -> Any:
+        for w in weights:
+            calls.append(w)
+            h = np.tanh(h @ w) * 1.5
+        return h
+
+    def plainly() -> Any:
+        return run(x, weights).sum()
+
+    def in_groups() -> Any:
+        h = x
+        for start in range(0, layers, group):
+            h = checkpoint(run, h, weights[start : start + group])
+        return h.sum()
+
+    held = {step: _held(step) for step in (plainly, in_groups)}
+    peaks = {step: _peak(functools.partial(_step, step)) for step in (plainly, in_groups)}
+    seconds = {step: _backward_seconds(step) for step in (plainly, in_groups)}
+    calls.clear()
+    in_groups().backward()
+    name = "50 layers checkpointed, over without"
+    yield Figure("memory", f"{name}: held", held[in_groups] / held[plainly], "x", 0.2)
+    yield Figure("memory", f"{name}: peak of a step", peaks[in_groups] / peaks[plainly], "x")
+    yield Figure("memory", f"{name}: time", seconds[in_groups] / seconds[plainly], "x")
+    yield Figure("memory", "50 layers checkpointed: forwards", len(calls) / layers, "runs", 2)
+
+
+def _step(build: Callable[[], Any]) -> None:
+    build().backward()
+
+
+def _held(build: Callable[[], Any]) -> int:
+    """What a graph keeps, its result not counted."""
+    build()
+    gc.collect()
+    tracemalloc.start()
+    graph = build()
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    del graph
+    return held
+
+
+def _backward_seconds(build: Callable[[], Any]) -> float:
+    def seconds() -> float:
+        start = time.perf_counter()
+        _step(build)
+        return time.perf_counter() - start
+
+    return statistics.median(seconds() for _ in range(5))
 
 
 def toggling() -> Iterator[Figure]:

@@ -25,6 +25,8 @@ from tinytorch_autograd.tape import GradientTape
 if TYPE_CHECKING:
     from tinytorch_autograd import func
     from tinytorch_autograd.checking import gradcheck, gradgradcheck
+    from tinytorch_autograd.checkpointing import checkpoint
+    from tinytorch_autograd.custom import custom_gradient, stop_gradient
 
 __version__ = "0.1.0"
 
@@ -44,6 +46,8 @@ __all__ = [
     "Variable",
     "add_autograd",
     "backward",
+    "checkpoint",
+    "custom_gradient",
     "disable_autograd",
     "enable_autograd",
     "enable_grad",
@@ -54,15 +58,19 @@ __all__ = [
     "is_grad_enabled",
     "no_grad",
     "set_grad_enabled",
+    "stop_gradient",
 ]
 
 
 # Where the names are that are imported when somebody asks for them: a program that only calls
 # `backward` starts without them.
 _LATER = {
+    "checkpoint": "checkpointing",
+    "custom_gradient": "custom",
     "func": "func",
     "gradcheck": "checking",
     "gradgradcheck": "checking",
+    "stop_gradient": "custom",
 }
 
 

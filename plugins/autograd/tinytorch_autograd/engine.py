@@ -8,6 +8,7 @@ complete. Nothing recurses, however deep the graph.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set
+from contextlib import nullcontext
 from operator import attrgetter
 from typing import Any
 
@@ -70,28 +71,49 @@ def walk(
         if not allow_unused and not wanted <= useful:
             raise _unused(wanted - useful)
         order, useful = _leading_to(wanted, order)
-    for node in order:
-        if not node.has_rule:
-            raise _no_rule(node)
-    if create_graph:
-        with enable_grad():
-            return _walk_back(seeds, order, useful, wanted, retain_graph, create_graph)
-    return _walk_back(seeds, order, useful, wanted, retain_graph, create_graph)
+    check_rules(order)
+    with enable_grad() if create_graph else nullcontext():
+        pending = _added_up(seeds)
+        kept = propagate(pending, order, useful, wanted, retain_graph, create_graph)
+        # What is left are the leaves, and the targets at which the way ended.
+        for end, grad in pending.items():
+            if end.hooks is not None:
+                grad = run_hooks(end, grad)
+            pending[end] = conj(grad)
+    pending.update(kept)
+    return pending
 
 
-def _walk_back(
-    seeds: Iterable[tuple[Node, Any]],
+def _added_up(seeds: Iterable[tuple[Node, Any]]) -> dict[Node, Any]:
+    pending: dict[Node, Any] = {}
+    for start, seed in seeds:
+        grad = conj(seed)
+        have = pending.get(start)
+        pending[start] = grad if have is None else have + grad
+    return pending
+
+
+def propagate(
+    pending: dict[Node, Any],
     order: Iterable[Function],
     useful: Set[Node | None],
     wanted: Set[Node],
     retain_graph: bool,
     create_graph: bool,
 ) -> dict[Node, Any]:
-    pending: dict[Node, Any] = {}
-    for start, seed in seeds:
-        grad = conj(seed)
-        have = pending.get(start)
-        pending[start] = grad if have is None else have + grad
+    """Takes the gradients in `pending` back through the nodes of `order`, the latest first.
+
+    Args:
+        pending: the gradients by node, conjugate where complex. When all is done it has those of
+            the nodes that were reached and are not in `order`.
+        order: the nodes to walk through.
+        useful: the nodes whose gradients are of interest.
+        wanted: those among `order` whose gradients are asked for.
+        retain_graph, create_graph: as in `walk`.
+
+    Returns:
+        The gradients of the `wanted` nodes.
+    """
     kept: dict[Node, Any] = {}
     for node in order:
         grad = pending.pop(node, None)
@@ -111,13 +133,7 @@ def _walk_back(
         if not retain_graph:
             node.edges = None
             node.saved = ()
-    # What is left are the leaves, and the targets at which the way ended.
-    for end, grad in pending.items():
-        if end.hooks is not None:
-            grad = run_hooks(end, grad)
-        pending[end] = conj(grad)
-    pending.update(kept)
-    return pending
+    return kept
 
 
 def _leading_to(
@@ -147,6 +163,13 @@ def _unused(nodes: Iterable[Node | None]) -> UntrackedError:
         f"the outputs do not depend on an input, {next(iter(nodes))!r}; "
         "pass allow_unused=True to get None for it"
     )
+
+
+def check_rules(nodes: Iterable[Function]) -> None:
+    """Raises NoRuleError if one of the nodes is of an op without a backward rule."""
+    for node in nodes:
+        if not node.has_rule:
+            raise _no_rule(node)
 
 
 def _no_rule(node: Function) -> NoRuleError:

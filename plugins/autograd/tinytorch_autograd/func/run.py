@@ -16,6 +16,7 @@ from tinytorch_core import Tensor
 from tinytorch_core.tensor import TensorBase
 
 from tinytorch_autograd import engine, gradients, tree
+from tinytorch_autograd.calls import is_tracked, without_history
 from tinytorch_autograd.errors import AutogradError
 from tinytorch_autograd.modes import enable_grad, is_grad_enabled
 from tinytorch_autograd.node import AccumulateGrad
@@ -137,7 +138,7 @@ class Run:
         ]
         if not used or not self.inputs:
             return [zeros(x) for x in self.inputs]
-        create = is_grad_enabled() and (self.outer or any(_is_tracked(s) for _, s in used))
+        create = is_grad_enabled() and (self.outer or any(is_tracked(s) for _, s in used))
         found = gradients.grad(
             [y for y, _ in used],
             self.inputs,
@@ -156,7 +157,7 @@ class Run:
         """Tensors of the function's without their history, unless that leads further out."""
         if self.outer:
             return values
-        return tree.fill(values, [_without_history(v) for v in tree.leaves(values)])
+        return tree.fill(values, map(without_history, tree.leaves(values)))
 
 
 def _places(argnums: Argnums, count: int) -> list[int]:
@@ -177,7 +178,7 @@ def _entries(argument: Any, name: str) -> Any:
 
 def _entry(value: Any, name: str) -> Any:
     """A tensor of its own for one call, still tied to `value` if that is tracked."""
-    if _is_tracked(value):
+    if is_tracked(value):
         with enable_grad():
             return value.copy()
     try:
@@ -198,10 +199,6 @@ def _entry(value: Any, name: str) -> Any:
     return entry
 
 
-def _is_tracked(value: Any) -> bool:
-    return isinstance(value, TensorBase) and getattr(value, "_node", None) is not None
-
-
 def _direction(x: Any, given: Any, name: str) -> Any:
     """`given` as an array or Tensor of the shape and dtype of `x`."""
     shape = np.shape(given)
@@ -218,10 +215,6 @@ def _direction(x: Any, given: Any, name: str) -> Any:
 def zeros(x: Any) -> Any:
     """A Tensor of zeros, of the shape and dtype of `x`."""
     return type(x)._from_array(np.zeros_like(x._data))
-
-
-def _without_history(value: Any) -> Any:
-    return type(value)._from_array(value._data) if _is_tracked(value) else value
 
 
 def _kind(value: Any) -> str:

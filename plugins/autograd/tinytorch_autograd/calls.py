@@ -1,0 +1,93 @@
+"""Call: a node for one call of a whole function, whatever is computed inside.
+
+`checkpoint` and `custom_gradient` record their functions as such.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tinytorch_core import Op
+from tinytorch_core.tensor import TensorBase
+
+from tinytorch_autograd import tree
+from tinytorch_autograd.node import Node, class_name, next_number
+from tinytorch_autograd.outputs import OutputGradients, SeveralOutputs, attach
+
+# From the inputs and the gradients of the outputs, None where there is none, those of the edges.
+# Both are arrays, or Tensors if what is computed is to be recorded. Gradients are conjugate where
+# complex.
+Derivative = Callable[[Sequence[Any], Sequence[Any]], Sequence[Any]]
+
+
+class Call(SeveralOutputs):
+    """One recorded call of a function."""
+
+    __slots__ = ("op",)
+
+    saves = ("inputs", "derivative")
+    op: Op
+
+    def gradients(self, grad: OutputGradients) -> tuple[Any, ...]:
+        """The gradients along the edges, by the function's own derivative."""
+        inputs, derivative = self.saved
+        return tuple(derivative(inputs, [grad.get(i) for i in range(len(self.outputs))]))
+
+    def lifted(self) -> Call:
+        """This node with its inputs as Tensors in their places of the graph."""
+        inputs, derivative = self.saved
+        edges = self.edges or ()
+        node = object.__new__(Call)
+        node.op, node.edges, node.outputs = self.op, edges, self.outputs
+        node.number, node.hooks = self.number, None
+        # There may be more edges than inputs: to what the function refers to besides.
+        pairs = zip(inputs, edges, strict=False)
+        node.saved = ([_lifted(value, edge) for value, edge in pairs], derivative)
+        return node
+
+    def __repr__(self) -> str:
+        return f"<{class_name(self.op.name)}>"
+
+
+def _lifted(value: TensorBase, node: Node | None) -> Any:
+    out = type(value)._from_array(value._data)
+    out._node = node
+    return out
+
+
+def record_call(
+    name: str,
+    made: Any,
+    inputs: Sequence[Any],
+    edges: Sequence[Node],
+    derivative: Derivative,
+) -> Any:
+    """What a function made, with a node behind each of its tensors.
+
+    Args:
+        name: the function's.
+        made: a container of what it returned.
+        inputs: the tracked tensors it was given.
+        edges: their nodes, and those of other tensors that it uses.
+        derivative: see above.
+    """
+    node = object.__new__(Call)
+    node.op = Op(name, derivative, (), inspect.Signature(), provider="a call")
+    node.edges = tuple(edges)
+    node.saved = ([without_history(x) for x in inputs], derivative)
+    node.number, node.hooks = next_number(), None
+    results = [without_history(y) for y in tree.leaves(made)]
+    node.outputs = attach(node, results, TensorBase)
+    return tree.fill(made, results)
+
+
+def without_history(value: Any) -> Any:
+    """Another tensor on the same array, untracked; anything else as it is."""
+    return type(value)._from_array(value._data) if isinstance(value, TensorBase) else value
+
+
+def is_tracked(value: Any) -> bool:
+    """Whether `value` is a tensor that requires grad."""
+    return isinstance(value, TensorBase) and getattr(value, "_node", None) is not None
