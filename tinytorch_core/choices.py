@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from threading import get_ident
 from types import TracebackType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tinytorch_core.config import Choice, Decision
 
@@ -53,6 +53,13 @@ class Pile(NamedTuple):
         decisions = (choice.decide(name) for _, choice in reversed(self.layers))
         return next((decision for decision in decisions if decision is not None), None)
 
+    def table(self, name: str) -> dict[str, Any]:
+        """The plugin's settings, key by key from the latest choice that has it."""
+        merged: dict[str, Any] = {}
+        for _, choice in self.layers:
+            merged |= choice.tables.get(name, {})
+        return merged
+
     def names(self, name: str) -> bool:
         """Whether a choice names the plugin, rather than speak of all others."""
         return any(name in choice.plugins for _, choice in self.layers)
@@ -71,7 +78,12 @@ class Pile(NamedTuple):
 
     def forgetting(self, name: str) -> Pile:
         """This pile with no word of one plugin."""
-        return Pile(tuple((r, _without(c, {name})) for r, c in self.layers))
+        return Pile(
+            tuple(
+                (r, _without(c, {name}, {(name, key) for key in c.tables.get(name, ())}))
+                for r, c in self.layers
+            )
+        )
 
     def _still_in_force(self) -> tuple[tuple[Restore, Choice], ...]:
         # Without a block a choice stays as long as the block around it, or for good. A later one
@@ -79,24 +91,33 @@ class Pile(NamedTuple):
         # program would grow for ever.
         kept: list[tuple[Restore, Choice]] = []
         said: dict[int, set[str]] = {}
+        decided: dict[int, set[tuple[str, str]]] = {}
         settled: set[int] = set()
         for restore, choice in reversed(self.layers):
             if restore.entered:
-                said, settled = {}, set()
+                said, decided, settled = {}, {}, set()
                 kept.append((restore, choice))
-            elif restore.thread not in settled:
-                names = said.setdefault(restore.thread, set())
-                rest = _without(choice, names)
-                if rest.plugins or rest.others is not None:
-                    kept.append((restore, rest))
-                names |= choice.plugins.keys()
-                settled |= {restore.thread} if choice.others is not None else set()
+                continue
+            names = said.setdefault(restore.thread, set())
+            keys = decided.setdefault(restore.thread, set())
+            rest = _without(choice, names, keys)
+            if restore.thread in settled:
+                rest = rest._replace(plugins={}, others=None)
+            if rest.plugins or rest.others is not None or rest.tables:
+                kept.append((restore, rest))
+            names |= choice.plugins.keys()
+            keys |= {(name, key) for name, table in choice.tables.items() for key in table}
+            settled |= {restore.thread} if choice.others is not None else set()
         return tuple(reversed(kept))
 
 
-def _without(choice: Choice, names: set[str]) -> Choice:
-    rest = {name: on for name, on in choice.plugins.items() if name not in names}
-    return choice._replace(plugins=rest)
+def _without(choice: Choice, names: set[str], settings: set[tuple[str, str]]) -> Choice:
+    plugins = {name: on for name, on in choice.plugins.items() if name not in names}
+    tables = {
+        name: {key: value for key, value in table.items() if (name, key) not in settings}
+        for name, table in choice.tables.items()
+    }
+    return choice._replace(plugins=plugins, tables={n: t for n, t in tables.items() if t})
 
 
 def caller() -> str:

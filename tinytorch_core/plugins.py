@@ -190,6 +190,25 @@ def disabled(*names: str) -> Restore:
     return disable(*names) if names else only()
 
 
+def configure(name: str, **settings: Any) -> Restore:
+    """Changes settings of a plugin, as its table in a file does; also usable in a `with` statement.
+
+    What is said here is stronger than what the files say.
+
+    Args:
+        name: the plugin's name.
+        settings: its settings by name.
+
+    Raises:
+        UnknownPluginError: no such plugin is installed or registered.
+        PluginError: the plugin does not take a setting; nothing has changed.
+    """
+    with _lock:
+        start()
+        _check_names([name])
+        return _add(f"configured {name}", Choice(caller(), tables={name: settings}))
+
+
 def register(plugin: Any, *, name: str) -> None:
     """Registers an object with hook implementations as a plugin and switches it on.
 
@@ -377,9 +396,13 @@ def _choose(what: str, names: Mapping[str, bool], others: bool | None = None) ->
     with _lock:
         start()
         _check_names(names)
-        restore = Restore(f"{what} {', '.join(names)}".rstrip(), _take_back)
-        _put_in_force(_code.adding(restore, Choice(caller(), names, others)))
-        return restore
+        return _add(f"{what} {', '.join(names)}".rstrip(), Choice(caller(), names, others))
+
+
+def _add(what: str, choice: Choice) -> Restore:
+    restore = Restore(what, _take_back)
+    _put_in_force(_code.adding(restore, choice))
+    return restore
 
 
 def _take_back(restore: Restore) -> None:
@@ -500,12 +523,17 @@ def _report(plugin: Plugin, error: PluginError) -> None:
 def _configure(*groups: Sequence[Plugin]) -> None:
     """Hands each plugin its table if that is not the one it had when it was last on."""
     for plugin in dict.fromkeys(itertools.chain(*groups)):
-        table = _config.table(plugin.name)
+        table = _table(plugin.name)
         if plugin in _active and _configured.get(plugin.name) == _text(table):
             continue
         given = {"config": dict(table)}
         Surface([plugin], Tensor, Tensor).call_hook("tinytorch_configure", lambda _: given)  # noqa: B023
         _configured[plugin.name] = _text(table)
+
+
+def _table(name: str) -> dict[str, Any]:
+    """A plugin's settings: those of the files, and over them those of the code."""
+    return {**_config.table(name), **_code.table(name)}
 
 
 def _text(table: Any) -> str:
@@ -515,7 +543,7 @@ def _text(table: Any) -> str:
 def _surface(plugins: Sequence[Plugin], cls: type[TensorBase]) -> type:
     """The surface of `cls`, computed once for each set of plugins and settings."""
     check_needs(plugins, why_off)
-    key = tuple((p, _text(_config.table(p.name))) for p in plugins)
+    key = tuple((p, _text(_table(p.name))) for p in plugins)
     if cls is not Tensor:
         # Kept by the class itself, for to keep it here would be to keep the class.
         surface = cls.__bases__[0]
@@ -544,6 +572,7 @@ __all__ = [
     "PluginStatus",
     "active",
     "attach",
+    "configure",
     "disable",
     "disabled",
     "enable",

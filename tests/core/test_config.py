@@ -344,6 +344,35 @@ def test_a_plugin_is_handed_its_table_each_time_it_is_switched_on(configured: An
     ]
 
 
+def test_settings_in_code_are_stronger_than_a_file_and_can_be_taken_back(configured: Any) -> None:
+    (configured.work / "tinytorch.toml").write_text("[one]\ndigits = 3\n")
+    done = configured.run(
+        """
+        from tinytorch_core import PluginError, UnknownPluginError, plugins
+        with plugins.configure("one", digits=5, sign="+"):
+            for digits in (6, 7):
+                plugins.configure("one", digits=digits)
+            with plugins.disable("two"):
+                pass
+            for wrong in (("one", -1), ("oen", 1)):
+                try:
+                    plugins.configure(wrong[0], digits=wrong[1])
+                except (PluginError, UnknownPluginError) as error:
+                    print(type(error).__name__)
+        """
+    )
+    assert done.returncode == 0, done.stderr
+    assert [line for line in done.stdout.splitlines() if line != "configured {}"] == [
+        "configured {'digits': 3}",
+        "configured {'digits': 5, 'sign': '+'}",
+        "configured {'digits': 6, 'sign': '+'}",
+        "configured {'digits': 7, 'sign': '+'}",
+        "PluginError",
+        "UnknownPluginError",
+        "configured {'digits': 3}",
+    ]
+
+
 def test_a_setting_that_cannot_be_followed_leaves_the_plugin_off(configured: Any) -> None:
     (configured.work / "tinytorch.toml").write_text("[one]\ndigits = -3\n")
     done = configured.run(

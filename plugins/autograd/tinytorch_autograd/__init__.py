@@ -7,6 +7,7 @@ from tinytorch_core import plugins
 
 from tinytorch_autograd.course import Variable, add_autograd, disable_autograd, enable_autograd
 from tinytorch_autograd.errors import (
+    AnomalyError,
     AutogradError,
     GradcheckError,
     GraphFreedError,
@@ -24,6 +25,7 @@ from tinytorch_autograd.tape import GradientTape
 
 if TYPE_CHECKING:
     from tinytorch_autograd import func
+    from tinytorch_autograd.anomaly import detect_anomaly
     from tinytorch_autograd.checking import gradcheck, gradgradcheck
     from tinytorch_autograd.checkpointing import checkpoint
     from tinytorch_autograd.custom import custom_gradient, stop_gradient
@@ -32,6 +34,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AccumulateGrad",
+    "AnomalyError",
     "AutogradError",
     "Function",
     "GradcheckError",
@@ -48,6 +51,7 @@ __all__ = [
     "backward",
     "checkpoint",
     "custom_gradient",
+    "detect_anomaly",
     "disable_autograd",
     "enable_autograd",
     "enable_grad",
@@ -67,6 +71,7 @@ __all__ = [
 _LATER = {
     "checkpoint": "checkpointing",
     "custom_gradient": "custom",
+    "detect_anomaly": "anomaly",
     "func": "func",
     "gradcheck": "checking",
     "gradgradcheck": "checking",

@@ -33,3 +33,7 @@ class NotDifferentiableError(AutogradError):
 
 class GradcheckError(AutogradError):
     """Derivatives by the backward pass and by differences do not agree."""
+
+
+class AnomalyError(AutogradError):
+    """Under `detect_anomaly()`: an op made nan or inf, or what it had saved was written into."""

@@ -11,7 +11,7 @@ from tinytorch_core import Op, hookimpl, hookspec
 from tinytorch_core.ops import OpTable
 from tinytorch_core.surface import Surface, TensorExtension
 
-from tinytorch_autograd import guards, numpy_functions, record, tensor_methods
+from tinytorch_autograd import guards, numpy_functions, record, settings, tensor_methods
 from tinytorch_autograd.rules import FAMILIES
 from tinytorch_autograd.table import Rules
 
@@ -58,6 +58,11 @@ def tinytorch_add_hookspecs(manager: pluggy.PluginManager) -> None:
     manager.add_hookspecs(_Specs)
 
 
+@hookimpl
+def tinytorch_configure(config: Mapping[str, Any]) -> None:
+    settings.configure(config)
+
+
 # Last, because a function that another plugin makes an op, with a rule of its own, is left to it.
 @hookimpl(trylast=True)
 def tinytorch_register_ops(ops: OpTable) -> None:
@@ -80,6 +85,15 @@ def tinytorch_register_backward(rules: Rules) -> None:
 def tinytorch_wrap_op(
     op: Op, call: Callable[..., Any], surface: Surface
 ) -> Callable[..., Any] | None:
+    made = _wrapped(op, call, surface)
+    if settings.detect_anomaly is False or op.in_place or op.raw:
+        return made
+    from tinytorch_autograd import anomaly  # here, because few programs ever need it
+
+    return anomaly.watched(op, call if made is None else made)
+
+
+def _wrapped(op: Op, call: Callable[..., Any], surface: Surface) -> Callable[..., Any] | None:
     rules = surface.once(_rules)
     if op.in_place:
         return guards.in_place(op, call, surface.tensor)
