@@ -627,6 +627,51 @@ class TestGradientTape:
         with pytest.raises(AutogradError, match="persistent=True"):
             tape.gradient(y, x)
 
+    def test_jacobian(self):
+        x, w, other = tracked([1, 2]), tracked([[1, 2], [3, 4], [5, 6]]), Variable(1.0)
+        with GradientTape() as tape:
+            y = w @ x
+        found = tape.jacobian(y, {"x": x, "w": [w, None], "other": other})
+        np.testing.assert_array_equal(found["x"].data, w.data)
+        assert found["w"][0].shape == (3, 3, 2)
+        np.testing.assert_array_equal(found["w"][0].data[1], [[0, 0], [1, 2], [0, 0]])
+        assert (found["w"][1], found["other"]) == (None, None)
+        with pytest.raises(AutogradError, match="used already"):
+            tape.gradient(y, x)
+
+    def test_jacobian_of_a_gradient_is_the_hessian(self):
+        x = tracked([1, 2])
+        with GradientTape() as outer:
+            with GradientTape() as inner:
+                y = (x**3).sum()
+            slope = inner.gradient(y, x)
+        assert outer.jacobian(slope, x).tolist() == [[6, 0], [0, 12]]
+
+    def test_jacobian_of_nothing(self):
+        x, y = tracked(np.zeros((0, 2))), Variable(1.0)
+        with GradientTape() as tape:
+            z = x * y
+        assert tape.jacobian(z, y).shape == (0, 2)
+
+    def test_several_targets_and_weights_for_them(self):
+        x, y = tracked([1, 2]), tracked([3, 4])
+        with GradientTape(persistent=True) as tape:
+            targets = {"a": x * y, "b": (x * 10, Tensor([1.0]))}
+        assert tape.gradient(targets, x).tolist() == [13, 14]
+        weights = {"a": np.array([1.0, 0.0]), "b": (np.array([0.0, 2.0]), [0.0])}
+        assert tape.gradient(targets, [x, y], weights)[0].tolist() == [3, 20]
+        assert tape.gradient(targets, {"y": y}, weights)["y"].tolist() == [1, 0]
+
+    def test_stop_recording(self):
+        x = Variable(3.0)
+        with GradientTape() as tape:
+            with tape.stop_recording():
+                constant = x * x
+            y = constant * x
+        assert tape.gradient(y, x).item() == 9.0
+        with pytest.raises(AutogradError, match="inside"), tape.stop_recording():
+            pass
+
     @pytest.mark.parametrize("value", [np.ones(2), 3.0, Tensor(np.array([1]))])
     def test_only_tensors_of_floats_can_be_watched(self, value):
         with GradientTape() as tape, pytest.raises(TypeError):

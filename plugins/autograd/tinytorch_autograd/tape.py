@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Any
 
+import numpy as np
+
 from tinytorch_core.tensor import TensorBase
 
-from tinytorch_autograd import engine, gradients
+from tinytorch_autograd import engine, gradients, tree
 from tinytorch_autograd.errors import AutogradError, UntrackedError
-from tinytorch_autograd.modes import enable_grad
+from tinytorch_autograd.modes import enable_grad, no_grad
 from tinytorch_autograd.node import Node
 
 # A tape inside another records its own gradients for the outer one.
@@ -24,7 +27,7 @@ class GradientTape:
     A tensor made with `requires_grad=True` is watched by itself.
 
     Args:
-        persistent: `gradient` may be called more than once.
+        persistent: `gradient` and `jacobian` may be called more than once.
 
     >>> from tinytorch_core import Tensor
     >>> x = Tensor([3.0])
@@ -65,7 +68,7 @@ class GradientTape:
         self._to_release.clear()
 
     def watch(self, tensors: Any) -> None:
-        """Records what is computed from a tensor, or from each of several.
+        """Records what is computed from a tensor, or from each in a container.
 
         Raises:
             AutogradError: the tape is not open.
@@ -73,7 +76,7 @@ class GradientTape:
         """
         if not self._open:
             raise AutogradError("watch() is for the inside of the tape's `with` block")
-        for tensor in _each(tensors):
+        for tensor in tree.leaves(tensors):
             if not isinstance(tensor, TensorBase):
                 raise TypeError(f"a tape watches tensors, not {type(tensor).__name__}")
             if not tensor.requires_grad:
@@ -81,46 +84,94 @@ class GradientTape:
                 self._to_release.append(tensor)
             self._watched[id(tensor)] = (tensor, tensor._node)
 
-    def gradient(self, target: Any, sources: Any) -> Any:
+    @contextmanager
+    def stop_recording(self) -> Iterator[None]:
+        """Records nothing inside a `with` block, as `no_grad` does.
+
+        Raises:
+            AutogradError: the tape is not open.
+        """
+        if not self._open:
+            raise AutogradError("stop_recording() is for the inside of the tape's `with` block")
+        with no_grad():
+            yield
+
+    def gradient(self, target: Any, sources: Any, output_gradients: Any = None) -> Any:
         """The derivative of `target`, its elements added up, with respect to `sources`.
 
         Args:
-            target: a tensor computed while the tape was open.
-            sources: a tensor, or a list or tuple of them.
+            target: a tensor computed while the tape was open, or a container of them.
+            sources: a tensor, or a container of them.
+            output_gradients: for each target a weight for each of its elements, in the structure
+                of `target`; by default 1.
 
         Returns:
-            A Tensor for each source in the same structure; None where the target does not
-            depend on it.
+            A Tensor for each source in the same structure; None where no target depends on it.
 
         Raises:
             AutogradError: the tape is not persistent and was used before.
-            UntrackedError: the target was not recorded.
+            UntrackedError: no target was recorded, or a source was not watched.
         """
+        self._use()
+        targets = tree.leaves(target)
+        nodes = {y: y._node for y in targets if getattr(y, "_node", None) is not None}
+        if not nodes:
+            gradients.node_of(targets[0] if targets else target, "GradientTape.gradient()")
+        if output_gradients is None:
+            weights = [np.ones_like(y._data) for y in targets]
+        else:
+            weights = tree.leaves(output_gradients)
+        pairs = zip(targets, weights, strict=True)
+        return self._gradients([(y, w) for y, w in pairs if y in nodes], sources, self.persistent)
+
+    def jacobian(self, target: Any, sources: Any) -> Any:
+        """All partial derivatives of `target` with respect to `sources`.
+
+        Args:
+            target: a tensor of shape T computed while the tape was open.
+            sources: a tensor, or a container of them.
+
+        Returns:
+            A Tensor of shape T + S for each source of shape S, in the same structure; None where
+            the target does not depend on it.
+
+        Raises:
+            AutogradError, UntrackedError: as `gradient`.
+        """
+        self._use()
+        gradients.node_of(target, "GradientTape.jacobian()")
+        wanted = tree.leaves(sources)
+        rows = [self._gradients([(target, u)], wanted, True) for u in _units(target._data)]
+        if not rows:
+            empty = [np.zeros_like(x._data, shape=(*target.shape, *x.shape)) for x in wanted]
+            pairs = zip(wanted, empty, strict=True)
+            return tree.fill(sources, [type(x)._from_array(a) for x, a in pairs])
+        blocks = [
+            None if column[0] is None else np.stack(column).reshape((*target.shape, *x.shape))
+            for x, column in zip(wanted, zip(*rows, strict=True), strict=True)
+        ]
+        return tree.fill(sources, blocks)
+
+    def _use(self) -> None:
         if self._used and not self.persistent:
             raise AutogradError(
                 "this tape was used already; GradientTape(persistent=True) gives several gradients"
             )
-        node = gradients.node_of(target, "GradientTape.gradient()")
-        wanted = _each(sources)
+
+    def _gradients(self, seeds: Sequence[tuple[Any, Any]], sources: Any, keep: bool) -> Any:
+        wanted = tree.leaves(sources)
         nodes = [self._node(source) for source in wanted]
         nested = _open_tapes.get() > 0
-        seed = gradients.first_gradient(target, target._data * 0 + 1)
-        found = engine.walk(
-            [(node, type(target)._from_array(seed) if nested else seed)],
-            targets=[n for n in nodes if n is not None],
-            retain_graph=self.persistent or nested,
-            create_graph=nested,
-        )
+        starts = []
+        for y, weight in seeds:
+            seed = gradients.first_gradient(y, weight)
+            starts.append((y._node, type(y)._from_array(seed) if nested else seed))
+        found = engine.walk(starts, targets=nodes, retain_graph=keep or nested, create_graph=nested)
         self._used = True
-        results = [
-            None if n is None else gradients.result(source, n, found)
-            for source, n in zip(wanted, nodes, strict=True)
-        ]
-        if isinstance(sources, TensorBase):
-            return results[0]
-        return results if isinstance(sources, list) else tuple(results)
+        pairs = zip(wanted, nodes, strict=True)
+        return tree.fill(sources, [gradients.result(x, node, found) for x, node in pairs])
 
-    def _node(self, source: Any) -> Node | None:
+    def _node(self, source: Any) -> Node:
         if id(source) in self._watched:
             return self._watched[id(source)][1]
         if not isinstance(source, TensorBase):
@@ -134,11 +185,9 @@ class GradientTape:
         return node
 
 
-def _each(tensors: Any) -> Sequence[Any]:
-    return [tensors] if isinstance(tensors, TensorBase) else list(_iterable(tensors))
-
-
-def _iterable(value: Any) -> Iterable[Any]:
-    if not isinstance(value, list | tuple):
-        raise TypeError(f"a tensor or a sequence of them is needed, not {type(value).__name__}")
-    return value
+def _units(like: Any) -> Iterator[Any]:
+    """For each element an array with 1 there and 0 elsewhere."""
+    for i in range(like.size):
+        unit = np.zeros_like(like)
+        unit.reshape(-1)[i] = 1
+        yield unit
