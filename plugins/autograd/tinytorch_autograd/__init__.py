@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tinytorch_autograd.checking import gradcheck, gradgradcheck
     from tinytorch_autograd.checkpointing import checkpoint
     from tinytorch_autograd.custom import custom_gradient, stop_gradient
+    from tinytorch_autograd.picture import show_graph
 
 __version__ = "0.1.0"
 
@@ -62,6 +63,7 @@ __all__ = [
     "is_grad_enabled",
     "no_grad",
     "set_grad_enabled",
+    "show_graph",
     "stop_gradient",
 ]
 
@@ -75,6 +77,7 @@ _LATER = {
     "func": "func",
     "gradcheck": "checking",
     "gradgradcheck": "checking",
+    "show_graph": "picture",
     "stop_gradient": "custom",
 }
 
