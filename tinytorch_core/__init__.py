@@ -5,6 +5,7 @@ distribution brings a plugin of pytest.
 """
 
 from tinytorch_core import plugins
+from tinytorch_core.dlpack import from_dlpack
 from tinytorch_core.errors import (
     ConfigError,
     PluginError,
@@ -31,6 +32,7 @@ __all__ = [
     "UnknownPluginError",
     "UnmetNeedError",
     "define",
+    "from_dlpack",
     "hookimpl",
     "hookspec",
     "op",

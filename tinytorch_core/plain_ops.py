@@ -129,6 +129,20 @@ def numpy(x: Array) -> Array:
     return x
 
 
+def dlpack(
+    x: Array,
+    *,
+    stream: Any = None,
+    max_version: Any = None,
+    dl_device: Any = None,
+    copy: Any = None,
+) -> Any:
+    """The memory, for another library's `from_dlpack`."""
+    options = {"stream": stream, "max_version": max_version, "dl_device": dl_device, "copy": copy}
+    # Older arrays know fewer of them.
+    return x.__dlpack__(**{name: value for name, value in options.items() if value is not None})
+
+
 def getitem(x: Array, index: Any) -> Array:
     """The elements that `index` picks, as in NumPy; Tensors may be indices."""
     return x[index]
@@ -215,6 +229,7 @@ def _table() -> OpTable:
     ops.add("astype", astype, method=True, inputs=("x",), numpy=np.astype)
     ops.add("copy", copy, method=True, numpy=np.copy)
     ops.add("numpy", numpy, method=True, raw=True)
+    ops.add("dlpack", dlpack, method="__dlpack__", inputs=("x",), raw=True)
     ops.add("getitem", getitem, method="__getitem__", inputs=("x",))
     ops.add("setitem", setitem, method="__setitem__", inputs=("x", "value"), in_place=True)
     ops.add("numpy_function", numpy_function, inputs=())

@@ -292,6 +292,10 @@ class TensorBase(ArrayMethods):
             return np.asarray(array, dtype=dtype)
         return np.array(array, dtype=dtype, copy=copy)
 
+    def __dlpack_device__(self) -> tuple[int, int]:
+        device: tuple[int, int] = self._data.__dlpack_device__()
+        return device
+
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         # Asked for once: another thread may switch plugins meanwhile.
         known = self._numpy_calls.get(ufunc)
@@ -388,6 +392,7 @@ class TensorBase(ArrayMethods):
         def conj(self) -> Self: ...
         def conjugate(self) -> Self: ...
         def numpy(self) -> np.ndarray[Any, Any]: ...
+        def __dlpack__(self, **options: Any) -> Any: ...
 
         # Whatever the active plugins add.
         def __getattr__(self, name: str) -> Any: ...

@@ -1,0 +1,179 @@
+"""Tensors beside SciPy, PyTorch, JAX, Dask and CuPy."""
+
+import numpy as np
+import pytest
+
+from tinytorch_core import Tensor, from_dlpack, plugins
+
+from tinytorch_autograd import func, grad, no_grad
+
+
+class TestDLPack:
+    def test_numpy_shares_the_memory_both_ways(self):
+        x = Tensor(np.arange(3.0))
+        a = np.from_dlpack(x)
+        x.data[0] = 7
+        assert a.tolist() == [7.0, 1.0, 2.0]
+        b = np.zeros(2, np.float32)
+        y = from_dlpack(b)
+        b[1] = 5
+        assert (y.tolist(), y.dtype) == ([0.0, 5.0], np.float32)
+        assert from_dlpack(x).data is not None
+        assert np.shares_memory(from_dlpack(x).data, x.data)
+
+    def test_works_without_any_plugin(self):
+        with plugins.only():
+            assert np.from_dlpack(Tensor([1.0])).tolist() == [1.0]
+            assert from_dlpack(np.ones(2)).tolist() == [1.0, 1.0]
+
+    def test_a_tracked_tensor_is_refused_until_it_is_detached(self):
+        x = Tensor([1.0, 2.0], requires_grad=True)
+        for tracked in (x, x * 2):
+            with pytest.raises(RuntimeError, match=r"requires grad.*detach\(\)"):
+                np.from_dlpack(tracked)
+            with pytest.raises(RuntimeError, match=r"requires grad.*detach\(\)"):
+                from_dlpack(tracked)
+        assert np.from_dlpack(x.detach()).tolist() == [1.0, 2.0]
+
+    @pytest.mark.parametrize("value", [[1.0], 3.0, None])
+    def test_what_speaks_no_dlpack_is_refused(self, value):
+        with pytest.raises(TypeError, match=type(value).__name__):
+            from_dlpack(value)
+
+    @pytest.mark.peers
+    def test_pytorch(self, torch):
+        x = Tensor(np.arange(6.0).reshape(2, 3))
+        theirs = torch.from_dlpack(x)
+        theirs[0, 0] = 9
+        assert x.data[0, 0] == 9
+        assert theirs.dtype == torch.float64
+        ours = from_dlpack(torch.arange(3, dtype=torch.float32))
+        assert (ours.tolist(), ours.dtype) == ([0, 1, 2], np.float32)
+        with pytest.raises(RuntimeError, match="requires grad"):
+            torch.from_dlpack(Tensor([1.0], requires_grad=True))
+        with pytest.raises(BufferError):
+            from_dlpack(torch.ones(2, requires_grad=True))
+
+    @pytest.mark.peers
+    def test_a_gradient_computed_by_pytorch_and_one_by_us_meet(self, torch):
+        x = Tensor(np.array([0.5, 1.5]), requires_grad=True)
+        theirs = torch.from_dlpack(x.detach()).clone().requires_grad_()
+        (theirs.sin() * theirs).sum().backward()
+        (np.sin(x) * x).sum().backward()
+        np.testing.assert_allclose(x.grad, from_dlpack(theirs.grad).data)
+
+    @pytest.mark.peers("jax")
+    def test_jax(self):
+        import jax.numpy as jnp
+
+        assert jnp.from_dlpack(Tensor([1.0, 2.0])).tolist() == [1.0, 2.0]
+        assert from_dlpack(jnp.ones(2)).tolist() == [1.0, 1.0]
+        assert Tensor(jnp.arange(3.0)).dtype == np.float32
+
+
+def rosenbrock(x):
+    return np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
+
+
+class TestSciPy:
+    optimize = pytest.importorskip("scipy.optimize")
+
+    @pytest.mark.parametrize("method", ["BFGS", "L-BFGS-B", "CG", "SLSQP"])
+    def test_gradients(self, method):
+        found = self.optimize.minimize(
+            rosenbrock,
+            np.array([-1.2, 1.0, 0.8]),
+            method=method,
+            jac=lambda x: func.grad(rosenbrock)(x).data,
+            options={"maxiter": 1000},
+        )
+        np.testing.assert_allclose(found.x, 1, atol=1e-2)
+
+    @pytest.mark.parametrize("method", ["Newton-CG", "trust-ncg", "trust-krylov"])
+    def test_products_with_the_hessian(self, method):
+        found = self.optimize.minimize(
+            rosenbrock,
+            np.array([-1.2, 1.0, 0.8]),
+            method=method,
+            jac=lambda x: func.grad(rosenbrock)(x).data,
+            hessp=lambda x, p: func.hvp(rosenbrock)(x, p).data,
+        )
+        np.testing.assert_allclose(found.x, 1, atol=1e-3)
+
+    def test_our_derivatives_are_scipys(self):
+        x, p = np.array([-1.2, 1.0, 0.8]), np.array([1.0, -2.0, 0.5])
+        np.testing.assert_allclose(
+            func.grad(rosenbrock)(x).data, self.optimize.rosen_der(x), rtol=1e-12
+        )
+        np.testing.assert_allclose(
+            func.hvp(rosenbrock)(x, p).data, self.optimize.rosen_hess_prod(x, p), rtol=1e-12
+        )
+        np.testing.assert_allclose(
+            func.hessian(rosenbrock)(x).data, self.optimize.rosen_hess(x), rtol=1e-12
+        )
+
+
+def forbidden(*args, **kwargs):
+    raise AssertionError("Dask was made to compute")
+
+
+DASK = {
+    "a layer": lambda x, w: np.tanh(x @ w).sum(),
+    "means and powers": lambda x, w: ((np.exp(x) * 2 + 1).mean() - x**3).sum(),
+    "slices": lambda x, w: (x[1:] * x[:-1]).sum(),
+    "a maximum": lambda x, w: (x.max(axis=0) * w[0, 0]).sum(),
+    "a choice": lambda x, w: np.where(x > 0, x, 0.1 * x).sum(),
+    "broadcasting": lambda x, w: ((x + w.sum(axis=0)) ** 2).sum(),
+    "joining and shapes": lambda x, w: (np.concatenate([x, x * 2]).reshape(-1) * 3).sum(),
+    "a logarithm of a sum": lambda x, w: np.log(np.exp(x @ w.T).sum(axis=1)).sum(),
+    "a root": lambda x, w: np.sqrt(x * x + 1).sum() + x.var(axis=0).sum(),
+}
+
+
+@pytest.mark.peers("dask.array")
+@pytest.mark.parametrize("name", DASK)
+def test_dask_arrays_go_forward_and_back_without_being_computed(name):
+    import dask
+    import dask.array as da
+
+    random = np.random.default_rng(0)
+    arrays = [random.normal(size=(6, 4)), random.normal(size=(4, 4))]
+    f = DASK[name]
+    with dask.config.set(scheduler=forbidden):
+        lazy = [Tensor(da.from_array(a, chunks=2), requires_grad=True) for a in arrays]
+        y = f(*lazy)
+        y.backward()
+        slopes = grad(f(*lazy), lazy, create_graph=True, allow_unused=True)
+    ready = [Tensor(a, requires_grad=True) for a in arrays]
+    f(*ready).backward()
+    for ours, other, slope in zip(lazy, ready, slopes, strict=True):
+        assert (ours.grad is None) == (other.grad is None) == (slope is None)
+        if ours.grad is not None:
+            assert isinstance(ours.grad, da.Array)
+            np.testing.assert_allclose(ours.grad.compute(), other.grad)
+            np.testing.assert_allclose(slope.data.compute(), other.grad)
+
+
+def cupy_or_skip():
+    cupy = pytest.importorskip("cupy", reason="CuPy is not installed")
+    try:
+        available = cupy.cuda.runtime.getDeviceCount() > 0
+    except cupy.cuda.runtime.CUDARuntimeError:
+        available = False
+    if not available:
+        pytest.skip("there is no GPU")
+    return cupy
+
+
+def test_cupy_arrays_stay_on_the_gpu():
+    cupy = cupy_or_skip()
+    arrays = [np.linspace(-1, 1, 6).reshape(2, 3), np.ones((3, 2))]
+    ready = [Tensor(a, requires_grad=True) for a in arrays]
+    np.tanh(ready[0] @ ready[1]).sum().backward()
+    there = [Tensor(cupy.asarray(a), requires_grad=True) for a in arrays]
+    np.tanh(there[0] @ there[1]).sum().backward()
+    for ours, other in zip(there, ready, strict=True):
+        assert isinstance(ours.grad, cupy.ndarray)
+        np.testing.assert_allclose(cupy.asnumpy(ours.grad), other.grad)
+    with no_grad():
+        assert isinstance(from_dlpack(cupy.ones(2)).data, cupy.ndarray)
