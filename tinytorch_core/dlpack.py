@@ -25,7 +25,7 @@ def from_dlpack(array: Any) -> Tensor:
 
     Raises:
         TypeError: `array` speaks no DLPack, or holds something other than numbers.
-        BufferError: its library does not hand the memory out, as PyTorch for what requires grad.
+        BufferError: its library does not hand the memory out, as PyTorch for what it tracks.
 
     >>> import numpy as np
     >>> a = np.zeros(2)

@@ -91,7 +91,7 @@ def reshape(x: Array, shape: Any) -> Array:
 
 def permute(x: Array, axes: Any = None) -> Array:
     """The axes in another order, by default reversed."""
-    return x.transpose(axes)
+    return x.transpose() if axes is None else x.transpose(axes)
 
 
 def swapaxes(x: Array, axis1: int, axis2: int) -> Array:

@@ -11,13 +11,21 @@ Array = Any
 family = Family()
 
 
+def transposed(x: Array) -> Array:
+    """The last two axes swapped."""
+    try:
+        return x.mT
+    except AttributeError:  # arrays of Dask have none
+        return x.swapaxes(-1, -2)
+
+
 def matmul_left(grad: Array, x: Array, y: Array) -> Array:
     """d/dx of x @ y: grad @ y^T, where a vector x is a row and a vector y a column."""
     if y.ndim == 1:
         return grad[..., None] * y
     if x.ndim == 1:
         return (y @ grad[..., None])[..., 0]
-    return grad @ y.mT
+    return grad @ transposed(y)
 
 
 def matmul_right(grad: Array, x: Array, y: Array) -> Array:
@@ -26,8 +34,8 @@ def matmul_right(grad: Array, x: Array, y: Array) -> Array:
         # An inner product, or a row times matrices.
         return grad * x if y.ndim == 1 else x[:, None] * grad[..., None, :]
     if y.ndim == 1:
-        return (x.mT @ grad[..., None])[..., 0]
-    return x.mT @ grad
+        return (transposed(x) @ grad[..., None])[..., 0]
+    return transposed(x) @ grad
 
 
 family.rule("matmul", matmul_left, matmul_right)
