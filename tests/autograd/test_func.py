@@ -227,6 +227,20 @@ class TestAgainstFormulas:
         assert f(np.float64(2.0)).item() == 240.0
 
 
+def test_jvp_where_gradients_of_outputs_could_cancel():
+    """The rule of the root takes a gradient of 0 for one that is not there."""
+    x = np.array([4.0])
+    _, (up, down) = func.jvp(lambda x: (np.sqrt(x), -np.sqrt(x)), (x,), (np.ones(1),))
+    assert (up.tolist(), down.tolist()) == ([0.25], [-0.25])
+
+    def shared(x):
+        root = np.sqrt(x)
+        return root * 1, -root
+
+    _, (up, down) = func.jvp(shared, (x,), (np.ones(1),))
+    assert (up.tolist(), down.tolist()) == ([0.25], [-0.25])
+
+
 class TestPlainNumPy:
     """Code that never imported us."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from tinytorch_autograd import gradients, tree
 from tinytorch_autograd.func.run import Run, zeros
 from tinytorch_autograd.modes import enable_grad, is_grad_enabled
@@ -55,10 +57,8 @@ def jvp(
 
 def _pushed(run: Run, directions: Sequence[Any]) -> list[Any]:
     """For each output the derivative along `directions`, one for each input."""
-    starts = [zeros(y) for y in run.outputs]
-    for start in starts:
-        if start.dtype.kind in "fc":
-            set_requires_grad(start, True)
+    random = np.random.default_rng(0)
+    starts = [_start(y, random) for y in run.outputs]
     with enable_grad():
         pulled = run.pull(starts)
     pairs = [(g, v) for g, v in zip(pulled, directions, strict=True) if g._node is not None]
@@ -76,3 +76,16 @@ def _pushed(run: Run, directions: Sequence[Any]) -> list[Any]:
     by_start = dict(zip(floats, found, strict=True))
     slopes = [by_start.get(start) for start in starts]
     return [zeros(y) if s is None else s for y, s in zip(run.outputs, slopes, strict=True)]
+
+
+def _start(y: Any, random: np.random.Generator) -> Any:
+    """A vector for the backward pass to start from, tracked if `y` is of floats.
+
+    Any would do, but rules may treat gradients of 0 apart: so none is 0, nor do sums of them
+    come to 0 but where they must.
+    """
+    start = zeros(y)
+    if start.dtype.kind in "fc":
+        start._data = start._data + random.uniform(0.5, 1.5, y.shape).astype(y.dtype)
+        set_requires_grad(start, True)
+    return start

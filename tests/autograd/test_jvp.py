@@ -1,0 +1,62 @@
+"""jvp works for every function that has a backward rule, and agrees with differences of values."""
+
+import numpy as np
+import pytest
+
+from tinytorch_core import Tensor
+
+from tinytorch_autograd import func, gradcheck, gradgradcheck
+
+from .cases import CASES, DESCRIBED
+
+# A test for each case written out, and one for all calls of a function that is described.
+CALLS = {case.name: [case] for case in CASES}
+CALLS |= {f"np.{d.name}": [*d.cases(), *d.complex_cases()] for d in DESCRIBED}
+
+# Five points, as in `numerical`.
+STEP = 2.0**-11
+STENCIL = {-2: 1 / 12, -1: -8 / 12, 1: 8 / 12, 2: -1 / 12}
+
+
+def random_like(array, random):
+    real = random.uniform(-1, 1, array.shape)
+    return real + 1j * random.uniform(-1, 1, array.shape) if array.dtype.kind == "c" else real
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_every_function_with_a_rule(name):
+    random = np.random.default_rng(0)
+    for case in CALLS[name]:
+        directions = [random_like(a, random) for a in case.arrays]
+        value, found = func.jvp(case.function, case.arrays, directions)
+
+        def at(t, case=case, directions=directions):
+            moved = [a + t * v for a, v in zip(case.arrays, directions, strict=True)]
+            return case.function(*map(Tensor, moved)).data
+
+        np.testing.assert_array_equal(value.data, at(0))
+        expected = sum(factor * at(i * STEP) for i, factor in STENCIL.items()) / STEP
+        scale = max(1.0, np.abs(np.append(expected, value.data)).max(initial=0))
+        np.testing.assert_allclose(
+            found.data, expected, rtol=0, atol=1e-8 * scale, err_msg=case.name
+        )
+
+
+Z = np.array([0.5 + 1.0j, -1.0 + 0.25j])
+
+
+@pytest.mark.parametrize(
+    "f", [lambda z: z * z, lambda z: np.exp(z) * np.conjugate(z), lambda z: np.real(z) ** 2]
+)
+def test_complex_functions_pass_the_checks(f):
+    assert gradcheck(f, Z)
+    assert gradgradcheck(f, Z)
+
+
+def test_gradients_of_complex_numbers_follow_pytorch():
+    """The gradient of |z|**2 is 2 z, as in PyTorch."""
+    slope = func.grad(lambda z: np.sum(np.real(z * np.conjugate(z))))(Z)
+    np.testing.assert_allclose(slope.data, 2 * Z)
+    assert func.jacobian(np.abs)(Z).shape == (2, 2)
+    with pytest.raises(TypeError, match=r"np\.real"):
+        func.jacobian(lambda z: z * z)(Z)
