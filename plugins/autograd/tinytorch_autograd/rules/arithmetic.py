@@ -34,10 +34,12 @@ def power_by_exponent(grad: Array, out: Array, x: Array) -> Array:
 
 def unused(grad: Array, divisor: Array) -> Any:
     """Where the gradient is 0 and the divisor is 0 or NaN; None if nowhere."""
-    if plain(grad).all():
+    # A Dask array would have to be computed to be looked at.
+    ready = isinstance(plain(grad), np.ndarray | np.generic)
+    if ready and plain(grad).all():
         return None
     nowhere = plain(grad == 0) & ~(np.abs(plain(divisor)) > 0)
-    return nowhere if np.any(nowhere) else None
+    return None if ready and not np.any(nowhere) else nowhere
 
 
 def quotient(grad: Array, divisor: Array) -> Array:
