@@ -21,7 +21,6 @@ from tinytorch_autograd.gradients import backward, grad
 from tinytorch_autograd.modes import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from tinytorch_autograd.node import AccumulateGrad, Function, functions
 from tinytorch_autograd.table import Rules
-from tinytorch_autograd.tape import GradientTape
 
 if TYPE_CHECKING:
     from tinytorch_autograd import func
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from tinytorch_autograd.checkpointing import checkpoint
     from tinytorch_autograd.custom import custom_gradient, stop_gradient
     from tinytorch_autograd.picture import show_graph
+    from tinytorch_autograd.tape import GradientTape
 
 __version__ = "0.1.0"
 
@@ -71,6 +71,7 @@ __all__ = [
 # Where the names are that are imported when somebody asks for them: a program that only calls
 # `backward` starts without them.
 _LATER = {
+    "GradientTape": "tape",
     "checkpoint": "checkpointing",
     "custom_gradient": "custom",
     "detect_anomaly": "anomaly",

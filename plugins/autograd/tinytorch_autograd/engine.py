@@ -8,7 +8,6 @@ complete. Nothing recurses, however deep the graph.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set
-from contextlib import nullcontext
 from operator import attrgetter
 from typing import Any
 
@@ -72,24 +71,32 @@ def walk(
             raise _unused(wanted - useful)
         order, useful = _leading_to(wanted, order)
     check_rules(order)
-    with enable_grad() if create_graph else nullcontext():
-        pending = _added_up(seeds)
-        kept = propagate(pending, order, useful, wanted, retain_graph, create_graph)
-        # What is left are the leaves, and the targets at which the way ended.
-        for end, grad in pending.items():
-            if end.hooks is not None:
-                grad = run_hooks(end, grad)
-            pending[end] = conj(grad)
-    pending.update(kept)
-    return pending
+    if create_graph:
+        with enable_grad():
+            return _walk_back(seeds, order, useful, wanted, retain_graph, create_graph)
+    return _walk_back(seeds, order, useful, wanted, retain_graph, create_graph)
 
 
-def _added_up(seeds: Iterable[tuple[Node, Any]]) -> dict[Node, Any]:
+def _walk_back(
+    seeds: Iterable[tuple[Node, Any]],
+    order: Iterable[Function],
+    useful: Set[Node | None],
+    wanted: Set[Node],
+    retain_graph: bool,
+    create_graph: bool,
+) -> dict[Node, Any]:
     pending: dict[Node, Any] = {}
     for start, seed in seeds:
         grad = conj(seed)
         have = pending.get(start)
         pending[start] = grad if have is None else have + grad
+    kept = propagate(pending, order, useful, wanted, retain_graph, create_graph)
+    # What is left are the leaves, and the targets at which the way ended.
+    for end, grad in pending.items():
+        if end.hooks is not None:
+            grad = run_hooks(end, grad)
+        pending[end] = conj(grad)
+    pending.update(kept)
     return pending
 
 
