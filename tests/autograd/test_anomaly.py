@@ -213,9 +213,11 @@ def test_other_threads_are_left_alone():
 
     def other():
         entered.wait()
-        with np.errstate(divide="ignore"):
-            found.append(with_log(tracked([0.0])).item())
-        done.set()
+        try:
+            with np.errstate(divide="ignore"):
+                found.append(with_log(tracked([0.0])).item())
+        finally:
+            done.set()
 
     thread = threading.Thread(target=other)
     thread.start()

@@ -84,6 +84,19 @@ def test_an_argument_that_is_not_tracked_costs_nothing():
     assert x.grad.tolist() == [8.0]
 
 
+def test_tensors_that_are_not_given_are_constants():
+    w = tracked([3])
+
+    @custom_gradient
+    def f(x):
+        return x * w, lambda grad: grad * 5
+
+    assert not f(Tensor(np.array([2.0]))).requires_grad
+    x = tracked([2])
+    f(x).backward()
+    assert (x.grad.tolist(), w.grad) == ([5.0], None)
+
+
 def test_containers_several_outputs_and_keywords():
     @custom_gradient
     def f(p, x, *, scale):

@@ -86,8 +86,11 @@ def test_one_function_registered_twice_runs_twice_and_is_removed_once():
 
 def test_a_float64_result_for_a_float32_gradient_is_converted():
     x = Tensor([1.0, 2.0], requires_grad=True)
+    seen = []
     x.register_hook(lambda g: g * np.array([2.0, 3.0]))
+    x.register_hook(lambda g: seen.append(g.dtype))
     (x * x).sum().backward()
+    assert seen == [np.float32]
     assert x.grad.dtype == np.float32
     assert x.grad.tolist() == [4.0, 12.0]
 

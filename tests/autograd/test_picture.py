@@ -140,7 +140,9 @@ def test_a_long_graph_loses_no_arrow():
     first = h = np.sin(x)
     for _ in range(20):
         h = np.tanh(h)
-    _, arrows = boxes(show_graph(h * first * x, {"x": x}))
+    picture = show_graph(h * first * x, {"x": x})
+    assert picture.mermaid.index("mul") > picture.mermaid.rindex("subgraph")
+    _, arrows = boxes(picture)
     assert ("x", "sin") in arrows
     into = [a for a, b in arrows if b == "mul"]
     assert len(into) == 4

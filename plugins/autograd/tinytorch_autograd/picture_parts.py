@@ -146,7 +146,7 @@ def _shapes(order: Iterable[Function], root: Node, y: Any) -> dict[Node, Shape]:
                 shapes[node] = grad.shape
             for edge, part in zip(node.next_functions, _gradients(node, grad), strict=False):
                 if edge is not None and part is not None:
-                    pending[edge] = pending[edge] + part if edge in pending else part
+                    pending.setdefault(edge, part)  # the first of several has the shape of all
     return shapes
 
 
