@@ -212,9 +212,31 @@ class TestRandomNumbers:
         (first + 10 * second).sum().backward()
         np.testing.assert_array_equal(x.grad, first.data + 10 * second.data)
 
-    def test_of_a_hidden_generator_are_found_out(self):
+    def test_of_a_generator_that_the_function_holds_are_drawn_again(self):
+        class Dropout:
+            def __init__(self, generator):
+                self.parts = {"generator": [generator]}
+
+            def __call__(self, x):
+                return x * (self.parts["generator"][0].random(x.shape) > 0.5)
+
+            def method(self, x):
+                return self(x)
+
         x, random = tracked(np.ones(1000)), np.random.default_rng(0)
-        y = checkpoint(self.dropped(lambda shape: random.random(shape)), x)
+        held = Dropout(np.random.default_rng(1))
+        for f in (self.dropped(lambda shape: random.random(shape)), held, held.method):
+            x.zero_grad()
+            y = checkpoint(f, x)
+            after = random.bit_generator.state, held.parts["generator"][0].bit_generator.state
+            y.sum().backward()
+            np.testing.assert_array_equal(x.grad, y.data)
+            assert after[0] == random.bit_generator.state
+            assert after[1] == held.parts["generator"][0].bit_generator.state
+
+    def test_of_a_source_that_cannot_be_wound_back_are_found_out(self):
+        x, source = tracked(np.ones(1000)), iter(np.random.default_rng(0).random((9, 1000)))
+        y = checkpoint(self.dropped(lambda shape: next(source)), x)
         with pytest.raises(AutogradError, match=r"other\s+values than before.*Generator"):
             y.sum().backward()
         assert x.grad is None

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import copy_context
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -35,8 +37,9 @@ def checkpoint(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 
     Gradients of every order are those of `f` itself, also for tensors that `f` uses without being
     given them, such as the weights of a layer. Checkpoints nest. The second run is in the modes of
-    the first, and draws the same random numbers if they come from `np.random`'s global state or
-    from a Generator among the arguments.
+    the first, and draws the same random numbers if they come from `np.random`'s global state, or
+    from Generators among the arguments or what the function holds: the modules it belongs to, and
+    the variables around it.
 
     Args:
         f: a function of tensors and anything else; called again in the backward pass, it must do
@@ -78,7 +81,9 @@ class _Checkpoint:
         self.inputs = list({x._node: x for x in self.leaves if is_tracked(x)}.values())
         places = {x._node: i for i, x in enumerate(self.inputs)}
         self.places = [places[x._node] if is_tracked(x) else None for x in self.leaves]
-        self.generators = [_state(x) for x in self.leaves]
+        self.generators = [
+            (g, copy.deepcopy(g.bit_generator.state)) for g in _generators((f, arguments), set())
+        ]
         self.context = copy_context()
 
     def run(self) -> Any:
@@ -120,17 +125,9 @@ class _Checkpoint:
         return [pending.pop(n, None) for n in (*(x._node for x in entries), *self.captured)]
 
     def _repeated(self, entries: Sequence[Any]) -> list[Any]:
-        pairs = zip(self.leaves, self.generators, strict=True)
-        leaves = [x if s is None else _with_state(x, s) for x, s in pairs]
-        now = _random_state()
-        if self.random is not None:
-            _set_random_state(self.random)
-        try:
-            args, kwargs = self._given(entries, leaves)
+        with self._random_numbers_of_the_first_run():
+            args, kwargs = self._given(entries, self.leaves)
             made = self.context.copy().run(self.function, *args, **kwargs)
-        finally:
-            if self.random is not None:
-                _set_random_state(now)
         outputs = [y for y in tree.leaves(made) if is_tracked(y)]
         sums = [_sum(y) for y in outputs]
         if len(sums) != len(self.sums) or not np.allclose(sums, self.sums, 1e-4, equal_nan=True):
@@ -140,6 +137,22 @@ class _Checkpoint:
                 "argument; and let it change nothing that it depends on"
             )
         return outputs
+
+    @contextmanager
+    def _random_numbers_of_the_first_run(self) -> Iterator[None]:
+        now = _random_state()
+        states = [(g, g.bit_generator.state) for g, _ in self.generators]
+        try:
+            if self.random is not None:
+                _set_random_state(self.random)
+            for generator, state in self.generators:
+                generator.bit_generator.state = state
+            yield
+        finally:
+            for generator, state in states:
+                generator.bit_generator.state = state
+            if self.random is not None:
+                _set_random_state(now)
 
     def _given(self, entries: Sequence[Any], leaves: Sequence[Any]) -> Any:
         """The arguments with `entries` in the place of the tracked tensors."""
@@ -183,13 +196,23 @@ def _differ(state: Any, other: Any) -> bool:
     return state[2:] != other[2:] or not np.array_equal(state[1], other[1])
 
 
-def _state(value: Any) -> Any:
-    """The state of a Generator of random numbers; None for anything else."""
-    is_generator = isinstance(value, np.random.Generator)
-    return copy.deepcopy(value.bit_generator.state) if is_generator else None
+def _generators(value: Any, seen: set[int]) -> Iterator[np.random.Generator]:
+    """The Generators of random numbers in containers, objects, and what functions refer to."""
+    if isinstance(value, type | ModuleType | TensorBase | np.ndarray) or id(value) in seen:
+        return
+    seen.add(id(value))
+    if isinstance(value, np.random.Generator):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from _generators(list(value.values()), seen)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _generators(item, seen)
+    else:
+        held = [getattr(value, name, None) for name in _HOLDING]
+        held += [getattr(cell, "cell_contents", None) for cell in held[0] or ()]
+        yield from _generators(held[1:], seen)
 
 
-def _with_state(generator: np.random.Generator, state: Any) -> np.random.Generator:
-    twin = copy.deepcopy(generator)
-    twin.bit_generator.state = state
-    return twin
+# A closure's cells first; then a method's object, an object's own, what a `partial` was given.
+_HOLDING = ("__closure__", "__self__", "__dict__", "__wrapped__", "func", "args", "keywords")
