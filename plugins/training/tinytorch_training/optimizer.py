@@ -10,8 +10,6 @@ import numpy as np
 from tinytorch_core import Tensor
 from tinytorch_core.errors import did_you_mean
 
-# Not from the package: it may be what is being imported, and has the core start its plugins.
-from tinytorch_autograd.modes import no_grad
 from tinytorch_training.arguments import not_negative, parameter_list
 
 Array = Any
@@ -64,14 +62,17 @@ class Optimizer:
         """
         raise NotImplementedError(f"{type(self).__name__} must define update()")
 
-    @no_grad()
     def step(self) -> None:
         """Changes every parameter that has a gradient."""
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                grad = parameter.grad
-                if grad is not None:
-                    self.update(parameter, grad, self.state.setdefault(parameter, {}), group)
+        # Here, because autograd may be off, and what is off is not imported.
+        from tinytorch_autograd import no_grad
+
+        with no_grad():
+            for group in self.param_groups:
+                for parameter in group["params"]:
+                    grad = parameter.grad
+                    if grad is not None:
+                        self.update(parameter, grad, self.state.setdefault(parameter, {}), group)
 
     def zero_grad(self) -> None:
         """Forgets the gradients: `grad` of every parameter is None again."""

@@ -14,8 +14,8 @@ from tinytorch_training.rmsprop import rmsprop_update
 from tinytorch_training.sgd import sgd_update
 
 tinytorch_api = (1, 1)
-# Optimizers need it, and say so; the ops here do not, and need not be in the way when somebody
-# switches gradients off for a while.
+# Optimizers need it, and say so. The ops here do not: to need it would keep everybody from
+# switching it off for a while.
 tinytorch_uses = ("autograd",)
 
 _WRITTEN = ("parameter", "grad")

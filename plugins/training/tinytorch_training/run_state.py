@@ -90,10 +90,14 @@ def _take_over(trainer: Trainer, state: Mapping[str, Any]) -> None:
 
 @contextmanager
 def evaluating(model: Any) -> Iterator[None]:
-    """Has a model in the mode of `eval()`, and afterwards in the one it was in."""
+    """Has a model in the mode of `eval()` with nothing recorded, and afterwards as it was."""
+    # Here, because autograd may be off, and what is off is not imported.
+    from tinytorch_autograd import no_grad
+
     mode = model.training
     model.eval()
     try:
-        yield
+        with no_grad():
+            yield
     finally:
         model.train(mode)

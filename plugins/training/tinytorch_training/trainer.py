@@ -13,7 +13,6 @@ import numpy as np
 
 from tinytorch_core import Tensor
 
-from tinytorch_autograd.modes import no_grad
 from tinytorch_training import run_state
 from tinytorch_training.arguments import count, positive
 from tinytorch_training.clipping import clip_grad_norm
@@ -169,7 +168,7 @@ class Trainer:
         Nothing is recorded, and the model is in the mode of `eval()` meanwhile.
         """
         averages = Averages()
-        with run_state.evaluating(self.model), no_grad():
+        with run_state.evaluating(self.model):
             for batch in data:
                 size = _size(batch)
                 output, loss = self._forward(batch)
@@ -183,7 +182,7 @@ class Trainer:
             x: an array or Tensor of shape (N, ...).
             batch_size: how many of them are computed at a time.
         """
-        with run_state.evaluating(self.model), no_grad():
+        with run_state.evaluating(self.model):
             starts = range(0, len(x), count("predict()", "batch_size", batch_size))
             parts = [self.model(Tensor(x[i : i + batch_size])) for i in starts]
         return np.concatenate([part.data for part in parts])
