@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -47,3 +49,10 @@ def test_it_brings_ops_and_no_methods() -> None:
     assert not [name for name in OPS if hasattr(Tensor, name)]
     with plugins.disable("training"):
         assert not OPS & set(Tensor._calls)
+
+
+def test_its_readme_shows_what_happens(capsys: pytest.CaptureFixture[str]) -> None:
+    readme = Path(__file__).parents[2] / "plugins" / "training" / "README.md"
+    (program,) = re.findall(r"```python\n(.*?)```", readme.read_text("utf-8"), flags=re.DOTALL)
+    exec(program, {})
+    assert f"# {capsys.readouterr().out.strip()}\n" in program
