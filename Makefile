@@ -40,6 +40,10 @@ peers: $(VENV)/peers-installed ## install the frameworks we compare with
 bench: $(VENV)/peers-installed ## measure against those frameworks; BENCH="--help" says what else
 	$(BIN)/python -m benchmarks $(BENCH)
 
+.PHONY: docs
+docs: $(VENV)/installed ## write the page of NumPy's functions anew, from the rules
+	$(BIN)/python -m docs.numpy_functions
+
 # build/ goes first and last: setuptools would pack modules that are left there but long deleted.
 .PHONY: wheels
 wheels: $(VENV)/installed ## build the wheel of every distribution into dist/
