@@ -139,6 +139,27 @@ class Surface:
             with guarded(plugin, hook):
                 _run(plugin, hook, implementation, arguments(plugin))
 
+    def wrap(
+        self, hook: str, calls: Mapping[str, Callable[..., Any]]
+    ) -> dict[str, Callable[..., Any]]:
+        """The callables of ops with what the plugins put around each.
+
+        Args:
+            hook: a hook with the arguments of `tinytorch_wrap_op`, or some of them.
+            calls: what is to be wrapped, by the name of the op.
+
+        Raises:
+            PluginError: a plugin raised, or returned something else than a callable or None.
+        """
+        wrapped = dict(calls)
+        for plugin, implementation in self._implementations(hook):
+            with guarded(plugin, hook):
+                for name, call in wrapped.items():
+                    wrapped[name] = self._wrapped(
+                        plugin, hook, implementation, self.ops[name], call
+                    )
+        return wrapped
+
     def once(self, function: Callable[[Surface], Value]) -> Value:
         """`function(surface)`, called the first time and remembered for this surface."""
         if function not in self._memo:
@@ -205,26 +226,22 @@ class Surface:
         return sorted(found, key=lambda pair: pair[1].trylast - pair[1].tryfirst)
 
     def _wrapped_calls(self) -> dict[str, Callable[..., Any]]:
-        calls = Calls()
         for op in self.ops.values():
-            calls[op.name] = self.plain[op.name] = plain_call(op, self.tensor, self.root)
-        for plugin, implementation in self._implementations("tinytorch_wrap_op"):
-            with guarded(plugin, "tinytorch_wrap_op"):
-                for op in self.ops.values():
-                    calls[op.name] = self._wrapped(plugin, implementation, op, calls[op.name])
+            self.plain[op.name] = plain_call(op, self.tensor, self.root)
+        calls = Calls(self.wrap("tinytorch_wrap_op", self.plain))
         for op in self.ops.values():
             self._offer(op, calls[op.name])
         return calls
 
     def _wrapped(
-        self, plugin: Plugin, implementation: Any, op: Op, call: Callable[..., Any]
+        self, plugin: Plugin, hook: str, implementation: Any, op: Op, call: Callable[..., Any]
     ) -> Callable[..., Any]:
         arguments = {"op": op, "call": call, "surface": self}
-        wrapped = _run(plugin, "tinytorch_wrap_op", implementation, arguments)
+        wrapped = _run(plugin, hook, implementation, arguments)
         if wrapped is not None and not callable(wrapped):
             raise plugin.error(
                 f"returned {wrapped!r:.60} for the op {op.name!r}, which is no callable",
-                hook="tinytorch_wrap_op",
+                hook=hook,
                 remedy="Return a callable, or None to leave the op as it is.",
             )
         if wrapped is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -58,6 +59,10 @@ class CountsEveryHook:
     def tinytorch_register_checks(self, checks: Any) -> None:
         self.calls["tinytorch_register_checks"] += 1
 
+    @hookimpl(optionalhook=True)
+    def tinytorch_wrap_backward(self, op: Any, call: Any) -> None:
+        self.calls["tinytorch_wrap_backward"] += 1
+
 
 @pytest.fixture
 def counter() -> Iterator[CountsEveryHook]:
@@ -86,6 +91,11 @@ def training_steps(steps: int = 3) -> None:
     assert losses[-1] < losses[0]
 
 
+def ops_with_a_rule() -> int:
+    """The recorded ops: they are the ones whose text makes a node."""
+    return sum("new(Node)" in inspect.getsource(call) for call in Tensor._calls.values())
+
+
 def test_each_hook_is_called_at_activation(counter: CountsEveryHook) -> None:
     # Once for each class that stands on a surface of its own: Tensor, and what is attached.
     surfaces = counter.calls["tinytorch_extend_tensor"]
@@ -97,6 +107,7 @@ def test_each_hook_is_called_at_activation(counter: CountsEveryHook) -> None:
         "tinytorch_extend_tensor": surfaces,
         "tinytorch_register_backward": surfaces,
         "tinytorch_wrap_op": surfaces * len(Tensor._calls),
+        "tinytorch_wrap_backward": surfaces * ops_with_a_rule(),
     }
 
 

@@ -12,6 +12,7 @@ from tinytorch_core.ops import OpTable
 from tinytorch_core.surface import Surface, TensorExtension
 
 from tinytorch_autograd import guards, numpy_functions, record, settings, tensor_methods
+from tinytorch_autograd.node import Function
 from tinytorch_autograd.rules import FAMILIES
 from tinytorch_autograd.table import Rules
 
@@ -50,6 +51,41 @@ class _Specs:
         >>> x.grad
         array([12.], dtype=float32)
         >>> plugins.unregister("cubes")
+        """
+
+    @hookspec
+    def tinytorch_wrap_backward(
+        self, op: Op, call: Callable[[Function, Any], tuple[Any, ...]]
+    ) -> Callable[[Function, Any], tuple[Any, ...]] | None:
+        """Puts a callable around the backward rule of an op, as `tinytorch_wrap_op` around the op.
+
+        Called when the surface is computed, once for each op that has a rule.
+
+        Args:
+            op: the op, its name, inputs and provider.
+            call: what runs so far: `call(node, grad)` takes the node of the recorded op and the
+                gradient of its output, an array, or a Tensor where the walk is itself recorded.
+                It returns the gradients of the inputs, None for those that need none.
+
+        Returns:
+            A callable with the arguments of `call`, or None to leave the rule as it is.
+
+        >>> from types import SimpleNamespace
+        >>> from tinytorch_core import Tensor, hookimpl, plugins
+        >>> walked = []
+        >>> @hookimpl(optionalhook=True)
+        ... def tinytorch_wrap_backward(op, call):
+        ...     def noted(node, grad):
+        ...         walked.append(op.name)
+        ...         return call(node, grad)
+        ...
+        ...     return noted
+        >>> plugin = SimpleNamespace(tinytorch_wrap_backward=tinytorch_wrap_backward)
+        >>> plugins.register(plugin, name="walked")
+        >>> (Tensor([1.0], requires_grad=True) * 2 + 3).backward()
+        >>> walked
+        ['add', 'mul']
+        >>> plugins.unregister("walked")
         """
 
 
@@ -103,10 +139,10 @@ def _wrapped(op: Op, call: Callable[..., Any], surface: Surface) -> Callable[...
         return numpy_functions.differentiated(op, call, surface.tensor)
     if rules.has_no_derivative(op.name):
         return None
-    rule = rules.get(op.name)
-    if rule is None:
+    kind = surface.once(_nodes).get(op.name)
+    if kind is None:
         return guards.unruled(op, call, surface.tensor)
-    return record.recorded(op, call, rule, surface.tensor, plain=surface.plain[op.name] is call)
+    return record.recorded(op, call, kind, surface.tensor, plain=surface.plain[op.name] is call)
 
 
 @hookimpl
@@ -131,6 +167,21 @@ def _rules(surface: Surface) -> Rules:
         "tinytorch_register_backward", lambda plugin: {"rules": rules.of(plugin.title)}
     )
     return rules
+
+
+def _nodes(surface: Surface) -> dict[str, type[Function]]:
+    """The class of the nodes of each op that has a rule, by the op's name."""
+    rules = surface.once(_rules)
+    known = {name: rule for name in surface.ops if (rule := rules.get(name)) is not None}
+    kinds = {
+        name: record.function_of(surface.ops[name], rule, surface.tensor)
+        for name, rule in known.items()
+    }
+    gradients = {name: kind.gradients for name, kind in kinds.items()}
+    for name, call in surface.wrap("tinytorch_wrap_backward", gradients).items():
+        if call is not gradients[name]:
+            kinds[name] = record.with_gradients(kinds[name], call)
+    return kinds
 
 
 @hookimpl

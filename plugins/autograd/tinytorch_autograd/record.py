@@ -26,20 +26,43 @@ from tinytorch_autograd.table import OF_SEVERAL, Rule, Vjp
 Call = Callable[..., Any]
 
 
-def recorded(op: Op, call: Call, rule: Rule, tensor: type[TensorBase], plain: bool) -> Call:
-    """`call`, adding a node to its output where an input is tracked.
+def function_of(op: Op, rule: Rule, tensor: type[TensorBase]) -> type[Function]:
+    """The class of the nodes that a recorded op adds.
 
     Args:
         op: the op.
-        call: the op as it is so far.
         rule: its backward rule.
         tensor: the class of the op's results, the tensors that may be tracked.
-        plain: `call` is the op's plain call, with no other plugin around it.
     """
     # The classes of Tensor's ops are remembered; those of a subclass may die with it.
     make = function_class if tensor is Tensor else function_class.__wrapped__
     kind = make(tensor, op.name, op.inputs, op.variadic, rule.vjps, rule.asks)  # type: ignore[arg-type]
     kind.op = op
+    return kind
+
+
+def with_gradients(kind: type[Function], call: Call) -> type[Function]:
+    """A subclass of `kind` by the same name whose gradients are those of `call(node, grad)`."""
+
+    def gradients(self: Function, grad: Any) -> tuple[Any, ...]:
+        return call(self, grad)  # type: ignore[no-any-return]
+
+    same = {name: vars(kind)[name] for name in ("__module__", "__doc__", "__slots__")}
+    return type(kind.__name__, (kind,), {**same, "gradients": gradients})
+
+
+def recorded(
+    op: Op, call: Call, kind: type[Function], tensor: type[TensorBase], plain: bool
+) -> Call:
+    """`call`, adding a node to its output where an input is tracked.
+
+    Args:
+        op: the op.
+        call: the op as it is so far.
+        kind: the class of the node, as `function_of` gives it.
+        tensor: the class of the op's results, the tensors that may be tracked.
+        plain: `call` is the op's plain call, with no other plugin around it.
+    """
     names = plain_names(op, tensor, Tensor) | {
         "plain_call": call,
         "Node": kind,
