@@ -1,0 +1,154 @@
+"""SciPy's special functions for the TinyTorch Tensor, with derivatives of every order.
+
+Each function takes Tensors, arrays and numbers, has SciPy's name and arguments, and keeps float32
+and float64; integers are computed in float64 and float16 in float32. Complex numbers are refused.
+The rules follow the formulas in the docstrings: DLMF is the NIST Digital Library of Mathematical
+Functions, https://dlmf.nist.gov, and A&S Abramowitz & Stegun, Handbook of Mathematical Functions.
+
+>>> import tinytorch_special as special
+>>> from tinytorch_core import Tensor
+>>> special.gammaln(Tensor([1.0, 10.0]))
+Tensor([ 0.      , 12.801827])
+"""
+
+# First, because importing the core imports the active plugins, this one among them.
+import tinytorch_core  # noqa: F401
+
+from tinytorch_special.bessel import (
+    i0,
+    i0e,
+    i1,
+    i1e,
+    iv,
+    ive,
+    j0,
+    j1,
+    jn,
+    jv,
+    k0,
+    k0e,
+    k1,
+    k1e,
+    kv,
+    kve,
+    y0,
+    y1,
+    yv,
+)
+from tinytorch_special.elementary import cbrt, cosm1, exp2, exp10, expm1, log1p, wrightomega
+from tinytorch_special.entropy import (
+    entr,
+    huber,
+    kl_div,
+    pseudo_huber,
+    rel_entr,
+    xlog1py,
+    xlogy,
+)
+from tinytorch_special.error_functions import (
+    dawsn,
+    erf,
+    erfc,
+    erfcinv,
+    erfcx,
+    erfi,
+    erfinv,
+    log_ndtr,
+    ndtr,
+    ndtri,
+)
+from tinytorch_special.gamma_functions import (
+    beta,
+    betainc,
+    betaincinv,
+    betaln,
+    digamma,
+    gamma,
+    gammainc,
+    gammaincc,
+    gammainccinv,
+    gammaincinv,
+    gammaln,
+    multigammaln,
+    polygamma,
+    psi,
+    zeta,
+)
+from tinytorch_special.hypergeometric import ellipe, ellipk, hyp0f1, hyp1f1, hyp2f1, hyperu
+from tinytorch_special.integrals import exp1, expi, expn, spence
+from tinytorch_special.logistic import expit, log_expit, logit, logsumexp
+
+__all__ = [
+    "beta",
+    "betainc",
+    "betaincinv",
+    "betaln",
+    "cbrt",
+    "cosm1",
+    "dawsn",
+    "digamma",
+    "ellipe",
+    "ellipk",
+    "entr",
+    "erf",
+    "erfc",
+    "erfcinv",
+    "erfcx",
+    "erfi",
+    "erfinv",
+    "exp1",
+    "exp2",
+    "exp10",
+    "expi",
+    "expit",
+    "expm1",
+    "expn",
+    "gamma",
+    "gammainc",
+    "gammaincc",
+    "gammainccinv",
+    "gammaincinv",
+    "gammaln",
+    "huber",
+    "hyp0f1",
+    "hyp1f1",
+    "hyp2f1",
+    "hyperu",
+    "i0",
+    "i0e",
+    "i1",
+    "i1e",
+    "iv",
+    "ive",
+    "j0",
+    "j1",
+    "jn",
+    "jv",
+    "k0",
+    "k0e",
+    "k1",
+    "k1e",
+    "kl_div",
+    "kv",
+    "kve",
+    "log1p",
+    "log_expit",
+    "log_ndtr",
+    "logit",
+    "logsumexp",
+    "multigammaln",
+    "ndtr",
+    "ndtri",
+    "polygamma",
+    "pseudo_huber",
+    "psi",
+    "rel_entr",
+    "spence",
+    "wrightomega",
+    "xlog1py",
+    "xlogy",
+    "y0",
+    "y1",
+    "yv",
+    "zeta",
+]

@@ -1,0 +1,99 @@
+"""x log y and what is made of it: entropies and divergences; and the losses named after Huber."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy
+
+from tinytorch_core.tensor import plain
+
+from tinytorch_special.family import Array, rule, special
+
+
+def ratio(x: Array, y: Array) -> Array:
+    """x / y, and 0 where both are 0: x log y is then flat along y."""
+    return x / np.where(plain(x == 0) & plain(y == 0), 1, y)
+
+
+@special("x y")
+def xlogy(x: Array, y: Array) -> Array:
+    """x log(y), and 0 where x = 0, whatever y is.
+
+    ∂/∂x = log y; ∂/∂y = x / y, and 0 where both are 0.
+    """
+    return scipy.special.xlogy(x, y)
+
+
+@special("x y")
+def xlog1py(x: Array, y: Array) -> Array:
+    """x log(1 + y), and 0 where x = 0, whatever y is.
+
+    ∂/∂x = log(1 + y); ∂/∂y = x / (1 + y), and 0 where both are 0.
+    """
+    return scipy.special.xlog1py(x, y)
+
+
+@special("x")
+def entr(x: Array) -> Array:
+    """-x log(x), 0 at 0, and -inf below.
+
+    entr' = -log x - 1, infinite at 0.
+    """
+    return scipy.special.entr(x)
+
+
+@special("x y")
+def rel_entr(x: Array, y: Array) -> Array:
+    """x log(x / y) for positive x and y, 0 where x = 0 and y is not negative, else inf.
+
+    ∂/∂x = log(x / y) + 1, -inf at x = 0; ∂/∂y = -x / y.
+    """
+    return scipy.special.rel_entr(x, y)
+
+
+@special("x y")
+def kl_div(x: Array, y: Array) -> Array:
+    """x log(x / y) - x + y for positive x and y, y where x = 0 and y is not negative, else inf.
+
+    ∂/∂x = log(x / y), -inf at x = 0; ∂/∂y = 1 - x / y.
+    """
+    return scipy.special.kl_div(x, y)
+
+
+@special("delta r")
+def huber(delta: Array, r: Array) -> Array:
+    """r²/2 where |r| ≤ delta, and delta (|r| - delta/2) beyond (Huber 1964).
+
+    ∂/∂r = r within the bounds and ±delta beyond; ∂/∂delta = |r| - delta beyond and 0 within.
+    """
+    return scipy.special.huber(delta, r)
+
+
+def _root(delta: Array, r: Array) -> Array:
+    return np.sqrt(1 + (r / delta) ** 2)
+
+
+@special("delta r")
+def pseudo_huber(delta: Array, r: Array) -> Array:
+    """delta² (s - 1) with s = √(1 + (r/delta)²), a smooth huber.
+
+    ∂/∂delta = delta (s - 1)² / s; ∂/∂r = r / s.
+    """
+    return scipy.special.pseudo_huber(delta, r)
+
+
+rule(xlogy, lambda grad, y: grad * np.log(y), lambda grad, x, y: grad * ratio(x, y))
+rule(xlog1py, lambda grad, y: grad * np.log1p(y), lambda grad, x, y: grad * ratio(x, 1 + y))
+rule(entr, lambda grad, x: grad * (-np.log(x) - 1))
+rule(rel_entr, lambda grad, x, y: grad * (np.log(x / y) + 1), lambda grad, x, y: -grad * (x / y))
+rule(kl_div, lambda grad, x, y: grad * np.log(x / y), lambda grad, x, y: grad * (1 - x / y))
+rule(
+    huber,
+    lambda grad, delta, r: grad * np.maximum(abs(r) - delta, 0),
+    lambda grad, delta, r: grad * np.clip(r, -delta, delta),
+)
+rule(
+    pseudo_huber,
+    lambda grad, delta, r: grad * delta * (_root(delta, r) - 1) ** 2 / _root(delta, r),
+    lambda grad, delta, r: grad * r / _root(delta, r),
+)

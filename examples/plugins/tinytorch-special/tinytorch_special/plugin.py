@@ -1,0 +1,42 @@
+"""The hooks of tinytorch-special."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tinytorch_core import Op, hookimpl
+from tinytorch_core.ops import OpTable
+
+from tinytorch_special import (  # noqa: F401
+    bessel,
+    elementary,
+    entropy,
+    error_functions,
+    gamma_functions,
+    hypergeometric,
+    integrals,
+    logistic,
+    scipy_functions,
+)
+from tinytorch_special.family import functions
+
+tinytorch_api = (1, 1)
+tinytorch_uses = ("autograd",)
+
+
+@hookimpl
+def tinytorch_register_ops(ops: OpTable) -> None:
+    for special in functions():
+        ops.add(special.op, special.function, inputs=special.inputs)
+
+
+@hookimpl
+def tinytorch_wrap_op(op: Op, call: Callable[..., Any]) -> Callable[..., Any] | None:
+    return scipy_functions.answering(call) if op.name == "numpy_function" else None
+
+
+@hookimpl(optionalhook=True)
+def tinytorch_register_backward(rules: Any) -> None:
+    for special in functions():
+        rules.add(special.op, *special.vjps)
