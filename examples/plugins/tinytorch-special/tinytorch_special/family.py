@@ -119,7 +119,7 @@ def whole(function: str, name: str, value: Any, least: int) -> int:
 
 
 def floating(*values: Any) -> np.dtype[Any]:
-    """The dtype in which the arrays and numbers meet, a floating one."""
+    """The dtype in which arrays and numbers meet, a floating one; Python's numbers adapt to it."""
     return np.result_type(*values, 0.0)
 
 

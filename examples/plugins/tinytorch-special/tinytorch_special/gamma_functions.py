@@ -8,7 +8,7 @@ import numpy as np
 import scipy
 
 from tinytorch_special.entropy import xlog1py, xlogy
-from tinytorch_special.family import UNKNOWN, Array, rule, special, whole
+from tinytorch_special.family import UNKNOWN, Array, floating, rule, special, whole
 
 
 @special("x")
@@ -89,7 +89,11 @@ def betaln(a: Array, b: Array) -> Array:
 
 def gamma_density(a: Array, x: Array) -> Array:
     """xᵃ⁻¹ exp(-x) / Γ(a), the derivative of gammainc with respect to x (DLMF 8.8.13)."""
-    return np.exp(xlogy(a - 1, x) - x - gammaln(a))
+    # The constants are float64 where they are numbers.
+    return np.exp(xlogy(a - 1, x) - x - gammaln(a)).astype(x.dtype)
+
+
+# SciPy takes numbers beside float32 for float64 in the next four.
 
 
 @special("a x")
@@ -98,7 +102,7 @@ def gammainc(a: Array, x: Array) -> Array:
 
     ∂P/∂x = xᵃ⁻¹ exp(-x) / Γ(a). With respect to `a` walking back raises NotImplementedError.
     """
-    return scipy.special.gammainc(a, x)
+    return scipy.special.gammainc(a, x).astype(floating(a, x))
 
 
 @special("a x")
@@ -107,7 +111,7 @@ def gammaincc(a: Array, x: Array) -> Array:
 
     ∂Q/∂x = -∂P/∂x. With respect to `a` walking back raises NotImplementedError.
     """
-    return scipy.special.gammaincc(a, x)
+    return scipy.special.gammaincc(a, x).astype(floating(a, x))
 
 
 @special("a y")
@@ -117,7 +121,7 @@ def gammaincinv(a: Array, y: Array) -> Array:
     The derivative is one over that of gammainc at x. With respect to `a` walking back raises
     NotImplementedError.
     """
-    return scipy.special.gammaincinv(a, y)
+    return scipy.special.gammaincinv(a, y).astype(floating(a, y))
 
 
 @special("a y")
@@ -127,12 +131,12 @@ def gammainccinv(a: Array, y: Array) -> Array:
     The derivative is one over that of gammaincc at x. With respect to `a` walking back raises
     NotImplementedError.
     """
-    return scipy.special.gammainccinv(a, y)
+    return scipy.special.gammainccinv(a, y).astype(floating(a, y))
 
 
 def beta_density(a: Array, b: Array, x: Array) -> Array:
     """xᵃ⁻¹ (1 - x)ᵇ⁻¹ / B(a, b), the derivative of betainc with respect to x (DLMF 8.17.1)."""
-    return np.exp(xlogy(a - 1, x) + xlog1py(b - 1, -x) - betaln(a, b))
+    return np.exp(xlogy(a - 1, x) + xlog1py(b - 1, -x) - betaln(a, b)).astype(x.dtype)
 
 
 @special("a b x")

@@ -63,9 +63,10 @@ def logsumexp_a(grad: Array, out: Array, a: Array, b: Array, axis: Any, keepdims
 
 
 def logsumexp_b(grad: Array, out: Array, a: Array, b: Array, axis: Any, keepdims: bool) -> Array:
-    """∂/∂b = exp(a - out)."""
+    """∂/∂b = exp(a - out), for each element of b that `a` stretches over or is stretched over."""
     ndim = _ndim(a, b)
-    return _restored(grad, axis, keepdims, ndim) * _share(out, a, axis, keepdims, ndim)
+    each = _restored(grad, axis, keepdims, ndim) * _share(out, a, axis, keepdims, ndim)
+    return np.broadcast_to(each, np.broadcast_shapes(a.shape, b.shape))
 
 
 @special("a b")

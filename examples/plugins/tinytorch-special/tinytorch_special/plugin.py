@@ -40,3 +40,10 @@ def tinytorch_wrap_op(op: Op, call: Callable[..., Any]) -> Callable[..., Any] | 
 def tinytorch_register_backward(rules: Any) -> None:
     for special in functions():
         rules.add(special.op, *special.vjps)
+
+
+@hookimpl
+def tinytorch_describe_ops(samples: Any) -> None:
+    from tinytorch_special.samples import describe  # here, because programs have no use for it
+
+    describe(samples)
