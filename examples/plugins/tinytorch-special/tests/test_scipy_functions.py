@@ -1,0 +1,102 @@
+"""SciPy's own functions of Tensors, and when SciPy is imported."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import scipy.special
+
+from tinytorch_core import Tensor, plugins
+
+import tinytorch_special as special
+from tinytorch_special.family import FUNCTIONS
+
+UFUNCS = [n for n in FUNCTIONS if isinstance(getattr(scipy.special, n), np.ufunc)]
+
+
+@pytest.mark.parametrize("name", UFUNCS)
+def test_a_ufunc_of_scipys_runs_the_op(name):
+    ufunc = getattr(scipy.special, name)
+    inputs = [*[1] * (ufunc.nin - 1), np.array([0.25, 0.5])]
+    out = ufunc(*inputs[:-1], Tensor(inputs[-1], requires_grad=True))
+    assert out.grad_fn.op.name == f"special_{name}"
+    np.testing.assert_array_equal(out.data, ufunc(*inputs))
+
+
+def test_almost_all_are_ufuncs():
+    assert set(FUNCTIONS) - set(UFUNCS) == {"polygamma", "zeta", "logsumexp", "multigammaln"}
+
+
+def test_options_of_ufuncs_are_left_to_scipy():
+    x = Tensor([0.5, 1.0])
+    out = scipy.special.erf(x, where=np.array([True, False]), out=np.zeros(2, np.float32))
+    np.testing.assert_allclose(out, [0.5204999, 0])
+    total = scipy.special.xlogy.reduce(Tensor([2.0, 3.0]))
+    np.testing.assert_allclose(total.data, scipy.special.xlogy(2.0, 3.0), rtol=1e-6)
+
+
+def test_complex_numbers_are_left_to_scipy():
+    z = np.array([0.5 + 1j])
+    np.testing.assert_array_equal(scipy.special.erf(Tensor(z)).data, scipy.special.erf(z))
+    with pytest.raises(TypeError, match=r"erf\(\) .* takes real numbers, not complex"):
+        special.erf(Tensor(z))
+    with pytest.raises(TypeError, match="real numbers"):
+        special.xlogy(2.0, 1j)
+
+
+def test_other_functions_of_scipys_are_as_without_the_plugin():
+    x = Tensor([1.0, 2.0])
+    np.testing.assert_allclose(scipy.special.sindg(x).data, scipy.special.sindg(x.data))
+
+
+@pytest.mark.parametrize("n", [1.5, "1", True, Tensor(1.0)])
+def test_an_order_that_is_no_integer_is_refused(n):
+    with pytest.raises(TypeError, match=r"n of polygamma\(\) must be an integer, not \w+"):
+        special.polygamma(n, np.ones(2))
+
+
+def run(program, chosen="all"):
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TINYTORCH_PLUGINS": chosen, "TINYTORCH_STRICT": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_scipys_special_functions_are_imported_when_they_are_first_used():
+    program = """
+import sys
+import numpy as np
+from tinytorch_core import Tensor
+import tinytorch_special as special
+np.sinc(Tensor([1.0]))  # a function that no op answers
+assert "scipy.special" not in sys.modules
+print(special.erf(Tensor([0.0])))
+assert "scipy.special" in sys.modules
+"""
+    assert run(program) == "Tensor([0.])\n"
+
+
+def test_without_autograd_it_works_forward():
+    program = """
+import sys
+import scipy.special
+from tinytorch_core import Tensor
+import tinytorch_special as special
+print(special.erf(Tensor([0.0])), scipy.special.expit(Tensor([0.0])))
+assert "tinytorch_autograd" not in sys.modules
+"""
+    assert run(program, "special") == "Tensor([0.]) Tensor([0.5])\n"
+
+
+def test_turned_off_it_says_so():
+    with plugins.disable("special"):
+        assert special.erf(0.0) == 0
+        with pytest.raises(AttributeError, match="special_erf"):
+            special.erf(Tensor([0.0]))
+        np.testing.assert_array_equal(scipy.special.erf(Tensor([0.0])).data, [0])

@@ -1,0 +1,47 @@
+"""The larger plugins in examples/, installed as their READMEs say, pass their own tests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "plugins"
+
+
+def passes_its_tests(name: str, folder: Path, *options: str) -> None:
+    """Installs the plugin in `folder`, and runs its tests with what pip made of it."""
+    source = folder / "source"
+    shutil.copytree(EXAMPLES / f"tinytorch-{name}", source)
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    install = ["install", "--no-deps", "--target", folder / "site", source]
+    subprocess.run([*pip, *install], check=True)
+    # What was installed is tested, and not what it was made from.
+    package = f"tinytorch_{name}"
+    for left in (package, "build"):
+        shutil.rmtree(source / left, ignore_errors=True)
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("TINYTORCH", "PYTEST"))}
+    path = [str(folder / "site"), *filter(None, [environment.get("PYTHONPATH")])]
+    tests = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--doctest-modules"]
+    done = subprocess.run(
+        [sys.executable, *tests, "tests", "--pyargs", package, *options],
+        cwd=source,
+        env={**environment, "PYTHONPATH": os.pathsep.join(path), "TINYTORCH_STRICT": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr
+
+
+@pytest.mark.parametrize("name", ["special", "profiler"])
+def test_it_passes_its_own_tests(name: str, tmp_path: Path) -> None:
+    passes_its_tests(name, tmp_path, *(["-m", "not peers"] if name == "special" else []))
+
+
+@pytest.mark.peers
+def test_the_special_functions_agree_with_pytorchs(tmp_path: Path) -> None:
+    passes_its_tests("special", tmp_path, "-m", "peers")
