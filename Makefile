@@ -4,6 +4,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml)
 DISTRIBUTIONS := $(patsubst %/,%,$(dir $(PROJECTS)))
+EXAMPLES := $(patsubst %/,%,$(wildcard examples/plugins/*/))
 
 .DEFAULT_GOAL := help
 
@@ -46,16 +47,18 @@ docs: $(VENV)/installed ## write the page of NumPy's functions anew, from the ru
 
 # build/ goes first and last: setuptools would pack modules that are left there but long deleted.
 .PHONY: wheels
-wheels: $(VENV)/installed ## build the wheel of every distribution into dist/
-	rm -rf dist $(DISTRIBUTIONS:%=%/build)
+wheels: BUILT := $(DISTRIBUTIONS) $(EXAMPLES)
+wheels: $(VENV)/installed ## build the wheel of every distribution into dist/, of examples into dist/examples/
+	rm -rf dist $(BUILT:%=%/build)
 	$(PIP) wheel --quiet --no-deps --wheel-dir dist $(DISTRIBUTIONS)
-	@ls dist
-	rm -rf $(DISTRIBUTIONS:%=%/build) $(DISTRIBUTIONS:%=%/*.egg-info)
+	$(PIP) wheel --quiet --no-deps --wheel-dir dist/examples $(EXAMPLES)
+	@ls dist dist/examples
+	rm -rf $(BUILT:%=%/build) $(BUILT:%=%/*.egg-info)
 
 .PHONY: clean
 clean: ## remove everything that make creates
 	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	rm -rf $(DISTRIBUTIONS:%=%/build) $(DISTRIBUTIONS:%=%/*.egg-info)
+	rm -rf $(foreach d,$(DISTRIBUTIONS) $(EXAMPLES),$(d)/build $(d)/*.egg-info)
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The *.egg-info that an editable install leaves behind goes: seen from the root of the

@@ -17,6 +17,8 @@ from pathlib import Path
 
 REQUIREMENTS = ("numpy", "packaging", "pluggy", "tomlkit")
 PLUGINS = ("autograd", "activations", "losses", "layers")
+# By third parties; their wheels lie in the folder of that name.
+EXAMPLES = ("profiler", "special", "swish")
 # None, each alone as far as it needs no other, each with the one that it uses, what is used
 # together, and all. All subsets would be twice as many with every new plugin.
 SUBSETS: tuple[tuple[str, ...], ...] = (
@@ -31,6 +33,7 @@ SUBSETS: tuple[tuple[str, ...], ...] = (
     ("activations", "layers"),
     ("autograd", "activations", "losses"),
     PLUGINS,
+    (*PLUGINS, *EXAMPLES),
 )
 PROBE = Path(__file__).with_name("probe.py").resolve()
 # pip installs from outside (`--python`), so the environments need no pip, and start in no time.
@@ -70,6 +73,12 @@ def download_requirements(core: Path, into: Path) -> None:
         raise SystemExit(f"tinytorch-core should need {REQUIREMENTS} only, it brought {names}")
 
 
+def download_scipy(into: Path) -> None:
+    """Fetch what an example needs, into a folder that the other environments do not see."""
+    pip = (*PIP, "download", "--quiet", "--only-binary", ":all:", "--no-deps")
+    run(*pip, "--dest", into, "scipy>=1.13", cwd=into)
+
+
 def try_subset(subset: tuple[str, ...], wheels: dict[str, Path], folder: Path) -> str | None:
     """None if the environment with exactly this subset behaves, else what went wrong."""
     label = " + ".join(("core", *subset))
@@ -80,7 +89,9 @@ def try_subset(subset: tuple[str, ...], wheels: dict[str, Path], folder: Path) -
         python = home / "bin" / "python"
         pip = (*PIP, "--python", python)
         # The environment is used once: compiling all of numpy would take longer than that.
-        options = ("--quiet", "--no-compile", "--no-index", "--find-links", folder / "requirements")
+        options = ["--quiet", "--no-compile", "--no-index", "--find-links", folder / "requirements"]
+        if not set(subset) <= set(PLUGINS):
+            options += ["--find-links", folder / "scipy"]
         run(*pip, "install", *options, *(wheels[name] for name in ("core", *subset)), cwd=home)
         run(*pip, "check", cwd=home)
         # Isolated, and with warnings as errors: an overflow would be one.
@@ -95,10 +106,13 @@ def try_subset(subset: tuple[str, ...], wheels: dict[str, Path], folder: Path) -
 def main(dist: str) -> int:
     """The exit status: 0 if all of them behave."""
     wheels = {name: one_wheel(Path(dist).resolve(), name) for name in ("core", *PLUGINS)}
+    wheels |= {name: one_wheel(Path(dist, "examples").resolve(), name) for name in EXAMPLES}
     with tempfile.TemporaryDirectory(prefix="tinytorch-isolation-") as name:
         folder = Path(name).resolve()
         (folder / "requirements").mkdir()
+        (folder / "scipy").mkdir()
         download_requirements(wheels["core"], folder / "requirements")
+        download_scipy(folder / "scipy")
         with ThreadPoolExecutor(max_workers=2) as pool:
             problems = pool.map(lambda subset: try_subset(subset, wheels, folder), SUBSETS)
             failed = [problem for problem in problems if problem]

@@ -1,4 +1,4 @@
-"""Derivatives up to the third against mpmath, which differentiates in 50 digits."""
+"""Derivatives up to the third against mpmath, which differentiates in 30 digits."""
 
 import mpmath
 import numpy as np
@@ -9,7 +9,7 @@ from tinytorch_core import Tensor
 import tinytorch_special as special
 from tinytorch_autograd import grad
 
-mpmath.mp.dps = 50
+mpmath.mp.dps = 30
 
 
 def log_abs_gamma(x):
