@@ -9,7 +9,7 @@ from tinytorch_core.errors import did_you_mean
 
 _MAX_EVENTS = 1_000_000
 
-# How many runs a profile keeps for its trace, about 300 bytes each, unless it is told otherwise.
+# How many runs a profile keeps for its trace, about 200 bytes each, unless it is told otherwise.
 max_events = _MAX_EVENTS
 
 

@@ -33,8 +33,8 @@ def test_options_of_ufuncs_are_left_to_scipy():
     x = Tensor([0.5, 1.0])
     out = scipy.special.erf(x, where=np.array([True, False]), out=np.zeros(2, np.float32))
     np.testing.assert_allclose(out, [0.5204999, 0])
-    total = scipy.special.xlogy.reduce(Tensor([2.0, 3.0]))
-    np.testing.assert_allclose(total.data, scipy.special.xlogy(2.0, 3.0), rtol=1e-6)
+    reduce = scipy.special.xlogy.reduce
+    np.testing.assert_array_equal(reduce(x).data, reduce(x.data))
 
 
 def test_complex_numbers_are_left_to_scipy():
