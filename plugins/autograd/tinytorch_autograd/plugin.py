@@ -59,7 +59,8 @@ class _Specs:
     ) -> Callable[[Function, Any], tuple[Any, ...]] | None:
         """Puts a callable around the backward rule of an op, as `tinytorch_wrap_op` around the op.
 
-        Called when the surface is computed, once for each op that has a rule.
+        Called when the surface is computed, once for each op of it that has a rule. NumPy's
+        functions that are no ops of the surface are looked up later, and not wrapped.
 
         Args:
             op: the op, its name, inputs and provider.

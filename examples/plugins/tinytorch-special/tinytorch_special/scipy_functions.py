@@ -32,10 +32,9 @@ def answering(call: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _ours(function: Any) -> Callable[..., Any] | None:
-    ufunc = getattr(function, "__self__", None)
-    if not isinstance(ufunc, np.ufunc) or function.__name__ != "__call__":
+    if not isinstance(function, np.ufunc) or "scipy.special" not in sys.modules:
         return None
-    return _by_ufunc().get(ufunc) if "scipy.special" in sys.modules else None
+    return _by_ufunc().get(function)
 
 
 @functools.cache
