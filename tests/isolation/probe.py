@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -20,7 +21,7 @@ import numpy as np
 import tinytorch_core
 from tinytorch_core import Tensor, plugins
 
-ALL = {"autograd", "activations", "losses", "layers"}
+ALL = {"autograd", "activations", "losses", "layers", "training"}
 # Plugins by third parties, which lie in examples/.
 EXAMPLES = {"profiler", "special", "swish"}
 ABOUT_GRADIENTS = re.compile("grad|backward", re.IGNORECASE)
@@ -187,6 +188,21 @@ def check_examples() -> None:
     assert wanted.items() <= calls.items(), calls
 
 
+def check_training() -> None:
+    from tinytorch_training import SGD, load_checkpoint, save_checkpoint
+
+    x = Tensor([2.0], requires_grad=True)
+    (x * x).backward()
+    SGD([x], lr=0.25).step()
+    equal(x, [1.0])
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "kept.safetensors")
+        save_checkpoint(file, {"x": x.data, "epoch": 3})
+        kept = load_checkpoint(file)
+        equal(kept["x"], [1.0])
+        assert kept["epoch"] == 3, kept
+
+
 def main(expected: set[str]) -> None:
     assert expected <= ALL | EXAMPLES, expected - ALL
     tracked = "autograd" in expected
@@ -208,6 +224,8 @@ def main(expected: set[str]) -> None:
         check_layers(tracked)
     if {"activations", "layers"} <= expected:
         check_network(tracked)
+    if "training" in expected:
+        check_training()
     if expected >= EXAMPLES:
         check_examples()
     assert tracked == ("tinytorch_autograd" in sys.modules)

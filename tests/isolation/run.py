@@ -16,7 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 REQUIREMENTS = ("numpy", "packaging", "pluggy", "tomlkit")
-PLUGINS = ("autograd", "activations", "losses", "layers")
+PLUGINS = ("autograd", "activations", "losses", "layers", "training")
+# What some of them need besides; environments without them do not see it.
+BESIDES = {"training": ("safetensors>=0.4.3", "tqdm>=4.64"), "special": ("scipy>=1.13",)}
 # By third parties; their wheels lie in the folder of that name.
 EXAMPLES = ("profiler", "special", "swish")
 # None, each alone as far as it needs no other, each with the one that it uses, what is used
@@ -31,6 +33,7 @@ SUBSETS: tuple[tuple[str, ...], ...] = (
     ("autograd", "losses"),
     ("autograd", "layers"),
     ("activations", "layers"),
+    ("autograd", "training"),
     ("autograd", "activations", "losses"),
     PLUGINS,
     (*PLUGINS, *EXAMPLES),
@@ -73,10 +76,11 @@ def download_requirements(core: Path, into: Path) -> None:
         raise SystemExit(f"tinytorch-core should need {REQUIREMENTS} only, it brought {names}")
 
 
-def download_scipy(into: Path) -> None:
-    """Fetch what an example needs, into a folder that the other environments do not see."""
+def download_what_else(plugin: str, into: Path) -> None:
+    """Fetch what a plugin needs besides, into a folder that others do not see."""
+    into.mkdir()
     pip = (*PIP, "download", "--quiet", "--only-binary", ":all:", "--no-deps")
-    run(*pip, "--dest", into, "scipy>=1.13", cwd=into)
+    run(*pip, "--dest", into, *BESIDES[plugin], cwd=into)
 
 
 def try_subset(subset: tuple[str, ...], wheels: dict[str, Path], folder: Path) -> str | None:
@@ -90,8 +94,8 @@ def try_subset(subset: tuple[str, ...], wheels: dict[str, Path], folder: Path) -
         pip = (*PIP, "--python", python)
         # The environment is used once: compiling all of numpy would take longer than that.
         options = ["--quiet", "--no-compile", "--no-index", "--find-links", folder / "requirements"]
-        if not set(subset) <= set(PLUGINS):
-            options += ["--find-links", folder / "scipy"]
+        for plugin in set(subset) & set(BESIDES):
+            options += ["--find-links", folder / plugin]
         run(*pip, "install", *options, *(wheels[name] for name in ("core", *subset)), cwd=home)
         run(*pip, "check", cwd=home)
         # Isolated, and with warnings as errors: an overflow would be one.
@@ -110,9 +114,9 @@ def main(dist: str) -> int:
     with tempfile.TemporaryDirectory(prefix="tinytorch-isolation-") as name:
         folder = Path(name).resolve()
         (folder / "requirements").mkdir()
-        (folder / "scipy").mkdir()
         download_requirements(wheels["core"], folder / "requirements")
-        download_scipy(folder / "scipy")
+        for plugin in BESIDES:
+            download_what_else(plugin, folder / plugin)
         with ThreadPoolExecutor(max_workers=2) as pool:
             problems = pool.map(lambda subset: try_subset(subset, wheels, folder), SUBSETS)
             failed = [problem for problem in problems if problem]
