@@ -8,12 +8,13 @@ From the root of the repository, after a change of the cases.
 import warnings
 
 import numpy as np
-import torch
 
 from tests.layers.cases import CASES, EXPECTED, compute_in_torch
 
 
 def main():
+    import torch  # here, because tests without it collect this file too
+
     warnings.filterwarnings("ignore", "Using padding='same'")
     arrays = {
         f"{case.id}: {name}": array

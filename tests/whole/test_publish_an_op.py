@@ -25,7 +25,9 @@ class Console:
         venv.create(home / "venv", symlinks=True)
         (site,) = (home / "venv").glob("lib/python*/site-packages")
         outer = [p for p in sys.path if os.path.isdir(p) and not p.startswith(sys.base_prefix)]
-        lines = [f"import site; site.addsitedir({p!r})\n" for p in outer if "site" in Path(p).name]
+        # Where pip builds, it sets this, and an environment of its own must come first.
+        adding = "import os, site; 'PIP_BUILD_TRACKER' in os.environ or site.addsitedir({!r})\n"
+        lines = [adding.format(p) for p in outer if "site" in Path(p).name]
         (site / "outer.pth").write_text("".join(lines))
         for name in ("pip", "pytest", "tinytorch"):
             module = "tinytorch_core" if name == "tinytorch" else name
