@@ -5,7 +5,7 @@ Complex numbers are pairs of real ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,15 @@ from tinytorch_core import Tensor
 from tinytorch_core.tensor import TensorBase
 
 from tinytorch_autograd import func, tree
+from tinytorch_autograd.calls import is_tracked
 from tinytorch_autograd.errors import GradcheckError
 from tinytorch_autograd.modes import no_grad
 
 Array = np.ndarray[Any, Any]
+
+# Central differences: by how many steps to move, and what the value there counts.
+THREE_POINTS = {-1: -1 / 2, 1: 1 / 2}
+FIVE_POINTS = {-2: 1 / 12, -1: -8 / 12, 1: 8 / 12, 2: -1 / 12}
 
 
 class Problem:
@@ -44,8 +49,8 @@ class Problem:
         """The outputs at a point, one vector for another."""
         return packed(map(_array, _untracked(self.function, _unpacked(vector, self.points))))
 
-    def differences(self, eps: float) -> Array:
-        """The Jacobian by central differences.
+    def differences(self, eps: float, stencil: Mapping[int, float] = THREE_POINTS) -> Array:
+        """The Jacobian by central differences, in steps of `eps`.
 
         Raises:
             GradcheckError: the function gives another value when it is called again.
@@ -59,10 +64,10 @@ class Problem:
                 "take what is random out of it, or seed it inside"
             )
         columns = [
-            (self.values(point + step) - self.values(point - step)) / (2 * eps)
+            np.sum([factor * self.values(point + i * step) for i, factor in stencil.items()], 0)
             for step in np.eye(point.size) * eps
         ]
-        return np.reshape(columns, (point.size, first.size)).T
+        return np.reshape(columns, (point.size, first.size)).T / eps
 
     def walked_back(self) -> Array:
         """The Jacobian by the backward pass, row by row."""
@@ -82,7 +87,7 @@ def problem_of(f: Callable[..., Any], inputs: Any) -> Problem:
     arguments = tuple(inputs) if isinstance(inputs, tuple | list) else (inputs,)
     named = [n for i, x in enumerate(arguments) for n in tree.named_leaves(x, f"input {i}")]
     values = [value for _, value in named]
-    explicit = any(getattr(value, "_node", None) is not None for value in values)
+    explicit = any(map(is_tracked, values))
     chosen = [i for i, value in enumerate(values) if _is_checked(value, explicit)]
     if not chosen:
         raise ValueError(
@@ -101,7 +106,7 @@ def problem_of(f: Callable[..., Any], inputs: Any) -> Problem:
 
 
 def _is_checked(value: Any, explicit: bool) -> bool:
-    if isinstance(value, TensorBase) and explicit and getattr(value, "_node", None) is None:
+    if explicit and isinstance(value, TensorBase) and not is_tracked(value):
         return False
     return isinstance(value, float | complex) or getattr(value, "dtype", np.dtype(int)).kind in "fc"
 

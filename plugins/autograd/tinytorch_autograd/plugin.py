@@ -187,7 +187,7 @@ def _nodes(surface: Surface) -> dict[str, type[Function]]:
 
 @hookimpl
 def tinytorch_register_checks(checks: Checks) -> None:
-    from tinytorch_autograd.checks import add_to  # here, because programs have no use for it
+    from tinytorch_autograd.conformance import add_to  # here, because programs have no use for it
 
     add_to(checks)
 

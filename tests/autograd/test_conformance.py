@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinytorch_core import plugins
+from tinytorch_core import Tensor, plugins
 from tinytorch_core.tensor import plain
 from tinytorch_core.testing import call, cases_of, check_plugin, table_of_checks
 
@@ -26,6 +26,10 @@ def _writes_into_grad(grad, x):
 def _writes_into_input(grad, x):
     x += 1
     return 2 * grad * (x - 1)
+
+
+def _leaks_where_recorded(grad, x):
+    return grad * x * (np.float64(2) if isinstance(grad, Tensor) else 2)
 
 
 def _loses_it(x):
@@ -61,7 +65,7 @@ WRONG = [
     Wrong(
         "has_the_right_derivative",
         plugin(_square, None, lambda grad, x: grad * x),
-        "as derivative of order 1 with respect to x at [0, 0], where it is 1.63",
+        "as derivative of order 1 with respect to x[0, 0], where it is 1.63",
         "",
         "correct the function for x in rules.add('wrong', ...)",
     ),
@@ -105,6 +109,13 @@ WRONG = [
         plugin(_square, None, lambda grad, x: grad * x * np.float64(2)),
         "float32 for the gradient of x in wrong(<float32 of shape (2, 3)>)",
         "float64",
+        "math.log(2), not np.log(2)",
+    ),
+    Wrong(
+        "keeps_dtypes_of_gradients",
+        plugin(_square, None, _leaks_where_recorded),
+        "float32 for the gradient of x in wrong(<float32 of shape (2, 3)>)",
+        "float64, where the backward pass is recorded",
         "math.log(2), not np.log(2)",
     ),
     Wrong(
