@@ -234,6 +234,21 @@ class TestRandomNumbers:
             assert after[0] == random.bit_generator.state
             assert after[1] == held.parts["generator"][0].bit_generator.state
 
+    def test_of_the_generators_of_many_layers_are_drawn_again(self):
+        layers = [
+            {"p": {"keep": 0.5}, "own": {"random": np.random.default_rng(i)}} for i in range(9)
+        ]
+
+        def net(x, layers):
+            for layer in layers:
+                x = x + (layer["own"]["random"].random(x.shape) > layer["p"]["keep"]) * x
+            return x
+
+        x = tracked(np.ones(100))
+        y = checkpoint(net, x, layers)
+        y.sum().backward()
+        np.testing.assert_array_equal(x.grad, y.data)
+
     def test_of_a_source_that_cannot_be_wound_back_are_found_out(self):
         x, source = tracked(np.ones(1000)), iter(np.random.default_rng(0).random((9, 1000)))
         y = checkpoint(self.dropped(lambda shape: next(source)), x)

@@ -82,7 +82,7 @@ class _Checkpoint:
         places = {x._node: i for i, x in enumerate(self.inputs)}
         self.places = [places[x._node] if is_tracked(x) else None for x in self.leaves]
         self.generators = [
-            (g, copy.deepcopy(g.bit_generator.state)) for g in _generators((f, arguments), set())
+            (g, copy.deepcopy(g.bit_generator.state)) for g in _generators((f, arguments), {})
         ]
         self.context = copy_context()
 
@@ -196,23 +196,26 @@ def _differ(state: Any, other: Any) -> bool:
     return state[2:] != other[2:] or not np.array_equal(state[1], other[1])
 
 
-def _generators(value: Any, seen: set[int]) -> Iterator[np.random.Generator]:
+# A method's object, an object's own, what a decorated function and a `partial` were made of.
+_HOLDING = ("__self__", "__dict__", "__wrapped__", "func", "args", "keywords")
+
+
+def _generators(value: Any, seen: dict[int, Any]) -> Iterator[np.random.Generator]:
     """The Generators of random numbers in containers, objects, and what functions refer to."""
     if isinstance(value, type | ModuleType | TensorBase | np.ndarray) or id(value) in seen:
         return
-    seen.add(id(value))
+    seen[id(value)] = value  # kept, for another object may have the id of one that is gone
     if isinstance(value, np.random.Generator):
         yield value
-    elif isinstance(value, Mapping):
-        yield from _generators(list(value.values()), seen)
+        return
+    held: Iterable[Any]
+    if isinstance(value, Mapping):
+        held = value.values()
     elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _generators(item, seen)
+        held = value
     else:
-        held = [getattr(value, name, None) for name in _HOLDING]
-        held += [getattr(cell, "cell_contents", None) for cell in held[0] or ()]
-        yield from _generators(held[1:], seen)
-
-
-# A closure's cells first; then a method's object, an object's own, what a `partial` was given.
-_HOLDING = ("__closure__", "__self__", "__dict__", "__wrapped__", "func", "args", "keywords")
+        cells = getattr(value, "__closure__", None) or ()
+        held = [getattr(cell, "cell_contents", None) for cell in cells]
+        held += [getattr(value, name, None) for name in _HOLDING]
+    for item in held:
+        yield from _generators(item, seen)
