@@ -190,6 +190,32 @@ def test_as_a_decorator():
         with_log(tracked([0.0]))
 
 
+def test_a_decorated_function_may_run_in_two_threads_at_once():
+    both_in, one_out = threading.Barrier(2, timeout=10), threading.Event()
+    found = []
+
+    @detect_anomaly()
+    def step(first):
+        both_in.wait()
+        assert first or one_out.wait(10)
+        with_log(tracked([0.0]))
+
+    def run(first):
+        try:
+            step(first)
+        except Exception as error:
+            found.append(type(error))
+        finally:
+            one_out.set()
+
+    threads = [threading.Thread(target=run, args=(first,)) for first in (True, False)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [AnomalyError, AnomalyError]
+
+
 def test_off_nothing_is_around_an_op():
     before = Tensor.__mul__, Tensor.__bases__
     with detect_anomaly():
