@@ -5,17 +5,15 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
-
-from tinytorch_core.tensor import TensorBase
 
 from tinytorch_autograd import engine
 from tinytorch_autograd.gradients import node_of
 from tinytorch_autograd.node import AccumulateGrad, Function, Node
 from tinytorch_autograd.outputs import Output
+from tinytorch_autograd.picture_names import Names
 
 Shape = tuple[int, ...]
 
@@ -62,7 +60,7 @@ def parts_of(y: Any, names: Any, limit: int) -> Parts:
     order, _ = engine.nodes_of([root])
     shapes = _shapes(order, root, y)
     operations = [node for node in order if not isinstance(node, Output)]
-    found = _Collector(_Names(names), shapes, root)
+    found = _Collector(Names(names), shapes, root)
     kept = found.latest(operations, limit - 1)
     for node in reversed(kept):
         found.operation(node)
@@ -84,52 +82,6 @@ def shape_text(shape: Shape | None) -> str:
     if shape is None:
         return ""
     return " × ".join(map(str, shape)) or "scalar"
-
-
-class _Names:
-    """The names of tensors, by their nodes and by their arrays."""
-
-    def __init__(self, given: Any) -> None:
-        self._by_key: dict[int, str] = {}
-        self._alive: list[Any] = []
-        for name, tensor in _named(given, "", set()):
-            for key in (getattr(tensor, "_node", None), tensor._data):
-                if key is not None:
-                    self._by_key.setdefault(id(key), name)
-                    self._alive.append(key)
-
-    def of(self, thing: Any) -> str | None:
-        """The name of a tensor, a node or an array."""
-        if isinstance(thing, TensorBase):
-            return self.of(getattr(thing, "_node", None)) or self.of(thing._data)
-        return self._by_key.get(id(thing))
-
-
-def _named(value: Any, name: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
-    """The tensors in an object, with the way to them as their names: `layers.0.weight`."""
-    if isinstance(value, TensorBase):
-        yield name, value
-        return
-    if id(value) in seen:
-        return
-    seen.add(id(value))
-    for key, item in _items(value, name):
-        # Modules keep their parameters in a private dict, whose own name says nothing.
-        inner = "" if key.startswith("_") else key
-        if inner or isinstance(item, Mapping) or not name:
-            yield from _named(item, ".".join(filter(None, (name, inner))), seen)
-
-
-def _items(value: Any, name: str) -> Iterable[tuple[str, Any]]:
-    """What is in a container or an object, by name."""
-    if isinstance(value, Mapping):
-        return [(str(key), item) for key, item in value.items()]
-    if isinstance(value, list | tuple):
-        # At the top it is a list of several sources, whose names stand alone.
-        return [(str(i) if name else "", item) for i, item in enumerate(value)]
-    if isinstance(value, type | ModuleType | FunctionType):
-        return []
-    return list(getattr(value, "__dict__", {}).items())
 
 
 def _shapes(order: Iterable[Function], root: Node, y: Any) -> dict[Node, Shape]:
@@ -158,7 +110,7 @@ def _gradients(node: Function, grad: Any) -> Sequence[Any]:
 
 
 class _Collector:
-    def __init__(self, names: _Names, shapes: Mapping[Node, Shape], root: Node) -> None:
+    def __init__(self, names: Names, shapes: Mapping[Node, Shape], root: Node) -> None:
         self.parts = Parts()
         self._root = _owner(root)
         self.names = names

@@ -1,0 +1,55 @@
+"""What the tensors in a picture are called: as the user's containers and objects name them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from types import FunctionType, ModuleType
+from typing import Any
+
+from tinytorch_core.tensor import TensorBase
+
+
+class Names:
+    """The names of tensors, by their nodes and by their arrays."""
+
+    def __init__(self, given: Any) -> None:
+        self._by_key: dict[int, str] = {}
+        self._alive: list[Any] = []
+        for name, tensor in _named(given, "", set()):
+            for key in (getattr(tensor, "_node", None), tensor._data):
+                if key is not None:
+                    self._by_key.setdefault(id(key), name)
+                    self._alive.append(key)
+
+    def of(self, thing: Any) -> str | None:
+        """The name of a tensor, a node or an array."""
+        if isinstance(thing, TensorBase):
+            return self.of(getattr(thing, "_node", None)) or self.of(thing._data)
+        return self._by_key.get(id(thing))
+
+
+def _named(value: Any, name: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
+    """The tensors in an object, with the way to them as their names: `layers.0.weight`."""
+    if isinstance(value, TensorBase):
+        yield name, value
+        return
+    if id(value) in seen:
+        return
+    seen.add(id(value))
+    for key, item in _items(value, name):
+        # Modules keep their parameters in a private dict, whose own name says nothing.
+        inner = "" if key.startswith("_") else key
+        if inner or isinstance(item, Mapping) or not name:
+            yield from _named(item, ".".join(filter(None, (name, inner))), seen)
+
+
+def _items(value: Any, name: str) -> Iterable[tuple[str, Any]]:
+    """What is in a container or an object, by name."""
+    if isinstance(value, Mapping):
+        return [(str(key), item) for key, item in value.items()]
+    if isinstance(value, list | tuple):
+        # At the top it is a list of several sources, whose names stand alone.
+        return [(str(i) if name else "", item) for i, item in enumerate(value)]
+    if isinstance(value, type | ModuleType | FunctionType):
+        return []
+    return list(getattr(value, "__dict__", {}).items())
