@@ -37,15 +37,16 @@ class Call(SeveralOutputs):
 
     def lifted(self) -> Call:
         """This node with its inputs as Tensors in their places of the graph."""
-        inputs, derivative = self.saved
-        edges = self.edges or ()
-        node = object.__new__(Call)
-        node.op, node.edges, node.outputs = self.op, edges, self.outputs
-        node.number, node.hooks = self.number, None
-        # There may be more edges than inputs: to what the function refers to besides.
-        pairs = zip(inputs, edges, strict=False)
-        node.saved = ([_lifted(value, edge) for value, edge in pairs], derivative)
+        node = super().lifted()
+        assert isinstance(node, Call)
+        node.op = self.op
         return node
+
+    def _lift(self, name: str, value: Any) -> Any:
+        if name != "inputs":
+            return value
+        # There may be more edges than inputs: to what the function refers to besides.
+        return [_lifted(x, edge) for x, edge in zip(value, self.edges or (), strict=False)]
 
     def __repr__(self) -> str:
         return f"<{class_name(self.op.name)}>"

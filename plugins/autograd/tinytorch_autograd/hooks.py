@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 
 from tinytorch_core.tensor import TensorBase
 
-from tinytorch_autograd.errors import UntrackedError
-from tinytorch_autograd.gradients import fit
+from tinytorch_autograd.gradients import fit, node_of
 from tinytorch_autograd.node import AccumulateGrad, Hook, Node
 
 
@@ -41,12 +39,7 @@ class HookHandle:
     def __enter__(self) -> HookHandle:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.remove()
 
 
@@ -79,7 +72,7 @@ def register_hook(self: Any, hook: Callable[[Any], Any]) -> HookHandle:
     """
     if not callable(hook):
         raise TypeError(f"a hook is a function of the gradient, not {hook!r:.60}")
-    node = _node(self, "register_hook()")
+    node = node_of(self, "register_hook()")
 
     def checked(grad: Any) -> Any:
         shown = _read_only(grad)
@@ -98,7 +91,7 @@ def retain_grad(self: Any) -> None:
     Raises:
         UntrackedError: the tensor does not require grad.
     """
-    node = _node(self, "retain_grad()")
+    node = node_of(self, "retain_grad()")
     if isinstance(node, AccumulateGrad) or getattr(self, "_retains", False):
         return
     self._retains = True
@@ -116,16 +109,6 @@ class _Keep:
         if target is not None:
             array = np.array(fit(target._data, getattr(grad, "_data", grad)))
             target._grad = array if target._grad is None else target._grad + array
-
-
-def _node(tensor: Any, what: str) -> Node:
-    node: Node | None = tensor._node
-    if node is None:
-        raise UntrackedError(
-            f"{what} needs a tensor that requires grad, and this one, of shape {tensor.shape}, "
-            "does not: no gradient ever comes to it"
-        )
-    return node
 
 
 def _read_only(grad: Any) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from contextvars import ContextVar, Token
-from types import TracebackType
 from typing import Any, TypeVar
 
 Wrapped = TypeVar("Wrapped", bound=Callable[..., Any])
@@ -35,12 +34,7 @@ class set_grad_enabled:
     def __enter__(self) -> None:
         self._tokens.append(_recording.set(self.mode))
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         _recording.reset(self._tokens.pop())
 
     def __call__(self, function: Wrapped) -> Wrapped:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -54,15 +53,10 @@ class GradientTape:
         _open_tapes.set(_open_tapes.get() + 1)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._open = False
         _open_tapes.set(_open_tapes.get() - 1)
-        self._recording.__exit__(kind, error, traceback)
+        self._recording.__exit__(*error)
         for tensor in self._to_release:
             tensor.requires_grad = False
         self._to_release.clear()
