@@ -44,7 +44,7 @@ def installed(path: Sequence[str] | None = None) -> list[EntryPoint]:
         if folder and os.path.realpath(folder) != here:
             for metadata in _metadata_folders(folder):
                 stem = os.path.splitext(os.path.basename(metadata))[0]
-                found.setdefault(_normalised(stem.partition("-")[0]), _plugins(metadata))
+                found.setdefault(normalised(stem.partition("-")[0]), _plugins(metadata))
     return sorted(point for points in found.values() for point in points)
 
 
@@ -130,6 +130,6 @@ def _read(file: str) -> str:
         return ""
 
 
-def _normalised(name: str) -> str:
+def normalised(name: str) -> str:
     """A distribution's name as the index compares them (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()

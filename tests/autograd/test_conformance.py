@@ -105,6 +105,20 @@ WRONG = [
         "write the rule for x in ops that have rules themselves",
     ),
     Wrong(
+        "has_the_right_derivative",
+        plugin(np.floor, None, lambda grad, x: grad * x, stepwise=["x"]),
+        "0 as derivative of order 1 with respect to x at [0, 0], where it is",
+        "",
+        "correct the function for x",
+    ),
+    Wrong(
+        "has_the_right_second_derivative",
+        plugin(lambda x: 2 * x, None, lambda grad: 2 * plain(grad)),
+        "as derivative of order 2 with respect to x",
+        "",
+        "write the rule for x in ops that have rules themselves",
+    ),
+    Wrong(
         "keeps_dtypes_of_gradients",
         plugin(_square, None, lambda grad, x: grad * x * np.float64(2)),
         "float32 for the gradient of x in wrong(<float32 of shape (2, 3)>)",
@@ -157,6 +171,7 @@ def test_every_check_of_autograd_has_a_wrong_plugin() -> None:
             np.hypot, None, lambda grad, out, x: grad * x / out, lambda grad, out, y: grad * y / out
         ),
         plugin(np.floor, no_derivative=True, kinks=range(-3, 4)),
+        plugin(np.floor, None, lambda grad, x: grad * 0, domain=(-1e-4, 1e-4), stepwise=["x"]),
         plugin(lambda x: x * 0 + 3, None, lambda grad, x: grad * 0),
         plugin(
             lambda *arrays: np.concatenate(arrays),
@@ -165,7 +180,7 @@ def test_every_check_of_autograd_has_a_wrong_plugin() -> None:
             shapes=[((2,), (3,))],
         ),
     ],
-    ids=["square", "two inputs", "no derivative", "constant", "variadic"],
+    ids=["square", "two inputs", "no derivative", "stepwise", "constant", "variadic"],
 )
 def test_right_rules_pass(right: Any) -> None:
     results = check_plugin(right, checks=[w.check for w in WRONG])

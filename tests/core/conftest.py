@@ -43,6 +43,7 @@ class Site:
         module: str | None = None,
         value: str | None = None,
         attributes: Sequence[str] = (),
+        requires: Sequence[str] = (),
     ) -> None:
         """What pip leaves behind for a plugin of one module: the module and its metadata."""
         distribution = distribution or f"{name}-dist"
@@ -51,7 +52,9 @@ class Site:
         metadata = self.packages / f"{distribution.replace('-', '_')}-1.0.dist-info"
         metadata.mkdir()
         (metadata / "METADATA").write_text(
-            f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n\nName: not this one\n"
+            f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n"
+            + "".join(f"Requires-Dist: {required}\n" for required in requires)
+            + "\nName: not this one\n"
         )
         announced = "".join(f"{attribute} = {name}\n" for attribute in attributes)
         (metadata / "entry_points.txt").write_text(

@@ -63,7 +63,7 @@ def _each(results: Sequence[Result]) -> list[str]:
 
 
 def _counts(results: Sequence[Result]) -> list[str]:
-    """For each op how many checks passed, failed and were left out, and by whom the checks are."""
+    """For each op how many checks passed, failed and were left out; why, and by whom they are."""
     outcomes: dict[str, Counter[str]] = {}
     for result in results:
         outcomes.setdefault(result.case.subject, Counter())[result.outcome] += 1
@@ -73,4 +73,16 @@ def _counts(results: Sequence[Result]) -> list[str]:
         for subject, counted in outcomes.items()
     ]
     providers = dict.fromkeys(result.case.check.provider or "the core" for result in results)
-    return [*lines, f"checks by {' and '.join(providers)}"]
+    return [*lines, *_reasons(results), f"checks by {' and '.join(providers)}"]
+
+
+def _reasons(results: Sequence[Result]) -> list[str]:
+    """Why checks were left out, each reason once with all that it holds for."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for case in (result.case for result in results):
+        if case.left_out is not None:
+            reasons.setdefault((case.check.name, case.left_out), []).append(case.subject)
+    return [
+        f"{check} left out for {', '.join(subjects)}: {reason}"
+        for (check, reason), subjects in reasons.items()
+    ]

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from importlib import metadata
 from typing import Any
 
 import numpy as np
 
 from tinytorch_core import plugins
 from tinytorch_core.config import STRICT, VARIABLE
-from tinytorch_core.discovery import installed
+from tinytorch_core.discovery import installed, normalised
 from tinytorch_core.plugins import Tensor
 from tinytorch_core.testing.checks import Checks
 from tinytorch_core.testing.comparing import difference
@@ -41,13 +43,18 @@ def describes_every_op(plugin: Subject) -> None:
 
 
 def works_alone(plugin: Subject) -> None:
-    """Where no plugin is installed but those it needs, it can be imported, and its ops work."""
+    """With no plugin installed but those that come with it, it can be imported, and its ops work.
+
+    With it come those that it needs, and those whose distributions its own requires.
+    """
     if not plugin.installed:
         return
     with plugin.on():
         on = plugins.active()
-    own = {_package(p.value) for p in installed() if p.name in on}
-    absent = sorted({_package(p.value) for p in installed()} - own)
+    points = installed()
+    there = _with_requirements({p.distribution for p in points if p.name in on})
+    own = {_package(p.value) for p in points if normalised(p.distribution) in there}
+    absent = sorted({_package(p.value) for p in points} - own)
     done = _in_a_process_of_its_own("tinytorch_core.testing.alone", plugin.name, *absent)
     if done.returncode:
         try:
@@ -58,6 +65,26 @@ def works_alone(plugin: Subject) -> None:
                 done.stderr.strip() or f"exit status {done.returncode}",
                 "mend what is raised when the plugin is imported there",
             ) from None
+
+
+def _with_requirements(distributions: Iterable[str]) -> set[str]:
+    """The distributions, normalised, and all that is installed with them, extras left out."""
+    found: set[str] = set()
+    waiting = list(distributions)
+    while waiting:
+        name = normalised(waiting.pop())
+        if name not in found:
+            found.add(name)
+            waiting += _requirements(name)
+    return found
+
+
+def _requirements(distribution: str) -> list[str]:
+    try:
+        lines = metadata.requires(distribution) or []
+    except metadata.PackageNotFoundError:  # of another system, or to be installed by hand
+        return []
+    return [re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in lines if "extra ==" not in line]
 
 
 def _package(value: str) -> str:

@@ -5,8 +5,9 @@ A plugin hands them over in `tinytorch_describe_ops`, once for each op; the chec
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeAlias
 
@@ -78,6 +79,7 @@ class Description:
         kinks: points at which the op jumps or has a kink.
         tolerance: how far results may lie from the reference, in float64, relative and absolute.
         function: what users call, if that is not the op itself.
+        stepwise: the inputs with which the result changes in jumps alone.
         refusals: calls that must raise.
     """
 
@@ -89,6 +91,7 @@ class Description:
     kinks: tuple[float, ...]
     tolerance: float
     function: Callable[..., Any] | None
+    stepwise: tuple[str, ...] = ()
     refusals: tuple[Refusal, ...] = ()
 
     @property
@@ -99,6 +102,8 @@ class Description:
     def __call__(self, *inputs: Any, **parameters: Any) -> Any:
         """Runs what users call, with the plugins that are on."""
         function = self.function or Tensor._calls[self.name]
+        if self.op.in_place:  # what it writes into, a buffer for one, must not reach the next call
+            parameters = copy.deepcopy(parameters)
         return function(*inputs, **parameters)
 
     def run(self, call: Call) -> Any:
@@ -146,6 +151,7 @@ class Samples:
         calls: Sequence[Call] | None = None,
         tolerance: float = 1e-9,
         function: Callable[..., Any] | None = None,
+        stepwise: Sequence[str] = (),
     ) -> None:
         """Describes an op.
 
@@ -169,6 +175,8 @@ class Samples:
                 large numbers, absolute for small ones.
             function: what users call, where that is more than the op: it checks its arguments,
                 for example.
+            stepwise: the names of inputs with which the result changes in jumps alone, as the
+                places of the largest do: the derivative with respect to them is 0.
 
         Raises:
             ValueError: there is no such op, or the arguments do not go together.
@@ -197,6 +205,7 @@ class Samples:
             kinks=tuple(kinks),
             tolerance=tolerance,
             function=function,
+            stepwise=_inputs_of(op, "stepwise", stepwise),
         )
         if calls is None:
             chosen = _elementwise_shapes(count) if shapes is None else map(_shapes, shapes)
@@ -266,12 +275,18 @@ def _elementwise_shapes(count: int) -> Iterator[tuple[Shape, ...]]:
 def _domains(op: Op, domain: Any, count: int) -> tuple[Interval, ...]:
     if not isinstance(domain, Mapping):
         return (_interval(op, domain),) * count
-    if unknown := set(domain) - set(op.inputs):
+    _inputs_of(op, "the domain", domain)
+    return tuple(_interval(op, domain.get(x, (-math.inf, math.inf))) for x in op.inputs)
+
+
+def _inputs_of(op: Op, what: str, names: Iterable[str]) -> tuple[str, ...]:
+    """`names`, each of which must be an input."""
+    if unknown := set(names) - set(op.inputs):
         raise ValueError(
-            f"the domain of {op.name!r} names {min(unknown)!r}, which is no input of it. "
+            f"{what} of {op.name!r} names {min(unknown)!r}, which is no input of it. "
             f"{did_you_mean(min(unknown), op.inputs)}"
         )
-    return tuple(_interval(op, domain.get(x, (-math.inf, math.inf))) for x in op.inputs)
+    return tuple(names)
 
 
 def _interval(op: Op, given: Any) -> Interval:

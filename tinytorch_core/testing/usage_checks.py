@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
 import re
 import sys
@@ -93,10 +94,21 @@ def is_documented(op: Description) -> None:
     remedy = "write a docstring for the function, or pass doc= to ops.add"
     if not doc.strip():
         raise CheckFailure(f"a docstring of {op.name}", "none", remedy)
-    for name in op.op.parameters if op.function is None else ():
+    for name in _parameters(op):
         if not re.search(rf"\b{name}\b", doc):
             raise CheckFailure(
                 f"the docstring of {op.name} to name its parameter {name!r}",
                 f"{doc.strip().splitlines()[0]!r} and no word of it",
                 "say under Args: what the parameter is",
             )
+
+
+def _parameters(op: Description) -> list[str]:
+    """The names of the arguments that people give beside the inputs."""
+    if op.function is None:
+        return list(op.op.parameters)
+    try:
+        arguments = inspect.signature(op.function).parameters
+    except ValueError:  # a function in C may not know its arguments
+        return []
+    return [name for name in arguments if name not in op.op.inputs]

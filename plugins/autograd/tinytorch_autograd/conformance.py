@@ -1,8 +1,10 @@
 """What autograd adds to the conformance kit: checks of an op's derivatives.
 
-The derivative of order k is taken of a number: F_0 is a weighted sum of the op's results, and F_k
-the derivative of F_(k-1) along a direction. The gradient of F_(k-1) by the engine must agree with
-central differences of F_(k-1). By induction nothing but the plain forward is trusted.
+The derivative of order k is taken of a number: F_0 is a weighted sum of r + r²/2 over the op's
+results r, and F_k the derivative of F_(k-1) along a direction. Because of the squares, the gradient
+of a linear op too depends on its inputs, through the gradient that its rule is given. The gradient
+of F_(k-1) by the engine must agree with central differences of F_(k-1). By induction nothing but
+the plain forward is trusted.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ Array = Any
 # 7e-13 |F|. So 1e-7 leaves room for functions that bend a lot, and hides no wrong factor.
 _STEP = 2.0**-11
 _TOLERANCE = 1e-7
+_BY_DIFFERENCES = "by numerical differentiation of a weighted sum of r + r²/2"
 
 
 def add_to(checks: Checks) -> None:
@@ -72,7 +75,7 @@ def loses_no_gradient(op: Description) -> None:
         if all(map(is_tracked, made)):
             continue
         problem = _problem(op, call)
-        (slopes,) = problem.differences(_STEP, FIVE_POINTS)
+        slopes = _differences(op, problem)
         steep = np.flatnonzero(abs(slopes) > _TOLERANCE)
         if len(steep):
             raise CheckFailure(
@@ -100,20 +103,31 @@ def _compare(op: Description, order: int) -> None:
         if walked is None:
             continue
         problem, (found,) = walked
-        (expected,) = problem.differences(_STEP, FIVE_POINTS)
+        expected = _differences(op, problem)
         off = abs(found - expected) / np.maximum(1, abs(expected))
         # Written so that NaN is found as well.
         wrong = np.flatnonzero(~(off <= tolerance))
         if len(wrong):
             at = wrong[0]
+            name = _input(problem, at)
+            source = "as the description says" if name in op.stepwise else _BY_DIFFERENCES
             raise CheckFailure(
                 f"{expected[at]:.10g} as derivative of order {order} with respect to "
-                f"{_element(problem, at)} in {op.text(call)}, by numerical differentiation of a "
-                "weighted sum",
+                f"{_element(problem, at)} in {op.text(call)}, {source}",
                 f"{found[at]:.10g}",
-                f"{_remedy(op, _input(problem, at), order)}; or, if there is a kink nearby, state "
+                f"{_remedy(op, name, order)}; or, if there is a kink nearby, state "
                 "it by kinks= in the description",
             )
+
+
+def _differences(op: Description, problem: Problem) -> Array:
+    """The gradient by central differences, as one vector.
+
+    Where the op is said to change in jumps alone it is 0; a difference could meet a jump.
+    """
+    (slopes,) = problem.differences(_STEP, FIVE_POINTS)
+    flat = [name in op.stepwise for name in problem.names]
+    return np.where(np.repeat(flat, [point.size for point in problem.points]), 0, slopes)
 
 
 def _remedy(op: Description, name: str, order: int) -> str:
@@ -236,7 +250,8 @@ def _problem(
             inputs[place] = x
             if seen is not None and is_tracked(x):
                 x.register_hook(lambda grad, name=name: seen.append((name, grad.dtype)))
-        return _weighted(_floats(op(*inputs, **call.parameters)), seed=0)
+        made = _floats(op(*inputs, **call.parameters))
+        return _weighted([r + 0.5 * r * r for r in made], seed=0)
 
     def slope(*xs: Any) -> Any:
         return _weighted(func.grad(value, range(len(xs)))(*xs), seed=10)

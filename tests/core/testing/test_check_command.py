@@ -32,7 +32,10 @@ def test_a_right_plugin(site) -> None:
     assert lines[0] == "plugin 'cube' (cube-dist 1.0)"
     assert re.fullmatch(r"  cube +\d\d passed, 1 left out", lines[1])
     assert re.fullmatch(r"  plugin cube +4 passed", lines[2])
-    assert lines[3:] == ["  checks by the core and autograd"]
+    assert lines[3:] == [
+        "  has_a_rule left out for cube: nobody has worked it out yet",
+        "  checks by the core and autograd",
+    ]
 
 
 def test_a_wrong_plugin_and_a_right_one(site) -> None:
@@ -130,3 +133,22 @@ def test_a_plugin_that_does_not_work_alone(site, preamble: str, expected: str, f
     assert "plugin cube fails works_alone" in lines
     assert re.search(rf"^  expected: {expected}$", done.stdout, re.MULTILINE)
     assert re.search(rf"^  found:    {found}$", done.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("requirement", "status"),
+    [
+        ("base.dist>=1", 0),
+        ("extended-dist ; python_version > '3'", 0),
+        ("other-dist", 1),
+        ("base-dist ; extra == 'more'", 1),
+    ],
+)
+def test_what_is_installed_with_a_plugin_may_be_imported(
+    site, requirement: str, status: int
+) -> None:
+    site.install("base", code("square", "x * x", "x**2"))
+    site.install("extended", "", requires=["base-dist"])
+    site.install("cube", f"import base_module\n{code()}", requires=[requirement])
+    done = site.start("-m", "tinytorch_core", "check", "cube", "--only", "works_alone")
+    assert done.returncode == status, done.stdout

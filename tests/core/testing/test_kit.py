@@ -14,6 +14,7 @@ from tinytorch_core.testing import (
     CheckFailure,
     Checks,
     UnknownCheckError,
+    call,
     cases_of,
     check_plugin,
     difference,
@@ -126,6 +127,28 @@ def test_a_reference_may_write_into_what_it_is_given() -> None:
 def _in_place(x: Any) -> Any:
     x **= 3
     return x
+
+
+def test_an_op_may_write_into_its_first_input_and_into_buffers() -> None:
+    class Steps(Cubes):
+        @hookimpl
+        def tinytorch_register_ops(self, ops: Any) -> None:
+            ops.add("step", _step, inputs=("x",), in_place=True)
+
+        @hookimpl
+        def tinytorch_describe_ops(self, samples: Any) -> None:
+            calls = [call(np.ones(s), buffer=np.ones(s)) for s in ((2, 3), (3,), ())]
+            samples.add("step", lambda x, buffer: x + 2 * buffer, calls=calls)
+
+    results = check_plugin(Steps())
+    assert "takes_any_memory_layout" in {r.case.check.name for r in results}
+    assert not [str(r.failure) for r in results if r.failure]
+
+
+def _step(x: Any, buffer: Any) -> None:
+    """Doubles the buffer and adds it."""
+    buffer *= 2
+    x += buffer
 
 
 @pytest.mark.parametrize(

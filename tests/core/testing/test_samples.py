@@ -107,6 +107,7 @@ def test_domains_by_name(samples: Samples) -> None:
         ("many", {}, "say how many by shapes="),
         ("one", {"domain": (1, 0)}, r"must be \(low, high\), low first"),
         ("one", {"domain": {"z": (0, 1)}}, "names 'z', which is no input of it. Known: x."),
+        ("one", {"stepwise": ["y"]}, "stepwise of 'one' names 'y', which is no input of it."),
         ("one", {"calls": [call(1.0)], "shapes": [(3,)]}, "leave shapes= and parameters= out"),
         ("one", {"calls": [call(1.0)], "parameters": [{"by": 1}]}, "leave shapes="),
         ("one", {"calls": []}, "described without a call"),

@@ -116,6 +116,11 @@ def noting(x):
     return x * 2
 
 
+def lifted(x, offset=0):
+    """Twice the input, and more."""
+    return x * 2 + offset
+
+
 def _for_tensors_alone() -> Any:
     """Does not expect an array beside a Tensor."""
 
@@ -385,6 +390,13 @@ WRONG = [
         plugin(lambda x, factor=2: x * factor),
         "the docstring of wrong to name its parameter 'factor'",
         "'A wrong one.'",
+        "say under Args: what the parameter is",
+    ),
+    Wrong(
+        "is_documented",
+        plugin(noting, function=lifted),
+        "the docstring of wrong to name its parameter 'offset'",
+        "'Twice the input, and more.'",
         "say under Args: what the parameter is",
     ),
     Wrong(
