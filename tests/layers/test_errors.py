@@ -144,7 +144,6 @@ def test_an_error_in_a_network_names_the_layer_and_changes_nothing():
         np.testing.assert_array_equal(array, before[name])
 
 
-@pytest.mark.parametrize("kind", [np.asarray, Tensor], ids=["array", "Tensor"])
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -154,9 +153,9 @@ def test_an_error_in_a_network_names_the_layer_and_changes_nothing():
         (lambda a: F.conv2d(a(1, 1, 4, 4), a(1, 1, 5, 2)), "kernel of conv2d covers 5 x 2"),
         (lambda a: F.max_pool2d(a(4, 4), 2), r"max_pool2d takes images .* was given \(4, 4\)"),
         (lambda a: F.avg_pool2d(a(1, 1, 4, 4), 5), "kernel of avg_pool2d covers 5 x 5"),
-        (lambda a: F.linear(a(2, 3), a(4, 5)), "linear|matmul"),
+        (lambda a: F.linear(a(2, 3), a(4, 5)), "matmul"),
     ],
 )
-def test_functions_name_themselves_and_the_shapes(kind, call, message):
+def test_functions_of_arrays_name_themselves_and_the_shapes(call, message):
     with pytest.raises(ValueError, match=message):
-        call(lambda *shape: kind(np.zeros(shape)))
+        call(lambda *shape: np.zeros(shape))

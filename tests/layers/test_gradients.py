@@ -1,4 +1,7 @@
-"""The derivatives of every layer, of orders 1 to 3, by all that it depends on: numerically."""
+"""The derivatives of layers among others, of orders 2 and 3, numerically; and special points.
+
+Of the ops themselves the conformance kit checks orders 1 and 2.
+"""
 
 import numpy as np
 import pytest
@@ -10,11 +13,7 @@ from tinytorch_autograd import AccumulateGrad, grad
 from tinytorch_layers import BatchNorm2d, Conv2d, Dropout, Embedding, MaxPool2d
 from tinytorch_layers import functional as F
 
-from .cases import CASES, Case, find, mixed
-
-# Left out are jumps of the largest from one place to another, and rows that are told to have no
-# gradient, which differences do not know.
-SMOOTH = [case for case in CASES if not case.ties and "padding_idx" not in case.call]
+from .cases import Case, find, mixed
 
 
 def function_and_arrays(case: Case):
@@ -31,13 +30,6 @@ def function_and_arrays(case: Case):
         return layer(x)
 
     return function, [case.x(), *arrays] if case.floating else arrays
-
-
-@pytest.mark.parametrize("order", [1, 2])
-@pytest.mark.parametrize("case", SMOOTH, ids=lambda c: c.id)
-def test_derivative_agrees_with_numerical_differentiation(case, order):
-    function, arrays = function_and_arrays(case)
-    check_derivative(function, arrays, order)
 
 
 # Between an exponential and a cube a linear op's rule takes part in the higher orders, and so do
@@ -64,7 +56,7 @@ def test_derivative_among_others_agrees_with_numerical_differentiation(case, ord
     check_derivative(lambda x, *rest: function(np.exp(x / 2), *rest) ** 3, arrays, order)
 
 
-@pytest.mark.parametrize("order", [1, 2, 3])
+@pytest.mark.parametrize("order", [2, 3])
 def test_derivative_of_dropout_agrees_with_numerical_differentiation(order):
     mask = mixed((3, 4)) > -1
     check_derivative(lambda x: F.dropout(x, mask, 0.25) ** 3, [mixed((3, 4))], order)
@@ -130,14 +122,6 @@ def test_the_second_derivative_of_a_network_is_that_of_its_parameters_too():
     assert slope.item() == 3 * 27 * 4
     by_x, by_weight = grad(slope.sum(), [x, layer.weight])
     assert (by_x.item(), by_weight.item()) == (6 * 27 * 2, 9 * 9 * 4)
-
-
-@pytest.mark.parametrize("function", [F.layer_norm, F.batch_norm])
-@pytest.mark.parametrize("order", [1, 2])
-def test_normalization_differentiates_whether_or_not_it_keeps_anything(function, order):
-    arrays = [mixed((3, 4)), mixed((4,), 0.5, 1.0), mixed((4,))]
-    for kept in (None, []):
-        check_derivative(lambda *a, kept=kept: function(*a, kept=kept), arrays, order)
 
 
 def test_gradients_are_not_shared_with_what_a_rule_was_given():

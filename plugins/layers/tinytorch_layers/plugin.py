@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tinytorch_core import hookimpl
 from tinytorch_core.ops import OpTable
@@ -15,6 +15,9 @@ from tinytorch_layers.functional import (
     normalization,
     pooling,
 )
+
+if TYPE_CHECKING:
+    from tinytorch_core.testing import Samples
 
 tinytorch_api = (1, 1)
 tinytorch_uses = ("autograd",)
@@ -37,7 +40,7 @@ def tinytorch_register_ops(ops: OpTable) -> None:
     ops.add("batch_norm", normalization.batch_norm, inputs=_LAYER)
     ops.add("embedding", lookup.rows_of, inputs=("weight",))
     ops.add("embedding_weight", lookup.rows_added, inputs=("values",))
-    ops.add("dropout", masking.dropout, inputs=("x",))
+    ops.add("dropout", masking.masked, inputs=("x",))
 
 
 # The table is of autograd, which need not be installed.
@@ -68,3 +71,10 @@ def tinytorch_register_backward(rules: Any) -> None:
     rules.add("embedding", lookup.rows_of_weight)
     rules.add("embedding_weight", lookup.rows_added_values)
     rules.add("dropout", masking.dropout_x)
+
+
+@hookimpl
+def tinytorch_describe_ops(samples: Samples) -> None:
+    from tinytorch_layers.samples import describe  # here, because programs have no use for it
+
+    describe(samples)

@@ -14,7 +14,7 @@ import numpy as np
 
 from tinytorch_core import op
 
-from tinytorch_layers.arguments import Pair
+from tinytorch_layers.arguments import Pair, shape_of
 from tinytorch_layers.functional.affine import plus
 from tinytorch_layers.functional.products import inner_product, product
 from tinytorch_layers.functional.windows import Windows, batch_first, batch_last, windows
@@ -52,23 +52,24 @@ def conv2d(
     Raises:
         ValueError: the shapes do not fit each other or `groups`, or the kernel is larger than the
             padded images.
-        TypeError: a number is no integer.
+        TypeError: the images or the weight are not floating, or a number is no integer.
 
     >>> image = np.arange(9.0).reshape(1, 1, 3, 3)
     >>> conv2d(image, np.ones((1, 1, 2, 2)))
     array([[[[ 8., 12.],
              [20., 24.]]]])
     """
-    if len(x.shape) != 4 or len(weight.shape) != 4:
+    images, kernels = shape_of("conv2d", x), shape_of("conv2d", weight)
+    if len(images) != 4 or len(kernels) != 4:
         raise ValueError(
             f"conv2d takes images of shape (N, C, H, W) and a weight of shape (O, C, kh, kw), "
-            f"and was given {x.shape} and {weight.shape}"
+            f"and was given {images} and {kernels}"
         )
-    if x.shape[1] != groups * weight.shape[1] or weight.shape[0] % groups:
+    if images[1] != groups * kernels[1] or kernels[0] % groups:
         raise ValueError(
-            f"conv2d in {groups} groups of images {x.shape} cannot have a weight {weight.shape}"
+            f"conv2d in {groups} groups of images {images} cannot have a weight {kernels}"
         )
-    seen = windows("conv2d", weight.shape[2:], stride, padding, dilation)
+    seen = windows("conv2d", kernels[2:], stride, padding, dilation)
     return convolve(x, weight, bias, seen, groups)
 
 
@@ -101,7 +102,17 @@ def conv2d_bias(grad: Array) -> Array:
 
 @op("conv2d_input")
 def convolve_back(values: Array, weight: Array, image: Shape, windows: Any, groups: int) -> Array:
-    """The adjoint of `convolve` in the images, of height and width `image`; from (N, O, h, w)."""
+    """The adjoint of `convolve` in the images.
+
+    Args:
+        values: a number for each result of a convolution, (N, O, h, w).
+        weight: of shape (O, C / groups, kh, kw).
+        image: the height and width of the images.
+        windows, groups: those of the convolution.
+
+    Returns:
+        The shape (N, C, *image).
+    """
     size, count = values.shape[2:], len(values)
     channels = groups * weight.shape[1]
     columns = _matrices(weight, groups).mT @ _rows(values, groups)
@@ -125,7 +136,16 @@ def conv2d_input_weight(grad: Array, values: Array, windows: Windows, groups: in
 
 @op("conv2d_weight")
 def correlate(values: Array, x: Array, windows: Any, groups: int) -> Array:
-    """The adjoint of `convolve` in the weight, from (N, O, h, w) and images."""
+    """The adjoint of `convolve` in the weight.
+
+    Args:
+        values: a number for each result of a convolution, (N, O, h, w).
+        x: the images, (N, C, H, W).
+        windows, groups: those of the convolution.
+
+    Returns:
+        The shape (O, C / groups, kh, kw).
+    """
     columns = _columns(x, windows, values.shape[2:], groups)
     # Few outputs by many windows: BLAS is twice as fast the other way round.
     weight = inner_product(columns, _rows(values, groups), values.shape[2]).mT

@@ -9,6 +9,8 @@ import numpy as np
 from tinytorch_core import op
 from tinytorch_core.tensor import plain
 
+from tinytorch_layers.arguments import shape_of
+
 Array = Any
 Shape = tuple[int, ...]
 
@@ -26,14 +28,15 @@ def embedding(indices: Any, weight: Array, padding_idx: int | None = None) -> Ar
 
     Raises:
         IndexError: there is no such row.
-        TypeError: the indices are no integers.
+        TypeError: the indices are no integers, or the table is not floating.
 
     >>> embedding([1, 1, 0], np.array([[1.0, 2.0], [3.0, 4.0]]))
     array([[3., 4.],
            [3., 4.],
            [1., 2.]])
     """
-    return rows_of(weight, checked_indices("embedding", indices, weight.shape[0]), padding_idx)
+    count = shape_of("embedding", weight)[0]
+    return rows_of(weight, checked_indices("embedding", indices, count), padding_idx)
 
 
 def checked_indices(owner: object, indices: Any, count: int) -> Array:
@@ -76,7 +79,17 @@ def rows_of_weight(
 
 @op("embedding_weight")
 def rows_added(values: Array, indices: Any, count: int, padding_idx: int | None = None) -> Array:
-    """A table of zeros with each value added to the row that its index names: the adjoint."""
+    """A table of zeros with each value added to the row that its index names: the adjoint.
+
+    Args:
+        values: a row for each index, (*indices.shape, length).
+        indices: an array of integers from 0 to count − 1.
+        count: how many rows the table has.
+        padding_idx: the number of a row that stays zero, or None.
+
+    Returns:
+        The shape (count, length).
+    """
     length = values.shape[-1]
     out = np.zeros_like(values, shape=(count, length))
     flat = indices.ravel()

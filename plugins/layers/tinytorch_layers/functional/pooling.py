@@ -10,6 +10,7 @@ import numpy as np
 
 from tinytorch_core import op
 
+from tinytorch_layers.arguments import shape_of
 from tinytorch_layers.functional.windows import Slice, Windows, batch_first, batch_last, windows
 
 Array = Any
@@ -36,26 +37,36 @@ def max_pool2d(
     Raises:
         ValueError: the images have other axes, the window is larger than they are when padded,
             or one of the numbers is too small or large.
-        TypeError: one of them is no integer.
+        TypeError: the images are not floating, or one of the numbers is no integer.
 
     >>> max_pool2d(np.arange(16.0).reshape(1, 1, 4, 4), 2)
     array([[[[ 5.,  7.],
              [13., 15.]]]])
     """
-    _check_axes("max_pool2d", x.shape)
+    _check_axes("max_pool2d", x)
     return maxima(x, pool_windows("max_pool2d", kernel_size, stride, padding, dilation))
 
 
 def avg_pool2d(x: Array, kernel_size: Any, stride: Any = None, padding: Any = 0) -> Array:
     """The mean of what each window sees of each channel, zeros of the padding included.
 
-    Args and errors are those of `max_pool2d`.
+    Args:
+        x: images, a floating Tensor or array of shape (N, C, H, W).
+        kernel_size: the size of the window, an integer or two, for height and width.
+        stride: how far the window moves; by default its size.
+        padding: how many zeros are put around the images, at most half of the window.
+
+    Returns:
+        The shape (N, C, h, w).
+
+    Raises:
+        ValueError, TypeError: see `max_pool2d`.
 
     >>> avg_pool2d(np.arange(16.0).reshape(1, 1, 4, 4), 2)
     array([[[[ 2.5,  4.5],
              [10.5, 12.5]]]])
     """
-    _check_axes("avg_pool2d", x.shape)
+    _check_axes("avg_pool2d", x)
     return average(x, pool_windows("avg_pool2d", kernel_size, stride, padding))
 
 
@@ -73,7 +84,8 @@ def pool_windows(
     return made
 
 
-def _check_axes(function: str, shape: Shape) -> None:
+def _check_axes(function: str, x: Array) -> None:
+    shape = shape_of(function, x)
     if len(shape) != 4:
         raise ValueError(f"{function} takes images of shape (N, C, H, W), and was given {shape}")
 
@@ -97,7 +109,17 @@ def max_pool2d_x(grad: Array, out: Array, x: Array, windows: Windows) -> Array:
 
 @op("max_pool2d_input")
 def unpool(values: Array, x: Array, largest: Array, windows: Any) -> Array:
-    """Puts each window's value to where the window has its largest, zeros elsewhere."""
+    """Puts each window's value to where the window has its largest, zeros elsewhere.
+
+    Args:
+        values: a number for each window, (N, C, h, w).
+        x: the images, (N, C, H, W).
+        largest: what `maxima` makes of them.
+        windows: those of `maxima`.
+
+    Returns:
+        The shape of x.
+    """
     values, images = batch_last(values), batch_last(x)
     out = np.zeros_like(images, dtype=values.dtype, shape=windows.padded(images.shape))
     for seen, hit in _first_hits(images, batch_last(largest), windows):
@@ -115,7 +137,17 @@ def max_pool2d_input_values(grad: Array, x: Array, largest: Array, windows: Wind
 
 @op("max_pool2d_pick")
 def pick(values: Array, x: Array, largest: Array, windows: Any) -> Array:
-    """Takes for each window the value from where the window has its largest."""
+    """Takes for each window the value from where the window has its largest.
+
+    Args:
+        values: a number for each pixel, (N, C, H, W).
+        x: the images, (N, C, H, W).
+        largest: what `maxima` makes of them.
+        windows: those of `maxima`.
+
+    Returns:
+        The shape (N, C, h, w).
+    """
     padded, largest = windows.pad(batch_last(values)), batch_last(largest)
     out = np.zeros_like(largest, dtype=values.dtype)
     for seen, hit in _first_hits(batch_last(x), largest, windows):
@@ -158,7 +190,16 @@ def avg_pool2d_x(grad: Array, x_shape: Shape, windows: Windows) -> Array:
 
 @op("avg_pool2d_input")
 def spread(values: Array, image: Shape, windows: Any) -> Array:
-    """Spreads each window's value evenly over what it sees of an image of this size."""
+    """Spreads each window's value evenly over what it sees: the adjoint of `average`.
+
+    Args:
+        values: a number for each window, (N, C, h, w).
+        image: the height and width of the images.
+        windows: those of `average`.
+
+    Returns:
+        The shape (N, C, *image).
+    """
     values = batch_last(values) * (1 / math.prod(windows.kernel))
     shape = (values.shape[0], *image, values.shape[3])
     out = np.zeros_like(values, shape=windows.padded(shape))

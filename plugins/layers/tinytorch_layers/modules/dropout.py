@@ -8,7 +8,7 @@ import numpy as np
 
 from tinytorch_layers import init
 from tinytorch_layers.arguments import number, shape_of
-from tinytorch_layers.functional.masking import dropout
+from tinytorch_layers.functional.masking import masked
 from tinytorch_layers.module import Module
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Dropout(Module):
         if not self.training or self.p == 0:
             return x
         mask = self.generator.random(shape, dtype=np.float32) >= self.p
-        return dropout(x, mask, self.p)
+        return masked(x, mask, self.p)
 
     def extra_repr(self) -> str:
         return f"{self.p}"

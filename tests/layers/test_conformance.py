@@ -1,0 +1,8 @@
+"""The ops of the layers pass the conformance kit, with autograd's checks where autograd is on."""
+
+from tinytorch_core.testing import parametrize_with_checks
+
+
+@parametrize_with_checks("layers")
+def test_conforms(check):
+    check()
