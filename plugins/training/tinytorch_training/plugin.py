@@ -6,12 +6,17 @@ ops sees a training step whole: forward, backward, and the update.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tinytorch_core import hookimpl
 from tinytorch_core.ops import OpTable
 
 from tinytorch_training.adam import adam_update
 from tinytorch_training.rmsprop import rmsprop_update
 from tinytorch_training.sgd import sgd_update
+
+if TYPE_CHECKING:
+    from tinytorch_core.testing import Samples
 
 tinytorch_api = (1, 1)
 # Optimizers need it, and say so. The ops here do not: to need it would keep everybody from
@@ -26,3 +31,10 @@ def tinytorch_register_ops(ops: OpTable) -> None:
     ops.add("sgd_update", sgd_update, inputs=_WRITTEN, in_place=True)
     ops.add("adam_update", adam_update, inputs=_WRITTEN, in_place=True)
     ops.add("rmsprop_update", rmsprop_update, inputs=_WRITTEN, in_place=True)
+
+
+@hookimpl
+def tinytorch_describe_ops(samples: Samples) -> None:
+    from tinytorch_training.samples import describe  # here, because programs have no use for it
+
+    describe(samples)

@@ -1,0 +1,157 @@
+"""The updates as the conformance kit calls them, with their formulas as in the papers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinytorch_core.testing import Samples, call
+
+Array = Any
+
+_SHAPES = ((2, 3), (), (0,))
+
+
+def describe(samples: Samples) -> None:
+    """Describes every op of this plugin."""
+    sgd = {"lr": 0.1, "momentum": 0.0, "dampening": 0.0, "weight_decay": 0.0, "nesterov": False}
+    moving = {**sgd, "momentum": 0.9, "weight_decay": 0.2}
+    _describe(
+        samples,
+        "sgd_update",
+        _sgd,
+        (
+            ("momentum_buffer",),
+            [moving, {**moving, "dampening": 0.3}, {**moving, "nesterov": True}],
+        ),
+        ((), [sgd, {**sgd, "weight_decay": 0.2}]),
+        absent=("momentum_buffer",),
+    )
+    adam = {"lr": 0.1, "betas": (0.8, 0.9), "eps": 0.01, "weight_decay": 0.0, "decoupled": False}
+    decaying = {**adam, "weight_decay": 0.2, "step": 3}
+    options = [{**adam, "step": 1}, decaying, {**decaying, "decoupled": True}]
+    moments = ("exp_avg", "exp_avg_sq")
+    _describe(
+        samples,
+        "adam_update",
+        _adam,
+        (moments, options),
+        ((*moments, "max_exp_avg_sq"), options),
+        absent=("max_exp_avg_sq",),
+    )
+    rmsprop = {"lr": 0.1, "alpha": 0.8, "eps": 0.01, "weight_decay": 0.2, "momentum": 0.0}
+    _describe(
+        samples,
+        "rmsprop_update",
+        _rmsprop,
+        (("square_avg",), [rmsprop, {**rmsprop, "weight_decay": 0.0}]),
+        (("square_avg", "grad_avg", "momentum_buffer"), [{**rmsprop, "momentum": 0.7}]),
+        absent=("grad_avg", "momentum_buffer"),
+    )
+
+
+def _describe(
+    samples: Samples,
+    name: str,
+    formula: Callable[..., Array],
+    *combinations: tuple[Sequence[str], Sequence[dict[str, Any]]],
+    absent: Sequence[str],
+) -> None:
+    """Describes an update: which buffers there are, and with them which options."""
+    calls = [
+        call(*_inputs(shape), **{**dict.fromkeys(absent), **_buffers(shape, buffers), **options})
+        for buffers, each in combinations
+        for options in each
+        for shape in _SHAPES
+    ]
+    samples.add(name, formula, calls=calls)
+    parameter, grad = _inputs((2, 3))
+    samples.refuse(name, ValueError, "shape", parameter, grad[:, :2], **calls[0].parameters)
+
+
+def _inputs(shape: tuple[int, ...]) -> tuple[Array, Array]:
+    """A parameter and its gradient."""
+    rng = np.random.default_rng(0)
+    return np.asarray(rng.normal(size=shape)), np.asarray(rng.normal(size=shape))
+
+
+def _buffers(shape: tuple[int, ...], names: Sequence[str]) -> dict[str, Any]:
+    """Running means that are already under way, the squares above those of the others."""
+    rng = np.random.default_rng(1)
+    kept = {
+        name: np.asarray(
+            rng.uniform(0.5, 1.0, shape) if "sq" in name else rng.uniform(0, 0.5, shape)
+        )
+        for name in names
+    }
+    # What lies in the scratch arrays must not matter.
+    return {**kept, "scratch": (np.full(shape, np.nan), np.full(shape, np.nan))}
+
+
+def _sgd(
+    parameter: Array,
+    grad: Array,
+    momentum_buffer: Array,
+    scratch: Any,
+    lr: float,
+    momentum: float,
+    dampening: float,
+    weight_decay: float,
+    nesterov: bool,
+) -> Array:
+    grad = grad + weight_decay * parameter
+    if momentum_buffer is None:
+        return parameter - lr * grad
+    buffer = momentum * momentum_buffer + (1 - dampening) * grad
+    return parameter - lr * (grad + momentum * buffer if nesterov else buffer)
+
+
+def _adam(
+    parameter: Array,
+    grad: Array,
+    exp_avg: Array,
+    exp_avg_sq: Array,
+    max_exp_avg_sq: Array,
+    scratch: Any,
+    step: int,
+    lr: float,
+    betas: tuple[float, float],
+    eps: float,
+    weight_decay: float,
+    decoupled: bool,
+) -> Array:
+    if decoupled:
+        parameter = parameter - lr * weight_decay * parameter
+    else:
+        grad = grad + weight_decay * parameter
+    m = betas[0] * exp_avg + (1 - betas[0]) * grad
+    v = betas[1] * exp_avg_sq + (1 - betas[1]) * grad**2
+    if max_exp_avg_sq is not None:
+        v = np.maximum(v, max_exp_avg_sq)
+    m, v = m / (1 - betas[0] ** step), v / (1 - betas[1] ** step)
+    return parameter - lr * m / (v**0.5 + eps)
+
+
+def _rmsprop(
+    parameter: Array,
+    grad: Array,
+    square_avg: Array,
+    grad_avg: Array,
+    momentum_buffer: Array,
+    scratch: Any,
+    lr: float,
+    alpha: float,
+    eps: float,
+    weight_decay: float,
+    momentum: float,
+) -> Array:
+    grad = grad + weight_decay * parameter
+    v = alpha * square_avg + (1 - alpha) * grad**2
+    if grad_avg is not None:
+        v = v - (alpha * grad_avg + (1 - alpha) * grad) ** 2
+    direction = grad / (v**0.5 + eps)
+    if momentum_buffer is not None:
+        direction = direction + momentum * momentum_buffer
+    return parameter - lr * direction
