@@ -107,7 +107,7 @@ WRONG = [
     Wrong(
         "has_the_right_derivative",
         plugin(np.floor, None, lambda grad, x: grad * x, stepwise=["x"]),
-        "0 as derivative of order 1 with respect to x at [0, 0], where it is",
+        "0 as derivative of order 1 with respect to x[0, 0], where it is",
         "",
         "correct the function for x",
     ),
