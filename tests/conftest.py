@@ -6,7 +6,7 @@ import os
 import pytest
 from hypothesis import settings
 
-from tinytorch_core import plugins
+from tinytorch_core import activation
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("tinytorch", deadline=None)
@@ -36,7 +36,7 @@ def torch():
 @pytest.fixture(autouse=True)
 def same_plugins():
     """What a test decides in code about plugins holds for this test alone."""
-    before = plugins._code
+    before = activation.code
     yield
-    if plugins._code != before:
-        plugins._put_in_force(before)
+    if activation.code != before:
+        activation.put_in_force(before)

@@ -5,6 +5,7 @@ distribution brings a plugin of pytest.
 """
 
 from tinytorch_core import plugins
+from tinytorch_core.activation import Tensor
 from tinytorch_core.dlpack import from_dlpack
 from tinytorch_core.errors import (
     ConfigError,
@@ -16,8 +17,8 @@ from tinytorch_core.errors import (
 )
 from tinytorch_core.hookspecs import PLUGIN_API, hookimpl, hookspec
 from tinytorch_core.ops import Op, op
-from tinytorch_core.plugins import Tensor
 from tinytorch_core.source import define
+from tinytorch_core.startup import start_at_import
 
 __version__ = "0.1.0"
 
@@ -39,4 +40,4 @@ __all__ = [
     "plugins",
 ]
 
-plugins.start_at_import()
+start_at_import()

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.plugins import Tensor
+from tinytorch_core.activation import Tensor
 from tinytorch_core.tensor import TensorBase
 
 # DLPack's number of the device CUDA.

@@ -40,11 +40,11 @@ def why_missing(kind: str, name: str) -> str | None:
     """
     if name.startswith("__"):
         return None
-    from tinytorch_core import plugins  # here, because it stands on this module
+    from tinytorch_core import activation  # here, because it stands on this module
 
     known = [hint.plugin for hint in hints() if hint.kind == kind and name in hint.names]
-    for plugin in [*known, *plugins.bringing(name)]:
-        if (why := plugins.why_off(plugin)) is not None:
+    for plugin in [*known, *activation.bringing(name)]:
+        if (why := activation.why_off(plugin)) is not None:
             reason, remedy = why
             return f"The plugin {plugin!r} brings it, which {reason}. {remedy}."
     return None

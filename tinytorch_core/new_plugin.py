@@ -15,9 +15,9 @@ from importlib import resources
 from pathlib import Path
 
 from tinytorch_core import __version__, plugins
+from tinytorch_core.activation import Tensor
 from tinytorch_core.errors import TinyTorchError
 from tinytorch_core.missing import hints
-from tinytorch_core.plugins import Tensor
 
 # Where each template goes; the templates lie as data in the folder of that name.
 FILES = {

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tinytorch_core import hookimpl, plugins
+from tinytorch_core import activation, hookimpl, plugins
 
 
 @pytest.fixture(autouse=True)
@@ -90,7 +90,7 @@ def test_deciding_for_ever_takes_no_memory() -> None:
             plugins.only("b")
             plugins.enable("a")
         assert plugins.active() == ("a", "b")
-        assert len(plugins._code.layers) < 10
+        assert len(activation.code.layers) < 10
 
 
 def test_ending_twice_is_ending_once() -> None:

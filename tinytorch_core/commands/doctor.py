@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from tinytorch_core import plugins
+from tinytorch_core import activation, plugins
 from tinytorch_core.commands.blas import check_blas
 from tinytorch_core.commands.finding import Finding, Report
 from tinytorch_core.commands.starting import started_surface
@@ -100,7 +100,7 @@ def check_plugins() -> Report:
 
 
 def _failed(status: PluginStatus) -> Finding:
-    reason, remedy = plugins.why_off(status.name) or ("", "")
+    reason, remedy = activation.why_off(status.name) or ("", "")
     place = f", at {status.place}" if status.place else ""
     what = f"the plugin {status.name!r} of {status.distribution} {status.version} {reason}{place}"
     return Finding(what, LEFT_OUT, remedy[:1].lower() + remedy[1:])

@@ -8,6 +8,7 @@ from contextlib import redirect_stdout
 
 from tinytorch_core import plugins
 from tinytorch_core.errors import PluginWarning
+from tinytorch_core.startup import start
 from tinytorch_core.surface import Surface
 
 
@@ -24,5 +25,5 @@ def started_surface() -> Surface:
     # What a plugin prints must not mix with what the command does.
     with warnings.catch_warnings(), redirect_stdout(sys.stderr):
         warnings.simplefilter("ignore", PluginWarning)
-        plugins.start(lenient=True)
+        start(lenient=True)
         return plugins.surface()

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.plugins import Tensor
+from tinytorch_core.activation import Tensor
 from tinytorch_core.testing.checks import Checks
 from tinytorch_core.testing.comparing import expect_equal, expect_reference
 from tinytorch_core.testing.failure import CheckFailure

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import plugins
+from tinytorch_core.activation import Tensor
 from tinytorch_core.config import STRICT, VARIABLE
 from tinytorch_core.discovery import installed, normalised
-from tinytorch_core.plugins import Tensor
 from tinytorch_core.testing.checks import Checks
 from tinytorch_core.testing.comparing import difference
 from tinytorch_core.testing.failure import CheckFailure

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from tinytorch_core.activation import Tensor
 from tinytorch_core.errors import did_you_mean
 from tinytorch_core.ops import Op
-from tinytorch_core.plugins import Tensor
 from tinytorch_core.testing.drawing import Interval, draw
 
 Array: TypeAlias = Any

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.plugins import Tensor
+from tinytorch_core.activation import Tensor
 
 
 def everything() -> dict[str, Any]:
