@@ -69,8 +69,9 @@ def why_off(name: str) -> tuple[str, str] | None:
     decision = decide(name)
     if not decision.on:
         return f"is off, decided by {decision.by}", f"Turn it on: plugins.enable({name!r})"
-    if plugin.error_found is not None:
-        return f"failed: {plugin.error_found.reason}", plugin.error_found.remedy.rstrip(".")
+    if (error := plugin.error_found) is not None:
+        where = f" in {error.hook}" if error.hook else ""
+        return f"failed{where}: {error.reason}", error.remedy.rstrip(".")
     if plugin in active:
         return None
     return "has not been started", "Import tinytorch_core first"

@@ -29,7 +29,7 @@ HOSTILE = {
         f"import time; time.sleep(0.7)\n{in_hook('tinytorch_register_ops', 'ops', 'pass')}", None
     ),
     "prints-at-import": Hostile(
-        f"print('look at me')\n{in_hook('tinytorch_register_ops', 'ops', 'pass')}", None
+        "print('look at me')\n" + in_hook("tinytorch_explain_op", "op", "print('and me')"), None
     ),
     "raises-adding-hooks": Hostile(
         in_hook("tinytorch_add_hookspecs", "manager"), "in tinytorch_add_hookspecs: RuntimeError"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+
+from tinytorch_core.cli import make_parser
+from tinytorch_core.commands.blas import better_core, processor_features
 
 from .hostile import A_CLASS, HOSTILE
 
@@ -51,8 +55,6 @@ def hostile_site(make_site: Callable[[], Any]) -> Any:
 @pytest.fixture(scope="module")
 def program(hostile_site: Any) -> tuple[dict[str, str], list[str]]:
     """The state of each plugin, and the warnings."""
-    import json
-
     done = hostile_site.run(PROGRAM)
     assert done.returncode == 0, done.stderr
     states, told = json.loads(done.stdout.splitlines()[-1])
@@ -62,6 +64,15 @@ def program(hostile_site: Any) -> tuple[dict[str, str], list[str]]:
 @pytest.fixture(scope="module")
 def listing(hostile_site: Any) -> subprocess.CompletedProcess[str]:
     return hostile_site.plugins()
+
+
+@pytest.fixture(scope="module")
+def findings(hostile_site: Any) -> list[dict[str, str]]:
+    """What `tinytorch doctor` finds, with no measurement of the BLAS."""
+    core = better_core("", processor_features()) or ""
+    done = hostile_site.start("-m", "tinytorch_core", "doctor", "--json", OPENBLAS_CORETYPE=core)
+    assert done.returncode == 1, done.stderr
+    return json.loads(done.stdout)["findings"]
 
 
 def test_there_are_twenty() -> None:
@@ -89,3 +100,66 @@ def test_the_command_lists_it_and_says_why(name: str, listing: Any) -> None:
     assert TOLD[name] in listing.stdout
     assert listing.returncode == 1
     assert "Traceback" not in listing.stderr
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_the_doctor_finds_it_and_says_what_to_do(name: str, findings: Any) -> None:
+    (found,) = [f for f in findings if repr(name) in f["what"].partition(" failed")[0]]
+    assert found["why"]
+    assert REMEDY.search(found["remedy"].capitalize()), found
+
+
+def test_the_doctor_finds_the_slow_one(findings: Any) -> None:
+    number = list(HOSTILE).index("imports-slowly")
+    (found,) = [f for f in findings if "'imports-slowly'" in f["what"]]
+    assert re.search(rf"of hostile-{number} 1.0 took 0\.[7-9] s|took [1-9]", found["what"])
+    assert "every program" in found["why"]
+    assert f"python -X importtime -c 'import hostile_{number}'" in found["remedy"]
+    assert "tinytorch disable imports-slowly" in found["remedy"]
+
+
+# All are installed; one is off, because it takes time and nothing else.
+WITHOUT_WAITING = {"TINYTORCH_PLUGINS": "no:imports-slowly"}
+
+# What each prints on stdout, from the first line to the last. That the plugin that prints at its
+# import does not spoil it is tested here too.
+COMMANDS = {
+    "plugins adds-an-op": (0, "adds-an-op\n.*ops added +wanted_by_two\n.*"),
+    "plugins raises-wrapping": (1, "raises-wrapping\n.*error .*tinytorch_wrap_op: .*"),
+    "ops": (0, "OP +PROVIDER .*\nwanted_by_two +adds-an-op .*"),
+    "ops wanted_by_two": (0, "wanted_by_two\n.*"),
+    "disable raises-wrapping": (0, r"\S+tinytorch.toml:2: raises-wrapping = false \(new file\)\n"),
+    "enable raises-wrapping": (
+        0,
+        r"\S+tinytorch.toml:2: raises-wrapping = true \(was false\)\n",
+    ),
+    "stubs": (0, "typings/.*\nwith what these plugins add to Tensor: .*adds-an-op.*\n"),
+    "check adds-an-op --only is_documented": (0, "plugin 'adds-an-op' .*"),
+    "check raises-wrapping": (2, ""),
+    "new-plugin gauss": (0, "wrote tinytorch-gauss/.*"),
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_works(command: str, hostile_site: Any) -> None:
+    status, printed = COMMANDS[command]
+    done = hostile_site.start("-m", "tinytorch_core", *command.split(), **WITHOUT_WAITING)
+    assert done.returncode == status, done.stderr
+    assert re.fullmatch(printed, done.stdout, re.DOTALL), done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_every_command_is_tried() -> None:
+    tried = {command.split()[0] for command in COMMANDS} | {"doctor"}
+    (commands,) = [a.choices for a in make_parser()._actions if a.dest == "command"]
+    assert tried == set(commands)
+
+
+@pytest.mark.parametrize(("command", "status"), [("plugins", 1), ("ops", 0)])
+def test_json_is_json_although_a_plugin_prints(
+    command: str, status: int, hostile_site: Any
+) -> None:
+    done = hostile_site.start("-m", "tinytorch_core", command, "--json", **WITHOUT_WAITING)
+    assert done.returncode == status
+    assert len(json.loads(done.stdout)[command]) > len(HOSTILE)
+    assert "look at me" in done.stderr

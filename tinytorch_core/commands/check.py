@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tinytorch_core import plugins
-from tinytorch_core.commands.starting import started_surface
+from tinytorch_core.commands.starting import aside, started_surface
 
 if TYPE_CHECKING:
     from tinytorch_core.testing import Result
@@ -42,7 +42,8 @@ def run(chosen: argparse.Namespace) -> int:
     started_surface()
     failed = 0
     for name in chosen.plugins:
-        results = check_plugin(name, checks=chosen.only)
+        with aside():
+            results = check_plugin(name, checks=chosen.only)
         print(plugins.find(name).title)
         for line in _each(results) if chosen.verbose else _counts(results):
             print(f"  {line}")

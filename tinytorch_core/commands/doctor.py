@@ -17,10 +17,14 @@ from tinytorch_core.plugins import PluginStatus
 
 LEFT_OUT = "it should be on, and is left out: what it brings is not there"
 
+# In seconds; the start of every program takes as long.
+SLOW = 0.5
+
 DESCRIPTION = """\
-Checks the installation: the configuration, the plugins that are on, the versions that
-distributions require of each other, plugins of one name, editable installs whose metadata is out
-of date, and whether NumPy's BLAS makes use of the processor, which it measures where it does not.
+Checks the installation: the configuration, the plugins that are on and how long their imports
+take, the versions that distributions require of each other, plugins of one name, editable installs
+whose metadata is out of date, and whether NumPy's BLAS makes use of the processor, which it
+measures where it does not.
 """
 
 
@@ -85,7 +89,7 @@ def _wrong(error: ConfigError) -> Finding:
 
 
 def check_plugins() -> Report:
-    """Starts the plugins, and collects why some failed."""
+    """Starts the plugins, and collects why some failed, and which ones took long."""
     try:
         on = len(started_surface().plugins)
     except ConfigError:
@@ -96,7 +100,8 @@ def check_plugins() -> Report:
     every = plugins.status()
     # Two of one name are told by the check of names.
     failed = [_failed(p) for p in every if p.error and ", " not in p.distribution]
-    return Report(f"{on} of {len(every)} are on", failed)
+    slow = [_slow(p) for p in every if (p.import_seconds or 0) > SLOW]
+    return Report(f"{on} of {len(every)} are on", failed + slow)
 
 
 def _failed(status: PluginStatus) -> Finding:
@@ -104,6 +109,19 @@ def _failed(status: PluginStatus) -> Finding:
     place = f", at {status.place}" if status.place else ""
     what = f"the plugin {status.name!r} of {status.distribution} {status.version} {reason}{place}"
     return Finding(what, LEFT_OUT, remedy[:1].lower() + remedy[1:])
+
+
+def _slow(status: PluginStatus) -> Finding:
+    (point,) = plugins.find(status.name).points
+    module = point.value.partition(":")[0]
+    return Finding(
+        f"importing the plugin {status.name!r} of {status.distribution} {status.version} took "
+        f"{status.import_seconds:.1f} s",
+        "every program that imports tinytorch_core waits for it",
+        f"see what takes long: python -X importtime -c 'import {module}'; its author can import "
+        "that inside of the functions that need it; where you do not need the plugin, turn it "
+        f"off: tinytorch disable {status.name}",
+    )
 
 
 def _summaries(reports: dict[str, Report]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import __version__, plugins
-from tinytorch_core.commands.starting import started_surface
+from tinytorch_core.commands.starting import aside, started_surface
 from tinytorch_core.commands.table import facts, shortened, table
 from tinytorch_core.errors import TinyTorchError, did_you_mean
 from tinytorch_core.ops import Op
@@ -49,7 +49,8 @@ def run(chosen: argparse.Namespace) -> int:
     surface = started_surface()
     found = [op for name in chosen.names for op in _named(surface, name)]
     found = found or list(surface.ops.values())
-    records = [_record(surface, op) for op in found]
+    with aside():
+        records = [_record(surface, op) for op in found]
     if chosen.json:
         print(json.dumps({"ops": records}, indent=2, ensure_ascii=False))
     elif chosen.names:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import sys
 import warnings
-from contextlib import redirect_stdout
+from contextlib import AbstractContextManager, redirect_stdout
+from typing import Any
 
 from tinytorch_core import plugins
 from tinytorch_core.errors import PluginWarning
 from tinytorch_core.startup import start
 from tinytorch_core.surface import Surface
+
+
+def aside() -> AbstractContextManager[Any]:
+    """While code of plugins runs: what it prints goes to stderr, for stdout is the command's."""
+    return redirect_stdout(sys.stderr)
 
 
 def started_surface() -> Surface:
@@ -22,8 +28,7 @@ def started_surface() -> Surface:
         ConfigError: the configuration is wrong. No plugin is on then.
         PluginError: a plugin that was on cannot be used a second time.
     """
-    # What a plugin prints must not mix with what the command does.
-    with warnings.catch_warnings(), redirect_stdout(sys.stderr):
+    with warnings.catch_warnings(), aside():
         warnings.simplefilter("ignore", PluginWarning)
         start(lenient=True)
         return plugins.surface()
