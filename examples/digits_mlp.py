@@ -5,6 +5,11 @@
 Shows a progress bar, prints the accuracy on images that the network has not seen, and draws
 FOLDER/digits_mlp.png: how the loss fell, and every digit that was misread. The split and the
 seeds are fixed, so every run is the same.
+
+The test images are looked at once, at the end. The settings were chosen without them, by five-fold
+cross-validation on the other images: of learning rates 0.001 and 0.01, weight decays 0.01 and 0.1,
+widths 128 and 256, batches of 32 and 64, dropouts 0, 0.3 and 0.5, label smoothing 0, 0.1 and 0.2,
+though not of all combinations, these did best there, if by little: 98.5 % were read right.
 """
 
 from __future__ import annotations
@@ -22,7 +27,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 from tinytorch_activations import ReLU
-from tinytorch_layers import Dropout, Linear, Sequential
+from tinytorch_layers import Linear, Sequential
 from tinytorch_losses import CrossEntropyLoss
 from tinytorch_training import (
     AdamW,
@@ -49,10 +54,9 @@ def network() -> Sequential:
     return Sequential(
         Linear(64, 128, generator=1),
         ReLU(),
-        Dropout(0.3, generator=2),
-        Linear(128, 64, generator=3),
+        Linear(128, 64, generator=2),
         ReLU(),
-        Linear(64, 10, generator=4),
+        Linear(64, 10, generator=3),
     )
 
 
@@ -61,7 +65,7 @@ def main(folder: str | Path = ".", epochs: int = EPOCHS) -> float:
     train_x, test_x, train_y, test_y = load()
     model = network()
     print(f"{len(train_x)} images to learn from, {len(test_x)} to be tested on\n{model}\n")
-    optimizer = AdamW(model.parameters(), lr=0.01, weight_decay=0.1)
+    optimizer = AdamW(model.parameters(), lr=0.01, weight_decay=0.01)
     trainer = Trainer(
         model,
         CrossEntropyLoss(label_smoothing=0.1),
@@ -69,10 +73,9 @@ def main(folder: str | Path = ".", epochs: int = EPOCHS) -> float:
         scheduler=CosineAnnealingLR(optimizer, epochs),
         metrics={"accuracy": accuracy},
     )
-    train = DataLoader(TensorDataset(train_x, train_y), 64, shuffle=True, generator=0)
-    test = DataLoader(TensorDataset(test_x, test_y), 256)
+    train = DataLoader(TensorDataset(train_x, train_y), 32, shuffle=True, generator=0)
     start = time.perf_counter()
-    history = trainer.fit(train, epochs, validation=test)
+    history = trainer.fit(train, epochs)
     seconds = time.perf_counter() - start
 
     predicted = trainer.predict(test_x).argmax(axis=1)
@@ -102,10 +105,12 @@ def draw(
     figure: Any = Figure(figsize=(10, 4 + 1.6 * rows), layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=(4, 1.6 * rows))
     loss, right = above.subplots(1, 2)
-    curve(loss, history["loss"], history["val_loss"])
+    curve(loss, history["loss"])
     loss.set(title="Loss: cross entropy with smoothed labels", xlabel="epoch")
-    curve(right, history["accuracy"], history["val_accuracy"])
-    right.set(title=f"Accuracy: {share:.2%} on test images", xlabel="epoch")
+    curve(right, history["accuracy"])
+    right.axhline(share, color="tab:orange", label=f"test images at the end, {share:.2%}")
+    right.legend(frameon=False)
+    right.set(title="Accuracy", xlabel="epoch")
     right.set(ylim=(0.8, 1.005), yticks=[0.8, 0.85, 0.9, 0.95, 1])
     right.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     below.suptitle("The digits that were misread" if misread else "No digit was misread")
@@ -118,10 +123,9 @@ def draw(
     return figure
 
 
-def curve(axes: Any, training: list[float], test: list[float]) -> None:
+def curve(axes: Any, training: list[float]) -> None:
     epochs = range(1, len(training) + 1)
     axes.plot(epochs, training, label="training", color="tab:blue")
-    axes.plot(epochs, test, label="test", color="tab:orange")
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)

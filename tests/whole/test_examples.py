@@ -54,7 +54,7 @@ def test_the_digits_are_learned_and_shown(capsys, tmp_path) -> None:
 
 
 def test_a_network_that_reads_every_digit_is_drawn_too() -> None:
-    history = {name: [0.5] for name in ("loss", "val_loss", "accuracy", "val_accuracy")}
+    history = {name: [0.5] for name in ("loss", "accuracy")}
     figure = program("digits_mlp").draw(history, [], 1.0)
     assert figure.subfigs[1].get_suptitle() == "No digit was misread"
 
