@@ -7,12 +7,15 @@ import scipy
 
 from tinytorch_core.tensor import plain
 
-from tinytorch_special.family import Array, rule, special
+from tinytorch_special.family import Array, floating, rule, special
 
 
 def ratio(x: Array, y: Array) -> Array:
     """x / y, and 0 where both are 0: x log y is then flat along y."""
     return x / np.where(plain(x == 0) & plain(y == 0), 1, y)
+
+
+# SciPy takes numbers beside float32 for float64 in the next two.
 
 
 @special("x y")
@@ -21,7 +24,7 @@ def xlogy(x: Array, y: Array) -> Array:
 
     ∂/∂x = log y; ∂/∂y = x / y, and 0 where both are 0.
     """
-    return scipy.special.xlogy(x, y)
+    return scipy.special.xlogy(x, y).astype(floating(x, y))
 
 
 @special("x y")
@@ -30,7 +33,7 @@ def xlog1py(x: Array, y: Array) -> Array:
 
     ∂/∂x = log(1 + y); ∂/∂y = x / (1 + y), and 0 where both are 0.
     """
-    return scipy.special.xlog1py(x, y)
+    return scipy.special.xlog1py(x, y).astype(floating(x, y))
 
 
 @special("x")

@@ -75,7 +75,7 @@ def beta(a: Array, b: Array) -> Array:
 
     ∂B/∂a = B (ψ(a) - ψ(a + b)).
     """
-    return scipy.special.beta(a, b)
+    return scipy.special.beta(a, b).astype(floating(a, b))
 
 
 @special("a b")
@@ -84,13 +84,17 @@ def betaln(a: Array, b: Array) -> Array:
 
     ∂/∂a = ψ(a) - ψ(a + b).
     """
-    return scipy.special.betaln(a, b)
+    return scipy.special.betaln(a, b).astype(floating(a, b))
+
+
+def _adapting(constant: Array) -> Array:
+    """What SciPy makes of Python numbers as one again: beside float32 a float64 would win."""
+    return float(constant) if isinstance(constant, np.generic) else constant
 
 
 def gamma_density(a: Array, x: Array) -> Array:
     """xᵃ⁻¹ exp(-x) / Γ(a), the derivative of gammainc with respect to x (DLMF 8.8.13)."""
-    # The constants are float64 where they are numbers.
-    return np.exp(xlogy(a - 1, x) - x - gammaln(a)).astype(x.dtype)
+    return np.exp(xlogy(a - 1, x) - x - _adapting(gammaln(a))).astype(x.dtype)
 
 
 # SciPy takes numbers beside float32 for float64 in the next four.
@@ -136,7 +140,8 @@ def gammainccinv(a: Array, y: Array) -> Array:
 
 def beta_density(a: Array, b: Array, x: Array) -> Array:
     """xᵃ⁻¹ (1 - x)ᵇ⁻¹ / B(a, b), the derivative of betainc with respect to x (DLMF 8.17.1)."""
-    return np.exp(xlogy(a - 1, x) + xlog1py(b - 1, -x) - betaln(a, b)).astype(x.dtype)
+    constant = _adapting(betaln(a, b))
+    return np.exp(xlogy(a - 1, x) + xlog1py(b - 1, -x) - constant).astype(x.dtype)
 
 
 @special("a b x")
