@@ -661,6 +661,8 @@ class TestGradientTape:
         weights = {"a": np.array([1.0, 0.0]), "b": (np.array([0.0, 2.0]), [0.0])}
         assert tape.gradient(targets, [x, y], weights)[0].tolist() == [3, 20]
         assert tape.gradient(targets, {"y": y}, weights)["y"].tolist() == [1, 0]
+        with pytest.raises(ValueError, match=r"output_gradients .* must have the structure"):
+            tape.gradient(targets, x, {"a": np.ones(2)})
 
     def test_stop_recording(self):
         x = Variable(3.0)

@@ -15,6 +15,7 @@ from tinytorch_core.tensor import TensorBase
 from tinytorch_autograd import tree
 from tinytorch_autograd.node import Node, class_name, next_number
 from tinytorch_autograd.outputs import OutputGradients, SeveralOutputs, attach
+from tinytorch_autograd.tracking import without_history
 
 # From the inputs and the gradients of the outputs, None where there is none, those of the edges.
 # Both are arrays, or Tensors if what is computed is to be recorded. Gradients are conjugate where
@@ -82,13 +83,3 @@ def record_call(
     results = [without_history(y) for y in tree.leaves(made)]
     node.outputs = attach(node, results, TensorBase)
     return tree.fill(made, results)
-
-
-def without_history(value: Any) -> Any:
-    """Another tensor on the same array, untracked; anything else as it is."""
-    return type(value)._from_array(value._data) if isinstance(value, TensorBase) else value
-
-
-def is_tracked(value: Any) -> bool:
-    """Whether `value` is a tensor that requires grad."""
-    return isinstance(value, TensorBase) and getattr(value, "_node", None) is not None

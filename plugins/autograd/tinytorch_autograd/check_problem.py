@@ -14,9 +14,9 @@ from tinytorch_core import Tensor
 from tinytorch_core.tensor import TensorBase
 
 from tinytorch_autograd import func, tree
-from tinytorch_autograd.calls import is_tracked
 from tinytorch_autograd.errors import GradcheckError
 from tinytorch_autograd.modes import no_grad
+from tinytorch_autograd.tracking import is_tracked
 
 Array = np.ndarray[Any, Any]
 

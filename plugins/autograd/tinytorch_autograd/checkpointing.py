@@ -21,10 +21,11 @@ import numpy as np
 from tinytorch_core.tensor import TensorBase
 
 from tinytorch_autograd import engine, tree
-from tinytorch_autograd.calls import is_tracked, record_call, without_history
+from tinytorch_autograd.calls import record_call
 from tinytorch_autograd.errors import AutogradError
 from tinytorch_autograd.modes import is_grad_enabled
 from tinytorch_autograd.node import AccumulateGrad, Function, Node, next_number
+from tinytorch_autograd.tracking import is_tracked, without_history
 
 # Which new code does not use, but the function that is called may.
 _random_state, _set_random_state = np.random.get_state, np.random.set_state

@@ -12,9 +12,10 @@ from tinytorch_core import Tensor
 from tinytorch_core.tensor import TensorBase
 
 from tinytorch_autograd import tree
-from tinytorch_autograd.calls import is_tracked, record_call, without_history
+from tinytorch_autograd.calls import record_call
 from tinytorch_autograd.complex_numbers import cast, conj
 from tinytorch_autograd.modes import enable_grad, is_grad_enabled, no_grad
+from tinytorch_autograd.tracking import is_tracked, without_history
 
 
 def stop_gradient(value: Any) -> Any:

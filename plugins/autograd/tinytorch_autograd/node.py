@@ -67,6 +67,13 @@ class Function:
         saved: the values the rule asked for, in the order of `saves`.
         number: the place in the order of creation.
         hooks: functions that are called with the finished gradient, or None.
+
+    Class attributes:
+        op: the op.
+        saves: the names of what is saved.
+        has_rule: False for an op without a backward rule, which cannot be walked through.
+        tensor_class: the class of the op's results.
+        record: runs the op on tensors and adds a node.
     """
 
     __slots__ = ("__weakref__", "edges", "hooks", "number", "saved")
@@ -127,6 +134,7 @@ class Function:
         return node
 
     def _lift(self, name: str, value: Any) -> Any:
+        """One saved value; Tensors in the place of the output and of inputs that were tracked."""
         if value is None:
             return None
         if name == "out":
@@ -138,6 +146,7 @@ class Function:
         return self._tensor(value, self.edges[self.op.inputs.index(name)])
 
     def _tensor(self, value: Any, node: Node | None) -> Any:
+        """A saved array as the tensor that `node` made; as it is if it was not tracked."""
         if node is None:
             return value
         out = self.tensor_class._from_array(value)

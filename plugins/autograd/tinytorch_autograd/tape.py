@@ -13,8 +13,10 @@ from tinytorch_core.tensor import TensorBase
 
 from tinytorch_autograd import engine, gradients, tree
 from tinytorch_autograd.errors import AutogradError, UntrackedError
+from tinytorch_autograd.func.matrices import row_by_row
 from tinytorch_autograd.modes import enable_grad, no_grad
 from tinytorch_autograd.node import Node
+from tinytorch_autograd.tracking import is_tracked
 
 # A tape inside another records its own gradients for the outer one.
 _open_tapes: ContextVar[int] = ContextVar("open_tapes", default=0)
@@ -105,18 +107,23 @@ class GradientTape:
         Raises:
             AutogradError: the tape is not persistent and was used before.
             UntrackedError: no target was recorded, or a source was not watched.
+            ValueError: `output_gradients` differ from the target in structure or shape.
         """
         self._use()
         targets = tree.leaves(target)
-        nodes = {y: y._node for y in targets if getattr(y, "_node", None) is not None}
-        if not nodes:
+        if not any(map(is_tracked, targets)):
             gradients.node_of(targets[0] if targets else target, "GradientTape.gradient()")
         if output_gradients is None:
             weights = [np.ones_like(y._data) for y in targets]
         else:
             weights = tree.leaves(output_gradients)
-        pairs = zip(targets, weights, strict=True)
-        return self._gradients([(y, w) for y, w in pairs if y in nodes], sources, self.persistent)
+        if len(weights) != len(targets):
+            raise ValueError(
+                f"output_gradients {tree.outline(output_gradients)} must have the structure of the "
+                f"target, {tree.outline(target)}"
+            )
+        seeds = [(y, w) for y, w in zip(targets, weights, strict=True) if is_tracked(y)]
+        return self._gradients(seeds, sources, self.persistent)
 
     def jacobian(self, target: Any, sources: Any) -> Any:
         """All partial derivatives of `target` with respect to `sources`.
@@ -135,15 +142,9 @@ class GradientTape:
         self._use()
         gradients.node_of(target, "GradientTape.jacobian()")
         wanted = tree.leaves(sources)
-        rows = [self._gradients([(target, u)], wanted, True) for u in _units(target._data)]
-        if not rows:
-            empty = [np.zeros_like(x._data, shape=(*target.shape, *x.shape)) for x in wanted]
-            pairs = zip(wanted, empty, strict=True)
-            return tree.fill(sources, [type(x)._from_array(a) for x, a in pairs])
-        blocks = [
-            None if column[0] is None else np.stack(column).reshape((*target.shape, *x.shape))
-            for x, column in zip(wanted, zip(*rows, strict=True), strict=True)
-        ]
+        blocks = row_by_row(
+            target, wanted, lambda seed: self._gradients([(target, seed)], wanted, True)
+        )
         return tree.fill(sources, blocks)
 
     def _use(self) -> None:
@@ -177,11 +178,3 @@ class GradientTape:
             )
         node: Node = source._node
         return node
-
-
-def _units(like: Any) -> Iterator[Any]:
-    """For each element an array with 1 there and 0 elsewhere."""
-    for i in range(like.size):
-        unit = np.zeros_like(like)
-        unit.reshape(-1)[i] = 1
-        yield unit

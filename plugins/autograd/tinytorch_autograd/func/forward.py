@@ -11,6 +11,7 @@ from tinytorch_autograd import gradients, tree
 from tinytorch_autograd.func.run import Run, zeros
 from tinytorch_autograd.modes import enable_grad, is_grad_enabled
 from tinytorch_autograd.tensor_methods import set_requires_grad
+from tinytorch_autograd.tracking import is_tracked
 
 
 def jvp(
@@ -65,7 +66,7 @@ def _pushed(run: Run, directions: Sequence[Any]) -> list[Any]:
     if not pairs:
         return [zeros(y) for y in run.outputs]
     floats = [start for start in starts if start._node is not None]
-    lasting = run.outer or any(getattr(v, "_node", None) is not None for _, v in pairs)
+    lasting = run.outer or any(is_tracked(v) for _, v in pairs)
     found = gradients.grad(
         [g for g, _ in pairs],
         floats,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from tinytorch_autograd import tree
 from tinytorch_autograd.func.reverse import grad
-from tinytorch_autograd.func.run import Argnums, Run
+from tinytorch_autograd.func.run import Argnums, Run, zeros
 
 
 def jacobian(
@@ -41,40 +41,56 @@ def jacobian(
     @functools.wraps(f)
     def derivatives(*args: Any, **kwargs: Any) -> Any:
         run = Run(f, args, kwargs, argnums, has_aux)
-        blocks = [run.wrapped(_blocks(run, i)) for i in range(len(run.outputs))]
+        blocks = [run.wrapped(_blocks(run, i, y)) for i, y in enumerate(run.outputs)]
         found = tree.fill(run.result, blocks)
         return (found, run.released(run.aux)) if has_aux else found
 
     return derivatives
 
 
-def _blocks(run: Run, index: int) -> list[Any]:
+def _blocks(run: Run, index: int, y: Any) -> list[Any]:
     """The derivatives of one output with respect to each input."""
-    y = run.outputs[index]
     if y.dtype.kind == "c":
         raise TypeError(
             f"{run.name} returned a tensor of {y.dtype}, and a Jacobian of complex results is "
             "not defined here; return np.real(y) and np.imag(y), or use vjp"
         )
-    shapes = [y.shape + x.shape for x in run.inputs]
-    if y._node is None or y.size == 0:
-        return [_zeros(x, shape) for x, shape in zip(run.inputs, shapes, strict=True)]
-    rows = [run.pull(_only(run, index, i), keep=True) for i in range(y.size)]
-    columns = zip(*rows, strict=True)
-    return [np.stack(c).reshape(shape) for c, shape in zip(columns, shapes, strict=True)]
+
+    def pull(seed: Any) -> list[Any]:
+        seeds: list[Any] = [None] * len(run.outputs)
+        seeds[index] = seed
+        return run.pull(seeds, keep=True)
+
+    return row_by_row(y, run.inputs, pull)
 
 
-def _only(run: Run, index: int, element: int) -> list[Any]:
-    """Seeds that pick one element of one output."""
-    seeds: list[Any] = [None] * len(run.outputs)
-    seed = np.zeros_like(run.outputs[index]._data)
-    seed.reshape(-1)[element] = 1
-    seeds[index] = seed
-    return seeds
+def row_by_row(y: Any, inputs: Sequence[Any], pull: Callable[[Any], Sequence[Any]]) -> list[Any]:
+    """The Jacobian of `y` with respect to each input, by one walk back for each element of `y`.
+
+    Args:
+        y: a tensor of shape Y.
+        inputs: tensors.
+        pull: from a gradient of `y` to those of the inputs, None where `y` does not depend on one.
+
+    Returns:
+        For an input of shape X a Tensor of shape Y + X, or None.
+    """
+    shapes = [y.shape + x.shape for x in inputs]
+    if y.size == 0:
+        return [zeros(x, shape) for x, shape in zip(inputs, shapes, strict=True)]
+    columns = zip(*map(pull, _units(y._data)), strict=True)
+    return [
+        None if column[0] is None else np.stack(column).reshape(shape)
+        for column, shape in zip(columns, shapes, strict=True)
+    ]
 
 
-def _zeros(x: Any, shape: tuple[int, ...]) -> Any:
-    return type(x)._from_array(np.zeros_like(x._data, shape=shape))
+def _units(like: Any) -> Iterator[Any]:
+    """For each element an array with 1 there and 0 elsewhere."""
+    for i in range(like.size):
+        unit = np.zeros_like(like)
+        unit.reshape(-1)[i] = 1
+        yield unit
 
 
 def hessian(

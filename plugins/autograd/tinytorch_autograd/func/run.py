@@ -16,11 +16,11 @@ from tinytorch_core import Tensor
 from tinytorch_core.tensor import TensorBase
 
 from tinytorch_autograd import engine, gradients, tree
-from tinytorch_autograd.calls import is_tracked, without_history
 from tinytorch_autograd.errors import AutogradError
 from tinytorch_autograd.modes import enable_grad, is_grad_enabled
 from tinytorch_autograd.node import AccumulateGrad
 from tinytorch_autograd.tensor_methods import set_requires_grad
+from tinytorch_autograd.tracking import is_tracked, without_history
 
 Argnums = int | Sequence[int]
 
@@ -85,7 +85,7 @@ class Run:
 
     def _depends_on_others(self) -> bool:
         made = [*self.outputs, *tree.leaves(self.aux)]
-        roots = [t._node for t in made if getattr(t, "_node", None) is not None]
+        roots = [t._node for t in made if is_tracked(t)]
         own = {x._node for x in self.inputs}
         return any(type(n) is AccumulateGrad and n not in own for n in engine.nodes_of(roots)[1])
 
@@ -212,9 +212,9 @@ def _direction(x: Any, given: Any, name: str) -> Any:
     return np.asarray(given, x.dtype) if not hasattr(given, "dtype") else given.astype(x.dtype)
 
 
-def zeros(x: Any) -> Any:
-    """A Tensor of zeros, of the shape and dtype of `x`."""
-    return type(x)._from_array(np.zeros_like(x._data))
+def zeros(x: Any, shape: tuple[int, ...] | None = None) -> Any:
+    """A Tensor of zeros of the dtype of `x`, and of its shape if there is no other."""
+    return type(x)._from_array(np.zeros_like(x._data, shape=shape))
 
 
 def _kind(value: Any) -> str:
