@@ -7,10 +7,8 @@ from typing import Any
 
 from tinytorch_core.errors import did_you_mean
 
-# What `detect_anomaly` may be: off, on in the whole program, or on where a block says so.
-ANOMALY = (False, True, "blocks")
-
-# Read when the surface is computed, which is after this was set.
+# Off, on in the whole program, or on where a block says so: "blocks". Read when the surface is
+# computed, which is after it was set.
 detect_anomaly: bool | str = False
 
 
@@ -27,6 +25,6 @@ def configure(table: Mapping[str, Any]) -> None:
                 f"autograd has no setting {key!r}. {did_you_mean(key, ['detect_anomaly'])}"
             )
     value = table.get("detect_anomaly", False)
-    if not any(value is allowed or value == allowed == "blocks" for allowed in ANOMALY):
+    if not (isinstance(value, bool) or value == "blocks"):
         raise ValueError(f"detect_anomaly must be true or false, not {value!r}")
     detect_anomaly = value
