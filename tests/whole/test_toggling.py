@@ -21,9 +21,9 @@ from tinytorch_core import PluginError, Tensor, hookimpl, plugins
 INSTALLED = [p.name for p in plugins.status() if p.distribution != "registered from code"]
 
 
-def surface() -> dict[str, Any]:
+def surface(cls: type = Tensor) -> dict[str, Any]:
     """All that Tensor has, as it lies in the classes."""
-    return {name: inspect.getattr_static(Tensor, name) for name in dir(Tensor)}
+    return {name: inspect.getattr_static(cls, name) for name in dir(cls)}
 
 
 class FailsInItsThirdHook:
@@ -160,64 +160,111 @@ def test_subclasses_survive_the_change() -> None:
 
 # By property.
 
-MINE = {"doubles": Doubles(), "first": SimpleNamespace(), "second": SimpleNamespace()}
 
-
-def _extends(name: str) -> Any:
+def _extends(attribute: str, *needs: str) -> SimpleNamespace:
     @hookimpl
     def tinytorch_extend_tensor(tensor: Any) -> None:
-        tensor.add("claimed_by_two", name)
+        tensor.add(attribute, None)
 
-    return tinytorch_extend_tensor
+    return SimpleNamespace(tinytorch_extend_tensor=tinytorch_extend_tensor, tinytorch_needs=needs)
 
 
-for _name in ("first", "second"):
-    MINE[_name].tinytorch_extend_tensor = _extends(_name)
-
-ACTION = st.one_of(
-    st.tuples(st.just("enable"), st.sampled_from([*INSTALLED, *MINE])),
-    st.tuples(st.just("disable"), st.sampled_from([*INSTALLED, *MINE])),
-    st.tuples(st.just("only"), st.sampled_from([*INSTALLED, *MINE])),
-    st.tuples(st.just("register"), st.sampled_from([*MINE, "failing"])),
-    st.tuples(st.just("unregister"), st.sampled_from(list(MINE))),
+MINE = {
+    "doubles": Doubles(),
+    "needs-it": _extends("needs_doubles", "doubles"),
+    "first": _extends("claimed_by_two"),
+    "second": _extends("claimed_by_two"),
+}
+NAMES = st.sampled_from([*INSTALLED, *MINE])
+SWITCHES = ["enable", "disable", "only", "disabled"]
+ACTION = st.deferred(
+    lambda: st.one_of(
+        st.tuples(st.sampled_from([*SWITCHES, "attach"]), NAMES),
+        st.tuples(st.just("disabled")),
+        st.tuples(st.just("register"), st.sampled_from([*MINE, "failing"])),
+        st.tuples(st.just("unregister"), st.sampled_from(list(MINE))),
+        st.tuples(st.sampled_from(SWITCHES), NAMES, st.lists(ACTION, max_size=4)),
+    )
 )
-SEEN: dict[tuple[str, ...], dict[str, Any]] = {}
+SEEN: dict[Any, dict[str, Any]] = {}
+
+
+class Toggled:
+    """Tensor and a subclass, whose plugins come and go; checked after every step."""
+
+    def __init__(self) -> None:
+        self.subclass = type("Mine", (Tensor,), {})
+        self.attached: set[str] = set()
+        self.forgotten: list[str] = []
+
+    def now(self) -> tuple[Any, ...]:
+        return plugins.active(), surface(), surface(self.subclass)
+
+    def take(self, actions: list[Any]) -> None:
+        for action in actions:
+            before = self.now()
+            try:
+                self.step(*action)
+            except (PluginError, ValueError, LookupError):
+                assert self.now() == before
+            self.check()
+
+    def step(self, action: str, name: str = "", inside: list[Any] | None = None) -> None:
+        if inside is not None:
+            self.block(lambda: getattr(plugins, action)(name), inside)
+        elif action == "register":
+            plugins.register(FailsInItsThirdHook() if name == "failing" else MINE[name], name=name)
+        elif action == "attach":
+            plugins.attach(self.subclass, name)
+            self.attached.add(name)
+        else:
+            getattr(plugins, action)(*filter(None, [name]))
+            if action == "unregister":
+                self.attached.discard(name)
+                self.forgotten.append(name)
+
+    def block(self, change: Callable[[], Any], inside: list[Any]) -> None:
+        before, begin = {*plugins.active()}, len(self.forgotten)
+        entered = change().__enter__()
+        self.check()
+        self.take(inside)
+        gone = {*self.forgotten[begin:]}
+        try:
+            entered.__exit__(None, None, None)
+        except PluginError:
+            assert "doubles" in gone
+        else:
+            assert {*plugins.active()} == before - gone
+
+    def check(self) -> None:
+        active = plugins.active()
+        for cls, on in ((Tensor, {*active}), (self.subclass, {*active, *self.attached})):
+            # What was forgotten and comes back is computed anew: other objects, same names.
+            names = {k: type(v) for k, v in surface(cls).items()}
+            assert names == SEEN.setdefault((cls is Tensor, active, frozenset(on)), names)
+            assert (cls([3.0]) * 2).item() == (12 if "doubles" in on else 6)
 
 
 @contextmanager
-def everything_forgotten() -> Iterator[None]:
+def everything_forgotten() -> Iterator[Toggled]:
     with plugins.only():
+        toggled = Toggled()
         try:
-            yield
+            yield toggled
         finally:
-            for status in plugins.status():
+            plugins.only()
+            for status in reversed(plugins.status()):
                 if status.name in MINE:
                     plugins.unregister(status.name)
 
 
 @settings(max_examples=60)
 @given(st.lists(ACTION, max_size=8))
-def test_the_surface_depends_on_nothing_but_the_active_plugins(
-    actions: list[tuple[str, str]],
-) -> None:
-    with everything_forgotten():
+def test_the_surface_depends_on_nothing_but_the_active_plugins(actions: list[Any]) -> None:
+    with everything_forgotten() as toggled:
         plain = surface()
-        for action, name in actions:
-            before = (surface(), plugins.active())
-            try:
-                if action == "register":
-                    plugin = FailsInItsThirdHook() if name == "failing" else MINE[name]
-                    plugins.register(plugin, name=name)
-                else:
-                    getattr(plugins, action)(name)
-            except (PluginError, ValueError, LookupError):
-                assert (surface(), plugins.active()) == before
-            active = plugins.active()
-            # What was forgotten and comes back is computed anew: other objects, same names.
-            names = {k: type(v) for k, v in surface().items()}
-            assert names == SEEN.setdefault(active, names)
-            assert Tensor([3.0]).__mul__(2).item() == (12 if "doubles" in active else 6)
-        with plugins.only():
+        toggled.take(actions)
+        with plugins.disabled():
             assert surface() == plain
 
 
