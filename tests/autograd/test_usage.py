@@ -854,3 +854,12 @@ class TestVariable:
         assert Variable(5.0).requires_grad
         assert not Variable(5.0, requires_grad=False).requires_grad
         assert Variable([1, 2], dtype=np.float64).dtype == np.float64
+
+
+@pytest.mark.parametrize("others", [(2.0,), (2, 3.0)])
+def test_numbers_are_stacked_with_tensors(others):
+    x = Tensor([1.0, 5.0], requires_grad=True)
+    joined = np.stack([x[0], *others])
+    joined[0].backward()
+    assert joined.tolist() == [1.0, *others]
+    assert x.grad.tolist() == [1.0, 0.0]

@@ -165,7 +165,10 @@ def _call_lines(op: Op, saves: tuple[str, ...], passed: str) -> list[str]:
         lines += ["    if out is NotImplemented:", "        return out"]
     if op.variadic:
         (x,) = op.inputs
-        return [*lines, f"    {x} = [i._data if isinstance(i, Tensor) else i for i in {x}]"]
+        return [
+            *lines,
+            f"    {x} = [i._data if isinstance(i, Tensor) else argument(i) for i in {x}]",
+        ]
     used = [x for x in op.inputs if {x, f"{x}_shape", f"{x}_dtype"} & set(saves)]
     return [
         *lines,
@@ -209,7 +212,7 @@ def _saved_value(op: Op, name: str) -> str:
     if x not in op.inputs or name in op.parameters:
         return name
     if op.variadic:
-        return f"[i.{what} for i in {x}]"
+        return _each(x, what)
     if len(op.inputs) == 1:
         return f"{x}.{what}"
     # An input that is no tensor may be a number.
@@ -264,4 +267,9 @@ def _read(name: str, inputs: tuple[str, ...], variadic: bool, saves: tuple[str, 
         return name
     if x == "outs":
         return f"[getattr(result, '{what}', None) for result in outs]"
-    return f"[i.{what} for i in {x}]" if variadic else f"{x}.{what}"
+    return _each(x, what) if variadic else f"{x}.{what}"
+
+
+def _each(x: str, what: str) -> str:
+    # An input that is no tensor may be a number.
+    return f"[getattr(i, '{what}', ()) for i in {x}]"
