@@ -268,6 +268,8 @@ def _take_back(restore: Restore) -> None:
 
 def _check_names(names: Iterable[str]) -> None:
     for name in names:
+        if not isinstance(name, str):
+            raise TypeError(f"a plugin is named by a string, not by {name!r:.60}")
         if name not in activation.known:
             hint = did_you_mean(name, activation.known)
             raise UnknownPluginError(f"no plugin {name!r} is installed or registered. {hint}")

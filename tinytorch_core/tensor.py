@@ -51,6 +51,8 @@ def _from_python(data: Any, dtype: Any) -> np.ndarray[Any, Any]:
     except ValueError as error:
         raise ValueError(f"{data!r:.60} cannot become a Tensor: {error}") from error
     if dtype is None and not hasattr(data, "__array__"):
+        if array.dtype == object and all(isinstance(number, int) for number in array.flat):
+            array = array.astype(np.float64)  # integers of more than 64 bits
         if array.dtype.kind in "biuf":
             return array.astype(np.float32)
         if array.dtype.kind == "c":

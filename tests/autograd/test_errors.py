@@ -7,9 +7,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy import special
 
 from tinytorch_core import Tensor, hookimpl, plugins
 
+import tinytorch_autograd as autograd
 from tinytorch_autograd import (
     AutogradError,
     GraphFreedError,
@@ -231,6 +233,57 @@ REFUSALS = {
         lambda s: func.grad(lambda x: x.sum(), argnums=1)(s.x),
         TypeError,
         ["1"],
+    ),
+    "func.grad of several numbers": (
+        lambda s: func.grad(np.sin)(s.x),
+        NonScalarError,
+        [r"sin returned a tensor of shape \(3,\)", "elementwise_grad or jacobian"],
+    ),
+    "func.grad of what is no function": (
+        lambda s: func.grad(s.loss)(s.x),
+        TypeError,
+        ["takes a function, not Tensor"],
+    ),
+    "func.grad with respect to a name": (
+        lambda s: func.grad(np.sum, argnums="x")(s.x),
+        TypeError,
+        ["argnums must be the place of an argument, or several, not 'x'"],
+    ),
+    "grad of a number": (lambda s: grad(3.0, s.x), TypeError, ["takes Tensors, not float: 3.0"]),
+    "grad with respect to nothing": (
+        lambda s: grad(s.loss, None),
+        TypeError,
+        ["takes Tensors, not NoneType"],
+    ),
+    "grad_outputs of another shape": (
+        lambda s: grad(s.y, s.x, np.ones(2)),
+        ValueError,
+        [r"grad_outputs has the shape \(2,\)"],
+    ),
+    "checkpoint of what is no function": (
+        lambda s: autograd.checkpoint(s.loss),
+        TypeError,
+        ["checkpoint takes a function, not Tensor"],
+    ),
+    "custom_gradient of what is no function": (
+        lambda s: autograd.custom_gradient(s.loss),
+        TypeError,
+        ["custom_gradient takes a function, not Tensor"],
+    ),
+    "gradcheck of what is no function": (
+        lambda s: autograd.gradcheck(s.loss, s.x),
+        TypeError,
+        ["gradcheck takes a function, not Tensor"],
+    ),
+    "an array of tensors": (
+        lambda s: np.array([s.x[0], 1.0]),
+        UntrackedError,
+        ["np.stack or np.concatenate instead of np.array"],
+    ),
+    "a ufunc that is not NumPy's": (
+        lambda s: special.expit(s.x).sum().backward(),
+        NoRuleError,
+        ["the ufunc expit, of another library"],
     ),
     "func.grad with respect to integers": (
         lambda s: func.grad(lambda x: x.sum())(np.array([1, 2])),

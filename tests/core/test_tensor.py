@@ -37,6 +37,10 @@ def test_python_numbers_and_sequences_become_float32(data: Any) -> None:
     equal(Tensor(data), np.array(data, dtype=np.float32))
 
 
+def test_integers_of_more_than_64_bits_become_float32() -> None:
+    equal(Tensor([10**20, 1]), np.array([1e20, 1], dtype=np.float32))
+
+
 def test_python_complex_numbers_become_complex64() -> None:
     equal(Tensor([1 + 2j]), np.array([1 + 2j], dtype=np.complex64))
 

@@ -482,6 +482,42 @@ WRONG = {
         TypeError,
         "the loss must be a Tensor of one element, not 0.5",
     ),
+    "a class as loss": (
+        lambda: Trainer(M, MSELoss, SGD(M.parameters())),
+        TypeError,
+        r"loss of Trainer is the class MSELoss; make one: MSELoss\(",
+    ),
+    "a name as loss": (
+        lambda: Trainer(M, "mse", SGD(M.parameters())),
+        TypeError,
+        "loss of Trainer must be a function, not 'mse'",
+    ),
+    "a class as optimizer": (
+        lambda: Trainer(M, MSELoss(), SGD),
+        TypeError,
+        "optimizer of Trainer must be an optimizer, such as",
+    ),
+    "a list of metrics": (
+        lambda: trainer(metrics=[accuracy]),
+        TypeError,
+        "metrics of Trainer must be a dict from names to functions",
+    ),
+    "a number as metric": (
+        lambda: trainer(metrics={"count": 3}),
+        TypeError,
+        r"metrics\['count'\] of Trainer must be a function, not 3",
+    ),
+    "no data": (lambda: trainer().fit(None, 1), TypeError, r"data of fit\(\).*not NoneType"),
+    "no data to validate with": (
+        lambda: trainer().fit(loader(), 1, 3),
+        TypeError,
+        r"validation of fit\(\).*not int",
+    ),
+    "nothing to evaluate": (
+        lambda: trainer().evaluate(3),
+        TypeError,
+        r"data of evaluate\(\).*not int",
+    ),
     "no module": (
         lambda: Trainer(np.tanh, MSELoss(), SGD([W])),
         TypeError,

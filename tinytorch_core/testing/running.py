@@ -74,7 +74,7 @@ def _unexpected(error: Exception, where: str) -> CheckFailure:
         "no error",
         f"{type(error).__name__}: {error}",
         f"it was raised in {frame.filename}:{frame.lineno}, in {frame.name}; the op must take all "
-        "that its description says, and its reference too",
+        "that its description says, and so must its rule and its reference",
         where,
     )
 

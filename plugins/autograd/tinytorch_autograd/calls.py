@@ -83,3 +83,9 @@ def record_call(
     results = [without_history(y) for y in tree.leaves(made)]
     node.outputs = attach(node, results, TensorBase)
     return tree.fill(made, results)
+
+
+def check_function(what: str, f: Any) -> None:
+    """Raises TypeError if `f`, which `what` was given, cannot be called."""
+    if not callable(f):
+        raise TypeError(f"{what} takes a function, not {type(f).__name__}: {f!r:.60}")

@@ -14,6 +14,7 @@ from tinytorch_core import Tensor
 from tinytorch_core.tensor import TensorBase
 
 from tinytorch_autograd import func, tree
+from tinytorch_autograd.calls import check_function
 from tinytorch_autograd.errors import GradcheckError
 from tinytorch_autograd.modes import no_grad
 from tinytorch_autograd.tracking import is_tracked
@@ -81,8 +82,10 @@ def problem_of(f: Callable[..., Any], inputs: Any) -> Problem:
     """What there is to check of `f` at `inputs`.
 
     Raises:
+        TypeError: `f` is no function.
         ValueError: nothing is.
     """
+    check_function("gradcheck", f)
     name = getattr(f, "__name__", None) or repr(f)
     arguments = tuple(inputs) if isinstance(inputs, tuple | list) else (inputs,)
     named = [n for i, x in enumerate(arguments) for n in tree.named_leaves(x, f"input {i}")]

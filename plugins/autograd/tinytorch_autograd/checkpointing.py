@@ -21,7 +21,7 @@ import numpy as np
 from tinytorch_core.tensor import TensorBase
 
 from tinytorch_autograd import engine, tree
-from tinytorch_autograd.calls import record_call
+from tinytorch_autograd.calls import check_function, record_call
 from tinytorch_autograd.errors import AutogradError
 from tinytorch_autograd.modes import is_grad_enabled
 from tinytorch_autograd.node import AccumulateGrad, Function, Node, next_number
@@ -60,6 +60,7 @@ def checkpoint(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     >>> x.grad
     array([ 3., 12.], dtype=float32)
     """
+    check_function("checkpoint", f)
     if not (args or kwargs):
         return functools.wraps(f)(functools.partial(_called, f))
     return _called(f, *args, **kwargs)

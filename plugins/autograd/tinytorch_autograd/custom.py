@@ -12,7 +12,7 @@ from tinytorch_core import Tensor
 from tinytorch_core.tensor import TensorBase
 
 from tinytorch_autograd import tree
-from tinytorch_autograd.calls import record_call
+from tinytorch_autograd.calls import check_function, record_call
 from tinytorch_autograd.complex_numbers import cast, conj
 from tinytorch_autograd.modes import enable_grad, is_grad_enabled, no_grad
 from tinytorch_autograd.tracking import is_tracked, without_history
@@ -63,6 +63,7 @@ def custom_gradient(f: Callable[..., tuple[Any, Callable[..., Any]]]) -> Callabl
     >>> x.grad
     array([0.5, 1. ], dtype=float32)
     """
+    check_function("custom_gradient", f)
     name = getattr(f, "__name__", repr(f))
 
     @functools.wraps(f)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -96,27 +96,32 @@ def node_of(tensor: Any, what: str) -> Node:
     """The node behind a tracked tensor."""
     node: Node | None = getattr(tensor, "_node", None)
     if node is None:
+        if not isinstance(tensor, TensorBase):
+            raise TypeError(f"{what} takes Tensors, not {type(tensor).__name__}: {tensor!r:.60}")
         raise UntrackedError(
             f"{what} needs a tensor that requires grad, and this one, of shape "
-            f"{getattr(tensor, 'shape', None)}, does not. Make the inputs with "
+            f"{tensor.shape}, does not. Make the inputs with "
             "requires_grad=True, and compute outside of no_grad()"
         )
     return node
 
 
-def first_gradient(tensor: Any, gradient: Any) -> Any:
-    """The gradient to start from: `gradient`, checked, or 1 for a single element."""
+def first_gradient(tensor: Any, gradient: Any, name: str = "gradient") -> Any:
+    """The gradient to start from: `gradient`, checked, or 1 for a single element.
+
+    `name` is that of the argument by which the user may give it.
+    """
     data = tensor._data
     if gradient is None:
         if data.dtype.kind == "c":
             raise NonScalarError(
                 f"a tensor of dtype {data.dtype} has no gradient without a direction: reduce it to "
-                "a real number (np.abs(y).sum().backward()), or pass gradient= of its shape"
+                f"a real number (np.abs(y).sum()), or pass {name}= of its shape"
             )
         if data.size != 1:
             raise NonScalarError(
                 f"a tensor of shape {data.shape} has {data.size} elements, so its gradient needs "
-                "a direction: reduce it (y.sum().backward()), or pass gradient= of that shape"
+                f"a direction: reduce it (y.sum()), or pass {name}= of that shape"
             )
         return np.ones_like(data)
     value = gradient._data if isinstance(gradient, TensorBase) else gradient
@@ -124,11 +129,11 @@ def first_gradient(tensor: Any, gradient: Any) -> Any:
         value = np.asarray(value, dtype=data.dtype)
     if value.shape != data.shape:
         raise ValueError(
-            f"gradient has the shape {value.shape}, and the tensor {data.shape}: "
+            f"{name} has the shape {value.shape}, and the tensor {data.shape}: "
             "they must be the same"
         )
     if value.dtype.kind == "c" and data.dtype.kind != "c":
-        raise TypeError(f"gradient is {value.dtype}, and the tensor real, {data.dtype}")
+        raise TypeError(f"{name} is {value.dtype}, and the tensor real, {data.dtype}")
     return value.astype(data.dtype, copy=False)
 
 
@@ -156,6 +161,7 @@ def grad(
         Tensors in the structure of `inputs`: one, or a tuple or list of them.
 
     Raises:
+        TypeError: something else than Tensors was given.
         UntrackedError: an input is not tracked, or no output depends on it.
         NonScalarError, ValueError, GraphFreedError, NoRuleError: as `backward`.
 
@@ -165,8 +171,8 @@ def grad(
     (Tensor([27.], grad_fn=<MulBackward>), Tensor([18.]))
     """
     single = isinstance(inputs, TensorBase)
-    wanted = [inputs] if single else list(inputs)
-    made = [outputs] if isinstance(outputs, TensorBase) else list(outputs)
+    wanted = _as_list(inputs)
+    made = _as_list(outputs)
     given = _for_each(made, grad_outputs, isinstance(outputs, TensorBase))
     targets = [node_of(x, "grad() with respect to a tensor") for x in wanted]
     seeds = [
@@ -185,6 +191,12 @@ def grad(
     return results if isinstance(inputs, list) else tuple(results)
 
 
+def _as_list(tensors: Any) -> list[Any]:
+    """One tensor or several as a list; what is neither stands alone, to be named in an error."""
+    single = isinstance(tensors, TensorBase | np.ndarray | str)
+    return list(tensors) if isinstance(tensors, Iterable) and not single else [tensors]
+
+
 def _for_each(outputs: Sequence[Any], given: Any, single: bool) -> Sequence[Any]:
     """`grad_outputs` as one for each output."""
     if given is None:
@@ -198,7 +210,7 @@ def _for_each(outputs: Sequence[Any], given: Any, single: bool) -> Sequence[Any]
 
 
 def _seed(output: Any, gradient: Any, create_graph: bool) -> Any:
-    seed = first_gradient(output, gradient)
+    seed = first_gradient(output, gradient, "grad_outputs")
     if not create_graph:
         return seed
     return gradient if isinstance(gradient, Tensor) else type(output)._from_array(seed)

@@ -104,8 +104,9 @@ def raw(op: Op, call: Call, tensor: type[TensorBase]) -> Call:
     def function(x: Any, *args: Any, **kwargs: Any) -> Any:
         if getattr(x, "_node", None) is not None:
             raise UntrackedError(
-                f"{op.name}() of a tensor that requires grad would lose its history; "
-                "use x.detach().numpy(), or x.data"
+                f"{op.name}() of a tensor that requires grad would lose its history; to keep it, "
+                "join tensors by np.stack or np.concatenate instead of np.array, and compute with "
+                "functions of NumPy; to drop it, use x.detach().numpy(), or x.data"
             )
         return call(x, *args, **kwargs)
 

@@ -89,7 +89,9 @@ def differentiated(op: Op, call: Call, tensor: type[TensorBase]) -> Call:
             _refuse_writing_by_position(function, args, kwargs)
             made = call(function, args, kwargs)
             _refuse_objects(function, tensors(made, TensorBase))
-            dead_ends(made, tensor, nodes, called(function, options), "NumPy")
+            name = called(function, options)
+            provider = "NumPy" if name.startswith("np.") else "another library"
+            dead_ends(made, tensor, nodes, name, provider)
         return made
 
     def recorded_or_composed(function: Any, args: Any, options: dict[str, Any]) -> Any:
@@ -140,10 +142,13 @@ def called(function: Any, options: Iterable[str] = ()) -> str:
     >>> called(np.linalg.svd), called(np.add.reduce, ["where"])
     ('np.linalg.svd', 'np.add.reduce(where=)')
     """
+    ufunc = getattr(function, "__self__", function)
     owner = getattr(getattr(function, "__self__", None), "__name__", None)
     name = getattr(function, "__name__", str(function))
     places = {"numpy.linalg": "np.linalg.", "numpy.fft": "np.fft."}
     place = places.get(getattr(function, "__module__", None) or "", "np.")
+    if isinstance(ufunc, np.ufunc) and getattr(np, ufunc.__name__, None) is not ufunc:
+        place = "the ufunc "  # of SciPy, for one: a ufunc does not know where it comes from
     given = f"({', '.join(f'{option}=' for option in options)})" if options else ""
     return f"{place}{owner}.{name}{given}" if owner else f"{place}{name}{given}"
 

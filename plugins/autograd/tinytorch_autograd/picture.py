@@ -73,9 +73,14 @@ class GraphPicture:
                 program `dot` of Graphviz can write.
 
         Raises:
+            ValueError: the name has no ending.
             RuntimeError: `dot` is needed and not installed, or cannot write the format.
         """
         path = Path(file)
+        if not path.suffix:
+            raise ValueError(
+                f"the name of the file {str(file)!r} has no ending; write .svg or .png"
+            )
         if path.suffix in (".mmd", ".dot"):
             text = self.mermaid if path.suffix == ".mmd" else self.dot
             path.write_text(text, encoding="utf-8")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from numbers import Real
 from types import GeneratorType
 from typing import Any
@@ -142,3 +142,34 @@ def _check_parameter(owner: str, i: int, parameter: Any) -> None:
             f"number {i} of the parameters of {owner} was computed, by {parameter.grad_fn!r}, so "
             "no gradient is kept for it; give the leaf that it was computed from"
         )
+
+
+def function(owner: str, name: str, value: Any) -> Any:
+    """`value`, which can be called, and is not a class that was meant to be made an object of."""
+    if isinstance(value, type):
+        raise TypeError(
+            f"{name} of {owner} is the class {value.__name__}; make one: {value.__name__}(...)"
+        )
+    if not callable(value):
+        raise TypeError(f"{name} of {owner} must be a function, not {value!r:.60}")
+    return value
+
+
+def functions(owner: str, name: str, value: Any) -> dict[str, Any]:
+    """`value` as a dict from names to functions; empty for None."""
+    if not isinstance(value or {}, Mapping):
+        raise TypeError(
+            f"{name} of {owner} must be a dict from names to functions, as "
+            f'{{"accuracy": accuracy}}, not {value!r:.60}'
+        )
+    return {key: function(owner, f"{name}[{key!r}]", f) for key, f in (value or {}).items()}
+
+
+def as_batches(owner: str, name: str, value: Any) -> Any:
+    """`value`, which can be iterated over."""
+    if not (hasattr(value, "__iter__") or hasattr(value, "__getitem__")):
+        raise TypeError(
+            f"{name} of {owner} must be a DataLoader, or another iterable of batches, not "
+            f"{type(value).__name__}"
+        )
+    return value

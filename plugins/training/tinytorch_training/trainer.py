@@ -14,7 +14,7 @@ import numpy as np
 from tinytorch_core import Tensor
 
 from tinytorch_training import run_state
-from tinytorch_training.arguments import count, positive
+from tinytorch_training.arguments import as_batches, count, function, functions, positive
 from tinytorch_training.clipping import clip_grad_norm
 from tinytorch_training.early_stopping import EarlyStopping
 from tinytorch_training.finite import NonFiniteError, all_finite, describe
@@ -93,11 +93,11 @@ class Trainer:
             max_grad_norm = positive("Trainer", "max_grad_norm", max_grad_norm)
         _check_model(model, optimizer)
         self.model = model
-        self.loss = loss
+        self.loss = function("Trainer", "loss", loss)
         self.optimizer = optimizer
         self.scheduler = scheduler
         self.scheduler_interval = scheduler_interval
-        self.metrics = dict(metrics or {})
+        self.metrics = functions("Trainer", "metrics", metrics)
         self.accumulate = count("Trainer", "accumulate", accumulate)
         self.max_grad_norm = max_grad_norm
         self.early_stopping = early_stopping
@@ -169,7 +169,7 @@ class Trainer:
         """
         averages = Averages()
         with run_state.evaluating(self.model):
-            for batch in data:
+            for batch in as_batches("evaluate()", "data", data):
                 size = _size(batch)
                 output, loss = self._forward(batch)
                 averages.add(self._numbers(output, batch, loss), size)
@@ -210,6 +210,9 @@ class Trainer:
                 "a run with checkpoints takes its data from a DataLoader, whose place can be kept, "
                 f"not from {type(data).__name__}"
             )
+        as_batches("fit()", "data", data)
+        if validation is not None:
+            as_batches("fit()", "validation", validation)
         # An earlier call may have been stopped by an error in the middle of an epoch.
         self.averages = Averages()
         loaders = {"data": data, "validation": validation}
@@ -308,6 +311,11 @@ def _check_model(model: Any, optimizer: Optimizer) -> None:
         raise TypeError(
             f"Trainer takes a Module of tinytorch-layers, or what has its methods; "
             f"{type(model).__name__} has no {', '.join(missing)}"
+        )
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(
+            "optimizer of Trainer must be an optimizer, such as SGD(model.parameters()), not "
+            f"{optimizer!r:.60}"
         )
     of_the_model = {id(p) for _, p in model.named_parameters()}
     if of_the_model.isdisjoint(map(id, optimizer.parameters())):

@@ -16,7 +16,8 @@ from tinytorch_core import Tensor
 from tinytorch_core.tensor import TensorBase
 
 from tinytorch_autograd import engine, gradients, tree
-from tinytorch_autograd.errors import AutogradError
+from tinytorch_autograd.calls import check_function
+from tinytorch_autograd.errors import AutogradError, NonScalarError
 from tinytorch_autograd.modes import enable_grad, is_grad_enabled
 from tinytorch_autograd.node import AccumulateGrad
 from tinytorch_autograd.tensor_methods import set_requires_grad
@@ -47,6 +48,7 @@ class Run:
         argnums: Argnums,
         has_aux: bool = False,
     ) -> None:
+        check_function("a transform", f)
         self.name = getattr(f, "__name__", None) or repr(f)
         given = list(args)
         places = _places(argnums, len(given))
@@ -106,6 +108,11 @@ class Run:
                 f"{self.name} returned a tensor of {self.result.dtype}, which has no derivative; "
                 "a gradient needs a result of floats"
             )
+        if self.result.size != 1:
+            raise NonScalarError(
+                f"{self.name} returned a tensor of shape {self.result.shape}, and only one number "
+                "has a gradient: reduce it (np.sum), or use elementwise_grad or jacobian"
+            )
         gradients.first_gradient(self.result, None)
         return self.result
 
@@ -161,7 +168,9 @@ class Run:
 
 
 def _places(argnums: Argnums, count: int) -> list[int]:
-    places = [argnums] if isinstance(argnums, int) else list(argnums)
+    places = list(argnums) if isinstance(argnums, Iterable) else [argnums]
+    if not all(isinstance(i, int) for i in places):
+        raise TypeError(f"argnums must be the place of an argument, or several, not {argnums!r}")
     for i in places:
         if not -count <= i < count:
             raise TypeError(f"argnums names argument {i}, and {count} were given by position")
