@@ -206,3 +206,10 @@ def test_graphviz_lays_it_out_from_left_to_right_in_rows():
     seen = [e for e in drawn if e.get("style") != "invis"]
     assert all(places[e["tail"]][0] < places[e["head"]][0] for e in seen)
     assert len({round(place[1] / 20) for place in places.values()}) >= 3
+
+
+def test_a_file_without_ending_is_refused(tmp_path):
+    x = Tensor([1.0], requires_grad=True)
+    with pytest.raises(ValueError, match=r"has no ending; write \.svg or \.png"):
+        show_graph(x * 2).save(tmp_path / "net")
+    assert not list(tmp_path.iterdir())

@@ -612,3 +612,9 @@ def test_the_repr_can_be_typed_in_again(data: Any) -> None:
 
 def test_a_large_repr_stays_short() -> None:
     assert len(repr(Tensor(np.zeros((100, 100, 100))))) < 3000
+
+
+@pytest.mark.parametrize("name", [3, None])
+def test_a_plugin_is_named_by_a_string(name: Any) -> None:
+    with pytest.raises(TypeError, match=f"named by a string, not by {name}"):
+        plugins.disable(name)
