@@ -83,12 +83,12 @@ def bringing(name: str) -> list[str]:
     return [p.name for p in by_name() if name in p.attributes or p.title in seen]
 
 
-def put_in_force(pile: Pile) -> None:
+def put_in_force(pile: Pile, *, lenient: bool = False) -> None:
     """Makes `pile` what code has decided, or raises and leaves everything as it was."""
     global code
     before, code = code, pile
     try:
-        activate(lenient=False)
+        activate(lenient=lenient)
     except BaseException:
         code = before
         raise
@@ -178,8 +178,9 @@ def _expected(plugin: Plugin) -> bool:
 
 
 def _report(plugin: Plugin, error: PluginError) -> None:
-    plugin.error_found = error
-    warnings.warn(f"{error} It is left out; all else works.", PluginWarning, stacklevel=2)
+    told, plugin.error_found = plugin.error_found, error
+    if str(told) != str(error):
+        warnings.warn(f"{error} It is left out; all else works.", PluginWarning, stacklevel=2)
 
 
 def _configure(*groups: Sequence[Plugin]) -> None:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from tinytorch_core import activation
 from tinytorch_core.activation import Tensor
 from tinytorch_core.choices import Restore, caller
-from tinytorch_core.config import Choice, Decision
+from tinytorch_core.config import Choice, Decision, strict
 from tinytorch_core.errors import ConfigError, UnknownPluginError, did_you_mean
 from tinytorch_core.plugin import Plugin
 from tinytorch_core.startup import start
@@ -263,7 +263,8 @@ def _add(what: str, choice: Choice) -> Restore:
 
 def _take_back(restore: Restore) -> None:
     with activation.lock:
-        activation.put_in_force(activation.code.without(restore))
+        # A plugin may be past help by now; the block has come to its end all the same.
+        activation.put_in_force(activation.code.without(restore), lenient=not strict())
 
 
 def _check_names(names: Iterable[str]) -> None:

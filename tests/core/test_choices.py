@@ -11,13 +11,14 @@ import pytest
 from tinytorch_core import activation, hookimpl, plugins
 
 
+class Plain:
+    @hookimpl
+    def tinytorch_configure(self, config: Any) -> None:
+        pass
+
+
 @pytest.fixture(autouse=True)
 def _two() -> Iterator[None]:
-    class Plain:
-        @hookimpl
-        def tinytorch_configure(self, config: Any) -> None:
-            pass
-
     with plugins.only():
         for name in ("a", "b"):
             plugins.register(Plain(), name=name)
@@ -91,6 +92,21 @@ def test_deciding_for_ever_takes_no_memory() -> None:
             plugins.enable("a")
         assert plugins.active() == ("a", "b")
         assert len(activation.code.layers) < 10
+
+
+def test_settings_of_a_forgotten_plugin_are_forgotten() -> None:
+    seen = []
+
+    class Sees:
+        @hookimpl
+        def tinytorch_configure(self, config: Any) -> None:
+            seen.append(dict(config))
+
+    for _ in range(2):
+        plugins.register(Sees(), name="c")
+        plugins.configure("c", size=3)
+        plugins.unregister("c")
+    assert seen == [{}, {"size": 3}] * 2
 
 
 def test_ending_twice_is_ending_once() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tinytorch_core import PLUGIN_API, PluginError, UnmetNeedError, hookimpl, plugins
+from tinytorch_core import PLUGIN_API, PluginError, PluginWarning, UnmetNeedError, hookimpl, plugins
 
 
 def plugin(**statements: Any) -> SimpleNamespace:
@@ -106,6 +106,21 @@ def test_statements_that_cannot_be_followed(statements: dict[str, Any], message:
     with pytest.raises(PluginError, match=message):
         plugins.register(plugin(**statements), name="odd")
     assert plugins.active() == ()
+
+
+def test_a_block_ends_although_what_a_plugin_needs_is_gone() -> None:
+    plugins.register(plugin(), name="lower")
+    plugins.register(plugin(), name="other")
+    plugins.register(plugin(needs=("lower",)), name="upper")
+    message = "'upper' .* needs the plugin 'lower', which is not installed"
+    with pytest.warns(PluginWarning, match=message), plugins.only():
+        plugins.unregister("lower")
+    assert plugins.active() == ("other",)
+    with plugins.only():
+        pass
+    assert plugins.active() == ("other",)
+    plugins.register(plugin(), name="lower")
+    assert plugins.active() == ("lower", "other", "upper")
 
 
 INSTALLED = """

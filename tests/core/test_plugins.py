@@ -444,3 +444,19 @@ def test_attach_refuses_what_it_cannot_extend(abc: None) -> None:
     with pytest.raises(UnknownPluginError):
         plugins.attach(Mine, "nope")
     assert type(Mine([1.0])) is Mine
+
+
+def test_an_attachment_that_fails_leaves_the_earlier_ones(registered: Any) -> None:
+    class Mine(Tensor):
+        pass
+
+    for name in ("first", "second"):
+        registered(attribute("thing"), name)
+        plugins.disable(name)
+    plugins.attach(Mine, "first")
+    with pytest.raises(PluginError, match=r"Tensor.thing is already provided by"):
+        plugins.attach(Mine, "second")
+    plugins.enable("first")
+    assert "first" in plugins.active()
+    plugins.disable("first")
+    assert hasattr(Mine, "thing")
