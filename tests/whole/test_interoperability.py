@@ -68,7 +68,7 @@ class TestDLPack:
 
         assert jnp.from_dlpack(Tensor([1.0, 2.0])).tolist() == [1.0, 2.0]
         assert from_dlpack(jnp.ones(2)).tolist() == [1.0, 1.0]
-        assert Tensor(jnp.arange(3.0)).dtype == np.float32
+        assert Tensor(jnp.arange(3.0, dtype="float32")).dtype == np.float32
 
 
 def rosenbrock(x):
