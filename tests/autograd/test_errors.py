@@ -479,8 +479,9 @@ def failing(grad, x):
     [
         (failing, ArithmeticError, "no cubes today"),
         (lambda grad, x: np.ones(7), ValueError, r"\(7,\).*\(3,\)"),
+        (lambda grad, x: None, TypeError, "the rule of .* returned None for the gradient of x"),
     ],
-    ids=["raises", "gives another shape"],
+    ids=["raises", "gives another shape", "gives nothing"],
 )
 def test_gradients_are_as_before_where_a_rule_fails(scene, rule, error, words):
     with plugin_with("cube", cubed, rule):

@@ -165,6 +165,13 @@ class Function:
             "to walk it again, call the first one with retain_graph=True"
         )
 
+    def returned_none(self, x: str) -> TypeError:
+        """The error of a rule that returns nothing for an input."""
+        return TypeError(
+            f"the rule of {self.op.name} returned None for the gradient of {x}; return an array of "
+            "its shape. An input without derivative has None in place of a function"
+        )
+
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
         """What the rule asked for when the op ran: arrays, shapes and parameters."""

@@ -244,7 +244,9 @@ def _gradients_source(
         ]
         return "\n".join(lines) + "\n"
     if len(inputs) == 1:
-        return "\n".join([*lines, f"    return (vjp_0({asked[0]}),)"]) + "\n"
+        (x,) = inputs
+        lines += [f"    {x}_grad = vjp_0({asked[0]})", *_refusing_none(x, "    ")]
+        return "\n".join([*lines, f"    return ({x}_grad,)"]) + "\n"
     lines += [f"    {tuple_of(f'{x}_edge' for x in inputs)} = self.edges"]
     for i, x in enumerate(inputs):
         lines += [f"    {x}_grad = None"]
@@ -253,11 +255,17 @@ def _gradients_source(
             lines += [
                 f"    if {x}_edge is not None:",
                 f"        {x}_grad = vjp_{i}({asked[i]})",
+                *_refusing_none(x, "        "),
                 f"        if {x}_grad.shape != {shape}:",
                 f"            {x}_grad = unbroadcast({x}_grad, {shape})",
             ]
     lines += [f"    return {', '.join(f'{x}_grad' for x in inputs)}"]
     return "\n".join(lines) + "\n"
+
+
+def _refusing_none(x: str, indent: str) -> list[str]:
+    """A rule without `return` would leave an input without gradient, and say nothing."""
+    return [f"{indent}if {x}_grad is None:", f"{indent}    raise self.returned_none({x!r})"]
 
 
 def _read(name: str, inputs: tuple[str, ...], variadic: bool, saves: tuple[str, ...]) -> str:
