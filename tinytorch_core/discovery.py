@@ -71,14 +71,21 @@ class _InstalledFinder:
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         if name != self.package:
             return None
-        here = os.path.realpath(os.curdir)
-        first = bool(sys.path) and os.path.realpath(sys.path[0]) == here
+        first = bool(sys.path) and _is_here(sys.path[0])
         for finder in sys.meta_path:
             if finder is not self:
                 folders = sys.path[first:] if finder is PathFinder else path
                 if (spec := finder.find_spec(name, folders, target)) is not None:
                     return spec
         raise ModuleNotFoundError(f"No module named {name!r} is installed", name=name)
+
+
+def _is_here(folder: str) -> bool:
+    """Whether the folder is the working directory, which `""` stands for in `sys.path`."""
+    try:
+        return os.path.samefile(folder or os.curdir, os.curdir)
+    except OSError:  # a path that is not there
+        return False
 
 
 def _metadata_folders(folder: str) -> list[str]:
