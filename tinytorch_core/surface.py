@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 from tinytorch_core.errors import PluginError
-from tinytorch_core.guard import guarded
+from tinytorch_core.guard import Guard
 from tinytorch_core.missing import Explained, names_to_explain, no_attribute
 from tinytorch_core.ops import Op, OpTable
 from tinytorch_core.plain_call import plain_call
@@ -135,8 +135,8 @@ class Surface:
         Raises:
             PluginError: a plugin raised, with its name and the hook's.
         """
-        for plugin, implementation in self._implementations(hook):
-            with guarded(plugin, hook):
+        for guard, plugin, implementation in self._guarded(hook):
+            with guard.around(plugin, hook):
                 _run(plugin, hook, implementation, arguments(plugin))
 
     def wrap(
@@ -152,8 +152,8 @@ class Surface:
             PluginError: a plugin raised, or returned something else than a callable or None.
         """
         wrapped = dict(calls)
-        for plugin, implementation in self._implementations(hook):
-            with guarded(plugin, hook):
+        for guard, plugin, implementation in self._guarded(hook):
+            with guard.around(plugin, hook):
                 for name, call in wrapped.items():
                     wrapped[name] = self._wrapped(
                         plugin, hook, implementation, self.ops[name], call
@@ -224,6 +224,14 @@ class Surface:
         """The plugins' implementations of `hook`: `tryfirst` ones, others, `trylast` ones."""
         found = implementations(hook, self.plugins)
         return sorted(found, key=lambda pair: pair[1].trylast - pair[1].tryfirst)
+
+    def _guarded(self, hook: str) -> list[tuple[Guard, Plugin, Any]]:
+        """The same, each with a guard for when it runs: one after the other."""
+        found = self._implementations(hook)
+        if not found:
+            return []
+        guard = Guard()
+        return [(guard, *pair) for pair in found]
 
     def _wrapped_calls(self) -> dict[str, Callable[..., Any]]:
         for op in self.ops.values():
