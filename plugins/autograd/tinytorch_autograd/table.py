@@ -99,7 +99,7 @@ class Rules:
                 or one asks for something that there is not.
         """
         op = self._free(name)
-        if taken := RESERVED & {p.name for p in op.arguments}:
+        if taken := RESERVED & op.signature.parameters.keys():
             raise ValueError(
                 f"an argument of the op {name!r} is named {min(taken)!r}, which rules use for "
                 "something else; rename it"
@@ -142,15 +142,20 @@ class Rules:
 
     def _asked(self, op: Op, vjp: Vjp) -> tuple[str, ...]:
         names = _argument_names(vjp)
-        known = [*OWN, *(p.name for p in op.arguments)]
-        known += [f"{name}_{what}" for name in op.inputs for what in ("shape", "dtype")]
         for name in names:
-            if name not in known:
-                raise ValueError(
-                    f"a rule of {op.name!r} asks for {name!r}, which there is not. "
-                    f"{did_you_mean(name, known)}"
-                )
+            if name not in OWN and name not in op.signature.parameters:
+                x, _, what = name.rpartition("_")
+                if x not in op.inputs or what not in ("shape", "dtype"):
+                    raise _unknown(op, name)
         return names
+
+
+def _unknown(op: Op, name: str) -> ValueError:
+    known = [*OWN, *op.signature.parameters]
+    known += [f"{x}_{what}" for x in op.inputs for what in ("shape", "dtype")]
+    return ValueError(
+        f"a rule of {op.name!r} asks for {name!r}, which there is not. {did_you_mean(name, known)}"
+    )
 
 
 def _check_outputs(name: str, asks: Iterable[tuple[str, ...]]) -> None:
