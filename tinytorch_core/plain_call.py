@@ -15,14 +15,14 @@ from tinytorch_core.tensor import TensorBase, operand, speaks_numpy
 
 def plain_call(op: Op, tensor: type[TensorBase], root: type[TensorBase]) -> Callable[..., Any]:
     """The op as a function that takes Tensors of class `root` and returns one of `tensor`."""
-    names = plain_names(op, tensor, root)
 
     def write(names: dict[str, Any]) -> str:
+        names |= plain_names(op, tensor, root)
         signature, passed = signature_of(op.arguments, names)
         lines = [f"def call({signature}):", *plain_lines(op, passed), "    return out"]
         return "\n".join(lines) + "\n"
 
-    function = define(op.name, write, names, op.signature)
+    function = define(op.name, write, {}, op.signature)
     function.__doc__ = op.doc
     return function
 

@@ -59,14 +59,29 @@ def define(
         return function  # type: ignore[no-any-return]
 
     names["written_out"] = written_out
-
-    def lines() -> str:
-        return write({}).replace("def call(", f"def {name}(", 1)
-
-    # An entry of one function is asked for the text when somebody wants to see it.
-    linecache.cache[file] = (lines,)
-    weakref.finalize(function, linecache.cache.pop, file, None).atexit = False
+    names["write"] = write
+    reference = weakref.ref(function, _forget)
+    _files[reference] = file
+    # An entry of one function is asked for the text when somebody wants to see it. It must not
+    # keep the function alive, and `write` may lead to it.
+    linecache.cache[file] = (functools.partial(_text, reference),)
     return function  # type: ignore[no-any-return]
+
+
+# The file names of the functions that are alive. `weakref.finalize` would take 1 µs for each.
+_files: dict[weakref.ref[Any], str] = {}
+
+
+def _forget(function: weakref.ref[Any]) -> None:
+    linecache.cache.pop(_files.pop(function), None)
+
+
+def _text(reference: weakref.ref[Any]) -> str:
+    function = reference()
+    if function is None:
+        return ""
+    text: str = function.__globals__["write"]({})
+    return text.replace("def call(", f"def {function.__name__}(", 1)
 
 
 def _on_first_call(*args: Any, **kwargs: Any) -> Any:

@@ -89,7 +89,8 @@ def check_float32(case):
 def noted_dtypes():
     """The dtypes of the gradients that enter and leave each rule meanwhile."""
     seen = []
-    originals = {kind: kind.gradients for kind in functions.values()}
+    kinds = [made() for made in functions.values()]
+    originals = {kind: kind.gradients for kind in kinds}
     for kind, rule in originals.items():
         kind.gradients = noting(rule, seen)
     try:

@@ -84,7 +84,7 @@ def test_a_wrong_rule_is_rejected(mistake, monkeypatch):
     described = [d for d in DESCRIBED if d.name == name]
     check_all(described)
     # The gradients are written out as source that calls the rule under this name.
-    names = functions[f"{node}Backward"].gradients.__globals__
+    names = functions[f"{node}Backward"]().gradients.__globals__
     monkeypatch.setitem(names, f"vjp_{place}", wrong)
     with pytest.raises((AssertionError, ValueError)):  # the engine itself rejects a wrong shape
         check_all(described)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
+import linecache
 import pickle
 import sys
 import threading
@@ -394,3 +396,19 @@ def test_an_op_whose_own_plugin_comes_and_goes_computes_or_says_why_not(toggled:
             except AttributeError as error:
                 if "no active plugin provides the op" not in str(error):
                     raise
+
+
+def test_a_plugin_that_is_forgotten_leaves_no_code_behind() -> None:
+    def register_and_use() -> int:
+        @hookimpl
+        def tinytorch_register_ops(ops: Any) -> None:
+            ops.add("shifted", lambda x: x + 1, method=True)
+
+        plugins.register(SimpleNamespace(tinytorch_register_ops=tinytorch_register_ops), name="new")
+        Tensor([1.0]).shifted()  # type: ignore[attr-defined]
+        plugins.unregister("new")
+        gc.collect()
+        return sum(name.startswith("tinytorch-") for name in linecache.cache)
+
+    register_and_use()  # what it computes for the plugins without the new one is kept
+    assert register_and_use() == register_and_use()

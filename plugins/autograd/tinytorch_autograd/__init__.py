@@ -91,7 +91,7 @@ def __getattr__(name: str) -> Any:
         return found
     plugins.active()  # starts them, if that is still to be done
     if name in functions:
-        return functions[name]
+        return functions[name]()
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -24,8 +24,8 @@ next_number = itertools.count().__next__
 Node = Union["Function", "AccumulateGrad"]
 Hook = Callable[[Any], Any]
 
-# Every Function class made so far, by its name.
-functions: dict[str, type[Function]] = {}
+# What gives the class of the nodes of each op that was ever on, by the name of the class.
+functions: dict[str, Callable[[], type[Function]]] = {}
 
 
 def class_name(op: str) -> str:

@@ -23,7 +23,7 @@ from tinytorch_core.tensor import TensorBase, fit_arguments
 from tinytorch_autograd.errors import InPlaceError, NoRuleError
 from tinytorch_autograd.guards import dead_ends, nodes_in, tensors
 from tinytorch_autograd.modes import is_grad_enabled
-from tinytorch_autograd.record import function_of, recorded
+from tinytorch_autograd.record import NodeKind, recorded
 from tinytorch_autograd.table import Rule, Rules
 
 Call = Callable[..., Any]
@@ -72,8 +72,8 @@ def differentiated(op: Op, call: Call, tensor: type[TensorBase]) -> Call:
     def with_rule(function: Any) -> Call:
         op = table().ops[function]
         call = plain_call(op, tensor, Tensor)
-        kind = function_of(op, table().rules[op.name], tensor)
-        return recorded(op, call, kind, tensor, plain=True)
+        kind = NodeKind(op, table().rules[op.name], tensor)
+        return recorded(op, call, kind, plain=True)
 
     @functools.wraps(call)
     def run(function: Any, args: Any, kwargs: Any) -> Any:

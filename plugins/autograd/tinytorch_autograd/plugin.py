@@ -11,8 +11,9 @@ from tinytorch_core import Op, hookimpl, hookspec
 from tinytorch_core.ops import OpTable
 from tinytorch_core.surface import Surface, TensorExtension
 
-from tinytorch_autograd import guards, numpy_functions, record, settings, tensor_methods
+from tinytorch_autograd import guards, numpy_functions, settings, tensor_methods
 from tinytorch_autograd.node import Function
+from tinytorch_autograd.record import NodeKind, recorded
 from tinytorch_autograd.rules import FAMILIES
 from tinytorch_autograd.table import Rules
 
@@ -143,7 +144,7 @@ def _wrapped(op: Op, call: Callable[..., Any], surface: Surface) -> Callable[...
     kind = surface.once(_nodes).get(op.name)
     if kind is None:
         return guards.unruled(op, call, surface.tensor)
-    return record.recorded(op, call, kind, surface.tensor, plain=surface.plain[op.name] is call)
+    return recorded(op, call, kind, plain=surface.plain[op.name] is call)
 
 
 @hookimpl
@@ -170,18 +171,18 @@ def _rules(surface: Surface) -> Rules:
     return rules
 
 
-def _nodes(surface: Surface) -> dict[str, type[Function]]:
-    """The class of the nodes of each op that has a rule, by the op's name."""
+def _nodes(surface: Surface) -> dict[str, NodeKind]:
+    """What gives the class of the nodes of each op that has a rule, by the op's name."""
     rules = surface.once(_rules)
-    known = {name: rule for name in surface.ops if (rule := rules.get(name)) is not None}
     kinds = {
-        name: record.function_of(surface.ops[name], rule, surface.tensor)
-        for name, rule in known.items()
+        name: NodeKind(op, rule, surface.tensor)
+        for name, op in surface.ops.items()
+        if (rule := rules.get(name)) is not None
     }
     gradients = {name: kind.gradients for name, kind in kinds.items()}
     for name, call in surface.wrap("tinytorch_wrap_backward", gradients).items():
         if call is not gradients[name]:
-            kinds[name] = record.with_gradients(kinds[name], call)
+            kinds[name].around = call
     return kinds
 
 

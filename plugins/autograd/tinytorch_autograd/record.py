@@ -9,6 +9,7 @@ beforehand takes half the time of a general one. `inspect.getsource(Tensor.__mul
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -26,22 +27,66 @@ from tinytorch_autograd.table import OF_SEVERAL, Rule, Vjp
 Call = Callable[..., Any]
 
 
-def function_of(op: Op, rule: Rule, tensor: type[TensorBase]) -> type[Function]:
-    """The class of the nodes that a recorded op adds.
+class NodeKind:
+    """The class of an op's nodes, made when the first is wanted.
 
-    Args:
+    A start prepares many ops, and a program runs few of them.
+
+    Attributes:
         op: the op.
         rule: its backward rule.
         tensor: the class of the op's results, the tensors that may be tracked.
+        record: runs the op on tensors and adds a node, once that is written.
+        around: what other plugins have put around `gradients`, or None.
     """
-    # The classes of Tensor's ops are remembered; those of a subclass may die with it.
-    make = function_class if tensor is Tensor else function_class.__wrapped__
-    kind = make(tensor, op.name, op.inputs, op.variadic, rule.vjps, rule.asks)  # type: ignore[arg-type]
-    kind.op = op
-    return kind
+
+    __slots__ = ("_made", "_plain", "around", "op", "record", "rule", "tensor")
+
+    def __init__(self, op: Op, rule: Rule, tensor: type[TensorBase]) -> None:
+        self.op, self.rule, self.tensor = op, rule, tensor
+        self.record: Call | None = None
+        self.around: Call | None = None
+        self._plain: type[Function] | None = None
+        self._made: type[Function] | None = None
+        if tensor is Tensor:
+            functions[class_name(op.name)] = self.plain
+
+    def __call__(self) -> type[Function]:
+        """The class of the nodes."""
+        if self._made is None:
+            plain = self.plain()
+            with _making:
+                around = self.around
+                self._made = self._made or (_with_gradients(plain, around) if around else plain)
+        return self._made
+
+    def plain(self) -> type[Function]:
+        """The class with nothing around its gradients: the same for the same rule."""
+        if self._plain is None:
+            with _making:
+                self._plain = self._plain or self._make()
+        return self._plain
+
+    def gradients(self, node: Function, grad: Any) -> tuple[Any, ...]:
+        """The gradients of the inputs by the rule alone."""
+        return self.plain().gradients(node, grad)
+
+    def _make(self) -> type[Function]:
+        # The classes of Tensor's ops are remembered; those of a subclass may die with it.
+        make = function_class if self.tensor is Tensor else function_class.__wrapped__
+        op, rule = self.op, self.rule
+        kind = make(self.tensor, op.name, op.inputs, op.variadic, rule.vjps, rule.asks)  # type: ignore[arg-type]
+        kind.op = op
+        if self.record is not None:
+            kind.record = staticmethod(self.record)
+        return kind
 
 
-def with_gradients(kind: type[Function], call: Call) -> type[Function]:
+# Two threads that run an op for the first time shall have the same class of nodes.
+_making = threading.Lock()
+
+
+def _with_gradients(kind: type[Function], call: Call) -> type[Function]:
     """A subclass of `kind` by the same name whose gradients are those of `call(node, grad)`."""
 
     def gradients(self: Function, grad: Any) -> tuple[Any, ...]:
@@ -51,44 +96,40 @@ def with_gradients(kind: type[Function], call: Call) -> type[Function]:
     return type(kind.__name__, (kind,), {**same, "gradients": gradients})
 
 
-def recorded(
-    op: Op, call: Call, kind: type[Function], tensor: type[TensorBase], plain: bool
-) -> Call:
+def recorded(op: Op, call: Call, kind: NodeKind, plain: bool) -> Call:
     """`call`, adding a node to its output where an input is tracked.
 
     Args:
         op: the op.
         call: the op as it is so far.
-        kind: the class of the node, as `function_of` gives it.
-        tensor: the class of the op's results, the tensors that may be tracked.
+        kind: what gives the class of the node.
         plain: `call` is the op's plain call, with no other plugin around it.
     """
-    names = plain_names(op, tensor, Tensor) | {
-        "plain_call": call,
-        "Node": kind,
-        "recording": is_grad_enabled,
-        "next_number": next_number,
-        "attach": attach,
-        "results_of": results_of,
-    }
-    if not issubclass(kind, SeveralOutputs):
-        names["wrap"] = single_output(op.name, names["wrap"])
-    # With nothing in between, the op's own body is written out here rather than called: a
-    # recorded multiplication of ten elements then takes 8 % less.
-    saves = kind.saves
-    several = issubclass(kind, SeveralOutputs)
 
     def write(names: dict[str, Any]) -> str:
+        node = kind()
+        several = issubclass(node, SeveralOutputs)
+        names |= plain_names(op, kind.tensor, Tensor) | {
+            "plain_call": call,
+            "Node": node,
+            "recording": is_grad_enabled,
+            "next_number": next_number,
+            "attach": attach,
+            "results_of": results_of,
+        }
+        if not several:
+            names["wrap"] = single_output(op.name, names["wrap"])
         signature, passed = signature_of(op.arguments, names)
+        # With nothing in between, the op's own body is written out here rather than called: a
+        # recorded multiplication of ten elements then takes 8 % less.
         alone = plain and not several
-        made = plain_lines(op, passed) if alone else _call_lines(op, saves, passed)
-        record = _record_lines(op, saves, several)
+        made = plain_lines(op, passed) if alone else _call_lines(op, node.saves, passed)
+        record = _record_lines(op, node.saves, several)
         lines = [f"def call({signature}):", *_node_lines(op), *made, *record]
         return "\n".join(lines) + "\n"
 
-    function = define(op.name, write, names, op.signature)
+    kind.record = function = define(op.name, write, {}, op.signature)
     function.__doc__ = op.doc
-    kind.record = staticmethod(function)
     return function
 
 
@@ -112,7 +153,7 @@ def function_class(
     def write(names: dict[str, Any]) -> str:
         return _gradients_source(inputs, variadic, asks, has_rule, saves)
 
-    kind = type(
+    return type(
         name,
         (SeveralOutputs if several else Function,),
         {
@@ -124,9 +165,6 @@ def function_class(
             "gradients": define("gradients", write, names),
         },
     )
-    if tensor is Tensor:
-        functions[name] = kind
-    return kind
 
 
 def _saves(inputs: tuple[str, ...], asks: Sequence[Sequence[str]]) -> tuple[str, ...]:
