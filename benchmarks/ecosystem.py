@@ -59,7 +59,7 @@ print(json.dumps([start, imports, op]))
 
 def figures(quick: bool) -> Iterator[Figure]:
     """The cost of each of many plugins that is on, of each that is off, and of an operation."""
-    count, rounds = (50, 2) if quick else (500, 5)
+    count, rounds = (50, 2) if quick else (500, 9)
     with tempfile.TemporaryDirectory() as name:
         site = Path(name)
         _install(site, count)

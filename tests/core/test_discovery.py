@@ -1,0 +1,27 @@
+"""What is read from the metadata of installed distributions."""
+
+from pathlib import Path
+
+import pytest
+
+from tinytorch_core.discovery import EntryPoint, installed
+
+LONG = "".join(f"Classifier: Topic :: {i}\n" for i in range(50))
+
+
+@pytest.mark.parametrize("folder", ["a_b-2.5.dist-info", "a_b.egg-info"])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        "Name: A-B\nVersion: 2.5",
+        "Name: A-B\r\nVersion: 2.5\r\n\r\nVersion: 3\r\n",
+        f"Name: A-B\n{LONG}Version: 2.5\n\nName: something else\n",
+    ],
+)
+def test_name_and_version_wherever_they_stand(tmp_path: Path, folder: str, headers: str) -> None:
+    metadata = tmp_path / folder
+    metadata.mkdir()
+    file = "METADATA" if folder.endswith(".dist-info") else "PKG-INFO"
+    (metadata / file).write_bytes(f"Metadata-Version: 2.1\n{headers}".encode())
+    (metadata / "entry_points.txt").write_text("[tinytorch]\nab = a_b : plugin [extra]\n")
+    assert installed([str(tmp_path)]) == [EntryPoint("ab", "A-B", "2.5", "a_b:plugin")]
