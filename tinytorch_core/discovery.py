@@ -7,7 +7,9 @@ read here: they are plain text of a documented format (PyPA, "Entry points speci
 
 from __future__ import annotations
 
+import functools
 import importlib
+import itertools
 import os
 import re
 import sys
@@ -26,10 +28,19 @@ class EntryPoint(NamedTuple):
     """One line `name = module:attribute` in the metadata of an installed distribution."""
 
     name: str
-    distribution: str
-    version: str
+    folder: str
     value: str
     attributes: frozenset[str] = frozenset()
+
+    @property
+    def distribution(self) -> str:
+        """The distribution's name; read when it is asked for, as few of them are."""
+        return _name_and_version(self.folder)[0]
+
+    @property
+    def version(self) -> str:
+        """The distribution's version."""
+        return _name_and_version(self.folder)[1]
 
 
 def installed(path: Sequence[str] | None = None) -> list[EntryPoint]:
@@ -38,14 +49,15 @@ def installed(path: Sequence[str] | None = None) -> list[EntryPoint]:
     The working directory is left out: what lies there is no installation. Of a distribution that
     is there twice, the first on the path counts, as for imports.
     """
-    found: dict[str, list[EntryPoint]] = {}
+    found: dict[str, list[tuple[str, str, EntryPoint]]] = {}
     here = os.path.realpath(os.curdir)
     for folder in sys.path if path is None else path:
         if folder and os.path.realpath(folder) != here:
-            for metadata in _metadata_folders(folder):
-                stem = os.path.splitext(os.path.basename(metadata))[0]
-                found.setdefault(normalised(stem.partition("-")[0]), _plugins(metadata))
-    return sorted(point for points in found.values() for point in points)
+            for stem, metadata in _metadata_folders(folder):
+                distribution = normalised(stem.partition("-")[0])
+                if distribution not in found:
+                    found[distribution] = [(p.name, distribution, p) for p in _plugins(metadata)]
+    return [point for *_, point in sorted(itertools.chain(*found.values()))]
 
 
 def import_installed(module: str) -> ModuleType:
@@ -88,29 +100,29 @@ def _is_here(folder: str) -> bool:
         return False
 
 
-def _metadata_folders(folder: str) -> list[str]:
+def _metadata_folders(folder: str) -> list[tuple[str, str]]:
+    """The folders of metadata in a folder: name and version as one word, and the path."""
     try:
-        with os.scandir(folder) as entries:
-            names = sorted(e.name for e in entries if e.name.endswith((".dist-info", ".egg-info")))
+        names = sorted(n for n in os.listdir(folder) if n.endswith((".dist-info", ".egg-info")))
     except OSError:  # not a folder: a zip file, or a path that is not there
         return []
-    return [os.path.join(folder, name) for name in names]
+    return [(name.rpartition(".")[0], os.path.join(folder, name)) for name in names]
 
 
 def _plugins(metadata: str) -> list[EntryPoint]:
     text = _read(os.path.join(metadata, "entry_points.txt"))
     if f"[{GROUP}]" not in text:
         return []
-    name, version = _name_and_version(metadata)
     brought: dict[str, set[str]] = {}
     for attribute, plugin in _group(text, ATTRIBUTES) if ATTRIBUTES in text else ():
         brought.setdefault(plugin, set()).add(attribute)
     return [
-        EntryPoint(key, name, version, value, frozenset(brought.get(key, ())))
+        EntryPoint(key, metadata, value, frozenset(brought.get(key, ())))
         for key, value in _group(text, GROUP)
     ]
 
 
+@functools.cache
 def _name_and_version(metadata: str) -> tuple[str, str]:
     file = os.path.join(metadata, "PKG-INFO" if metadata.endswith(".egg-info") else "METADATA")
     # Both stand at the beginning, before a description that may be long.

@@ -25,8 +25,7 @@ class Guard:
     """Knows NumPy and the plain Tensor as they are now."""
 
     def __init__(self) -> None:
-        # Tuples, because a dict takes longer to copy, and is needed only where something changed.
-        self._before = [(owner, *_state(owner)) for owner in _owners()]
+        self._before = [(owner, vars(owner).copy()) for owner in _owners()]
 
     @contextmanager
     def around(self, plugin: Plugin, doing: str) -> Iterator[None]:
@@ -53,15 +52,11 @@ def _owners() -> list[Any]:
     return [np, *filter(None, loaded), TensorBase, Tensor]
 
 
-def _state(owner: Any) -> tuple[tuple[str, ...], tuple[Any, ...]]:
-    return tuple(vars(owner)), tuple(vars(owner).values())
-
-
-def _put_back(owner: Any, names: tuple[str, ...], values: tuple[Any, ...]) -> list[str]:
+def _put_back(owner: Any, before: dict[str, Any]) -> list[str]:
     """The names of what was changed or taken away in `owner`, or put onto a class."""
-    if _same(tuple(vars(owner).values()), values):
+    if _same(list(vars(owner).values()), list(before.values())):
         return []
-    now, before = dict(vars(owner)), dict(zip(names, values, strict=True))
+    now = vars(owner).copy()
     changed = [name for name, value in before.items() if now.get(name, _ABSENT) is not value]
     for name in changed:
         setattr(owner, name, before[name])
@@ -72,9 +67,9 @@ def _put_back(owner: Any, names: tuple[str, ...], values: tuple[Any, ...]) -> li
     return [f"{owner.__name__}.{name}" for name in changed + added]
 
 
-def _same(values: tuple[Any, ...], before: tuple[Any, ...]) -> bool:
-    # Tuples ask whether two values are equal only where they are not the same object.
+def _same(now: list[Any], before: list[Any]) -> bool:
+    # Lists ask whether two values are equal only where they are not the same object.
     try:
-        return bool(values == before)
+        return bool(now == before)
     except Exception:  # two values that differ, and cannot be compared
         return False

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tinytorch_core.discovery import EntryPoint, installed
+from tinytorch_core.discovery import installed
 
 LONG = "".join(f"Classifier: Topic :: {i}\n" for i in range(50))
 
@@ -24,4 +24,14 @@ def test_name_and_version_wherever_they_stand(tmp_path: Path, folder: str, heade
     file = "METADATA" if folder.endswith(".dist-info") else "PKG-INFO"
     (metadata / file).write_bytes(f"Metadata-Version: 2.1\n{headers}".encode())
     (metadata / "entry_points.txt").write_text("[tinytorch]\nab = a_b : plugin [extra]\n")
-    assert installed([str(tmp_path)]) == [EntryPoint("ab", "A-B", "2.5", "a_b:plugin")]
+    (point,) = installed([str(tmp_path)])
+    assert (point.name, point.value) == ("ab", "a_b:plugin")
+    assert (point.distribution, point.version) == ("A-B", "2.5")
+
+
+def test_a_distribution_that_is_there_twice_counts_once(tmp_path: Path) -> None:
+    """As where an editable installation leaves metadata beside its source."""
+    for folder in ("a_b-2.5.dist-info", "a_b.egg-info"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "entry_points.txt").write_text("[tinytorch]\nab = a_b\n")
+    assert [p.name for p in installed([str(tmp_path)])] == ["ab"]
