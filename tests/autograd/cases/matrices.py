@@ -26,7 +26,7 @@ def positive(x):
     """Hermitian and positive definite, with eigenvalues of at least 1, none equal."""
     product = x @ adjoint(x)
     size = product.shape[-1]
-    return product + like(x, np.diag(1 + 0.75 * np.arange(size)))
+    return product + like(x, np.diag(1 + 2 * np.arange(size)))
 
 
 def general(x):
