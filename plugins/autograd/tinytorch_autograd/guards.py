@@ -61,19 +61,26 @@ class NoBackward(Function):
 
 def tensors(value: Any, kind: type[TensorBase]) -> list[Any]:
     """The tensors in nested tuples, lists and dicts."""
+    found: list[Any] = []
+    _collect(value, kind, found)
+    return found
+
+
+def _collect(value: Any, kind: type[TensorBase], found: list[Any]) -> None:
     if isinstance(value, kind):
-        return [value]
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, tuple | list):
-        return [t for item in value for t in tensors(item, kind)]
-    return []
+        found.append(value)
+    elif isinstance(value, tuple | list):
+        for item in value:
+            _collect(item, kind, found)
+    elif isinstance(value, dict):
+        for item in value.values():
+            _collect(item, kind, found)
 
 
 def nodes_in(value: Any, kind: type[TensorBase]) -> tuple[Node, ...]:
     """The nodes of the tracked tensors in nested tuples, lists and dicts."""
     nodes = [getattr(t, "_node", None) for t in tensors(value, kind)]
-    return tuple(node for node in nodes if node is not None)
+    return tuple([node for node in nodes if node is not None])
 
 
 def in_place(op: Op, call: Call, tensor: type[TensorBase]) -> Call:

@@ -8,7 +8,6 @@ found there leads to an error when it is walked back through.
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +17,7 @@ import numpy as np
 from tinytorch_core import Op, Tensor
 from tinytorch_core.ops import OpTable
 from tinytorch_core.plain_call import plain_call
-from tinytorch_core.tensor import TensorBase, fit_arguments
+from tinytorch_core.tensor import TensorBase, fit_arguments, numpy_signature
 
 from tinytorch_autograd.errors import InPlaceError, NoRuleError
 from tinytorch_autograd.guards import dead_ends, nodes_in, tensors
@@ -125,15 +124,12 @@ def _composed(function: Any, args: Any, options: dict[str, Any]) -> Any:
     if composed is None:
         return NotImplemented
     try:
-        given = _signature(composed).bind(*args, **options)
+        given = numpy_signature(composed).bind(*args, **options)
     except TypeError:
         return NotImplemented
     if given.arguments.get("out") is not None:
         raise _writing(function)
     return composed(*given.args, **given.kwargs)
-
-
-_signature = functools.cache(inspect.signature)
 
 
 def called(function: Any, options: Iterable[str] = ()) -> str:
@@ -167,7 +163,7 @@ def _refuse_writing(function: Any, args: Any, kwargs: Any) -> None:
 
 def _refuse_writing_by_position(function: Any, args: Any, kwargs: Any) -> None:
     try:
-        given = _signature(function).bind(*args, **kwargs).arguments
+        given = numpy_signature(function).bind(*args, **kwargs).arguments
     except (TypeError, ValueError):
         return  # NumPy itself will tell what is wrong, if anything is
     if not _is_absent("out", given.get("out")):

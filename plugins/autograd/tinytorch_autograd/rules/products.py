@@ -157,7 +157,8 @@ def summed_axes(axes: Any, ndim: int) -> tuple[list[int], list[int]]:
 @family.composed(np.inner)
 def inner(a: Array, b: Array) -> Array:
     """The sum of products over the last axes."""
-    if np.ndim(a) == 0 or np.ndim(b) == 0:
+    a, b = as_array(a), as_array(b)
+    if a.ndim == 0 or b.ndim == 0:
         return np.multiply(a, b)
     return tensordot(a, b, ((-1,), (-1,)))
 
@@ -165,9 +166,10 @@ def inner(a: Array, b: Array) -> Array:
 @family.composed(np.dot)
 def dot(a: Array, b: Array) -> Array:
     """The sum of products over the last axis of a and the last but one of b."""
-    if np.ndim(a) == 0 or np.ndim(b) == 0:
+    a, b = as_array(a), as_array(b)
+    if a.ndim == 0 or b.ndim == 0:
         return np.multiply(a, b)
-    return tensordot(a, b, ((-1,), (-min(np.ndim(b), 2),)))
+    return a @ b if b.ndim <= 2 else tensordot(a, b, ((-1,), (-2,)))
 
 
 @family.composed(np.vdot)
