@@ -48,6 +48,7 @@ class _Empty(TensorBase):
 
 class Tensor(_Empty):  # noqa: D101
     __doc__ = TensorBase.__doc__
+    __module__ = "tinytorch_core"  # where users have it from
     __slots__ = ()
 
 

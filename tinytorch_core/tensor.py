@@ -402,6 +402,10 @@ class TensorBase(ArrayMethods):
         def __setattr__(self, name: str, value: Any) -> None: ...
 
 
+# As Python's own errors shall call it.
+TensorBase.__init__.__qualname__ = "Tensor.__init__"
+
+
 def _spread(given: tuple[Any, ...]) -> Any:
     """`(2, 3)` from both `f(2, 3)` and `f((2, 3))`."""
     if len(given) == 1 and not hasattr(given[0], "__index__"):

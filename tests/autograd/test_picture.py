@@ -167,6 +167,15 @@ def test_it_needs_a_graph():
         show_graph(Tensor([1.0]))
 
 
+@pytest.mark.parametrize(
+    ("limit", "error", "message"),
+    [("all", TypeError, "an integer, not 'all'"), (0, ValueError, "1 or more, not 0")],
+)
+def test_a_limit_that_cannot_be(network, limit, error, message):
+    with pytest.raises(error, match=f"limit of show_graph must be {message}"):
+        show_graph(network.loss, limit=limit)
+
+
 def test_without_graphviz_a_notebook_gets_markdown(network, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", "")
     picture = show_graph(network.loss)

@@ -99,6 +99,12 @@ def test_ragged_data_are_refused(data: Any) -> None:
         Tensor(data)
 
 
+def test_tensor_has_the_name_that_users_know() -> None:
+    assert repr(Tensor) == "<class 'tinytorch_core.Tensor'>"
+    with pytest.raises(TypeError, match=r"^Tensor\.__init__\(\) missing .* 'data'$"):
+        Tensor()  # type: ignore[call-arg]
+
+
 def test_a_misspelt_keyword_is_refused_with_the_known_ones() -> None:
     with pytest.raises(TypeError, match=r"no keyword 'dtyp'. Did you mean 'dtype'\?"):
         Tensor([1], dtyp=int)

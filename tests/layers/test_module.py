@@ -312,6 +312,11 @@ def test_not_strict_takes_what_fits_and_tells_the_rest():
     np.testing.assert_array_equal(layer.bias.data, bias)
 
 
+def test_a_state_that_is_no_mapping():
+    with pytest.raises(TypeError, match=r"a dict from names to arrays.*, not int: 3"):
+        Linear(2, 1).load_state_dict(3)
+
+
 @pytest.mark.parametrize(
     ("name", "value", "error", "message"),
     [

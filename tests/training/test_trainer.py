@@ -497,6 +497,16 @@ WRONG = {
         TypeError,
         "optimizer of Trainer must be an optimizer, such as",
     ),
+    "a number as scheduler": (
+        lambda: trainer(scheduler=3),
+        TypeError,
+        r"scheduler of Trainer must be an LRScheduler; 3 has no step\(\)",
+    ),
+    "a class as early stopping": (
+        lambda: trainer(early_stopping=EarlyStopping),
+        TypeError,
+        r"early_stopping of Trainer is the class EarlyStopping; make one",
+    ),
     "a list of metrics": (
         lambda: trainer(metrics=[accuracy]),
         TypeError,

@@ -8,6 +8,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tinytorch_autograd import picture_text
 from tinytorch_autograd.picture_parts import Parts, parts_of
 from tinytorch_autograd.picture_rows import rows_of, spine
@@ -33,6 +35,7 @@ def show_graph(y: Any, names: Any = None, *, limit: int = 60) -> GraphPicture:
     Raises:
         UntrackedError: the tensor does not require grad.
         GraphFreedError: a backward pass has freed the graph.
+        TypeError, ValueError: `limit` is no integer, or less than 1.
 
     >>> from tinytorch_core import Tensor
     >>> w = Tensor([1.0, 2.0], requires_grad=True)
@@ -47,6 +50,10 @@ def show_graph(y: Any, names: Any = None, *, limit: int = 60) -> GraphPicture:
         n2 --> n3
         ...
     """
+    if not isinstance(limit, int | np.integer):
+        raise TypeError(f"limit of show_graph must be an integer, not {limit!r}")
+    if limit < 1:
+        raise ValueError(f"limit of show_graph must be 1 or more, not {limit}")
     return GraphPicture(parts_of(y, names, limit))
 
 

@@ -187,6 +187,7 @@ class Module:
             The names that were missing and those that were unexpected; two empty lists if strict.
 
         Raises:
+            TypeError: `mapping` is no mapping.
             ValueError: an entry has another shape, or a dtype that cannot be converted; or, if
                 strict, entries are missing or unexpected. All of them are listed, and nothing has
                 changed.

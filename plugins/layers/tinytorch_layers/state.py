@@ -28,6 +28,11 @@ def arrays(module: Module) -> dict[str, Any]:
 
 def load(module: Module, mapping: Mapping[str, Any], strict: bool) -> IncompatibleKeys:
     """Copies values into a module; see `Module.load_state_dict`."""
+    if not isinstance(mapping, Mapping):
+        raise TypeError(
+            "load_state_dict() takes a dict from names to arrays, as state_dict() gives it, not "
+            f"{type(mapping).__name__}: {mapping!r:.60}"
+        )
     own = arrays(module)
     given = {name: _array(value) for name, value in mapping.items()}
     keys = IncompatibleKeys(

@@ -165,6 +165,18 @@ def functions(owner: str, name: str, value: Any) -> dict[str, Any]:
     return {key: function(owner, f"{name}[{key!r}]", f) for key, f in (value or {}).items()}
 
 
+def with_methods(owner: str, name: str, value: Any, kind: str, *methods: str) -> Any:
+    """`value`, which is None or has the methods of a `kind`."""
+    if isinstance(value, type):
+        raise TypeError(
+            f"{name} of {owner} is the class {value.__name__}; make one: {value.__name__}(...)"
+        )
+    missing = [m for m in methods if not callable(getattr(value, m, None))]
+    if value is not None and missing:
+        raise TypeError(f"{name} of {owner} must be {kind}; {value!r:.60} has no {missing[0]}()")
+    return value
+
+
 def as_batches(owner: str, name: str, value: Any) -> Any:
     """`value`, which can be iterated over."""
     if not (hasattr(value, "__iter__") or hasattr(value, "__getitem__")):

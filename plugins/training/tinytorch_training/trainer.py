@@ -14,7 +14,14 @@ import numpy as np
 from tinytorch_core import Tensor
 
 from tinytorch_training import run_state
-from tinytorch_training.arguments import as_batches, count, function, functions, positive
+from tinytorch_training.arguments import (
+    as_batches,
+    count,
+    function,
+    functions,
+    positive,
+    with_methods,
+)
 from tinytorch_training.clipping import clip_grad_norm
 from tinytorch_training.early_stopping import EarlyStopping
 from tinytorch_training.finite import NonFiniteError, all_finite, describe
@@ -95,12 +102,14 @@ class Trainer:
         self.model = model
         self.loss = function("Trainer", "loss", loss)
         self.optimizer = optimizer
-        self.scheduler = scheduler
+        self.scheduler = with_methods("Trainer", "scheduler", scheduler, "an LRScheduler", "step")
         self.scheduler_interval = scheduler_interval
         self.metrics = functions("Trainer", "metrics", metrics)
         self.accumulate = count("Trainer", "accumulate", accumulate)
         self.max_grad_norm = max_grad_norm
-        self.early_stopping = early_stopping
+        self.early_stopping = with_methods(
+            "Trainer", "early_stopping", early_stopping, "an EarlyStopping", "check", "update"
+        )
         self.generators = dict(generators or {})
         self.progress = progress
         self.epoch = 0
