@@ -357,10 +357,10 @@ def _unusual_arguments(function: Any) -> list[inspect.Parameter]:
 
 def _check_names(plugin: Plugin, hooks: Mapping[str, Any]) -> None:
     """Raises PluginError for an implementation of a hook that there is not."""
-    known = [name for name, caller in vars(manager.hook).items() if caller.has_spec()]
     for attribute, options in hooks.items():
         name = options.get("specname") or attribute
-        if name not in known and not options["optionalhook"]:
+        if not (getattr(manager.hook, name).has_spec() or options["optionalhook"]):
+            known = [name for name, caller in vars(manager.hook).items() if caller.has_spec()]
             raise plugin.error(
                 f"there is no hook {name!r}. {did_you_mean(name, known)}",
                 remedy="Correct the name, or, for a hook of a plugin that may be absent, "

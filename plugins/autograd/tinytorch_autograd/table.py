@@ -34,9 +34,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from types import FunctionType
-from typing import Any
+from typing import Any, NamedTuple
 
 from tinytorch_core import Op
 from tinytorch_core.errors import did_you_mean
@@ -54,8 +53,7 @@ RESERVED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """How the gradients of one op's inputs follow from that of its output.
 
     Attributes:
@@ -160,9 +158,9 @@ def _unknown(op: Op, name: str) -> ValueError:
 
 def _check_outputs(name: str, asks: Iterable[tuple[str, ...]]) -> None:
     """Raises ValueError unless the functions of a rule agree on whether there is one output."""
-    asked = {ask for names in asks for ask in names}
-    of_one, of_several = asked & {"grad", "out"}, asked & OF_SEVERAL
-    if of_one and of_several:
+    asked: set[str] = set().union(*asks)
+    of_several = asked & OF_SEVERAL
+    if of_several and (of_one := asked & {"grad", "out"}):
         raise ValueError(
             f"the rule of {name!r} asks for {min(of_one)!r}, as if it had one output, and for "
             f"{min(of_several)!r}, as if it had several; `grads` and `outs` go together"
