@@ -22,9 +22,9 @@ import numpy as np
 
 from tinytorch_core import Tensor, plugins
 
-from tinytorch_autograd.numpy_functions import table
+from tinytorch_autograd.numpy_lookup import table
 from tinytorch_autograd.rules import FAMILIES
-from tinytorch_autograd.rules.further import FAMILIES as FURTHER
+from tinytorch_autograd.rules.on_demand import FAMILIES as FURTHER
 
 PAGE = Path(__file__).with_name("numpy-functions.md")
 MODULES = (np, np.linalg, np.fft)
@@ -81,7 +81,7 @@ tracked tensors take part, as are `out=`, `np.put` and the like.
 ## The functions
 
 A rule in code takes `grad`, the gradient of the output, to that of an input; the names are those of
-`tinytorch_autograd.table`. A function that is composed has the derivative of its parts. `order` is
+`tinytorch_autograd.rule`. A function that is composed has the derivative of its parts. `order` is
 the highest order of derivative that the tests compare with numerical differentiation. This page is
 made from the rules: `python -m docs.numpy_functions`.
 """

@@ -15,11 +15,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from tinytorch_core.choices import Pile
 from tinytorch_core.config import Config, Decision
 from tinytorch_core.errors import PluginError, PluginWarning, UnmetNeedError
 from tinytorch_core.missing import distribution_of
 from tinytorch_core.needs import check_needs, in_order
+from tinytorch_core.overrides import Pile
 from tinytorch_core.plugin import Plugin
 from tinytorch_core.surface import Surface
 from tinytorch_core.tensor import TensorBase

@@ -22,7 +22,8 @@ import pluggy
 if TYPE_CHECKING:
     from tinytorch_core.ops import Op, OpTable
     from tinytorch_core.surface import Surface, TensorExtension
-    from tinytorch_core.testing import Checks, Samples
+
+    from tinytorch_devkit import Checks, Samples
 
 PROJECT = "tinytorch"
 
@@ -199,7 +200,7 @@ def tinytorch_explain_op(op: Op, surface: Surface) -> Mapping[str, str] | None:
 
 @hookspec
 def tinytorch_describe_ops(samples: Samples) -> None:
-    """Describes the plugin's ops to the conformance kit, `tinytorch_core.testing`.
+    """Describes the plugin's ops to the conformance kit, `tinytorch_devkit`.
 
     Called when somebody checks the plugin, with no other plugin on but those it needs; never
     when a program merely uses it. Import what the descriptions need inside of the function, so
@@ -211,7 +212,7 @@ def tinytorch_describe_ops(samples: Samples) -> None:
 
     >>> from types import SimpleNamespace
     >>> from tinytorch_core import hookimpl
-    >>> from tinytorch_core.testing import check_plugin
+    >>> from tinytorch_devkit import check_plugin
     >>> @hookimpl
     ... def tinytorch_register_ops(ops):
     ...     ops.add("cube", lambda x: x * x * x, method=True, doc="The third power.")
@@ -242,7 +243,7 @@ def tinytorch_register_checks(checks: Checks) -> None:
 
     >>> from types import SimpleNamespace
     >>> from tinytorch_core import hookimpl, plugins
-    >>> from tinytorch_core.testing import CheckFailure, check_plugin
+    >>> from tinytorch_devkit import CheckFailure, check_plugin
     >>> def has_a_short_name(op):
     ...     "The name of an op has at most eight letters."
     ...     if len(op.name) > 8:

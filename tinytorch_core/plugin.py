@@ -16,7 +16,7 @@ import pluggy
 from tinytorch_core import hookspecs
 from tinytorch_core.discovery import EntryPoint, import_installed
 from tinytorch_core.errors import PluginError, did_you_mean
-from tinytorch_core.guard import Guard
+from tinytorch_core.integrity import Guard
 
 # What a plugin may say of itself, beside its hooks.
 STATEMENTS = ("tinytorch_api", "tinytorch_needs", "tinytorch_uses")
@@ -126,7 +126,9 @@ class Plugin:
         """`file:line` of what went wrong, where that can be told."""
         if self.error_found is None:
             return None
-        from tinytorch_core.place import place_of  # here, because it is needed in errors only
+        from tinytorch_core.error_location import (
+            place_of,  # here, because it is needed in errors only
+        )
 
         module = self._module or getattr(type(self.target), "__module__", "")
         return place_of(self.error_found, module.partition(".")[0], self.target)

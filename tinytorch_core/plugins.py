@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 
 from tinytorch_core import activation
 from tinytorch_core.activation import Tensor
-from tinytorch_core.choices import Restore, caller
 from tinytorch_core.config import Choice, Decision, strict
 from tinytorch_core.errors import ConfigError, UnknownPluginError, did_you_mean
+from tinytorch_core.overrides import Restore, caller
 from tinytorch_core.plugin import Plugin
 from tinytorch_core.startup import start
 from tinytorch_core.surface import Surface

@@ -13,12 +13,12 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
+from tinytorch_core.core_ops import plain_ops
 from tinytorch_core.errors import PluginError
-from tinytorch_core.guard import Guard
+from tinytorch_core.integrity import Guard
 from tinytorch_core.missing import Explained, names_to_explain, no_attribute
+from tinytorch_core.op_call import plain_call
 from tinytorch_core.ops import Op, OpTable
-from tinytorch_core.plain_call import plain_call
-from tinytorch_core.plain_ops import plain_ops
 from tinytorch_core.plugin import Plugin, implementations
 from tinytorch_core.tensor import TensorBase
 

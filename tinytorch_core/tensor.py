@@ -9,13 +9,15 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
 from tinytorch_core.array_methods import ArrayMethods
 from tinytorch_core.errors import did_you_mean
 from tinytorch_core.missing import why_missing
+
+AnyTensor = TypeVar("AnyTensor", bound="TensorBase")
 
 _NUMBERS = (bool, int, float, complex, np.ndarray, np.generic)
 
@@ -454,7 +456,7 @@ def fit_arguments(
 
 def numpy_function(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     """Runs any NumPy function on the arrays inside Tensors, however deep in lists they are."""
-    return function(*plain(args), **plain(kwargs))
+    return function(*unwrap(args), **unwrap(kwargs))
 
 
 def _as_told(result: Any, out: Any) -> Any:
@@ -462,19 +464,50 @@ def _as_told(result: Any, out: Any) -> Any:
     if isinstance(result, tuple):
         return tuple(_as_told(r, out) for r in result)
     for target in out if isinstance(out, tuple) else (out,):
-        if isinstance(result, TensorBase) and plain(target) is result._data:
+        if isinstance(result, TensorBase) and unwrap(target) is result._data:
             return target
     return result
 
 
-def plain(value: Any) -> Any:
+def from_array(kind: type[AnyTensor], array: Any) -> AnyTensor:
+    """Return a Tensor of class `kind` on `array` itself, without a copy.
+
+    >>> import numpy as np
+    >>> from tinytorch_core import Tensor
+    >>> from_array(Tensor, np.zeros(2))
+    Tensor([0., 0.], dtype=float64)
+    """
+    return kind._from_array(array)
+
+
+def run_function(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Run a function of arrays on Tensors: unwrap the arguments, wrap the results.
+
+    It is an op like a NumPy function: plugins wrap it, and autograd raises NoRuleError when its
+    result is differentiated. At least one argument must be a Tensor, or hold one.
+    """
+    (first, *_) = (v for v in _leaves((args, kwargs)) if isinstance(v, TensorBase))
+    return first._calls["numpy_function"](function, args, kwargs)
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, list | tuple):
+        for item in value:
+            yield from _leaves(item)
+    elif isinstance(value, dict):
+        yield from _leaves(tuple(value.values()))
+    else:
+        yield value
+
+
+def unwrap(value: Any) -> Any:
     """`value` with the arrays of Tensors in their place, however deep in lists they are."""
     if isinstance(value, TensorBase):
         return value._data
     if type(value) in (list, tuple):
-        return type(value)(plain(v) for v in value)
+        return type(value)(unwrap(v) for v in value)
     if type(value) is dict:
-        return {k: plain(v) for k, v in value.items()}
+        return {k: unwrap(v) for k, v in value.items()}
     if isinstance(value, slice):
-        return slice(plain(value.start), plain(value.stop), plain(value.step))
+        return slice(unwrap(value.start), unwrap(value.stop), unwrap(value.step))
     return value

@@ -1,6 +1,6 @@
 """The activations pass the conformance kit, with autograd's checks where autograd is on."""
 
-from tinytorch_core.testing import parametrize_with_checks
+from tinytorch_devkit import parametrize_with_checks
 
 
 @parametrize_with_checks("activations")

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.core.testing.wrong import Wrong, plugin
 
 from tinytorch_core import Tensor, plugins
 from tinytorch_core.tensor import plain
-from tinytorch_core.testing import call, cases_of, check_plugin, table_of_checks
 
-from tests.core.testing.wrong import Wrong, plugin
+from tinytorch_devkit import call, cases_of, check_plugin, table_of_checks
 
 
 def _square(x):

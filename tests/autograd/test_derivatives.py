@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
 from tinytorch_core import Tensor
-from tinytorch_core.plain_ops import plain_ops
+from tinytorch_core.core_ops import plain_ops
 
 from tinytorch_autograd import Rules
 from tinytorch_autograd.engine import nodes_of
 from tinytorch_autograd.rules import FAMILIES
-from tinytorch_autograd.rules.further import FAMILIES as FURTHER
+from tinytorch_autograd.rules.on_demand import FAMILIES as FURTHER
 
 from .cases import CASES, DESCRIBED, spread
 from .checks import check_float32

@@ -63,7 +63,7 @@ def test_every_error_of_autograd_is_an_autograd_error():
     assert issubclass(AutogradError, RuntimeError)
 
 
-def unruled(s):
+def without_rule(s):
     return np.setdiff1d(s.x, [0.0]).sum()
 
 
@@ -153,12 +153,12 @@ REFUSALS = {
         ["matmul", r"\(3,\)", r"\(2, 4\)"],
     ),
     "backward through an op without a rule": (
-        lambda s: (unruled(s) * s.loss).backward(),
+        lambda s: (without_rule(s) * s.loss).backward(),
         NoRuleError,
         [r"np\.setdiff1d", "rule", r"detach\(\)"],
     ),
     "grad through an op without a rule": (
-        lambda s: grad(unruled(s), s.x),
+        lambda s: grad(without_rule(s), s.x),
         NoRuleError,
         [r"det", "tinytorch_register_backward"],
     ),

@@ -15,8 +15,8 @@ from tinytorch_core import Tensor
 
 from docs.numpy_functions import DIFFERENTIABLE, FLAT, OTHER, PAGE, VERSION, kind, page, public
 from tinytorch_autograd import AutogradError, InPlaceError, NoRuleError, UntrackedError, grad
-from tinytorch_autograd.numpy_functions import called, table
-from tinytorch_autograd.rules.further import FAMILIES as FURTHER
+from tinytorch_autograd.numpy_lookup import called, table
+from tinytorch_autograd.rules.on_demand import FAMILIES as FURTHER
 
 from .cases import DESCRIBED
 

@@ -9,7 +9,7 @@ import pytest
 from tinytorch_core import Tensor
 
 from tinytorch_autograd.node import functions
-from tinytorch_autograd.numpy_functions import table
+from tinytorch_autograd.numpy_lookup import table
 from tinytorch_autograd.rules.reductions import sum_rule
 
 from .cases import DESCRIBED

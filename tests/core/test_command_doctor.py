@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from tinytorch_core.commands import blas
-from tinytorch_core.commands.blas import better_core, check_blas, openblas_core, speed
+from tinytorch_core.cli import blas
+from tinytorch_core.cli.blas import better_core, check_blas, openblas_core, speed
 
 GOOD = """
 from tinytorch_core import hookimpl
@@ -264,7 +264,7 @@ def test_what_openblas_says_of_itself() -> None:
         [
             sys.executable,
             "-c",
-            "from tinytorch_core.commands import blas\nprint(blas.openblas_core())",
+            "from tinytorch_core.cli import blas\nprint(blas.openblas_core())",
         ],
         env={**os.environ, blas.VARIABLE: "Nehalem", "TINYTORCH_PLUGINS": "none"},
         capture_output=True,

@@ -20,8 +20,9 @@ import pytest
 import tinytorch_core
 from tinytorch_core import Tensor, hookimpl, plugins
 from tinytorch_core.cli import main
-from tinytorch_core.commands.annotations import text_of
 from tinytorch_core.tensor import TensorBase
+
+from tinytorch_devkit.commands.annotations import text_of
 
 T = TypeVar("T", bound=TensorBase)
 QUOTES = "Says \\n and '''quotes''' and \"\"\"."

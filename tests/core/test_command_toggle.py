@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from tinytorch_core import config
-from tinytorch_core.cli import main
-from tinytorch_core.commands import edit
+from tinytorch_core.cli import edit, main
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tinytorch_core.cli import make_parser
-from tinytorch_core.commands.blas import better_core, processor_features
+from tinytorch_core.cli.blas import better_core, processor_features
 
 from .hostile import A_CLASS, HOSTILE
 

@@ -1,6 +1,6 @@
 """The updates of the optimizers pass the conformance kit."""
 
-from tinytorch_core.testing import parametrize_with_checks
+from tinytorch_devkit import parametrize_with_checks
 
 
 @parametrize_with_checks("training")

@@ -16,7 +16,7 @@ import pytest
 
 from tinytorch_core import __version__
 from tinytorch_core.cli import make_parser
-from tinytorch_core.commands.blas import better_core, processor_features
+from tinytorch_core.cli.blas import better_core, processor_features
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")

@@ -14,7 +14,8 @@ import pluggy
 import pytest
 
 from tinytorch_core import Tensor, hookimpl, plugins
-from tinytorch_core.testing import cases_of
+
+from tinytorch_devkit import cases_of
 
 
 class CountsEveryHook:

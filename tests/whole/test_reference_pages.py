@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from tinytorch_core.plugin import STATEMENTS, manager
-from tinytorch_core.testing import Samples, table_of_checks
 
 import _tinytorch_pytest
+from tinytorch_devkit import Samples, table_of_checks
 
 ROOT = Path(__file__).parents[2]
 HOOKS_PAGE = (ROOT / "docs" / "hooks.md").read_text("utf-8")

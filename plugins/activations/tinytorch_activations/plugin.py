@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinytorch_core import hookimpl
-from tinytorch_core.ops import OpTable
+from tinytorch_core.extend import OpTable
 
 from tinytorch_activations.functional import (
     error_function,
@@ -18,7 +18,7 @@ from tinytorch_activations.functional import (
 )
 
 if TYPE_CHECKING:
-    from tinytorch_core.testing import Samples
+    from tinytorch_devkit import Samples
 
 tinytorch_api = (1, 1)
 tinytorch_uses = ("autograd",)

@@ -20,7 +20,7 @@ from tinytorch_autograd.errors import (
 from tinytorch_autograd.gradients import backward, grad
 from tinytorch_autograd.modes import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from tinytorch_autograd.node import AccumulateGrad, Function, functions
-from tinytorch_autograd.table import Rules
+from tinytorch_autograd.rule import Rules
 
 if TYPE_CHECKING:
     from tinytorch_autograd import func

@@ -14,15 +14,15 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from tinytorch_core import Op, plugins
-from tinytorch_core.tensor import TensorBase, plain
+from tinytorch_core import Op, Tensor, plugins
+from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd import settings, tree
 from tinytorch_autograd.anomaly_nodes import watch
 from tinytorch_autograd.anomaly_where import Place, not_finite, users_line
 from tinytorch_autograd.errors import AnomalyError
-from tinytorch_autograd.guards import tensors
-from tinytorch_autograd.numpy_functions import called
+from tinytorch_autograd.numpy_lookup import called
+from tinytorch_autograd.unrecorded import tensors
 
 Wrapped = TypeVar("Wrapped", bound=Callable[..., Any])
 
@@ -92,7 +92,7 @@ def watched(op: Op, call: Callable[..., Any]) -> Callable[..., Any]:
         with np.errstate(all="ignore"):
             made = call(*args, **kwargs)
         place = users_line()
-        for result in tensors(made, TensorBase):
+        for result in tensors(made, Tensor):
             _check_result(op, result, (args, kwargs), place)
             watch(result, place)
         return made
@@ -101,7 +101,7 @@ def watched(op: Op, call: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _check_result(op: Op, result: Any, arguments: Any, place: Place) -> None:
-    found = not_finite(result._data)
+    found = not_finite(result.data)
     if found is None:
         return
     kind, where = found
@@ -129,5 +129,5 @@ def _name(op: Op, arguments: Any) -> str:
 
 def _numbers(value: Any) -> Any:
     """The array of numbers in an argument, or None."""
-    data = np.asarray(value) if isinstance(value, float | complex) else plain(value)
+    data = np.asarray(value) if isinstance(value, float | complex) else unwrap(value)
     return data if isinstance(data, np.ndarray) and data.dtype.kind in "fc" else None

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from tinytorch_core.tensor import plain
+from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd import tree
 from tinytorch_autograd.anomaly_where import Place, not_finite
@@ -99,9 +99,9 @@ def _check_saved(node: Function, origin: _Origin) -> None:
 def _check_gradients(node: Function, origin: _Origin, grad: Any, parts: Iterable[Any]) -> None:
     # An op of several outputs has a dict of their gradients.
     incoming = grad.values() if isinstance(grad, dict) else (grad,)
-    came = next(filter(None, (not_finite(plain(g)) for g in incoming)), None)
+    came = next(filter(None, (not_finite(unwrap(g)) for g in incoming)), None)
     for i, part in enumerate(parts):
-        found = not_finite(plain(part))
+        found = not_finite(unwrap(part))
         if found is None or (came is not None and found[0] != "nan"):
             continue
         names = node.op.inputs

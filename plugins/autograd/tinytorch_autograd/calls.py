@@ -9,8 +9,8 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tinytorch_core import Op
-from tinytorch_core.tensor import TensorBase
+from tinytorch_core import Op, Tensor
+from tinytorch_core.extend import from_array
 
 from tinytorch_autograd import tree
 from tinytorch_autograd.node import Node, class_name, next_number
@@ -53,8 +53,8 @@ class Call(SeveralOutputs):
         return f"<{class_name(self.op.name)}>"
 
 
-def _lifted(value: TensorBase, node: Node | None) -> Any:
-    out = type(value)._from_array(value._data)
+def _lifted(value: Tensor, node: Node | None) -> Any:
+    out = from_array(type(value), value.data)
     out._node = node
     return out
 
@@ -81,7 +81,7 @@ def record_call(
     node.saved = ([without_history(x) for x in inputs], derivative)
     node.number, node.hooks = next_number(), None
     results = [without_history(y) for y in tree.leaves(made)]
-    node.outputs = attach(node, results, TensorBase)
+    node.outputs = attach(node, results, Tensor)
     return tree.fill(made, results)
 
 

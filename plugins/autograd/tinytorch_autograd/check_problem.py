@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import Tensor
-from tinytorch_core.tensor import TensorBase
 
 from tinytorch_autograd import func, tree
 from tinytorch_autograd.calls import check_function
@@ -74,7 +73,7 @@ class Problem:
         """The Jacobian by the backward pass, row by row."""
         _, pull = func.vjp(self.function, *self.points)
         size = packed(self.outputs).size
-        rows = [packed(g._data for g in pull(_unpacked(u, self.outputs))) for u in np.eye(size)]
+        rows = [packed(g.data for g in pull(_unpacked(u, self.outputs))) for u in np.eye(size)]
         return np.reshape(rows, (size, packed(self.points).size))
 
 
@@ -109,13 +108,13 @@ def problem_of(f: Callable[..., Any], inputs: Any) -> Problem:
 
 
 def _is_checked(value: Any, explicit: bool) -> bool:
-    if explicit and isinstance(value, TensorBase) and not is_tracked(value):
+    if explicit and isinstance(value, Tensor) and not is_tracked(value):
         return False
     return isinstance(value, float | complex) or getattr(value, "dtype", np.dtype(int)).kind in "fc"
 
 
 def _array(value: Any) -> Array:
-    data = value._data if isinstance(value, TensorBase) else value
+    data = value.data if isinstance(value, Tensor) else value
     return np.array(data)
 
 

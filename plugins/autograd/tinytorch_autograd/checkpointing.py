@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.tensor import TensorBase
+from tinytorch_core import Tensor
 
 from tinytorch_autograd import engine, tree
 from tinytorch_autograd.calls import check_function, record_call
@@ -111,7 +111,7 @@ class _Checkpoint:
 
     def derivative(self, inputs: Sequence[Any], grads: Sequence[Any]) -> list[Any]:
         """The gradients of the inputs and of what is captured, by running the function again."""
-        lifted = any(isinstance(g, TensorBase) for g in grads)
+        lifted = any(isinstance(g, Tensor) for g in grads)
         entries = inputs if lifted else _as_leaves(inputs)
         start = next_number()
         outputs = self._repeated(entries)
@@ -190,7 +190,7 @@ def _inside(outputs: Iterable[Any], start: int) -> tuple[list[Function], list[No
 
 def _sum(tensor: Any) -> float:
     """A number by which to tell another result; 0 for arrays that are computed later."""
-    data = tensor._data
+    data = tensor.data
     return float(np.abs(data).sum(dtype=np.float64)) if isinstance(data, np.ndarray) else 0.0
 
 
@@ -204,7 +204,7 @@ _HOLDING = ("__self__", "__dict__", "__wrapped__", "func", "args", "keywords")
 
 def _generators(value: Any, seen: dict[int, Any]) -> Iterator[np.random.Generator]:
     """The Generators of random numbers in containers, objects, and what functions refer to."""
-    if isinstance(value, type | ModuleType | TensorBase | np.ndarray) or id(value) in seen:
+    if isinstance(value, type | ModuleType | Tensor | np.ndarray) or id(value) in seen:
         return
     seen[id(value)] = value  # kept, for another object may have the id of one that is gone
     if isinstance(value, np.random.Generator):

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import Tensor
-from tinytorch_core.testing import Call, CheckFailure, Checks, Description, results
 
 from tinytorch_autograd import func
 from tinytorch_autograd.check_problem import FIVE_POINTS, Problem, labels, packed
 from tinytorch_autograd.errors import NoRuleError
 from tinytorch_autograd.gradients import grad
 from tinytorch_autograd.tracking import is_tracked
+from tinytorch_devkit import Call, CheckFailure, Checks, Description, results
 
 Array = Any
 

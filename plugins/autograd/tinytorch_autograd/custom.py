@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import Tensor
-from tinytorch_core.tensor import TensorBase
+from tinytorch_core.extend import from_array
 
 from tinytorch_autograd import tree
 from tinytorch_autograd.calls import check_function, record_call
@@ -80,7 +80,7 @@ def custom_gradient(f: Callable[..., tuple[Any, Callable[..., Any]]]) -> Callabl
         structure = tree.fill(value, like)
 
         def derivative(inputs: Sequence[Any], grads: Sequence[Any]) -> list[Any]:
-            lifted = any(isinstance(g, TensorBase) for g in grads)
+            lifted = any(isinstance(g, Tensor) for g in grads)
             with enable_grad() if lifted else no_grad():
                 backward = pull
                 if lifted:
@@ -109,7 +109,7 @@ def _pair(name: str, made: Any) -> Any:
 
 def _blank(name: str, value: Any) -> Any:
     """Zeros like an output, of which only shape and dtype take memory."""
-    if not isinstance(value, TensorBase):
+    if not isinstance(value, Tensor):
         raise TypeError(
             f"{name}, under custom_gradient, must return tensors when it is given tensors, "
             f"not {type(value).__name__}"
@@ -118,9 +118,9 @@ def _blank(name: str, value: Any) -> Any:
 
 
 def _cotangent(grad: Any, like: Any) -> Any:
-    if isinstance(grad, TensorBase):
+    if isinstance(grad, Tensor):
         return conj(grad)
-    return Tensor._from_array(like if grad is None else conj(np.asanyarray(grad)))
+    return from_array(Tensor, like if grad is None else conj(np.asanyarray(grad)))
 
 
 def _of_inputs(name: str, args: Sequence[Any], found: Any, is_input: Sequence[bool]) -> list[Any]:
@@ -156,7 +156,7 @@ def _fitted(name: str, grad: Any, x: Any, lifted: bool) -> Any:
             f"argument of shape {x.shape}; they must be the same"
         )
     if lifted:
-        grad = grad if isinstance(grad, TensorBase) else Tensor._from_array(grad)
+        grad = grad if isinstance(grad, Tensor) else from_array(Tensor, grad)
     else:
-        grad = grad._data if isinstance(grad, TensorBase) else grad
+        grad = grad.data if isinstance(grad, Tensor) else grad
     return conj(grad if grad.dtype == x.dtype else cast(grad, x.dtype))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import Tensor
-from tinytorch_core.tensor import TensorBase
+from tinytorch_core.extend import from_array
 
 from tinytorch_autograd.complex_numbers import cast
 from tinytorch_autograd.engine import walk
@@ -46,7 +46,7 @@ def backward(tensor: Any, gradient: Any = None, retain_graph: bool = False) -> N
     for leaf in list(grads):
         target: Any = leaf.tensor() if isinstance(leaf, AccumulateGrad) else None
         if target is not None:
-            finished.append((target, _finished(target._data, grads, leaf)))
+            finished.append((target, _finished(target.data, grads, leaf)))
     for target, grad in finished:
         target._grad = grad if target._grad is None else target._grad + grad
 
@@ -96,7 +96,7 @@ def node_of(tensor: Any, what: str) -> Node:
     """The node behind a tracked tensor."""
     node: Node | None = getattr(tensor, "_node", None)
     if node is None:
-        if not isinstance(tensor, TensorBase):
+        if not isinstance(tensor, Tensor):
             raise TypeError(f"{what} takes Tensors, not {type(tensor).__name__}: {tensor!r:.60}")
         raise UntrackedError(
             f"{what} needs a tensor that requires grad, and this one, of shape "
@@ -111,7 +111,7 @@ def first_gradient(tensor: Any, gradient: Any, name: str = "gradient") -> Any:
 
     `name` is that of the argument by which the user may give it.
     """
-    data = tensor._data
+    data = tensor.data
     if gradient is None:
         if data.dtype.kind == "c":
             raise NonScalarError(
@@ -124,7 +124,7 @@ def first_gradient(tensor: Any, gradient: Any, name: str = "gradient") -> Any:
                 f"a direction: reduce it (y.sum()), or pass {name}= of that shape"
             )
         return np.ones_like(data)
-    value = gradient._data if isinstance(gradient, TensorBase) else gradient
+    value = gradient.data if isinstance(gradient, Tensor) else gradient
     if not hasattr(value, "dtype"):
         value = np.asarray(value, dtype=data.dtype)
     if value.shape != data.shape:
@@ -170,10 +170,10 @@ def grad(
     >>> slope, grad(slope, x)
     (Tensor([27.], grad_fn=<MulBackward>), Tensor([18.]))
     """
-    single = isinstance(inputs, TensorBase)
+    single = isinstance(inputs, Tensor)
     wanted = _as_list(inputs)
     made = _as_list(outputs)
-    given = _for_each(made, grad_outputs, isinstance(outputs, TensorBase))
+    given = _for_each(made, grad_outputs, isinstance(outputs, Tensor))
     targets = [node_of(x, "grad() with respect to a tensor") for x in wanted]
     seeds = [
         (node_of(y, "grad()"), _seed(y, g, create_graph)) for y, g in zip(made, given, strict=True)
@@ -193,7 +193,7 @@ def grad(
 
 def _as_list(tensors: Any) -> list[Any]:
     """One tensor or several as a list; what is neither stands alone, to be named in an error."""
-    single = isinstance(tensors, TensorBase | np.ndarray | str)
+    single = isinstance(tensors, Tensor | np.ndarray | str)
     return list(tensors) if isinstance(tensors, Iterable) and not single else [tensors]
 
 
@@ -213,7 +213,7 @@ def _seed(output: Any, gradient: Any, create_graph: bool) -> Any:
     seed = first_gradient(output, gradient, "grad_outputs")
     if not create_graph:
         return seed
-    return gradient if isinstance(gradient, Tensor) else type(output)._from_array(seed)
+    return gradient if isinstance(gradient, Tensor) else from_array(type(output), seed)
 
 
 def result(x: Any, node: Node, found: Mapping[Node, Any]) -> Any:
@@ -221,8 +221,8 @@ def result(x: Any, node: Node, found: Mapping[Node, Any]) -> Any:
     grad = found.get(node)
     if grad is None:
         return None
-    grad = fit(x._data, grad)
-    if isinstance(grad, TensorBase):
+    grad = fit(x.data, grad)
+    if isinstance(grad, Tensor):
         return grad
     # The array may be a node's, or another result's.
-    return type(x)._from_array(np.array(grad) if isinstance(grad, np.generic) else grad.copy())
+    return from_array(type(x), np.array(grad) if isinstance(grad, np.generic) else grad.copy())

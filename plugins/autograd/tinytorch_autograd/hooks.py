@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.tensor import TensorBase
+from tinytorch_core import Tensor
+from tinytorch_core.extend import from_array
 
 from tinytorch_autograd.gradients import fit, node_of
 from tinytorch_autograd.node import AccumulateGrad, Hook, Node
@@ -101,13 +102,13 @@ def retain_grad(self: Any) -> None:
 class _Keep:
     """A hook that adds the gradient to `grad` of its tensor."""
 
-    def __init__(self, tensor: TensorBase) -> None:
+    def __init__(self, tensor: Tensor) -> None:
         self._tensor = weakref.ref(tensor)
 
     def __call__(self, grad: Any) -> None:
         target: Any = self._tensor()
         if target is not None:
-            array = np.array(fit(target._data, getattr(grad, "_data", grad)))
+            array = np.array(fit(target.data, getattr(grad, "_data", grad)))
             target._grad = array if target._grad is None else target._grad + array
 
 
@@ -136,8 +137,8 @@ def _replacement(grad: Any, found: Any, hook: Any) -> Any:
             f"the hook {name} returned a gradient of shape {array.shape} for one of shape "
             f"{grad.shape}; they must be the same"
         )
-    if isinstance(grad, TensorBase):
-        found = found if isinstance(found, TensorBase) else type(grad)._from_array(array)
+    if isinstance(grad, Tensor):
+        found = found if isinstance(found, Tensor) else from_array(type(grad), array)
     else:
         found = array
     return found if found.dtype == grad.dtype else found.astype(grad.dtype)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Union
 
 from tinytorch_core import Op, Tensor
-from tinytorch_core.tensor import TensorBase
+from tinytorch_core.extend import from_array
 
 from tinytorch_autograd.complex_numbers import conj
 from tinytorch_autograd.errors import GraphFreedError
@@ -47,7 +47,7 @@ class AccumulateGrad:
 
     __slots__ = ("__weakref__", "hooks", "tensor")
 
-    def __init__(self, tensor: TensorBase) -> None:
+    def __init__(self, tensor: Tensor) -> None:
         self.tensor = weakref.ref(tensor)
         self.hooks: list[Hook] | None = None
 
@@ -81,7 +81,7 @@ class Function:
     op: Op
     saves: ClassVar[tuple[str, ...]] = ()
     has_rule: ClassVar[bool] = True
-    tensor_class: ClassVar[type[TensorBase]] = Tensor
+    tensor_class: ClassVar[type[Tensor]] = Tensor
     record: ClassVar[Callable[..., Any]]
 
     edges: tuple[Node | None, ...] | None
@@ -118,7 +118,7 @@ class Function:
             GraphFreedError: a backward pass has freed what this node had saved.
         """
         self.check_alive()
-        node = self.lifted() if isinstance(grad_output, TensorBase) else self
+        node = self.lifted() if isinstance(grad_output, Tensor) else self
         return tuple(map(conj, node.gradients(conj(grad_output))))
 
     def lifted(self) -> Function:
@@ -149,7 +149,7 @@ class Function:
         """A saved array as the tensor that `node` made; as it is if it was not tracked."""
         if node is None:
             return value
-        out = self.tensor_class._from_array(value)
+        out = from_array(self.tensor_class, value)
         out._node = node
         return out
 
@@ -188,11 +188,11 @@ class Function:
         return f"<{type(self).__name__}>"
 
 
-def _tracked(value: Any, kind: type[TensorBase]) -> Any:
+def _tracked(value: Any, kind: type[Tensor]) -> Any:
     """`value` as a tensor that is tracked if its dtype allows it: itself if it is one already."""
     if isinstance(value, kind) and value._node is not None:
         return value
     tensor = kind(value)
-    if tensor._data.dtype.kind in "fc":
+    if tensor.data.dtype.kind in "fc":
         tensor._node = AccumulateGrad(tensor)
     return tensor

@@ -16,8 +16,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tinytorch_core import Op
-from tinytorch_core.tensor import TensorBase
+from tinytorch_core import Op, Tensor
 
 from tinytorch_autograd.complex_numbers import conj
 from tinytorch_autograd.node import Function, class_name, next_number
@@ -79,12 +78,12 @@ def results_of(made: Any) -> Sequence[Any]:
 
 
 def attach(
-    function: SeveralOutputs, results: Sequence[Any], tensor: type[TensorBase]
+    function: SeveralOutputs, results: Sequence[Any], tensor: type[Tensor]
 ) -> tuple[weakref.ref[Output] | None, ...]:
     """Gives each of an op's results that can have a gradient its node, and returns references."""
     outputs: list[weakref.ref[Output] | None] = []
     for place, result in enumerate(results):
-        if isinstance(result, tensor) and result._data.dtype.kind in "fc":
+        if isinstance(result, tensor) and result.data.dtype.kind in "fc":
             node = result._node = Output(function, place)
             outputs.append(weakref.ref(node))
         else:
@@ -100,7 +99,7 @@ def single_output(op: str, wrap: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
     def checked(result: Any) -> Any:
         made = wrap(result)
-        if isinstance(made, tuple | list) and any(isinstance(t, TensorBase) for t in made):
+        if isinstance(made, tuple | list) and any(isinstance(t, Tensor) for t in made):
             raise TypeError(
                 f"{op} returned {len(made)} outputs, and its backward rule is for one: let the "
                 "rule ask for `grads`, the gradients of all of them, instead of `grad`"
@@ -142,7 +141,7 @@ class SeveralOutputs(Function):
         """
         self.check_alive()
         grads = OutputGradients((i, conj(g)) for i, g in enumerate(grad_output) if g is not None)
-        lift = any(isinstance(g, TensorBase) for g in grads.values())
+        lift = any(isinstance(g, Tensor) for g in grads.values())
         return tuple(map(conj, (self.lifted() if lift else self).gradients(grads)))
 
     def lifted(self) -> SeveralOutputs:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import FunctionType, ModuleType
 from typing import Any
 
-from tinytorch_core.tensor import TensorBase
+from tinytorch_core import Tensor
 
 
 class Names:
@@ -16,21 +16,21 @@ class Names:
         self._by_key: dict[int, str] = {}
         self._alive: list[Any] = []
         for name, tensor in _named(given, "", set()):
-            for key in (getattr(tensor, "_node", None), tensor._data):
+            for key in (getattr(tensor, "_node", None), tensor.data):
                 if key is not None:
                     self._by_key.setdefault(id(key), name)
                     self._alive.append(key)
 
     def of(self, thing: Any) -> str | None:
         """The name of a tensor, a node or an array."""
-        if isinstance(thing, TensorBase):
-            return self.of(getattr(thing, "_node", None)) or self.of(thing._data)
+        if isinstance(thing, Tensor):
+            return self.of(getattr(thing, "_node", None)) or self.of(thing.data)
         return self._by_key.get(id(thing))
 
 
 def _named(value: Any, name: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
     """The tensors in an object, with the way to them as their names: `layers.0.weight`."""
-    if isinstance(value, TensorBase):
+    if isinstance(value, Tensor):
         yield name, value
         return
     if id(value) in seen:

@@ -86,7 +86,7 @@ def shape_text(shape: Shape | None) -> str:
 
 def _shapes(order: Iterable[Function], root: Node, y: Any) -> dict[Node, Shape]:
     """The shape of each node's output: that of the gradient that comes back to it."""
-    pending: dict[Node, Any] = {root: np.ones_like(y._data)}
+    pending: dict[Node, Any] = {root: np.ones_like(y.data)}
     shapes: dict[Node, Shape] = {}
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")

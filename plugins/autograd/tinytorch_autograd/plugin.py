@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from tinytorch_core import Op, hookimpl, hookspec
-from tinytorch_core.ops import OpTable
-from tinytorch_core.surface import Surface, TensorExtension
+from tinytorch_core.extend import OpTable, Surface, TensorExtension
 
-from tinytorch_autograd import guards, numpy_functions, settings, tensor_methods
+from tinytorch_autograd import numpy_lookup, settings, tensor_methods, unrecorded
 from tinytorch_autograd.node import Function
 from tinytorch_autograd.record import NodeKind, recorded
+from tinytorch_autograd.rule import Rules
 from tinytorch_autograd.rules import FAMILIES
-from tinytorch_autograd.table import Rules
 
 if TYPE_CHECKING:
-    from tinytorch_core.testing import Checks, Samples
+    from tinytorch_devkit import Checks, Samples
 
 tinytorch_api = (1, 1)
 
@@ -32,7 +31,7 @@ class _Specs:
 
         Args:
             rules: the table; `rules.add(name, *functions)` adds a rule, one function for each
-                input of the op. What they may ask for stands in `tinytorch_autograd.table`.
+                input of the op. What they may ask for stands in `tinytorch_autograd.rule`.
 
         >>> from types import SimpleNamespace
         >>> from tinytorch_core import Tensor, hookimpl, plugins
@@ -134,16 +133,16 @@ def tinytorch_wrap_op(
 def _wrapped(op: Op, call: Callable[..., Any], surface: Surface) -> Callable[..., Any] | None:
     rules = surface.once(_rules)
     if op.in_place:
-        return guards.in_place(op, call, surface.tensor)
+        return unrecorded.in_place(op, call, surface.tensor)
     if op.raw:
-        return guards.raw(op, call, surface.tensor)
+        return unrecorded.raw(op, call, surface.tensor)
     if op.name == "numpy_function":
-        return numpy_functions.differentiated(op, call, surface.tensor)
+        return numpy_lookup.differentiated(op, call, surface.tensor)
     if rules.has_no_derivative(op.name):
         return None
     kind = surface.once(_nodes).get(op.name)
     if kind is None:
-        return guards.unruled(op, call, surface.tensor)
+        return unrecorded.without_rule(op, call, surface.tensor)
     return recorded(op, call, kind, plain=surface.plain[op.name] is call)
 
 

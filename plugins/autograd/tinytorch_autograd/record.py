@@ -14,15 +14,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tinytorch_core import Op, Tensor, define
-from tinytorch_core.plain_call import plain_lines, plain_names
-from tinytorch_core.source import signature_of, tuple_of
-from tinytorch_core.tensor import TensorBase
+from tinytorch_core.extend import plain_lines, plain_names, signature_of, tuple_of
 
 from tinytorch_autograd.modes import is_grad_enabled
 from tinytorch_autograd.node import Function, class_name, functions, next_number
 from tinytorch_autograd.outputs import SeveralOutputs, attach, results_of, single_output
+from tinytorch_autograd.rule import OF_SEVERAL, Rule, Vjp
 from tinytorch_autograd.rules.shapes import unbroadcast
-from tinytorch_autograd.table import OF_SEVERAL, Rule, Vjp
 
 Call = Callable[..., Any]
 
@@ -42,7 +40,7 @@ class NodeKind:
 
     __slots__ = ("_made", "_plain", "around", "op", "record", "rule", "tensor")
 
-    def __init__(self, op: Op, rule: Rule, tensor: type[TensorBase]) -> None:
+    def __init__(self, op: Op, rule: Rule, tensor: type[Tensor]) -> None:
         self.op, self.rule, self.tensor = op, rule, tensor
         self.record: Call | None = None
         self.around: Call | None = None
@@ -135,7 +133,7 @@ def recorded(op: Op, call: Call, kind: NodeKind, plain: bool) -> Call:
 
 @functools.cache
 def function_class(
-    tensor: type[TensorBase],
+    tensor: type[Tensor],
     op: str,
     inputs: tuple[str, ...],
     variadic: bool,

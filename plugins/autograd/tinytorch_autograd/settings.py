@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tinytorch_core.errors import did_you_mean
+from tinytorch_core.extend import did_you_mean
 
 # Off, on in the whole program, or on where a block says so: "blocks". Read when the surface is
 # computed, which is after it was set.

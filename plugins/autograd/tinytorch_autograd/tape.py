@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.tensor import TensorBase
+from tinytorch_core import Tensor
+from tinytorch_core.extend import from_array
 
 from tinytorch_autograd import engine, gradients, tree
 from tinytorch_autograd.errors import AutogradError, UntrackedError
@@ -73,7 +74,7 @@ class GradientTape:
         if not self._open:
             raise AutogradError("watch() is for the inside of the tape's `with` block")
         for tensor in tree.leaves(tensors):
-            if not isinstance(tensor, TensorBase):
+            if not isinstance(tensor, Tensor):
                 raise TypeError(f"a tape watches tensors, not {type(tensor).__name__}")
             if not tensor.requires_grad:
                 tensor.requires_grad = True
@@ -114,7 +115,7 @@ class GradientTape:
         if not any(map(is_tracked, targets)):
             gradients.node_of(targets[0] if targets else target, "GradientTape.gradient()")
         if output_gradients is None:
-            weights = [np.ones_like(y._data) for y in targets]
+            weights = [np.ones_like(y.data) for y in targets]
         else:
             weights = tree.leaves(output_gradients)
         if len(weights) != len(targets):
@@ -160,7 +161,7 @@ class GradientTape:
         starts = []
         for y, weight in seeds:
             seed = gradients.first_gradient(y, weight)
-            starts.append((y._node, type(y)._from_array(seed) if nested else seed))
+            starts.append((y._node, from_array(type(y), seed) if nested else seed))
         found = engine.walk(starts, targets=nodes, retain_graph=keep or nested, create_graph=nested)
         self._used = True
         pairs = zip(wanted, nodes, strict=True)
@@ -169,7 +170,7 @@ class GradientTape:
     def _node(self, source: Any) -> Node:
         if id(source) in self._watched:
             return self._watched[id(source)][1]
-        if not isinstance(source, TensorBase):
+        if not isinstance(source, Tensor):
             raise TypeError(f"sources are tensors, not {type(source).__name__}")
         if source._node is None:
             raise UntrackedError(

@@ -6,15 +6,15 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from tinytorch_core.surface import TensorExtension
-from tinytorch_core.tensor import TensorBase
+from tinytorch_core import Tensor
+from tinytorch_core.extend import TensorExtension, from_array
 
 from tinytorch_autograd.errors import AutogradError
 from tinytorch_autograd.gradients import backward
 from tinytorch_autograd.hooks import register_hook, retain_grad
 from tinytorch_autograd.node import AccumulateGrad, Function
 
-AnyTensor = TypeVar("AnyTensor", bound=TensorBase)
+AnyTensor = TypeVar("AnyTensor", bound=Tensor)
 
 
 def get_requires_grad(self: Any) -> bool:
@@ -36,9 +36,9 @@ def set_requires_grad(self: Any, value: bool) -> None:
             )
         self._node = None
         return
-    if self._data.dtype.kind not in "fc":
+    if self.data.dtype.kind not in "fc":
         raise TypeError(
-            f"only floating-point tensors can require grad, not {self._data.dtype}; "
+            f"only floating-point tensors can require grad, not {self.data.dtype}; "
             "convert it first: x.astype(np.float32)"
         )
     self._node = AccumulateGrad(self)
@@ -64,9 +64,9 @@ def set_grad(self: Any, value: Any) -> None:
     """Replaces the gradient by an array or Tensor of this tensor's shape, or by None."""
     if value is not None:
         value = getattr(value, "_data", value)
-        if getattr(value, "shape", None) != self._data.shape:
+        if getattr(value, "shape", None) != self.data.shape:
             raise ValueError(
-                f"the gradient of a tensor of shape {self._data.shape} must be an array of that "
+                f"the gradient of a tensor of shape {self.data.shape} must be an array of that "
                 f"shape or None, not {getattr(value, 'shape', value)!r}"
             )
     self._grad = value
@@ -89,7 +89,7 @@ def zero_grad(self: Any) -> None:
 
 def detach(self: AnyTensor) -> AnyTensor:
     """A tensor on the same array, without history."""
-    return type(self)._from_array(self._data)
+    return from_array(type(self), self.data)
 
 
 def _keyword(self: Any) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tinytorch_core import Tensor
+from tinytorch_core.extend import from_array
 
 
 class Parameter(Tensor):
@@ -44,7 +45,7 @@ class Parameter(Tensor):
     @classmethod
     def _from_array(cls, array: Any) -> Any:
         # Gradients and detached tensors are made by this, and are no parameters.
-        return Tensor._from_array(array)
+        return from_array(Tensor, array)
 
     def __reduce__(self) -> tuple[Any, ...]:
         _, parts = super().__reduce__()
@@ -56,7 +57,7 @@ def _rebuild(
 ) -> Parameter:
     """A copied or unpickled Parameter."""
     made = object.__new__(cls)
-    made._data = data
+    made.data = data
     made.__dict__.update(state)
     for name, value in keywords.items():
         made._set_keyword(name, value)

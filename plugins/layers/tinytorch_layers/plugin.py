@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tinytorch_core import hookimpl
-from tinytorch_core.ops import OpTable
+from tinytorch_core.extend import OpTable
 
 from tinytorch_layers.functional import (
     affine,
@@ -17,7 +17,7 @@ from tinytorch_layers.functional import (
 )
 
 if TYPE_CHECKING:
-    from tinytorch_core.testing import Samples
+    from tinytorch_devkit import Samples
 
 tinytorch_api = (1, 1)
 tinytorch_uses = ("autograd",)

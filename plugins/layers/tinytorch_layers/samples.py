@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.testing import Samples, call
-
+from tinytorch_devkit import Samples, call
 from tinytorch_layers import functional as F
 from tinytorch_layers import reference
 from tinytorch_layers.functional.windows import Windows

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from tinytorch_core.tensor import TensorBase
+from tinytorch_core import Tensor
 
 if TYPE_CHECKING:
     from tinytorch_layers.module import Module
@@ -54,7 +54,7 @@ def load(module: Module, mapping: Mapping[str, Any], strict: bool) -> Incompatib
 
 
 def _array(value: Any) -> Any:
-    value = value._data if isinstance(value, TensorBase) else value
+    value = value.data if isinstance(value, Tensor) else value
     return value if hasattr(value, "dtype") else np.asarray(value)
 
 

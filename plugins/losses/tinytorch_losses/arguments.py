@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.tensor import plain
+from tinytorch_core.extend import unwrap
 
 Array = Any
 
@@ -83,7 +83,7 @@ def constant(loss: str, name: str, value: Any, dtype: np.dtype[Any]) -> Array:
             f"{name} of {loss} has no derivative, and the one given requires grad; "
             f"pass {name}.detach()"
         )
-    value = plain(value)
+    value = unwrap(value)
     return value.astype(dtype) if hasattr(value, "astype") else np.asarray(value, dtype=dtype)
 
 
@@ -140,7 +140,7 @@ def class_target(
         ValueError: its shape does not fit, or the input has no class axis.
         IndexError: a class number lies outside of 0 to C - 1.
     """
-    target = plain(target)
+    target = unwrap(target)
     if not hasattr(target, "dtype"):
         target = np.asarray(target)
     if target.dtype.kind not in "iu":

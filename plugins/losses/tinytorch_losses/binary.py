@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import op
-from tinytorch_core.tensor import plain
+from tinytorch_core.extend import unwrap
 
 from tinytorch_losses.arguments import broadcast_constant, matched
 from tinytorch_losses.reduction import check_reduction, reduced, spread
@@ -48,7 +48,7 @@ def binary_cross_entropy(
     name = "binary_cross_entropy"
     check_reduction(name, reduction)
     target = matched(name, input, target)
-    _check_probabilities(plain(input))
+    _check_probabilities(unwrap(input))
     weight = broadcast_constant(name, "weight", weight, input.shape, input.dtype)
     return bce_forward(input, target, weight, reduction)
 

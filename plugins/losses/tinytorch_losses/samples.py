@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.testing import Call, Samples, call
-
 import tinytorch_losses as losses
+from tinytorch_devkit import Call, Samples, call
 
 Array = Any
 Formula = Callable[..., Array]

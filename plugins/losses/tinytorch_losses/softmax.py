@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.tensor import plain
+from tinytorch_core.extend import unwrap
 
 Array = Any
 
@@ -29,7 +29,7 @@ def log_softmax(x: Array, dim: int = -1) -> Array:
     >>> np.exp(log_softmax(np.array([0.0, np.log(3.0)])))
     array([0.25, 0.75])
     """
-    shifted = x - plain(x).max(axis=dim, keepdims=True)
+    shifted = x - unwrap(x).max(axis=dim, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=dim, keepdims=True))
 
 
@@ -39,6 +39,6 @@ def shifted_exponentials(x: Array) -> tuple[Array, Array, Array]:
     The largest value is a constant to the derivatives: any other would give the same
     probabilities.
     """
-    z = x - plain(x).max(axis=0)
+    z = x - unwrap(x).max(axis=0)
     powers = np.exp(z)
     return z, powers, powers.sum(axis=0)

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import Tensor
-from tinytorch_core.tensor import TensorBase
 
 
 def number(owner: str, name: str, value: Any) -> float:
@@ -89,7 +88,7 @@ def parameter_list(owner: str, parameters: Iterable[Any]) -> list[Tensor]:
         TypeError: something else is among them, or it is a single Tensor.
         ValueError: there are none, or one is there twice or was computed by an op.
     """
-    if isinstance(parameters, TensorBase) or not isinstance(parameters, Iterable):
+    if isinstance(parameters, Tensor) or not isinstance(parameters, Iterable):
         raise TypeError(
             f"{owner} takes an iterable of tensors, such as model.parameters() or [w, b], "
             f"not {type(parameters).__name__}"
@@ -127,7 +126,7 @@ def _why_none(parameters: Iterable[Any], used_up: bool) -> str:
 
 
 def _check_parameter(owner: str, i: int, parameter: Any) -> None:
-    if not isinstance(parameter, TensorBase):
+    if not isinstance(parameter, Tensor):
         raise TypeError(
             f"{owner} takes tensors, and number {i} is of {type(parameter).__name__}: "
             f"{parameter!r:.60}"

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.tensor import TensorBase
+from tinytorch_core import Tensor
 
 FORMAT = "tinytorch-training checkpoint"
 VERSION = "1"
@@ -97,7 +97,7 @@ def _encoded(value: Any, at: tuple[str, ...], tensors: dict[str, Any]) -> Any:
         return {_key(k, at): _encoded(v, (*at, k), tensors) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [_encoded(v, (*at, str(i)), tensors) for i, v in enumerate(value)]
-    if isinstance(value, TensorBase):
+    if isinstance(value, Tensor):
         value = value.data
     if isinstance(value, np.ndarray):
         return {_TENSOR: _add(value, ".".join(at), tensors)}

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import Tensor
-from tinytorch_core.tensor import TensorBase
+from tinytorch_core.extend import from_array
 
 from tinytorch_training.arguments import count, flag
 from tinytorch_training.randomness import set_state
@@ -83,7 +83,7 @@ class TensorDataset(Dataset):
     def batch(self, indices: Sequence[int]) -> tuple[Tensor, ...]:
         """The examples with these numbers, each array's as one Tensor."""
         # What an index array picks is a copy already.
-        return tuple(Tensor._from_array(a[np.asarray(indices)]) for a in self.arrays)
+        return tuple(from_array(Tensor, a[np.asarray(indices)]) for a in self.arrays)
 
 
 def stack(examples: Sequence[Any]) -> Any:
@@ -113,7 +113,7 @@ def stack(examples: Sequence[Any]) -> Any:
 
 
 def _array(value: Any) -> Array:
-    if isinstance(value, TensorBase):
+    if isinstance(value, Tensor):
         return value.data
     return value if hasattr(value, "__array_ufunc__") else np.asarray(value)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tinytorch_core.errors import did_you_mean
+from tinytorch_core.extend import did_you_mean
 
 from tinytorch_training.arguments import count, flag, not_negative
 

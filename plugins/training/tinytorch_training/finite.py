@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import Tensor
-from tinytorch_core.tensor import plain
+from tinytorch_core.extend import unwrap
 
 _SHOWN = 8
 
@@ -31,7 +31,7 @@ def describe(named_parameters: Iterable[tuple[str, Tensor]], batch: Iterable[Any
     places = {
         "gradients": [(name, p.grad) for name, p in named if p.grad is not None],
         "parameters": [(name, p.data) for name, p in named],
-        "data in the batch": [(f"number {i}", plain(x)) for i, x in enumerate(batch)],
+        "data in the batch": [(f"number {i}", unwrap(x)) for i, x in enumerate(batch)],
     }
     return ". ".join(f"Not finite among the {what}: {_list(of)}" for what, of in places.items())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tinytorch_core.tensor import plain
+from tinytorch_core.extend import unwrap
 
 Array = Any
 
@@ -24,7 +24,7 @@ def accuracy(output: Array, target: Array) -> float:
     >>> accuracy(Tensor([[0.1, 0.9], [0.8, 0.2]]), Tensor([1, 1], dtype=int))
     0.5
     """
-    scores, classes = plain(output), plain(target)
+    scores, classes = unwrap(output), unwrap(target)
     if scores.ndim != 2 or classes.shape != scores.shape[:1]:
         raise ValueError(
             f"accuracy takes scores of shape (N, C) and classes of shape (N,), not "

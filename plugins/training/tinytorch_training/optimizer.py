@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tinytorch_core import Tensor
-from tinytorch_core.errors import did_you_mean
+from tinytorch_core.extend import did_you_mean
 
 from tinytorch_training.arguments import not_negative, parameter_list
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tinytorch_core import hookimpl
-from tinytorch_core.ops import OpTable
+from tinytorch_core.extend import OpTable
 
 from tinytorch_training.adam import adam_update
 from tinytorch_training.rmsprop import rmsprop_update
 from tinytorch_training.sgd import sgd_update
 
 if TYPE_CHECKING:
-    from tinytorch_core.testing import Samples
+    from tinytorch_devkit import Samples
 
 tinytorch_api = (1, 1)
 # Optimizers need it, and say so. The ops here do not: to need it would keep everybody from

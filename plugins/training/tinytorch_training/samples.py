@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.testing import Samples, call
+from tinytorch_devkit import Samples, call
 
 Array = Any
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from tinytorch_core import Tensor, plugins
-from tinytorch_core.testing import parametrize_with_checks
 
 import tinytorch_profiler
+from tinytorch_devkit import parametrize_with_checks
 from tinytorch_profiler import plugin, profile, settings
 
 

@@ -2,9 +2,8 @@
 
 import scipy.special
 
-from tinytorch_core.testing import cases_of, parametrize_with_checks
-
 import tinytorch_special
+from tinytorch_devkit import cases_of, parametrize_with_checks
 from tinytorch_special.family import FUNCTIONS
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import scipy
 
-from tinytorch_core.tensor import plain
+from tinytorch_core.extend import unwrap
 
 from tinytorch_special.family import Array, floating, rule, special
 
 
 def ratio(x: Array, y: Array) -> Array:
     """x / y, and 0 where both are 0: x log y is then flat along y."""
-    return x / np.where(plain(x == 0) & plain(y == 0), 1, y)
+    return x / np.where(unwrap(x == 0) & unwrap(y == 0), 1, y)
 
 
 # SciPy takes numbers beside float32 for float64 in the next two.

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import scipy
 
-from tinytorch_core.tensor import plain
+from tinytorch_core.extend import unwrap
 
 from tinytorch_special.family import Array, rule, special
 
@@ -98,7 +98,7 @@ def ndtr(x: Array) -> Array:
 
 def log_ndtr_rule(grad: Array, out: Array, x: Array) -> Array:
     """φ/Φ: below 0 as √(2/π) / erfcx(-x/√2), where φ and Φ would both vanish."""
-    below = plain(x < 0)
+    below = unwrap(x < 0)
     tail = 2 * _DENSITY / erfcx(_ROOT_HALF * np.where(below, -x, 0))
     body = _DENSITY * bell(_ROOT_HALF * np.where(below, 0, x)) * np.exp(-np.where(below, 0, out))
     return grad * np.where(below, tail, body)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import scipy
 
-from tinytorch_core.tensor import plain
+from tinytorch_core.extend import unwrap
 
 from tinytorch_special.family import Array, rule, special, whole
 
@@ -50,7 +50,7 @@ _TERMS = 20
 
 def spence_slope(x: Array) -> Array:
     """log(x) / (1 - x); near 1 by its series Σ -(1 - x)ᵏ / (k + 1), whose value at 1 is -1."""
-    near = plain(abs(x - 1) < _NEAR)
+    near = unwrap(abs(x - 1) < _NEAR)
     z = np.where(near, 1 - x, 0)
     series = 0 * z
     for k in range(_TERMS, -1, -1):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import scipy
 
-from tinytorch_core.tensor import plain
+from tinytorch_core.extend import unwrap
 
 from tinytorch_special.family import Array, rule, special
 
@@ -41,7 +41,7 @@ def log_expit(x: Array) -> Array:
 
 def _share(out: Array, a: Array, axis: Any, keepdims: bool, ndim: int) -> Array:
     """Exp(a - out), with the axes of `out` back in their places; 0 where the whole sum is 0."""
-    return np.exp(a - _restored(np.where(plain(out == -np.inf), 0, out), axis, keepdims, ndim))
+    return np.exp(a - _restored(np.where(unwrap(out == -np.inf), 0, out), axis, keepdims, ndim))
 
 
 def _restored(value: Array, axis: Any, keepdims: bool, ndim: int) -> Array:

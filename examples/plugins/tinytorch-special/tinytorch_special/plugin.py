@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tinytorch_core import Op, hookimpl
-from tinytorch_core.ops import OpTable
+from tinytorch_core.extend import OpTable
 
 from tinytorch_special import (  # noqa: F401
     bessel,

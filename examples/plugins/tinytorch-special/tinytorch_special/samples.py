@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import scipy
 
-from tinytorch_core.testing import Call, Samples, call
+from tinytorch_devkit import Call, Samples, call
 
 Interval = tuple[float, float]
 

@@ -87,6 +87,6 @@ def _start(y: Any, random: np.random.Generator) -> Any:
     """
     start = zeros(y)
     if start.dtype.kind in "fc":
-        start._data = start._data + random.uniform(0.5, 1.5, y.shape).astype(y.dtype)
+        start.data = start.data + random.uniform(0.5, 1.5, y.shape).astype(y.dtype)
         set_requires_grad(start, True)
     return start

@@ -78,7 +78,7 @@ def row_by_row(y: Any, inputs: Sequence[Any], pull: Callable[[Any], Sequence[Any
     shapes = [y.shape + x.shape for x in inputs]
     if y.size == 0:
         return [zeros(x, shape) for x, shape in zip(inputs, shapes, strict=True)]
-    columns = zip(*map(pull, _units(y._data)), strict=True)
+    columns = zip(*map(pull, _units(y.data)), strict=True)
     return [
         None if column[0] is None else np.stack(column).reshape(shape)
         for column, shape in zip(columns, shapes, strict=True)

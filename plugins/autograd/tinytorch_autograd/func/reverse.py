@@ -67,7 +67,7 @@ def value_and_grad(
     @functools.wraps(f)
     def both(*args: Any, **kwargs: Any) -> Any:
         run = Run(f, args, kwargs, argnums, has_aux)
-        found = run.wrapped(run.pull([np.ones_like(run.scalar()._data)]))
+        found = run.wrapped(run.pull([np.ones_like(run.scalar().data)]))
         value = (run.result, run.aux) if has_aux else run.result
         return run.released(value), found
 
@@ -96,7 +96,7 @@ def elementwise_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..
     @functools.wraps(f)
     def slopes(*args: Any, **kwargs: Any) -> Any:
         run = Run(f, args, kwargs, argnums)
-        return run.wrapped(run.pull([np.ones_like(y._data) for y in run.outputs]))
+        return run.wrapped(run.pull([np.ones_like(y.data) for y in run.outputs]))
 
     return slopes
 

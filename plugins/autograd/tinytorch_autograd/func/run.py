@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import Tensor
-from tinytorch_core.tensor import TensorBase
+from tinytorch_core.extend import from_array
 
 from tinytorch_autograd import engine, gradients, tree
 from tinytorch_autograd.calls import check_function
@@ -77,7 +77,7 @@ class Run:
     def _checked(self) -> Iterable[Any]:
         found = list(tree.named_leaves(self.result, "its result"))
         for name, leaf in found or [("its result", None)]:
-            if not isinstance(leaf, TensorBase):
+            if not isinstance(leaf, Tensor):
                 where = "" if name == "its result" else f" as {name}"
                 raise TypeError(
                     f"{self.name} must return a tensor, and returned {_kind(leaf)}{where}. "
@@ -98,7 +98,7 @@ class Run:
             TypeError: there are several outputs, or it is of integers.
             NonScalarError: it has several elements.
         """
-        if not isinstance(self.result, TensorBase):
+        if not isinstance(self.result, Tensor):
             raise TypeError(
                 f"{self.name} must return one tensor of one element to have a gradient, and "
                 f"returned {tree.outline(self.result)}; jacobian takes such functions"
@@ -191,7 +191,7 @@ def _entry(value: Any, name: str) -> Any:
         with enable_grad():
             return value.copy()
     try:
-        entry: Any = value.copy() if isinstance(value, TensorBase) else Tensor(value)
+        entry: Any = value.copy() if isinstance(value, Tensor) else Tensor(value)
     except (TypeError, ValueError) as error:
         raise TypeError(f"{name} cannot be differentiated: {error}") from None
     if not hasattr(entry, "_node"):
@@ -216,14 +216,14 @@ def _direction(x: Any, given: Any, name: str) -> Any:
             f"a direction of shape {shape} was given for a tensor of shape {x.shape}, "
             f"of the {name}; they must be the same"
         )
-    if isinstance(given, TensorBase):
+    if isinstance(given, Tensor):
         return given if given.dtype == x.dtype else given.astype(x.dtype)
     return np.asarray(given, x.dtype) if not hasattr(given, "dtype") else given.astype(x.dtype)
 
 
 def zeros(x: Any, shape: tuple[int, ...] | None = None) -> Any:
     """A Tensor of zeros of the dtype of `x`, and of its shape if there is no other."""
-    return type(x)._from_array(np.zeros_like(x._data, shape=shape))
+    return from_array(type(x), np.zeros_like(x.data, shape=shape))
 
 
 def _kind(value: Any) -> str:

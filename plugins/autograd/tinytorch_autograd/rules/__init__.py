@@ -2,7 +2,7 @@
 
 Each is a formula on NumPy arrays. Given Tensors, which speak NumPy's protocols, the same formula
 is recorded, and so can be differentiated in turn. A rule may name whatever
-`tinytorch_autograd.table` lists; the node that calls it sums gradients over broadcast axes. For
+`tinytorch_autograd.rule` lists; the node that calls it sums gradients over broadcast axes. For
 complex numbers the formula of calculus serves as it stands; `tinytorch_autograd.complex_numbers`
 says why, and what a function needs that is not holomorphic.
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.tensor import plain
+from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd.rules.family import Family
 
@@ -21,9 +21,9 @@ def power_by_base(grad: Array, x: Array, y: Array) -> Array:
         if y == 0:
             return grad * 0
         if isinstance(y, complex) or y < 1:
-            x = np.where(plain(x == 0) & plain(grad == 0), 1, x)
+            x = np.where(unwrap(x == 0) & unwrap(grad == 0), 1, x)
         return grad * (y * x ** (y - 1))
-    idle = plain(x == 0) & (plain(y == 0) | plain(grad == 0))
+    idle = unwrap(x == 0) & (unwrap(y == 0) | unwrap(grad == 0))
     return grad * (y * x ** np.where(idle, 1, y - 1))
 
 
@@ -35,14 +35,14 @@ def power_by_exponent(grad: Array, out: Array, x: Array) -> Array:
 def unused(grad: Array, divisor: Array) -> Any:
     """Where the gradient is 0 and the divisor is 0 or NaN; None if nowhere."""
     # A Dask array would have to be computed to be looked at.
-    ready = isinstance(plain(grad), np.ndarray | np.generic)
-    if ready and plain(grad).all():
+    ready = isinstance(unwrap(grad), np.ndarray | np.generic)
+    if ready and unwrap(grad).all():
         return None
-    nowhere = plain(grad == 0) & ~(np.abs(plain(divisor)) > 0)
+    nowhere = unwrap(grad == 0) & ~(np.abs(unwrap(divisor)) > 0)
     return None if ready and not np.any(nowhere) else nowhere
 
 
-def quotient(grad: Array, divisor: Array) -> Array:
+def safe_divide(grad: Array, divisor: Array) -> Array:
     """The quotient; 0 where nothing comes in, however steep it is there."""
     idle = unused(grad, divisor)
     if idle is None:
@@ -58,23 +58,23 @@ def by_divisor(grad: Array, out: Array, y: Array) -> Array:
     return np.where(idle, 0, -grad * np.where(idle, 0, out) / np.where(idle, 1, y))
 
 
-def chosen(grad: Array, is_mine: Array, is_tie: Array) -> Array:
+def share_ties(grad: Array, is_mine: Array, is_tie: Array) -> Array:
     """The gradient where an operand was chosen; half of it where the two were equal."""
     share = np.where(is_tie, 0.5, np.where(is_mine, 1.0, 0.0))
-    return grad * plain(share).astype(grad.dtype)
+    return grad * unwrap(share).astype(grad.dtype)
 
 
 def clip_inside(grad: Array, x: Array, min: Array, max: Array) -> Array:
     """The gradient where x lay within the bounds."""
-    above = True if min is None else plain(x >= min)
-    below = True if max is None else plain(x <= max)
+    above = True if min is None else unwrap(x >= min)
+    below = True if max is None else unwrap(x <= max)
     return np.where(above & below, grad, 0)
 
 
 def clip_low(grad: Array, x: Array, min: Array, max: Array) -> Array:
     """The gradient where the result is the lower bound."""
-    reached = plain(x < min)
-    return np.where(reached if max is None else reached & plain(min <= max), grad, 0)
+    reached = unwrap(x < min)
+    return np.where(reached if max is None else reached & unwrap(min <= max), grad, 0)
 
 
 def clip_high(grad: Array, x: Array, min: Array, max: Array) -> Array:
@@ -86,7 +86,7 @@ family.rule("add", lambda grad: grad, lambda grad: grad)
 family.rule("sub", lambda grad: grad, lambda grad: -grad)
 family.rule("mul", lambda grad, y: grad * y, lambda grad, x: grad * x)
 # By 0 the slope is infinite; a gradient of 0 stays 0.
-family.rule("div", lambda grad, y: quotient(grad, y), by_divisor)
+family.rule("div", lambda grad, y: safe_divide(grad, y), by_divisor)
 family.rule("pow", power_by_base, power_by_exponent)
 # x % y = x - y floor(x / y), and the floor is flat.
 family.rule("mod", lambda grad: grad, lambda grad, x, y: -grad * (x // y))
@@ -97,14 +97,14 @@ family.rule("pos", lambda grad: grad)
 family.function(
     "maximum",
     np.maximum,
-    lambda grad, x, y: chosen(grad, x > y, x == y),
-    lambda grad, x, y: chosen(grad, y > x, x == y),
+    lambda grad, x, y: share_ties(grad, x > y, x == y),
+    lambda grad, x, y: share_ties(grad, y > x, x == y),
 )
 family.function(
     "minimum",
     np.minimum,
-    lambda grad, x, y: chosen(grad, x < y, x == y),
-    lambda grad, x, y: chosen(grad, y < x, x == y),
+    lambda grad, x, y: share_ties(grad, x < y, x == y),
+    lambda grad, x, y: share_ties(grad, y < x, x == y),
 )
 # The branch that was not taken has the gradient 0, whatever it computed.
 family.function(

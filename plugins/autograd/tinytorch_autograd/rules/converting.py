@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.tensor import plain
+from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd.rules.family import Family
 from tinytorch_autograd.rules.shapes import scatter_add
@@ -102,6 +102,6 @@ def geomspace(
 @family.composed(np.bincount)
 def bincount(x: Any, /, weights: Array = None, minlength: int = 0) -> Array:
     """For each number the sum of the weights beside it."""
-    places = np.asarray(plain(x))
+    places = np.asarray(unwrap(x))
     size = max(int(places.max(initial=-1)) + 1, minlength)
     return scatter_add(np.astype(weights, np.float64), places, (size,))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.tensor import plain
+from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd.rules.axes import before, checked_axes, lengthened
 from tinytorch_autograd.rules.family import Family
@@ -80,11 +80,11 @@ def interp(
     x, xp, fp = (converted(array(v), np.result_type(array(v), float)) for v in (x, xp, fp))
     if period is not None:
         x, xp = np.remainder(x, period), np.remainder(xp, period)
-        order = np.argsort(plain(xp))
+        order = np.argsort(unwrap(xp))
         xp, fp, left, right = xp[order], fp[order], None, None
         xp = np.concatenate([xp[-1:] - period, xp, xp[:1] + period])
         fp = np.concatenate([fp[-1:], fp, fp[:1]])
-    values, points = plain(x), plain(xp)
+    values, points = unwrap(x), unwrap(xp)
     left, right = (fp[0] if left is None else left), (fp[-1] if right is None else right)
     if len(points) == 1:
         between = np.broadcast_to(fp[0], values.shape)

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.tensor import TensorBase
+from tinytorch_core import Tensor
+from tinytorch_core.extend import run_function
 
 from tinytorch_autograd.rules.family import Family
 from tinytorch_autograd.rules.shapes import unbroadcast
@@ -24,9 +25,9 @@ LETTERS = string.ascii_uppercase + string.ascii_lowercase
 def contract(*operands: Array, subscripts: str, optimize: Any = False) -> Array:
     """`np.einsum` with one letter for every axis, and the output given."""
     for x in operands:
-        if isinstance(x, TensorBase):
+        if isinstance(x, Tensor):
             options = {"subscripts": subscripts, "optimize": optimize}
-            return x._calls["numpy_function"](contract, operands, options)
+            return run_function(contract, *operands, **options)
     return np.einsum(subscripts, *operands, optimize=optimize)
 
 

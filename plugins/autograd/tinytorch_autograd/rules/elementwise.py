@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.tensor import plain
+from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd.complex_numbers import real_part
-from tinytorch_autograd.rules.arithmetic import quotient
+from tinytorch_autograd.rules.arithmetic import safe_divide
 from tinytorch_autograd.rules.family import Family
 
 Array = Any
@@ -25,47 +25,47 @@ family = Family()
 def abs_rule(grad: Array, x: Array) -> Array:
     """The sign; for complex numbers f_z = z* / 2|z| and f_z* = z / 2|z|. At 0 it is 0."""
     if x.dtype.kind != "c":
-        return grad * np.sign(plain(x))
+        return grad * np.sign(unwrap(x))
     size = np.abs(x)
-    return real_part(grad) * np.conjugate(x) / np.where(plain(size == 0), 1, size)
+    return real_part(grad) * np.conjugate(x) / np.where(unwrap(size == 0), 1, size)
 
 
 def log_share(x: Array, y: Array, out: Array, log_2: float) -> Array:
     """x - out, the logarithm of the share of x in a sum; of equal infinite operands a half."""
-    infinite = ~np.isfinite(plain(out))
+    infinite = ~np.isfinite(unwrap(out))
     if not np.any(infinite):
         return x - out
-    share = np.where(plain(x == y), -log_2, np.where(plain(x == out), 0, -math.inf))
+    share = np.where(unwrap(x == y), -log_2, np.where(unwrap(x == out), 0, -math.inf))
     x, out = np.where(infinite, 0, x), np.where(infinite, 0, out)
     return np.where(infinite, share.astype(out.dtype), x - out)
 
 
 family.rule("abs", abs_rule)
 # The slope of the root at 0 is infinite; a gradient of 0 stays 0 there.
-family.rule("sqrt", lambda grad, out: quotient(grad, 2 * out))
+family.rule("sqrt", lambda grad, out: safe_divide(grad, 2 * out))
 family.rule("exp", lambda grad, out: grad * out)
-family.rule("log", lambda grad, x: quotient(grad, x))
+family.rule("log", lambda grad, x: safe_divide(grad, x))
 
 family.function("exp2", np.exp2, lambda grad, out: grad * out * math.log(2))
 family.function("expm1", np.expm1, lambda grad, out: grad * (out + 1))
-family.function("log2", np.log2, lambda grad, x: quotient(grad, x * math.log(2)))
-family.function("log10", np.log10, lambda grad, x: quotient(grad, x * math.log(10)))
-family.function("log1p", np.log1p, lambda grad, x: quotient(grad, 1 + x))
+family.function("log2", np.log2, lambda grad, x: safe_divide(grad, x * math.log(2)))
+family.function("log10", np.log10, lambda grad, x: safe_divide(grad, x * math.log(10)))
+family.function("log1p", np.log1p, lambda grad, x: safe_divide(grad, 1 + x))
 family.function("square", np.square, lambda grad, x: 2 * grad * x)
-family.function("reciprocal", np.reciprocal, lambda grad, x: -quotient(grad, x * x))
+family.function("reciprocal", np.reciprocal, lambda grad, x: -safe_divide(grad, x * x))
 
 family.function("sin", np.sin, lambda grad, x: grad * np.cos(x))
 family.function("cos", np.cos, lambda grad, x: -grad * np.sin(x))
 family.function("tan", np.tan, lambda grad, out: grad * (1 + out * out))
-family.function("arcsin", np.arcsin, lambda grad, x: quotient(grad, np.sqrt(1 - x * x)))
-family.function("arccos", np.arccos, lambda grad, x: -quotient(grad, np.sqrt(1 - x * x)))
+family.function("arcsin", np.arcsin, lambda grad, x: safe_divide(grad, np.sqrt(1 - x * x)))
+family.function("arccos", np.arccos, lambda grad, x: -safe_divide(grad, np.sqrt(1 - x * x)))
 family.function("arctan", np.arctan, lambda grad, x: grad / (1 + x * x))
 family.function("sinh", np.sinh, lambda grad, x: grad * np.cosh(x))
 family.function("cosh", np.cosh, lambda grad, x: grad * np.sinh(x))
 family.function("tanh", np.tanh, lambda grad, out: grad - grad * (out * out))
 family.function("arcsinh", np.arcsinh, lambda grad, x: grad / np.sqrt(x * x + 1))
-family.function("arccosh", np.arccosh, lambda grad, x: quotient(grad, np.sqrt(x * x - 1)))
-family.function("arctanh", np.arctanh, lambda grad, x: quotient(grad, 1 - x * x))
+family.function("arccosh", np.arccosh, lambda grad, x: safe_divide(grad, np.sqrt(x * x - 1)))
+family.function("arctanh", np.arctanh, lambda grad, x: safe_divide(grad, 1 - x * x))
 
 family.function(
     "logaddexp",

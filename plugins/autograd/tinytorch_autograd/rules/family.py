@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from tinytorch_core.ops import OpTable
+from tinytorch_core.extend import OpTable
 
-from tinytorch_autograd.table import Rules, Vjp
+from tinytorch_autograd.rule import Rules, Vjp
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

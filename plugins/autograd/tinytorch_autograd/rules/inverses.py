@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.tensor import plain
+from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd.complex_numbers import adjoint, as_seen, real_part
 from tinytorch_autograd.rules.family import Family
@@ -24,7 +24,7 @@ family = Family()
 
 def cofactors(det: Array, x: Array) -> Array:
     """det(x) x^-T, which is a polynomial in x, and so is there for singular matrices too."""
-    singular = plain(det == 0)[..., None, None]
+    singular = unwrap(det == 0)[..., None, None]
     if not singular.any():
         return det[..., None, None] * np.linalg.inv(x).mT
     eye = np.eye(x.shape[-1], dtype=x.dtype)
@@ -99,7 +99,7 @@ family.function("pinv", np.linalg.pinv, pinv_rule)
 @family.composed(np.linalg.lstsq)
 def lstsq(a: Array, b: Array, rcond: float | None = None) -> tuple[Array, Array, Any, Array]:
     """x = pinv(a) b, the squared length of b - a x, and the singular values of a."""
-    _, residuals, rank, _ = np.linalg.lstsq(plain(a), plain(b), rcond)
+    _, residuals, rank, _ = np.linalg.lstsq(unwrap(a), unwrap(b), rcond)
     rows, columns = a.shape
     if rcond is None:
         rcond = float(np.finfo(residuals.dtype).eps) * max(rows, columns)

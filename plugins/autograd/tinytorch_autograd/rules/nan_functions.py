@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.tensor import plain
+from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd.rules import whole_reductions as whole
 from tinytorch_autograd.rules.family import Family
@@ -25,7 +25,7 @@ family = Family()
 
 def numbers(a: Array, where: Any = True) -> Any:
     """Where there is no NaN, among what is wanted."""
-    return ~np.isnan(plain(a)) & plain(where)
+    return ~np.isnan(unwrap(a)) & unwrap(where)
 
 
 @family.composed(np.nansum)
@@ -144,7 +144,7 @@ def _extreme(
     """The extreme where there is no NaN, and NaN, as a constant, where there is nothing else."""
     wanted = numbers(a, where)
     found = extreme(whole.only(a, wanted, nothing), axis, None, keepdims, initial)
-    empty = ~np.any(wanted, axis=axis, keepdims=keepdims) & (plain(initial) == nothing)
+    empty = ~np.any(wanted, axis=axis, keepdims=keepdims) & (unwrap(initial) == nothing)
     if not np.any(empty):
         return found
     warnings.warn("All-NaN slice encountered", RuntimeWarning, stacklevel=3)

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.tensor import plain
+from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd.complex_numbers import conj, real_part
-from tinytorch_autograd.rules.arithmetic import quotient
+from tinytorch_autograd.rules.arithmetic import safe_divide
 from tinytorch_autograd.rules.family import Family
 from tinytorch_autograd.rules.reductions import Axis, extreme_rule, restore_axes
 
@@ -38,21 +38,21 @@ def vector_norm_rule(
         return extreme_rule(grad, out, size, axis, keepdims) * slope_of_abs(x, size)
     grad, out = (restore_axes(part, x.shape, axis, keepdims) for part in (grad, out))
     if ord == 2:
-        return grad * quotient(conj(x), out)
+        return grad * safe_divide(conj(x), out)
     size = np.abs(x)
     if ord == 1:
         return grad * slope_of_abs(x, size)
-    return grad * power(quotient(size, out), ord - 1) * slope_of_abs(x, size)
+    return grad * power(safe_divide(size, out), ord - 1) * slope_of_abs(x, size)
 
 
 def slope_of_abs(x: Array, size: Array) -> Array:
     """d|x| / dx: the sign of x, for complex numbers conj(x) / |x|; 0 at 0."""
-    return quotient(conj(x), size) if x.dtype.kind == "c" else np.sign(plain(x))
+    return safe_divide(conj(x), size) if x.dtype.kind == "c" else np.sign(unwrap(x))
 
 
 def power(ratio: Array, exponent: float) -> Array:
     """ratio ** exponent, and 0 at 0, also for negative exponents."""
-    zero = plain(ratio == 0)
+    zero = unwrap(ratio == 0)
     return np.where(zero, 0, np.where(zero, 1, ratio) ** exponent)
 
 
@@ -109,7 +109,7 @@ def cond(x: Array, p: Order = None) -> Array:
 
     Of a singular matrix it is infinite, and has no derivative: an error.
     """
-    if not np.isfinite(np.linalg.cond(plain(x), p)).all():
+    if not np.isfinite(np.linalg.cond(unwrap(x), p)).all():
         return NotImplemented
     if p is None or p in (2, -2):
         values = np.linalg.svdvals(x)

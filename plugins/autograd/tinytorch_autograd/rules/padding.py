@@ -9,7 +9,7 @@ import numpy as np
 
 from tinytorch_autograd.rules.axes import lengthened
 from tinytorch_autograd.rules.family import Family
-from tinytorch_autograd.rules.moving import Places
+from tinytorch_autograd.rules.rearranging import Places
 
 Array = Any
 

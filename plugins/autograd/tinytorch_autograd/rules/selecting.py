@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.tensor import plain
+from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd.rules.axes import before, checked_axes
 from tinytorch_autograd.rules.family import Family
-from tinytorch_autograd.rules.moving import Places
+from tinytorch_autograd.rules.rearranging import Places
 from tinytorch_autograd.rules.shapes import scatter_add
 from tinytorch_autograd.rules.statistics import array
 
@@ -27,26 +27,26 @@ def take(
     """The elements, or layers along an axis, of these numbers."""
     if axis is None or mode != "raise":
         row = Places()
-        return row.fetch(np.take(row.of(a), plain(indices), axis, mode=mode))
-    return a[(*before(axis, len(a.shape)), np.asarray(plain(indices)))]
+        return row.fetch(np.take(row.of(a), unwrap(indices), axis, mode=mode))
+    return a[(*before(axis, len(a.shape)), np.asarray(unwrap(indices)))]
 
 
 @family.composed(np.compress)
 def compress(condition: Any, a: Array, axis: int | None = None, out: None = None) -> Array:
     """The elements, or layers along an axis, where the condition holds."""
-    return take(a, np.flatnonzero(plain(condition)), axis)
+    return take(a, np.flatnonzero(unwrap(condition)), axis)
 
 
 @family.composed(np.extract)
 def extract(condition: Any, arr: Array) -> Array:
     """The elements where the condition holds."""
-    return arr.reshape(-1)[np.flatnonzero(plain(condition))]
+    return arr.reshape(-1)[np.flatnonzero(unwrap(condition))]
 
 
 @family.composed(np.trim_zeros)
 def trim_zeros(filt: Array, trim: str = "fb", axis: Any = None) -> Array:
     """Without the zeros at the ends."""
-    found = np.argwhere(plain(filt))
+    found = np.argwhere(unwrap(filt))
     if not found.size:
         return NotImplemented
     axes = checked_axes(axis, len(filt.shape))
@@ -64,7 +64,7 @@ def choose(a: Any, choices: Sequence[Any], out: None = None, mode: Any = "raise"
     arrays = [array(c) for c in (choices if isinstance(choices, list | tuple) else [*choices])]
     layers = np.stack(np.broadcast_arrays(*arrays, subok=False))
     row = Places()
-    return row.fetch(np.choose(plain(a), list(row.of(layers)), mode=mode))
+    return row.fetch(np.choose(unwrap(a), list(row.of(layers)), mode=mode))
 
 
 @family.composed(np.select)
@@ -74,14 +74,14 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
         return NotImplemented  # which NumPy refuses, and explains
     made = default
     for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
-        made = np.where(plain(condition), choice, made)
+        made = np.where(unwrap(condition), choice, made)
     return made
 
 
 @family.composed(np.piecewise)
 def piecewise(x: Array, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: Any) -> Array:
     """To each part of the elements its own function; where several hold, the last one's."""
-    conditions = [np.broadcast_to(plain(array(c)), x.shape) for c in _listed(condlist, x)]
+    conditions = [np.broadcast_to(unwrap(array(c)), x.shape) for c in _listed(condlist, x)]
     if len(funclist) == len(conditions) + 1:
         conditions.append(~np.any(conditions, axis=0))
     made: Any = np.zeros(x.shape, x.dtype)
@@ -95,8 +95,8 @@ def piecewise(x: Array, condlist: Any, funclist: Sequence[Any], *args: Any, **kw
 
 def _listed(conditions: Any, x: Array) -> list[Any]:
     """The conditions as a list, also if it is one alone."""
-    several = isinstance(conditions, list | tuple) or np.ndim(plain(conditions)) > len(x.shape)
-    if isinstance(conditions, list | tuple) and isinstance(plain(conditions[0]), bool | np.bool_):
+    several = isinstance(conditions, list | tuple) or np.ndim(unwrap(conditions)) > len(x.shape)
+    if isinstance(conditions, list | tuple) and isinstance(unwrap(conditions[0]), bool | np.bool_):
         several = not x.shape
     return list(conditions) if several else [conditions]
 
@@ -143,7 +143,7 @@ def union1d(ar1: Array, ar2: Array) -> Array:
 def unique(ar: Array, *, axis: None = None, equal_nan: bool = True, sorted: bool = True) -> Array:
     """Each value once, in order; equal elements share its gradient equally."""
     ordered = np.sort(ar.reshape(-1))
-    values = plain(ordered)
+    values = unwrap(ordered)
     new = np.ones(values.shape, bool)
     new[1:] = values[1:] != values[:-1]
     if equal_nan:

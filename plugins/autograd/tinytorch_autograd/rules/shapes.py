@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import op
-from tinytorch_core.tensor import plain
+from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd.complex_numbers import cast, real_part
 from tinytorch_autograd.rules.family import Family
@@ -119,7 +119,7 @@ def stack_rule(grad: Array, arrays_shape: Sequence[Shape], axis: int) -> Sequenc
 family.rule("reshape", lambda grad, x_shape: grad.reshape(x_shape))
 family.rule("permute", permute_rule)
 family.rule("swapaxes", lambda grad, axis1, axis2: np.swapaxes(grad, axis1, axis2))
-family.rule("getitem", lambda grad, x_shape, index: scatter_add(grad, plain(index), x_shape))
+family.rule("getitem", lambda grad, x_shape, index: scatter_add(grad, unwrap(index), x_shape))
 family.rule("astype", astype_rule)
 family.rule("copy", lambda grad: grad)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.tensor import plain
+from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd.rules.family import Family
 from tinytorch_autograd.rules.shapes import scatter_add
@@ -23,7 +23,7 @@ def rearranged_rule(grad: Array, out: Array, x: Array, axis: int | None) -> Arra
     """The k-th smallest of the input gets the gradient of the k-th smallest of the output."""
     if axis is None:
         return rearranged_rule(grad, out, x.reshape(-1), 0).reshape(x.shape)
-    values, made = plain(x), plain(out)
+    values, made = unwrap(x), unwrap(out)
     if not x.shape or not x.size:
         return grad
     by_rank = np.take_along_axis(grad, np.argsort(made, axis, kind="stable"), axis)

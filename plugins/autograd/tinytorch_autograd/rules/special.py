@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.tensor import TensorBase
+from tinytorch_core import Tensor
+from tinytorch_core.extend import run_function
 
 from tinytorch_autograd.rules.family import Family
 
@@ -26,8 +27,8 @@ def sinc_derivative(x: Array, order: int = 0) -> Array:
     It is ∫₀¹ (πt)^n cos(πtx + nπ/2) dt, by Gauss and Legendre's quadrature near 0; elsewhere, from
     differentiating x sinc(x) = sin(πx) / π n times, (π^(n-1) sin(πx + nπ/2) - n sinc^(n-1)(x)) / x.
     """
-    if isinstance(x, TensorBase):
-        return x._calls["numpy_function"](sinc_derivative, (x, order), {})
+    if isinstance(x, Tensor):
+        return run_function(sinc_derivative, x, order)
     if order == 0:
         return np.sinc(x)
     near = np.abs(x) < order
@@ -47,8 +48,8 @@ def i0_derivative(x: Array, order: int = 0) -> Array:
     The n-th has the factor cos(θ)^n under the integral, a periodic function, for which the midpoint
     rule with N nodes errs by about e^(-N²/2x). Abramowitz and Stegun (1964), 9.6.16.
     """
-    if isinstance(x, TensorBase):
-        return x._calls["numpy_function"](i0_derivative, (x, order), {})
+    if isinstance(x, Tensor):
+        return run_function(i0_derivative, x, order)
     if order == 0:
         return np.i0(x).astype(x.dtype)
     size = 32 + order + int(10 * math.sqrt(np.abs(x).max(initial=0)))

@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.tensor import plain
+from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd.complex_numbers import adjoint, as_seen, conj, hermitian_part, real_part
-from tinytorch_autograd.rules.family import Family
-from tinytorch_autograd.rules.undetermined import (
+from tinytorch_autograd.rules.degeneracies import (
     divided,
     equal_pairs,
     first_vectors,
@@ -26,6 +25,7 @@ from tinytorch_autograd.rules.undetermined import (
     refuse_phases,
     shared,
 )
+from tinytorch_autograd.rules.family import Family
 
 Array = Any
 Grads = Sequence[Array]  # None for an output on which nothing depends
@@ -46,7 +46,7 @@ def eigh_rule(grads: Grads, outs: Sequence[Array]) -> Array:
     """
     by_values, by_vectors = grads
     values, vectors = outs
-    equal = equal_pairs(plain(values))
+    equal = equal_pairs(unwrap(values))
     inner: Array = 0
     if by_values is not None:
         inner = on_diagonal(shared(real_part(by_values), equal))
@@ -67,8 +67,8 @@ def eig_rule(grads: Grads, outs: Sequence[Array]) -> Array:
     """
     by_values, by_vectors = grads
     values, vectors = outs
-    equal = equal_pairs(plain(values))
-    refuse_defective(plain(vectors), equal)
+    equal = equal_pairs(unwrap(values))
+    refuse_defective(unwrap(vectors), equal)
     inner: Array = 0
     if by_values is not None:
         inner = on_diagonal(shared(by_values, equal))
@@ -94,7 +94,7 @@ def svd_rule(grads: Grads, outs: Sequence[Array]) -> Array:
     s = outs[1]
     size = s.shape[-1]
     u, v = outs[0][..., :size], adjoint(outs[2][..., :size, :])
-    equal, zero = equal_pairs(plain(s)), nearly_zero(plain(s))
+    equal, zero = equal_pairs(unwrap(s)), nearly_zero(unwrap(s))
     inner: Array = 0
     if by_s is not None:
         inner = on_diagonal(shared(np.where(zero, 0, real_part(by_s)), equal))

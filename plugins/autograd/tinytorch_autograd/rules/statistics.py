@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.tensor import plain
+from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd.rules.axes import checked_axes
 from tinytorch_autograd.rules.family import Family
@@ -47,7 +47,7 @@ def average(
             w = w.reshape([n if i in axes else 1 for i, n in enumerate(a.shape)])
         w = np.broadcast_to(w, a.shape)
         total = np.sum(w, axis=axis, keepdims=keepdims)
-        if not plain(total).all():
+        if not unwrap(total).all():
             return NotImplemented  # which NumPy refuses, and explains
         mean = np.sum(a * w, axis=axis, keepdims=keepdims) / total
     return (mean, total) if returned else mean
@@ -72,7 +72,7 @@ def cov(
     variables = [np.astype(_rows(v, rowvar), wide) for v in (m, y) if v is not None]
     x = variables[0] if y is None else np.concatenate(variables, axis=0)
     ddof = int(not bias) if ddof is None else ddof
-    weights = [plain(array(w)) for w in (fweights, aweights) if w is not None]
+    weights = [unwrap(array(w)) for w in (fweights, aweights) if w is not None]
     if not weights:
         away = x - np.mean(x, axis=1, keepdims=True)
         freedom = x.shape[1] - ddof
@@ -81,7 +81,7 @@ def cov(
         w = np.prod(weights, axis=0)
         total = w.sum()
         away = x - np.sum(x * (w / total).astype(x.dtype), axis=1, keepdims=True)
-        other = 1 if aweights is None else plain(array(aweights))
+        other = 1 if aweights is None else unwrap(array(aweights))
         freedom = total - ddof * (w * other).sum() / total
         weighted = away * w.astype(x.dtype)
     return np.squeeze(weighted @ np.conjugate(away).mT / max(float(freedom), 0.0))
@@ -121,7 +121,7 @@ def quantile_of(
     axes = checked_axes(axis, len(x.shape))
     others = [i for i in range(len(x.shape)) if i not in axes]
     rows = np.transpose(x, [*others, *axes]).reshape(*(x.shape[i] for i in others), -1)
-    missing = np.isnan(plain(rows))
+    missing = np.isnan(unwrap(rows))
     counts = (~missing).sum(axis=-1) if skip_nan else np.full(rows.shape[:-1], rows.shape[-1])
     places = _places(counts, place)
     found = _at_places(np.sort(rows, axis=-1), places)
@@ -151,7 +151,7 @@ def _at_places(ordered: Array, places: Any) -> Array:
     row = tuple(np.indices(ordered.shape[:-1]))
     below, above = ordered[(*row, low)], ordered[(*row, high)]
     # Equal neighbours may be infinite, and share their gradients anyway.
-    level = plain(below == above)
+    level = unwrap(below == above)
     rise = np.where(level, 0, above) - np.where(level, 0, below)
     # From the nearer end, as NumPy rounds.
     above = np.where(level, below, above)
@@ -160,7 +160,7 @@ def _at_places(ordered: Array, places: Any) -> Array:
 
 def _place_of(function: Any, q: Any, method: str) -> Callable[[int], Any]:
     """The place of a quantile among n elements, by any method: the quantile of 0, 1, 2, ..."""
-    return lambda n: function(np.arange(n, dtype=float), plain(q), method=method)
+    return lambda n: function(np.arange(n, dtype=float), unwrap(q), method=method)
 
 
 def _register(plain_name: str, skip_nan: bool) -> None:
@@ -181,10 +181,10 @@ def _register(plain_name: str, skip_nan: bool) -> None:
         """Between the sorted elements next to it, by its distances; ties share equally."""
         if not a.size or weights is not None or getattr(q, "_node", None) is not None:
             return NotImplemented
-        if skip_nan and np.ndim(plain(q)) > 1:
+        if skip_nan and np.ndim(unwrap(q)) > 1:
             return NotImplemented  # NumPy puts these axes in an order of its own
         made = quantile_of(a, axis, keepdims, _place_of(without_nan, q, method), skip_nan)
-        dtype = without_nan(np.ones(1, a.dtype), plain(q), method=method).dtype
+        dtype = without_nan(np.ones(1, a.dtype), unwrap(q), method=method).dtype
         return made if made.dtype == dtype else np.astype(made, dtype)
 
     def median(

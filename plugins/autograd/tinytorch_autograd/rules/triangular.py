@@ -12,8 +12,8 @@ import numpy as np
 
 from tinytorch_autograd.complex_numbers import adjoint, as_seen, hermitian_part
 from tinytorch_autograd.errors import NotDifferentiableError
+from tinytorch_autograd.rules.degeneracies import first_vectors
 from tinytorch_autograd.rules.family import Family
-from tinytorch_autograd.rules.undetermined import first_vectors
 
 Array = Any
 Grads = Sequence[Array]  # None for an output on which nothing depends

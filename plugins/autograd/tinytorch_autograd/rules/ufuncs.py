@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.tensor import plain
+from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd.rules.axes import before, checked_axes
 from tinytorch_autograd.rules.family import Family
@@ -113,7 +113,7 @@ def reduceat(
     out: None = None,
 ) -> Array:
     """`reduce` of the slice from each index to the next; of one element where that is empty."""
-    starts = plain(indices)
+    starts = unwrap(indices)
     if any(not 0 <= start < array.shape[axis] for start in starts):
         return NotImplemented  # which NumPy refuses, and explains
     ends = [*starts[1:], array.shape[axis]]

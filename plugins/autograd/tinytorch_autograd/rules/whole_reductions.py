@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.tensor import plain
+from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd.rules.family import Family
 from tinytorch_autograd.rules.reductions import axes_of
@@ -25,7 +25,7 @@ family = Family()
 
 def only(x: Array, where: Any, instead: float) -> Array:
     """X where it is wanted, and elsewhere a number that changes nothing."""
-    return x if where is True else np.where(plain(where), x, instead)
+    return x if where is True else np.where(unwrap(where), x, instead)
 
 
 @family.composed(np.sum)
@@ -158,7 +158,7 @@ _mean = mean
 
 def root(x: Array) -> Array:
     """√x with the gradient 0 where x is 0."""
-    flat = plain(x) == 0
+    flat = unwrap(x) == 0
     return np.where(flat, 0, np.sqrt(np.where(flat, 1, x)))
 
 
@@ -166,7 +166,7 @@ def counted(a: Array, axis: Axis, keepdims: bool, where: Any) -> Any:
     """How many of the elements of `a` along `axis` are wanted."""
     if where is True:
         return np.asarray(math.prod(a.shape[i] for i in axes_of(axis, len(a.shape))))
-    wanted = np.broadcast_to(plain(where), a.shape)
+    wanted = np.broadcast_to(unwrap(where), a.shape)
     return np.asarray(np.count_nonzero(wanted, axis=axis, keepdims=keepdims))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import op
-from tinytorch_core.tensor import plain
+from tinytorch_core.extend import unwrap
 
 from tinytorch_layers.arguments import shape_of
 
@@ -46,7 +46,7 @@ def checked_indices(owner: object, indices: Any, count: int) -> Array:
         IndexError: one is not.
         TypeError: they are no integers.
     """
-    given = plain(indices)
+    given = unwrap(indices)
     array = given if hasattr(given, "dtype") else np.asarray(given)
     if array.dtype.kind not in "iu":
         raise TypeError(

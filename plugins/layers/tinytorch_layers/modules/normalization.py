@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.tensor import plain
+from tinytorch_core.extend import unwrap
 
 from tinytorch_layers import init
 from tinytorch_layers.arguments import integer, number, shape_of, wrong_shape
@@ -129,9 +129,9 @@ class _BatchNorm(Module):
         return out
 
     def _by_running_values(self, x: Array) -> Array:
-        scale = 1 / np.sqrt(plain(self.running_var) + self.eps)
+        scale = 1 / np.sqrt(unwrap(self.running_var) + self.eps)
         scale = scale if self.weight is None else self.weight * scale
-        shift = -plain(self.running_mean) * scale
+        shift = -unwrap(self.running_mean) * scale
         shift = shift if self.bias is None else self.bias + shift
         axes = len(x.shape)
         return x * channelwise(scale, axes) + channelwise(shift, axes)

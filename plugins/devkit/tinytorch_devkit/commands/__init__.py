@@ -1,0 +1,1 @@
+"""The commands that the devkit adds to `tinytorch`."""

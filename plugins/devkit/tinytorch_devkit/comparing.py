@@ -1,0 +1,97 @@
+"""Comparing what an op gave with what was expected, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tinytorch_core import Tensor
+from tinytorch_core.extend import unwrap
+
+from tinytorch_devkit.failure import CheckFailure
+from tinytorch_devkit.samples import Call, Description, brief
+
+
+def expect_reference(
+    op: Description,
+    call: Call,
+    remedy: str,
+    *,
+    inputs: Sequence[Any] | None = None,
+    tolerance: float | None = None,
+) -> None:
+    """Raises `CheckFailure` unless a call gives a Tensor that agrees with the reference.
+
+    Args:
+        op: the op.
+        call: the call; the reference gets its inputs as they are.
+        remedy: what the plugin's author can do.
+        inputs: what the op gets; by default the same with a Tensor for each array.
+        tolerance: how far apart they may lie; by default what the description says.
+    """
+    given = call.tensors() if inputs is None else inputs
+    expected = op.reference(*map(_copied, call.inputs), **call.parameters)
+    found = op(*given, **call.parameters)
+    if not op.op.raw and any(isinstance(i, Tensor) for i in given):
+        expect_tensors(found, op.text(call))
+    expect_equal(found, expected, tolerance or op.tolerance, of=op.text(call), remedy=remedy)
+
+
+def _copied(value: Any) -> Any:
+    return value.copy() if isinstance(value, np.ndarray) else value
+
+
+def expect_tensors(found: Any, of: str) -> None:
+    """Raises `CheckFailure` unless a result is a Tensor, or a tuple or list of them."""
+    for result in results(found):
+        if not isinstance(result, Tensor):
+            raise CheckFailure(
+                f"a Tensor from {of}, which is given Tensors",
+                f"{type(result).__name__}: {brief(result)}",
+                "return an array from the forward function; the core makes a Tensor of it",
+            )
+
+
+def results(found: Any) -> Sequence[Any]:
+    """The results of an op that may have several."""
+    return found if isinstance(found, tuple | list) else (found,)
+
+
+def expect_equal(found: Any, expected: Any, tolerance: float, *, of: str, remedy: str) -> None:
+    """Raises `CheckFailure` unless two results agree: arrays, Tensors, numbers, tuples of them.
+
+    Args:
+        found: what came. NaN agrees with NaN.
+        expected: what was expected.
+        tolerance: how far apart they may lie, relative and absolute.
+        of: what was computed, for the message.
+        remedy: what the plugin's author can do.
+    """
+    differs = difference(unwrap(found), unwrap(expected), tolerance)
+    if differs is not None:
+        raise CheckFailure(f"{differs[0]} in {of}", differs[1], remedy)
+
+
+def difference(found: Any, expected: Any, tolerance: float) -> tuple[str, str] | None:
+    """What was expected and what was found, in words; None if they agree.
+
+    >>> difference([1.0, 2.5], np.array([1.0, 2.0]), 1e-9)
+    ('2.0 at [1]', '2.5')
+    >>> difference(np.ones(3), np.ones((3, 1)), 1e-9)
+    ('the shape (3, 1)', 'the shape (3,)')
+    """
+    if isinstance(expected, tuple | list) and isinstance(found, tuple | list):
+        if len(found) != len(expected):
+            return f"{len(expected)} results", f"{len(found)}"
+        pairs = zip(found, expected, strict=True)
+        return next(filter(None, (difference(f, e, tolerance) for f, e in pairs)), None)
+    found, expected = np.asarray(found), np.asarray(expected)
+    if found.shape != expected.shape:
+        return f"the shape {expected.shape}", f"the shape {found.shape}"
+    wrong = np.argwhere(~np.isclose(found, expected, tolerance, tolerance, equal_nan=True))
+    if not len(wrong):
+        return None
+    at = tuple(map(int, wrong[0]))
+    return f"{expected[at]!s}{f' at {list(at)}' if at else ''}", f"{found[at]!s}"

@@ -1,0 +1,152 @@
+"""Running checks: from a plugin to its cases, and from cases to results."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from tinytorch_core import PluginError, plugins
+from tinytorch_core.extend import did_you_mean
+
+from tinytorch_devkit import input_checks, plugin_checks, usage_checks, value_checks
+from tinytorch_devkit.checks import Check, Checks
+from tinytorch_devkit.failure import CheckFailure, UnknownCheckError
+from tinytorch_devkit.samples import Description
+from tinytorch_devkit.subject import Subject
+
+
+class Case:
+    """One check of one op, or of a plugin as a whole; calling it runs it.
+
+    Attributes:
+        plugin: the plugin.
+        check: the check.
+        op: the description of the op; None for the plugin as a whole.
+        number: which description it is, where the op has several.
+        left_out: why the check is left out, in the words of the plugin's author, or None.
+    """
+
+    def __init__(
+        self, plugin: Subject, check: Check, op: Description | None = None, number: int = 0
+    ) -> None:
+        self.plugin = plugin
+        self.check = check
+        self.op = op
+        self.number = number
+        self.left_out = plugin.samples.reason(check.name, op.name if op else None)
+
+    @property
+    def subject(self) -> str:
+        """The name of the op, or of the plugin."""
+        if self.op is None:
+            return f"plugin {self.plugin.name}"
+        return f"{self.op.name}{self.number or ''}"
+
+    def __call__(self) -> None:
+        """Runs the check: of an op, with no plugin on but its own and the one with the check.
+
+        Raises:
+            CheckFailure: the plugin does not do what the check expects.
+        """
+        __tracebackhide__ = True
+        where = f"{self.subject} fails {self.check.name}"
+        try:
+            if self.op is None:
+                self.check.run(self.plugin)
+            else:
+                with self.plugin.on(*filter(None, [self.check.provider])):
+                    self.check.run(self.op)
+        except CheckFailure as failure:
+            found = CheckFailure(failure.expected, failure.found, failure.remedy, where)
+            raise found from failure.__cause__
+        except PluginError as error:
+            raise CheckFailure("no error", error.reason, error.remedy, where) from error
+        except Exception as error:
+            raise _unexpected(error, where) from error
+
+    def __repr__(self) -> str:
+        return f"{self.subject.replace(' ', '-')}-{self.check.name}"
+
+
+def _unexpected(error: Exception, where: str) -> CheckFailure:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return CheckFailure(
+        "no error",
+        f"{type(error).__name__}: {error}",
+        f"it was raised in {frame.filename}:{frame.lineno}, in {frame.name}; the op must take all "
+        "that its description says, and so must its rule and its reference",
+        where,
+    )
+
+
+class Result(NamedTuple):
+    """What became of one case: its failure, or None if it passed or was left out."""
+
+    case: Case
+    failure: CheckFailure | None
+
+    @property
+    def outcome(self) -> str:
+        """`passed`, `failed` or `left out`."""
+        if self.case.left_out is not None:
+            return "left out"
+        return "failed" if self.failure is not None else "passed"
+
+
+def check_plugin(plugin: Any, *, checks: Sequence[str] | None = None) -> list[Result]:
+    """Runs the checks of a plugin, all of them also where some fail.
+
+    Args:
+        plugin: the name of a plugin, or an object with hooks, which need not be registered.
+        checks: the names of the checks to run; by default all.
+
+    Returns:
+        A result for each case, in the order of the table.
+
+    Raises:
+        UnknownPluginError: no plugin has that name.
+        PluginError: the plugin cannot be used, or its descriptions are wrong.
+        UnknownCheckError: there is no check of that name.
+    """
+    return [_result(case) for case in cases_of(plugin, checks=checks)]
+
+
+def _result(case: Case) -> Result:
+    if case.left_out is None:
+        try:
+            case()
+        except CheckFailure as failure:
+            return Result(case, failure)
+    return Result(case, None)
+
+
+def cases_of(plugin: Any, *, checks: Sequence[str] | None = None) -> list[Case]:
+    """The cases that `check_plugin` runs."""
+    table = table_of_checks()
+    chosen = [check for check in table if checks is None or check.name in checks]
+    known = [check.name for check in table]
+    for name in checks or ():
+        if name not in known:
+            raise UnknownCheckError(f"there is no check {name!r}. {did_you_mean(name, known)}")
+    subject = Subject(plugin)
+    seen: dict[str, int] = {}
+    cases = []
+    for op in subject.samples.descriptions:
+        seen[op.name] = number = seen.get(op.name, 0) + 1
+        cases += [
+            Case(subject, check, op, number if number > 1 else 0)
+            for check in chosen
+            if check.of_op and check.applies(op)
+        ]
+    return cases + [Case(subject, check) for check in chosen if not check.of_op]
+
+
+def table_of_checks() -> Checks:
+    """The checks of the core, and those that the active plugins add."""
+    checks = Checks()
+    for module in (value_checks, input_checks, usage_checks, plugin_checks):
+        module.add_to(checks)
+    surface = plugins.surface()
+    surface.call_hook("tinytorch_register_checks", lambda p: {"checks": checks.of(p.name)})
+    return checks

@@ -1,0 +1,138 @@
+"""Checks of what an op gives: the right numbers, under each of its names, in the right dtype."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from tinytorch_core import Tensor
+
+from tinytorch_devkit.checks import Checks
+from tinytorch_devkit.comparing import (
+    expect_equal,
+    expect_reference,
+    expect_tensors,
+    results,
+)
+from tinytorch_devkit.failure import CheckFailure
+from tinytorch_devkit.samples import Description, brief
+
+# In float32 an op may lose half of the digits, for example by a difference of nearly equal numbers.
+_SINGLE = 5e-4
+
+
+def add_to(checks: Checks) -> None:
+    """Adds the checks of this file."""
+    checks.for_op(agrees_with_reference)
+    checks.for_op(works_under_every_name, applies=_has_names)
+    checks.for_op(agrees_with_numpy, applies=lambda op: bool(op.op.numpy))
+    checks.for_op(serves_arrays, applies=lambda op: op.function is not None and not op.op.in_place)
+    checks.for_op(keeps_dtypes)
+
+
+def agrees_with_reference(op: Description) -> None:
+    """Every call that is described gives what the reference gives."""
+    for call in op.calls:
+        expect_reference(
+            op,
+            call,
+            "correct the forward function, or the reference; if the op is right and only less "
+            "precise, say so by tolerance= in its description",
+        )
+
+
+def works_under_every_name(op: Description) -> None:
+    """The op's methods and the NumPy functions it answers to run it, with the same result."""
+    for call, (name, function) in itertools.product(op.calls, list(_names(op))):
+        inputs = call.tensors()
+        if isinstance(inputs[0], Tensor):
+            found = function(*inputs, **call.parameters)
+            expect_tensors(found, f"{name}{call}")
+            expect_equal(
+                found,
+                op.run(call),
+                op.tolerance,
+                of=f"{name}{call}, as from {op.text(call)}",
+                remedy="offer what the op itself computes; a parameter of a NumPy function must "
+                "have the name that it has in NumPy",
+            )
+
+
+def _has_names(op: Description) -> bool:
+    return bool(op.op.methods or op.op.numpy)
+
+
+def _names(op: Description) -> Iterator[tuple[str, Callable[..., Any]]]:
+    for method in op.op.methods:
+        yield f"Tensor.{method}", getattr(Tensor, method)
+    for function in op.op.numpy:
+        yield _numpy_name(function), function
+
+
+def _numpy_name(function: Any) -> str:
+    return f"np.{getattr(function, '__name__', function)}"
+
+
+def agrees_with_numpy(op: Description) -> None:
+    """A NumPy function that the op answers to gives the same, given arrays."""
+    for call, function in itertools.product(op.calls, op.op.numpy):
+        expect_equal(
+            op.run(call),
+            function(*call.inputs, **call.parameters),
+            op.tolerance,
+            of=f"{op.text(call)}, as from {_numpy_name(function)} on arrays",
+            remedy="take the NumPy function out of numpy= in ops.add, or compute what it computes",
+        )
+
+
+def serves_arrays(op: Description) -> None:
+    """The function that users call gives arrays, given arrays."""
+    for call in op.calls:
+        found = op(*call.inputs, **call.parameters)
+        for result in results(found):
+            if isinstance(result, Tensor):
+                raise CheckFailure(
+                    f"an array from {op.text(call)}, given arrays",
+                    f"the Tensor {brief(result)}",
+                    "make Tensors nowhere in the function; the op runs on them by itself",
+                )
+        expect_equal(
+            found,
+            op.run(call),
+            op.tolerance,
+            of=f"{op.text(call)} on arrays, as on Tensors",
+            remedy="run the same code for arrays as for Tensors",
+        )
+
+
+def keeps_dtypes(op: Description) -> None:
+    """From inputs of float32 come results of float32, and from float64 float64, without loss."""
+    for call, dtype in itertools.product(op.calls, (np.float32, np.float64)):
+        inputs = [_in_dtype(i, dtype) for i in call.inputs]
+        if all(i is given for i, given in zip(inputs, call.inputs, strict=True)):
+            continue
+        converted = call.with_inputs(inputs)
+        for result in results(op.run(converted)):
+            if result.dtype.kind == "f" and result.dtype != dtype:
+                raise CheckFailure(
+                    f"{np.dtype(dtype)} from {op.text(converted)}",
+                    f"{result.dtype}",
+                    "keep NumPy scalars and arrays of another dtype out of the forward function: "
+                    "write math.sqrt(2) instead of np.sqrt(2), and x.dtype where arrays are made",
+                )
+        expect_reference(
+            op,
+            call.with_inputs([_in_dtype(i, np.float64) for i in inputs]),
+            f"compute so that no digits are lost in {np.dtype(dtype)}",
+            inputs=converted.tensors(),
+            tolerance=max(op.tolerance, _SINGLE if dtype is np.float32 else 0),
+        )
+
+
+def _in_dtype(value: Any, dtype: Any) -> Any:
+    """A copy of a floating array in another dtype; anything else itself."""
+    floating = isinstance(value, np.ndarray) and value.dtype.kind == "f"
+    return value.astype(dtype) if floating else value

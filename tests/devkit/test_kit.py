@@ -1,0 +1,266 @@
+"""The conformance kit in the hands of a plugin's author: cases, results, what is left out."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tinytorch_core import PluginError, Tensor, UnknownPluginError, hookimpl, plugins
+
+from tinytorch_devkit import (
+    CheckFailure,
+    Checks,
+    UnknownCheckError,
+    call,
+    cases_of,
+    check_plugin,
+    difference,
+    parametrize_with_checks,
+)
+
+
+class Cubes:
+    """A plugin as it should be."""
+
+    @hookimpl
+    def tinytorch_register_ops(self, ops: Any) -> None:
+        ops.add("cube", lambda x: x * x * x, method=True, doc="The third power.")
+
+    @hookimpl
+    def tinytorch_describe_ops(self, samples: Any) -> None:
+        samples.add("cube", lambda x: x**3)
+        samples.add("cube", lambda x: x**3, shapes=[(4,)])
+        samples.leave_out("has_a_rule", "forward only", "cube")
+        samples.leave_out("works_alone", "it is never alone")
+
+
+class Loud:
+    """A plugin that adds a check of ops, and one of plugins."""
+
+    @hookimpl
+    def tinytorch_register_checks(self, checks: Any) -> None:
+        checks.for_op(is_loud, applies=lambda op: op.elementwise)
+        checks.for_plugin(is_seen)
+
+
+def is_loud(op: Any) -> None:
+    """The name of the op is written in capitals.
+
+    With the plugin on that adds this check, and the one that is checked.
+    """
+    assert set(plugins.active()) == {"Cubes", "loud"}
+    if not op.name.isupper():
+        raise CheckFailure(op.name.upper(), op.name, "press\nshift")
+
+
+def is_seen(plugin: Any) -> None:
+    """The plugin can be switched on."""
+    with plugin.on("loud"):
+        assert plugin.name in plugins.active()
+        assert plugin.ops == ("cube",)
+
+
+@pytest.fixture
+def loud():
+    plugins.register(Loud(), name="loud")
+    yield
+    plugins.unregister("loud")
+
+
+def test_a_right_plugin_passes_every_check() -> None:
+    before, bases = plugins.active(), Tensor.__bases__
+    results = check_plugin(Cubes())
+    assert {r.case.subject for r in results} == {"cube", "cube2", "plugin Cubes"}
+    assert not [str(r.failure) for r in results if r.failure]
+    assert (plugins.active(), Tensor.__bases__) == (before, bases)
+
+
+def test_checks_of_active_plugins_are_part_of_it(loud: None) -> None:
+    before = plugins.active()
+    (result, seen) = check_plugin(Cubes(), checks=["is_loud", "is_seen"])
+    assert (result.outcome, seen.outcome) == ("failed", "passed")
+    assert result.case.check.summary == "The name of the op is written in capitals."
+    assert str(result.failure).splitlines() == [
+        "cube fails is_loud",
+        "  expected: CUBE",
+        "  found:    cube",
+        "  to mend:  press",
+        "            shift",
+    ]
+    assert plugins.active() == before
+
+
+def test_with_that_plugin_off_they_are_not() -> None:
+    with pytest.raises(UnknownCheckError, match="there is no check 'is_loud'"):
+        cases_of(Cubes(), checks=["is_loud"])
+
+
+def test_what_is_left_out_is_not_run_and_says_why() -> None:
+    left_out = {repr(c): c.left_out for c in cases_of(Cubes()) if c.left_out}
+    expected = {"cube-has_a_rule": "forward only", "cube2-has_a_rule": "forward only"}
+    assert left_out == {**expected, "plugin-Cubes-works_alone": "it is never alone"}
+
+
+def test_a_check_can_be_left_out_everywhere() -> None:
+    class Without(Cubes):
+        @hookimpl
+        def tinytorch_describe_ops(self, samples: Any) -> None:
+            samples.add("cube", lambda x: x**4)
+            samples.leave_out("agrees_with_reference", "it is another power")
+
+    (result,) = check_plugin(Without(), checks=["agrees_with_reference"])
+    assert result.outcome == "left out"
+
+
+def test_a_reference_may_write_into_what_it_is_given() -> None:
+    class Writing(Cubes):
+        @hookimpl
+        def tinytorch_describe_ops(self, samples: Any) -> None:
+            samples.add("cube", _in_place)
+
+    assert check_plugin(Writing(), checks=["agrees_with_reference"])[0].failure is None
+
+
+def _in_place(x: Any) -> Any:
+    x **= 3
+    return x
+
+
+def test_an_op_may_write_into_its_first_input_and_into_buffers() -> None:
+    class Steps(Cubes):
+        @hookimpl
+        def tinytorch_register_ops(self, ops: Any) -> None:
+            ops.add("step", _step, inputs=("x",), in_place=True)
+
+        @hookimpl
+        def tinytorch_describe_ops(self, samples: Any) -> None:
+            calls = [call(np.ones(s), buffer=np.ones(s)) for s in ((2, 3), (3,), ())]
+            samples.add("step", lambda x, buffer: x + 2 * buffer, calls=calls)
+
+    results = check_plugin(Steps())
+    assert "takes_any_memory_layout" in {r.case.check.name for r in results}
+    assert not [str(r.failure) for r in results if r.failure]
+
+
+def _step(x: Any, buffer: Any) -> None:
+    """Doubles the buffer and adds it."""
+    buffer *= 2
+    x += buffer
+
+
+@pytest.mark.parametrize(
+    ("found", "expected", "differs"),
+    [
+        (np.array([1.0, np.nan]), [1.0, np.nan], None),
+        (np.array([1.0, np.nan]), [np.nan, np.nan], ("nan at [0]", "1.0")),
+        (2.0, 2.5, ("2.5", "2.0")),
+        (1e12, 1e12 + 1, None),
+        (0.0, 1e-12, None),
+        ((1.0, 2.0), (1.0, 2.0), None),
+        ((1.0, 2.0), (1.0, 3.0), ("3.0", "2.0")),
+        ((1.0,), (1.0, 2.0), ("2 results", "1")),
+        (np.ones((2, 1)), np.ones(2), ("the shape (2,)", "the shape (2, 1)")),
+    ],
+)
+def test_results_are_compared_in_words(found: Any, expected: Any, differs: Any) -> None:
+    assert difference(found, expected, 1e-9) == differs
+
+
+def test_as_cases_of_pytest_they_have_names_and_are_skipped_where_left_out() -> None:
+    mark = parametrize_with_checks(Cubes(), "activations").mark
+    (name, cases) = mark.args
+    ids = {case.id: case.marks for case in cases}
+    assert name == "check"
+    assert {"cube-keeps_dtypes", "relu-keeps_dtypes", "plugin-activations-works_alone"} <= set(ids)
+    assert len(ids) == len(cases)
+    (skip,) = ids["cube-has_a_rule"]
+    assert skip.name == "skip"
+    assert skip.kwargs == {"reason": "forward only"}
+
+
+def test_an_object_that_is_registered_already_is_checked_under_its_name() -> None:
+    cubes = Cubes()
+    plugins.register(cubes, name="mine")
+    try:
+        assert {r.case.plugin.name for r in check_plugin(cubes)} == {"mine"}
+        assert "mine" in plugins.active()
+    finally:
+        plugins.unregister("mine")
+
+
+def test_what_it_needs_is_on_while_it_is_checked() -> None:
+    class Needy(Cubes):
+        tinytorch_needs = ("losses",)
+
+    (result,) = check_plugin(Needy(), checks=["leaves_other_ops_alone"])
+    assert result.failure is None
+
+
+def test_an_op_that_raises_fails_with_the_place() -> None:
+    class Raising(Cubes):
+        @hookimpl
+        def tinytorch_register_ops(self, ops: Any) -> None:
+            ops.add("cube", lambda x: 1 // 0)
+
+    result = check_plugin(Raising(), checks=["keeps_dtypes"])[0]
+    assert result.failure.expected == "no error"
+    assert result.failure.found == "ZeroDivisionError: integer division or modulo by zero"
+    assert f"it was raised in {__file__}:" in result.failure.remedy
+    assert isinstance(result.failure.__cause__, ZeroDivisionError)
+
+
+def test_nothing_stays_on_after_a_failure(loud: None) -> None:
+    before = plugins.active()
+    case = cases_of(Cubes(), checks=["is_loud"])[0]
+    for _ in range(2):
+        with pytest.raises(CheckFailure):
+            case()
+        assert plugins.active() == before
+
+
+def test_names_that_are_none() -> None:
+    with pytest.raises(UnknownPluginError, match=r"no plugin 'loses'.* Did you mean 'losses'"):
+        cases_of("loses")
+    with pytest.raises(UnknownCheckError, match="Did you mean 'keeps_dtypes'"):
+        cases_of("losses", checks=["keeps_dtype"])
+
+
+def test_a_plugin_that_cannot_be_used_is_an_error_not_a_failure() -> None:
+    class Broken(Cubes):
+        @hookimpl
+        def tinytorch_describe_ops(self, samples: Any) -> None:
+            raise RuntimeError("not today")
+
+    with pytest.raises(PluginError, match="in tinytorch_describe_ops: RuntimeError: not today"):
+        check_plugin(Broken())
+
+
+def _check() -> Any:
+    def is_loud(op: Any) -> None:
+        pass
+
+    return is_loud
+
+
+def test_a_check_needs_a_name_of_its_own_and_a_docstring() -> None:
+    checks = Checks()
+    checks.of("loud").for_op(is_loud)
+    with pytest.raises(ValueError, match="a check 'is_loud' is there already, from loud"):
+        checks.for_plugin(is_loud)
+    with pytest.raises(ValueError, match="'is_loud' needs a docstring"):
+        Checks().for_op(_check())
+
+
+def test_a_program_that_checks_nothing_imports_nothing_of_it() -> None:
+    program = (
+        "import sys; from tinytorch_core import Tensor; Tensor(1.0).relu()\n"
+        "parts = ('testing', 'samples', 'checks', 'commands', 'new_plugin')\n"
+        "print([m for m in sys.modules if m.startswith('tinytorch') and m.split('.')[1:2] and"
+        " m.split('.')[1] in parts])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("[]\n", "")

@@ -1,0 +1,167 @@
+"""`tinytorch new-plugin`: a name that is free, and a package whose tests pass at once.
+
+That pip installs it, and what comes after, is shown by tests/whole/test_publish_an_op.py.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from tinytorch_core import __version__, new_plugin, plugins
+from tinytorch_core.cli import main
+
+from tinytorch_devkit.new_plugin import NewPluginError, check_name, rendered, write_plugin
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("Swish", "Did you mean 'swish'?"),
+        ("my_swish", "Did you mean 'my-swish'?"),
+        ("my--swish", "Did you mean 'my-swish'?"),
+        ("my swish", "Did you mean 'my-swish'?"),
+        ("-swish", "Did you mean 'swish'?"),
+        ("3d", "beginning with a letter"),
+        ("swísh", "Did you mean"),
+        ("../swish", "Did you mean 'swish'?"),
+        ("", "beginning with a letter"),
+        ("tinytorch-swish", "without the prefix tinytorch. Did you mean 'swish'?"),
+        ("class", "a word of Python"),
+        ("print", "a word of Python"),
+        ("np", "plugins call something else"),
+        ("losses", "installed already, from tinytorch-losses"),
+        ("core", "a package 'tinytorch_core' is installed already"),
+        ("exp", "a name that Tensor has already, from tinytorch-core"),
+        ("shape", "a name that Tensor has already"),
+        ("relu", "a name that Tensor has already, from plugin 'activations'"),
+        ("zero-grad", "a name that Tensor has already, from tinytorch-autograd"),
+    ],
+)
+def test_a_name_that_will_not_do(
+    name: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["new-plugin", "--", name]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("tinytorch new-plugin: ")
+    assert message in captured.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_a_plugin_that_is_off_brings_is_taken_too() -> None:
+    with plugins.only(), pytest.raises(NewPluginError, match="from tinytorch-activations"):
+        check_name("relu")
+
+
+@pytest.mark.parametrize("name", ["mish", "my-swish", "b2", "fourier-2d"])
+def test_a_name_that_will_do(name: str) -> None:
+    check_name(name)
+    project = tomllib.loads(rendered(name)["pyproject.toml"])["project"]
+    assert project["name"] == f"tinytorch-{name}"
+    module = f"tinytorch_{name.replace('-', '_')}"
+    assert project["entry-points"]["tinytorch"] == {name: f"{module}.plugin"}
+    assert f"src/{module}/py.typed" in rendered(name)
+
+
+def test_a_folder_that_exists_is_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "tinytorch-mish").mkdir()
+    (tmp_path / "tinytorch-mish" / "mine").write_text("precious")
+    with pytest.raises(NewPluginError, match="exists already, and is left as it is"):
+        write_plugin("mish", tmp_path)
+    assert [f.name for f in tmp_path.rglob("*")] == ["tinytorch-mish", "mine"]
+
+
+def test_a_failure_on_the_way_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="no space"):
+        write_plugin("mish", tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("author", ['Ada "Countess" Lovelace', "José Ávila", None])
+def test_the_author_is_the_one_whom_git_knows(author: str | None, monkeypatch) -> None:
+    monkeypatch.setattr(new_plugin, "_from_git", lambda key: author)
+    written = rendered("mish")
+    expected = author or "Your Name"
+    assert tomllib.loads(written["pyproject.toml"])["project"]["authors"] == [{"name": expected}]
+    assert f"Copyright (c) {datetime.date.today().year} {expected}\n" in written["LICENSE"]
+
+
+def test_without_git_there_is_a_placeholder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert "Your Name" in rendered("mish")["LICENSE"]
+
+
+def test_it_asks_for_versions_of_the_core_like_this_one() -> None:
+    major, minor, _ = __version__.split(".")
+    expected = f"tinytorch-core>={major}.{minor},<{major}.{int(minor) + 1}"
+    assert expected in tomllib.loads(rendered("mish")["pyproject.toml"])["project"]["dependencies"]
+
+
+def test_every_template_is_used() -> None:
+    templates = files("tinytorch_core") / "templates"
+    assert {file.name for file in templates.iterdir()} == set(new_plugin.FILES)
+
+
+def test_nothing_is_left_to_be_filled_in() -> None:
+    assert not [text for text in rendered("mish").values() if "%{" in text]
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new plugin `my-swish`, and what pip would leave of it in the folder `site`."""
+    folder = write_plugin("my-swish", tmp_path_factory.mktemp("new"))
+    site = folder / "site"
+    shutil.copytree(folder / "src", site)
+    metadata = site / "tinytorch_my_swish-0.1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Name: tinytorch-my-swish\nVersion: 0.1.0\n")
+    entry = "[tinytorch]\nmy-swish = tinytorch_my_swish.plugin\n"
+    (metadata / "entry_points.txt").write_text(entry)
+    return folder
+
+
+def run(written: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("TINYTORCH_", "PYTEST_"))}
+    path = [str(written / "site"), *filter(None, [kept.get("PYTHONPATH")])]
+    environment = {**kept, "PYTHONPATH": os.pathsep.join(path), "TINYTORCH_STRICT": "1"}
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, cwd=written, env=environment, capture_output=True, text=True)
+
+
+def test_its_tests_pass_at_once(written: Path) -> None:
+    done = run(written, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--doctest-modules", "src")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    done = run(written, "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert re.search(r"2\d passed", done.stdout)
+
+
+def test_its_readme_says_what_happens(written: Path) -> None:
+    (program,) = re.findall(r"```python\n(.*?)```", (written / "README.md").read_text(), re.DOTALL)
+    expected = re.findall(r"print\(.*\)  # (.*)", program)
+    done = run(written, "-c", program)
+    assert (done.stdout.splitlines(), done.stderr) == (expected, "")
+
+
+def test_ruff_has_nothing_to_say(written: Path) -> None:
+    pytest.importorskip("ruff")
+    for command in (["check"], ["format", "--check"]):
+        done = run(written, "-m", "ruff", *command, "--isolated", "--no-cache", "src", "tests")
+        assert done.returncode == 0, done.stdout

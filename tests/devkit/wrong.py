@@ -1,0 +1,84 @@
+"""Plugins that break one rule each, and what a check must say of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+from tinytorch_core import hookimpl
+
+from tinytorch_devkit import CheckFailure, cases_of
+
+
+class Wrong(NamedTuple):
+    """A plugin, the check that catches it, and words of the failure's three parts."""
+
+    check: str
+    plugin: Any
+    expected: str
+    found: str
+    remedy: str
+
+    def __repr__(self) -> str:
+        return f"{self.check}: {self.remedy}"
+
+    def failure(self) -> CheckFailure:
+        """What the check says."""
+        (case,) = cases_of(self.plugin, checks=[self.check])
+        try:
+            case()
+        except CheckFailure as failure:
+            return failure
+        raise AssertionError(f"{self.check} has not noticed it")
+
+
+def plugin(
+    forward: Callable[..., Any],
+    reference: Callable[..., Any] | None = None,
+    *rules: Callable[..., Any] | None,
+    op: dict[str, Any] | None = None,
+    describe: Callable[[Any], None] | None = None,
+    no_derivative: bool = False,
+    **description: Any,
+) -> Any:
+    """A plugin with the op `wrong`.
+
+    Args:
+        forward: its forward function.
+        reference: its reference; by default the forward function itself.
+        rules: its backward rule; with none, there is no rule.
+        op: more for `ops.add`.
+        describe: adds to the description.
+        no_derivative: declares that there is no derivative.
+        description: more for `samples.add`.
+    """
+
+    @hookimpl
+    def tinytorch_register_ops(ops: Any) -> None:
+        ops.add("wrong", forward, **{"doc": "A wrong one.", **(op or {})})
+
+    @hookimpl
+    def tinytorch_describe_ops(samples: Any) -> None:
+        samples.add("wrong", reference or forward, **description)
+        if describe is not None:
+            describe(samples)
+
+    made = SimpleNamespace(
+        tinytorch_register_ops=tinytorch_register_ops,
+        tinytorch_describe_ops=tinytorch_describe_ops,
+    )
+    if rules or no_derivative:
+        made.tinytorch_register_backward = _registering(rules)
+    return made
+
+
+def _registering(functions: tuple[Callable[..., Any] | None, ...]) -> Any:
+    @hookimpl(optionalhook=True)
+    def tinytorch_register_backward(rules: Any) -> None:
+        if functions:
+            rules.add("wrong", *functions)
+        else:
+            rules.no_derivative("wrong")
+
+    return tinytorch_register_backward
