@@ -6,7 +6,7 @@ import os
 import pytest
 from hypothesis import settings
 
-from tinytorch_core import activation
+from tinytorch_core import registry
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("tinytorch", deadline=None)
@@ -36,7 +36,7 @@ def torch():
 @pytest.fixture(autouse=True)
 def same_plugins():
     """What a test decides in code about plugins holds for this test alone."""
-    before = activation.code
+    before = registry.overrides
     yield
-    if activation.code != before:
-        activation.put_in_force(before)
+    if registry.overrides != before:
+        registry.put_in_force(before)

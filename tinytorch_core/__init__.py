@@ -1,11 +1,6 @@
-"""A plain NumPy Tensor, and the hooks by which plugins add everything else.
+"""A plain NumPy Tensor, and the hooks through which plugins add everything else."""
 
-PYTEST_DONT_REWRITE: pytest would warn where this package is imported before it, because the same
-distribution brings a plugin of pytest.
-"""
-
-from tinytorch_core import plugins
-from tinytorch_core.activation import Tensor
+from tinytorch_core import hookspecs, plugins
 from tinytorch_core.dlpack import from_dlpack
 from tinytorch_core.errors import (
     ConfigError,
@@ -15,10 +10,13 @@ from tinytorch_core.errors import (
     UnknownPluginError,
     UnmetNeedError,
 )
-from tinytorch_core.hookspecs import PLUGIN_API, hookimpl, hookspec
-from tinytorch_core.ops import Op, op
+from tinytorch_core.hook_manager import manager
+from tinytorch_core.markers import PLUGIN_API, hookimpl, hookspec
+from tinytorch_core.op_call import op
+from tinytorch_core.ops import Op
+from tinytorch_core.registry import start_at_import
 from tinytorch_core.source import define
-from tinytorch_core.startup import start_at_import
+from tinytorch_core.tensor import Tensor
 
 __version__ = "0.1.0"
 
@@ -40,4 +38,6 @@ __all__ = [
     "plugins",
 ]
 
+# Whatever is imported from here on may start plugins, which need the hooks.
+manager.add_hookspecs(hookspecs)
 start_at_import()

@@ -1,8 +1,8 @@
-"""Methods of arrays that a Tensor has too: each is NumPy's function of the same name.
+"""The methods of Tensor that call the NumPy function of the same name.
 
-They are no ops, of which each costs time at the start; what becomes of NumPy's functions on
-tensors, plugins decide. `sort` is missing, because arrays, PyTorch and Python's lists disagree on
-what it does: `np.sort(x)` gives a sorted copy.
+They are not ops, because every op adds to start-up time. Plugins still wrap the NumPy calls they
+make. `sort` is missing, because arrays, PyTorch and Python's lists disagree on what it does;
+`np.sort(x)` returns a sorted copy.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 
 class ArrayMethods:
-    """Base class of the plain Tensor.
+    """The base class of the plain Tensor.
 
     >>> from tinytorch_core import Tensor
     >>> Tensor([[1, 2], [3, 4]]).cumsum(axis=1)
@@ -25,66 +25,66 @@ class ArrayMethods:
     __slots__ = ()
 
     def all(self: Any, axis: Any = None, keepdims: bool = False) -> Any:
-        """Whether all elements, or all along `axis`, are other than 0."""
+        """Return whether all elements are nonzero, of the tensor or along `axis`."""
         return np.all(self, axis=axis, keepdims=keepdims)
 
     def any(self: Any, axis: Any = None, keepdims: bool = False) -> Any:
-        """Whether any element, or any along `axis`, is other than 0."""
+        """Return whether any element is nonzero, of the tensor or along `axis`."""
         return np.any(self, axis=axis, keepdims=keepdims)
 
     def argsort(self: Any, axis: int | None = -1) -> Any:
-        """The indices that would sort the elements along `axis`."""
+        """Return the indices that would sort the elements along `axis`."""
         return np.argsort(self, axis=axis)
 
     def cumprod(self: Any, axis: int | None = None) -> Any:
-        """The product of the elements up to each, of all or along `axis`."""
+        """Return the cumulative product, of the flattened tensor or along `axis`."""
         return np.cumprod(self, axis=axis)
 
     def cumsum(self: Any, axis: int | None = None) -> Any:
-        """The sum of the elements up to each, of all or along `axis`."""
+        """Return the cumulative sum, of the flattened tensor or along `axis`."""
         return np.cumsum(self, axis=axis)
 
     def diagonal(self: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-        """The elements whose indices on two axes differ by `offset`."""
+        """Return the diagonal of two axes, moved by `offset`."""
         return np.diagonal(self, offset, axis1, axis2)
 
     def dot(self: Any, other: Any) -> Any:
-        """The sum of products over the last axis of this and the last but one of `other`."""
+        """Return the dot product: the sum over the last axis and the second to last of `other`."""
         return np.dot(self, other)
 
     def flatten(self: Any) -> Any:
-        """The elements in one row."""
+        """Return the elements in one dimension."""
         return np.ravel(self)
 
     def nonzero(self: Any) -> tuple[Any, ...]:
-        """For each axis the indices of the elements other than 0."""
+        """Return for each axis the indices of the nonzero elements."""
         indices: tuple[Any, ...] = np.nonzero(self)
         return indices
 
     def ravel(self: Any) -> Any:
-        """The elements in one row."""
+        """Return the elements in one dimension."""
         return np.ravel(self)
 
     def repeat(self: Any, repeats: int | Sequence[int], axis: int | None = None) -> Any:
-        """Each element, or each layer along `axis`, several times in a row."""
+        """Return the elements, or the slices along `axis`, each repeated."""
         return np.repeat(self, repeats, axis=axis)
 
     def round(self: Any, decimals: int = 0) -> Any:
-        """The elements rounded, halves to even numbers."""
+        """Return the elements rounded, halves to even numbers."""
         return np.round(self, decimals)
 
     def squeeze(self: Any, axis: Any = None) -> Any:
-        """Without the axes of length 1, or without `axis`."""
+        """Return the tensor without the axes of length 1, or without `axis`."""
         return np.squeeze(self, axis=axis)
 
     def swapaxes(self: Any, axis1: int, axis2: int) -> Any:
-        """Two axes swapped."""
+        """Return the tensor with two axes swapped."""
         return np.swapaxes(self, axis1, axis2)
 
     def take(self: Any, indices: Any, axis: int | None = None) -> Any:
-        """The elements, or layers along `axis`, of these numbers."""
+        """Return the elements, or the slices along `axis`, of these indices."""
         return np.take(self, indices, axis=axis)
 
     def trace(self: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-        """The sum of the diagonal."""
+        """Return the sum of the diagonal."""
         return np.trace(self, offset, axis1, axis2)

@@ -1,4 +1,4 @@
-"""The ops of the plain Tensor: its operators and its methods on arrays."""
+"""The ops of the plain Tensor: its operators, and its methods that compute on arrays."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core.ops import OpTable
-from tinytorch_core.tensor import numpy_function
 
 Array = Any
 
@@ -17,115 +16,95 @@ Array = Any
 _add_reduce: Any = np.add.reduce
 
 
-def exp(x: Array) -> Array:
-    """e to the power of each element."""
-    return np.exp(x)
-
-
-def log(x: Array) -> Array:
-    """The natural logarithm of each element."""
-    return np.log(x)
-
-
-def sqrt(x: Array) -> Array:
-    """The non-negative square root of each element."""
-    return np.sqrt(x)
-
-
 def clip(x: Array, min: Array = None, max: Array = None) -> Array:
-    """Each element, moved to the nearer bound where it lies outside. None is no bound."""
+    """Return each element, or the nearer bound if it is outside. None means no bound."""
     return np.clip(x, min, max)
 
 
 def sum(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
-    """The sum over all elements, or over `axis`, a number or a tuple."""
-    if x.__class__ is np.ndarray:  # what the method comes to, without its detour
+    """Return the sum of all elements, or over `axis`, a number or a tuple."""
+    if x.__class__ is np.ndarray:  # what the method calls, without its overhead
         return _add_reduce(x, axis, None, None, keepdims)
     return x.sum(axis=axis, keepdims=keepdims)
 
 
 def mean(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
-    """The mean over all elements, or over `axis`, a number or a tuple."""
+    """Return the mean of all elements, or over `axis`, a number or a tuple."""
     return x.mean(axis=axis, keepdims=keepdims)
 
 
 def prod(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
-    """The product of all elements, or of those along `axis`, a number or a tuple."""
+    """Return the product of all elements, or over `axis`, a number or a tuple."""
     return x.prod(axis=axis, keepdims=keepdims)
 
 
 def max(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
-    """The largest of all elements, or along `axis`, a number or a tuple."""
+    """Return the largest of all elements, or along `axis`, a number or a tuple."""
     return x.max(axis=axis, keepdims=keepdims)
 
 
 def min(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
-    """The smallest of all elements, or along `axis`, a number or a tuple."""
+    """Return the smallest of all elements, or along `axis`, a number or a tuple."""
     return x.min(axis=axis, keepdims=keepdims)
 
 
 def var(x: Array, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Array:
-    """The variance, divided by the count less `ddof` as in NumPy."""
+    """Return the variance; the divisor is the count less `ddof`, as in NumPy."""
     return x.var(axis=axis, keepdims=keepdims, ddof=ddof)
 
 
 def std(x: Array, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Array:
-    """The standard deviation, the root of `var`."""
+    """Return the standard deviation, the square root of `var`."""
     return x.std(axis=axis, keepdims=keepdims, ddof=ddof)
 
 
 def argmax(x: Array, axis: int | None = None, keepdims: bool = False) -> Array:
-    """The index of the largest element, of the flattened tensor or along `axis`."""
+    """Return the index of the largest element, of the flattened tensor or along `axis`."""
     return x.argmax(axis=axis, keepdims=keepdims)
 
 
 def argmin(x: Array, axis: int | None = None, keepdims: bool = False) -> Array:
-    """The index of the smallest element, of the flattened tensor or along `axis`."""
+    """Return the index of the smallest element, of the flattened tensor or along `axis`."""
     return x.argmin(axis=axis, keepdims=keepdims)
 
 
 def reshape(x: Array, shape: Any) -> Array:
-    """The same elements in another shape."""
+    """Return the elements in another shape."""
     return x.reshape(shape)
 
 
 def permute(x: Array, axes: Any = None) -> Array:
-    """The axes in another order, by default reversed."""
+    """Return the tensor with its axes in another order, by default reversed."""
     return x.transpose() if axes is None else x.transpose(axes)
 
 
 def swapaxes(x: Array, axis1: int, axis2: int) -> Array:
-    """Two axes swapped."""
+    """Return the tensor with two axes swapped."""
     return x.swapaxes(axis1, axis2)
 
 
 def real(x: Array) -> Array:
-    """The real part of each element."""
+    """Return the real part of each element."""
     return x.real
 
 
 def imag(x: Array) -> Array:
-    """The imaginary part of each element."""
+    """Return the imaginary part of each element."""
     return x.imag
 
 
-def conjugate(x: Array) -> Array:
-    """The complex conjugate of each element."""
-    return np.conjugate(x)
-
-
 def astype(x: Array, dtype: Any) -> Array:
-    """The elements converted to another dtype."""
+    """Return the elements converted to another dtype."""
     return x.astype(dtype)
 
 
 def copy(x: Array) -> Array:
-    """A tensor with a copy of the array."""
+    """Return a tensor with a copy of the array."""
     return x.copy()
 
 
 def numpy(x: Array) -> Array:
-    """The array itself, not a copy."""
+    """Return the array itself, not a copy."""
     return x
 
 
@@ -137,61 +116,73 @@ def dlpack(
     dl_device: Any = None,
     copy: Any = None,
 ) -> Any:
-    """The memory, for another library's `from_dlpack`."""
+    """Return the memory for another library's `from_dlpack`."""
     options = {"stream": stream, "max_version": max_version, "dl_device": dl_device, "copy": copy}
     # Older arrays know fewer of them.
     return x.__dlpack__(**{name: value for name, value in options.items() if value is not None})
 
 
 def getitem(x: Array, index: Any) -> Array:
-    """The elements that `index` picks, as in NumPy; Tensors may be indices."""
+    """Return the elements that `index` selects, as in NumPy; Tensors may be indices."""
     return x[index]
 
 
 def setitem(x: Array, index: Any, value: Any) -> None:
-    """Writes `value` into the elements that `index` picks."""
+    """Write `value` into the elements that `index` selects."""
     x[index] = value
 
 
-_ARITHMETIC: dict[str, tuple[str, Any]] = {
-    "add": ("add", np.add),
-    "sub": ("sub", np.subtract),
-    "mul": ("mul", np.multiply),
-    "div": ("truediv", np.true_divide),
-    "floordiv": ("floordiv", np.floor_divide),
-    "mod": ("mod", np.remainder),
+# The name of the op, that of its method without underscores, the forward, and the operator.
+_ARITHMETIC: tuple[tuple[str, str, Any, str], ...] = (
+    ("add", "add", np.add, "+"),
+    ("sub", "sub", np.subtract, "-"),
+    ("mul", "mul", np.multiply, "*"),
+    ("div", "truediv", np.true_divide, "/"),
+    ("floordiv", "floordiv", np.floor_divide, "//"),
+    ("mod", "mod", np.remainder, "%"),
     # The operator, unlike the ufunc, squares with one multiplication.
-    "pow": ("pow", operator.pow),
-    "matmul": ("matmul", np.matmul),
-    "bitwise_and": ("and", np.bitwise_and),
-    "bitwise_or": ("or", np.bitwise_or),
-    "bitwise_xor": ("xor", np.bitwise_xor),
-}
+    ("pow", "pow", operator.pow, "**"),
+    ("matmul", "matmul", np.matmul, "@"),
+    ("bitwise_and", "and", np.bitwise_and, "&"),
+    ("bitwise_or", "or", np.bitwise_or, "|"),
+    ("bitwise_xor", "xor", np.bitwise_xor, "^"),
+)
 
-# `np.amax` is another object than `np.max`.
-_NUMPY_NAMES = {"max": (np.max, np.amax), "min": (np.min, np.amin)}
+_COMPARISONS: tuple[tuple[str, Any, str], ...] = (
+    ("eq", np.equal, "=="),
+    ("ne", np.not_equal, "!="),
+    ("lt", np.less, "<"),
+    ("le", np.less_equal, "<="),
+    ("gt", np.greater, ">"),
+    ("ge", np.greater_equal, ">="),
+)
 
-_COMPARISONS = {
-    "eq": np.equal,
-    "ne": np.not_equal,
-    "lt": np.less,
-    "le": np.less_equal,
-    "gt": np.greater,
-    "ge": np.greater_equal,
-}
+_UNARY: tuple[tuple[str, Any, str], ...] = (
+    ("neg", np.negative, "Return `-self`, the negative of each element."),
+    ("pos", np.positive, "Return `+self`, the elements themselves."),
+    ("invert", np.invert, "Return `~self`, each element with its bits inverted."),
+)
 
-_UNARY = {"neg": np.negative, "pos": np.positive, "invert": np.invert}
+_ELEMENTWISE: tuple[tuple[Any, str], ...] = (
+    (np.exp, "Return e to the power of each element."),
+    (np.log, "Return the natural logarithm of each element."),
+    (np.sqrt, "Return the non-negative square root of each element."),
+)
+
+# `np.amax` and `np.max` are different objects.
+_ALIASES = {"max": (np.max, np.amax), "min": (np.min, np.amin)}
 
 
-def plain_ops() -> OpTable:
-    """A table with the ops of the plain Tensor, to which others can be added."""
+def core_ops() -> OpTable:
+    """Return a table with the ops of the plain Tensor, to which others can be added."""
     return _table().copy()
 
 
 @functools.cache
 def _table() -> OpTable:
     ops = OpTable()
-    for name, (symbol, forward) in _ARITHMETIC.items():
+    for name, symbol, forward, sign in _ARITHMETIC:
+        function = np.power if name == "pow" else forward
         ops.add(
             name,
             forward,
@@ -199,30 +190,44 @@ def _table() -> OpTable:
             inputs=("x", "y"),
             operator=True,
             reflected=f"__r{symbol}__",
-            numpy=np.power if name == "pow" else forward,
+            numpy=function,
+            doc=f"Return `self {sign} y`, {_what(name)}.",
         )
         ops.add(
             f"i{name}",
-            _in_place(np.power if name == "pow" else forward),
+            _in_place(function),
             method=f"__i{symbol}__",
             operator=True,
             in_place=True,
+            doc=f"Compute `self {sign}= y`, {_what(name)}, in the memory of `self`.",
         )
-    for name, forward in _COMPARISONS.items():
-        ops.add(name, forward, method=f"__{name}__", operator=True, numpy=forward)
-    for name, forward in _UNARY.items():
-        ops.add(name, forward, method=f"__{name}__", numpy=forward)
-    ops.add("abs", np.absolute, method=("abs", "__abs__"), numpy=np.absolute)
-    for forward, function in ((exp, np.exp), (log, np.log), (sqrt, np.sqrt)):
-        ops.add(forward.__name__, function, method=True, numpy=function, doc=forward.__doc__)
+    for name, forward, sign in _COMPARISONS:
+        doc = f"Return `self {sign} y` element by element, as booleans."
+        ops.add(name, forward, method=f"__{name}__", operator=True, numpy=forward, doc=doc)
+    for name, forward, doc in _UNARY:
+        ops.add(name, forward, method=f"__{name}__", numpy=forward, doc=doc)
+    for forward, doc in _ELEMENTWISE:
+        ops.add(forward.__name__, forward, method=True, numpy=forward, doc=doc)
+    ops.add(
+        "abs",
+        np.absolute,
+        method=("abs", "__abs__"),
+        numpy=np.absolute,
+        doc="Return the absolute value of each element.",
+    )
     ops.add("clip", clip, method=True, inputs=("x", "min", "max"), numpy=np.clip)
     for forward in (sum, mean, prod, max, min, var, std, argmax, argmin):
         name = forward.__name__
-        ops.add(name, forward, method=True, numpy=_NUMPY_NAMES.get(name, getattr(np, name)))
+        ops.add(name, forward, method=True, numpy=_ALIASES.get(name, getattr(np, name)))
     for part in (real, imag):
         ops.add(part.__name__, part, numpy=getattr(np, part.__name__))
-    both = ("conj", "conjugate")
-    ops.add("conjugate", np.conjugate, method=both, numpy=np.conjugate, doc=conjugate.__doc__)
+    ops.add(
+        "conjugate",
+        np.conjugate,
+        method=("conj", "conjugate"),
+        numpy=np.conjugate,
+        doc="Return the complex conjugate of each element.",
+    )
     ops.add("reshape", reshape, inputs=("x",), numpy=np.reshape)
     ops.add("permute", permute, numpy=np.transpose)
     ops.add("swapaxes", swapaxes, inputs=("x",), numpy=np.swapaxes)
@@ -232,8 +237,11 @@ def _table() -> OpTable:
     ops.add("dlpack", dlpack, method="__dlpack__", inputs=("x",), raw=True)
     ops.add("getitem", getitem, method="__getitem__", inputs=("x",))
     ops.add("setitem", setitem, method="__setitem__", inputs=("x", "value"), in_place=True)
-    ops.add("numpy_function", numpy_function, inputs=())
     return ops
+
+
+def _what(name: str) -> str:
+    return "the matrix product" if name == "matmul" else "element by element"
 
 
 def _in_place(ufunc: Any) -> Any:

@@ -1,4 +1,4 @@
-"""DLPack: the same memory in another library's array, and back, without a copy."""
+"""DLPack: sharing memory with arrays of other libraries, without a copy."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.activation import Tensor
-from tinytorch_core.tensor import TensorBase
+from tinytorch_core.tensor import Tensor, TensorBase
 
-# DLPack's number of the device CUDA.
+# The number of CUDA devices in DLPack.
 _CUDA = 2
 
 
 def from_dlpack(array: Any) -> Tensor:
-    """A Tensor on the memory of another library's array.
+    """Return a Tensor on the memory of another library's array.
 
-    Writing into one then changes the other. `torch.from_dlpack(tensor)` and the like go the other
+    Writing into one changes the other. `torch.from_dlpack(tensor)` and the like go the other
     way. An array on a GPU becomes a Tensor of a CuPy array, and needs CuPy.
 
     Args:

@@ -14,7 +14,7 @@ from tinytorch_core.errors import PluginError
 _MACHINERY = {"pluggy", "tinytorch_core", *sys.stdlib_module_names}
 
 
-def place_of(error: PluginError, package: str, target: Any) -> str | None:
+def location_of(error: PluginError, package: str, target: Any) -> str | None:
     """The line of the plugin that raised `error`, or the hook or module that is wrong.
 
     Args:

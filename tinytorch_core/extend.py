@@ -5,29 +5,39 @@ everything else that a plugin may use is here. Nothing else in `tinytorch_core` 
 """
 
 from tinytorch_core.errors import did_you_mean
-from tinytorch_core.op_call import plain_call, plain_lines, plain_names
-from tinytorch_core.ops import Op, OpTable, op
-from tinytorch_core.source import define, signature_of, tuple_of
-from tinytorch_core.surface import Keyword, Surface, TensorExtension
-from tinytorch_core.tensor import fit_arguments, from_array, numpy_signature, run_function, unwrap
+from tinytorch_core.op_call import CallText, call_names, call_signature, call_text, op, op_call
+from tinytorch_core.ops import Op, OpTable
+from tinytorch_core.source import (
+    argument_names,
+    define,
+    numpy_name,
+    numpy_signature,
+    signature_text,
+    tuple_text,
+)
+from tinytorch_core.surface import Keyword, SurfaceBuilder, TensorExtension
+from tinytorch_core.tensor import from_array, run_function, unwrap
 
 __all__ = [
+    "CallText",
     "Keyword",
     "Op",
     "OpTable",
-    "Surface",
+    "SurfaceBuilder",
     "TensorExtension",
+    "argument_names",
+    "call_names",
+    "call_signature",
+    "call_text",
     "define",
     "did_you_mean",
-    "fit_arguments",
     "from_array",
+    "numpy_name",
     "numpy_signature",
     "op",
-    "plain_call",
-    "plain_lines",
-    "plain_names",
+    "op_call",
     "run_function",
-    "signature_of",
-    "tuple_of",
+    "signature_text",
+    "tuple_text",
     "unwrap",
 ]

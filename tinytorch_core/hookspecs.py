@@ -1,15 +1,15 @@
-"""What a plugin may do: the hooks, when each is called, and what it is given.
+"""The hooks of a plugin: when each is called, what it receives, and what it may return.
 
-Hooks run when plugins change, never when an op runs. Each docstring ends in an example that is
+Hooks run when plugins change, never while an op runs. Each docstring ends with an example that is
 a complete plugin.
 
-Beside its hooks a plugin, module or object, may say three things of itself:
+A plugin, which is a module or an object, may also state three facts about itself:
 
 | name | meaning |
 |---|---|
 | `tinytorch_api = (1, 1)` | the lowest and the highest plugin API it supports, see `PLUGIN_API` |
-| `tinytorch_needs = ("layers",)` | the plugins without which it cannot be on |
-| `tinytorch_uses = ("layers",)` | those it can use where they are on: it comes after them |
+| `tinytorch_needs = ("layers",)` | the plugins without which it cannot be active |
+| `tinytorch_uses = ("layers",)` | the plugins it uses if they are active; it comes after them |
 """
 
 from __future__ import annotations
@@ -17,35 +17,26 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import pluggy
+from tinytorch_core.markers import hookspec
 
 if TYPE_CHECKING:
+    import pluggy
+
     from tinytorch_core.ops import Op, OpTable
-    from tinytorch_core.surface import Surface, TensorExtension
-
-    from tinytorch_devkit import Checks, Samples
-
-PROJECT = "tinytorch"
-
-# The version of what stands here. It rises when a plugin has to change to go on working; a plugin
-# says which ones it supports: tinytorch_api = (1, 1), the lowest and the highest.
-PLUGIN_API = 1
-
-hookspec = pluggy.HookspecMarker(PROJECT)
-hookimpl = pluggy.HookimplMarker(PROJECT)
+    from tinytorch_core.surface import SurfaceBuilder, TensorExtension
 
 
 @hookspec
 def tinytorch_add_hookspecs(manager: pluggy.PluginManager) -> None:
-    """Lets a plugin add hooks of its own, which other plugins then implement.
+    """Add the plugin's own hooks, which other plugins can implement.
 
-    Called first, once in a process, when the plugin is used for the first time.
+    Called first, once in a process, when the plugin is first used.
 
     Args:
         manager: pluggy's plugin manager; call `manager.add_hookspecs(module)`.
 
-    A plugin that implements such a hook marks it with `@hookimpl(optionalhook=True)` if it can
-    do without the plugin that adds the hook.
+    A plugin that implements such a hook, and also works without the plugin that adds it, marks
+    its implementation with `@hookimpl(optionalhook=True)`.
 
     >>> from types import SimpleNamespace
     >>> from tinytorch_core import hookimpl, hookspec, plugins
@@ -64,13 +55,13 @@ def tinytorch_add_hookspecs(manager: pluggy.PluginManager) -> None:
 
 @hookspec
 def tinytorch_configure(config: Mapping[str, Any]) -> None:
-    """Hands a plugin its own table of the configuration, to read and to check.
+    """Read and check the plugin's table of the configuration.
 
-    Called each time the plugin is switched on. Raise ValueError, naming the key, for a setting
-    that cannot be followed: the plugin then stays off.
+    Called each time the plugin is activated. Raise ValueError, naming the key, if a setting is
+    wrong; the plugin then stays off.
 
     Args:
-        config: the table `[tool.tinytorch.<name>]`, empty where there is none.
+        config: the table `[tool.tinytorch.<name>]`, empty if it is missing.
 
     >>> from types import SimpleNamespace
     >>> from tinytorch_core import hookimpl, plugins
@@ -86,9 +77,9 @@ def tinytorch_configure(config: Mapping[str, Any]) -> None:
 
 @hookspec
 def tinytorch_register_ops(ops: OpTable) -> None:
-    """Adds operations.
+    """Add ops.
 
-    Called when the surface is computed. A name that is taken is an error that names both sides.
+    Called when the surface is computed. If a name is taken, the error names both providers.
 
     Args:
         ops: the table; `ops.add(name, forward, method=True)` adds a row.
@@ -108,15 +99,15 @@ def tinytorch_register_ops(ops: OpTable) -> None:
 
 @hookspec
 def tinytorch_extend_tensor(tensor: TensorExtension) -> None:
-    """Adds methods, attributes and constructor keywords to Tensor.
+    """Add methods, attributes and constructor keywords to Tensor.
 
     Called when the surface is computed, after all ops are known.
 
     Args:
-        tensor: `tensor.add(name, value)` puts into the class what a class body would hold: a
+        tensor: `tensor.add(name, value)` adds to the class what a class body could hold: a
             function, a property, or the default value of an attribute.
             `tensor.add_keyword(...)` adds a keyword of the constructor, and
-            `tensor.add_repr(...)` a word to the repr.
+            `tensor.add_repr(...)` a word of the repr.
 
     >>> from types import SimpleNamespace
     >>> from tinytorch_core import Tensor, hookimpl, plugins
@@ -133,19 +124,22 @@ def tinytorch_extend_tensor(tensor: TensorExtension) -> None:
 
 @hookspec
 def tinytorch_wrap_op(
-    op: Op, call: Callable[..., Any], surface: Surface
+    op: Op, call: Callable[..., Any], surface: SurfaceBuilder
 ) -> Callable[..., Any] | None:
-    """Puts a callable around an op.
+    """Wrap the call of an op.
 
-    Called when the surface is computed, once for each op. The wrappers of several plugins lie
-    around each other in the order of the plugins' names; one marked `trylast=True` lies
-    outermost.
+    Called once for each op when the surface is computed. A NumPy function that no plugin offers
+    as an op becomes one when it first meets a Tensor, under a name such as `linalg.inv`; the hook
+    is called then. Wrappers of several plugins are applied in the order of the plugins' names, so
+    the last is the outermost; one marked `tryfirst=True` is applied first, one marked
+    `trylast=True` last.
 
     Args:
-        op: the op, its name, inputs and provider.
-        call: what runs so far: it takes Tensors and returns a Tensor. An operator may return
-            NotImplemented, and so must a wrapper then.
-        surface: the surface being computed: the class of its tensors, the hooks of its plugins.
+        op: the op: its name, inputs and provider.
+        call: the call so far. It takes Tensors and returns a Tensor. An operator may return
+            NotImplemented, and the wrapper must then return it too. The call of an op with
+            `op.numpy_call` takes NumPy's own arguments.
+        surface: the builder of the surface: its plugins, its ops, the class of its tensors.
 
     Returns:
         A callable with the arguments of `call`, or None to leave the op as it is.
@@ -170,19 +164,18 @@ def tinytorch_wrap_op(
 
 
 @hookspec
-def tinytorch_explain_op(op: Op, surface: Surface) -> Mapping[str, str] | None:
-    """Says what the plugin knows about an op.
+def tinytorch_explain_op(op: Op, surface: SurfaceBuilder) -> Mapping[str, str] | None:
+    """Report what the plugin knows about an op.
 
-    Called when somebody asks, as `tinytorch ops` does, once for each op; never in a program that
-    only computes.
+    Called once for each op that `tinytorch ops` shows; never in a program that only computes.
 
     Args:
-        op: the op, the plugin's own or any other.
-        surface: the surface with the active plugins, which is computed already.
+        op: the op, of this or of any other plugin.
+        surface: the builder of the surface, which is complete.
 
     Returns:
-        A text for each label, or None. A label is a column of `tinytorch ops`, so it and its
-        texts should be short, and the same label should be used for every op.
+        A text for each label, or None. A label is a column of `tinytorch ops`, so the label and
+        the text should be short, and every op should use the same labels.
 
     >>> from types import SimpleNamespace
     >>> from tinytorch_core import hookimpl, plugins
@@ -199,20 +192,20 @@ def tinytorch_explain_op(op: Op, surface: Surface) -> Mapping[str, str] | None:
 
 
 @hookspec
-def tinytorch_describe_ops(samples: Samples) -> None:
-    """Describes the plugin's ops to the conformance kit, `tinytorch_devkit`.
+def tinytorch_describe_ops(samples: Any) -> None:
+    """Describe the plugin's ops to the conformance kit of tinytorch-devkit.
 
-    Called when somebody checks the plugin, with no other plugin on but those it needs; never
-    when a program merely uses it. Import what the descriptions need inside of the function, so
-    that users do not pay for it.
+    Called when the plugin is checked, with no other plugin active but those it needs; never when
+    a program merely uses it. Import what the descriptions need inside the function, so that users
+    do not pay for it. Without the devkit the hook is never called.
 
     Args:
-        samples: the descriptions; `samples.add(name, reference)` describes an op of one or more
-            numbers that works element by element. Its docstring says how to describe others.
+        samples: a `tinytorch_devkit.Samples`. `samples.add(name, reference)` describes an op of
+            one or more numbers that works element by element; its docstring shows how to describe
+            other ops.
 
     >>> from types import SimpleNamespace
-    >>> from tinytorch_core import hookimpl
-    >>> from tinytorch_devkit import check_plugin
+    >>> from tinytorch_core import hookimpl, plugins
     >>> @hookimpl
     ... def tinytorch_register_ops(ops):
     ...     ops.add("cube", lambda x: x * x * x, method=True, doc="The third power.")
@@ -223,51 +216,32 @@ def tinytorch_describe_ops(samples: Samples) -> None:
     ...     tinytorch_register_ops=tinytorch_register_ops,
     ...     tinytorch_describe_ops=tinytorch_describe_ops,
     ... )
-    >>> results = check_plugin(plugin, checks=["agrees_with_reference", "is_documented"])
-    >>> [(result.case, result.outcome) for result in results]
-    [(cube-agrees_with_reference, 'passed'), (cube-is_documented, 'passed')]
+    >>> plugins.register(plugin, name="cubes")
+    >>> plugins.unregister("cubes")
     """
 
 
 @hookspec
-def tinytorch_register_checks(checks: Checks) -> None:
-    """Adds checks to the conformance kit, which then apply to every plugin that is checked.
+def tinytorch_register_checks(checks: Any) -> None:
+    """Add checks to the conformance kit, which then apply to every plugin that is checked.
 
-    Called when somebody checks a plugin; never when a program merely uses it. A check of this
-    plugin runs with this plugin on, beside the one that is checked.
+    Called when a plugin is checked; never when a program merely uses it. The checks run with this
+    plugin active, besides the one that is checked.
 
     Args:
-        checks: the table; `checks.for_op(check)` adds a check of every op that is described, and
-            `checks.for_plugin(check)` one of a plugin as a whole. The check's name and docstring
-            are what reports show.
+        checks: a `tinytorch_devkit.Checks`. `checks.for_op(check)` adds a check of every op that
+            is described, and `checks.for_plugin(check)` a check of a plugin as a whole. Reports
+            show the name and the docstring of the check.
 
     >>> from types import SimpleNamespace
     >>> from tinytorch_core import hookimpl, plugins
-    >>> from tinytorch_devkit import CheckFailure, check_plugin
     >>> def has_a_short_name(op):
     ...     "The name of an op has at most eight letters."
-    ...     if len(op.name) > 8:
-    ...         raise CheckFailure("at most 8 letters", f"{len(op.name)}", "shorten the name")
+    ...     assert len(op.name) <= 8
     >>> @hookimpl
     ... def tinytorch_register_checks(checks):
     ...     checks.for_op(has_a_short_name)
     >>> plugin = SimpleNamespace(tinytorch_register_checks=tinytorch_register_checks)
     >>> plugins.register(plugin, name="short-names")
-    >>> @hookimpl
-    ... def tinytorch_register_ops(ops):
-    ...     ops.add("third_power", lambda x: x * x * x)
-    >>> @hookimpl
-    ... def tinytorch_describe_ops(samples):
-    ...     samples.add("third_power", lambda x: x**3)
-    >>> wrong = SimpleNamespace(
-    ...     tinytorch_register_ops=tinytorch_register_ops,
-    ...     tinytorch_describe_ops=tinytorch_describe_ops,
-    ... )
-    >>> (result,) = check_plugin(wrong, checks=["has_a_short_name"])
-    >>> print(result.failure)
-    third_power fails has_a_short_name
-      expected: at most 8 letters
-      found:    11
-      to mend:  shorten the name
     >>> plugins.unregister("short-names")
     """

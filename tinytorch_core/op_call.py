@@ -1,98 +1,204 @@
-"""The op on Tensors with nothing around it: unwrap, run the forward, wrap again."""
+"""The source text of an op's call on Tensors: unwrap the inputs, run the forward, wrap the result.
+
+All text that the core generates is assembled here. Its own names begin with an underscore, so
+that they cannot collide with the arguments of an op.
+"""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
-from typing import Any
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from tinytorch_core.ops import Op
-from tinytorch_core.source import define, signature_of, tuple_of
-from tinytorch_core.tensor import TensorBase, operand, speaks_numpy
+from tinytorch_core.source import define, signature_text, tuple_text
+from tinytorch_core.tensor import TensorBase, operand, speaks_numpy, unwrap
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def plain_call(op: Op, tensor: type[TensorBase], root: type[TensorBase]) -> Callable[..., Any]:
-    """The op as a function that takes Tensors of class `root` and returns one of `tensor`."""
+class CallText(NamedTuple):
+    """The parts of the text of one op's call.
 
-    def write(names: dict[str, Any]) -> str:
-        names |= plain_names(op, tensor, root)
-        signature, passed = signature_of(op.arguments, names)
-        lines = [f"def call({signature}):", *plain_lines(op, passed), "    return out"]
-        return "\n".join(lines) + "\n"
+    Attributes:
+        signature: the arguments, with the first input named `self` if the op is a method.
+        passed: the same arguments as passed on to another call of the op.
+        tensors: for each input, the name of the variable that holds it as it was given.
+        comment: lines that explain the names in the text.
+        unwrap: lines that assign the array of each input to the input's name.
+        run: lines that assign the result of the forward to `_array`, and the Tensor to `_out`.
+    """
 
-    function = define(op.name, write, {}, op.signature)
-    function.__doc__ = op.doc
-    return function
+    signature: str
+    passed: str
+    tensors: tuple[str, ...]
+    comment: list[str]
+    unwrap: list[str]
+    run: list[str]
 
 
-def plain_names(op: Op, tensor: type[TensorBase], root: type[TensorBase]) -> dict[str, Any]:
-    """What the global names in `plain_lines` stand for."""
+def call_text(op: Op, names: dict[str, Any]) -> CallText:
+    """Return the text of the op's call in parts.
+
+    A plugin that replaces the call can put its own lines between the parts, which spares each
+    call the cost of one more function.
+
+    Args:
+        op: the op.
+        names: the globals of the generated function, to which default values are added.
+    """
+    array_signature, arrays = signature_text(op.arguments, names)
+    tensors = _tensor_names(op)
+    arguments = [
+        p.replace(name="self") if tensors and p.name == op.inputs[0] and tensors[0] == "self" else p
+        for p in op.arguments
+    ]
+    signature, passed = signature_text(arguments, names)
+    return CallText(
+        signature if tensors else array_signature,
+        passed if tensors else arrays,
+        tensors,
+        _comment(op),
+        _unwrap_all(op, tensors),
+        _run(op, arrays),
+    )
+
+
+def call_names(op: Op, tensor: type[TensorBase], root: type[TensorBase]) -> dict[str, Any]:
+    """Return the globals that the text of an op's call uses.
+
+    Args:
+        op: the op.
+        tensor: the class of the op's results.
+        root: the class of all tensors, `tensor` or a base of it.
+    """
     return {
-        "forward": op.forward,
-        "Tensor": root,
-        "Result": tensor,
-        "ndarray": np.ndarray,
-        "scalar": np.generic,
-        "asarray": np.asarray,
-        "new": object.__new__,
-        "operand": operand,
-        "argument": functools.partial(_argument, op.name),
-        "explain": functools.partial(_explain_shapes, op.name),
-        "wrap": functools.partial(_wrap, tensor),
-        "is_array": _is_array,
+        "_forward": op.forward,
+        "_Tensor": root,
+        "_Result": tensor,
+        "_ndarray": np.ndarray,
+        "_scalar": np.generic,
+        "_asarray": np.asarray,
+        "_new": object.__new__,
+        "_operand": operand,
+        "_argument": functools.partial(_argument, op.name),
+        "_explain": functools.partial(_explain_shapes, op.name),
+        "_wrap": functools.partial(wrap, tensor),
+        "_is_array": is_array,
+        "_unwrap": unwrap,
     }
 
 
-def plain_lines(op: Op, passed: str) -> list[str]:
-    """The text of the op's body: its inputs become arrays, and `out` the Tensor it makes.
+def op_call(op: Op, tensor: type[TensorBase], root: type[TensorBase]) -> Callable[..., Any]:
+    """Return the call of an op: it takes Tensors of class `root`, and returns one of `tensor`."""
 
-    A plugin that records what happens in an op can put its lines before and after, and so spare
-    each call the cost of a function around a function.
-    """
-    lines = [f"    out = {op.inputs[0]}"] if op.in_place else []
-    for x in op.inputs:
-        lines += _unwrapping(op, x)
-    run = f"{'' if op.in_place else 'out = ' if op.raw else 'result = '}forward({passed})"
-    if op.inputs:
-        lines += [
-            "    try:",
-            f"        {run}",
-            "    except ValueError as error:",
-            f"        raise explain(error, {op.inputs[0] if op.variadic else tuple_of(op.inputs)})",
-        ]
-    else:
-        lines += [f"    {run}"]
-    if not (op.in_place or op.raw):
-        lines += [
-            "    if result.__class__ is not ndarray:",
-            "        if isinstance(result, scalar):",
-            "            result = asarray(result)",
-            "        elif not is_array(result):",
-            "            return wrap(result)",
-            "    out = new(Result)",
-            "    out._data = result",
-        ]
+    def write(names: dict[str, Any]) -> str:
+        names |= call_names(op, tensor, root)
+        if op.numpy_call:
+            return _numpy_call_text(op)
+        text = call_text(op, names)
+        lines = [f"def call({text.signature}):", *text.comment, *text.unwrap, *text.run]
+        return "\n".join([*lines, "    return _out"]) + "\n"
+
+    call = define(op.name, write, {}, call_signature(op))
+    call.__doc__ = op.doc
+    return call
+
+
+def call_signature(op: Op) -> inspect.Signature:
+    """Return the signature of the op's call: that of `forward`, with `self` if it is a method."""
+    tensors = _tensor_names(op)
+    if not tensors or tensors[0] != "self":
+        return op.signature
+    first, *others = op.arguments
+    return op.signature.replace(parameters=[first.replace(name="self"), *others])
+
+
+def _tensor_names(op: Op) -> tuple[str, ...]:
+    # A method calls its tensor `self`; inside, the name of the input is that of the array.
+    method = bool(op.methods) and not op.variadic
+    return ("self", *op.inputs[1:]) if method and op.inputs else op.inputs
+
+
+def _comment(op: Op) -> list[str]:
+    forward = f"{getattr(op.forward, '__module__', None) or 'numpy'}.{_name(op.forward)}"
+    return [
+        f"    # _forward: the function on arrays, {forward}.",
+        "    # _Tensor: the class of all tensors; _Result: the class of what this op returns.",
+        "    # Names with a leading underscore are internal; the others are the op's arguments.",
+    ]
+
+
+def _name(function: Any) -> str:
+    return str(getattr(function, "__qualname__", None) or getattr(function, "__name__", "function"))
+
+
+def _unwrap_all(op: Op, tensors: Sequence[str]) -> list[str]:
+    lines = [f"    _out = {tensors[0]}"] if op.in_place else []
+    for x, tensor in zip(op.inputs, tensors, strict=True):
+        lines += _unwrap(op, x, tensor)
     return lines
 
 
-def _unwrapping(op: Op, x: str) -> list[str]:
+def _unwrap(op: Op, x: str, tensor: str) -> list[str]:
     if op.variadic:
-        return [f"    {x} = [i._data if isinstance(i, Tensor) else argument(i) for i in {x}]"]
-    lines = [f"    if isinstance({x}, Tensor):", f"        {x} = {x}._data", "    else:"]
+        return [f"    {x} = [_i._data if isinstance(_i, _Tensor) else _argument(_i) for _i in {x}]"]
+    lines = [f"    if isinstance({tensor}, _Tensor):", f"        {x} = {tensor}._data", "    else:"]
     if not op.operator:
-        return [*lines, f"        {x} = argument({x})"]
+        return [*lines, f"        {x} = _argument({tensor})"]
     return [
         *lines,
-        f"        {x} = operand({x})",
+        f"        {x} = _operand({tensor})",
         f"        if {x} is NotImplemented:",
         "            return NotImplemented",
     ]
 
 
-def _is_array(result: Any) -> bool:
-    """Whether a forward's result is an array of another library, to be held as it is."""
+def _run(op: Op, arrays: str) -> list[str]:
+    assigned = "" if op.in_place else "_out = " if op.raw else "_array = "
+    run = f"{assigned}_forward({arrays})"
+    lines = [f"    {run}"]
+    if op.inputs:
+        shapes = op.inputs[0] if op.variadic else tuple_text(op.inputs)
+        lines = [
+            "    try:",
+            f"        {run}",
+            "    except ValueError as _error:",
+            f"        raise _explain(_error, {shapes})",
+        ]
+    return lines if op.in_place or op.raw else [*lines, *_wrapping()]
+
+
+def _wrapping() -> list[str]:
+    return [
+        "    if _array.__class__ is not _ndarray:",
+        "        if isinstance(_array, _scalar):",
+        "            _array = _asarray(_array)",
+        "        elif not _is_array(_array):",
+        "            return _wrap(_array)",
+        "    _out = _new(_Result)",
+        "    _out._data = _array",
+    ]
+
+
+def _numpy_call_text(op: Op) -> str:
+    lines = [
+        "def call(*args, **kwargs):",
+        f"    # _forward: the function on arrays, {op.name}, which no plugin offers as an op.",
+        "    # _unwrap: replaces Tensors by their arrays, in nested lists, tuples and dicts too.",
+        "    # _Result: the class of the Tensors that are returned.",
+        "    _array = _forward(*_unwrap(args), **_unwrap(kwargs))",
+        *_wrapping(),
+        "    return _out",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def is_array(result: Any) -> bool:
+    """Return whether a forward's result is an array of another library, to be kept as it is."""
     return (
         not isinstance(result, TensorBase)
         and speaks_numpy(result)
@@ -100,21 +206,21 @@ def _is_array(result: Any) -> bool:
     )
 
 
-def _wrap(tensor: type[TensorBase], result: Any) -> Any:
-    """What a forward returned that is no array, with the arrays in it as Tensors."""
+def wrap(tensor: type[TensorBase], result: Any) -> Any:
+    """Return what a forward returned with its arrays as Tensors, in tuples and lists too."""
     if isinstance(result, np.generic):
         return tensor._from_array(np.asarray(result))
-    if _is_array(result):
+    if is_array(result):
         return tensor._from_array(result)
     if isinstance(result, tuple | list):
-        items = [_wrap(tensor, item) for item in result]
+        items = [wrap(tensor, item) for item in result]
         named = hasattr(result, "_fields")
         return type(result)(*items) if named else type(result)(items)
     return result
 
 
 def _argument(op: str, value: Any) -> Any:
-    """A non-Tensor input of an op as a number or an array; None stands for an absent one."""
+    """Return an input that is not a Tensor as a number or an array; None means absent."""
     array = value if value is None else operand(value)
     if array is NotImplemented:
         raise TypeError(
@@ -124,8 +230,80 @@ def _argument(op: str, value: Any) -> Any:
 
 
 def _explain_shapes(op: str, error: ValueError, arrays: Sequence[Any]) -> ValueError:
-    """NumPy's error with the op's name and the shapes in front of it."""
+    """Return NumPy's error with the op's name and the shapes in front of it."""
     if type(error) is ValueError:
         shapes = " and ".join(str(getattr(a, "shape", ())) for a in arrays if a is not None)
         error.args = (f"{op} of shapes {shapes}: {error}",)
     return error
+
+
+def reflected(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the method for `other * self`, given the call of the op.
+
+    `inspect.getsource` shows the source of the op itself, which the method runs.
+    """
+
+    def method(self: Any, other: Any) -> Any:
+        return call(other, self)
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = f"Run {getattr(call, '__name__', name)} with the operands swapped."
+    method.__wrapped__ = call  # type: ignore[attr-defined]
+    return method
+
+
+def op(name: str) -> Callable[[Function], Function]:
+    """Make a forward function run the op `name` when it gets a Tensor.
+
+    On arrays the function stays as it is, so one function serves users, rules and the op table:
+    `table.add("swish", swish)`.
+
+    >>> @op("swish")
+    ... def swish(x):
+    ...     return x / (1 + np.exp(-x))
+    >>> swish(np.zeros(2))
+    array([0., 0.])
+    """
+
+    def decorate(forward: Function) -> Function:
+        arguments = list(inspect.signature(forward).parameters.values())
+
+        def write(names: dict[str, Any]) -> str:
+            return _dispatch_text(name, arguments, *signature_text(arguments, names))
+
+        names = {"_forward": forward, "_Tensor": TensorBase}
+        function: Any = define(forward.__name__, write, names)
+        functools.update_wrapper(function, forward)
+        function.__wrapped_forward__ = forward
+        return function  # type: ignore[no-any-return]
+
+    return decorate
+
+
+def _dispatch_text(
+    name: str, arguments: Iterable[inspect.Parameter], signature: str, passed: str
+) -> str:
+    """Return the text that runs the op `name` of the most derived class among the Tensors."""
+    lines = [
+        f"def call({signature}):",
+        "    # _forward: the function on arrays, run when no argument is a Tensor.",
+        "    # _Tensor: the class of all tensors.",
+        "    # _owner: the Tensor whose class runs the op.",
+        "    _owner = None",
+    ]
+    for p in arguments:
+        choose = [
+            f"if isinstance({p.name}, _Tensor):",
+            f"    if _owner is None or isinstance({p.name}, _owner.__class__):",
+            f"        _owner = {p.name}",
+        ]
+        if p.kind is p.VAR_POSITIONAL:
+            items = [line.replace(p.name, "_item") for line in choose]
+            choose = [f"for _item in {p.name}:", *(f"    {line}" for line in items)]
+        lines += [f"    {line}" for line in choose]
+    lines += [
+        "    if _owner is None:",
+        f"        return _forward({passed})",
+        f"    return _owner._calls[{name!r}]({passed})",
+    ]
+    return "\n".join(lines) + "\n"

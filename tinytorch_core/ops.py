@@ -1,47 +1,38 @@
-"""Op, the description of one operation, and the table that plugins add theirs to."""
+"""Op, the description of one operation, and the table of ops to which plugins add."""
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from types import FunctionType
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinytorch_core.source import define, signature_of
-from tinytorch_core.tensor import TensorBase
-
-# What the text of an op's call uses for itself, so that no argument can have these names.
-RESERVED = frozenset(
-    {
-        *("Result", "Tensor", "argument", "asarray", "explain", "forward", "is_array", "ndarray"),
-        *("new", "operand", "out", "owner", "result", "scalar", "wrap"),
-    }
-)
-
-Function = TypeVar("Function", bound=Callable[..., Any])
+from tinytorch_core.source import numpy_name, numpy_signature, positional, signature_of
 
 
 class Op(NamedTuple):
-    """One operation: a plain function on arrays, and how a Tensor offers it.
+    """One operation: a function on arrays, and how a Tensor offers it.
 
     Attributes:
-        name: the op's one name, unique among the active plugins.
+        name: the name of the op, unique among the active plugins.
         forward: the function on arrays.
-        inputs: the names of the arguments that may be Tensors, in order.
+        inputs: the names of the arguments that may be Tensors, in order. Empty for an op with
+            `numpy_call`.
         signature: the signature of `forward`.
         variadic: all positional arguments are inputs, as in `concatenate(*arrays, axis=0)`.
         methods: the names under which Tensor offers the op.
-        operator: it stands behind `x + y` and the like: a foreign operand is left to the
+        operator: the op implements `x + y` or the like, and leaves a foreign operand to the
             other side.
         reflected: the name of the method for the swapped operands (`__radd__`), or None.
-        numpy: the NumPy functions that run this op when they are given a Tensor.
-        in_place: it writes into its first input and returns that.
-        raw: its result is handed back as it is, not as a Tensor.
-        provider: who brings it: a plugin with its version, or `tinytorch-core`.
-        doc: the docstring of its method.
+        numpy: the NumPy functions that run this op when they get a Tensor.
+        in_place: the op writes into its first input and returns it.
+        raw: the result is returned as it is, not as a Tensor.
+        numpy_call: the op is a NumPy function that no plugin offers as an op. It is created when
+            the function first meets a Tensor, and takes NumPy's own arguments, among which
+            Tensors may be anywhere, in lists too.
+        provider: the plugin and version that provides the op, or `tinytorch-core`.
+        doc: the docstring of the method.
     """
 
     name: str
@@ -55,6 +46,7 @@ class Op(NamedTuple):
     numpy: tuple[Callable[..., Any], ...] = ()
     in_place: bool = False
     raw: bool = False
+    numpy_call: bool = False
     provider: str = "tinytorch-core"
     doc: str | None = None
 
@@ -65,12 +57,55 @@ class Op(NamedTuple):
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """The names of the arguments that are no inputs: `axis`, `keepdims` and the like."""
+        """The names of the arguments that are not inputs: `axis`, `keepdims` and the like."""
         return tuple(p.name for p in self.arguments if p.name not in self.inputs)
+
+    def fit(
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Sequence[Any], dict[str, Any]] | None:
+        """Return the arguments of a NumPy function as arguments of this op.
+
+        Args:
+            function: the NumPy function, one of `numpy`.
+            args: its positional arguments.
+            kwargs: its keyword arguments.
+
+        Returns:
+            Positional and keyword arguments, or None if the op lacks one of them.
+        """
+        inputs = len(self.inputs)
+        if len(args) == inputs and not kwargs and not self.variadic:
+            return args, kwargs  # most calls
+        known = len(args) >= inputs and (not kwargs or kwargs.keys() <= set(self.parameters))
+        if known and self.variadic and len(args) == 1 and isinstance(args[0], list | tuple):
+            return args[0], kwargs
+        if known and not self.variadic and len(args) <= inputs + 1:
+            return args, kwargs
+        try:
+            signature = numpy_signature(function)
+            given = signature.bind(*args, **kwargs).arguments
+        except (TypeError, ValueError):
+            return None
+        given.update(given.pop("kwargs", {}))
+        # The inputs come first in NumPy too, often under another name.
+        names = zip(self.inputs, list(signature.parameters), strict=False)
+        fitted = {x: given.pop(name) for x, name in names if name in given} | given
+        required = {p.name for p in self.arguments if p.default is p.empty}
+        if not required <= fitted.keys() <= {p.name for p in self.arguments}:
+            return None
+        if self.variadic:
+            return fitted.pop(self.inputs[0]), fitted
+        # By position: the first input of a method is named `self`.
+        leading = []
+        for x in self.inputs:
+            if x not in fitted:
+                break
+            leading.append(fitted.pop(x))
+        return leading, fitted
 
 
 class OpTable(Mapping[str, Op]):
-    """The ops of one surface, by name; handed to `tinytorch_register_ops`.
+    """The ops of one surface, by name. `tinytorch_register_ops` receives it.
 
     >>> table = OpTable()
     >>> op = table.add("swish", lambda x: x / (1 + np.exp(-x)), method=True)
@@ -83,11 +118,11 @@ class OpTable(Mapping[str, Op]):
         self._ops: dict[str, Op] = {} if parent is None else parent._ops
 
     def of(self, provider: str) -> OpTable:
-        """This table, as one plugin adds to it."""
+        """Return a view of this table that adds ops in the name of one plugin."""
         return OpTable(provider, parent=self)
 
     def copy(self) -> OpTable:
-        """A table with the same ops, to which others can be added."""
+        """Return a table with the same ops, to which others can be added."""
         table = OpTable(self.provider)
         table._ops.update(self._ops)
         return table
@@ -106,40 +141,39 @@ class OpTable(Mapping[str, Op]):
         raw: bool = False,
         doc: str | None = None,
     ) -> Op:
-        """Adds an op.
+        """Add an op.
 
         Args:
-            name: the op's name, an identifier.
+            name: the name of the op, an identifier.
             forward: a function from arrays to an array. It must not modify its inputs.
-            method: True to offer it as `Tensor.<name>`, or the method's name or names.
-            inputs: the names of the arguments that may be Tensors. By default all that have no
-                default value; `*arrays` makes the op variadic.
-            numpy: the NumPy function, or functions, that run this op on Tensors. The arguments
-                after the inputs must have NumPy's names.
+            method: True to offer the op as `Tensor.<name>`, or the name or names of the method.
+            inputs: the names of the arguments that may be Tensors. By default all arguments
+                without a default value; `*arrays` makes the op variadic.
+            numpy: the NumPy function, or functions, that run this op on Tensors. Arguments after
+                the inputs must have NumPy's names.
             operator, reflected, in_place, raw: see `Op`.
-            doc: the method's docstring; by default that of `forward`.
+            doc: the docstring of the method; by default that of `forward`.
 
         Raises:
-            ValueError: the name is taken or no identifier, or the inputs cannot be told.
+            ValueError: the name is taken or is not an identifier, or the arguments of `forward`
+                cannot be used.
         """
         if not name.isidentifier():
             raise ValueError(f"{name!r} cannot name an op: it must be a Python identifier")
         if name in self._ops:
             raise ValueError(
                 f"op {name!r} is already provided by {self._ops[name].provider}; "
-                "choose another name, or turn one of the two plugins off"
+                "choose another name, or disable one of the two plugins"
             )
         forward = getattr(forward, "__wrapped_forward__", forward)
         signature = _signature(name, forward, inputs)
         arguments = signature.parameters.values()
-        variadic = any(p.kind is p.VAR_POSITIONAL for p in arguments)
-        chosen = tuple(inputs) if inputs is not None else _inputs(arguments)
         op = Op(
             name=name,
             forward=forward,
-            inputs=chosen,
+            inputs=tuple(inputs) if inputs is not None else _inputs(arguments),
             signature=signature,
-            variadic=variadic,
+            variadic=any(p.kind is p.VAR_POSITIONAL for p in arguments),
             methods=_method_names(name, method),
             operator=operator,
             reflected=reflected,
@@ -152,6 +186,14 @@ class OpTable(Mapping[str, Op]):
         self._ops[name] = op
         return op
 
+    def insert(self, op: Op) -> None:
+        """Add an op that is complete, such as one made by `numpy_op`."""
+        self._ops[op.name] = op
+
+    def remove(self, op: Op) -> None:
+        """Remove an op."""
+        del self._ops[op.name]
+
     def __getitem__(self, name: str) -> Op:
         return self._ops[name]
 
@@ -160,6 +202,39 @@ class OpTable(Mapping[str, Op]):
 
     def __len__(self) -> int:
         return len(self._ops)
+
+
+def numpy_op(function: Callable[..., Any], ops: Mapping[str, Op]) -> Op:
+    """Return an op that runs a NumPy function with all of its options.
+
+    Args:
+        function: a function or ufunc of NumPy, or of another library that works on arrays.
+        ops: the table that the op will be added to; the op gets a name that is free.
+
+    >>> numpy_op(np.linalg.inv, {}).name
+    'linalg.inv'
+    """
+    long_name = numpy_name(function)
+    short_name = long_name.removeprefix("np.")
+    candidates = (short_name, long_name, *(f"{long_name} ({i})" for i in range(2, len(ops) + 3)))
+    name = next(name for name in candidates if name not in ops)
+    try:
+        signature = numpy_signature(function)
+    except (TypeError, ValueError):
+        signature = _ANY_ARGUMENTS
+    return Op(
+        name=name,
+        forward=function,
+        inputs=(),
+        signature=signature,
+        numpy=(function,),
+        numpy_call=True,
+        provider="NumPy" if long_name != short_name else "another library",
+        doc=getattr(function, "__doc__", None),
+    )
+
+
+_ANY_ARGUMENTS = inspect.signature(lambda *args, **kwargs: None)
 
 
 def _method_names(name: str, method: bool | str | Sequence[str]) -> tuple[str, ...]:
@@ -172,10 +247,10 @@ def _signature(
     name: str, forward: Callable[..., Any], inputs: Sequence[str] | None
 ) -> inspect.Signature:
     if isinstance(forward, np.ufunc) or (inputs and inspect.isbuiltin(forward)):
-        # Functions in C take their arguments by position: any names will do.
-        return _positional(tuple(inputs or ("x", "y", "z")[: getattr(forward, "nin", 0)]))
+        # Functions in C take their arguments by position, so any names will do.
+        return positional(tuple(inputs or ("x", "y", "z")[: getattr(forward, "nin", 0)]))
     try:
-        signature = _read(forward)
+        signature = signature_of(forward)
     except (TypeError, ValueError):
         raise ValueError(
             f"the arguments of op {name!r} cannot be read from {forward!r}; "
@@ -184,8 +259,12 @@ def _signature(
     for p in signature.parameters.values():
         if p.kind is p.VAR_KEYWORD:
             raise ValueError(f"op {name!r} takes **{p.name}; name each parameter instead")
-        if p.name in RESERVED:
-            raise ValueError(f"an argument of op {name!r} cannot be named {p.name!r}; rename it")
+        if p.name.startswith("_"):
+            # The text of a generated call begins its own names with an underscore.
+            raise ValueError(
+                f"an argument of op {name!r} is named {p.name!r}; rename it, because names that "
+                "begin with an underscore belong to generated code"
+            )
     if unknown := set(inputs or ()) - set(signature.parameters):
         raise ValueError(
             f"op {name!r} has no argument {sorted(unknown)[0]!r} to be an input; "
@@ -194,75 +273,5 @@ def _signature(
     return signature
 
 
-def _read(forward: Callable[..., Any]) -> inspect.Signature:
-    """The signature of a function; of one with bare names in it, in a tenth of the usual time."""
-    if isinstance(forward, FunctionType) and not forward.__dict__:
-        code = forward.__code__
-        bare = not (forward.__defaults__ or forward.__annotations__ or code.co_kwonlyargcount)
-        if bare and not (code.co_flags & _ANY_NUMBER or code.co_posonlyargcount):
-            return _positional(code.co_varnames[: code.co_argcount])
-    return inspect.signature(forward)
-
-
-_ANY_NUMBER = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
-
-
-@functools.cache
-def _positional(names: tuple[str, ...]) -> inspect.Signature:
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    return inspect.Signature([inspect.Parameter(name, kind) for name in names])
-
-
 def _inputs(arguments: Iterable[inspect.Parameter]) -> tuple[str, ...]:
     return tuple(p.name for p in arguments if p.default is p.empty and p.kind is not p.KEYWORD_ONLY)
-
-
-def op(name: str) -> Callable[[Function], Function]:
-    """Makes a forward function that runs the op `name` when it is given a Tensor.
-
-    On arrays the function is its plain self. So one function serves people, rules and the op
-    table: `table.add("swish", swish)`.
-
-    >>> @op("swish")
-    ... def swish(x):
-    ...     return x / (1 + np.exp(-x))
-    >>> swish(np.zeros(2))
-    array([0., 0.])
-    """
-
-    def decorate(forward: Function) -> Function:
-        arguments = list(inspect.signature(forward).parameters.values())
-
-        def write(names: dict[str, Any]) -> str:
-            return _dispatching(name, arguments, *signature_of(arguments, names))
-
-        names = {"forward": forward, "Tensor": TensorBase}
-        function: Any = define(forward.__name__, write, names)
-        functools.update_wrapper(function, forward)
-        function.__wrapped_forward__ = forward
-        return function  # type: ignore[no-any-return]
-
-    return decorate
-
-
-def _dispatching(
-    name: str, arguments: Iterable[inspect.Parameter], signature: str, passed: str
-) -> str:
-    """The text of a function that runs the op `name` of the most derived class among Tensors."""
-    lines = [f"def call({signature}):", "    owner = None"]
-    for p in arguments:
-        choose = [
-            f"if isinstance({p.name}, Tensor):",
-            f"    if owner is None or isinstance({p.name}, owner.__class__):",
-            f"        owner = {p.name}",
-        ]
-        if p.kind is p.VAR_POSITIONAL:
-            items = [line.replace(p.name, "item") for line in choose]
-            choose = [f"for item in {p.name}:", *(f"    {line}" for line in items)]
-        lines += [f"    {line}" for line in choose]
-    lines += [
-        "    if owner is None:",
-        f"        return forward({passed})",
-        f"    return owner._calls[{name!r}]({passed})",
-    ]
-    return "\n".join(lines) + "\n"

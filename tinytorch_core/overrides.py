@@ -1,29 +1,29 @@
-"""What code has decided about plugins: a pile of choices, each of which can be taken back.
+"""The settings that code has made about plugins, each of which can be undone.
 
-`with plugins.disable("losses"):` puts a choice on the pile, and at its end takes it away again
-with all that was decided inside the block. The choices of other threads stay, so that their
-blocks may overlap with it in any way.
+`with plugins.disable("losses"):` adds an override. On exit it removes the override together with
+all that were made inside the block. Overrides of other threads stay, so blocks of different
+threads may overlap in any way.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from threading import get_ident
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from tinytorch_core.config import Choice, Decision
+from tinytorch_core.config import Choice
 
 
 class Restore:
-    """Takes back a change of plugins when a `with` block ends; without `with`, the change stays."""
+    """Undoes a change of plugins when its `with` block ends; without `with`, the change stays."""
 
-    def __init__(self, what: str, take_back: Callable[[Restore], None]) -> None:
+    def __init__(self, what: str, undo: Callable[[Restore], None]) -> None:
         self._what = what
-        self._take_back = take_back
+        self._undo = undo
         self.entered = False
         self.thread = get_ident()
 
@@ -37,81 +37,80 @@ class Restore:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._take_back(self)
+        self._undo(self)
 
     def __repr__(self) -> str:
-        return f"<{self._what}; a `with` block takes it back at its end>"
+        return f"<{self._what}; a `with` block undoes it on exit>"
 
 
-class Pile(NamedTuple):
-    """The choices made in code, the latest last, each with what takes it back."""
+class Overrides(NamedTuple):
+    """The choices made in code, the latest last, each with the object that undoes it."""
 
     layers: tuple[tuple[Restore, Choice], ...] = ()
 
-    def decide(self, name: str) -> Decision | None:
-        """What the latest choice that has a say about the plugin says."""
-        decisions = (choice.decide(name) for _, choice in reversed(self.layers))
-        return next((decision for decision in decisions if decision is not None), None)
-
-    def table(self, name: str) -> dict[str, Any]:
-        """The plugin's settings, key by key from the latest choice that has it."""
-        merged: dict[str, Any] = {}
-        for _, choice in self.layers:
-            merged |= choice.tables.get(name, {})
-        return merged
-
     def names(self, name: str) -> bool:
-        """Whether a choice names the plugin, rather than speak of all others."""
+        """Return whether a choice names the plugin, rather than all others."""
         return any(name in choice.plugins for _, choice in self.layers)
 
-    def adding(self, restore: Restore, choice: Choice) -> Pile:
-        """This pile with one more choice, and without those that it leaves no say."""
-        return Pile((*self._still_in_force(), (restore, choice)))
+    def adding(self, restore: Restore, choice: Choice) -> Overrides:
+        """Return a copy with `choice` added and superseded choices dropped."""
+        return Overrides((*self._in_force(), (restore, choice)))
 
-    def without(self, restore: Restore) -> Pile:
-        """This pile without one choice and what was decided in its block."""
-        places = [i for i, (other, _) in enumerate(self.layers) if other is restore]
-        begin = places[0] if places else len(self.layers)
-        after = self.layers[begin + 1 :]
-        kept = [(r, c) for r, c in after if r.entered or r.thread != restore.thread]
-        return Pile((*self.layers[:begin], *kept))
+    def without(self, restore: Restore) -> Overrides:
+        """Return a copy without one choice and those made in its block."""
+        for i, (other, _) in enumerate(self.layers):
+            if other is restore:
+                after = self.layers[i + 1 :]
+                kept = [(r, c) for r, c in after if r.entered or r.thread != restore.thread]
+                return Overrides((*self.layers[:i], *kept))
+        return self
 
-    def forgetting(self, name: str) -> Pile:
-        """This pile with no word of one plugin."""
-        return Pile(
+    def forgetting(self, name: str) -> Overrides:
+        """Return a copy without any choice about one plugin."""
+        return Overrides(
             tuple(
-                (r, _without(c, {name}, {(name, key) for key in c.tables.get(name, ())}))
+                (r, _reduced(c, {name}, {(name, key) for key in c.tables.get(name, ())}))
                 for r, c in self.layers
             )
         )
 
-    def _still_in_force(self) -> tuple[tuple[Restore, Choice], ...]:
-        # Without a block a choice stays as long as the block around it, or for good. A later one
-        # of the same thread and block that decides the same replaces it: or the pile of a long
-        # program would grow for ever.
+    def _in_force(self) -> list[tuple[Restore, Choice]]:
+        # Without a block a choice lasts as long as the block around it, or forever. A later one
+        # of the same thread and block about the same plugins replaces it; otherwise the overrides
+        # of a long program would grow without end.
         kept: list[tuple[Restore, Choice]] = []
-        said: dict[int, set[str]] = {}
-        decided: dict[int, set[tuple[str, str]]] = {}
-        settled: set[int] = set()
+        later: dict[int, _Later] = {}
         for restore, choice in reversed(self.layers):
             if restore.entered:
-                said, decided, settled = {}, {}, set()
+                later = {}
                 kept.append((restore, choice))
                 continue
-            names = said.setdefault(restore.thread, set())
-            keys = decided.setdefault(restore.thread, set())
-            rest = _without(choice, names, keys)
-            if restore.thread in settled:
-                rest = rest._replace(plugins={}, others=None)
-            if rest.plugins or rest.others is not None or rest.tables:
-                kept.append((restore, rest))
-            names |= choice.plugins.keys()
-            keys |= {(name, key) for name, table in choice.tables.items() for key in table}
-            settled |= {restore.thread} if choice.others is not None else set()
-        return tuple(reversed(kept))
+            names, settings, all_settled = later.get(restore.thread, _Later())
+            if names or settings:
+                choice = _reduced(choice, names, settings)
+            if all_settled:
+                choice = choice._replace(plugins={}, others=None)
+            if choice.plugins or choice.others is not None or choice.tables:
+                kept.append((restore, choice))
+                later[restore.thread] = _Later(
+                    names.union(choice.plugins),
+                    settings.union((n, key) for n, table in choice.tables.items() for key in table),
+                    all_settled or choice.others is not None,
+                )
+        return kept[::-1]
 
 
-def _without(choice: Choice, names: set[str], settings: set[tuple[str, str]]) -> Choice:
+class _Later(NamedTuple):
+    """What the later choices of one thread and block are about."""
+
+    names: frozenset[str] = frozenset()
+    settings: frozenset[tuple[str, str]] = frozenset()
+    all_settled: bool = False
+
+
+def _reduced(
+    choice: Choice, names: Collection[str], settings: Collection[tuple[str, str]]
+) -> Choice:
     plugins = {name: on for name, on in choice.plugins.items() if name not in names}
     tables = {
         name: {key: value for key, value in table.items() if (name, key) not in settings}
@@ -121,11 +120,11 @@ def _without(choice: Choice, names: set[str], settings: set[tuple[str, str]]) ->
 
 
 def caller() -> str:
-    """Where the code outside of TinyTorch is that asked for a change, for `tinytorch plugins`."""
+    """Return the location outside TinyTorch that asked for a change, as `code (file:line)`."""
     frame = sys._getframe(1)
     while frame.f_back and frame.f_globals.get("__name__", "").startswith("tinytorch_"):
         frame = frame.f_back
     file = frame.f_code.co_filename
     with suppress(OSError):  # the working directory may be gone
-        file = file.removeprefix(os.path.join(os.getcwd(), ""))
+        file = file.removeprefix(f"{os.getcwd()}{os.sep}")
     return f"code ({file}:{frame.f_lineno})"

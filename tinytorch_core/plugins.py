@@ -1,11 +1,11 @@
-"""Plugins: switched on and off, configured, registered, and asked what they are.
+"""Toggle, configure, register and inspect plugins.
 
     from tinytorch_core import plugins
 
-    plugins.disable("losses")               # for good
-    with plugins.only("activations"): ...   # for a while
+    plugins.disable("losses")               # until further notice
+    with plugins.only("activations"): ...   # for a block
 
-An operation here either has its whole effect or raises and changes nothing.
+Each function here either has its whole effect, or raises and changes nothing.
 """
 
 from __future__ import annotations
@@ -13,19 +13,29 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from tinytorch_core import activation
-from tinytorch_core.activation import Tensor
+from tinytorch_core import registry
 from tinytorch_core.config import Choice, Decision, strict
-from tinytorch_core.errors import ConfigError, UnknownPluginError, did_you_mean
+from tinytorch_core.errors import ConfigError, PluginError, UnknownPluginError, did_you_mean
 from tinytorch_core.overrides import Restore, caller
 from tinytorch_core.plugin import Plugin
-from tinytorch_core.startup import start
-from tinytorch_core.surface import Surface
-from tinytorch_core.tensor import TensorBase
+from tinytorch_core.registry import start
+from tinytorch_core.surface import SurfaceBuilder
+from tinytorch_core.tensor import Tensor, TensorBase
 
 
 class PluginStatus(NamedTuple):
-    """What `tinytorch plugins` says of one plugin."""
+    """The status of one plugin, as `tinytorch plugins` shows it.
+
+    Attributes:
+        name: the name of the plugin.
+        distribution: the distribution that provides it.
+        version: the version of the distribution.
+        on: whether the plugin is active.
+        decided_by: the setting that applies, a file with its line.
+        error: why the plugin is enabled and not active, or None.
+        place: the location of the error as `file:line`, or None.
+        import_seconds: how long its import took, or None if it was not imported.
+    """
 
     name: str
     distribution: str
@@ -38,18 +48,18 @@ class PluginStatus(NamedTuple):
 
     @property
     def state(self) -> str:
-        """`on`, `off`, or `failed`: it should be on and is not."""
+        """`on`, `off`, or `failed` for a plugin that is enabled and not active."""
         return "on" if self.on else "failed" if self.error else "off"
 
 
 def active() -> tuple[str, ...]:
-    """The names of the plugins that are on, in order."""
+    """Return the names of the active plugins, in order."""
     start()
-    return tuple(p.name for p in activation.active)
+    return tuple(p.name for p in registry.plan.active)
 
 
 def find(plugin: Any) -> Plugin:
-    """The plugin of that name, or the one whose object or module this is.
+    """Return the plugin of a name, or the plugin whose object or module is given.
 
     Raises:
         UnknownPluginError: no such plugin is installed or registered.
@@ -57,85 +67,98 @@ def find(plugin: Any) -> Plugin:
     start()
     if isinstance(plugin, str):
         _check_names([plugin])
-        return activation.known[plugin]
-    for known in activation.known.values():
+        return registry.known[plugin]
+    for known in registry.known.values():
         if known.target is plugin:
             return known
     raise UnknownPluginError(f"no plugin is registered with the object {plugin!r:.60}")
 
 
 def status() -> list[PluginStatus]:
-    """Every plugin that is installed or registered, on or off, sorted by name.
+    """Return the status of every plugin that is installed or registered, sorted by name.
 
-    Disabled plugins are not imported for this.
+    Disabled plugins are not imported.
     """
-    with activation.lock:
+    with registry.lock:
+        plan = registry.plan
         wrong = None
         try:
             start()
+            plan = registry.plan
         except ConfigError:
-            # What is installed can be told all the same.
+            # The installed plugins can be listed all the same.
             wrong = Decision(False, "wrong configuration")
-        found = []
-        for plugin in activation.by_name():
-            decision = wrong or activation.decide(plugin.name)
-            error = plugin.error_found if decision.on else None
-            found.append(
-                PluginStatus(
-                    plugin.name,
-                    plugin.distribution,
-                    plugin.version,
-                    plugin in activation.active,
-                    decision.by,
-                    str(error) if error else None,
-                    plugin.place if error else None,
-                    plugin.import_seconds,
-                )
-            )
-        return found
+        return [
+            _status(plugin, wrong or plan.decisions[name], plan.errors.get(name))
+            for name, plugin in sorted(registry.known.items())
+        ]
 
 
-def surface() -> Surface:
-    """The surface of Tensor with the plugins that are on, computed anew to be looked at."""
-    with activation.lock:
+def _status(plugin: Plugin, decision: Decision, error: PluginError | None) -> PluginStatus:
+    error = error if decision.on else None
+    location = None
+    if error is not None:
+        # Imported here, because it is needed for errors only.
+        from tinytorch_core.error_location import location_of
+
+        location = location_of(error, plugin.module, plugin.target)
+    return PluginStatus(
+        plugin.name,
+        plugin.distribution,
+        plugin.version,
+        plugin in registry.plan.active,
+        decision.by,
+        str(error) if error else None,
+        location,
+        plugin.import_seconds,
+    )
+
+
+def why_off(name: str) -> tuple[str, str] | None:
+    """Return why a plugin is not active and what to do about it, or None if it is active."""
+    return registry.plan.why_off(name)
+
+
+def surface() -> SurfaceBuilder:
+    """Return how the surface of Tensor was computed: its plugins, ops and wrappers."""
+    with registry.lock:
         start()
-        found = Surface(activation.active, Tensor, Tensor)
-        found.compute()
-        return found
+        builder: SurfaceBuilder = Tensor._surface
+        return builder
 
 
 def enable(*names: str) -> Restore:
-    """Switches plugins on; also usable in a `with` statement.
+    """Enable plugins, until disabled again or for a `with` block.
 
     Raises:
         UnknownPluginError: no such plugin is installed or registered.
-        PluginError: a plugin cannot be used, or needs one that is off; nothing has changed.
+        PluginError: a plugin failed, or needs one that is off; nothing has changed.
     """
     return _choose("enabled", dict.fromkeys(names, True))
 
 
 def disable(*names: str) -> Restore:
-    """Switches plugins off; also usable in a `with` statement.
+    """Disable plugins, until enabled again or for a `with` block.
 
     Raises:
         UnknownPluginError: no such plugin is installed or registered.
-        PluginError: a plugin that stays on needs one of them; nothing has changed.
+        PluginError: a plugin that stays active needs one of them; nothing has changed.
     """
     return _choose("disabled", dict.fromkeys(names, False))
 
 
 def only(*names: str) -> Restore:
-    """Switches on these plugins and no others; also usable in a `with` statement.
+    """Enable these plugins and disable all others, for good or for a `with` block.
 
     Raises:
         UnknownPluginError: no such plugin is installed or registered.
-        PluginError: a plugin cannot be used, or needs one that is off; nothing has changed.
+        PluginError: a plugin failed, or needs one that is off; nothing has changed.
     """
     return _choose("only", dict.fromkeys(names, True), others=False)
 
 
 def disabled(*names: str) -> Restore:
-    """`disable`, but without names switches off every plugin: Tensor is the plain one.
+    """Disable plugins, all of them if no name is given: Tensor is the plain one.
 
     >>> from tinytorch_core import Tensor, plugins
     >>> with plugins.disabled():
@@ -144,135 +167,135 @@ def disabled(*names: str) -> Restore:
 
     Raises:
         UnknownPluginError: no such plugin is installed or registered.
-        PluginError: a plugin that stays on needs one of them; nothing has changed.
+        PluginError: a plugin that stays active needs one of them; nothing has changed.
     """
     return disable(*names) if names else only()
 
 
 def configure(name: str, **settings: Any) -> Restore:
-    """Changes settings of a plugin, as its table in a file does; also usable in a `with` statement.
+    """Change settings of a plugin, for good or for a `with` block.
 
-    What is said here is stronger than what the files say.
+    These settings take precedence over those in files.
 
     Args:
-        name: the plugin's name.
-        settings: its settings by name.
+        name: the name of the plugin.
+        settings: the settings by name, as in the plugin's table in a file.
 
     Raises:
         UnknownPluginError: no such plugin is installed or registered.
-        PluginError: the plugin does not take a setting; nothing has changed.
+        PluginError: the plugin does not accept a setting; nothing has changed.
     """
-    with activation.lock:
+    with registry.lock:
         start()
         _check_names([name])
         return _add(f"configured {name}", Choice(caller(), tables={name: settings}))
 
 
 def register(plugin: Any, *, name: str) -> None:
-    """Registers an object with hook implementations as a plugin and switches it on.
+    """Register an object with hook implementations as a plugin, and enable it.
 
     Args:
         plugin: a module or an object whose functions are marked with `hookimpl`.
-        name: the plugin's name, not in use yet.
+        name: the name of the plugin, not yet in use.
 
     Raises:
         ValueError: the name is taken, or the object is registered already.
-        PluginError: the plugin cannot be used; nothing has changed.
+        PluginError: the plugin failed; nothing has changed.
     """
-    with activation.lock:
+    with registry.lock:
         start()
-        if name in activation.known:
+        if name in registry.known:
             raise ValueError(
-                f"a plugin {name!r} exists already, from {activation.known[name].origin}; "
+                f"a plugin {name!r} exists already, from {registry.known[name].origin}; "
                 "choose another name"
             )
-        for other in activation.known.values():
+        for other in registry.known.values():
             if other.target is plugin:
                 raise ValueError(f"this object is registered already, as {other.name!r}")
-        activation.known[name] = Plugin(name, target=plugin)
+        registry.known[name] = Plugin(name, target=plugin)
         try:
             _choose("enabled", {name: True})
         except BaseException:
-            activation.known.pop(name).forget()
+            registry.known.pop(name).unregister()
             raise
 
 
 def unregister(name: str) -> None:
-    """Switches off and forgets a plugin that was registered from code.
+    """Disable and forget a plugin that was registered from code.
 
     Raises:
         UnknownPluginError: no plugin has that name.
-        ValueError: the plugin is installed; `disable` switches it off.
+        ValueError: the plugin is installed; `disable` disables it.
     """
-    with activation.lock:
+    with registry.lock:
         _check_names([name])
-        if activation.known[name].points:
+        if registry.known[name].points:
             raise ValueError(f"the plugin {name!r} is installed; use plugins.disable({name!r})")
-        attached = dict(activation.attached)
+        attached = dict(registry.attached)
         for cls, names in attached.items():
-            activation.attached[cls] = tuple(n for n in names if n != name)
+            registry.attached[cls] = tuple(n for n in names if n != name)
         try:
             _choose("disabled", {name: False})
         except BaseException:
-            activation.attached.update(attached)
+            registry.attached.update(attached)
             raise
-        activation.forget(activation.known[name])
+        registry.forget(registry.known[name])
 
 
 def attach(cls: type[TensorBase], *names: str) -> None:
-    """Switches plugins on for one subclass of Tensor, whether or not they are on for Tensor.
+    """Enable plugins for one subclass of Tensor, whether or not they are enabled for Tensor.
 
     Operations on the subclass then return the subclass.
 
     Raises:
-        TypeError: `cls` is no subclass of Tensor.
+        TypeError: `cls` is not a subclass of Tensor.
         UnknownPluginError: no such plugin is installed or registered.
-        PluginError: a plugin cannot be used; nothing has changed.
+        PluginError: a plugin failed; nothing has changed.
     """
     if not (isinstance(cls, type) and issubclass(cls, Tensor) and cls is not Tensor):
         raise TypeError(
-            f"{cls!r} is no subclass of Tensor; to extend Tensor itself use plugins.enable"
+            f"{cls!r} is not a subclass of Tensor; to extend Tensor itself use plugins.enable"
         )
-    with activation.lock:
+    with registry.lock:
         start()
         _check_names(names)
-        before = activation.attached.get(cls)
-        activation.attached[cls] = tuple(dict.fromkeys([*(before or ()), *names]))
+        before = registry.attached.get(cls)
+        registry.attached[cls] = tuple(dict.fromkeys([*(before or ()), *names]))
         try:
-            activation.activate(lenient=False)
+            registry.put_in_force(registry.overrides)
         except BaseException:
             if before is None:
-                del activation.attached[cls]
+                del registry.attached[cls]
             else:
-                activation.attached[cls] = before
+                registry.attached[cls] = before
             raise
 
 
 def _choose(what: str, names: Mapping[str, bool], others: bool | None = None) -> Restore:
-    with activation.lock:
+    with registry.lock:
         start()
         _check_names(names)
         return _add(f"{what} {', '.join(names)}".rstrip(), Choice(caller(), names, others))
 
 
 def _add(what: str, choice: Choice) -> Restore:
-    restore = Restore(what, _take_back)
-    activation.put_in_force(activation.code.adding(restore, choice))
+    restore = Restore(what, _undo)
+    registry.put_in_force(registry.overrides.adding(restore, choice))
     return restore
 
 
-def _take_back(restore: Restore) -> None:
-    with activation.lock:
-        # A plugin may be past help by now; the block has come to its end all the same.
-        activation.put_in_force(activation.code.without(restore), lenient=not strict())
+def _undo(restore: Restore) -> None:
+    with registry.lock:
+        # Leaving the block must not fail because a plugin no longer loads.
+        registry.put_in_force(registry.overrides.without(restore), lenient=not strict())
 
 
 def _check_names(names: Iterable[str]) -> None:
     for name in names:
         if not isinstance(name, str):
             raise TypeError(f"a plugin is named by a string, not by {name!r:.60}")
-        if name not in activation.known:
-            hint = did_you_mean(name, activation.known)
+        if name not in registry.known:
+            hint = did_you_mean(name, registry.known)
             raise UnknownPluginError(f"no plugin {name!r} is installed or registered. {hint}")
 
 
@@ -290,4 +313,5 @@ __all__ = [
     "status",
     "surface",
     "unregister",
+    "why_off",
 ]

@@ -1,30 +1,33 @@
-"""The surface: what Tensor can do, computed from the plain ops and the active plugins.
+"""Computing a surface: the class that gives Tensor what the core and the active plugins offer.
 
     ops of the core and the plugins -> wrapped by the plugins -> methods of one class
 
-The computation reads plugins and writes nothing but the class it returns, so that an error on
-the way leaves everything as it was, and the same plugins give the same surface.
+The builder reads the plugins and changes nothing but the class it returns. So an error leaves
+everything as it was, and the same plugins give the same surface.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from threading import RLock
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
-from tinytorch_core.core_ops import plain_ops
+from tinytorch_core.core_ops import core_ops
 from tinytorch_core.errors import PluginError
-from tinytorch_core.integrity import Guard
-from tinytorch_core.missing import Explained, names_to_explain, no_attribute
-from tinytorch_core.op_call import plain_call
-from tinytorch_core.ops import Op, OpTable
+from tinytorch_core.hints import hints
+from tinytorch_core.integrity import Integrity
+from tinytorch_core.op_call import op_call, reflected
+from tinytorch_core.ops import Op, OpTable, numpy_op
 from tinytorch_core.plugin import Plugin, implementations
+from tinytorch_core.source import numpy_name
 from tinytorch_core.tensor import TensorBase
 
 Value = TypeVar("Value")
+WhyMissing = Callable[[str, str], str | None]
 
-# Names that the surface itself gives to the class at the end.
+# Names that only the surface itself may add to the class.
 _RESERVED = {*TensorBase.__annotations__, "__getattr__"}
 
 
@@ -38,17 +41,21 @@ class Keyword(NamedTuple):
 
 
 class TensorExtension:
-    """What one plugin adds to Tensor; handed to `tinytorch_extend_tensor`."""
+    """Adds what one plugin gives Tensor. `tinytorch_extend_tensor` receives it.
 
-    def __init__(self, surface: Surface, plugin: str) -> None:
+    Attributes:
+        surface: the builder of the surface.
+    """
+
+    def __init__(self, surface: SurfaceBuilder, plugin: str) -> None:
         self.surface = surface
         self._plugin = plugin
 
     def add(self, name: str, value: Any) -> None:
-        """Adds a method, a property, or an attribute with its default value.
+        """Add a method, a property, or an attribute with its default value.
 
         Raises:
-            ValueError: the name is taken, by the plain Tensor or by another plugin.
+            ValueError: the plain Tensor or another plugin provides the name already.
         """
         self.surface.claim(name, value, self._plugin)
 
@@ -59,17 +66,17 @@ class TensorExtension:
         get: Callable[[Any], Any],
         default: Any,
     ) -> None:
-        """Adds a keyword of the constructor.
+        """Add a keyword of the constructor.
 
         Args:
             name: the keyword.
-            set: called as `set(tensor, value)` when the keyword is given.
-            get: called as `get(tensor)` when the tensor is copied or pickled; its result, where
-                it is not `default`, is handed to `set` of the copy.
-            default: what a tensor has that was made without the keyword.
+            set: called as `set(tensor, value)` when the keyword is passed.
+            get: called as `get(tensor)` when the tensor is copied or pickled. If the result is
+                not `default`, it is passed to `set` of the copy.
+            default: the value of a tensor that was created without the keyword.
 
         Raises:
-            ValueError: the name is taken, by the plain Tensor or by another plugin.
+            ValueError: the plain Tensor or another plugin provides the keyword already.
         """
         keywords = self.surface.keywords
         taken = keywords[name].provider if name in keywords else None
@@ -78,97 +85,153 @@ class TensorExtension:
         if taken is not None:
             raise ValueError(
                 f"the keyword {name!r} of Tensor() is already provided by {taken}; "
-                "choose another name, or turn one of the two off"
+                "choose another name, or disable one of the two"
             )
         keywords[name] = Keyword(set, get, default, self._plugin)
 
     def add_repr(self, describe: Callable[[Any], str | None]) -> None:
-        """Adds a word to the repr: `describe(tensor)`, unless it is None or empty."""
+        """Add a word to the repr: `describe(tensor)`, skipped if it is None or empty."""
         self.surface.extras.append(describe)
 
 
 class Calls(dict[str, Callable[..., Any]]):
-    """The ops of a surface as the plugins have composed them, by name."""
+    """The calls of a surface's ops, by name, as the plugins have wrapped them."""
 
     def __missing__(self, name: str) -> Callable[..., Any]:
         raise AttributeError(
             f"no active plugin provides the op {name!r}; "
-            "`tinytorch plugins` tells which are off, and why"
+            "`tinytorch plugins` shows which plugins are off, and why"
         )
 
 
-class Surface:
-    """One surface while it is computed; handed to `tinytorch_wrap_op`.
+class NumpyFunctions(dict[Any, Callable[..., Any]]):
+    """The calls of NumPy functions that no plugin offers as ops, created when looked up."""
+
+    def __init__(self, surface: SurfaceBuilder) -> None:
+        self._surface = surface
+
+    def __missing__(self, function: Any) -> Callable[..., Any]:
+        call = self[function] = self._surface.numpy_op_call(function)
+        return call
+
+
+class SurfaceBuilder:
+    """Computes one surface, and knows how it was computed. `tinytorch_wrap_op` receives it.
 
     Attributes:
         plugins: the active plugins, in order.
-        tensor: the class whose surface this is: what ops return.
+        tensor: the class that gets the surface, and of which the ops return instances.
         root: the class of all tensors, `tensor` or a base of it.
         ops: all ops, by name.
-        plain: their plain calls, by name, as far as they are made.
-        wrappers: the names of the plugins that wrap an op, the innermost first, by the op's name.
+        op_calls: the calls of the ops before plugins wrap them, by name.
+        wrappers: for each op the names of the plugins that wrap it, the innermost first.
+        keywords: the keywords of the constructor that plugins add.
     """
 
     def __init__(
-        self, plugins: Sequence[Plugin], tensor: type[TensorBase], root: type[TensorBase]
+        self,
+        plugins: Sequence[Plugin],
+        tensor: type[TensorBase],
+        root: type[TensorBase],
+        why_missing: WhyMissing,
     ) -> None:
         self.plugins = tuple(plugins)
         self.tensor = tensor
         self.root = root
-        self.ops: OpTable = plain_ops()
-        self.plain: dict[str, Callable[..., Any]] = {}
+        self.ops: OpTable = core_ops()
+        self.op_calls: dict[str, Callable[..., Any]] = {}
         self.wrappers: dict[str, list[str]] = {}
         self.keywords: dict[str, Keyword] = {}
         self.extras: list[Callable[[Any], str | None]] = []
-        # Tensors are equal element by element; as keys of a dict they are themselves.
+        # Tensors compare element by element; as keys of a dict they compare by identity.
         self.namespace: dict[str, Any] = {"__slots__": (), "__hash__": object.__hash__}
+        self._why_missing = why_missing
         self._owners: dict[str, str] = {}
-        self._memo: dict[Callable[[Surface], Any], Any] = {}
+        self._memo: dict[Callable[[SurfaceBuilder], Any], Any] = {}
+        self._numpy_ops: dict[Any, tuple[Op, Callable[..., Any]]] = {}
+        self._lock = RLock()
 
-    def call_hook(self, hook: str, arguments: Callable[[Plugin], Mapping[str, Any]]) -> None:
-        """Calls a hook of every plugin of this surface, in order.
-
-        Args:
-            hook: the hook's name.
-            arguments: gives the hook's arguments for one plugin.
+    def build(self) -> type:
+        """Return the surface, a class that Tensor can have as its base.
 
         Raises:
-            PluginError: a plugin raised, with its name and the hook's.
+            PluginError: a hook of a plugin failed.
         """
-        for guard, plugin, implementation in self._guarded(hook):
-            with guard.around(plugin, hook):
-                _run(plugin, hook, implementation, arguments(plugin))
+        self.call_hook("tinytorch_register_ops", lambda p: {"ops": self.ops.of(p.title)})
+        calls = self._wrapped_calls()
+        self.call_hook(
+            "tinytorch_extend_tensor", lambda p: {"tensor": TensorExtension(self, p.title)}
+        )
+        self.namespace |= {
+            "_calls": calls,
+            "_numpy_calls": self._numpy_calls(calls),
+            "_numpy_functions": NumpyFunctions(self),
+            "_keywords": self.keywords,
+            "_extras": tuple(self.extras),
+            "_own_state": frozenset(self._owners),
+            "_why_missing": staticmethod(self._why_missing),
+            "_surface": self,
+        }
+        self._explain_missing_attributes()
+        return type("Surface", (TensorBase,), self.namespace)
+
+    def call_hook(self, hook: str, arguments: Callable[[Plugin], Mapping[str, Any]]) -> None:
+        """Call a hook of every plugin of this surface, in order.
+
+        Args:
+            hook: the name of the hook.
+            arguments: returns the arguments of the hook for one plugin.
+
+        Raises:
+            PluginError: the hook of a plugin raised.
+        """
+        for plugin, implementation, integrity in self._guarded(hook):
+            given = arguments(plugin)
+            plugin.guarded(
+                hook,
+                lambda: plugin.run_hook(hook, implementation, given),  # noqa: B023
+                integrity,
+            )
 
     def wrap(
-        self, hook: str, calls: Mapping[str, Callable[..., Any]]
+        self,
+        hook: str,
+        calls: Mapping[str, Callable[..., Any]],
+        ops: Mapping[str, Op] | None = None,
     ) -> dict[str, Callable[..., Any]]:
-        """The callables of ops with what the plugins put around each.
+        """Return the calls of ops as the plugins wrap them.
 
         Args:
             hook: a hook with the arguments of `tinytorch_wrap_op`, or some of them.
-            calls: what is to be wrapped, by the name of the op.
+            calls: the calls, by the name of the op.
+            ops: the ops that the hook receives, by name; by default those of this surface.
 
         Raises:
-            PluginError: a plugin raised, or returned something else than a callable or None.
+            PluginError: a plugin raised, or returned something other than a callable or None.
         """
-        wrapped = dict(calls)
-        for guard, plugin, implementation in self._guarded(hook):
-            with guard.around(plugin, hook):
+        wrapped, ops = dict(calls), self.ops if ops is None else ops
+        for plugin, implementation, integrity in self._guarded(hook):
+
+            def wrap_all(plugin: Plugin = plugin, implementation: Any = implementation) -> None:
                 for name, call in wrapped.items():
-                    wrapped[name] = self._wrapped(
-                        plugin, hook, implementation, self.ops[name], call
-                    )
+                    wrapped[name] = self._wrapped(plugin, hook, implementation, ops[name], call)
+
+            plugin.guarded(hook, wrap_all, integrity)
         return wrapped
 
-    def once(self, function: Callable[[Surface], Value]) -> Value:
-        """`function(surface)`, called the first time and remembered for this surface."""
+    def once(self, function: Callable[[SurfaceBuilder], Value]) -> Value:
+        """Return `function(surface)`, which is called once for each surface."""
         if function not in self._memo:
             self._memo[function] = function(self)
         value: Value = self._memo[function]
         return value
 
     def claim(self, name: str, value: Any, owner: str) -> None:
-        """Puts `value` into the class under `name`, which must be free."""
+        """Add `value` to the class under `name`.
+
+        Raises:
+            ValueError: the plain Tensor or another plugin provides the name already.
+        """
         taken = self._owners.get(name)
         own = name in self.namespace or name in _RESERVED or hasattr(TensorBase, name)
         if taken is None and own:
@@ -176,79 +239,87 @@ class Surface:
         if taken is not None:
             raise ValueError(
                 f"Tensor.{name} is already provided by {taken}; "
-                "choose another name, or turn one of the two off"
+                "choose another name, or disable one of the two"
             )
         self._owners[name] = owner
         self.namespace[name] = value
 
-    def compute(self) -> type:
-        """The finished surface, a class that Tensor can stand on.
-
-        Raises:
-            PluginError: a hook of a plugin failed.
-        """
-        self.call_hook("tinytorch_register_ops", lambda p: {"ops": self.ops.of(p.title)})
-        own_calls = self._wrapped_calls()
-        self.call_hook(
-            "tinytorch_extend_tensor", lambda p: {"tensor": TensorExtension(self, p.title)}
-        )
-        self.namespace |= {
-            "_calls": own_calls,
-            "_numpy_calls": self._numpy_calls(own_calls),
-            "_keywords": self.keywords,
-            "_extras": tuple(self.extras),
-            "_own_state": frozenset(self._owners),
-            "_providers": {n: k.provider for n, k in self.keywords.items()} | self._owners,
-        }
-        self._explain_missing_attributes()
-        return type("Surface", (TensorBase,), self.namespace)
-
     @property
     def providers(self) -> Mapping[str, str]:
-        """Who provides each attribute of the class beyond Python's own, once it is computed."""
+        """The provider of each attribute of the class, `the plain Tensor` or a plugin's title."""
         return MappingProxyType(self._owners)
 
     def explain(self, op: Op) -> dict[str, str]:
-        """What the plugins know about an op, by label; that one of them fails is told too."""
+        """Return what the plugins report about an op, by label.
+
+        A plugin that fails is reported under its name.
+        """
         facts: dict[str, str] = {}
-        for plugin, implementation in self._implementations("tinytorch_explain_op"):
+        hook = "tinytorch_explain_op"
+        for plugin, implementation in self._implementations(hook):
             try:
-                arguments = {"op": op, "surface": self}
-                said = _run(plugin, "tinytorch_explain_op", implementation, arguments)
-                facts |= {str(label): str(text) for label, text in dict(said or {}).items()}
+                reported = plugin.run_hook(hook, implementation, {"op": op, "surface": self})
+                facts |= {str(label): str(text) for label, text in dict(reported or {}).items()}
             except (PluginError, TypeError, ValueError) as error:
                 facts[plugin.name] = f"tinytorch_explain_op failed: {error}"
         return facts
 
+    def numpy_op(self, function: Any) -> Op:
+        """Return the op that runs a NumPy function with all of its options.
+
+        The op is created and wrapped by the plugins when it is first asked for.
+
+        Raises:
+            PluginError: a plugin failed to wrap it.
+        """
+        return self._numpy_op(function)[0]
+
+    def numpy_op_call(self, function: Any) -> Callable[..., Any]:
+        """Return the call of `numpy_op(function)`, which takes NumPy's own arguments."""
+        return self._numpy_op(function)[1]
+
+    def _numpy_op(self, function: Any) -> tuple[Op, Callable[..., Any]]:
+        with self._lock:
+            if function not in self._numpy_ops:
+                op = numpy_op(function, self.ops)
+                self.op_calls[op.name] = call = op_call(op, self.tensor, self.root)
+                self.ops.insert(op)
+                try:
+                    wrapped = self.wrap("tinytorch_wrap_op", {op.name: call})
+                except BaseException:
+                    self.ops.remove(op)
+                    raise
+                self._numpy_ops[function] = op, wrapped[op.name]
+            return self._numpy_ops[function]
+
     def _implementations(self, hook: str) -> list[tuple[Plugin, Any]]:
-        """The plugins' implementations of `hook`: `tryfirst` ones, others, `trylast` ones."""
+        """Return the plugins' implementations of `hook`: `tryfirst`, others, `trylast`."""
         found = implementations(hook, self.plugins)
         return sorted(found, key=lambda pair: pair[1].trylast - pair[1].tryfirst)
 
-    def _guarded(self, hook: str) -> list[tuple[Guard, Plugin, Any]]:
-        """The same, each with a guard for when it runs: one after the other."""
+    def _guarded(self, hook: str) -> list[tuple[Plugin, Any, Integrity]]:
         found = self._implementations(hook)
         if not found:
             return []
-        guard = Guard()
-        return [(guard, *pair) for pair in found]
+        integrity = Integrity()
+        return [(*pair, integrity) for pair in found]
 
-    def _wrapped_calls(self) -> dict[str, Callable[..., Any]]:
+    def _wrapped_calls(self) -> Calls:
         for op in self.ops.values():
-            self.plain[op.name] = plain_call(op, self.tensor, self.root)
-        calls = Calls(self.wrap("tinytorch_wrap_op", self.plain))
+            self.op_calls[op.name] = op_call(op, self.tensor, self.root)
+        calls = Calls(self.wrap("tinytorch_wrap_op", self.op_calls))
         for op in self.ops.values():
-            self._offer(op, calls[op.name])
+            self._add_methods(op, calls[op.name])
         return calls
 
     def _wrapped(
         self, plugin: Plugin, hook: str, implementation: Any, op: Op, call: Callable[..., Any]
     ) -> Callable[..., Any]:
         arguments = {"op": op, "call": call, "surface": self}
-        wrapped = _run(plugin, hook, implementation, arguments)
+        wrapped = plugin.run_hook(hook, implementation, arguments)
         if wrapped is not None and not callable(wrapped):
             raise plugin.error(
-                f"returned {wrapped!r:.60} for the op {op.name!r}, which is no callable",
+                f"returned {wrapped!r:.60} for the op {op.name!r}, which is not callable",
                 hook=hook,
                 remedy="Return a callable, or None to leave the op as it is.",
             )
@@ -257,12 +328,11 @@ class Surface:
         self.wrappers.setdefault(op.name, []).append(plugin.name)
         return wrapped  # type: ignore[no-any-return]
 
-    def _offer(self, op: Op, call: Callable[..., Any]) -> None:
-        """Makes the op a method of the class."""
-        offered = dict.fromkeys(op.methods, call)
+    def _add_methods(self, op: Op, call: Callable[..., Any]) -> None:
+        methods = dict.fromkeys(op.methods, call)
         if op.reflected:
-            offered[op.reflected] = _reflected(op.reflected, call)
-        for name, function in offered.items():
+            methods[op.reflected] = reflected(op.reflected, call)
+        for name, function in methods.items():
             try:
                 self._claim_method(name, function, op)
             except ValueError as error:
@@ -277,66 +347,68 @@ class Surface:
 
     def _claim_method(self, name: str, function: Callable[..., Any], op: Op) -> None:
         if op.provider == "tinytorch-core":
-            # `__eq__` and the like exist on every object; the plain Tensor has its own.
+            # `claim` would find `__eq__` and the like on every object.
             self._owners[name] = "the plain Tensor"
             self.namespace[name] = function
         else:
             self.claim(name, function, op.provider)
 
     def _numpy_calls(self, calls: Mapping[str, Any]) -> dict[Any, tuple[Any, Op]]:
-        answers: dict[Any, tuple[Any, Op]] = {}
+        found: dict[Any, tuple[Any, Op]] = {}
         for op in self.ops.values():
             for function in op.numpy:
-                if function in answers:
-                    raise self._conflict(op, function, answers[function][1])
-                answers[function] = (calls[op.name], op)
-        return answers
+                if function in found:
+                    raise self._conflict(op, function, found[function][1])
+                found[function] = (calls[op.name], op)
+        return found
 
     def _conflict(self, op: Op, function: Any, other: Op) -> PluginError:
         plugin = next(p for p in self.plugins if p.title == op.provider)
         return plugin.error(
-            f"the op {op.name!r} cannot answer np.{getattr(function, '__name__', function)}, "
-            f"which {other.name!r} of {other.provider} answers already",
+            f"the op {op.name!r} cannot implement {numpy_name(function)}, "
+            f"which {other.name!r} of {other.provider} implements already",
             hook="tinytorch_register_ops",
-            remedy="Leave the NumPy function out, or turn one of the two plugins off.",
+            remedy="Leave the NumPy function out, or disable one of the two plugins.",
         )
 
     def _explain_missing_attributes(self) -> None:
-        # Python 3.11 reads every attribute slowly in a class with __getattr__ (a recorded op
-        # took a third longer). There, where ops are wrapped, only names known beforehand are
-        # explained, each by an entry of its own.
+        # In Python 3.11, a class with __getattr__ reads every attribute slowly: a recorded op
+        # takes a third longer. There, if plugins wrap ops, only well-known names are explained,
+        # each by a descriptor.
         if sys.version_info >= (3, 12) or not self._implementations("tinytorch_wrap_op"):
-            self.namespace["__getattr__"] = _explain
+            self.namespace["__getattr__"] = _explain_attribute
             return
-        names = names_to_explain([p.name for p in self.plugins])
-        absent = {n for n in names if n not in self.namespace and not hasattr(TensorBase, n)}
+        active = {plugin.name for plugin in self.plugins}
+        known = (h.names for h in hints() if h.kind == "attributes" and h.plugin not in active)
+        names = set().union(*known) - self.namespace.keys()
+        absent = {name for name in names if not hasattr(TensorBase, name)}
         if absent:
-            self.namespace |= {name: Explained(name) for name in absent}
+            self.namespace |= {name: MissingAttribute(name) for name in absent}
             self.namespace["__dir__"] = lambda tensor: set(object.__dir__(tensor)) - absent
 
 
-def _explain(self: TensorBase, name: str) -> Any:
-    raise no_attribute(self, name)
+class MissingAttribute:
+    """A descriptor whose error names the plugin that would provide the attribute.
+
+    `hasattr` is False, as without it. Unlike `__getattr__`, it does not slow other attributes.
+    """
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        raise _no_attribute(owner if instance is None else instance, self.name)
 
 
-def _run(plugin: Plugin, hook: str, implementation: Any, arguments: Mapping[str, Any]) -> Any:
-    """Calls one hook implementation; what it raises becomes the plugin's error."""
-    try:
-        return implementation.function(*(arguments[name] for name in implementation.argnames))
-    except (PluginError, KeyboardInterrupt, GeneratorExit):
-        raise
-    # SystemExit too: a plugin that calls sys.exit() must not end the program.
-    except BaseException as error:
-        raise plugin.error(
-            f"{type(error).__name__}: {error}",
-            hook=hook,
-            remedy=f"Mend the plugin, or turn it off: plugins.disable({plugin.name!r}).",
-        ) from error
+def _explain_attribute(self: TensorBase, name: str) -> Any:
+    raise _no_attribute(self, name)
 
 
-def _reflected(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
-    def reflected(self: Any, other: Any) -> Any:
-        return call(other, self)
-
-    reflected.__name__ = reflected.__qualname__ = name
-    return reflected
+def _no_attribute(owner: Any, name: str) -> AttributeError:
+    kind = owner if isinstance(owner, type) else type(owner)
+    of = f"type object {kind.__name__!r}" if kind is owner else f"{kind.__name__!r} object"
+    message = f"{of} has no attribute {name!r}"
+    why = None if name.startswith("__") else owner._why_missing("attributes", name)
+    return AttributeError(f"{message}. {why}" if why else message, name=name, obj=owner)

@@ -1,13 +1,12 @@
-"""The plain Tensor: an array, its operators, and NumPy's protocols. Nothing else.
+"""The plain Tensor: an array, its operators, and NumPy's protocols.
 
-`TensorBase` is what every surface stands on. Its operators and most of its methods are ops, so
-that plugins can wrap them: `surface.py` writes them out from the op table.
+`Tensor` is an empty class. Its base is the surface, a class that the core computes from the active
+plugins, and whose base is `TensorBase`. Operators and most methods are ops, so that plugins can
+wrap them; the surface has them from the op table.
 """
 
 from __future__ import annotations
 
-import functools
-import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
@@ -15,7 +14,6 @@ import numpy as np
 
 from tinytorch_core.array_methods import ArrayMethods
 from tinytorch_core.errors import did_you_mean
-from tinytorch_core.missing import why_missing
 
 AnyTensor = TypeVar("AnyTensor", bound="TensorBase")
 
@@ -23,10 +21,10 @@ _NUMBERS = (bool, int, float, complex, np.ndarray, np.generic)
 
 
 def as_array(data: Any, dtype: Any = None) -> Any:
-    """The array that `Tensor(data, dtype)` holds, always a copy.
+    """Return the array that `Tensor(data, dtype)` holds, always a copy.
 
-    Python numbers and sequences become float32 (complex64 if complex); an array, a NumPy scalar
-    or a Tensor keeps its dtype, and an array of another library stays of that library.
+    Python numbers and sequences become float32 (complex64 if complex). An array, a NumPy scalar
+    or a Tensor keeps its dtype, and an array of another library stays an array of that library.
 
     Raises:
         TypeError: `data` holds something other than numbers.
@@ -64,14 +62,14 @@ def _from_python(data: Any, dtype: Any) -> np.ndarray[Any, Any]:
 
 
 def speaks_numpy(value: Any) -> bool:
-    """Whether `value` is an array, of NumPy or of a library that speaks its protocols."""
+    """Return whether `value` is an array of NumPy, or of a library with NumPy's protocols."""
     return getattr(type(value), "__array_ufunc__", None) is not None
 
 
 def operand(value: Any) -> Any:
-    """`value` as the other operand of an operator: a number or an array, or NotImplemented.
+    """Return `value` as an operand: a number or an array, or NotImplemented if it is neither.
 
-    Python numbers stay as they are: NumPy lets them adapt to the dtype of the array.
+    Python numbers stay as they are, because NumPy adapts them to the dtype of the array.
     """
     if type(value) in _NUMBERS or isinstance(value, _NUMBERS) or speaks_numpy(value):
         return value
@@ -87,10 +85,11 @@ class TensorBase(ArrayMethods):
         data: a number, a (nested) sequence of numbers, an array, or a Tensor. It is copied.
         dtype: the NumPy dtype; by default float32 for Python numbers and sequences, and that of
             `data` for arrays and Tensors.
-        keywords: what the active plugins add.
+        keywords: keywords that the active plugins add.
 
     Raises:
-        TypeError: `data` holds something other than numbers, or no active plugin knows a keyword.
+        TypeError: `data` holds something other than numbers, or no active plugin adds a keyword
+            of that name.
         ValueError: the rows of `data` have different lengths.
 
     >>> import numpy as np
@@ -103,13 +102,23 @@ class TensorBase(ArrayMethods):
 
     __slots__ = ("__dict__", "__weakref__", "_data")
 
-    # What the surface adds, for every class of tensors that is built on it.
+    # Set by the surface.
+    # The call of each op, by name.
     _calls: ClassVar[Mapping[str, Callable[..., Any]]]
+    # The call and the op of each NumPy function that an op implements.
     _numpy_calls: ClassVar[Mapping[Any, tuple[Callable[..., Any], Any]]]
+    # The call of any other NumPy function, created when it is looked up.
+    _numpy_functions: ClassVar[Mapping[Any, Callable[..., Any]]]
+    # The constructor's keywords that plugins add.
     _keywords: ClassVar[Mapping[str, Any]]
+    # Functions that return a word of the repr.
     _extras: ClassVar[Sequence[Callable[[Any], str | None]]]
+    # The attributes of instances that belong to plugins.
     _own_state: ClassVar[frozenset[str]]
-    _providers: ClassVar[Mapping[str, str]]
+    # Explains why an attribute or a keyword is missing.
+    _why_missing: ClassVar[Callable[[str, str], str | None]]
+    # What the surface was computed from; also marks a class as a surface.
+    _surface: ClassVar[Any]
     _data: Any
 
     def __init__(self, data: Any, dtype: Any = None, **keywords: Any) -> None:
@@ -119,23 +128,22 @@ class TensorBase(ArrayMethods):
 
     def _set_keyword(self, name: str, value: Any) -> None:
         if name not in self._keywords:
-            why = why_missing("keywords", name)
-            hint = why or did_you_mean(name, ["data", "dtype", *self._keywords])
+            hint = self._why_missing("keywords", name) or did_you_mean(
+                name, ["data", "dtype", *self._keywords]
+            )
             raise TypeError(f"{type(self).__name__}() has no keyword {name!r}. {hint}")
         self._keywords[name].set(self, value)
 
     @classmethod
     def _from_array(cls, array: Any) -> Self:
-        """A Tensor around `array` itself, without a copy."""
+        """Return a Tensor on `array` itself, without a copy."""
         out = object.__new__(cls)
         out._data = array
         return out
 
-    # The array and its attributes.
-
     @property
     def data(self) -> Any:
-        """The array itself, not a copy. Assigning replaces it."""
+        """The array itself, not a copy. An assignment replaces it."""
         return self._data
 
     @data.setter
@@ -177,30 +185,30 @@ class TensorBase(ArrayMethods):
         return self._calls["imag"](self)
 
     def item(self) -> Any:
-        """The one element as a Python number.
+        """Return the only element as a Python number.
 
         Raises:
-            ValueError: there is not exactly one element.
+            ValueError: the tensor has more elements, or none.
         """
         if self.size != 1:
             raise ValueError(
                 f"a tensor of shape {self.shape} has {self.size} elements; "
-                "index it or reduce it to one first"
+                "item() needs exactly one: index the tensor or reduce it first"
             )
         return self._data.item()
 
     def tolist(self) -> Any:
-        """The elements as nested Python lists."""
+        """Return the elements as nested Python lists."""
         return self._data.tolist()
 
     def __len__(self) -> int:
         if not self.shape:
-            raise TypeError("a 0-d tensor has no length; `item()` gives its value")
+            raise TypeError("a 0-d tensor has no length; item() returns its value")
         return self.shape[0]
 
     def __iter__(self) -> Iterator[Any]:
         if not self.shape:
-            raise TypeError("a 0-d tensor cannot be iterated; `item()` gives its value")
+            raise TypeError("a 0-d tensor cannot be iterated; item() returns its value")
         return (self[i] for i in range(self.shape[0]))
 
     def __contains__(self, value: Any) -> bool:
@@ -244,10 +252,8 @@ class TensorBase(ArrayMethods):
             extras.insert(0, f"shape={data.shape}")
         return f"{name}({', '.join([body, *extras])})"
 
-    # Shapes. The arguments come as PyTorch's and NumPy's users write them.
-
     def reshape(self, *shape: Any) -> Self:
-        """The same elements in another shape, given as numbers or as one tuple.
+        """Return the elements in another shape, given as numbers or as one tuple.
 
         >>> from tinytorch_core import Tensor
         >>> Tensor([1, 2, 3, 4]).reshape(2, -1).shape
@@ -257,12 +263,12 @@ class TensorBase(ArrayMethods):
         return out
 
     def permute(self, *axes: Any) -> Self:
-        """The axes in another order, given as numbers or as one tuple."""
+        """Return the tensor with its axes in another order, given as numbers or as one tuple."""
         out: Self = self._calls["permute"](self, _spread(axes))
         return out
 
     def transpose(self, dim0: int = -2, dim1: int = -1) -> Self:
-        """Swaps two axes, by default the last two."""
+        """Return the tensor with two axes swapped, by default the last two."""
         out: Self = self._calls["swapaxes"](self, dim0, dim1)
         return out
 
@@ -277,15 +283,15 @@ class TensorBase(ArrayMethods):
         """The last two axes swapped: each matrix transposed.
 
         Raises:
-            ValueError: there are fewer than two axes.
+            ValueError: the tensor has fewer than two axes.
         """
         if self.ndim < 2:
-            raise ValueError(f"mT needs at least two axes, and the shape is {self.shape}")
+            raise ValueError(f"mT needs at least two axes, and the tensor has shape {self.shape}")
         out: Self = self._calls["swapaxes"](self, -2, -1)
         return out
 
     def matmul(self, other: Any) -> Self:
-        """The matrix product `self @ other`."""
+        """Return the matrix product `self @ other`."""
         out: Self = self @ other
         return out
 
@@ -302,13 +308,12 @@ class TensorBase(ArrayMethods):
         return device
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        # Asked for once: another thread may switch plugins meanwhile.
+        # Looked up once, because another thread may toggle plugins meanwhile.
         known = self._numpy_calls.get(ufunc)
         if known is not None and method == "__call__" and not kwargs:
             return known[0](*inputs)
         function = ufunc if method == "__call__" else getattr(ufunc, method)
-        result = self._calls["numpy_function"](function, inputs, kwargs)
-        return _as_told(result, kwargs["out"]) if "out" in kwargs else result
+        return self._run_numpy(function, inputs, kwargs)
 
     def __array_function__(
         self,
@@ -320,13 +325,16 @@ class TensorBase(ArrayMethods):
         known = self._numpy_calls.get(function)
         if known is not None:
             call, op = known
-            fitted = fit_arguments(op, function, args, kwargs)
+            fitted = op.fit(function, args, kwargs)
             if fitted is not None:
                 return call(*fitted[0], **fitted[1])
-        result = self._calls["numpy_function"](function, args, kwargs)
-        return _as_told(result, kwargs["out"]) if "out" in kwargs else result
+        return self._run_numpy(function, args, kwargs)
 
-    # Copies.
+    def _run_numpy(
+        self, function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]
+    ) -> Any:
+        result = self._numpy_functions[function](*args, **kwargs)
+        return _written_into(kwargs["out"], result) if "out" in kwargs else result
 
     def __reduce__(self) -> tuple[Any, ...]:
         keywords = {}
@@ -334,7 +342,7 @@ class TensorBase(ArrayMethods):
             value = keyword.get(self)
             if value != keyword.default:
                 keywords[name] = value
-        # Private attributes are plugins' own, also of one that is off by now.
+        # Private attributes belong to plugins, including disabled ones.
         state = {
             k: v
             for k, v in self.__dict__.items()
@@ -343,7 +351,7 @@ class TensorBase(ArrayMethods):
         return _rebuild, (type(self), self._data, keywords, state)
 
     if TYPE_CHECKING:
-        # Written by the surface, from the rows in plain_ops.py.
+        # Methods that the surface generates from the ops in core_ops.py.
         def __add__(self, other: Any) -> Self: ...
         def __radd__(self, other: Any) -> Self: ...
         def __sub__(self, other: Any) -> Self: ...
@@ -399,17 +407,29 @@ class TensorBase(ArrayMethods):
         def numpy(self) -> np.ndarray[Any, Any]: ...
         def __dlpack__(self, **options: Any) -> Any: ...
 
-        # Whatever the active plugins add.
+        # Attributes that the active plugins add.
         def __getattr__(self, name: str) -> Any: ...
         def __setattr__(self, name: str, value: Any) -> None: ...
 
 
-# As Python's own errors shall call it.
+# The name that Python's own errors show.
 TensorBase.__init__.__qualname__ = "Tensor.__init__"
 
 
+class _NoSurface(TensorBase):
+    """The base of Tensor until its first surface is computed."""
+
+    __slots__ = ()
+
+
+class Tensor(_NoSurface):  # noqa: D101
+    __doc__ = TensorBase.__doc__
+    __module__ = "tinytorch_core"  # where users import it from
+    __slots__ = ()
+
+
 def _spread(given: tuple[Any, ...]) -> Any:
-    """`(2, 3)` from both `f(2, 3)` and `f((2, 3))`."""
+    """Return `(2, 3)` for both `f(2, 3)` and `f((2, 3))`."""
     if len(given) == 1 and not hasattr(given[0], "__index__"):
         return given[0]
     return given
@@ -423,46 +443,10 @@ def _rebuild(cls: type[TensorBase], data: Any, keywords: Any, state: Any) -> Ten
     return out
 
 
-# NumPy writes the signatures of its functions in C as text, which takes 0.4 ms to read.
-numpy_signature = functools.lru_cache(maxsize=1024)(inspect.signature)
-
-
-def fit_arguments(
-    op: Any, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[Sequence[Any], dict[str, Any]] | None:
-    """NumPy's arguments as those of `op`, or None where the op does not know them all."""
-    inputs = len(op.inputs)
-    if len(args) == inputs and not kwargs and not op.variadic:
-        return args, kwargs  # what most calls are
-    known = len(args) >= inputs and (not kwargs or kwargs.keys() <= set(op.parameters))
-    if known and op.variadic and len(args) == 1 and isinstance(args[0], list | tuple):
-        return args[0], kwargs
-    if known and not op.variadic and len(args) <= inputs + 1:
-        return args, kwargs
-    try:
-        signature = numpy_signature(function)
-        given = signature.bind(*args, **kwargs).arguments
-    except (TypeError, ValueError):
-        return None
-    given.update(given.pop("kwargs", {}))
-    # The inputs come first in NumPy too, often under another name.
-    names = zip(op.inputs, list(signature.parameters), strict=False)
-    fitted = {x: given.pop(name) for x, name in names if name in given} | given
-    required = {p.name for p in op.arguments if p.default is p.empty}
-    if not required <= fitted.keys() <= {p.name for p in op.arguments}:
-        return None
-    return (fitted.pop(op.inputs[0]) if op.variadic else ()), fitted
-
-
-def numpy_function(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-    """Runs any NumPy function on the arrays inside Tensors, however deep in lists they are."""
-    return function(*unwrap(args), **unwrap(kwargs))
-
-
-def _as_told(result: Any, out: Any) -> Any:
-    """`result`, or where NumPy was told to write into an array or Tensor, that very object."""
+def _written_into(out: Any, result: Any) -> Any:
+    """Return the object that NumPy was told to write into, if `result` is on its array."""
     if isinstance(result, tuple):
-        return tuple(_as_told(r, out) for r in result)
+        return tuple(_written_into(out, r) for r in result)
     for target in out if isinstance(out, tuple) else (out,):
         if isinstance(result, TensorBase) and unwrap(target) is result._data:
             return target
@@ -481,13 +465,13 @@ def from_array(kind: type[AnyTensor], array: Any) -> AnyTensor:
 
 
 def run_function(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Run a function of arrays on Tensors: unwrap the arguments, wrap the results.
+    """Run a function of arrays on Tensors as an op of its own, as if it were a NumPy function.
 
-    It is an op like a NumPy function: plugins wrap it, and autograd raises NoRuleError when its
-    result is differentiated. At least one argument must be a Tensor, or hold one.
+    The arguments are unwrapped and the results wrapped. Plugins wrap the op, and autograd looks
+    for a rule of `function`. At least one argument must be a Tensor, or a list that holds one.
     """
-    (first, *_) = (v for v in _leaves((args, kwargs)) if isinstance(v, TensorBase))
-    return first._calls["numpy_function"](function, args, kwargs)
+    tensor = next(v for v in _leaves((args, kwargs)) if isinstance(v, TensorBase))
+    return tensor._run_numpy(function, args, kwargs)
 
 
 def _leaves(value: Any) -> Iterator[Any]:
@@ -501,7 +485,12 @@ def _leaves(value: Any) -> Iterator[Any]:
 
 
 def unwrap(value: Any) -> Any:
-    """`value` with the arrays of Tensors in their place, however deep in lists they are."""
+    """Return `value` with each Tensor replaced by its array, in nested containers too.
+
+    >>> from tinytorch_core import Tensor
+    >>> unwrap([Tensor(1.0), 2])
+    [array(1., dtype=float32), 2]
+    """
     if isinstance(value, TensorBase):
         return value._data
     if type(value) in (list, tuple):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tinytorch_core import activation, hookimpl, plugins
+from tinytorch_core import hookimpl, plugins, registry
 
 
 class Plain:
@@ -91,7 +91,7 @@ def test_deciding_for_ever_takes_no_memory() -> None:
             plugins.only("b")
             plugins.enable("a")
         assert plugins.active() == ("a", "b")
-        assert len(activation.code.layers) < 10
+        assert len(registry.overrides.layers) < 10
 
 
 def test_settings_of_a_forgotten_plugin_are_forgotten() -> None:

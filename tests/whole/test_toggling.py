@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinytorch_core import PluginError, PluginWarning, Tensor, activation, hookimpl, plugins
+from tinytorch_core import PluginError, PluginWarning, Tensor, hookimpl, plugins, registry
 
 from tinytorch_activations import relu, softmax
 from tinytorch_layers import Linear
@@ -204,8 +204,8 @@ class Toggled:
         self.forgotten: list[str] = []
 
     def now(self) -> tuple[Any, ...]:
-        attached = activation.attached.get(self.subclass)
-        return plugins.active(), activation.code, attached, surface(), surface(self.subclass)
+        attached = registry.attached.get(self.subclass)
+        return plugins.active(), registry.overrides, attached, surface(), surface(self.subclass)
 
     def take(self, actions: list[Any]) -> None:
         for action in actions:
@@ -245,7 +245,7 @@ class Toggled:
             self.start_anew()
 
     def start_anew(self) -> None:
-        activation.attached.pop(self.subclass, None)
+        registry.attached.pop(self.subclass, None)
         self.subclass, self.attached = type("Mine", (Tensor,), {}), set()
 
     def check(self) -> None:

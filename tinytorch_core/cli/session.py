@@ -9,7 +9,7 @@ from typing import Any
 
 from tinytorch_core import plugins
 from tinytorch_core.errors import PluginWarning
-from tinytorch_core.startup import start
+from tinytorch_core.registry import start
 from tinytorch_core.surface import Surface
 
 

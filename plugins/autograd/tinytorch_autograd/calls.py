@@ -1,6 +1,6 @@
-"""Call: a node for one call of a whole function, whatever is computed inside.
+"""Call: one node for a call of a whole function, whatever the function computes.
 
-`checkpoint` and `custom_gradient` record their functions as such.
+`checkpoint` and `custom_gradient` record a function as one node.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from tinytorch_autograd.node import Node, class_name, next_number
 from tinytorch_autograd.outputs import OutputGradients, SeveralOutputs, attach
 from tinytorch_autograd.tracking import without_history
 
-# From the inputs and the gradients of the outputs, None where there is none, those of the edges.
-# Both are arrays, or Tensors if what is computed is to be recorded. Gradients are conjugate where
-# complex.
+# Takes the inputs and the gradients of the outputs (None if an output has none), and returns the
+# gradients of the edges. All are arrays, or Tensors if the computation is to be recorded. Gradients
+# are conjugate if complex.
 Derivative = Callable[[Sequence[Any], Sequence[Any]], Sequence[Any]]
 
 
@@ -32,12 +32,12 @@ class Call(SeveralOutputs):
     op: Op
 
     def gradients(self, grad: OutputGradients) -> tuple[Any, ...]:
-        """The gradients along the edges, by the function's own derivative."""
+        """Return the gradients of the edges, computed by the function's own derivative."""
         inputs, derivative = self.saved
         return tuple(derivative(inputs, [grad.get(i) for i in range(len(self.outputs))]))
 
     def lifted(self) -> Call:
-        """This node with its inputs as Tensors in their places of the graph."""
+        """Return this node with its inputs as Tensors that are part of the graph."""
         node = super().lifted()
         assert isinstance(node, Call)
         node.op = self.op
@@ -46,7 +46,7 @@ class Call(SeveralOutputs):
     def _lift(self, name: str, value: Any) -> Any:
         if name != "inputs":
             return value
-        # There may be more edges than inputs: to what the function refers to besides.
+        # There may be more edges than inputs: to tensors that the function captures.
         return [_lifted(x, edge) for x, edge in zip(value, self.edges or (), strict=False)]
 
     def __repr__(self) -> str:
@@ -66,14 +66,14 @@ def record_call(
     edges: Sequence[Node],
     derivative: Derivative,
 ) -> Any:
-    """What a function made, with a node behind each of its tensors.
+    """Return what a function returned, with a node attached to each of its tensors.
 
     Args:
-        name: the function's.
-        made: a container of what it returned.
-        inputs: the tracked tensors it was given.
-        edges: their nodes, and those of other tensors that it uses.
-        derivative: see above.
+        name: the name of the function.
+        made: what it returned, in nested containers.
+        inputs: the tracked tensors that it received.
+        edges: the nodes of the inputs, and of other tensors that it uses.
+        derivative: computes the gradients of the edges.
     """
     node = object.__new__(Call)
     node.op = Op(name, derivative, (), inspect.Signature(), provider="a call")
@@ -86,6 +86,6 @@ def record_call(
 
 
 def check_function(what: str, f: Any) -> None:
-    """Raises TypeError if `f`, which `what` was given, cannot be called."""
+    """Raise TypeError if `f`, an argument of `what`, is not callable."""
     if not callable(f):
         raise TypeError(f"{what} takes a function, not {type(f).__name__}: {f!r:.60}")

@@ -1,13 +1,14 @@
-"""The engine: walks a recorded graph back and collects gradients.
+"""The engine: the backward pass through a recorded graph.
 
-Nodes are numbered in order of creation, and a node's inputs are older than the node. So walking
-in descending order meets each node after everything that used its output: its gradient is then
-complete. Nothing recurses, however deep the graph.
+Nodes are numbered in order of creation, and a node is younger than its inputs. A traversal in
+descending order therefore reaches each node after everything that used its output, when its
+gradient is complete. Nothing recurses, however deep the graph is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set
+from contextlib import nullcontext
 from operator import attrgetter
 from typing import Any
 
@@ -20,14 +21,14 @@ _number = attrgetter("number")
 
 
 def nodes_of(roots: Iterable[Node]) -> tuple[list[Function], Set[Node | None]]:
-    """The recorded ops behind `roots`, the latest first, and all nodes with the leaves.
+    """Return the recorded ops that `roots` depend on, the youngest first, and all nodes.
 
     Raises:
-        GraphFreedError: a backward pass has freed one of them.
+        GraphFreedError: an earlier backward pass has freed one of them.
     """
     seen: set[Node | None] = {None, *roots}
     found = [node for node in seen if isinstance(node, Function)]
-    for node in found:  # which grows meanwhile
+    for node in found:  # grows during the loop
         edges = node.edges
         if edges is None:
             raise node.freed()
@@ -41,7 +42,7 @@ def nodes_of(roots: Iterable[Node]) -> tuple[list[Function], Set[Node | None]]:
     return found, seen
 
 
-def walk(
+def backward_pass(
     seeds: Sequence[tuple[Node, Any]],
     *,
     targets: Iterable[Node] | None = None,
@@ -49,19 +50,19 @@ def walk(
     retain_graph: bool = False,
     create_graph: bool = False,
 ) -> dict[Node, Any]:
-    """The gradients of the leaves, or of `targets`, by node.
+    """Return the gradients of the leaves, or of `targets`, by node.
 
     Args:
         seeds: the nodes to start from, with the gradients of their outputs.
         targets: the nodes whose gradients are wanted; by default all leaves.
-        allow_unused: a target may lie on no way, and is then left out.
-        retain_graph: keep what the nodes saved, for another walk.
-        create_graph: gradients are Tensors, and the walk itself is recorded.
+        allow_unused: omit a target on which no output depends, instead of raising.
+        retain_graph: keep what the nodes saved, for another backward pass.
+        create_graph: compute the gradients as Tensors, and record the computation.
 
     Raises:
-        GraphFreedError: part of the graph was freed by an earlier walk.
-        NoRuleError: the way leads through an op without a backward rule.
-        UntrackedError: a target lies on no way, and that is not allowed.
+        GraphFreedError: an earlier backward pass has freed part of the graph.
+        NoRuleError: an op on the way to a target has no backward rule.
+        UntrackedError: no output depends on a target, and `allow_unused` is false.
     """
     order, useful = nodes_of(node for node, _ in seeds)
     wanted: set[Node] = set()
@@ -71,33 +72,23 @@ def walk(
             raise _unused(wanted - useful)
         order, useful = _leading_to(wanted, order)
     check_rules(order)
-    if create_graph:
-        with enable_grad():
-            return _walk_back(seeds, order, useful, wanted, retain_graph, create_graph)
-    return _walk_back(seeds, order, useful, wanted, retain_graph, create_graph)
-
-
-def _walk_back(
-    seeds: Iterable[tuple[Node, Any]],
-    order: Iterable[Function],
-    useful: Set[Node | None],
-    wanted: Set[Node],
-    retain_graph: bool,
-    create_graph: bool,
-) -> dict[Node, Any]:
-    pending: dict[Node, Any] = {}
-    for start, seed in seeds:
-        grad = conj(seed)
-        have = pending.get(start)
-        pending[start] = grad if have is None else have + grad
-    kept = propagate(pending, order, useful, wanted, retain_graph, create_graph)
-    # What is left are the leaves, and the targets at which the way ended.
-    for end, grad in pending.items():
-        if end.hooks is not None:
-            grad = run_hooks(end, grad)
-        pending[end] = conj(grad)
+    with enable_grad() if create_graph else _as_it_is:
+        pending: dict[Node, Any] = {}
+        for start, seed in seeds:
+            grad = conj(seed)
+            have = pending.get(start)
+            pending[start] = grad if have is None else have + grad
+        kept = propagate(pending, order, useful, wanted, retain_graph, create_graph)
+        # What remains are the leaves, and the targets at which the traversal ended.
+        for end, grad in pending.items():
+            if end.hooks is not None:
+                grad = run_hooks(end, grad)
+            pending[end] = conj(grad)
     pending.update(kept)
     return pending
+
+
+_as_it_is = nullcontext()
 
 
 def propagate(
@@ -108,15 +99,15 @@ def propagate(
     retain_graph: bool,
     create_graph: bool,
 ) -> dict[Node, Any]:
-    """Takes the gradients in `pending` back through the nodes of `order`, the latest first.
+    """Propagate the gradients in `pending` through the nodes of `order`, the youngest first.
 
     Args:
-        pending: the gradients by node, conjugate where complex. When all is done it has those of
-            the nodes that were reached and are not in `order`.
-        order: the nodes to walk through.
-        useful: the nodes whose gradients are of interest.
-        wanted: those among `order` whose gradients are asked for.
-        retain_graph, create_graph: as in `walk`.
+        pending: the gradients by node, conjugate if complex. At the end it holds those of the
+            nodes that were reached and are not in `order`.
+        order: the nodes to traverse.
+        useful: the nodes whose gradients matter.
+        wanted: the nodes in `order` whose gradients are returned.
+        retain_graph, create_graph: as in `backward_pass`.
 
     Returns:
         The gradients of the `wanted` nodes.
@@ -131,8 +122,8 @@ def propagate(
         if node in wanted:
             kept[node] = conj(grad)
         parts = (node.lifted() if create_graph else node).gradients(grad)
-        # `strict` would cost each node 0.13 µs; a rule has as many functions as inputs, and one
-        # that answers for several inputs is checked where it is called.
+        # `strict` would cost each node 0.13 µs. A rule has as many functions as inputs; a rule of
+        # a variadic op is checked when it is called.
         for edge, part in zip(node.edges, parts):  # type: ignore[arg-type] # noqa: B905
             if part is not None and edge in useful:
                 have = pending.get(edge)  # type: ignore[arg-type]
@@ -146,18 +137,18 @@ def propagate(
 def _leading_to(
     targets: Set[Node], order: Sequence[Function]
 ) -> tuple[list[Function], Set[Node | None]]:
-    """The nodes that must be walked to reach `targets`, and these with the targets."""
+    """Return the nodes that lead to `targets`, and the same nodes together with the targets."""
     useful: set[Node | None] = set(targets)
-    walked = []
+    leading = []
     for node in reversed(order):
         if any(edge in useful for edge in node.next_functions):
             useful.add(node)
-            walked.append(node)
-    return walked[::-1], useful
+            leading.append(node)
+    return leading[::-1], useful
 
 
 def run_hooks(node: Node, grad: Any) -> Any:
-    """The gradient after the node's hooks, each of which may replace it."""
+    """Return the gradient after the hooks of a node, each of which may replace it."""
     grad = conj(grad)
     for hook in node.hooks or ():
         replaced = hook(grad)
@@ -173,7 +164,7 @@ def _unused(nodes: Iterable[Node | None]) -> UntrackedError:
 
 
 def check_rules(nodes: Iterable[Function]) -> None:
-    """Raises NoRuleError if one of the nodes is of an op without a backward rule."""
+    """Raise NoRuleError if one of the nodes belongs to an op without a backward rule."""
     for node in nodes:
         if not node.has_rule:
             raise _no_rule(node)

@@ -1,4 +1,4 @@
-"""Asking for gradients: `backward`, which fills `x.grad`, and `grad`, which returns them."""
+"""Computing gradients: `backward`, which adds to `x.grad`, and `grad`, which returns them."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from tinytorch_core import Tensor
 from tinytorch_core.extend import from_array
 
 from tinytorch_autograd.complex_numbers import cast
-from tinytorch_autograd.engine import walk
+from tinytorch_autograd.engine import backward_pass
 from tinytorch_autograd.errors import NonScalarError, UntrackedError
 from tinytorch_autograd.node import AccumulateGrad, Node
 
 
 def backward(tensor: Any, gradient: Any = None, retain_graph: bool = False) -> None:
-    """Adds to `grad` of every leaf the derivative of this tensor with respect to it.
+    """Add to `grad` of every leaf the derivative of this tensor with respect to the leaf.
 
     Args:
         tensor: the tensor to start from.
         gradient: an array or Tensor of this tensor's shape, by which the derivative is
-            multiplied; needed unless there is exactly one element.
-        retain_graph: keep the graph for another call. Otherwise it is freed on the way.
+            multiplied. Required unless the tensor has exactly one element.
+        retain_graph: keep the graph for another call. Otherwise it is freed during the pass.
 
     Raises:
-        UntrackedError: the tensor does not require a gradient.
-        NonScalarError: it has several elements, or a complex one, and no `gradient` was given.
-        TypeError: `gradient` is complex, and the tensor is not.
+        UntrackedError: the tensor does not require grad.
+        NonScalarError: it has several elements, or a complex one, and `gradient` is missing.
+        TypeError: `gradient` is complex, and the tensor is real.
         ValueError: `gradient` has another shape.
         GraphFreedError: an earlier call has freed the graph.
-        NoRuleError: the way leads through an op without a backward rule.
+        NoRuleError: the graph contains an op without a backward rule.
 
     >>> x = Tensor([2.0], requires_grad=True)
     >>> (x * 3).backward()
@@ -41,7 +41,7 @@ def backward(tensor: Any, gradient: Any = None, retain_graph: bool = False) -> N
     """
     node = node_of(tensor, "backward()")
     seed = first_gradient(tensor, gradient)
-    grads = walk([(node, seed)], retain_graph=retain_graph)
+    grads = backward_pass([(node, seed)], retain_graph=retain_graph)
     finished = []
     for leaf in list(grads):
         target: Any = leaf.tensor() if isinstance(leaf, AccumulateGrad) else None
@@ -53,8 +53,8 @@ def backward(tensor: Any, gradient: Any = None, retain_graph: bool = False) -> N
 
 def _finished(data: Any, grads: dict[Node, Any], leaf: Node) -> Any:
     grad = grads.pop(leaf)
-    # An array that nobody else holds becomes the gradient as it is. Any other is copied: it may
-    # be saved in a node, or be the gradient of another leaf, or one that the caller passed.
+    # An array without other references becomes the gradient as it is. Any other is copied: it may
+    # be saved in a node, be the gradient of another leaf, or belong to the caller.
     shared = _references(grad) > _ALONE
     fitted = fit(data, grad)
     if fitted is grad and (shared or getattr(grad, "base", None) is not None):
@@ -75,16 +75,16 @@ _ALONE = _references_of_a_new_one()
 
 
 def fit(data: Any, grad: Any) -> Any:
-    """A gradient as its tensor, whose array is `data`, has it: of the same dtype.
+    """Return a gradient in the dtype of `data`, the array of its tensor.
 
     Raises:
-        ValueError: it has another shape, so some rule is wrong.
+        ValueError: it has another shape, so a rule is wrong.
     """
     if isinstance(grad, np.generic):
         grad = np.asarray(grad)
     if grad.shape != data.shape:
         raise ValueError(
-            f"a backward rule gave a gradient of shape {grad.shape} for a tensor of shape "
+            f"a backward rule returned a gradient of shape {grad.shape} for a tensor of shape "
             f"{data.shape}; a rule must return the shape of its input"
         )
     if grad.dtype is not data.dtype and grad.dtype != data.dtype:
@@ -93,23 +93,23 @@ def fit(data: Any, grad: Any) -> Any:
 
 
 def node_of(tensor: Any, what: str) -> Node:
-    """The node behind a tracked tensor."""
+    """Return the node of a tracked tensor; `what` names the caller in errors."""
     node: Node | None = getattr(tensor, "_node", None)
     if node is None:
         if not isinstance(tensor, Tensor):
             raise TypeError(f"{what} takes Tensors, not {type(tensor).__name__}: {tensor!r:.60}")
         raise UntrackedError(
             f"{what} needs a tensor that requires grad, and this one, of shape "
-            f"{tensor.shape}, does not. Make the inputs with "
+            f"{tensor.shape}, does not. Create the inputs with "
             "requires_grad=True, and compute outside of no_grad()"
         )
     return node
 
 
 def first_gradient(tensor: Any, gradient: Any, name: str = "gradient") -> Any:
-    """The gradient to start from: `gradient`, checked, or 1 for a single element.
+    """Return the gradient to start from: `gradient`, checked, or 1 for a single element.
 
-    `name` is that of the argument by which the user may give it.
+    `name` is the argument by which the user passes it, for errors.
     """
     data = tensor.data
     if gradient is None:
@@ -146,22 +146,22 @@ def grad(
     retain_graph: bool | None = None,
     allow_unused: bool = False,
 ) -> Any:
-    """The derivatives of `outputs`, added up, with respect to `inputs`.
+    """Return the derivatives of the sum of `outputs` with respect to `inputs`.
 
     Args:
         outputs: a tracked tensor, or a sequence of them.
         inputs: a tracked tensor, or a sequence of them. They need not be leaves.
-        grad_outputs: for each output an array or Tensor of its shape; may be left out, or None,
+        grad_outputs: for each output an array or Tensor of its shape. May be omitted, or None,
             for outputs of one element.
         create_graph: record the computation, so that the results can be differentiated.
-        retain_graph: keep the graph; by default if `create_graph`.
-        allow_unused: None for an input on which no output depends, instead of an error.
+        retain_graph: keep the graph; by default the value of `create_graph`.
+        allow_unused: return None for an input on which no output depends, instead of raising.
 
     Returns:
         Tensors in the structure of `inputs`: one, or a tuple or list of them.
 
     Raises:
-        TypeError: something else than Tensors was given.
+        TypeError: an argument is not a Tensor, or a sequence of Tensors.
         UntrackedError: an input is not tracked, or no output depends on it.
         NonScalarError, ValueError, GraphFreedError, NoRuleError: as `backward`.
 
@@ -178,7 +178,7 @@ def grad(
     seeds = [
         (node_of(y, "grad()"), _seed(y, g, create_graph)) for y, g in zip(made, given, strict=True)
     ]
-    found = walk(
+    found = backward_pass(
         seeds,
         targets=targets,
         allow_unused=allow_unused,
@@ -192,13 +192,13 @@ def grad(
 
 
 def _as_list(tensors: Any) -> list[Any]:
-    """One tensor or several as a list; what is neither stands alone, to be named in an error."""
+    """Return one tensor or several as a list; anything else too, to be named in an error."""
     single = isinstance(tensors, Tensor | np.ndarray | str)
     return list(tensors) if isinstance(tensors, Iterable) and not single else [tensors]
 
 
 def _for_each(outputs: Sequence[Any], given: Any, single: bool) -> Sequence[Any]:
-    """`grad_outputs` as one for each output."""
+    """Return `grad_outputs` as a sequence with one entry for each output."""
     if given is None:
         return [None] * len(outputs)
     many = [given] if single or not isinstance(given, list | tuple) else given
@@ -217,12 +217,12 @@ def _seed(output: Any, gradient: Any, create_graph: bool) -> Any:
 
 
 def result(x: Any, node: Node, found: Mapping[Node, Any]) -> Any:
-    """The gradient of `x` as a Tensor, from what `walk` found; None if that is nothing."""
+    """Return the gradient of `x` as a Tensor, or None if the backward pass found none."""
     grad = found.get(node)
     if grad is None:
         return None
     grad = fit(x.data, grad)
     if isinstance(grad, Tensor):
         return grad
-    # The array may be a node's, or another result's.
+    # The array may belong to a node, or to another result.
     return from_array(type(x), np.array(grad) if isinstance(grad, np.generic) else grad.copy())

@@ -1,7 +1,8 @@
-"""The nodes of the graph: Function, one for each recorded op, and AccumulateGrad for leaves.
+"""The nodes of the graph: Function for each recorded op, AccumulateGrad for each leaf.
 
-A tensor points at the node that made it, a node at the nodes that made its inputs. Nodes hold
-arrays, never the tensor they made: there is no cycle, and dropping a tensor frees its history.
+A tensor refers to the node that created it, and a node to the nodes that created its inputs. A
+node holds arrays, never the tensor it created. So the graph has no reference cycles, and dropping
+the last tensor frees it.
 """
 
 from __future__ import annotations
@@ -18,31 +19,33 @@ from tinytorch_autograd.complex_numbers import conj
 from tinytorch_autograd.errors import GraphFreedError
 from tinytorch_autograd.modes import enable_grad
 
-# A later node has a higher number than every node it depends on.
+# A node has a higher number than the nodes it depends on.
 next_number = itertools.count().__next__
 
 Node = Union["Function", "AccumulateGrad"]
 Hook = Callable[[Any], Any]
 
-# What gives the class of the nodes of each op that was ever on, by the name of the class.
+# Functions that return the class of an op's nodes, by the name of the class, for every op that was
+# ever active.
 functions: dict[str, Callable[[], type[Function]]] = {}
 
 
 def class_name(op: str) -> str:
-    """The name of an op's Function.
+    """Return the name of an op's Function.
 
-    >>> class_name("matrix_power")
-    'MatrixPowerBackward'
+    >>> class_name("mul"), class_name("linalg.matrix_power")
+    ('MulBackward', 'MatrixPowerBackward')
     """
-    return "".join(part.capitalize() for part in op.split("_")) + "Backward"
+    name = op.rpartition(".")[2]
+    return "".join(part.capitalize() for part in name.split("_")) + "Backward"
 
 
 class AccumulateGrad:
-    """The node of a leaf: its gradient ends here.
+    """The node of a leaf, where a gradient is accumulated.
 
     Attributes:
         tensor: a weak reference to the leaf.
-        hooks: functions that are called with the finished gradient, or None.
+        hooks: functions that are called with the complete gradient, or None.
     """
 
     __slots__ = ("__weakref__", "hooks", "tensor")
@@ -57,21 +60,21 @@ class AccumulateGrad:
 
 
 class Function:
-    """One recorded op. Each differentiable op has a subclass, named `MulBackward` for `mul`.
+    """A recorded op. Each differentiable op has a subclass, named `MulBackward` for `mul`.
 
-    `MulBackward(a, b)` makes a node by hand, as if `a * b` had been recorded with both tracked.
+    `MulBackward(a, b)` creates a node as if `a * b` had been recorded with both tracked.
 
     Attributes:
-        edges: for each input the node that made it, or None if no gradient goes there. None
+        edges: for each input the node that created it, or None if it needs no gradient. None
             instead of the tuple once the graph is freed.
-        saved: the values the rule asked for, in the order of `saves`.
-        number: the place in the order of creation.
-        hooks: functions that are called with the finished gradient, or None.
+        saved: the values that the rule asks for, in the order of `saves`.
+        number: the position in the order of creation.
+        hooks: functions that are called with the complete gradient, or None.
 
     Class attributes:
         op: the op.
         saves: the names of what is saved.
-        has_rule: False for an op without a backward rule, which cannot be walked through.
+        has_rule: False for an op without a backward rule, whose backward raises.
         tensor_class: the class of the op's results.
         record: runs the op on tensors and adds a node.
     """
@@ -98,21 +101,24 @@ class Function:
         self.number, self.hooks = next_number(), None
 
     def _copy_from(self, made: Any) -> None:
-        """Takes over what the node behind `made`, the op's result, has."""
+        """Copy the state of the node of `made`, a result of the op."""
         self.edges, self.saved = made._node.edges, made._node.saved
 
     def gradients(self, grad: Any) -> tuple[Any, ...]:
-        """The gradients of the inputs, None for those that need none; written for each rule."""
+        """Return the gradients of the inputs, None for those that need none.
+
+        Generated for each rule.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no rule")
 
     def apply(self, grad_output: Any) -> tuple[Any, ...]:
-        """The gradients of the inputs, from the gradient of the output.
+        """Return the gradients of the inputs, given the gradient of the output.
 
         Args:
-            grad_output: an array, or a Tensor to have the computation recorded.
+            grad_output: an array, or a Tensor if the computation is to be recorded.
 
         Returns:
-            One gradient for each input, of the input's shape; None where none is needed.
+            One gradient for each input, of the input's shape; None for an input that needs none.
 
         Raises:
             GraphFreedError: a backward pass has freed what this node had saved.
@@ -122,9 +128,9 @@ class Function:
         return tuple(map(conj, node.gradients(conj(grad_output))))
 
     def lifted(self) -> Function:
-        """This node with its saved arrays as Tensors in their places of the graph.
+        """Return this node with its saved arrays as Tensors that are part of the graph.
 
-        Rules then work on Tensors, so that what they compute is recorded in turn.
+        The rule then computes with Tensors, so that its computation is recorded too.
         """
         node = object.__new__(type(self))
         node.edges, node.number, node.hooks = self.edges, self.number, None
@@ -134,7 +140,7 @@ class Function:
         return node
 
     def _lift(self, name: str, value: Any) -> Any:
-        """One saved value; Tensors in the place of the output and of inputs that were tracked."""
+        """Return a saved value, with the output and the tracked inputs as Tensors."""
         if value is None:
             return None
         if name == "out":
@@ -146,7 +152,7 @@ class Function:
         return self._tensor(value, self.edges[self.op.inputs.index(name)])
 
     def _tensor(self, value: Any, node: Node | None) -> Any:
-        """A saved array as the tensor that `node` made; as it is if it was not tracked."""
+        """Return a saved array as the tensor that `node` created, or as it is without a node."""
         if node is None:
             return value
         out = from_array(self.tensor_class, value)
@@ -154,33 +160,40 @@ class Function:
         return out
 
     def check_alive(self) -> None:
-        """Raises GraphFreedError if a backward pass has freed this node."""
+        """Raise GraphFreedError if a backward pass has freed this node."""
         if self.edges is None:
             raise self.freed()
 
     def freed(self) -> GraphFreedError:
-        """The error of walking this node again."""
+        """Return the error for a second backward pass through this node."""
         return GraphFreedError(
             f"{self!r} was freed by an earlier backward pass over the same graph; "
-            "to walk it again, call the first one with retain_graph=True"
+            "to use the graph again, call the first one with retain_graph=True"
         )
 
     def returned_none(self, x: str) -> TypeError:
-        """The error of a rule that returns nothing for an input."""
+        """Return the error for a rule that returns None for an input."""
         return TypeError(
             f"the rule of {self.op.name} returned None for the gradient of {x}; return an array of "
-            "its shape. An input without derivative has None in place of a function"
+            "its shape. If the op is not differentiable in it, pass None to rules.add"
+        )
+
+    def wrong_count(self, count: int) -> ValueError:
+        """Return the error for a rule of a variadic op that returns too few or too many."""
+        return ValueError(
+            f"the rule of {self.op.name} returned {count} gradients for {len(self.edges or ())} "
+            "inputs; return one for each"
         )
 
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
-        """What the rule asked for when the op ran: arrays, shapes and parameters."""
+        """What was saved for the rule when the op ran: arrays, shapes and parameters."""
         self.check_alive()
         return self.saved
 
     @property
     def next_functions(self) -> tuple[Node | None, ...]:
-        """For each input the node that made it, or None if no gradient goes there."""
+        """For each input the node that created it, or None if it needs no gradient."""
         self.check_alive()
         return self.edges or ()
 
@@ -189,7 +202,7 @@ class Function:
 
 
 def _tracked(value: Any, kind: type[Tensor]) -> Any:
-    """`value` as a tensor that is tracked if its dtype allows it: itself if it is one already."""
+    """Return `value` as a tensor that is tracked if its dtype allows it."""
     if isinstance(value, kind) and value._node is not None:
         return value
     tensor = kind(value)

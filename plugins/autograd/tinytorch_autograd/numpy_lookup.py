@@ -1,124 +1,136 @@
-"""NumPy's functions that are no ops of the surface, and what becomes of tracked tensors in them.
+"""NumPy functions that are not ops of the surface, and how tracked tensors run them.
 
-Two hundred of them have a rule, or are composed of ops that have one. They are looked up when such
-a function first meets a tracked tensor, so that a start costs no more for them. Whatever is not
-found there leads to an error when it is walked back through.
+Each becomes an op when it first meets a tensor. Here it gets its derivative: two hundred functions
+have a rule or are composed of ops that have one; they are imported when first needed. A backward
+pass through any other function raises NoRuleError.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
 from tinytorch_core import Op, Tensor
-from tinytorch_core.extend import OpTable, fit_arguments, numpy_signature, plain_call
+from tinytorch_core.extend import OpTable, SurfaceBuilder, numpy_name, numpy_signature, op_call
 
+from tinytorch_autograd import tree
 from tinytorch_autograd.errors import InPlaceError, NoRuleError
 from tinytorch_autograd.modes import is_grad_enabled
+from tinytorch_autograd.node import class_name, functions
 from tinytorch_autograd.record import NodeKind, recorded
 from tinytorch_autograd.rule import Rule, Rules
-from tinytorch_autograd.unrecorded import attach_no_backward, nodes_in, tensors
+from tinytorch_autograd.rules.family import Family
+from tinytorch_autograd.rules.on_demand import family_of
+from tinytorch_autograd.unrecorded import attach_no_backward, nodes_in
 
 Call = Callable[..., Any]
 
 
-@dataclass(frozen=True)
-class Table:
-    """What is known of NumPy's functions beyond the ops of the surface.
+def differentiable(op: Op, call: Call, surface: SurfaceBuilder) -> Call:
+    """Return the call of a NumPy function that is also differentiable, if a derivative is known.
 
-    Attributes:
-        ops: those with a rule of their own.
-        rules: the rules of these ops, by their names.
-        compositions: those that are composed of others, and how. A method of a ufunc is composed
-            of the ufunc; its key is the name of the method.
-        flat: those that have no derivative.
+    Args:
+        op: the function as an op, with NumPy's own arguments.
+        call: the call so far.
+        surface: the surface that the op belongs to.
     """
-
-    ops: Mapping[Any, Op]
-    rules: Mapping[str, Rule]
-    compositions: Mapping[Any, Call]
-    flat: frozenset[Any]
-
-
-@functools.cache
-def table() -> Table:
-    """The table, made when it is first asked for."""
-    from tinytorch_autograd.rules.on_demand import FAMILIES
-
-    ops = OpTable("tinytorch-autograd")
-    rules = Rules(ops, "tinytorch-autograd")
-    for family in FAMILIES:
-        family.register_ops(ops)
-        family.register_rules(rules)
-    return Table(
-        {function: op for op in ops.values() for function in op.numpy},
-        {name: rule for name in ops if (rule := rules.get(name)) is not None},
-        {f: composed for family in FAMILIES for f, composed in family.compositions.items()},
-        frozenset().union(*(family.flat for family in FAMILIES)),
-    )
-
-
-def differentiated(op: Op, call: Call, tensor: type[Tensor]) -> Call:
-    """`call` of the op that stands for all of NumPy, with a derivative wherever there is one."""
+    (function,) = op.numpy
 
     @functools.cache
-    def with_rule(function: Any) -> Call:
-        op = table().ops[function]
-        call = plain_call(op, tensor, Tensor)
-        kind = NodeKind(op, table().rules[op.name], tensor)
-        return recorded(op, call, kind, plain=True)
+    def with_rule() -> tuple[Op, Call] | None:
+        return _recorded_op(op, surface)
 
     @functools.wraps(call)
-    def run(function: Any, args: Any, kwargs: Any) -> Any:
-        nodes = nodes_in((args, kwargs), tensor)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        nodes = nodes_in((args, kwargs), surface.tensor)
         if not nodes or not is_grad_enabled():
-            return call(function, args, kwargs)
+            return call(*args, **kwargs)
         _refuse_writing(function, args, kwargs)
-        if function in table().flat:
-            return call(function, args, kwargs)
+        family = family_of(function)
+        if family is not None and not family.is_differentiable(function):
+            return call(*args, **kwargs)
         options = {name: value for name, value in kwargs.items() if not _is_absent(name, value)}
-        made = recorded_or_composed(function, args, options)
-        if made is NotImplemented:
-            _refuse_writing_by_position(function, args, kwargs)
-            made = call(function, args, kwargs)
-            _refuse_objects(function, tensors(made, Tensor))
-            name = called(function, options)
-            provider = "NumPy" if name.startswith("np.") else "another library"
-            attach_no_backward(made, tensor, nodes, name, provider)
-        return made
-
-    def recorded_or_composed(function: Any, args: Any, options: dict[str, Any]) -> Any:
-        made = _composed(function, args, options)
-        if made is NotImplemented and function in table().ops:
-            fitted = fit_arguments(table().ops[function], function, args, options)
+        results = _composed(function, args, options)
+        if results is not NotImplemented:
+            return results
+        if (found := with_rule()) is not None:
+            fitted = found[0].fit(function, args, options)
             if fitted is not None:
-                return with_rule(function)(*fitted[0], **fitted[1])
-        return made
+                return found[1](*fitted[0], **fitted[1])
+        _refuse_writing_by_position(function, args, kwargs)
+        results = call(*args, **kwargs)
+        _refuse_objects(function, results)
+        attach_no_backward(results, surface.tensor, nodes, called(function, options), op.provider)
+        return results
 
     return run
 
 
+def derivative_of(function: Any) -> str:
+    """Return how a NumPy function is differentiated, in a few words for `tinytorch ops`."""
+    family = family_of(function)
+    if family is None:
+        return "no rule: backward() raises"
+    if not family.is_differentiable(function):
+        return "none (declared)"
+    return "composed of other ops" if family.composition(function) else "rule of autograd"
+
+
+def op_and_rule(function: Any) -> tuple[Op, Rule] | None:
+    """Return a NumPy function as an op with inputs, and its rule, or None if it has no rule."""
+    family = family_of(function)
+    described = None if family is None else family.op(function)
+    return None if family is None or described is None else _op_and_rule(family, described.name)
+
+
+@functools.cache
+def _op_and_rule(family: Family, name: str) -> tuple[Op, Rule]:
+    ops = OpTable("tinytorch-autograd")
+    rules = Rules(ops, "tinytorch-autograd")
+    op = family.ops[name].add_to(ops)
+    rules.add(name, *family.rules[name])
+    rule = rules.get(name)
+    assert rule is not None
+    return op, rule
+
+
+def _recorded_op(op: Op, surface: SurfaceBuilder) -> tuple[Op, Call] | None:
+    """Return a NumPy function as an op with inputs and its recorded call, if it has a rule."""
+    found = op_and_rule(op.numpy[0])
+    if found is None:
+        return None
+    with_inputs = found[0]._replace(name=op.name, provider=op.provider)
+    kind = NodeKind(with_inputs, found[1], surface.tensor)
+    gradients = kind.gradients
+    wrapped = surface.wrap("tinytorch_wrap_backward", {op.name: gradients}, {op.name: with_inputs})
+    if wrapped[op.name] is not gradients:
+        kind.wrapped = wrapped[op.name]
+    if surface.tensor is Tensor:
+        functions.setdefault(class_name(op.name), kind.plain)
+    call = op_call(with_inputs, surface.tensor, Tensor)
+    return with_inputs, recorded(with_inputs, call, kind, inline=True)
+
+
 def _is_absent(name: str, value: Any) -> bool:
-    """Whether an option says no more than its absence."""
+    """Return whether passing an option is the same as leaving it out."""
     if name == "out":
         return all(into is None for into in (value if isinstance(value, tuple) else (value,)))
     return value is np._NoValue
 
 
 def _composed(function: Any, args: Any, options: dict[str, Any]) -> Any:
-    """The result of the function as it is composed of others; NotImplemented if it is not."""
+    """Run the composition of a function; return NotImplemented if it has none that serves."""
+    key: Any = function
     owner = getattr(function, "__self__", None)
-    compositions = table().compositions
     if isinstance(owner, np.ufunc):
-        composed, args = compositions.get(function.__name__), (owner, *args)
+        args = (owner, *args)
     elif isinstance(function, np.ufunc) and options and "axis" not in options:
-        composed, args = compositions.get("__call__"), (function, *args)
-    else:
-        composed = compositions.get(function)
+        key, args = np.ufunc.__call__, (function, *args)
+    family = family_of(key)
+    composed = None if family is None else family.composition(key)
     if composed is None:
         return NotImplemented
     try:
@@ -131,20 +143,13 @@ def _composed(function: Any, args: Any, options: dict[str, Any]) -> Any:
 
 
 def called(function: Any, options: Iterable[str] = ()) -> str:
-    """The name of a NumPy function as users write it, with the options it was given.
+    """Return the name of a NumPy function with the options it was given.
 
     >>> called(np.linalg.svd), called(np.add.reduce, ["where"])
     ('np.linalg.svd', 'np.add.reduce(where=)')
     """
-    ufunc = getattr(function, "__self__", function)
-    owner = getattr(getattr(function, "__self__", None), "__name__", None)
-    name = getattr(function, "__name__", str(function))
-    places = {"numpy.linalg": "np.linalg.", "numpy.fft": "np.fft."}
-    place = places.get(getattr(function, "__module__", None) or "", "np.")
-    if isinstance(ufunc, np.ufunc) and getattr(np, ufunc.__name__, None) is not ufunc:
-        place = "the ufunc "  # of SciPy, for one: a ufunc does not know where it comes from
     given = f"({', '.join(f'{option}=' for option in options)})" if options else ""
-    return f"{place}{owner}.{name}{given}" if owner else f"{place}{name}{given}"
+    return f"{numpy_name(function)}{given}"
 
 
 # NumPy functions that write into their first argument.
@@ -163,21 +168,21 @@ def _refuse_writing_by_position(function: Any, args: Any, kwargs: Any) -> None:
     try:
         given = numpy_signature(function).bind(*args, **kwargs).arguments
     except (TypeError, ValueError):
-        return  # NumPy itself will tell what is wrong, if anything is
+        return  # NumPy itself raises if something is wrong
     if not _is_absent("out", given.get("out")):
         raise _writing(function)
 
 
 def _writing(function: Any) -> InPlaceError:
     return InPlaceError(
-        f"{called(function)} would write into a tensor while tracked tensors take part, and the "
-        "gradient would be lost; assign its result to a name instead"
+        f"{called(function)} would write into a tensor while a tracked tensor takes part, and its "
+        "gradient would be lost; assign the result to a name instead"
     )
 
 
-def _refuse_objects(function: Any, made: Iterable[Any]) -> None:
-    if any(out.dtype == object for out in made):
+def _refuse_objects(function: Any, results: Any) -> None:
+    if any(isinstance(t, Tensor) and t.dtype == object for t in tree.leaves(results)):
         raise NoRuleError(
-            f"{called(function)} gave an array of Python objects, through which no gradient "
-            "passes; write the function with NumPy's, which work on tensors"
+            f"{called(function)} returned an array of Python objects, which has no gradient; "
+            "write the function with NumPy functions that work on tensors"
         )

@@ -1,13 +1,13 @@
-"""Ops with several outputs: a node for the op, and a small one for each output.
+"""Ops with several outputs: a node for the op, and a small node for each output.
 
-Each output collects its gradient as any tensor does, at a node of its own, which hands it on to the
-node of the op. That one so has the gradients of all outputs together when its turn comes:
+Each output collects its gradient at its own node, as any tensor does, and passes it on to the node
+of the op, which thus has the gradients of all outputs when it is reached:
 
     q <- Output 0 <-+
                     +- QrBackward <- a
     r <- Output 1 <-+
 
-The op's node knows its outputs by weak references only, so that there is no cycle.
+The op's node refers to its outputs by weak references only, to avoid a reference cycle.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from tinytorch_autograd.node import Function, class_name, next_number
 
 
 class OutputGradients(dict[int, Any]):
-    """The gradients of some of an op's outputs, by place. The engine adds them up as any other."""
+    """The gradients of some of an op's outputs, by index. The engine adds them up like arrays."""
 
     __slots__ = ()
 
     def __add__(self, other: OutputGradients) -> OutputGradients:
-        # In place: the engine adds to what it made itself and nobody else holds.
-        for place, grad in other.items():
-            have = self.get(place)
-            self[place] = grad if have is None else have + grad
+        # In place, because the engine adds only to what it created itself.
+        for index, grad in other.items():
+            have = self.get(index)
+            self[index] = grad if have is None else have + grad
         return self
 
 
@@ -40,51 +40,51 @@ class Output(Function):
 
     Attributes:
         op: the op.
-        place: which of its outputs, from 0.
+        index: which of its outputs, from 0.
     """
 
-    __slots__ = ("op", "place")
+    __slots__ = ("index", "op")
 
     op: Op
-    place: int
+    index: int
 
-    def __init__(self, function: SeveralOutputs, place: int) -> None:
+    def __init__(self, function: SeveralOutputs, index: int) -> None:
         self.edges, self.saved = (function,), ()
         self.number, self.hooks = next_number(), None
-        self.op, self.place = function.op, place
+        self.op, self.index = function.op, index
 
     def gradients(self, grad: Any) -> tuple[OutputGradients]:
-        """The gradient, for the node of the op to collect."""
-        return (OutputGradients({self.place: grad}),)
+        """Return the gradient for the node of the op to collect."""
+        return (OutputGradients({self.index: grad}),)
 
     def apply(self, grad_output: Any) -> tuple[Any, ...]:
-        """For the node of the op what its own `apply` takes: a gradient, or None, per output."""
+        """Return what `apply` of the op's node takes: a gradient, or None, for each output."""
         (function,) = self.next_functions
         assert isinstance(function, SeveralOutputs)
         alone = [None] * len(function.outputs)
-        return ((*alone[: self.place], grad_output, *alone[self.place + 1 :]),)
+        return ((*alone[: self.index], grad_output, *alone[self.index + 1 :]),)
 
     def lifted(self) -> Output:
-        """This node itself: it has saved nothing."""
+        """Return this node itself, because it saves nothing."""
         return self
 
     def __repr__(self) -> str:
-        return f"<{class_name(self.op.name)} output {self.place}>"
+        return f"<{class_name(self.op.name)} output {self.index}>"
 
 
 def results_of(made: Any) -> Sequence[Any]:
-    """What an op made as a sequence, also where it is one thing."""
+    """Return the results of an op as a sequence, also if there is only one."""
     return made if isinstance(made, tuple | list) else (made,)
 
 
 def attach(
     function: SeveralOutputs, results: Sequence[Any], tensor: type[Tensor]
 ) -> tuple[weakref.ref[Output] | None, ...]:
-    """Gives each of an op's results that can have a gradient its node, and returns references."""
+    """Attach a node to each result that can have a gradient, and return references to them."""
     outputs: list[weakref.ref[Output] | None] = []
-    for place, result in enumerate(results):
+    for index, result in enumerate(results):
         if isinstance(result, tensor) and result.data.dtype.kind in "fc":
-            node = result._node = Output(function, place)
+            node = result._node = Output(function, index)
             outputs.append(weakref.ref(node))
         else:
             outputs.append(None)
@@ -92,17 +92,17 @@ def attach(
 
 
 def single_output(op: str, wrap: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """`wrap`, what an op calls on a result that is no array, refusing several arrays.
+    """Return `wrap`, which an op calls on a result that is not an array, refusing several arrays.
 
-    The rule of the op is one for a single output, and their gradients would be lost.
+    The rule of the op is for one output, so the gradients of several would be lost.
     """
 
     def checked(result: Any) -> Any:
         made = wrap(result)
         if isinstance(made, tuple | list) and any(isinstance(t, Tensor) for t in made):
             raise TypeError(
-                f"{op} returned {len(made)} outputs, and its backward rule is for one: let the "
-                "rule ask for `grads`, the gradients of all of them, instead of `grad`"
+                f"{op} returned {len(made)} outputs, and its backward rule is for one; let the "
+                "rule ask for `grads`, the gradients of all outputs, instead of `grad`"
             )
         return made
 
@@ -110,11 +110,11 @@ def single_output(op: str, wrap: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 class SeveralOutputs(Function):
-    """One recorded op that has several outputs.
+    """A recorded op that has several outputs.
 
     Attributes:
         outputs: for each output a weak reference to its Output, or None if it cannot have a
-            gradient, as an array of integers.
+            gradient, such as an array of integers.
     """
 
     __slots__ = ("outputs",)
@@ -127,14 +127,14 @@ class SeveralOutputs(Function):
         self.edges, self.saved, self.outputs = other.edges, other.saved, other.outputs
 
     def apply(self, grad_output: Sequence[Any]) -> tuple[Any, ...]:
-        """The gradients of the inputs, from those of the outputs.
+        """Return the gradients of the inputs, given those of the outputs.
 
         Args:
-            grad_output: for each output an array, or a Tensor to have the computation recorded,
+            grad_output: for each output an array, a Tensor if the computation is to be recorded,
                 or None.
 
         Returns:
-            One gradient for each input, of the input's shape; None where none is needed.
+            One gradient for each input, of the input's shape; None for an input that needs none.
 
         Raises:
             GraphFreedError: a backward pass has freed what this node had saved.
@@ -145,7 +145,7 @@ class SeveralOutputs(Function):
         return tuple(map(conj, (self.lifted() if lift else self).gradients(grads)))
 
     def lifted(self) -> SeveralOutputs:
-        """This node with its saved arrays as Tensors in their places of the graph."""
+        """Return this node with its saved arrays as Tensors that are part of the graph."""
         node = super().lifted()
         assert isinstance(node, SeveralOutputs)
         node.outputs = self.outputs
@@ -156,9 +156,9 @@ class SeveralOutputs(Function):
             return super()._lift(name, value)
         return tuple(self._tensor(v, self._output(i)) for i, v in enumerate(value))
 
-    def _output(self, place: int) -> Output | None:
-        reference = self.outputs[place]
+    def _output(self, index: int) -> Output | None:
+        reference = self.outputs[index]
         if reference is None:
             return None
-        # Nothing else in the graph leads to an output that is gone, so a new one will do.
-        return reference() or Output(self, place)
+        # Nothing else in the graph refers to an output that is gone, so a new one serves.
+        return reference() or Output(self, index)

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import pluggy
-
-from tinytorch_core import Op, hookimpl, hookspec
-from tinytorch_core.extend import OpTable, Surface, TensorExtension
+from tinytorch_core import Op, Tensor, hookimpl, hookspec
+from tinytorch_core.extend import OpTable, SurfaceBuilder, TensorExtension
 
 from tinytorch_autograd import numpy_lookup, settings, tensor_methods, unrecorded
-from tinytorch_autograd.node import Function
+from tinytorch_autograd.node import Function, class_name, functions
 from tinytorch_autograd.record import NodeKind, recorded
 from tinytorch_autograd.rule import Rules
 from tinytorch_autograd.rules import FAMILIES
 
 if TYPE_CHECKING:
+    import pluggy
+
     from tinytorch_devkit import Checks, Samples
 
 tinytorch_api = (1, 1)
@@ -25,13 +25,13 @@ tinytorch_api = (1, 1)
 class _Specs:
     @hookspec
     def tinytorch_register_backward(self, rules: Rules) -> None:
-        """Adds backward rules, for the plugin's own ops or for others'.
+        """Add backward rules, for ops of this or of another plugin.
 
         Called when the surface is computed, after all ops are known.
 
         Args:
             rules: the table; `rules.add(name, *functions)` adds a rule, one function for each
-                input of the op. What they may ask for stands in `tinytorch_autograd.rule`.
+                input of the op. `tinytorch_autograd.rule` lists what a function may ask for.
 
         >>> from types import SimpleNamespace
         >>> from tinytorch_core import Tensor, hookimpl, plugins
@@ -57,16 +57,16 @@ class _Specs:
     def tinytorch_wrap_backward(
         self, op: Op, call: Callable[[Function, Any], tuple[Any, ...]]
     ) -> Callable[[Function, Any], tuple[Any, ...]] | None:
-        """Puts a callable around the backward rule of an op, as `tinytorch_wrap_op` around the op.
+        """Wrap the backward rule of an op, as `tinytorch_wrap_op` wraps the op.
 
-        Called when the surface is computed, once for each op of it that has a rule. NumPy's
-        functions that are no ops of the surface are looked up later, and not wrapped.
+        Called once for each op that has a rule: when the surface is computed, or, for a NumPy
+        function that becomes an op on first use, when it is first recorded.
 
         Args:
-            op: the op, its name, inputs and provider.
-            call: what runs so far: `call(node, grad)` takes the node of the recorded op and the
-                gradient of its output, an array, or a Tensor where the walk is itself recorded.
-                It returns the gradients of the inputs, None for those that need none.
+            op: the op: its name, inputs and provider.
+            call: the rule so far. `call(node, grad)` takes the node of the recorded op and the
+                gradient of its output, an array, or a Tensor if the backward pass is itself
+                recorded. It returns the gradients of the inputs, None for those that need none.
 
         Returns:
             A callable with the arguments of `call`, or None to leave the rule as it is.
@@ -100,7 +100,7 @@ def tinytorch_configure(config: Mapping[str, Any]) -> None:
     settings.configure(config)
 
 
-# Last, because a function that another plugin makes an op, with a rule of its own, is left to it.
+# Last, because an op that another plugin provides for the same function takes precedence.
 @hookimpl(trylast=True)
 def tinytorch_register_ops(ops: OpTable) -> None:
     for family in FAMILIES:
@@ -120,49 +120,56 @@ def tinytorch_register_backward(rules: Rules) -> None:
 
 @hookimpl
 def tinytorch_wrap_op(
-    op: Op, call: Callable[..., Any], surface: Surface
+    op: Op, call: Callable[..., Any], surface: SurfaceBuilder
 ) -> Callable[..., Any] | None:
-    made = _wrapped(op, call, surface)
+    wrapped = _wrapped(op, call, surface)
     if settings.detect_anomaly is False or op.in_place or op.raw:
-        return made
-    from tinytorch_autograd import anomaly  # here, because few programs ever need it
+        return wrapped
+    from tinytorch_autograd.debug import anomaly  # imported here, because few programs need it
 
-    return anomaly.watched(op, call if made is None else made)
+    return anomaly.watched(op, call if wrapped is None else wrapped)
 
 
-def _wrapped(op: Op, call: Callable[..., Any], surface: Surface) -> Callable[..., Any] | None:
-    rules = surface.once(_rules)
+def _wrapped(
+    op: Op, call: Callable[..., Any], surface: SurfaceBuilder
+) -> Callable[..., Any] | None:
     if op.in_place:
         return unrecorded.in_place(op, call, surface.tensor)
     if op.raw:
         return unrecorded.raw(op, call, surface.tensor)
-    if op.name == "numpy_function":
-        return numpy_lookup.differentiated(op, call, surface.tensor)
-    if rules.has_no_derivative(op.name):
+    if op.numpy_call:
+        return numpy_lookup.differentiable(op, call, surface)
+    if surface.once(_rules).has_no_derivative(op.name):
         return None
     kind = surface.once(_nodes).get(op.name)
     if kind is None:
         return unrecorded.without_rule(op, call, surface.tensor)
-    return recorded(op, call, kind, plain=surface.plain[op.name] is call)
+    return recorded(op, call, kind, inline=surface.op_calls[op.name] is call)
 
 
 @hookimpl
-def tinytorch_explain_op(op: Op, surface: Surface) -> Mapping[str, str]:
+def tinytorch_explain_op(op: Op, surface: SurfaceBuilder) -> Mapping[str, str]:
+    return {"derivative": _derivative(op, surface)}
+
+
+def _derivative(op: Op, surface: SurfaceBuilder) -> str:
+    if op.numpy_call:
+        return numpy_lookup.derivative_of(op.numpy[0])
     rules = surface.once(_rules)
     rule = rules.get(op.name)
     if rule is not None:
         names = {plugin.title: plugin.name for plugin in surface.plugins}
-        return {"derivative": f"rule of {names[rule.provider]}"}
+        return f"rule of {names[rule.provider]}"
     if rules.has_no_derivative(op.name):
-        return {"derivative": "none (declared)"}
+        return "none (declared)"
     if op.in_place:
-        return {"derivative": "none: writes in place"}
+        return "none: writes in place"
     if op.raw:
-        return {"derivative": "none: gives the array"}
-    return {"derivative": "no rule: walking back raises"}
+        return "none: returns the array"
+    return "no rule: backward() raises"
 
 
-def _rules(surface: Surface) -> Rules:
+def _rules(surface: SurfaceBuilder) -> Rules:
     rules = Rules(surface.ops)
     surface.call_hook(
         "tinytorch_register_backward", lambda plugin: {"rules": rules.of(plugin.title)}
@@ -170,8 +177,8 @@ def _rules(surface: Surface) -> Rules:
     return rules
 
 
-def _nodes(surface: Surface) -> dict[str, NodeKind]:
-    """What gives the class of the nodes of each op that has a rule, by the op's name."""
+def _nodes(surface: SurfaceBuilder) -> dict[str, NodeKind]:
+    """Return the kind of node of each op that has a rule, by the op's name."""
     rules = surface.once(_rules)
     kinds = {
         name: NodeKind(op, rule, surface.tensor)
@@ -181,18 +188,20 @@ def _nodes(surface: Surface) -> dict[str, NodeKind]:
     gradients = {name: kind.gradients for name, kind in kinds.items()}
     for name, call in surface.wrap("tinytorch_wrap_backward", gradients).items():
         if call is not gradients[name]:
-            kinds[name].around = call
+            kinds[name].wrapped = call
+    if surface.tensor is Tensor:
+        functions.update({class_name(name): kind.plain for name, kind in kinds.items()})
     return kinds
 
 
 @hookimpl
 def tinytorch_register_checks(checks: Checks) -> None:
-    from tinytorch_autograd.conformance import add_to  # here, because programs have no use for it
+    from tinytorch_autograd.debug.conformance import add_to  # only checks of plugins need it
 
     add_to(checks)
 
 
 @hookimpl
 def tinytorch_describe_ops(samples: Samples) -> None:
-    reason = "its ops are NumPy's functions, and its own tests compare them with NumPy"
+    reason = "its ops are NumPy functions, which its own tests compare with NumPy"
     samples.leave_out("describes_every_op", reason)

@@ -1,7 +1,7 @@
-"""What autograd puts around the ops that it does not record: they shall lose no gradient silently.
+"""The ops that autograd does not record, wrapped so that no gradient is lost silently.
 
-An op without a rule leads to an error when it is walked back through; a write into a tensor with a
-history, and the bare array of one, are refused.
+An op without a rule attaches a node whose backward raises NoRuleError. Writing into a tracked
+tensor, and taking its bare array, raise at once.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 from tinytorch_core import Op, Tensor
 
+from tinytorch_autograd import tree
 from tinytorch_autograd.errors import InPlaceError, UntrackedError
 from tinytorch_autograd.modes import is_grad_enabled
 from tinytorch_autograd.node import AccumulateGrad, Function, Node, next_number
@@ -20,30 +21,30 @@ Call = Callable[..., Any]
 
 
 def without_rule(op: Op, call: Call, tensor: type[Tensor]) -> Call:
-    """`call`, for an op without a rule: walking back through its output is an error.
+    """Return the call of an op without a rule: a backward pass through its output raises.
 
-    The output is tracked all the same. As a constant it would have a silent gradient of zero.
+    The output is tracked all the same. As a constant it would silently have a gradient of zero.
     """
 
     @functools.wraps(call)
     def function(*args: Any, **kwargs: Any) -> Any:
-        made = call(*args, **kwargs)
-        edges = nodes_in((args, kwargs), tensor)
-        if edges and is_grad_enabled():
-            attach_no_backward(made, tensor, edges, op.name, op.provider)
-        return made
+        results = call(*args, **kwargs)
+        nodes = nodes_in((args, kwargs), tensor)
+        if nodes and is_grad_enabled():
+            attach_no_backward(results, tensor, nodes, op.name, op.provider)
+        return results
 
     return function
 
 
 def attach_no_backward(
-    made: Any, tensor: type[Tensor], edges: tuple[Node, ...], name: str, provider: str
+    results: Any, tensor: type[Tensor], nodes: tuple[Node, ...], name: str, provider: str
 ) -> None:
-    """Gives the tensors in `made` a history that says when it is walked that there is no rule."""
-    for out in tensors(made, tensor):
-        if out.data.dtype.kind in "fc" and getattr(out, "_node", None) is None:
+    """Attach a node whose backward raises NoRuleError to each tensor in `results`."""
+    for out in tree.leaves(results):
+        if isinstance(out, tensor) and out.dtype.kind in "fc" and out._node is None:
             node = out._node = object.__new__(NoBackward)
-            node.edges, node.number, node.hooks = edges, next_number(), None
+            node.edges, node.number, node.hooks = nodes, next_number(), None
             node.saved = (name, provider)
 
 
@@ -58,62 +59,47 @@ class NoBackward(Function):
         return f"<NoBackward of {self.saved[0]}>"
 
 
-def tensors(value: Any, kind: type[Tensor]) -> list[Any]:
-    """The tensors in nested tuples, lists and dicts."""
-    found: list[Any] = []
-    _collect(value, kind, found)
-    return found
-
-
-def _collect(value: Any, kind: type[Tensor], found: list[Any]) -> None:
-    if isinstance(value, kind):
-        found.append(value)
-    elif isinstance(value, tuple | list):
-        for item in value:
-            _collect(item, kind, found)
-    elif isinstance(value, dict):
-        for item in value.values():
-            _collect(item, kind, found)
-
-
 def nodes_in(value: Any, kind: type[Tensor]) -> tuple[Node, ...]:
-    """The nodes of the tracked tensors in nested tuples, lists and dicts."""
-    nodes = [getattr(t, "_node", None) for t in tensors(value, kind)]
+    """Return the nodes of the tracked tensors in nested tuples, lists and dicts."""
+    nodes = [getattr(t, "_node", None) for t in tree.leaves(value) if isinstance(t, kind)]
     return tuple([node for node in nodes if node is not None])
 
 
 def in_place(op: Op, call: Call, tensor: type[Tensor]) -> Call:
-    """`call`, for an op that writes into its first input.
+    """Return the call of an op that writes into its first input.
 
-    `x += y` makes a new tensor where recording needs one; a leaf and `x[i] = y` are refused.
+    `x += y` creates a new tensor if the operation must be recorded. Writing into a leaf, and
+    `x[i] = y`, raise InPlaceError.
     """
 
     @functools.wraps(call)
-    def function(x: Any, *others: Any) -> Any:
-        tracked = [t for t in (x, *others) if isinstance(t, tensor) and getattr(t, "_node", None)]
+    def function(self: Any, *others: Any) -> Any:
+        tracked = [
+            t for t in (self, *others) if isinstance(t, tensor) and getattr(t, "_node", None)
+        ]
         if not tracked or not is_grad_enabled():
-            return call(x, *others)
-        if op.operator and not isinstance(x._node, AccumulateGrad):
+            return call(self, *others)
+        if op.operator and not isinstance(self._node, AccumulateGrad):
             return NotImplemented
         raise InPlaceError(
-            f"{op.name} would write into a tensor of shape {x.shape} whose history is recorded; "
-            "make a new tensor (x = x + y, np.where), or write inside `with no_grad():`"
+            f"{op.name} would write into a tensor of shape {self.shape} whose operations are "
+            "recorded; make a new tensor (x = x + y, np.where), or write inside `with no_grad():`"
         )
 
     return function
 
 
 def raw(op: Op, call: Call, tensor: type[Tensor]) -> Call:
-    """`call`, for an op that hands out the array, refused for a tracked tensor."""
+    """Return the call of an op that returns the array, which raises for a tracked tensor."""
 
     @functools.wraps(call)
-    def function(x: Any, *args: Any, **kwargs: Any) -> Any:
-        if getattr(x, "_node", None) is not None:
+    def function(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if getattr(self, "_node", None) is not None:
             raise UntrackedError(
-                f"{op.name}() of a tensor that requires grad would lose its history; to keep it, "
+                f"{op.name}() of a tensor that requires grad would lose its gradient; to keep it, "
                 "join tensors by np.stack or np.concatenate instead of np.array, and compute with "
-                "functions of NumPy; to drop it, use x.detach().numpy(), or x.data"
+                "NumPy functions; to drop it, use x.detach().numpy(), or x.data"
             )
-        return call(x, *args, **kwargs)
+        return call(self, *args, **kwargs)
 
     return function

@@ -1,0 +1,37 @@
+"""What well-known plugins add to Tensor, installed or not: data for error messages."""
+
+from __future__ import annotations
+
+import functools
+import os
+from typing import NamedTuple
+
+
+class Hint(NamedTuple):
+    """The names of one kind that a well-known plugin adds.
+
+    Attributes:
+        plugin: the name of the plugin.
+        distribution: the distribution that provides it.
+        kind: `attributes` of Tensor, or `keywords` of its constructor.
+        names: the names.
+    """
+
+    plugin: str
+    distribution: str
+    kind: str
+    names: frozenset[str]
+
+
+@functools.cache
+def hints() -> tuple[Hint, ...]:
+    """Return the rows of hints.txt: plugin, distribution, kind and names."""
+    with open(os.path.join(os.path.dirname(__file__), "hints.txt"), encoding="utf-8") as file:
+        rows = [line.split() for line in file]
+    return tuple(Hint(row[0], row[1], row[2], frozenset(row[3:])) for row in rows)
+
+
+def distribution_of(plugin: str) -> str:
+    """Return the distribution of a well-known plugin, or the customary name for any other."""
+    known = {hint.plugin: hint.distribution for hint in hints()}
+    return known.get(plugin, f"tinytorch-{plugin}")

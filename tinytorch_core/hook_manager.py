@@ -1,0 +1,58 @@
+"""The one plugin manager of pluggy, and the hook implementations in it."""
+
+from __future__ import annotations
+
+from types import FunctionType, ModuleType
+from typing import Any
+
+import pluggy
+
+from tinytorch_core.markers import PROJECT
+
+
+class HookManager(pluggy.PluginManager):
+    """pluggy's manager, which also allows a plugin's hooks to be added again."""
+
+    def add_hookspecs(self, module_or_class: Any) -> None:
+        """Add hooks, unless an earlier registration of the same plugin has added them.
+
+        pluggy cannot remove a hook. A plugin that is registered, unregistered and registered
+        again, as in a notebook, adds its own hooks again.
+        """
+        if not self._has(module_or_class):
+            super().add_hookspecs(module_or_class)
+
+    def parse_hookimpl_opts(self, plugin: Any, name: str) -> Any:
+        """Return the marks of a hook implementation, or None.
+
+        pluggy binds every name of a module first, which takes 20 µs for each.
+        """
+        if isinstance(plugin, ModuleType):
+            value = vars(plugin).get(name)
+            if isinstance(value, FunctionType):
+                return getattr(value, f"{self.project_name}_impl", None)
+            if not callable(value):
+                return None
+        return super().parse_hookimpl_opts(plugin, name)
+
+    def implementations(self, hook: str) -> list[Any]:
+        """Return the implementations of a hook by all registered plugins."""
+        caller = getattr(self.hook, hook, None)
+        return caller.get_hookimpls() if caller is not None else []
+
+    def specified(self) -> list[str]:
+        """Return the names of the hooks that have a specification."""
+        return [name for name, caller in vars(self.hook).items() if caller.has_spec()]
+
+    def _has(self, source: Any) -> bool:
+        names = [n for n in dir(source) if self.parse_hookspec_opts(source, n) is not None]
+        callers = [getattr(self.hook, name, None) for name in names]
+        origins = [_origin(c.spec.namespace) if c and c.spec else None for c in callers]
+        return bool(names) and origins == [_origin(source)] * len(names)
+
+
+def _origin(source: Any) -> tuple[str, str]:
+    return getattr(source, "__module__", ""), getattr(source, "__qualname__", source.__name__)
+
+
+manager = HookManager(PROJECT)

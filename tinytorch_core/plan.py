@@ -1,0 +1,184 @@
+"""The plan: which plugins are to be active, with which settings, and why the others are not.
+
+`resolve` is a pure function of the overrides, the configuration and the known plugins. What
+activates plugins, reports their status or explains a missing one reads the same plan.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
+
+from tinytorch_core.config import Choice, Config, Decision
+from tinytorch_core.errors import PluginError, UnmetNeedError
+from tinytorch_core.hints import distribution_of
+from tinytorch_core.overrides import Overrides
+from tinytorch_core.plugin import Plugin
+
+Settings = Mapping[str, Mapping[str, Any]]
+
+_INSTALLED = Decision(True, "installed")
+
+
+class Plan(NamedTuple):
+    """What is to be done about each known plugin.
+
+    Attributes:
+        known: the plugins by name.
+        decisions: for each plugin whether it is enabled, and which setting applies.
+        settings: the plugins' tables of settings, those that have any.
+        active: the plugins to be active, in order: each after those that it needs or uses.
+        errors: for each plugin that is enabled and cannot be active, the reason.
+    """
+
+    known: Mapping[str, Plugin]
+    decisions: Mapping[str, Decision]
+    settings: Settings
+    active: tuple[Plugin, ...]
+    errors: Mapping[str, PluginError]
+
+    def why_off(self, name: str) -> tuple[str, str] | None:
+        """Return why a plugin is not active and what to do about it, or None if it is active."""
+        return _why_off(name, self.decisions, self.errors, self.active)
+
+
+def resolve(
+    overrides: Overrides,
+    config: Config,
+    known: Mapping[str, Plugin],
+    *,
+    also: Collection[str] = (),
+    without: Collection[Plugin] = (),
+) -> Plan:
+    """Return the plan that follows from the settings.
+
+    Needs and order are known for plugins that are loaded; one that is not loaded has none yet.
+
+    Args:
+        overrides: the settings made in code.
+        config: the settings of the environment and of files.
+        known: the plugins that are installed or registered, by name.
+        also: names of plugins that are enabled whatever the settings say.
+        without: plugins that cannot be used now, because they are being imported.
+    """
+    layers = [*reversed(config.choices), *(choice for _, choice in overrides.layers)]
+    decisions = _decisions(layers, known)
+    for name in also:
+        decisions[name] = _INSTALLED
+    errors = {
+        name: plugin.failure
+        for name, plugin in known.items()
+        if plugin.failure is not None and decisions[name].on
+    }
+    enabled = [
+        plugin
+        for name, plugin in sorted(known.items())
+        if decisions[name].on and plugin.failure is None and plugin not in without
+    ]
+    _drop_unmet(enabled, decisions, errors)
+    active = _in_order(enabled, errors)
+    return Plan(dict(known), decisions, _settings(layers), active, errors)
+
+
+def _decisions(layers: list[Choice], known: Mapping[str, Plugin]) -> dict[str, Decision]:
+    """Return the decision about each plugin; a later layer takes precedence."""
+    decisions = dict.fromkeys(known, _INSTALLED)
+    for choice in layers:
+        if choice.others is not None:
+            decisions = dict.fromkeys(known, Decision(choice.others, choice.source, ("autoload",)))
+        for name, on in choice.plugins.items():
+            if name in known:
+                decisions[name] = Decision(on, choice.source, ("plugins", name))
+    return decisions
+
+
+def _settings(layers: list[Choice]) -> Settings:
+    settings: dict[str, dict[str, Any]] = {}
+    for choice in layers:
+        for name, table in choice.tables.items():
+            settings[name] = {**settings.get(name, {}), **table}
+    return settings
+
+
+def _drop_unmet(
+    enabled: list[Plugin], decisions: Mapping[str, Decision], errors: dict[str, PluginError]
+) -> None:
+    """Remove the plugins that need one which is not among them, and record why."""
+    again = True
+    while again:
+        again = False
+        names = {plugin.name for plugin in enabled}
+        for plugin in list(enabled):
+            for need in plugin.needs:
+                if need not in names and plugin in enabled:
+                    enabled.remove(plugin)
+                    errors[plugin.name] = _unmet(plugin, need, decisions, errors)
+                    again = True
+
+
+def _unmet(
+    plugin: Plugin,
+    need: str,
+    decisions: Mapping[str, Decision],
+    errors: Mapping[str, PluginError],
+) -> PluginError:
+    reason, remedy = _why_off(need, decisions, errors, ()) or ("", "")
+    return plugin.error(
+        f"it needs the plugin {need!r}, which {reason}",
+        remedy=f"{remedy}, or disable {plugin.name!r} as well.",
+        kind=UnmetNeedError,
+    )
+
+
+def _in_order(enabled: list[Plugin], errors: dict[str, PluginError]) -> tuple[Plugin, ...]:
+    """Return the plugins by name, but each after those that it needs or uses.
+
+    Of plugins that need or use each other in a circle, one is left out, with an error.
+    """
+    by_name = {plugin.name: plugin for plugin in enabled}
+    while True:
+        before = tuple([(name, (*p.needs, *p.uses)) for name, p in by_name.items()])
+        names, circle = _order(before)
+        if not circle:
+            return tuple([by_name[name] for name in names])
+        errors[circle[0]] = by_name.pop(circle[0]).error(
+            f"plugins need or use each other in a circle: {' <- '.join(circle)}",
+            remedy="One of them must do without the other.",
+        )
+
+
+@functools.lru_cache(maxsize=256)
+def _order(
+    before: tuple[tuple[str, tuple[str, ...]], ...],
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names in order, or a circle among them."""
+    names = tuple([name for name, _ in before])
+    graph = {name: [n for n in others if n in names] for name, others in before}
+    if not any(graph.values()):
+        return names, ()
+    from graphlib import CycleError, TopologicalSorter  # not loaded by programs without needs
+
+    try:
+        return tuple(TopologicalSorter(graph).static_order()), ()
+    except CycleError as error:
+        return (), tuple(error.args[1])
+
+
+def _why_off(
+    name: str,
+    decisions: Mapping[str, Decision],
+    errors: Mapping[str, PluginError],
+    active: Collection[Plugin],
+) -> tuple[str, str] | None:
+    decision = decisions.get(name)
+    if decision is None:
+        return "is not installed", f"Install it: pip install {distribution_of(name)}"
+    if not decision.on:
+        return f"is off, set by {decision.by}", f"Enable it: plugins.enable({name!r})"
+    if (error := errors.get(name)) is not None:
+        where = f" in {error.hook}" if error.hook else ""
+        return f"failed{where}: {error.reason}", error.remedy.rstrip(".")
+    if any(plugin.name == name for plugin in active):
+        return None
+    return "has not been started", "Import tinytorch_core first"

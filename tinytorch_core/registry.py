@@ -1,0 +1,316 @@
+"""The registry: the known plugins, the plan in force, and how a new plan is put in force.
+
+A change of plugins computes the surface of each tensor class and then assigns it. If anything
+fails on the way, nothing has changed.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+import threading
+import warnings
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from tinytorch_core.config import Config, read_config, strict
+from tinytorch_core.discovery import EntryPoint, installed
+from tinytorch_core.errors import ConfigError, PluginError, PluginWarning, UnmetNeedError
+from tinytorch_core.hints import hints
+from tinytorch_core.overrides import Overrides
+from tinytorch_core.plan import Plan, resolve
+from tinytorch_core.plugin import Plugin, implementations
+from tinytorch_core.surface import SurfaceBuilder
+from tinytorch_core.tensor import Tensor, TensorBase
+from tinytorch_core.validation import register
+
+# Guards everything below. Reentrant, because importing a plugin may lead here again.
+lock = threading.RLock()
+# The plugins that are installed or registered, by name.
+known: dict[str, Plugin] = {}
+# The settings made in code, and those of the environment and of files.
+overrides = Overrides()
+config = Config()
+# The plan in force.
+plan: Plan = resolve(overrides, config, known)
+# The names of further plugins for subclasses of Tensor.
+attached: weakref.WeakKeyDictionary[type[TensorBase], tuple[str, ...]]
+attached = weakref.WeakKeyDictionary()
+
+# The settings with which each plugin was last configured.
+_configured: dict[str, Mapping[str, Any]] = {}
+# The surfaces of Tensor by plugins and settings; those of a subclass belong to the subclass.
+_surfaces: dict[Any, type] = {}
+_keys: weakref.WeakKeyDictionary[type, Any] = weakref.WeakKeyDictionary()
+_started = False
+
+
+def put_in_force(new: Overrides, *, lenient: bool = False) -> None:
+    """Make `new` the overrides in force, or raise and leave everything as it was.
+
+    Args:
+        new: the overrides.
+        lenient: leave a plugin that fails out, with a warning, instead of raising.
+
+    Raises:
+        PluginError: a plugin failed, or needs one that is off.
+    """
+    global overrides, plan
+    before = {p: p.failure for p in known.values() if p.failure is not None}
+    for plugin in before:
+        if new.names(plugin.name):
+            plugin.failure = None  # an explicit request tries again
+    try:
+        new_plan, surfaces = _prepare(new, lenient, before)
+    except BaseException:
+        for plugin, failure in before.items():
+            plugin.failure = failure
+        with suppress(PluginError):
+            _configure(plan.active, plan)
+        raise
+    overrides, plan = new, new_plan
+    _assign(surfaces)
+
+
+def forget(plugin: Plugin) -> None:
+    """Remove a plugin that is off, with all settings and surfaces that belong to it."""
+    global overrides, plan
+    overrides = overrides.forgetting(plugin.name)
+    del known[plugin.name]
+    plugin.unregister()
+    for key in [key for key in _surfaces if plugin in key[0]]:
+        del _surfaces[key]
+    plan = resolve(overrides, config, known)
+
+
+def why_missing(kind: str, name: str) -> str | None:
+    """Return which plugin provides an attribute or keyword of Tensor, and why it is not active.
+
+    Args:
+        kind: `attributes` or `keywords`.
+        name: the name.
+    """
+    well_known = [hint.plugin for hint in hints() if hint.kind == kind and name in hint.names]
+    for plugin in [*well_known, *_providing(name)]:
+        if (why := plan.why_off(plugin)) is not None:
+            reason, remedy = why
+            return f"The plugin {plugin!r} provides it, which {reason}. {remedy}."
+    return None
+
+
+def _providing(name: str) -> list[str]:
+    """Return the plugins that provide a name, by their metadata or in an earlier surface."""
+    titles = set()
+    for surface in list(_surfaces.values()):
+        builder: SurfaceBuilder = vars(surface)["_surface"]
+        titles.add(builder.providers.get(name))
+        if name in builder.keywords:
+            titles.add(builder.keywords[name].provider)
+    return [n for n, p in sorted(known.items()) if name in p.attributes or p.title in titles]
+
+
+def _prepare(
+    new: Overrides, lenient: bool, told: Mapping[Plugin, PluginError | None]
+) -> tuple[Plan, dict[type[TensorBase], type]]:
+    """Return the plan for `new`, and the surface of each class; load and configure plugins."""
+    importing: set[Plugin] = set()
+    while True:
+        plans: dict[type[TensorBase], Plan] = {
+            Tensor: resolve(new, config, known, without=importing)
+        }
+        for cls, names in attached.items():
+            plans[cls] = resolve(new, config, known, also=names, without=importing)
+        main = plans[Tensor]
+        try:
+            loaded = [_load(p.active, importing) for p in plans.values()]
+            if any(loaded):
+                continue  # their needs are known now
+            _check_errors(plans, new, lenient)
+            for each in plans.values():
+                _configure(each.active, each)
+            return main, {cls: _surface_of(p, cls) for cls, p in plans.items()}
+        except PluginError as error:
+            if not lenient:
+                raise
+            plugin = known[error.plugin]
+            plugin.failure = error
+            _warn(error, told.get(plugin))
+
+
+def _load(plugins: Sequence[Plugin], importing: set[Plugin]) -> bool:
+    """Load and register those that are not ready; return whether there were any."""
+    todo = [plugin for plugin in plugins if not plugin.ready]
+    for plugin in todo:
+        if plugin.is_importing_us:
+            importing.add(plugin)
+            continue
+        try:
+            if plugin.target is None:
+                plugin.load()
+            register(plugin)
+        except PluginError:
+            if not plugin.import_in_progress:
+                raise
+            importing.add(plugin)
+    return bool(todo)
+
+
+def _check_errors(plans: Mapping[type[TensorBase], Plan], new: Overrides, lenient: bool) -> None:
+    """Raise or report the errors that follow from the plans themselves, such as unmet needs."""
+    for cls, each in plans.items():
+        for name, error in each.errors.items():
+            plugin = known[name]
+            if error is plugin.failure:
+                continue  # reported when it happened
+            if lenient:
+                _warn(error, plan.errors.get(name))
+                continue
+            expected = plugin in plan.active or new.names(name) or cls is not Tensor
+            if expected or not isinstance(error, UnmetNeedError):
+                raise error
+
+
+def _warn(error: PluginError, told: PluginError | None) -> None:
+    if str(told) != str(error):
+        message = f"{error} It is left out; everything else works."
+        warnings.warn(message, PluginWarning, stacklevel=2)
+
+
+def _configure(plugins: Sequence[Plugin], new: Plan) -> None:
+    """Pass each plugin its settings, unless it is active with the same settings."""
+    for plugin in plugins:
+        settings = new.settings.get(plugin.name, {})
+        if plugin in plan.active and _configured.get(plugin.name) == settings:
+            continue
+        hook = "tinytorch_configure"
+        for _, implementation in implementations(hook, [plugin]):
+            given = {"config": dict(settings)}
+            plugin.guarded(hook, lambda: plugin.run_hook(hook, implementation, given))  # noqa: B023
+        _configured[plugin.name] = settings
+
+
+def _surface_of(new: Plan, cls: type[TensorBase]) -> type:
+    """Return the surface of `cls`, computed once for each set of plugins and settings."""
+    settings = [(p.name, new.settings[p.name]) for p in new.active if p.name in new.settings]
+    key = (new.active, repr(settings))
+    # Not cached here for a subclass: the cache would keep the subclass alive.
+    found = _surfaces.get(key) if cls is Tensor else cls.__bases__[0]
+    if found is None or (cls is not Tensor and _keys.get(found) != key):
+        with _no_garbage_collection():
+            found = SurfaceBuilder(new.active, cls, Tensor, why_missing).build()
+        if cls is Tensor:
+            _surfaces[key] = found
+        else:
+            _keys[found] = key
+    return found
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    # A surface consists of many small objects, none of them garbage. Searching them for garbage
+    # took half of the time.
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _assign(surfaces: Mapping[type[TensorBase], type]) -> None:
+    """Give each class its surface; for each class this is one assignment."""
+    for cls, surface in surfaces.items():
+        if cls is Tensor:
+            cls.__bases__ = (surface,)
+        else:
+            others = tuple([base for base in cls.__bases__ if "_surface" not in vars(base)])
+            cls.__bases__ = (surface, *others)
+
+
+def start(*, lenient: bool | None = None) -> None:
+    """Find the installed plugins and activate those that are enabled; done once.
+
+    It runs when `tinytorch_core` is imported. If it cannot finish then, the first construction
+    of a Tensor runs it again.
+
+    Args:
+        lenient: leave a plugin that fails out, with one warning. By default so, unless
+            TINYTORCH_STRICT is set.
+
+    Raises:
+        ConfigError: a configuration file or variable is wrong.
+        PluginError: a plugin failed, and `lenient` is false.
+    """
+    global _started, config, plan
+    with lock:
+        if _started:
+            return
+        _started = True
+        try:
+            _discover()
+            config = read_config()
+            config.check_names(known)
+            plan = resolve(overrides, config, known)._replace(active=())
+            put_in_force(overrides, lenient=not strict() if lenient is None else lenient)
+        except BaseException:
+            _started = False
+            start_later()
+            raise
+        if any(p.import_in_progress and plan.decisions[p.name].on for p in known.values()):
+            _started = False
+            start_later()
+
+
+def start_at_import() -> None:
+    """Run `start`, but leave a wrong configuration for the first Tensor to report.
+
+    So the package can be imported, and a program can report the error in its own way.
+    """
+    if _is_the_command():
+        # The command starts the plugins itself, and lists those that fail even in strict mode.
+        start_later()
+        return
+    try:
+        start()
+    except ConfigError:
+        if strict():
+            raise
+
+
+def _is_the_command() -> bool:
+    """Return whether this process is `tinytorch`, or `python -m tinytorch_core`."""
+    program = os.path.basename(sys.argv[0]) if sys.argv else ""
+    if program == "-m":  # while Python looks for the module to run
+        return not {"tinytorch_core", "-mtinytorch_core"}.isdisjoint(sys.orig_argv)
+    return program in ("tinytorch", "tinytorch.exe")
+
+
+def start_later() -> None:
+    """Make the first construction of a Tensor run `start`."""
+    surface = Tensor.__bases__[0]
+    if "__init__" in vars(surface):
+        return  # it does already
+
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        start()
+        # Not that of `type(self)`: a subclass is already inside its own.
+        TensorBase.__init__(self, *args, **kwargs)
+
+    namespace = {"__slots__": (), "__init__": __init__, "_surface": vars(surface)["_surface"]}
+    _assign({Tensor: type("Surface", (surface,), namespace)})
+
+
+def _discover() -> None:
+    groups: dict[str, list[EntryPoint]] = {}
+    for point in installed():
+        groups.setdefault(point.name, []).append(point)
+    for name, points in groups.items():
+        if name not in known or known[name].points != tuple(points):
+            known[name] = Plugin(name, points)
+
+
+_assign({Tensor: _surface_of(plan, Tensor)})

@@ -1,0 +1,158 @@
+"""Checks of a plugin that pluggy leaves out, made before the plugin is registered.
+
+pluggy accepts a hook without its marker, a misspelt hook and an argument with a default, and then
+never calls the hook, or never passes the argument.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from types import ModuleType
+from typing import Any
+
+import pluggy
+
+from tinytorch_core.errors import PluginError, did_you_mean
+from tinytorch_core.hook_manager import manager
+from tinytorch_core.markers import PLUGIN_API
+from tinytorch_core.plugin import Plugin, implementations
+from tinytorch_core.source import unusual_arguments
+
+# What a plugin may state about itself besides its hooks.
+STATEMENTS = ("tinytorch_api", "tinytorch_needs", "tinytorch_uses")
+
+
+def register(plugin: Plugin) -> None:
+    """Check a plugin that is loaded, and register it with pluggy.
+
+    Raises:
+        PluginError: something is wrong with its hooks. It is not registered.
+    """
+    try:
+        hooks = _checked_hooks(plugin)
+        manager.register(plugin.target, name=plugin.name)
+        _add_hookspecs(plugin)
+        _check_names(plugin, hooks)
+        plugin.ready = True
+    except PluginError:
+        plugin.unregister()
+        raise
+    except Exception as error:
+        invalid = isinstance(error, pluggy.PluginValidationError)
+        plugin.unregister()
+        raise plugin.error(
+            f"{type(error).__name__}: {error}",
+            hook=None if invalid else "tinytorch_add_hookspecs",
+            remedy="Fix it; tinytorch_core.hookspecs lists the arguments of each hook.",
+        ) from error
+
+
+def _add_hookspecs(plugin: Plugin) -> None:
+    if not plugin.added_hookspecs:
+        for _, implementation in implementations("tinytorch_add_hookspecs", [plugin]):
+            arguments = [manager] * len(implementation.argnames)
+            plugin.guarded(
+                "tinytorch_add_hookspecs",
+                lambda: implementation.function(*arguments),  # noqa: B023
+            )
+        plugin.added_hookspecs = True
+
+
+def _checked_hooks(plugin: Plugin) -> dict[str, Any]:
+    """Return the marks of the plugin's hook implementations, by attribute."""
+    target = plugin.target
+    if inspect.isclass(target):
+        raise plugin.error(
+            f"{target.__name__} is a class, so its hooks lack their `self`",
+            remedy="Name an instance of it, or a module.",
+        )
+    names = [name for name in dir(target) if not name.startswith("__")]
+    hooks = {
+        name: options
+        for name in names
+        if (options := manager.parse_hookimpl_opts(target, name)) is not None
+    }
+    others = [name for name in names if name.startswith("tinytorch_") and name not in hooks]
+    unmarked = [name for name in others if callable(getattr(target, name))]
+    if unmarked:
+        raise plugin.error(
+            f"{unmarked[0]} has no @hookimpl of tinytorch_core, so it would never be called",
+            remedy="Mark it: from tinytorch_core import hookimpl.",
+        )
+    if not hooks:
+        raise plugin.error(
+            "it does not implement a hook",
+            remedy="Mark its functions with @hookimpl; see tinytorch_core.hookspecs.",
+        )
+    _check_statements(plugin, others)
+    for name, options in hooks.items():
+        _check_hook(plugin, name, options)
+    return hooks
+
+
+def _check_statements(plugin: Plugin, stated: Sequence[str]) -> None:
+    for name in stated:
+        value = getattr(plugin.target, name, None)
+        if name not in STATEMENTS and not isinstance(value, ModuleType):
+            raise plugin.error(
+                f"unknown setting {name} = {value!r:.60}",
+                remedy=f"{did_you_mean(name, STATEMENTS)} Choose another prefix for your own.",
+            )
+    for name in ("tinytorch_needs", "tinytorch_uses"):
+        names: Any = getattr(plugin.target, name, ())
+        if not isinstance(names, tuple | list) or not all(isinstance(n, str) for n in names):
+            raise plugin.error(
+                f"{name} is {names!r:.60}",
+                remedy=f'Write the names of plugins as a tuple: {name} = ("layers",).',
+            )
+    _check_api(plugin)
+
+
+def _check_api(plugin: Plugin) -> None:
+    supported: Any = getattr(plugin.target, "tinytorch_api", (PLUGIN_API, PLUGIN_API))
+    try:
+        low, high = map(int, supported)
+    except (TypeError, ValueError):
+        raise plugin.error(
+            f"tinytorch_api is {supported!r:.60}",
+            remedy="Write the lowest and the highest supported version: tinytorch_api = (1, 1).",
+        ) from None
+    if not low <= PLUGIN_API <= high:
+        versions = str(low) if low == high else f"{low} to {high}"
+        raise plugin.error(
+            f"it supports the plugin API {versions}, and tinytorch-core has {PLUGIN_API}",
+            remedy=f"Install versions that fit: pip install -U tinytorch-core {plugin.packages}.",
+        )
+
+
+def _check_hook(plugin: Plugin, name: str, options: Mapping[str, Any]) -> None:
+    if options.get("wrapper") or options.get("hookwrapper"):
+        raise plugin.error(
+            "it is marked as a wrapper of other plugins' hooks, which is not supported",
+            hook=name,
+            remedy="Remove `wrapper=True`; to wrap an op, use tinytorch_wrap_op.",
+        )
+    for p in unusual_arguments(getattr(plugin.target, name)):
+        if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
+            raise plugin.error(
+                f"it takes {p}, to which pluggy would never pass anything",
+                hook=name,
+                remedy="Name the arguments as in tinytorch_core.hookspecs.",
+            )
+        raise plugin.error(
+            f"its argument {p.name!r} has a default, so pluggy would never pass it",
+            hook=name,
+            remedy="Remove the default.",
+        )
+
+
+def _check_names(plugin: Plugin, hooks: Mapping[str, Any]) -> None:
+    for attribute, options in hooks.items():
+        name = options.get("specname") or attribute
+        if not (getattr(manager.hook, name).has_spec() or options["optionalhook"]):
+            raise plugin.error(
+                f"unknown hook {name!r}. {did_you_mean(name, manager.specified())}",
+                remedy="Correct the name, or, for a hook of a plugin that may be absent, "
+                "mark it @hookimpl(optionalhook=True).",
+            )
