@@ -32,6 +32,11 @@ def sqrt(x: Array) -> Array:
     return np.sqrt(x)
 
 
+def tanh(x: Array) -> Array:
+    """The hyperbolic tangent of each element."""
+    return np.tanh(x)
+
+
 def clip(x: Array, min: Array = None, max: Array = None) -> Array:
     """Each element, moved to the nearer bound where it lies outside. None is no bound."""
     return np.clip(x, min, max)
@@ -213,7 +218,7 @@ def _table() -> OpTable:
     for name, forward in _UNARY.items():
         ops.add(name, forward, method=f"__{name}__", numpy=forward)
     ops.add("abs", np.absolute, method=("abs", "__abs__"), numpy=np.absolute)
-    for forward, function in ((exp, np.exp), (log, np.log), (sqrt, np.sqrt)):
+    for forward, function in ((exp, np.exp), (log, np.log), (sqrt, np.sqrt), (tanh, np.tanh)):
         ops.add(forward.__name__, function, method=True, numpy=function, doc=forward.__doc__)
     ops.add("clip", clip, method=True, inputs=("x", "min", "max"), numpy=np.clip)
     for forward in (sum, mean, prod, max, min, var, std, argmax, argmin):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from tinytorch_core import hookimpl
 from tinytorch_core.extend import OpTable
 
@@ -32,7 +30,6 @@ def tinytorch_register_ops(ops: OpTable) -> None:
     ops.add("sigmoid", sigmoids.sigmoid, method=True)
     ops.add("silu", sigmoids.silu, method=True)
     ops.add("softplus", sigmoids.softplus, method=True)
-    ops.add("tanh", sigmoids.tanh, method=True, numpy=np.tanh)
     ops.add("erf", error_function.erf)
     ops.add("gelu", gaussian.gelu, method=True)
     ops.add("softmax", softmaxes.softmax, method=True)
@@ -48,7 +45,6 @@ def tinytorch_register_backward(rules: Any) -> None:
     rules.add("sigmoid", sigmoids.sigmoid_rule)
     rules.add("silu", sigmoids.silu_rule)
     rules.add("softplus", sigmoids.softplus_rule)
-    rules.add("tanh", sigmoids.tanh_rule)
     rules.add("erf", error_function.erf_rule)
     rules.add("gelu", gaussian.gelu_rule)
     rules.add("softmax", softmaxes.softmax_rule)

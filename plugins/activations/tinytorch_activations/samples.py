@@ -28,7 +28,6 @@ def describe(samples: Samples) -> None:
     samples.add("sigmoid", lambda x: (1 + np.tanh(x / 2)) / 2)
     samples.add("silu", lambda x: x * (1 + np.tanh(x / 2)) / 2)
     samples.add("softplus", _softplus, kinks=[2 / 3], parameters=_SOFTPLUS)
-    samples.add("tanh", lambda x: 1 - 2 / (np.exp(2 * x) + 1))
     samples.add("gelu", _gelu, parameters=[{}, {"approximate": "tanh"}])
     samples.add("softmax", _softmax, shapes=_SHAPES, parameters=_DIMENSIONS)
     samples.add("log_softmax", _log_softmax, shapes=_SHAPES, parameters=_DIMENSIONS)

@@ -100,7 +100,9 @@ def softplus_rule(grad: Array, x: Array, beta: float, threshold: float) -> Array
 
 @op("tanh")
 def tanh(x: Array) -> Array:
-    """The hyperbolic tangent; with this plugin np.tanh(tensor) runs it too.
+    """Return the hyperbolic tangent of each element.
+
+    It is an op of the core: `x.tanh()` and `np.tanh(x)` work without this plugin too.
 
     Args:
         x: a Tensor or array of any shape.
@@ -112,9 +114,3 @@ def tanh(x: Array) -> Array:
     array([-1.,  0.,  1.])
     """
     return np.tanh(x)
-
-
-def tanh_rule(grad: Array, out: Array) -> Array:
-    """d tanh / dx = 1 - tanh²."""
-    # Expanded, for NumPy takes longer over a Python number than over a small array.
-    return grad - grad * (out * out)
