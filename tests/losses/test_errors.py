@@ -77,7 +77,7 @@ def test_options_are_checked_on_construction(loss, options, message):
         (
             (4, 3),
             [0, 1, 3, 0],
-            r"target\[2\] is 3, but class numbers must be from 0 to 2, because the .* has 3 classes",
+            r"target\[2\] is 3, but class numbers must be from 0 to 2, .* has 3 classes",
         ),
         ((4, 3), [0, -1, 1, 0], r"target\[1\] is -1, but class numbers must be from 0 to 2"),
         ((4, 3), [0, -100, 7, 0], r"target\[2\] is 7"),
