@@ -167,6 +167,7 @@ _ELEMENTWISE: tuple[tuple[Any, str], ...] = (
     (np.exp, "Return e to the power of each element."),
     (np.log, "Return the natural logarithm of each element."),
     (np.sqrt, "Return the non-negative square root of each element."),
+    (np.tanh, "Return the hyperbolic tangent of each element."),
 )
 
 # `np.amax` and `np.max` are different objects.

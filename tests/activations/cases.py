@@ -1,4 +1,4 @@
-"""Every activation, in every mode, with its formula written out in plain Python."""
+"""Every activation, with several parameter values, and its formula in plain Python."""
 
 import math
 from collections.abc import Callable
@@ -13,7 +13,10 @@ import tinytorch_activations
 
 @dataclass(frozen=True)
 class Case:
-    """One activation with its parameters; `formula` takes one element, or for softmaxes an axis."""
+    """One activation with its parameters.
+
+    `formula` takes one element; for the softmaxes it takes the elements along one axis.
+    """
 
     function_name: str
     class_name: str
@@ -21,8 +24,8 @@ class Case:
     parameters: dict[str, Any] = field(default_factory=dict)
 
     def __str__(self):
-        words = [f"{name}={value}" for name, value in self.parameters.items()]
-        return "-".join([self.function_name, *words])
+        parameters = [f"{name}={value}" for name, value in self.parameters.items()]
+        return "-".join([self.function_name, *parameters])
 
     def __call__(self, x):
         return getattr(tinytorch_activations, self.function_name)(x, **self.parameters)
@@ -37,7 +40,7 @@ class Case:
         return getattr(torch.nn.functional, self.function_name)(x, **self.parameters)
 
     def expected(self, x):
-        """The formula, applied to an array of one or more axes."""
+        """Return the formula applied to `x`, an array of one or more axes."""
         if "dim" in self.parameters:
             return np.apply_along_axis(self.formula, self.parameters["dim"], x)
         return np.array([self.formula(v, **self.parameters) for v in x.flat]).reshape(x.shape)
@@ -91,6 +94,6 @@ CASES = [
 
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
 
-# On both sides of 0 and of the threshold of every softplus, and well away from either.
+# On both sides of 0 and of every softplus threshold, and not close to either.
 POINTS = np.random.default_rng(0).permutation(np.linspace(-3, 3.25, 12)).reshape(3, 4)
 EXTREMES = np.array([-1e4, -1000, -100, -20.5, 0, 20.5, 100, 1000, 1e4])

@@ -1,4 +1,4 @@
-"""The activations as classes: what they print, keep and refuse; and what the functions refuse."""
+"""The activation classes: repr, copies, subclasses; and the errors of classes and functions."""
 
 import copy
 import pickle
@@ -17,7 +17,7 @@ CLASSES = sorted({case.class_name for case in CASES})
 
 
 @pytest.mark.parametrize(
-    ("made", "text"),
+    ("construct", "text"),
     [
         (lambda a: a.ReLU(), "ReLU()"),
         (lambda a: a.LeakyReLU(), "LeakyReLU(negative_slope=0.01)"),
@@ -32,14 +32,14 @@ CLASSES = sorted({case.class_name for case in CASES})
         (lambda a: a.LogSoftmax(np.int64(1)), "LogSoftmax(dim=1)"),
     ],
 )
-def test_repr_is_the_call_that_makes_it(made, text):
-    module = made(activations)
+def test_repr_is_the_call_that_constructs_it(construct, text):
+    module = construct(activations)
     assert repr(module) == text
     assert repr(eval(text, vars(activations))) == text
 
 
 @every_case
-def test_copies_and_pickles_compute_the_same(case):
+def test_copies_and_pickles_return_the_same_values(case):
     module = case.as_class()
     for other in (copy.deepcopy(module), pickle.loads(pickle.dumps(module))):
         assert repr(other) == repr(module)
@@ -54,15 +54,15 @@ def test_class_and_function_have_the_same_default_values(name):
     np.testing.assert_array_equal(module(POINTS), expected)
 
 
-def test_parameter_may_be_changed_later():
+def test_parameters_can_be_assigned():
     module = activations.LeakyReLU()
     module.negative_slope = 0.5
     assert module(np.array([-2.0])) == [-1.0]
 
 
-def test_own_subclass():
-    class Cut(Activation):
-        """The part of x above 0, times a factor."""
+def test_subclass_of_activation():
+    class ScaledReLU(Activation):
+        """max(x, 0) times a factor."""
 
         @staticmethod
         def function(x, factor):
@@ -72,12 +72,12 @@ def test_own_subclass():
             self.factor = factor
             self.note = "not a parameter"
 
-    cut = Cut(2)
-    assert repr(cut) == "Cut(factor=2)"
-    assert cut(Tensor([-1.0, 3.0])).tolist() == [0, 6]
+    scaled = ScaledReLU(2)
+    assert repr(scaled) == "ScaledReLU(factor=2)"
+    assert scaled(Tensor([-1.0, 3.0])).tolist() == [0, 6]
 
 
-def test_forward_may_be_overridden():
+def test_forward_can_be_overridden():
     class Twice(activations.Tanh):
         def forward(self, x):
             return 2 * super().forward(x)
@@ -85,7 +85,7 @@ def test_forward_may_be_overridden():
     assert Twice()(np.array([100.0])) == [2]
 
 
-WRONG = [
+INVALID_PARAMETERS = [
     ("LeakyReLU", "leaky_relu", {"negative_slope": "0.1"}, TypeError, "negative_slope.*str.*'0.1'"),
     ("LeakyReLU", "leaky_relu", {"negative_slope": float("nan")}, ValueError, "slope.*NaN"),
     ("ELU", "elu", {"alpha": None}, TypeError, "alpha must be a number, not NoneType"),
@@ -100,10 +100,14 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "function", "parameters", "error", "message"), WRONG)
-def test_wrong_parameter_is_refused_at_once(kind, function, parameters, error, message):
+@pytest.mark.parametrize(
+    ("class_name", "function", "parameters", "error", "message"), INVALID_PARAMETERS
+)
+def test_class_and_function_reject_an_invalid_parameter(
+    class_name, function, parameters, error, message
+):
     with pytest.raises(error, match=message):
-        getattr(activations, kind)(**parameters)
+        getattr(activations, class_name)(**parameters)
     for x in (POINTS, Tensor(POINTS)):
         with pytest.raises(error, match=message):
             getattr(activations, function)(x, **parameters)
@@ -112,7 +116,7 @@ def test_wrong_parameter_is_refused_at_once(kind, function, parameters, error, m
 @pytest.mark.parametrize("name", ["softmax", "log_softmax"])
 @pytest.mark.parametrize("dim", [2, -3])
 def test_dim_out_of_range_names_dim_and_shape(name, dim):
-    message = rf"{name} over dim {dim} of an array of shape \(3, 4\).*between -2 and 1"
+    message = rf"{name}: dim {dim} is out of range for .* shape \(3, 4\).*between -2 and 1"
     for x in (POINTS, Tensor(POINTS)):
         with pytest.raises(IndexError, match=message):
             getattr(activations, name)(x, dim)

@@ -1,4 +1,4 @@
-"""The error function behind GELU, to the accuracy of a double."""
+"""The error function used by GELU: accuracy, dtypes, shapes and derivatives."""
 
 import math
 
@@ -10,33 +10,33 @@ from tinytorch_core import Tensor
 from tests.autograd.numerical import check_derivative
 from tinytorch_activations.functional.error_function import erf
 
-# Around 0, both ends of each interval of the approximation, and beyond.
+# The ends of each interval of the approximation, the points between, and large values.
 ENDS = [s * v for v in (0.46875, 4.0, 6.0) for s in (0.9999999, 1.0, 1.0000001)]
 POSITIVE = np.concatenate(
     [ENDS, np.linspace(0, 8, 40_001), np.geomspace(1e-308, 1e300, 5_001), [np.inf]]
 )
 
 
-def test_value_is_that_of_the_standard_library():
+def test_values_agree_with_the_standard_library():
     expected = np.array([math.erf(v) for v in POSITIVE])
     np.testing.assert_allclose(erf(POSITIVE), expected, rtol=2e-15)
     np.testing.assert_array_equal(erf(-POSITIVE), -erf(POSITIVE))
 
 
 @pytest.mark.peers("scipy")
-def test_value_is_that_of_scipy():
+def test_values_agree_with_scipy():
     from scipy.special import erf as expected
 
     random = np.random.default_rng(0).normal(0, 3, 100_000)
     np.testing.assert_allclose(erf(random), expected(random), rtol=2e-15)
 
 
-def test_nan_stays_nan():
+def test_special_values():
     np.testing.assert_array_equal(erf(np.array([np.nan, -np.inf, 0.0])), [np.nan, -1, 0])
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
-def test_narrow_types_are_accurate_and_stay(dtype):
+def test_float16_and_float32_are_accurate_and_keep_their_dtype(dtype):
     x = np.linspace(-7, 7, 2_001).astype(dtype)
     expected = [math.erf(v) for v in x]
     assert erf(x).dtype == dtype
@@ -47,11 +47,11 @@ def test_narrow_types_are_accurate_and_stay(dtype):
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (2, 0), (1, 3)])
-def test_shape_stays(shape):
+def test_shape_is_kept(shape):
     assert erf(np.full(shape, 0.5)).shape == shape
 
 
 @pytest.mark.parametrize("order", [1, 2, 3])
 def test_derivative_agrees_with_numerical_differentiation(order):
-    # At 0.46875 and at 4 two approximations meet.
+    # 0.46875 and 4 are ends of intervals.
     check_derivative(erf, [np.array([-5.0, -4.0, -1.0, 0.0, 0.3, 0.46875, 2.0, 4.5])], order)

@@ -1,4 +1,4 @@
-"""The derivatives of the activations: of orders 1 to 3, far out, at kinks, and in float32."""
+"""The derivatives of the activations: orders 1 to 3, large inputs, kinks, narrow dtypes."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def test_derivative_agrees_with_numerical_differentiation(case, order):
 @pytest.mark.parametrize("order", [1, 2, 3])
 @every_case
 def test_derivative_of_the_cube_agrees_with_numerical_differentiation(case, order):
-    # So the rules of piecewise linear functions too take part in the higher orders.
+    # The cube makes higher derivatives of piecewise linear activations nonzero.
     check_derivative(lambda x: case(x) ** 3, [POINTS], order)
 
 
@@ -43,7 +43,7 @@ def test_derivative_agrees_with_pytorch(torch, case, order):
 
 @pytest.mark.peers
 @every_case
-def test_gradient_far_out_agrees_with_pytorch(torch, case):
+def test_gradient_of_large_inputs_agrees_with_pytorch(torch, case):
     weight = np.linspace(1, 2, EXTREMES.size)
     (found,) = gradients(case, [EXTREMES], weight)
     x = torch.tensor(EXTREMES, requires_grad=True)
@@ -53,7 +53,7 @@ def test_gradient_far_out_agrees_with_pytorch(torch, case):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @every_case
-def test_derivatives_far_out_are_finite_and_keep_the_dtype(case, dtype):
+def test_derivatives_of_large_inputs_are_finite_and_keep_the_dtype(case, dtype):
     points = EXTREMES.astype(dtype)
     weight = np.ones_like(points)
     for order in (1, 2, 3):
@@ -65,7 +65,7 @@ def test_derivatives_far_out_are_finite_and_keep_the_dtype(case, dtype):
 @pytest.mark.parametrize("shape", [(), (1,), (0,), (2, 0, 3), (3, 4)])
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
 @every_case
-def test_rules_keep_a_narrow_dtype_on_arrays_and_on_tensors(case, dtype, shape):
+def test_rules_keep_a_narrow_dtype_for_arrays_and_tensors(case, dtype, shape):
     x = Tensor(np.full(shape, 0.5, dtype), requires_grad=True)
     out = case(x)
     on_arrays, on_tensors = (
@@ -77,7 +77,7 @@ def test_rules_keep_a_narrow_dtype_on_arrays_and_on_tensors(case, dtype, shape):
 
 
 @pytest.mark.parametrize("name", ["negative_slope", "alpha", "beta", "threshold"])
-def test_a_numpy_number_as_parameter_widens_nothing(name):
+def test_a_numpy_scalar_parameter_does_not_change_the_dtype(name):
     for case in CASES:
         if name in case.parameters:
             function = type(case)(
@@ -92,8 +92,8 @@ def test_a_numpy_number_as_parameter_widens_nothing(name):
             assert out.grad_fn.apply(np.ones_like(x.data))[0].dtype == np.float32
 
 
-def at(function, point, order=1):
-    """The derivative of a function at one point."""
+def derivative_at(function, point, order=1):
+    """Return the derivative of a function at one point."""
     x = Tensor([point], requires_grad=True)
     out = function(x)
     for i in range(order):
@@ -114,17 +114,17 @@ def at(function, point, order=1):
         (lambda x: softplus(x, threshold=0.0), 1e-3, 1.0),
     ],
 )
-def test_derivative_at_a_kink_is_the_documented_one(function, point, expected):
-    assert at(function, point) == pytest.approx(expected, rel=1e-6)
+def test_derivative_at_a_kink_is_as_documented(function, point, expected):
+    assert derivative_at(function, point) == pytest.approx(expected, rel=1e-6)
 
 
-def test_higher_derivatives_of_elu_at_its_kink_are_those_from_below():
+def test_higher_derivatives_of_elu_at_zero_are_those_from_the_left():
     for order in (2, 3):
-        assert at(lambda x: elu(x, 0.5), 0.0, order) == 0.5
+        assert derivative_at(lambda x: elu(x, 0.5), 0.0, order) == 0.5
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-def test_gelu_may_square_beyond_the_range_of_its_dtype(dtype):
+def test_gelu_handles_inputs_whose_square_overflows(dtype):
     x = Tensor(np.array([-0.9, 0.9], dtype) * np.finfo(dtype).max, requires_grad=True)
     out = gelu(x)
     out.backward(np.ones(2, dtype))
@@ -132,13 +132,13 @@ def test_gelu_may_square_beyond_the_range_of_its_dtype(dtype):
     np.testing.assert_array_equal(x.grad, [0, 1])
 
 
-def test_gradient_does_not_pass_where_relu_cut_even_if_it_is_infinite():
+def test_relu_passes_an_infinite_gradient_only_where_it_is_positive():
     x = Tensor([-1.0, 2.0], requires_grad=True)
     x.relu().backward([1.0, np.inf])
     np.testing.assert_array_equal(x.grad, [0, np.inf])
 
 
-def test_gradient_of_softmax_passes_a_mask():
+def test_gradient_of_softmax_at_minus_infinity_is_zero():
     x = Tensor(np.array([0.0, -np.inf, 1.0]), requires_grad=True)
     x.softmax().backward([1.0, 2.0, 3.0])
     assert np.isfinite(x.grad).all()
@@ -148,12 +148,12 @@ def test_gradient_of_softmax_passes_a_mask():
 @every_case
 def test_node_is_named_after_the_op(case):
     out = case(Tensor(POINTS, requires_grad=True))
-    words = case.function_name.split("_")
-    assert type(out.grad_fn).__name__ == "".join(w.capitalize() for w in words) + "Backward"
+    parts = case.function_name.split("_")
+    assert type(out.grad_fn).__name__ == "".join(p.capitalize() for p in parts) + "Backward"
 
 
 @every_case
-def test_gradient_is_not_shared_with_what_the_rule_was_given(case):
+def test_gradient_does_not_share_memory_with_the_incoming_gradient(case):
     x = Tensor(POINTS, requires_grad=True)
     weight = np.ones_like(POINTS)
     case(x).backward(weight)

@@ -1,4 +1,4 @@
-"""What the activations compute, as functions, as methods and as classes."""
+"""The values of the activations, as functions, methods and classes."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from .cases import EXTREMES, POINTS, every_case
 
 
 @every_case
-def test_value_is_that_of_the_formula(case):
+def test_values_agree_with_the_formula(case):
     np.testing.assert_allclose(case(POINTS), case.expected(POINTS), rtol=1e-13, atol=1e-15)
 
 
@@ -27,7 +27,7 @@ def test_function_method_and_class_agree(case):
 
 
 @every_case
-def test_input_is_left_as_it_was(case):
+def test_input_is_not_modified(case):
     x = POINTS.copy()
     case(x)
     case(Tensor(x))
@@ -37,7 +37,7 @@ def test_input_is_left_as_it_was(case):
 @pytest.mark.peers
 @pytest.mark.parametrize("points", [POINTS, EXTREMES, POINTS.reshape(2, 3, 2), np.array(0.5)])
 @every_case
-def test_value_agrees_with_pytorch(torch, case, points):
+def test_values_agree_with_pytorch(torch, case, points):
     expected = case.in_torch(torch, torch.from_numpy(points)).numpy()
     np.testing.assert_allclose(case(Tensor(points)).data, expected, rtol=1e-12, atol=1e-12)
 
@@ -45,14 +45,14 @@ def test_value_agrees_with_pytorch(torch, case, points):
 @pytest.mark.parametrize("shape", [(), (1,), (0,), (3, 4), (2, 0, 3), (2, 3, 2)])
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 @every_case
-def test_shape_and_floating_dtype_stay(case, dtype, shape):
+def test_shape_and_floating_dtype_are_kept(case, dtype, shape):
     out = case(Tensor(np.ones(shape, dtype)))
     assert (out.shape, out.dtype) == (shape, dtype)
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
 @every_case
-def test_narrow_types_are_as_accurate_as_they_can_be(case, dtype):
+def test_float16_and_float32_are_accurate(case, dtype):
     x = POINTS.astype(dtype)
     expected = case.expected(x.astype(np.float64))
     eps = float(np.finfo(dtype).eps)
@@ -61,7 +61,7 @@ def test_narrow_types_are_as_accurate_as_they_can_be(case, dtype):
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.int64])
 @every_case
-def test_integers_are_computed_in_floating_point(case, dtype):
+def test_integers_become_floating(case, dtype):
     x = np.array([[0, 1, 3], [2, 5, 4]], dtype)
     out = case(Tensor(x))
     if case.function_name == "relu":
@@ -75,14 +75,14 @@ def test_integers_are_computed_in_floating_point(case, dtype):
 
 
 @every_case
-def test_numbers_and_lists_are_arrays(case):
+def test_numbers_and_lists_are_converted_to_arrays(case):
     np.testing.assert_array_equal(case([0.5, 2.0]), case(np.array([0.5, 2.0])))
     if "dim" not in case.parameters:
         assert case(0.5) == case(np.array(0.5))
 
 
 @every_case
-def test_nan_stays_visible(case):
+def test_nan_gives_nan(case):
     out = case(np.array([[np.nan, 1.0], [2.0, 3.0]]))
     assert np.isnan(out[0, 0])
     assert np.isfinite(out[1, 1])
@@ -96,7 +96,7 @@ def test_large_inputs_give_finite_values(case, dtype):
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-def test_sigmoid_is_exact_far_out_and_accurate_in_the_tail(dtype):
+def test_sigmoid_of_large_inputs_is_accurate(dtype):
     x = np.array([-np.inf, -1000, 0, 1000, np.inf], dtype)
     np.testing.assert_array_equal(sigmoid(x), np.array([0, 0, 0.5, 1, 1], dtype))
     tail = np.array([-8.0], dtype)
@@ -105,13 +105,13 @@ def test_sigmoid_is_exact_far_out_and_accurate_in_the_tail(dtype):
         np.testing.assert_allclose(sigmoid(np.array(-40.0)), np.exp(-40.0), rtol=1e-14)
 
 
-def test_softmax_takes_out_what_is_masked_with_minus_infinity():
+def test_softmax_of_minus_infinity_is_zero():
     x = Tensor([[0.0, -np.inf, 0.0]])
     assert x.softmax().tolist() == [[0.5, 0.0, 0.5]]
     assert x.log_softmax().data[0, 1] == -np.inf
 
 
-def test_log_softmax_is_right_where_softmax_is_zero():
+def test_log_softmax_is_finite_where_softmax_underflows():
     x = np.array([0.0, -1e4])
     assert Tensor(x).softmax().data[1] == 0
     assert Tensor(x).log_softmax().data[1] == -1e4
@@ -122,5 +122,5 @@ def test_softmax_of_a_number_is_one():
     assert softmax(Tensor(3.0), dim=0).item() == 1
 
 
-def test_relu_of_an_infinity():
+def test_relu_of_infinities():
     np.testing.assert_array_equal(relu(np.array([-np.inf, np.inf])), [0, np.inf])

@@ -435,7 +435,7 @@ def test_an_axis_that_is_not_there_is_an_error() -> None:
         Tensor(A).sum(axis=2)
 
 
-@pytest.mark.parametrize("name", ["exp", "log", "sqrt", "abs"])
+@pytest.mark.parametrize("name", ["exp", "log", "sqrt", "tanh", "abs"])
 def test_elementwise_methods(name: str) -> None:
     a = np.abs(A) if name in ("log", "sqrt") else A
     equal(getattr(Tensor(a), name)(), getattr(np, name)(a))

@@ -1,4 +1,4 @@
-"""The table of losses that values and gradients are tested with."""
+"""The table of losses for the tests of values and gradients."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ SHAPES = ((4,), (5, 4), (2, 4, 3, 2))
 
 @dataclass(frozen=True)
 class Case:
-    """One loss with its options; `tracked` says which arguments have a derivative."""
+    """One loss with its options.
+
+    `target` is the kind of target: "numbers", "classes" (class numbers) or "distribution".
+    """
 
     loss: str
     shape: tuple[int, ...]
@@ -29,19 +32,19 @@ class Case:
 
     @property
     def id(self) -> str:
-        words = [f"{k}={np.shape(v) or v}" for k, v in self.options.items()]
-        return "-".join([self.loss, self.target, "x".join(map(str, self.shape)), *words])
+        options = [f"{k}={np.shape(v) or v}" for k, v in self.options.items()]
+        return "-".join([self.loss, self.target, "x".join(map(str, self.shape)), *options])
 
     @property
     def function(self) -> Any:
         return getattr(losses, self.loss)
 
     @property
-    def target_tracked(self) -> bool:
+    def target_is_differentiable(self) -> bool:
         return self.target != "classes"
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray]:
-        """An input and a target, in float64 or int64, always the same for one case."""
+        """Return an input in float64 and a target in float64 or int64, the same at each call."""
         rng = np.random.default_rng(zlib.crc32(self.id.encode()))
         x = rng.normal(size=self.shape)
         if self.target == "classes":
@@ -56,7 +59,7 @@ class Case:
         if self.loss == "kl_div":
             sign = -1 if self.options.get("log_target") else 1
             return -rng.uniform(0.1, 2, self.shape), sign * rng.uniform(0.1, 2, self.shape)
-        # No difference lies near 0, 0.8 or 1, where L1 and Huber's loss have kinks.
+        # No error is close to 0, 0.8 or 1, where the L1 and Huber losses have kinks.
         size = np.where(rng.random(self.shape) < 0.5, 0.1, 1.1) + 0.5 * rng.random(self.shape)
         return x, x + rng.choice([-1, 1], self.shape) * size
 
@@ -75,11 +78,11 @@ class Case:
 
 
 def cases() -> list[Case]:
-    made = []
+    table = []
     for reduction in REDUCTIONS:
         r = {"reduction": reduction}
         for shape in ((), (3, 4)):
-            made += [
+            table += [
                 Case("mse_loss", shape, r),
                 Case("l1_loss", shape, r),
                 Case("huber_loss", shape, r),
@@ -91,7 +94,7 @@ def cases() -> list[Case]:
             ]
         for weight in (WEIGHTS, np.outer([1, 2, 3], WEIGHTS)):
             w = {"weight": weight, **r}
-            made += [
+            table += [
                 Case("binary_cross_entropy", (3, 4), w),
                 Case("binary_cross_entropy_with_logits", (3, 4), w),
                 Case("binary_cross_entropy_with_logits", (3, 4), {"pos_weight": WEIGHTS, **w}),
@@ -100,43 +103,47 @@ def cases() -> list[Case]:
             for weight in ({}, {"weight": WEIGHTS}):
                 w = {**weight, **r}
                 for loss in ("nll_loss", "cross_entropy"):
-                    made += [Case(loss, shape, w, "classes")]
+                    table += [Case(loss, shape, w, "classes")]
                     if len(shape) > 1:
-                        made += [Case(loss, shape, {"ignore_index": -100, **w}, "classes")]
-                        made += [Case(loss, shape, {"ignore_index": 2, **w}, "classes")]
+                        table += [Case(loss, shape, {"ignore_index": -100, **w}, "classes")]
+                        table += [Case(loss, shape, {"ignore_index": 2, **w}, "classes")]
                 smooth = {"label_smoothing": 0.2, **w}
-                made += [
+                table += [
                     Case("cross_entropy", shape, smooth, "classes"),
                     Case("cross_entropy", shape, w, "distribution"),
                     Case("cross_entropy", shape, smooth, "distribution"),
                 ]
                 if len(shape) > 1:
-                    made += [Case("cross_entropy", shape, {"ignore_index": 2, **smooth}, "classes")]
+                    table += [
+                        Case("cross_entropy", shape, {"ignore_index": 2, **smooth}, "classes")
+                    ]
         for target in ("classes", "distribution"):
-            made += [Case("cross_entropy", (3, 70), r, target)]
+            table += [Case("cross_entropy", (3, 70), r, target)]
     for options in ({}, {"log_target": True}):
-        made += [Case("kl_div", (3, 4), {"reduction": "batchmean", **options})]
-    return made
+        table += [Case("kl_div", (3, 4), {"reduction": "batchmean", **options})]
+    return table
 
 
 CASES = cases()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test with an argument `case` runs for every row of the table."""
+    """Parametrize tests that have an argument `case` with all cases."""
     if "case" in metafunc.fixturenames:
         metafunc.parametrize("case", CASES, ids=[c.id for c in CASES])
 
 
 @pytest.fixture
 def leaves() -> Any:
-    """Makes the tracked Tensors of a case, and computes its loss with them."""
+    """Return a function that returns the leaf Tensors of a case and their loss."""
     pytest.importorskip("tinytorch_autograd", reason="tinytorch-autograd is not installed")
 
     def compute(case: Case, x: np.ndarray, y: np.ndarray) -> tuple[list[Tensor], Tensor]:
         inputs = [Tensor(x, requires_grad=True)]
-        if case.target_tracked:
+        if case.target_is_differentiable:
             inputs.append(Tensor(y, requires_grad=True))
-        return inputs, case.function(*inputs, *([] if case.target_tracked else [y]), **case.options)
+        return inputs, case.function(
+            *inputs, *([] if case.target_is_differentiable else [y]), **case.options
+        )
 
     return compute

@@ -1,4 +1,4 @@
-"""The losses pass the conformance kit, with autograd's checks where autograd is on."""
+"""The losses pass the conformance kit, including autograd's checks if it is active."""
 
 from tinytorch_devkit import parametrize_with_checks
 

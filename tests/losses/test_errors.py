@@ -1,4 +1,4 @@
-"""What the losses refuse: each error names the values and what to do."""
+"""The errors of the losses: each names the invalid value and the remedy."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ IMAGE = np.zeros((1, 3, 2, 2))
 @pytest.mark.parametrize("kind", [np.array, Tensor], ids=["array", "Tensor"])
 @pytest.mark.parametrize("name", ELEMENTWISE)
 @pytest.mark.parametrize(
-    ("left", "right"), [((4, 1), (4,)), ((4,), (4, 1)), ((4,), ()), ((2,), (3,))]
+    ("input_shape", "target_shape"), [((4, 1), (4,)), ((4,), (4, 1)), ((4,), ()), ((2,), (3,))]
 )
-def test_no_loss_broadcasts_its_target(name, kind, left, right):
+def test_targets_are_not_broadcast(name, kind, input_shape, target_shape):
     with pytest.raises(ValueError, match="must be the same") as raised:
-        getattr(losses, name)(kind(np.zeros(left)), kind(np.zeros(right)))
-    assert str(left) in str(raised.value)
-    assert str(right) in str(raised.value)
+        getattr(losses, name)(kind(np.zeros(input_shape)), kind(np.zeros(target_shape)))
+    assert str(input_shape) in str(raised.value)
+    assert str(target_shape) in str(raised.value)
 
 
-def test_mse_loss_object_names_both_shapes():
+def test_error_of_mse_loss_contains_both_shapes():
     with pytest.raises(ValueError, match=r"input has the shape \(4, 1\) and the target \(4,\)"):
         losses.MSELoss()(Tensor(np.zeros((4, 1))), Tensor(np.zeros(4)))
 
 
 @pytest.mark.parametrize("name", [*ELEMENTWISE, *CLASSES])
-def test_reductions(name):
+def test_invalid_reductions_and_inputs(name):
     target = [0, 1, 2, 0] if name in CLASSES else ROWS
     with pytest.raises(ValueError, match=f"{name} has no reduction 'avg'; choose one of .*'mean'"):
         getattr(losses, name)(ROWS, target, reduction="avg")
@@ -74,14 +74,18 @@ def test_options_are_checked_on_construction(loss, options, message):
 @pytest.mark.parametrize(
     ("shape", "target", "message"),
     [
-        ((4, 3), [0, 1, 3, 0], r"target\[2\] is 3, and there are 3 classes, numbered from 0 to 2"),
-        ((4, 3), [0, -1, 1, 0], r"target\[1\] is -1, and there are 3 classes"),
+        (
+            (4, 3),
+            [0, 1, 3, 0],
+            r"target\[2\] is 3, but class numbers must be from 0 to 2, .* has 3 classes",
+        ),
+        ((4, 3), [0, -1, 1, 0], r"target\[1\] is -1, but class numbers must be from 0 to 2"),
         ((4, 3), [0, -100, 7, 0], r"target\[2\] is 7"),
-        ((3,), 5, r"target is 5, and there are 3 classes"),
+        ((3,), 5, r"target is 5, but class numbers must be from 0 to 2"),
         ((1, 3, 2, 2), [[[0, 1], [2, 9]]], r"target\[0, 1, 1\] is 9"),
     ],
 )
-def test_class_numbers_out_of_range(name, shape, target, message):
+def test_class_numbers_out_of_range_raise(name, shape, target, message):
     x = np.zeros(shape)
     for given in (target, np.array(target), Tensor(np.array(target))):
         with pytest.raises(IndexError, match=message):
@@ -95,11 +99,11 @@ def test_class_numbers_out_of_range(name, shape, target, message):
         (ROWS, [0, 1], ValueError, r"needs class numbers of shape \(4,\).*has the shape \(2,\)"),
         (ROWS, [[0], [1], [2], [0]], ValueError, r"shape \(4,\).*\(4, 1\)"),
         (IMAGE, [0], ValueError, r"class numbers of shape \(1, 2, 2\)"),
-        (np.zeros(()), 0, ValueError, "an axis of classes"),
+        (np.zeros(()), 0, ValueError, "a class axis"),
         (ROWS, np.array([True, False, True, True]), TypeError, "not bool"),
     ],
 )
-def test_class_numbers_of_the_wrong_kind(name, input, target, error, message):
+def test_class_numbers_of_the_wrong_shape_or_dtype_raise(name, input, target, error, message):
     with pytest.raises(error, match=message):
         getattr(losses, name)(input, target)
 
@@ -111,7 +115,7 @@ def test_class_numbers_of_the_wrong_kind(name, input, target, error, message):
             losses.nll_loss,
             Tensor([0, 1, 2, 0]),
             TypeError,
-            r"not float32 of shape \(4,\); give a list",
+            r"not float32 of shape \(4,\); pass a list",
         ),
         (losses.nll_loss, np.zeros((4, 3)), TypeError, "not float64"),
         (losses.cross_entropy, Tensor([0, 1, 2, 0]), ValueError, r"Tensor\(data, dtype=np.int64\)"),
@@ -124,12 +128,12 @@ def test_class_numbers_of_the_wrong_kind(name, input, target, error, message):
         ),
     ],
 )
-def test_integers_and_floats_are_not_confused(loss, target, error, message):
+def test_class_numbers_and_probabilities_are_told_apart_by_dtype(loss, target, error, message):
     with pytest.raises(error, match=message):
         loss(Tensor(ROWS), target)
 
 
-def test_probabilities_cannot_be_ignored_by_class():
+def test_ignore_index_with_probabilities_raises():
     with pytest.raises(ValueError, match="cannot ignore class 2"):
         losses.cross_entropy(ROWS, ROWS, ignore_index=2)
 
@@ -143,7 +147,7 @@ def test_probabilities_cannot_be_ignored_by_class():
         (2.0, "input is 2.0"),
     ],
 )
-def test_binary_cross_entropy_takes_probabilities(values, message):
+def test_binary_cross_entropy_rejects_values_outside_zero_to_one(values, message):
     p = np.array(values)
     for kind in (np.array, Tensor):
         with pytest.raises(ValueError, match=message):
@@ -153,12 +157,16 @@ def test_binary_cross_entropy_takes_probabilities(values, message):
 @pytest.mark.parametrize(
     ("loss", "arguments", "message"),
     [
-        (losses.nll_loss, {"weight": [1, 2]}, r"shape \(2,\), and there are 3 classes"),
-        (losses.cross_entropy, {"weight": np.ones((3, 1))}, r"\(3, 1\), and there are 3 classes"),
-        (losses.cross_entropy, {"weight": 2.0}, r"shape \(\), and there are 3 classes"),
+        (losses.nll_loss, {"weight": [1, 2]}, r"shape \(2,\), but the input has 3 classes"),
+        (
+            losses.cross_entropy,
+            {"weight": np.ones((3, 1))},
+            r"\(3, 1\), but the input has 3 classes",
+        ),
+        (losses.cross_entropy, {"weight": 2.0}, r"shape \(\), but the input has 3 classes"),
     ],
 )
-def test_class_weights(loss, arguments, message):
+def test_class_weights_of_the_wrong_shape_raise(loss, arguments, message):
     with pytest.raises(ValueError, match=message):
         loss(ROWS, [0, 1, 2, 0], **arguments)
 
@@ -172,13 +180,13 @@ def test_class_weights(loss, arguments, message):
     ],
 )
 @pytest.mark.parametrize("shape", [(2,), (4,), (2, 4, 3)])
-def test_weights_of_elements_must_fit(loss, name, shape):
+def test_element_weights_that_do_not_broadcast_raise(loss, name, shape):
     message = rf"{name} of .* shape {re.escape(str(shape))}.*the input, \(4, 3\)"
     with pytest.raises(ValueError, match=message):
         loss(ROWS, ROWS, **{name: np.ones(shape)})
 
 
-def test_tracked_weights_are_refused_and_nothing_changes():
+def test_weights_that_require_grad_raise_and_leave_the_tensors_unchanged():
     pytest.importorskip("tinytorch_autograd", reason="tinytorch-autograd is not installed")
     weight = Tensor([1.0, 1.0, 1.0], requires_grad=True)
     x = Tensor(ROWS, requires_grad=True)
@@ -191,15 +199,15 @@ def test_tracked_weights_are_refused_and_nothing_changes():
 
 
 @pytest.mark.parametrize("target", [np.array([1j, 2]), np.array(["a", "b"])])
-def test_targets_are_real_numbers(target):
+def test_targets_that_are_not_real_numbers_raise(target):
     with pytest.raises(TypeError, match="takes a target of real numbers, not"):
         losses.mse_loss(np.zeros(2), target)
 
 
-def test_the_base_class_asks_for_a_forward():
-    class Mine(losses.Loss):
+def test_a_subclass_without_forward_raises():
+    class Incomplete(losses.Loss):
         reduction = "mean"
 
-    assert repr(Mine()) == "Mine()"
-    with pytest.raises(NotImplementedError, match="Mine must define forward"):
-        Mine()(ROWS, ROWS)
+    assert repr(Incomplete()) == "Incomplete()"
+    with pytest.raises(NotImplementedError, match="Incomplete must define forward"):
+        Incomplete()(ROWS, ROWS)

@@ -1,4 +1,4 @@
-"""The losses' derivatives, of orders 1 to 3: numerically, and against PyTorch."""
+"""The derivatives of the losses, orders 1 to 3, compared with differences and PyTorch."""
 
 from __future__ import annotations
 
@@ -15,23 +15,21 @@ STEP = 1e-5
 
 
 def directions(order, shapes):
-    """Weights that make a number of the derivatives of one order."""
+    """Return a fixed random direction for each shape."""
     rng = np.random.default_rng(order)
     return [rng.normal(size=shape) for shape in shapes]
 
 
-def contracted(order, inputs, out, grad, where_none):
-    """The loss, differentiated `order` times, each time along fixed directions."""
+def directional_derivative(order, inputs, out, grad, convert):
+    """Return the loss differentiated `order` times along fixed directions, or None if constant."""
     (v,) = directions(0, [tuple(out.shape)])
-    number = (out * where_none(v)).sum()
+    number = (out * convert(v)).sum()
     for k in range(1, order + 1):
         if not number.requires_grad:
             return None
         found = grad(number, inputs)
         along = directions(k, [tuple(x.shape) for x in inputs])
-        parts = [
-            (g * where_none(v)).sum() for g, v in zip(found, along, strict=True) if g is not None
-        ]
+        parts = [(g * convert(v)).sum() for g, v in zip(found, along, strict=True) if g is not None]
         if not parts:
             return None
         number = sum(parts[1:], parts[0])
@@ -47,15 +45,15 @@ def test_gradients_agree_with_differences(case, leaves, order):
     x, y = case.arrays()
 
     def lower(x, y):
-        return contracted(order - 1, *leaves(case, x, y), differentiate, lambda v: v)
+        return directional_derivative(order - 1, *leaves(case, x, y), differentiate, lambda v: v)
 
     inputs, out = leaves(case, x, y)
-    exact = contracted(order, inputs, out, differentiate, lambda v: v)
+    exact = directional_derivative(order, inputs, out, differentiate, lambda v: v)
     along = directions(order, [i.shape for i in inputs])
-    dx, dy = STEP * along[0], STEP * along[1] if case.target_tracked else 0
+    dx, dy = STEP * along[0], STEP * along[1] if case.target_is_differentiable else 0
     up, down = lower(x + dx, y + dy), lower(x - dx, y - dy)
     numeric = 0.0 if up is None else (up.item() - down.item()) / (2 * STEP)
-    # A derivative that depends on nothing more has none.
+    # A derivative that does not depend on the inputs is None: the next one is 0.
     found = 0.0 if exact is None else exact.item()
     np.testing.assert_allclose(found, numeric, rtol=1e-6, atol=1e-6)
 
@@ -69,18 +67,18 @@ def test_gradients_agree_with_pytorch(case, leaves, torch, order):
         k: torch.tensor(v) if isinstance(v, np.ndarray) else v for k, v in case.options.items()
     }
     theirs = [torch.tensor(x, requires_grad=True)]
-    if case.target_tracked:
+    if case.target_is_differentiable:
         theirs.append(torch.tensor(y, requires_grad=True))
-    rest = [] if case.target_tracked else [torch.tensor(y)]
+    rest = [] if case.target_is_differentiable else [torch.tensor(y)]
     out = getattr(torch.nn.functional, case.loss)(*theirs, *rest, **options)
-    expected = contracted(
+    expected = directional_derivative(
         order,
         theirs,
         out,
         lambda n, i: torch.autograd.grad(n, i, create_graph=True, allow_unused=True),
         torch.tensor,
     )
-    found = contracted(order, *leaves(case, x, y), differentiate, lambda v: v)
+    found = directional_derivative(order, *leaves(case, x, y), differentiate, lambda v: v)
     np.testing.assert_allclose(
         0.0 if found is None else found.item(),
         0.0 if expected is None else expected.item(),
@@ -90,7 +88,7 @@ def test_gradients_agree_with_pytorch(case, leaves, torch, order):
     )
 
 
-def test_backward_gives_what_the_recorded_gradient_gives(case, leaves):
+def test_backward_agrees_with_grad_and_create_graph(case, leaves):
     x, y = case.arrays()
     inputs, out = leaves(case, x, y)
     recorded = differentiate(out.sum(), inputs)
@@ -104,10 +102,10 @@ def test_backward_gives_what_the_recorded_gradient_gives(case, leaves):
         np.testing.assert_allclose(leaf.grad, 2 * gradient.data, rtol=1e-12, atol=1e-15)
 
 
-def test_float32_gradients(case, leaves):
+def test_float32_inputs_have_float32_gradients(case, leaves):
     x, y = case.arrays()
     x32 = x.astype(np.float32)
-    inputs, out = leaves(case, x32, y.astype(np.float32) if case.target_tracked else y)
+    inputs, out = leaves(case, x32, y.astype(np.float32) if case.target_is_differentiable else y)
     gradients = out.grad_fn.apply(np.ones_like(out.data))
     assert {g.dtype for g in gradients if g is not None} == {np.dtype(np.float32)}
     for g in differentiate(out.sum(), inputs):
@@ -115,7 +113,7 @@ def test_float32_gradients(case, leaves):
 
 
 @pytest.mark.parametrize("name", ["mse_loss", "l1_loss", "huber_loss", "kl_div"])
-def test_gradients_in_two_dtypes(name):
+def test_gradients_have_the_dtype_of_their_input(name):
     x = Tensor([0.5, 0.25], requires_grad=True)
     y = Tensor(np.array([0.25, 0.75]), requires_grad=True)
     loss = getattr(losses, name)(x, y)
@@ -142,14 +140,14 @@ def test_second_derivatives_of_large_logits_are_finite():
         assert np.all(autograd.grad(first.sum(), x).data == 0)
 
 
-def test_bce_with_logits_at_zero_has_the_curvature_of_the_sigmoid():
+def test_bce_with_logits_has_the_right_second_derivative_at_zero():
     x = Tensor(np.array([0.0]), requires_grad=True)
     slope = autograd.grad(losses.binary_cross_entropy_with_logits(x, [1]), x, create_graph=True)
     assert slope.tolist() == [-0.5]
     assert autograd.grad(slope, x).tolist() == [0.25]
 
 
-def test_bce_at_certain_predictions_has_finite_gradients():
+def test_bce_at_zero_and_one_has_finite_gradients():
     p = Tensor(np.array([0.0, 1.0, 0.0]), requires_grad=True)
     y = Tensor(np.array([1.0, 0.0, 0.0]), requires_grad=True)
     losses.binary_cross_entropy(p, y, reduction="sum").backward()
@@ -165,14 +163,14 @@ def test_kl_div_of_zero_probability_has_a_finite_gradient():
 
 @pytest.mark.parametrize("name", ["nll_loss", "cross_entropy"])
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
-def test_ignored_targets_get_no_gradient(name, reduction):
+def test_gradient_of_ignored_predictions_is_zero(name, reduction):
     x = Tensor(np.random.default_rng(0).normal(size=(3, 4)), requires_grad=True)
     out = getattr(losses, name)(x, [-1, -1, -1], ignore_index=-1, reduction=reduction)
     out.backward(np.ones(out.shape))
     np.testing.assert_array_equal(x.grad, np.zeros((3, 4)))
 
 
-def test_l1_has_slope_zero_where_there_is_no_error():
+def test_l1_has_gradient_zero_where_the_error_is_zero():
     x = Tensor([1.0, 2.0], requires_grad=True)
     losses.l1_loss(x, [1.0, 1.0], reduction="sum").backward()
     assert x.grad.tolist() == [0, 1]
@@ -180,20 +178,20 @@ def test_l1_has_slope_zero_where_there_is_no_error():
 
 @pytest.mark.parametrize("dim", [0, -1])
 @pytest.mark.parametrize("order", [1, 2, 3])
-def test_log_softmax_differentiates(dim, order):
+def test_derivatives_of_log_softmax(dim, order):
     x = np.random.default_rng(0).normal(size=(3, 4))
 
     def value(x, order):
         leaf = Tensor(x, requires_grad=True)
         out = losses.log_softmax(leaf, dim)
-        return contracted(order, [leaf], out, differentiate, lambda v: v).item()
+        return directional_derivative(order, [leaf], out, differentiate, lambda v: v).item()
 
     (v,) = directions(order, [x.shape])
     numeric = (value(x + STEP * v, order - 1) - value(x - STEP * v, order - 1)) / (2 * STEP)
     np.testing.assert_allclose(value(x, order), numeric, rtol=1e-6, atol=1e-7)
 
 
-def test_a_node_made_by_hand_differentiates():
+def test_a_node_constructed_directly_computes_gradients():
     x = np.random.default_rng(0).normal(size=(3, 4))
     y = np.eye(4)[[0, 1, 3]]
     node = autograd.CrossEntropyBackward(x, y)

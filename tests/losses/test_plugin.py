@@ -1,4 +1,4 @@
-"""The losses as a plugin: switched off and on, and without autograd."""
+"""The losses as a plugin: disabled, enabled, and without autograd."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def surface():
     return {name: inspect.getattr_static(Tensor, name) for name in dir(Tensor)}
 
 
-def test_switching_the_losses_off_leaves_nothing_behind():
+def test_disabling_and_enabling_restores_the_surface():
     with plugins.disable("losses"):
         without = surface()
         assert not set(OPS) & set(Tensor._calls)
@@ -41,12 +41,12 @@ def test_switching_the_losses_off_leaves_nothing_behind():
     assert surface() == with_losses
 
 
-def test_the_ops_are_no_methods_of_tensor():
+def test_the_ops_are_not_methods_of_tensor():
     assert not [name for name in OPS if hasattr(Tensor, name)]
 
 
 @pytest.mark.parametrize("name", OPS)
-def test_switched_off_a_loss_of_tensors_says_so_and_of_arrays_works(name):
+def test_when_disabled_losses_work_on_arrays_and_raise_for_tensors(name):
     x = np.full((2, 3), 0.5)
     target = [0, 2] if name in ("nll_loss", "cross_entropy") else x
     loss = getattr(losses, name)
@@ -57,7 +57,7 @@ def test_switched_off_a_loss_of_tensors_says_so_and_of_arrays_works(name):
         assert losses.log_softmax(Tensor(x)).shape == (2, 3)
 
 
-def test_forward_without_autograd(case):
+def test_values_do_not_depend_on_autograd(case):
     x, y = case.arrays()
     with plugins.only("losses"):
         loss = case.function(Tensor(x), Tensor(y), **case.options)
@@ -65,15 +65,15 @@ def test_forward_without_autograd(case):
     np.testing.assert_array_equal(loss.data, case.function(x, y, **case.options))
 
 
-def test_toggling_autograd_between_losses():
+def test_autograd_can_be_disabled_between_losses():
     pytest.importorskip("tinytorch_autograd", reason="tinytorch-autograd is not installed")
     x = Tensor(np.zeros((2, 3)), requires_grad=True)
     with plugins.disable("autograd"):
-        plain = losses.cross_entropy(x, [0, 1])
-    again = losses.cross_entropy(x, [0, 1])
-    assert plain.grad_fn is None
-    assert plain.item() == again.item()
-    again.backward()
+        untracked = losses.cross_entropy(x, [0, 1])
+    tracked = losses.cross_entropy(x, [0, 1])
+    assert untracked.grad_fn is None
+    assert untracked.item() == tracked.item()
+    tracked.backward()
     assert x.grad.shape == (2, 3)
 
 
@@ -87,15 +87,15 @@ print([m for m in sys.modules if m.startswith(("tinytorch_autograd", "tinytorch_
 """
 
 
-def test_autograd_is_never_imported():
-    chosen = os.environ | {"TINYTORCH_PLUGINS": "losses"}
+def test_autograd_and_activations_are_not_imported():
+    environment = os.environ | {"TINYTORCH_PLUGINS": "losses"}
     run = subprocess.run(
-        [sys.executable, "-c", PROGRAM], env=chosen, capture_output=True, text=True, check=True
+        [sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, check=True
     )
     assert run.stdout.splitlines() == ["0.2056 ['losses']", "[]"]
 
 
-def test_importing_the_losses_first_without_autograd_does_not_import_it():
-    chosen = os.environ | {"TINYTORCH_PLUGINS": "no:autograd"}
+def test_importing_the_losses_first_does_not_import_a_disabled_autograd():
+    environment = os.environ | {"TINYTORCH_PLUGINS": "no:autograd"}
     program = "import sys, tinytorch_losses; sys.exit('tinytorch_autograd' in sys.modules)"
-    subprocess.run([sys.executable, "-W", "error", "-c", program], env=chosen, check=True)
+    subprocess.run([sys.executable, "-W", "error", "-c", program], env=environment, check=True)

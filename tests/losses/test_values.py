@@ -1,4 +1,4 @@
-"""The losses' values: against formulas for single numbers, known values, and PyTorch."""
+"""The values of the losses, compared with scalar formulas, known values and PyTorch."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ ELEMENTWISE = {
 
 
 def elementwise(case, x, y):
-    """Every element's loss, one at a time, and what the mean divides by."""
+    """Compute the loss one element at a time; return the losses and the divisor of the mean."""
     formula = ELEMENTWISE[case.loss]
     options = {k: v for k, v in case.options.items() if k in ("delta", "log_target")}
     weight = np.broadcast_to(case.options.get("weight", 1.0), x.shape)
@@ -59,7 +59,7 @@ def elementwise(case, x, y):
 
 
 def by_class(case, x, y):
-    """Every prediction's loss, one at a time, and what the mean divides by."""
+    """Compute the loss one prediction at a time; return the losses and the divisor of the mean."""
     axis = min(1, x.ndim - 1)
     count = x.shape[axis]
     weight = case.options.get("weight", np.ones(count))
@@ -73,16 +73,16 @@ def by_class(case, x, y):
             out.append(0.0)
             continue
         total += weight[target] if hard else 1.0
-        shares = [float(c == target) for c in range(count)] if hard else list(target)
-        shares = [(1 - smoothing) * s + smoothing / count for s in shares]
-        normalizer = math.log(sum(math.exp(v) for v in row)) if case.loss != "nll_loss" else 0.0
+        probabilities = [float(c == target) for c in range(count)] if hard else list(target)
+        probabilities = [(1 - smoothing) * p + smoothing / count for p in probabilities]
+        norm = math.log(sum(math.exp(v) for v in row)) if case.loss != "nll_loss" else 0.0
         out.append(
-            -sum(w * s * (v - normalizer) for w, s, v in zip(weight, shares, row, strict=True))
+            -sum(w * p * (v - norm) for w, p, v in zip(weight, probabilities, row, strict=True))
         )
     return np.reshape(out, x.shape[:axis] + x.shape[axis + 1 :]), total
 
 
-def test_values_follow_the_formulas(case):
+def test_values_agree_with_the_formulas(case):
     x, y = case.arrays()
     each, divisor = (elementwise if case.loss in ELEMENTWISE else by_class)(case, x, y)
     reduction = case.options["reduction"]
@@ -158,7 +158,7 @@ def test_known_values(loss, input, target, expected):
     ],
     ids=lambda t: f"{type(t).__name__}-{getattr(t, 'dtype', '')}{np.shape(t)}",
 )
-def test_all_kinds_of_targets_mean_the_same(target):
+def test_equivalent_targets_give_the_same_loss(target):
     expected = losses.cross_entropy(LOGITS, np.array([0, 2]))
     assert losses.cross_entropy(LOGITS, target) == pytest.approx(expected, rel=1e-15)
     assert losses.cross_entropy(Tensor(LOGITS), target).item() == pytest.approx(expected, rel=1e-15)
@@ -167,25 +167,25 @@ def test_all_kinds_of_targets_mean_the_same(target):
         assert losses.nll_loss(log_p, target).item() == pytest.approx(expected, rel=1e-15)
 
 
-def test_a_list_keeps_the_precision_of_a_float64_input():
+def test_lists_are_converted_to_the_dtype_of_the_input():
     assert losses.mse_loss(Tensor(np.array([0.1])), [0.1]).item() == 0
     weighted = losses.nll_loss(Tensor(np.array([[-1.0, -2.0]])), [0], [0.1, 1], reduction="sum")
     assert weighted.item() == 0.1
 
 
-def test_integer_targets_of_a_regression_do_not_widen_float32():
+def test_integer_targets_keep_float32():
     loss = losses.mse_loss(Tensor([1.5, 2.0]), np.array([1, 2]), reduction="none")
     assert loss.dtype == np.float32
     assert loss.tolist() == [0.25, 0.0]
 
 
-def test_options_given_as_numpy_numbers_do_not_widen_float32():
+def test_numpy_scalars_as_options_keep_float32():
     x = LOGITS.astype(np.float32)
     assert losses.cross_entropy(x, [0, 2], label_smoothing=np.float64(0.1)).dtype == np.float32
     assert losses.huber_loss(x, x + 2, delta=np.float64(0.5)).dtype == np.float32
 
 
-def test_a_tensor_among_the_targets_alone_makes_a_tensor():
+def test_the_loss_is_a_tensor_if_only_the_target_is_one():
     assert isinstance(losses.mse_loss(np.zeros(2), Tensor(np.ones(2))), Tensor)
     assert not isinstance(losses.mse_loss(np.zeros(2), np.ones(2)), Tensor)
 
@@ -202,7 +202,7 @@ def test_cross_entropy_of_large_logits(dtype, size):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_binary_losses_at_the_ends(dtype):
+def test_binary_losses_of_extreme_inputs(dtype):
     x = np.array([1000, 1000, -1000, -1000, 0], dtype=dtype)
     y = np.array([1, 0, 1, 0, 1], dtype=dtype)
     each = losses.binary_cross_entropy_with_logits(x, y, reduction="none")
@@ -213,13 +213,13 @@ def test_binary_losses_at_the_ends(dtype):
     np.testing.assert_array_equal(each, [0, 100, 100, 0])
 
 
-def test_bce_with_logits_is_exact_in_its_tail():
+def test_bce_with_logits_is_accurate_close_to_zero():
     x = np.array([-40.0, 40.0])
     each = losses.binary_cross_entropy_with_logits(x, [0, 1], reduction="none")
     np.testing.assert_allclose(each, math.exp(-40), rtol=1e-14)
 
 
-def test_infinite_scores_of_other_classes_do_no_harm():
+def test_cross_entropy_allows_infinite_logits_of_other_classes():
     masked = np.array([[0.0, -np.inf, 0.0], [-np.inf, 0.0, 0.0]])
     each = losses.cross_entropy(masked, [0, -100], reduction="none")
     np.testing.assert_allclose(each, [math.log(2), 0])
@@ -227,7 +227,7 @@ def test_infinite_scores_of_other_classes_do_no_harm():
 
 @pytest.mark.parametrize("name", ["nll_loss", "cross_entropy"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_the_mean_over_ignored_targets_alone_is_nan(name, dtype):
+def test_the_mean_is_nan_if_all_targets_are_ignored(name, dtype):
     loss = getattr(losses, name)
     x = np.zeros((2, 3), dtype=dtype)
     out = loss(Tensor(x), [-100, -100])
@@ -238,7 +238,7 @@ def test_the_mean_over_ignored_targets_alone_is_nan(name, dtype):
 
 
 @pytest.mark.parametrize("name", ["mse_loss", "l1_loss", "huber_loss", "kl_div"])
-def test_losses_of_nothing(name):
+def test_losses_of_empty_inputs(name):
     empty = np.zeros((0, 3))
     assert np.isnan(getattr(losses, name)(empty, empty))
     assert getattr(losses, name)(empty, empty, reduction="sum") == 0
@@ -260,7 +260,7 @@ def test_log_softmax(dim):
     assert losses.log_softmax(Tensor([0.0, 1.0])).dtype == np.float32
 
 
-def test_cross_entropy_is_nll_of_log_softmax():
+def test_cross_entropy_equals_nll_of_log_softmax():
     two = losses.nll_loss(losses.log_softmax(LOGITS), [0, 2])
     assert losses.cross_entropy(LOGITS, [0, 2]) == pytest.approx(two, rel=1e-15)
 
@@ -274,7 +274,7 @@ def test_inputs_are_not_modified(case):
     np.testing.assert_array_equal(y, y_before)
 
 
-def test_options_show_in_the_repr_and_may_be_assigned():
+def test_options_are_in_the_repr_and_can_be_assigned():
     loss = losses.CrossEntropyLoss(ignore_index=0, label_smoothing=0.1)
     assert repr(loss) == (
         "CrossEntropyLoss(weight=None, ignore_index=0, reduction='mean', label_smoothing=0.1)"

@@ -1,6 +1,6 @@
 """Activation functions for the TinyTorch Tensor: functions, Tensor methods and classes."""
 
-# First, because importing the core imports the active plugins, this one among them.
+# Imported first: importing the core imports the active plugins, including this one.
 from tinytorch_core import Tensor
 
 from tinytorch_activations.functional import (

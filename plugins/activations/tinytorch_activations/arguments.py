@@ -1,4 +1,4 @@
-"""Checks of what activations are told besides their input; functions and classes share them."""
+"""Checks of the arguments of activations, shared by the functions and the classes."""
 
 from __future__ import annotations
 
@@ -11,52 +11,58 @@ from typing import Any
 import numpy as np
 
 
-def floating(x: Any) -> Any:
-    """`x` itself if it is an array of floating numbers; integers and booleans in float64.
+def as_float_array(x: Any) -> Any:
+    """Return `x` as an array or Tensor of floating or complex dtype.
 
-    Python numbers and lists become arrays.
+    Python numbers and lists become arrays. Integers and booleans become float64. Any other array
+    or Tensor is returned unchanged.
     """
     if not hasattr(x, "dtype"):
         x = np.asarray(x)
     return x if x.dtype.kind in "fc" else x.astype(np.float64)
 
 
-def number(name: str, value: Any) -> float:
-    """`value` as a Python float, which adapts to the dtype of the array it meets.
+def check_number(name: str, value: Any) -> float:
+    """Return `value` as a Python float, which does not change the dtype of arrays it multiplies.
+
+    Args:
+        name: the name of the parameter, for the error.
+        value: a real number.
 
     Raises:
-        TypeError: it is no number; a Tensor is none, for no gradient would reach it.
-        ValueError: it is NaN.
+        TypeError: `value` is not a number. A Tensor is refused because it would get no gradient.
+        ValueError: `value` is NaN.
     """
     if isinstance(value, float) and value == value:
         return float(value)
     if not isinstance(value, Real):
         raise TypeError(
             f"{name} must be a number, not {type(value).__name__}: {value!r:.60}; "
-            "it is a constant, to which no gradient is computed"
+            "it is a constant and gets no gradient, so pass a Python number"
         )
     if math.isnan(value):
         raise ValueError(f"{name} must be a number, not NaN")
     return float(value)
 
 
-def nonzero(name: str, value: Any) -> float:
-    """`value` as a Python float other than 0.
+def check_nonzero(name: str, value: Any) -> float:
+    """Return `value` as a Python float other than 0.
 
     Raises:
-        TypeError, ValueError: as `number`; ValueError also for 0.
+        TypeError, ValueError: as for `check_number`.
+        ValueError: `value` is 0.
     """
-    checked = number(name, value)
-    if checked == 0:
+    number = check_number(name, value)
+    if number == 0:
         raise ValueError(f"{name} must not be 0, because the result is divided by it")
-    return checked
+    return number
 
 
-def choice(name: str, value: Any, choices: Iterable[str]) -> str:
-    """`value` itself, one of `choices`.
+def check_choice(name: str, value: Any, choices: Iterable[str]) -> str:
+    """Return `value`, which must be one of `choices`.
 
     Raises:
-        ValueError: it is none of them.
+        ValueError: `value` is not one of them.
     """
     allowed = tuple(choices)
     if value not in allowed:
@@ -64,16 +70,33 @@ def choice(name: str, value: Any, choices: Iterable[str]) -> str:
     return str(value)
 
 
-def dimension(value: Any) -> int:
-    """`value` as the number of one axis.
+def check_dim(dim: Any) -> int:
+    """Return `dim` as a Python integer.
 
     Raises:
-        TypeError: it is no integer.
+        TypeError: `dim` is not an integer.
     """
     try:
-        return operator.index(value)
+        return operator.index(dim)
     except TypeError:
         raise TypeError(
-            f"dim must be an integer, the one axis to normalise over, not {value!r}; "
-            "-1 is the last axis"
+            f"dim must be an integer, the axis to normalise over, not {dim!r}; "
+            "use -1 for the last axis"
         ) from None
+
+
+def check_axis(function: str, dim: Any, shape: tuple[int, ...]) -> None:
+    """Check that an array of this shape has the axis `dim`.
+
+    A 0-d array has dim 0 and -1, as in PyTorch.
+
+    Raises:
+        TypeError: `dim` is not an integer.
+        IndexError: `dim` is out of range.
+    """
+    axes = len(shape) or 1
+    if not -axes <= check_dim(dim) < axes:
+        raise IndexError(
+            f"{function}: dim {dim} is out of range for an array of shape {shape}; "
+            f"it must be between {-axes} and {axes - 1}"
+        )

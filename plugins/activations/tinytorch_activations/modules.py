@@ -1,4 +1,4 @@
-"""The activations as classes, named and constructed as in torch.nn."""
+"""The activations as classes, with the names and arguments of torch.nn."""
 
 from __future__ import annotations
 
@@ -6,17 +6,29 @@ import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from tinytorch_activations import functional
-from tinytorch_activations.arguments import choice, dimension, nonzero, number
-from tinytorch_activations.functional.gaussian import CUMULATIVE
+from tinytorch_activations.arguments import check_choice, check_dim, check_nonzero, check_number
+from tinytorch_activations.functional import (
+    elu,
+    gelu,
+    leaky_relu,
+    log_softmax,
+    relu,
+    sigmoid,
+    silu,
+    softmax,
+    softplus,
+    tanh,
+)
+from tinytorch_activations.functional.gaussian import NORMAL_CDF
 
 Array = Any
 
 
 class Activation:
-    """An activation with its parameters, to be called with a Tensor or an array.
+    """Base class of the activations: a function with its parameters, called with `x`.
 
-    A subclass names its function, and stores each parameter of it in an attribute of that name.
+    A subclass sets `function` as a static method whose first argument is `x`, and stores each
+    further argument of it in an attribute of the same name.
 
     >>> from tinytorch_core import Tensor
     >>> activation = LeakyReLU(negative_slope=0.5)
@@ -27,122 +39,125 @@ class Activation:
     """
 
     function: ClassVar[Callable[..., Any]]
-    _names: ClassVar[tuple[str, ...]]
+    _parameters: ClassVar[tuple[str, ...]]
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        cls._names = tuple(inspect.signature(cls.function).parameters)[1:]
+        cls._parameters = tuple(inspect.signature(cls.function).parameters)[1:]
 
     def forward(self, x: Array) -> Array:
-        """The activation of `x`: a Tensor for a Tensor, an array for an array."""
-        return self.function(x, *map(vars(self).__getitem__, self._names))
+        """Return the activation of `x`: a Tensor for a Tensor, an array for an array."""
+        return self.function(x, *map(vars(self).__getitem__, self._parameters))
 
     def __call__(self, x: Array) -> Array:
         return self.forward(x)
 
     def __repr__(self) -> str:
-        parameters = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._names)
+        parameters = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._parameters)
         return f"{type(self).__name__}({parameters})"
 
 
 class ReLU(Activation):
-    """The positive part max(x, 0), see `functional.relu`."""
+    """max(x, 0): see `relu`."""
 
-    function = staticmethod(functional.relu)
+    function = staticmethod(relu)
 
 
 class LeakyReLU(Activation):
-    """A line with a kink at 0, see `functional.leaky_relu`.
+    """x where x > 0, and negative_slope x elsewhere: see `leaky_relu`.
 
     Raises:
-        TypeError, ValueError: `negative_slope` is no number.
+        TypeError: `negative_slope` is not a number.
+        ValueError: `negative_slope` is NaN.
     """
 
-    function = staticmethod(functional.leaky_relu)
+    function = staticmethod(leaky_relu)
 
     def __init__(self, negative_slope: float = 0.01) -> None:
-        self.negative_slope = number("negative_slope", negative_slope)
+        self.negative_slope = check_number("negative_slope", negative_slope)
 
 
 class ELU(Activation):
-    """The exponential linear unit, see `functional.elu`.
+    """The exponential linear unit: see `elu`.
 
     Raises:
-        TypeError, ValueError: `alpha` is no number.
+        TypeError: `alpha` is not a number.
+        ValueError: `alpha` is NaN.
     """
 
-    function = staticmethod(functional.elu)
+    function = staticmethod(elu)
 
     def __init__(self, alpha: float = 1.0) -> None:
-        self.alpha = number("alpha", alpha)
+        self.alpha = check_number("alpha", alpha)
 
 
 class SiLU(Activation):
-    """The sigmoid linear unit x sigmoid(x), see `functional.silu`."""
+    """The sigmoid linear unit x sigmoid(x): see `silu`."""
 
-    function = staticmethod(functional.silu)
+    function = staticmethod(silu)
 
 
 class Sigmoid(Activation):
-    """The logistic function 1 / (1 + exp(-x)), see `functional.sigmoid`."""
+    """1 / (1 + exp(-x)): see `sigmoid`."""
 
-    function = staticmethod(functional.sigmoid)
+    function = staticmethod(sigmoid)
 
 
 class Tanh(Activation):
-    """The hyperbolic tangent, see `functional.tanh`."""
+    """The hyperbolic tangent: see `tanh`."""
 
-    function = staticmethod(functional.tanh)
+    function = staticmethod(tanh)
 
 
 class Softplus(Activation):
-    """A smooth ReLU, see `functional.softplus`.
+    """A smooth approximation of ReLU: see `softplus`.
 
     Raises:
-        TypeError, ValueError: `beta` or `threshold` is no number, or beta is 0.
+        TypeError: `beta` or `threshold` is not a number.
+        ValueError: `beta` or `threshold` is NaN, or `beta` is 0.
     """
 
-    function = staticmethod(functional.softplus)
+    function = staticmethod(softplus)
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
-        self.beta = nonzero("beta", beta)
-        self.threshold = number("threshold", threshold)
+        self.beta = check_nonzero("beta", beta)
+        self.threshold = check_number("threshold", threshold)
 
 
 class GELU(Activation):
-    """The Gaussian error linear unit, see `functional.gelu`.
+    """The Gaussian error linear unit: see `gelu`.
 
     Raises:
         ValueError: `approximate` is neither "none" nor "tanh".
     """
 
-    function = staticmethod(functional.gelu)
+    function = staticmethod(gelu)
 
     def __init__(self, approximate: str = "none") -> None:
-        self.approximate = choice("approximate", approximate, CUMULATIVE)
+        self.approximate = check_choice("approximate", approximate, NORMAL_CDF)
 
 
 class Softmax(Activation):
-    """A distribution along one axis, see `functional.softmax`.
+    """exp(x) / Σ exp(x) along one axis: see `softmax`.
 
     Raises:
-        TypeError: `dim` is no integer.
+        TypeError: `dim` is not an integer.
     """
 
-    function = staticmethod(functional.softmax)
+    function = staticmethod(softmax)
 
     def __init__(self, dim: int = -1) -> None:
-        self.dim = dimension(dim)
+        self.dim = check_dim(dim)
 
 
 class LogSoftmax(Activation):
-    """The logarithm of a distribution along one axis, see `functional.log_softmax`.
+    """The logarithm of softmax along one axis: see `log_softmax`.
 
     Raises:
-        TypeError: `dim` is no integer.
+        TypeError: `dim` is not an integer.
     """
 
-    function = staticmethod(functional.log_softmax)
+    function = staticmethod(log_softmax)
 
     def __init__(self, dim: int = -1) -> None:
-        self.dim = dimension(dim)
+        self.dim = check_dim(dim)

@@ -1,4 +1,4 @@
-"""The activations as the conformance kit calls them, with their formulas written as in papers."""
+"""Sample calls and reference formulas of the ops, for the conformance kit."""
 
 from __future__ import annotations
 
@@ -11,32 +11,31 @@ from tinytorch_devkit import Samples
 
 Array = Any
 
-# Of one axis, of several, of none, and with nothing in it.
+# 1-d, 2-d, 0-d and empty.
 _SHAPES = ((4,), (2, 3), (), (0, 3), (2, 0))
 _DIMENSIONS: tuple[dict[str, int], ...] = ({}, {"dim": 0})
-# With the second, the values on both sides of the threshold meet where x is 2/3.
+# With the second, beta x equals the threshold at x = 2/3, which is the kink below.
 _SOFTPLUS: tuple[dict[str, float], ...] = ({}, {"beta": 3.0, "threshold": 2.0}, {"beta": -1.0})
 
 _erf = np.vectorize(math.erf, otypes=[np.float64])
 
 
-def describe(samples: Samples) -> None:
-    """Describes every op of this plugin."""
+def describe_ops(samples: Samples) -> None:
+    """Add samples, reference formulas and expected errors of every op of this plugin."""
     samples.add("relu", lambda x: (x + abs(x)) / 2, kinks=[0])
     samples.add("leaky_relu", _leaky_relu, kinks=[0], parameters=[{}, {"negative_slope": 0.25}])
     samples.add("elu", _elu, kinks=[0], parameters=[{}, {"alpha": 0.5}])
     samples.add("sigmoid", lambda x: (1 + np.tanh(x / 2)) / 2)
     samples.add("silu", lambda x: x * (1 + np.tanh(x / 2)) / 2)
     samples.add("softplus", _softplus, kinks=[2 / 3], parameters=_SOFTPLUS)
-    samples.add("tanh", lambda x: 1 - 2 / (np.exp(2 * x) + 1))
     samples.add("gelu", _gelu, parameters=[{}, {"approximate": "tanh"}])
     samples.add("softmax", _softmax, shapes=_SHAPES, parameters=_DIMENSIONS)
     samples.add("log_softmax", _log_softmax, shapes=_SHAPES, parameters=_DIMENSIONS)
     samples.add("erf", _erf, domain=(-7, 7))
-    _refusals(samples)
+    _describe_errors(samples)
 
 
-def _refusals(samples: Samples) -> None:
+def _describe_errors(samples: Samples) -> None:
     for name, parameter in (
         ("leaky_relu", "negative_slope"),
         ("elu", "alpha"),
@@ -70,7 +69,7 @@ def _gelu(x: Array, approximate: str = "none") -> Array:
 
 
 def _softmax(x: Array, dim: int = -1) -> Array:
-    # A 0-d array counts as one element along its dim 0.
+    # A 0-d array has dim 0, as in PyTorch.
     return np.exp(x) / np.exp(x).sum(axis=dim if x.ndim else None, keepdims=True)
 
 

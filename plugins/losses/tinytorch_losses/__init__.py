@@ -1,6 +1,6 @@
-"""Loss functions for the Tensor of tinytorch-core, as a plugin."""
+"""Loss functions for the TinyTorch Tensor: functions and classes."""
 
-# First, because importing the core imports the active plugins, this one among them.
+# Imported first: importing the core imports the active plugins, including this one.
 import tinytorch_core as _core  # noqa: F401
 
 from tinytorch_losses.binary import binary_cross_entropy, binary_cross_entropy_with_logits

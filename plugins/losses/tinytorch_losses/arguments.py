@@ -1,6 +1,6 @@
-"""What the losses accept, checked and brought to one form before an op runs.
+"""Checks and conversions of the arguments of losses, which run before the op.
 
-The functions here work on arrays and on Tensors alike. What they convert stays tracked.
+Targets may be arrays or Tensors. Converting the dtype of a tracked Tensor keeps it tracked.
 """
 
 from __future__ import annotations
@@ -14,11 +14,16 @@ from tinytorch_core.extend import unwrap
 Array = Any
 
 
-def floating(loss: str, input: Array) -> np.dtype[Any]:
-    """The dtype of the input, which must be floating.
+def as_array(value: Any, dtype: Any = None) -> Array:
+    """Return `value` unchanged if it is a Tensor or an array, otherwise as an array."""
+    return value if hasattr(value, "astype") else np.asarray(value, dtype=dtype)
+
+
+def check_floating(loss: str, input: Array) -> np.dtype[Any]:
+    """Return the dtype of the input, which must be floating.
 
     Raises:
-        TypeError: it is no Tensor or array, or holds other numbers.
+        TypeError: the input is not a Tensor or array, or its dtype is not floating.
     """
     dtype = getattr(input, "dtype", None)
     if dtype is None:
@@ -33,15 +38,15 @@ def floating(loss: str, input: Array) -> np.dtype[Any]:
     return dtype  # type: ignore[no-any-return]
 
 
-def matched(loss: str, input: Array, target: Any) -> Array:
-    """The target in the dtype of the input; its shape must be that of the input.
+def matching_target(loss: str, input: Array, target: Any) -> Array:
+    """Return the target in the dtype of the input, after checking that the shapes are equal.
 
     Raises:
-        TypeError: the input is not floating, or the target holds no real numbers.
+        TypeError: the input is not floating, or the target does not hold real numbers.
         ValueError: the shapes differ. Broadcasting (N, 1) against (N,) would compare each
             prediction with every target.
     """
-    target = real(loss, target, floating(loss, input))
+    target = real_target(loss, target, check_floating(loss, input))
     if target.shape != input.shape:
         raise ValueError(
             f"{loss}: the input has the shape {input.shape} and the target {target.shape}; "
@@ -50,19 +55,18 @@ def matched(loss: str, input: Array, target: Any) -> Array:
     return target
 
 
-def real(loss: str, target: Any, dtype: np.dtype[Any]) -> Array:
-    """The target, of any kind, as a Tensor or an array of that dtype.
+def real_target(loss: str, target: Any, dtype: np.dtype[Any]) -> Array:
+    """Return the target as a Tensor or an array of `dtype`.
 
     Raises:
-        TypeError: it holds no real numbers.
+        TypeError: the target does not hold real numbers.
     """
-    if not hasattr(target, "dtype"):
-        try:
-            return np.asarray(target, dtype=dtype)
-        except (TypeError, ValueError) as error:
-            raise TypeError(
-                f"{loss} takes numbers as target, not {type(target).__name__}: {target!r:.60}"
-            ) from error
+    try:
+        target = as_array(target, dtype)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"{loss} takes numbers as target, not {type(target).__name__}: {target!r:.60}"
+        ) from error
     if target.dtype == dtype:
         return target
     if target.dtype.kind not in "fiub":
@@ -70,60 +74,66 @@ def real(loss: str, target: Any, dtype: np.dtype[Any]) -> Array:
     return target.astype(dtype)
 
 
-def constant(loss: str, name: str, value: Any, dtype: np.dtype[Any]) -> Array:
-    """A weight as an array of that dtype, or None.
+def constant_weight(loss: str, name: str, value: Any, dtype: np.dtype[Any]) -> Array:
+    """Return a weight as an array of `dtype`, or None for None.
 
     Raises:
-        ValueError: it is tracked: no gradient will reach it, and it shall not seem to be zero.
+        ValueError: it requires grad. Losses are not differentiable with respect to weights, and
+            a missing gradient could be mistaken for 0.
     """
     if value is None:
         return None
     if getattr(value, "requires_grad", False):
         raise ValueError(
-            f"{name} of {loss} has no derivative, and the one given requires grad; "
+            f"{loss} is not differentiable with respect to {name}, but {name} requires grad; "
             f"pass {name}.detach()"
         )
-    value = unwrap(value)
-    return value.astype(dtype) if hasattr(value, "astype") else np.asarray(value, dtype=dtype)
+    return as_array(unwrap(value), dtype).astype(dtype)
 
 
-def broadcast_constant(
+def element_weight(
     loss: str, name: str, value: Any, shape: tuple[int, ...], dtype: np.dtype[Any]
 ) -> Array:
-    """A weight for each element, or None; it may be smaller, as long as it broadcasts to `shape`.
+    """Return a weight that broadcasts to `shape` as an array of `dtype`, or None for None.
 
     Raises:
-        ValueError: it does not, or it is tracked.
+        ValueError: it does not broadcast to `shape`, or it requires grad.
     """
-    array = constant(loss, name, value, dtype)
+    array = constant_weight(loss, name, value, dtype)
     if array is None or array.shape == shape:
         return array
     try:
-        fits = np.broadcast_shapes(array.shape, shape) == shape
+        broadcasts = np.broadcast_shapes(array.shape, shape) == shape
     except ValueError:
-        fits = False
-    if not fits:
+        broadcasts = False
+    if not broadcasts:
         raise ValueError(
-            f"{name} of {loss} has the shape {array.shape}, which does not broadcast to that of "
-            f"the input, {shape}"
+            f"{name} of {loss} has the shape {array.shape}, which does not broadcast to the shape "
+            f"of the input, {shape}"
         )
     return array
 
 
 def class_weight(loss: str, value: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """A weight for each class of an input of `shape`, or None.
+    """Return a weight for each class as an array of `dtype` and shape (C,), or None for None.
+
+    Args:
+        loss: the name of the loss, for errors.
+        value: the weights.
+        shape: the shape of the input.
+        dtype: the dtype of the input.
 
     Raises:
-        ValueError: there are more or fewer of them than classes, or they are tracked.
+        ValueError: the number of weights differs from the number of classes, or they require grad.
     """
     if value is None:
         return None
-    array = constant(loss, "weight", value, dtype)
+    array = constant_weight(loss, "weight", value, dtype)
     classes = class_count(loss, shape)
     if array.shape != (classes,):
         raise ValueError(
-            f"weight of {loss} has the shape {array.shape}, and there are {classes} classes; "
-            f"give one weight for each, of shape ({classes},)"
+            f"weight of {loss} has the shape {array.shape}, but the input has {classes} classes; "
+            f"pass one weight for each class, of shape ({classes},)"
         )
     return array
 
@@ -131,33 +141,35 @@ def class_weight(loss: str, value: Any, shape: tuple[int, ...], dtype: np.dtype[
 def class_target(
     loss: str, target: Any, shape: tuple[int, ...], ignore_index: int
 ) -> tuple[Array, int | None]:
-    """Class numbers for an input of `shape`, as an array, and `ignore_index`.
+    """Return the class numbers as an array, and `ignore_index` or None if no target equals it.
 
-    The latter is None where no target has that value, so that nothing needs to be left out.
+    Args:
+        loss: the name of the loss, for errors.
+        target: integers of shape (), (N,) or (N, d1, ...).
+        shape: the shape of the input: (C,), (N, C) or (N, C, d1, ...).
+        ignore_index: the target value to ignore. It may be outside 0 to C - 1.
 
     Raises:
         TypeError: the target does not hold integers.
-        ValueError: its shape does not fit, or the input has no class axis.
-        IndexError: a class number lies outside of 0 to C - 1.
+        ValueError: the shape of the target does not fit, or the input has no class axis.
+        IndexError: a class number is outside 0 to C - 1.
     """
-    target = unwrap(target)
-    if not hasattr(target, "dtype"):
-        target = np.asarray(target)
+    target = as_array(unwrap(target))
     if target.dtype.kind not in "iu":
         raise TypeError(
             f"{loss} takes class numbers of an integer dtype, not {target.dtype} of shape "
-            f"{target.shape}; give a list, an integer array, or Tensor(data, dtype=np.int64)"
+            f"{target.shape}; pass a list, an integer array, or Tensor(data, dtype=np.int64)"
         )
     classes = class_count(loss, shape)
     expected = shape[:1] + shape[2:] if len(shape) > 1 else ()
     if target.shape != expected:
         raise ValueError(
-            f"{loss}: an input of shape {shape} needs class numbers of shape {expected}, and the "
+            f"{loss}: an input of shape {shape} needs class numbers of shape {expected}, but the "
             f"target has the shape {target.shape}"
         )
     if not target.size:
         return target, None
-    # Read as unsigned, a negative number is a large one: one comparison serves both bounds.
+    # As unsigned integers, negative numbers are large, so one comparison checks both bounds.
     highest = target.view(f"u{target.dtype.itemsize}").max()
     if highest < classes and not 0 <= ignore_index < classes:
         return target, None
@@ -167,23 +179,31 @@ def class_target(
 
 
 def class_count(loss: str, shape: tuple[int, ...]) -> int:
-    """The length of the class axis of an input: (C,), (N, C) or (N, C, d1, ...)."""
+    """Return the length of the class axis of an input of shape (C,), (N, C) or (N, C, d1, ...).
+
+    Raises:
+        ValueError: the shape is ().
+    """
     if not shape:
         raise ValueError(
-            f"{loss} takes an input with an axis of classes, (C,), (N, C) or (N, C, d1, ...), "
+            f"{loss} takes an input with a class axis, (C,), (N, C) or (N, C, d1, ...), "
             "not a single number"
         )
     return shape[1] if len(shape) > 1 else shape[0]
 
 
 def _check_range(loss: str, target: Array, classes: int, ignored: Array) -> None:
-    wrong = ((target < 0) | (target >= classes)) & ~ignored
-    if not wrong.any():
-        return
-    position = tuple(int(i) for i in np.argwhere(wrong)[0])
-    where = f"[{', '.join(map(str, position))}]" if position else ""
-    raise IndexError(
-        f"{loss}: target{where} is {target[position]}, and there are {classes} classes, "
-        f"numbered from 0 to {classes - 1}; correct the target, or mark what is to be left out "
-        "with ignore_index"
-    )
+    invalid = ((target < 0) | (target >= classes)) & ~ignored
+    if invalid.any():
+        raise IndexError(
+            f"{loss}: {first_element('target', target, invalid)}, but class numbers must be from "
+            f"0 to {classes - 1}, because the input has {classes} classes; correct the target, or "
+            "mark predictions to leave out with ignore_index"
+        )
+
+
+def first_element(name: str, array: Array, mask: Array) -> str:
+    """Return "name[index] is value" for the first element where `mask` is true, for an error."""
+    index = tuple(int(i) for i in np.argwhere(mask)[0])
+    subscript = f"[{', '.join(map(str, index))}]" if index else ""
+    return f"{name}{subscript} is {array[index]}"

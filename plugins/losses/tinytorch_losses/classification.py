@@ -1,7 +1,7 @@
-"""Losses of class scores: negative log likelihood and cross entropy.
+"""Classification losses: negative log likelihood and cross entropy.
 
-Inside, the axis of the classes comes first: then what there is once for each prediction, such as
-its loss or the gradient of that, broadcasts against what there is for each of its classes.
+Internally the class axis comes first, so that arrays with one number for each prediction, such as
+the losses, broadcast against arrays with one number for each class of each prediction.
 """
 
 from __future__ import annotations
@@ -13,20 +13,22 @@ import numpy as np
 from tinytorch_core import Tensor, op
 
 from tinytorch_losses.arguments import (
+    as_array,
+    check_floating,
     class_count,
     class_target,
     class_weight,
-    floating,
-    matched,
+    matching_target,
 )
-from tinytorch_losses.reduction import check_reduction, reduced, spread
+from tinytorch_losses.reduction import check_reduction, reduce_losses, reduce_rule
 from tinytorch_losses.softmax import shifted_exponentials
 
 Array = Any
 Shape = tuple[int, ...]
 
-# With fewer classes than this, copying them to the front pays: NumPy reduces short rows slowly.
-_FEW = 64
+# Below this number of classes a copy with the class axis first is faster, because NumPy reduces
+# short rows slowly.
+_COPY_BELOW = 64
 
 
 def nll_loss(
@@ -36,33 +38,33 @@ def nll_loss(
     ignore_index: int = -100,
     reduction: str = "mean",
 ) -> Array:
-    """−w[t] x[t], the negative log likelihood of the target class t, reduced.
+    """Return −w[t] x[t], the negative log likelihood of the target class t, reduced.
 
     Args:
-        input: x, logarithms of probabilities: a Tensor or array of a floating dtype and shape
-            (C,), (N, C) or (N, C, d1, ...).
+        input: x, logarithms of probabilities: a Tensor or array of any floating dtype and of
+            shape (C,), (N, C) or (N, C, d1, ...).
         target: t, class numbers from 0 to C − 1: an integer Tensor or array, or a list, of
             shape (), (N,) or (N, d1, ...).
-        weight: w, a weight for each class, of shape (C,); None for 1. A constant.
-        ignore_index: a target of this value counts for nothing, neither in the loss nor in the
-            mean. It need not be a class number.
+        weight: w, a constant weight for each class, of shape (C,); None for 1.
+        ignore_index: targets of this value do not contribute to the loss or to the divisor of the
+            mean. It may be outside 0 to C − 1.
         reduction: "mean", "sum" or "none". The mean divides by the sum of the targets' weights.
 
     Returns:
-        A number, or with "none" the losses in the shape of the target; a Tensor if one was given.
-        The mean is NaN where all targets are ignored, and its gradient 0, as in PyTorch.
+        A scalar, or with "none" one loss for each target; a Tensor if the input is one. If all
+        targets are ignored, the mean is NaN and its gradient 0, as in PyTorch.
 
     Raises:
-        IndexError: a target is no class number.
+        IndexError: a target is outside 0 to C − 1.
         TypeError: the input is not floating, or the target does not hold integers.
-        ValueError: the shapes or the number of weights do not fit, the weights are tracked, or
-            there is no such reduction.
+        ValueError: the shapes or the number of weights do not fit, the weights require grad, or
+            the reduction is unknown.
 
     >>> nll_loss(np.log([[0.25, 0.75], [0.5, 0.5]]), [1, 0], reduction="none").round(4)
     array([0.2877, 0.6931])
     """
     check_reduction("nll_loss", reduction)
-    dtype = floating("nll_loss", input)
+    dtype = check_floating("nll_loss", input)
     target, ignored = class_target("nll_loss", target, input.shape, ignore_index)
     weight = class_weight("nll_loss", weight, input.shape, dtype)
     return nll_forward(input, target, weight, ignored, reduction)
@@ -76,12 +78,15 @@ def nll_forward(
     ignore_index: int | None = None,
     reduction: str = "mean",
 ) -> Array:
-    """The negative log likelihood of each target class, reduced. None ignores nothing."""
-    classes, weights = _chosen(target, weight, ignore_index, input.dtype)
-    return _reduced(-_classes_first(input)[_at(classes)], weights, reduction)
+    """Return the negative log likelihood of each target class, reduced.
+
+    The target holds valid class numbers or `ignore_index`, which is None if no target equals it.
+    """
+    classes, weights = _classes_and_weights(target, weight, ignore_index, input.dtype)
+    return _reduce_weighted(-_classes_first(input)[_prediction_index(classes)], weights, reduction)
 
 
-def nll_input(
+def nll_input_rule(
     grad: Array,
     input_shape: Shape,
     input_dtype: Any,
@@ -91,10 +96,10 @@ def nll_input(
     reduction: str,
 ) -> Array:
     """d/dx = −w[t] at the target class, 0 elsewhere."""
-    classes, weights = _chosen(target, weight, ignore_index, input_dtype)
-    hits = np.zeros((class_count("nll_loss", input_shape), *target.shape), dtype=input_dtype)
-    hits[_at(classes)] = -1 if weights is None else -weights
-    return _classes_first(hits * spread(grad, reduction, _total(target, weights)))
+    classes, weights = _classes_and_weights(target, weight, ignore_index, input_dtype)
+    slope = np.zeros((class_count("nll_loss", input_shape), *target.shape), dtype=input_dtype)
+    slope[_prediction_index(classes)] = -1 if weights is None else -weights
+    return _classes_first(slope * reduce_rule(grad, reduction, _mean_divisor(target, weights)))
 
 
 def cross_entropy(
@@ -105,34 +110,35 @@ def cross_entropy(
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Array:
-    """−Σ q[c] log softmax(x)[c] over the classes c, reduced.
+    """Return −Σ q[c] log softmax(x)[c], summed over the classes c, reduced.
 
     For a class number t, q is w[t] at t and 0 elsewhere. For probabilities y of all classes, q is
-    w y. Smoothing by s makes the target (1 − s) y + s / C before the weights: C. Szegedy et al.,
-    "Rethinking the Inception Architecture for Computer Vision", 2016, section 7.
+    w y. Label smoothing by s replaces y by (1 − s) y + s / C, before the weights are applied:
+    C. Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", 2016,
+    section 7.
 
     Args:
-        input: x, logits: a Tensor or array of a floating dtype and shape (C,), (N, C) or
+        input: x, logits: a Tensor or array of any floating dtype and of shape (C,), (N, C) or
             (N, C, d1, ...).
         target: class numbers from 0 to C − 1 of shape (), (N,) or (N, d1, ...), as an integer
             Tensor or array, or a list; or probabilities in the shape of the input, floating.
-        weight: w, a weight for each class, of shape (C,); None for 1. A constant.
-        ignore_index: a class number of this value counts for nothing, neither in the loss nor in
-            the mean. It need not be a class number; with probabilities it must be negative.
+        weight: w, a constant weight for each class, of shape (C,); None for 1.
+        ignore_index: class numbers of this value do not contribute to the loss or to the divisor
+            of the mean. It may be outside 0 to C − 1; with probabilities it must be negative.
         reduction: "mean", "sum" or "none". The mean divides by the sum of the targets' weights,
-            and for probabilities by the number of predictions.
+            or for probabilities by the number of predictions.
         label_smoothing: s, from 0 to 1.
 
     Returns:
-        A number, or with "none" one loss for each prediction; a Tensor if one was given. The mean
-        is NaN where all targets are ignored, and its gradient 0, as in PyTorch.
+        A scalar, or with "none" one loss for each prediction; a Tensor if one argument is one. If
+        all targets are ignored, the mean is NaN and its gradient 0, as in PyTorch.
 
     Raises:
-        IndexError: a target is no class number.
+        IndexError: a target is outside 0 to C − 1.
         TypeError: the input is not floating, or the target holds neither class numbers nor
             probabilities.
-        ValueError: the shapes or the number of weights do not fit, the weights are tracked, the
-            smoothing lies outside of 0 to 1, or there is no such reduction.
+        ValueError: the shapes or the number of weights do not fit, the weights require grad, the
+            label smoothing is outside 0 to 1, or the reduction is unknown.
 
     >>> logits = np.log([[0.25, 0.75], [0.5, 0.5]])
     >>> cross_entropy(logits, [1, 0], reduction="none").round(4)
@@ -143,25 +149,24 @@ def cross_entropy(
     name = "cross_entropy"
     check_reduction(name, reduction)
     smoothing = check_smoothing(label_smoothing)
-    dtype = floating(name, input)
+    dtype = check_floating(name, input)
     shape = input.shape
-    if not hasattr(target, "dtype"):
-        target = np.asarray(target)
+    target = as_array(target)
     if target.dtype.kind == "f":
         target, ignored = _probabilities(input, target, ignore_index), None
     else:
-        _refuse_integer_probabilities(target, shape)
+        _check_not_probabilities(target, shape)
         target, ignored = class_target(name, target, shape, ignore_index)
     weight = class_weight(name, weight, shape, dtype)
-    kept: list[Array] = []
-    return cross_entropy_forward(input, target, weight, ignored, reduction, smoothing, kept)
+    cache: list[Array] = []
+    return cross_entropy_forward(input, target, weight, ignored, reduction, smoothing, cache)
 
 
 def check_smoothing(label_smoothing: float) -> float:
-    """The smoothing as a Python number, which adapts to the dtype of arrays.
+    """Return the smoothing as a Python float, which does not change the dtype of arrays.
 
     Raises:
-        ValueError: it lies outside of 0 to 1.
+        ValueError: the smoothing is outside 0 to 1.
     """
     if not 0 <= label_smoothing <= 1:
         raise ValueError(
@@ -174,24 +179,25 @@ def _probabilities(input: Array, target: Array, ignore_index: int) -> Array:
     class_count("cross_entropy", input.shape)
     if target.shape != input.shape:
         raise ValueError(
-            f"cross_entropy: the target holds {target.dtype}, so probabilities of all classes, and "
-            f"its shape is {target.shape} where that of the input is {input.shape}; for class "
-            "numbers give a list, an integer array, or Tensor(data, dtype=np.int64)"
+            f"cross_entropy: the target has dtype {target.dtype}, so it must hold probabilities "
+            f"of all classes, but its shape is {target.shape} and that of the input "
+            f"{input.shape}; for class numbers pass a list, an integer array, or "
+            "Tensor(data, dtype=np.int64)"
         )
     if ignore_index >= 0:
         raise ValueError(
-            f"cross_entropy cannot ignore class {ignore_index} of a target that holds "
-            "probabilities; leave ignore_index out"
+            f"cross_entropy cannot ignore class {ignore_index} if the target holds "
+            "probabilities; leave out ignore_index"
         )
-    return matched("cross_entropy", input, target)
+    return matching_target("cross_entropy", input, target)
 
 
-def _refuse_integer_probabilities(target: Array, shape: Shape) -> None:
+def _check_not_probabilities(target: Array, shape: Shape) -> None:
     if target.shape == shape and shape:
         raise TypeError(
-            f"cross_entropy: the target has the shape of the input, {shape}, and holds "
+            f"cross_entropy: the target has the shape of the input, {shape}, but dtype "
             f"{target.dtype}; for probabilities convert it to a floating dtype, and for class "
-            "numbers leave the axis of the classes out"
+            "numbers remove the class axis"
         )
 
 
@@ -203,29 +209,33 @@ def cross_entropy_forward(
     ignore_index: int | None = None,
     reduction: str = "mean",
     label_smoothing: float = 0.0,
-    kept: list[Array] | None = None,
+    cache: list[Array] | None = None,
 ) -> Array:
-    """The cross entropy of each prediction, reduced. None ignores nothing.
+    """Return the cross entropy of each prediction, reduced.
 
-    `kept` is an empty list to be filled with exp(x − max) and its sum over the classes, so that
-    the backward pass need not compute them again.
+    Args:
+        input, weight, reduction, label_smoothing: as for `cross_entropy`, checked.
+        target: probabilities, or class numbers that are valid or equal to `ignore_index`.
+        ignore_index: None if no target equals it.
+        cache: a list that is filled with exp(x − max(x)) and its sum over the classes, so that
+            the backward pass does not compute them again.
     """
     x = _classes_first(input)
-    if x.ndim == 2 and len(x) < _FEW:
+    if x.ndim == 2 and len(x) < _COPY_BELOW:
         x = x.copy()
-    z, powers, sums = shifted_exponentials(x)
-    if kept is not None:
-        kept[:] = powers, sums
+    z, powers, sums = shifted_exponentials(x, axis=0)
+    if cache is not None:
+        cache[:] = powers, sums
     logs = np.log(sums)
-    classes, weights = _numbered(target, weight, ignore_index, input.dtype)
+    classes, weights = _classes_and_weights_or_none(target, weight, ignore_index, input.dtype)
     if classes is not None and not label_smoothing:
-        return _reduced(logs - z[_at(classes)], weights, reduction)
-    q = _strengths(target, weight, ignore_index, label_smoothing, input)
+        return _reduce_weighted(logs - z[_prediction_index(classes)], weights, reduction)
+    q = _class_targets(target, weight, ignore_index, label_smoothing, input)
     losses = (q * (logs - z)).sum(axis=0)
-    return reduced(losses, reduction, _total(losses, weights))
+    return reduce_losses(losses, reduction, _mean_divisor(losses, weights))
 
 
-def cross_entropy_input(
+def cross_entropy_input_rule(
     grad: Array,
     input: Array,
     target: Array,
@@ -233,26 +243,26 @@ def cross_entropy_input(
     ignore_index: int | None,
     reduction: str,
     label_smoothing: float,
-    kept: list[Array] | None,
+    cache: list[Array] | None,
 ) -> Array:
     """d/dx = softmax(x) Σ q − q."""
-    classes, weights = _numbered(target, weight, ignore_index, input.dtype)
-    count = input.size // max(1, class_count("cross_entropy", input.shape))
-    grad = spread(grad, reduction, count if weights is None else weights.sum())
-    if not kept or isinstance(input, Tensor):
-        _, powers, sums = shifted_exponentials(_classes_first(input))
+    classes, weights = _classes_and_weights_or_none(target, weight, ignore_index, input.dtype)
+    divisor = _prediction_count(input) if weights is None else weights.sum()
+    grad = reduce_rule(grad, reduction, divisor)
+    if not cache or isinstance(input, Tensor):
+        _, powers, sums = shifted_exponentials(_classes_first(input), axis=0)
     else:
-        powers, sums = kept
+        powers, sums = cache
         if classes is not None and weights is None and not label_smoothing:
-            # The common case, with q = 1 at one class.
+            # The common case: q is 1 at one class and 0 elsewhere.
             slope = powers * (grad / sums)
-            slope[_at(classes)] -= grad
+            slope[_prediction_index(classes)] -= grad
             return _classes_first(slope)
-    q = _strengths(target, weight, ignore_index, label_smoothing, input)
+    q = _class_targets(target, weight, ignore_index, label_smoothing, input)
     return _classes_first((powers * (q.sum(axis=0) / sums) - q) * grad)
 
 
-def cross_entropy_target(
+def cross_entropy_target_rule(
     grad: Array,
     input: Array,
     target_shape: Shape,
@@ -261,62 +271,69 @@ def cross_entropy_target(
     label_smoothing: float,
 ) -> Array:
     """d/dy = −(1 − s) w log softmax(x), for a target of probabilities."""
-    z, _, sums = shifted_exponentials(_classes_first(input))
-    count = input.size // max(1, class_count("cross_entropy", target_shape))
-    slope = (1 - label_smoothing) * (np.log(sums) - z) * spread(grad, reduction, count)
+    z, _, sums = shifted_exponentials(_classes_first(input), axis=0)
+    grad = reduce_rule(grad, reduction, _prediction_count(input))
+    slope = (1 - label_smoothing) * (np.log(sums) - z) * grad
     return _classes_first(slope if weight is None else slope * _column(weight, target_shape))
 
 
+def _prediction_count(input: Array) -> int:
+    return int(input.size // max(1, class_count("cross_entropy", input.shape)))
+
+
 def _classes_first(x: Array) -> Array:
-    """The axis of the classes, the second unless it is the only one, as the first, or back."""
+    """Swap axes 0 and 1, which moves the class axis to the front or back; 1-d stays as it is."""
     if x.ndim == 2:
         return x.T
     return x if x.ndim == 1 else np.swapaxes(x, 0, 1)
 
 
 def _column(weight: Array, shape: Shape) -> Array:
-    """A number for each class, so that it broadcasts along the classes, which come first."""
+    """Return the class weights with the class axis first and 1 for each other axis of `shape`."""
     return weight.reshape(-1, *(1,) * (len(shape) - 1))
 
 
-def _at(classes: Array) -> tuple[Array, ...]:
-    """The index of each prediction's class, where classes come first."""
+def _prediction_index(classes: Array) -> tuple[Array, ...]:
+    """Return the index of each prediction's class in an array with the class axis first."""
     if classes.ndim == 1:
         return classes, np.arange(len(classes))
     return (classes, *np.indices(classes.shape, sparse=True))
 
 
-def _numbered(
+def _classes_and_weights_or_none(
     target: Array, weight: Array, ignore_index: int | None, dtype: Any
 ) -> tuple[Array, Array]:
-    """What `_chosen` says of class numbers; None and None for probabilities."""
+    """Return `_classes_and_weights` for class numbers, or (None, None) for probabilities."""
     if target.dtype.kind == "f":
         return None, None
-    return _chosen(target, weight, ignore_index, dtype)
+    return _classes_and_weights(target, weight, ignore_index, dtype)
 
 
-def _chosen(
+def _classes_and_weights(
     target: Array, weight: Array, ignore_index: int | None, dtype: Any
 ) -> tuple[Array, Array]:
-    """Class numbers that are all valid, and the weight of each; None for 1 everywhere."""
+    """Return class numbers that are all valid, and the weight of each; None if all are 1.
+
+    Ignored targets become class 0 with weight 0.
+    """
     if ignore_index is None:
         return target, None if weight is None else weight[target]
-    counts = target != ignore_index
-    classes = np.where(counts, target, 0)
-    return classes, counts.astype(dtype) if weight is None else counts * weight[classes]
+    used = target != ignore_index
+    classes = np.where(used, target, 0)
+    return classes, used.astype(dtype) if weight is None else used * weight[classes]
 
 
-def _strengths(
+def _class_targets(
     target: Array, weight: Array, ignore_index: int | None, label_smoothing: float, input: Array
 ) -> Array:
-    """q: how much each log probability counts, with the classes first."""
-    classes, _ = _numbered(target, weight, ignore_index, input.dtype)
+    """Return q, the weighted and smoothed target of each class, with the class axis first."""
+    classes, _ = _classes_and_weights_or_none(target, weight, ignore_index, input.dtype)
     count = class_count("cross_entropy", input.shape)
     if classes is None:
         q = _classes_first(target)
     else:
         q = np.zeros((count, *target.shape), dtype=input.dtype)
-        q[_at(classes)] = 1
+        q[_prediction_index(classes)] = 1
     if label_smoothing:
         q = q * (1 - label_smoothing) + label_smoothing / count
     if weight is not None:
@@ -324,13 +341,13 @@ def _strengths(
     return q if ignore_index is None else q * (target != ignore_index)
 
 
-def _total(losses: Array, weights: Array) -> Any:
-    """What the mean divides by."""
+def _mean_divisor(losses: Array, weights: Array) -> Any:
+    """Return what the mean divides by."""
     return losses.size if weights is None else weights.sum()
 
 
-def _reduced(losses: Array, weights: Array, reduction: str) -> Array:
-    """The weighted losses, reduced; one of weight 0 counts for nothing even if it is infinite."""
+def _reduce_weighted(losses: Array, weights: Array, reduction: str) -> Array:
+    """Return the weighted losses, reduced. An infinite loss of weight 0 counts as 0."""
     if weights is not None:
         losses = np.where(weights == 0, 0, losses) * weights
-    return reduced(losses, reduction, _total(losses, weights))
+    return reduce_losses(losses, reduction, _mean_divisor(losses, weights))

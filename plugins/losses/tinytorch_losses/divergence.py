@@ -9,8 +9,8 @@ import numpy as np
 
 from tinytorch_core import op
 
-from tinytorch_losses.arguments import matched
-from tinytorch_losses.reduction import REDUCTIONS, check_reduction, reduced, spread
+from tinytorch_losses.arguments import matching_target
+from tinytorch_losses.reduction import REDUCTIONS, check_reduction, reduce_losses, reduce_rule
 
 Array = Any
 
@@ -18,44 +18,45 @@ KL_REDUCTIONS = ("batchmean", *REDUCTIONS)
 
 
 def kl_div(input: Array, target: Any, reduction: str = "mean", log_target: bool = False) -> Array:
-    """The divergence t (log t − x) of each element, reduced; 0 where t is 0.
+    """Return t (log t − x) for each element, reduced; 0 where t is 0.
 
-    With x = log q this adds up to the divergence of q from t. S. Kullback, R. A. Leibler, "On
-    Information and Sufficiency", 1951.
+    With x = log q the sum is the Kullback-Leibler divergence of q from t. S. Kullback, R. A.
+    Leibler, "On Information and Sufficiency", 1951.
 
     Args:
-        input: x, logarithms of probabilities: a Tensor or array of a floating dtype.
-        target: t, probabilities: a Tensor, array or list of the same shape. At t = 0 the
-            derivative of t log t is taken as 0.
-        reduction: "batchmean", which divides the sum by the length of the first axis and so
-            gives the divergence of a batch, "mean", which divides by the number of all elements,
-            "sum" or "none".
-        log_target: the target holds log t.
+        input: x, logarithms of probabilities: a Tensor or array of any floating dtype
+            and shape.
+        target: t, probabilities: a Tensor, array or list of the same shape. The derivative of
+            t log t at t = 0 is defined as 0.
+        reduction: "batchmean", "mean", "sum" or "none". "batchmean" divides the sum by the length
+            of the first axis, which gives the mean divergence of a batch; "mean" divides it by
+            the number of elements.
+        log_target: True if the target holds log t.
 
     Returns:
-        A number, or with "none" the losses in the shape of the input; a Tensor if one was given.
+        A scalar, or with "none" one loss for each element; a Tensor if either argument is one.
 
     Raises:
-        ValueError: the shapes differ, or there is no such reduction.
+        ValueError: the shapes differ, or the reduction is unknown.
         TypeError: the input is not floating.
 
     >>> kl_div(np.log([0.5, 0.5]), [0.0, 1.0], reduction="none").round(4) + 0
     array([0.    , 0.6931])
     """
     check_reduction("kl_div", reduction, KL_REDUCTIONS)
-    return kl_forward(input, matched("kl_div", input, target), reduction, bool(log_target))
+    return kl_forward(input, matching_target("kl_div", input, target), reduction, bool(log_target))
 
 
 @op("kl_div")
 def kl_forward(
     input: Array, target: Array, reduction: str = "mean", log_target: bool = False
 ) -> Array:
-    """The pointwise divergence, reduced."""
+    """Return the divergence of each element, reduced."""
     if log_target:
         losses = np.exp(target) * (target - input)
     else:
         losses = target * (_log_or_zero(target) - input)
-    return reduced(losses, reduction, _divisor(input.shape, reduction))
+    return reduce_losses(losses, reduction, _divisor(input.shape, reduction))
 
 
 def _log_or_zero(t: Array) -> Array:
@@ -68,17 +69,19 @@ def _divisor(shape: tuple[int, ...], reduction: str) -> int:
     return math.prod(shape)
 
 
-def kl_input(
+def kl_input_rule(
     grad: Array, input_shape: tuple[int, ...], target: Array, reduction: str, log_target: bool
 ) -> Array:
     """d/dx = −t."""
     probability = np.exp(target) if log_target else target
-    return -probability * spread(grad, reduction, _divisor(input_shape, reduction))
+    return -probability * reduce_rule(grad, reduction, _divisor(input_shape, reduction))
 
 
-def kl_target(grad: Array, input: Array, target: Array, reduction: str, log_target: bool) -> Array:
+def kl_target_rule(
+    grad: Array, input: Array, target: Array, reduction: str, log_target: bool
+) -> Array:
     """d/dt = log t + 1 − x, or with log_target, where t = exp(s), d/ds = t (s + 1 − x)."""
-    grad = spread(grad, reduction, _divisor(input.shape, reduction))
+    grad = reduce_rule(grad, reduction, _divisor(input.shape, reduction))
     if log_target:
         return grad * np.exp(target) * (target + 1 - input)
     return grad * (np.where(target == 0, 0, _log_or_zero(target) + 1) - input)

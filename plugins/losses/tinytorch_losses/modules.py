@@ -1,4 +1,4 @@
-"""The losses as objects: made once with their options, then called."""
+"""The losses as classes, which store their options and are called with input and target."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Array = Any
 
 
 class Loss:
-    """What all losses share: `loss(input, target)` is `loss.forward(input, target)`.
+    """Base class of the losses: `loss(input, target)` calls `loss.forward(input, target)`.
 
-    The options are attributes, and may be assigned.
+    The options are attributes and can be assigned.
 
     Raises:
-        ValueError: on construction, for an option that cannot be.
+        ValueError: the constructor got an invalid option.
     """
 
     reduction: str
@@ -73,7 +73,7 @@ class L1Loss(Loss):
 
 @dataclass(eq=False, repr=False)
 class HuberLoss(Loss):
-    """Quadratic for errors up to `delta`, linear beyond: see `huber_loss`.
+    """The Huber loss, linear for errors above `delta`: see `huber_loss`.
 
     >>> from tinytorch_core import Tensor
     >>> HuberLoss(delta=2.0)
@@ -132,7 +132,7 @@ class BCEWithLogitsLoss(Loss):
 
 @dataclass(eq=False, repr=False)
 class NLLLoss(Loss):
-    """The negative log likelihood of class numbers: see `nll_loss`.
+    """The negative log likelihood of the target classes: see `nll_loss`.
 
     >>> from tinytorch_core import Tensor
     >>> NLLLoss(reduction="none")(Tensor([[-1.0, -2.0], [-3.0, -4.0]]), [0, 1])
@@ -150,7 +150,7 @@ class NLLLoss(Loss):
 
 @dataclass(eq=False, repr=False)
 class CrossEntropyLoss(Loss):
-    """The cross entropy of logits and class numbers or probabilities: see `cross_entropy`.
+    """The cross entropy of logits with class numbers or probabilities: see `cross_entropy`.
 
     >>> from tinytorch_core import Tensor
     >>> CrossEntropyLoss()(Tensor([[2.0, 0.5, -1.0], [0.0, 1.0, 3.0]]), [0, 2])

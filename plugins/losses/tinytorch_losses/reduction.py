@@ -1,4 +1,4 @@
-"""From the losses of the elements to the one that is returned, and back."""
+"""The reductions of losses: "mean", "sum" and "none", forward and backward."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ REDUCTIONS = ("mean", "sum", "none")
 
 
 def check_reduction(loss: str, reduction: object, choices: Sequence[str] = REDUCTIONS) -> None:
-    """Raises ValueError, naming the choices, unless `reduction` is one of them."""
+    """Check that `reduction` is one of `choices`.
+
+    Raises:
+        ValueError: it is not one of them.
+    """
     if reduction not in choices:
         raise ValueError(
             f"{loss} has no reduction {reduction!r}; choose one of "
@@ -19,11 +23,14 @@ def check_reduction(loss: str, reduction: object, choices: Sequence[str] = REDUC
         )
 
 
-def reduced(losses: Array, reduction: str, divisor: Any = None) -> Array:
-    """The losses as they are, their sum, or their sum divided by `divisor`.
+def reduce_losses(losses: Array, reduction: str, divisor: Any = None) -> Array:
+    """Return the losses themselves for "none", their sum for "sum", otherwise sum / divisor.
 
-    The divisor is by default the number of losses. Divided by 0 they are NaN, as in PyTorch, and
-    without a warning.
+    Args:
+        losses: the loss of each element.
+        reduction: "none", "sum" or the name of a mean.
+        divisor: what a mean divides by; None for the number of losses. If it is 0, the result is
+            NaN as in PyTorch, without a warning.
     """
     if reduction == "none":
         return losses
@@ -35,10 +42,12 @@ def reduced(losses: Array, reduction: str, divisor: Any = None) -> Array:
     return total / divisor if divisor else total.dtype.type("nan")
 
 
-def spread(grad: Array, reduction: str, divisor: Any) -> Array:
-    """The gradient of each element's loss, from that of the reduced loss.
+def reduce_rule(grad: Array, reduction: str, divisor: Any) -> Array:
+    """Return the gradient of each element's loss, which broadcasts to the shape of the losses.
 
-    Divided by 0 it stays as it is: then it is multiplied by weights that are all 0, or belongs
-    to no element.
+    Args:
+        grad: the gradient of the reduced loss.
+        reduction, divisor: as for `reduce_losses`. A divisor of 0 leaves `grad` unchanged: then
+            the input is empty, or all weights are 0 and so is their product with `grad`.
     """
     return grad / divisor if reduction not in ("sum", "none") and divisor else grad

@@ -1,4 +1,4 @@
-"""The losses as the conformance kit calls them, with their formulas written element by element."""
+"""Sample calls and reference formulas of the ops, for the conformance kit."""
 
 from __future__ import annotations
 
@@ -7,34 +7,38 @@ from typing import Any
 
 import numpy as np
 
-import tinytorch_losses as losses
 from tinytorch_devkit import Call, Samples, call
+from tinytorch_losses.binary import binary_cross_entropy, binary_cross_entropy_with_logits
+from tinytorch_losses.classification import cross_entropy, nll_loss
+from tinytorch_losses.divergence import kl_div
+from tinytorch_losses.regression import huber_loss, l1_loss, mse_loss
 
 Array = Any
 Formula = Callable[..., Array]
 
 
-def describe(samples: Samples) -> None:
-    """Describes every op of this plugin."""
+def describe_ops(samples: Samples) -> None:
+    """Add samples, reference formulas and expected errors of every op of this plugin."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(2, 3))
-    # No difference lies near 0, 0.5 or 1, where the absolute error and Huber's have kinks.
+    # No error is close to 0, 0.5 or 1, where the absolute error and the Huber loss have kinks.
     y = x + rng.choice([-1.4, -0.7, 0.2, 0.8, 1.3], size=x.shape)
     p, q = rng.uniform(0.2, 0.8, (2, 2, 3))
     weight = np.array([0.5, 2.0, 1.5])
-    for name, formula, calls in (
-        ("mse_loss", lambda x, y: (x - y) ** 2, _calls(x, y)),
-        ("l1_loss", lambda x, y: abs(x - y), _calls(x, y)),
-        ("huber_loss", _huber, [*_calls(x, y), *_calls(x, y, delta=0.5)]),
-        ("binary_cross_entropy", _bce, [*_calls(p, q), *_calls(p, q, weight=weight)]),
+    for function, formula, calls in (
+        (mse_loss, lambda x, y: (x - y) ** 2, _calls(x, y)),
+        (l1_loss, lambda x, y: abs(x - y), _calls(x, y)),
+        (huber_loss, _huber, [*_calls(x, y), *_calls(x, y, delta=0.5)]),
+        (binary_cross_entropy, _bce, [*_calls(p, q), *_calls(p, q, weight=weight)]),
         (
-            "binary_cross_entropy_with_logits",
-            _bce_of_logits,
+            binary_cross_entropy_with_logits,
+            _bce_with_logits,
             [*_calls(x, q), *_calls(x, q, weight=weight, pos_weight=2 * weight)],
         ),
-        ("kl_div", _kl_div, [*_calls(-p, q), *_calls(-p, -q, log_target=True)]),
+        (kl_div, _kl_div, [*_calls(-p, q), *_calls(-p, -q, log_target=True)]),
     ):
-        samples.add(name, _reducing(formula), calls=list(calls), function=getattr(losses, name))
+        name = function.__name__
+        samples.add(name, _with_reduction(formula), calls=list(calls), function=function)
         samples.refuse(name, ValueError, "(2, 1)", x, y[:, :1])
         samples.refuse(name, TypeError, "int64", np.arange(3), np.arange(3))
         samples.refuse(name, ValueError, "'average'", reduction="average")
@@ -47,10 +51,10 @@ def describe(samples: Samples) -> None:
 def _describe_classification(samples: Samples, x: Array, p: Array, weight: Array) -> None:
     classes = np.array([2, 0])
     options: list[dict[str, Any]] = [{}, {"weight": weight}, {"ignore_index": 0}]
-    for name, formula in (("nll_loss", _nll), ("cross_entropy", _cross_entropy)):
+    for function, formula in ((nll_loss, _nll), (cross_entropy, _cross_entropy)):
+        name = function.__name__
         calls = [c for option in options for c in _calls(x, classes, **option)]
         calls += [call(x[0], np.array(1)), call(x.reshape(1, 3, 2), np.array([[2, 0]]))]
-        function = getattr(losses, name)
         samples.add(name, formula, calls=calls, function=function)
         samples.refuse(name, IndexError, "target[0] is 4", x, np.array([4, 0]))
         samples.refuse(name, TypeError, "integer", x, classes > 0)
@@ -58,7 +62,7 @@ def _describe_classification(samples: Samples, x: Array, p: Array, weight: Array
         samples.refuse(name, ValueError, "'average'", reduction="average")
     smooth = [call(x, classes, label_smoothing=0.2), call(x, p, label_smoothing=0.2)]
     probabilities = [*_calls(x, p), *_calls(x, p, weight=weight), *smooth]
-    samples.add("cross_entropy", _cross_entropy, calls=probabilities, function=losses.cross_entropy)
+    samples.add("cross_entropy", _cross_entropy, calls=probabilities, function=cross_entropy)
     samples.refuse("cross_entropy", ValueError, "label_smoothing", label_smoothing=2)
 
 
@@ -67,8 +71,8 @@ def _calls(*inputs: Array, **parameters: Any) -> Iterator[Call]:
         yield call(*inputs, reduction=reduction, **parameters)
 
 
-def _reducing(formula: Formula) -> Formula:
-    """The reference of a loss, from the formula of one element."""
+def _with_reduction(formula: Formula) -> Formula:
+    """Return the reference of a loss, given its formula for each element."""
 
     def reference(x: Array, y: Array, reduction: str = "mean", **parameters: Any) -> Array:
         return _reduced(formula(x, y, **parameters), reduction)
@@ -91,7 +95,7 @@ def _bce(p: Array, y: Array, weight: Array = 1.0) -> Array:
     return -weight * np.log(p**y * (1 - p) ** (1 - y))
 
 
-def _bce_of_logits(x: Array, y: Array, weight: Array = 1.0, pos_weight: Array = 1.0) -> Array:
+def _bce_with_logits(x: Array, y: Array, weight: Array = 1.0, pos_weight: Array = 1.0) -> Array:
     p = 1 / (1 + np.exp(-x))
     return -weight * (pos_weight * y * np.log(p) + (1 - y) * np.log(1 - p))
 
@@ -108,14 +112,14 @@ def _nll(
     ignore_index: int = -100,
     reduction: str = "mean",
 ) -> Array:
-    """One prediction after the other."""
+    """Compute the loss one prediction at a time."""
     if x.ndim == 1:
         return _nll(x[None], target[None], weight, ignore_index, reduction)
     each, weights = np.zeros(target.shape), np.zeros(target.shape)
-    for at, c in np.ndenumerate(target):
+    for index, c in np.ndenumerate(target):
         if c != ignore_index:
-            weights[at] = 1 if weight is None else weight[c]
-            each[at] = -weights[at] * x[(at[0], c, *at[1:])]
+            weights[index] = 1 if weight is None else weight[c]
+            each[index] = -weights[index] * x[(index[0], c, *index[1:])]
     return _reduced(each, reduction, weights.sum())
 
 
@@ -133,6 +137,6 @@ def _cross_entropy(
         return _nll(logs, target, weight, ignore_index, reduction)
     classes = x.shape[1]
     y = np.eye(classes)[target] if target.dtype.kind == "i" else target
-    strength = (1 - label_smoothing) * y + label_smoothing / classes
-    each = -(strength * (1 if weight is None else weight) * logs).sum(axis=1)
+    q = (1 - label_smoothing) * y + label_smoothing / classes
+    each = -(q * (1 if weight is None else weight) * logs).sum(axis=1)
     return _reduced(each, reduction)

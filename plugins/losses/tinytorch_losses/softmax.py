@@ -1,4 +1,4 @@
-"""The logarithm of softmax, in plain NumPy code."""
+"""The logarithm of softmax, and the exponentials it shares with cross entropy."""
 
 from __future__ import annotations
 
@@ -12,33 +12,40 @@ Array = Any
 
 
 def log_softmax(x: Array, dim: int = -1) -> Array:
-    """The logarithm of softmax, x − log Σ exp(x) along `dim`, finite for logits of any size.
+    """Return x − log Σ exp(x) along `dim`, the logarithm of softmax. exp does not overflow.
 
-    It is made of ops that Tensors have, so it takes arrays and Tensors, and differentiates.
+    It is computed by NumPy functions, so it works on arrays and Tensors, and autograd
+    differentiates it.
 
     Args:
-        x: logits of any floating dtype and shape.
-        dim: the axis along which the probabilities, exp of the result, add up to 1.
+        x: logits, a Tensor or array of any floating dtype and shape.
+        dim: the axis along which the probabilities, exp of the result, sum to 1.
 
     Returns:
-        An array, or for a Tensor a Tensor, of the same shape.
+        The same shape and dtype: a Tensor for a Tensor, an array for an array.
 
     Raises:
-        numpy.exceptions.AxisError: there is no such axis.
+        numpy.exceptions.AxisError: `dim` is out of range.
 
     >>> np.exp(log_softmax(np.array([0.0, np.log(3.0)])))
     array([0.25, 0.75])
     """
-    shifted = x - unwrap(x).max(axis=dim, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=dim, keepdims=True))
+    z, _, sums = shifted_exponentials(x, dim, keepdims=True)
+    return z - np.log(sums)
 
 
-def shifted_exponentials(x: Array) -> tuple[Array, Array, Array]:
-    """For x, whose first axis is that of the classes: z = x − max, exp(z), and its sum.
+def shifted_exponentials(
+    x: Array, axis: int, *, keepdims: bool = False
+) -> tuple[Array, Array, Array]:
+    """Return z = x − max(x), exp(z) and Σ exp(z), where max and Σ are taken along `axis`.
 
-    The largest value is a constant to the derivatives: any other would give the same
-    probabilities.
+    The maximum is a constant for derivatives, because softmax does not depend on it.
+
+    Args:
+        x: logits.
+        axis: the axis of the classes; without `keepdims` it must be 0, so that shapes broadcast.
+        keepdims: keep the axis in the sum, with length 1.
     """
-    z = x - unwrap(x).max(axis=0)
+    z = x - unwrap(x).max(axis=axis, keepdims=keepdims)
     powers = np.exp(z)
-    return z, powers, powers.sum(axis=0)
+    return z, powers, powers.sum(axis=axis, keepdims=keepdims)

@@ -39,7 +39,7 @@ def elementwise():
         for shape in ((2, 3), (), (0, 3)):
             yield Case(f"np.{name} {shape}", function, (spread(shape, *domain),), name)
     x = (spread((2, 3), 0.5, 2),)
-    for name in ("exp", "log", "sqrt"):
+    for name in ("exp", "log", "sqrt", "tanh"):
         yield Case(f"x.{name}()", operator.methodcaller(name), x)
     for name, part in (("x.conj()", np.conj), ("x.real", np.real), ("x.imag", np.imag)):
         yield Case(f"{name} of real numbers", _beside(part), x, None)

@@ -1,8 +1,8 @@
 """The activations as functions, named as in torch.nn.functional.
 
-Given a Tensor, each returns a Tensor; given an array, an array. None changes its input. float16,
-float32 and float64 stay what they are, and integers and booleans are computed in float64, except
-by `relu`, which leaves them integers, and `tanh`, which converts as np.tanh does.
+Each function returns a Tensor for a Tensor and an array for an array, and does not change its
+input. float16, float32 and float64 keep their dtype; integers and booleans are converted to
+float64. Exceptions: `relu` keeps integers, and `tanh` converts integers as np.tanh does.
 """
 
 from tinytorch_activations.functional.gaussian import gelu

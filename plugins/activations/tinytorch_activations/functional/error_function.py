@@ -1,4 +1,4 @@
-"""The error function, which GELU needs and NumPy lacks. With its rule."""
+"""The error function, which GELU needs and NumPy does not have, with its rule."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 
 from tinytorch_core import op
 
-from tinytorch_activations.arguments import floating
+from tinytorch_activations.arguments import as_float_array
 
 Array = Any
 
 # W. J. Cody, "Rational Chebyshev approximations for the error function", Mathematics of
-# Computation 23 (1969), 631-637; the coefficients as in his routine CALERF (SPECFUN, netlib),
-# the highest power first. On each interval the relative error is below 1.2e-16 in exact
-# arithmetic.
+# Computation 23 (1969), 631-637, with the coefficients of his routine CALERF (SPECFUN, netlib).
+# Each pair is a numerator and a denominator, highest power first. In exact arithmetic the relative
+# error on each interval is below 1.2e-16.
 _NEAR_ZERO = (
     (
         1.85777706184603153e-1,
@@ -76,13 +76,13 @@ _TAIL = (
         2.33520497626869185e-3,
     ),
 )
-# From here on erf is 1 to the last bit of a double.
-_ONE = 6.0
+# For |x| at or above this, erf(x) rounds to 1 or -1 in float64.
+_SATURATION = 6.0
 
 
 @op("erf")
 def erf(x: Array) -> Array:
-    """The error function, 2/√π times the integral of exp(-t²) from 0 to x, to double precision.
+    """Return the error function 2/√π ∫ exp(-t²) dt, from 0 to x, to float64 precision.
 
     Args:
         x: a Tensor or array of any shape.
@@ -93,36 +93,37 @@ def erf(x: Array) -> Array:
     >>> erf(np.array([-np.inf, 0.0, 0.5]))
     array([-1.        ,  0.        ,  0.52049988])
     """
-    x = floating(x)
+    x = as_float_array(x)
     if x.dtype.itemsize < 4:
-        # The polynomials exceed the range of float16.
+        # The coefficients exceed the range of float16.
         return erf(x.astype(np.float32)).astype(x.dtype)
     y = np.abs(x)
-    intervals = [y <= 0.46875, (y > 0.46875) & (y <= 4), (y > 4) & (y < _ONE)]
+    intervals = [y <= 0.46875, (y > 0.46875) & (y <= 4), (y > 4) & (y < _SATURATION)]
     return np.piecewise(x, intervals, [_near_zero, _middle, _tail, np.sign])
 
 
 def _near_zero(x: Array) -> Array:
-    return x * _ratio(_NEAR_ZERO, x * x)
+    return x * _rational(_NEAR_ZERO, x * x)
 
 
 def _middle(x: Array) -> Array:
-    return np.copysign(1 - np.exp(-x * x) * _ratio(_MIDDLE, np.abs(x)), x)
+    return np.copysign(1 - np.exp(-x * x) * _rational(_MIDDLE, np.abs(x)), x)
 
 
 def _tail(x: Array) -> Array:
     square = x * x
-    series = math.sqrt(1 / math.pi) - _ratio(_TAIL, 1 / square) / square
+    series = math.sqrt(1 / math.pi) - _rational(_TAIL, 1 / square) / square
     return np.copysign(1 - np.exp(-square) / np.abs(x) * series, x)
 
 
-def _ratio(polynomials: Sequence[Sequence[float]], x: Array) -> Array:
-    above, below = (_polynomial(coefficients, x) for coefficients in polynomials)
-    return above / below
+def _rational(polynomials: Sequence[Sequence[float]], x: Array) -> Array:
+    numerator, denominator = (_polynomial(coefficients, x) for coefficients in polynomials)
+    return numerator / denominator
 
 
 def _polynomial(coefficients: Sequence[float], x: Array) -> Array:
-    """Horner's scheme; the array is made here, so it may be written to."""
+    """Return the polynomial at `x`, by Horner's scheme."""
+    # `value` is a new array, so it can be updated in place.
     value = coefficients[0] * x
     for coefficient in coefficients[1:-1]:
         value += coefficient
@@ -132,12 +133,12 @@ def _polynomial(coefficients: Sequence[float], x: Array) -> Array:
 
 
 def erf_rule(grad: Array, x: Array) -> Array:
-    """d erf / dx = 2/√π exp(-x²)."""
-    return grad * (2 / math.sqrt(math.pi) * bell(x))
+    """d erf/dx = 2/√π exp(-x²)."""
+    return grad * (2 / math.sqrt(math.pi) * exp_minus_square(x))
 
 
-# Where x² overflows, exp(-inf) is the right answer.
+# If x² overflows to inf, exp(-inf) = 0 is the correct result.
 @np.errstate(over="ignore")
-def bell(x: Array) -> Array:
-    """The bell curve exp(-x²)."""
+def exp_minus_square(x: Array) -> Array:
+    """Return exp(-x²)."""
     return np.exp(-x * x)

@@ -1,4 +1,4 @@
-"""The Gaussian error linear unit, exact and approximate. With its rule."""
+"""The Gaussian error linear unit, exact and approximate, with its rule."""
 
 from __future__ import annotations
 
@@ -8,24 +8,25 @@ from typing import Any
 
 from tinytorch_core import op
 
-from tinytorch_activations.arguments import choice, floating
-from tinytorch_activations.functional.error_function import bell, erf
+from tinytorch_activations.arguments import as_float_array, check_choice
+from tinytorch_activations.functional.error_function import erf, exp_minus_square
 from tinytorch_activations.functional.sigmoids import sigmoid
 
 Array = Any
 
-_ROOT_HALF = math.sqrt(0.5)
-# (1 + tanh(z)) / 2 = sigmoid(2 z), which is accurate for negative z too.
+_SQRT_HALF = math.sqrt(0.5)
+# (1 + tanh(z)) / 2 = sigmoid(2 z), which is also accurate for negative z. With x factored out,
+# 2 z = x (_LINEAR + _CUBIC x²).
 _LINEAR = 2 * math.sqrt(2 / math.pi)
 _CUBIC = 0.044715 * _LINEAR
 
 
 @op("gelu")
 def gelu(x: Array, approximate: str = "none") -> Array:
-    """The unit x Φ(x), where Φ is the distribution function of the standard normal distribution.
+    """Return x Φ(x) for each element, where Φ is the standard normal distribution function.
 
-    Φ(x) is (1 + erf(x / √2)) / 2, or with approximate="tanh" the formula
-    (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2, which is several times faster; x Φ(x) changes by
+    Φ(x) is (1 + erf(x / √2)) / 2. With approximate="tanh" it is
+    (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2, which is several times faster and changes x Φ(x) by
     less than 5e-4. Hendrycks & Gimpel, "Gaussian error linear units", 2016, arXiv:1606.08415.
 
     Args:
@@ -36,14 +37,14 @@ def gelu(x: Array, approximate: str = "none") -> Array:
         The same shape and dtype; float64 for integers.
 
     Raises:
-        ValueError: `approximate` is neither.
+        ValueError: `approximate` is neither "none" nor "tanh".
 
     >>> from tinytorch_core import Tensor
     >>> gelu(Tensor([-1.0, 0.0, 1.0]))
     Tensor([-0.15865526,  0.        ,  0.8413447 ])
     """
-    x = floating(x)
-    return x * CUMULATIVE[choice("approximate", approximate, CUMULATIVE)](x)
+    x = as_float_array(x)
+    return x * NORMAL_CDF[check_choice("approximate", approximate, NORMAL_CDF)](x)
 
 
 def gelu_rule(grad: Array, x: Array, approximate: str) -> Array:
@@ -51,26 +52,27 @@ def gelu_rule(grad: Array, x: Array, approximate: str) -> Array:
     return _RULES[approximate](grad, x)
 
 
-def _normal(x: Array) -> Array:
-    return 0.5 + 0.5 * erf(_ROOT_HALF * x)
+def _exact_cdf(x: Array) -> Array:
+    return 0.5 + 0.5 * erf(_SQRT_HALF * x)
 
 
-def _logistic(x: Array) -> Array:
+def _tanh_cdf(x: Array) -> Array:
     return sigmoid(x * (_LINEAR + _CUBIC * (x * x)))
 
 
-CUMULATIVE: dict[str, Callable[[Array], Array]] = {"none": _normal, "tanh": _logistic}
+# Φ, for each value of `approximate`.
+NORMAL_CDF: dict[str, Callable[[Array], Array]] = {"none": _exact_cdf, "tanh": _tanh_cdf}
 
 
 def _exact_rule(grad: Array, x: Array) -> Array:
-    density = bell(_ROOT_HALF * x) * (1 / math.sqrt(2 * math.pi))
-    return grad * (_normal(x) + x * density)
+    density = exp_minus_square(_SQRT_HALF * x) * (1 / math.sqrt(2 * math.pi))
+    return grad * (_exact_cdf(x) + x * density)
 
 
-def _approximate_rule(grad: Array, x: Array) -> Array:
-    s = _logistic(x)
+def _tanh_rule(grad: Array, x: Array) -> Array:
+    s = _tanh_cdf(x)
     slope = _LINEAR + 3 * _CUBIC * (x * x)
     return grad * (s + x * (s * (1 - s)) * slope)
 
 
-_RULES = {"none": _exact_rule, "tanh": _approximate_rule}
+_RULES = {"none": _exact_rule, "tanh": _tanh_rule}

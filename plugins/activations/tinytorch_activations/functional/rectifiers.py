@@ -1,4 +1,4 @@
-"""Activations that pass positive values unchanged: relu, leaky_relu, elu. With their rules."""
+"""Activations that return positive elements unchanged: relu, leaky_relu and elu, with rules."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import numpy as np
 
 from tinytorch_core import op
 
-from tinytorch_activations.arguments import floating, number
+from tinytorch_activations.arguments import as_float_array, check_number
 
 Array = Any
 
 
 @op("relu")
 def relu(x: Array) -> Array:
-    """The positive part max(x, 0) of each element; the derivative at 0 is 0.
+    """Return max(x, 0) for each element. The derivative at 0 is 0.
 
     Args:
         x: a Tensor or array of any shape. Integers stay integers.
@@ -30,66 +30,69 @@ def relu(x: Array) -> Array:
 
 
 def relu_rule(grad: Array, out: Array) -> Array:
-    """d relu / dx = 1 where x > 0, and 0 elsewhere."""
-    # What relu left is nonzero just where x > 0. Converting takes a third less than comparing.
+    """d relu/dx = 1 where x > 0, and 0 elsewhere."""
+    # The output is nonzero exactly where x > 0. astype(bool) takes a third less time than `>`.
     return grad * out.astype(bool)
 
 
 @op("leaky_relu")
 def leaky_relu(x: Array, negative_slope: float = 0.01) -> Array:
-    """Each x > 0 as it is, any other times `negative_slope`, which is the derivative at 0 too.
+    """Return x where x > 0, and negative_slope x elsewhere.
 
-    Maas, Hannun & Ng, "Rectifier nonlinearities improve neural network acoustic models", 2013.
+    The derivative at 0 is `negative_slope`. Maas, Hannun & Ng, "Rectifier nonlinearities improve
+    neural network acoustic models", 2013.
 
     Args:
         x: a Tensor or array of any shape.
-        negative_slope: a number, a constant to which no gradient is computed.
+        negative_slope: a number. It is a constant and gets no gradient.
 
     Returns:
         The same shape and dtype; float64 for integers.
 
     Raises:
-        TypeError, ValueError: `negative_slope` is no number, or NaN.
+        TypeError: `negative_slope` is not a number.
+        ValueError: `negative_slope` is NaN.
 
     >>> leaky_relu(np.array([-1.0, 0.0, 2.0]), negative_slope=0.1)
     array([-0.1,  0. ,  2. ])
     """
-    x = floating(x)
-    return np.where(x > 0, x, number("negative_slope", negative_slope) * x)
+    x = as_float_array(x)
+    return np.where(x > 0, x, check_number("negative_slope", negative_slope) * x)
 
 
 def leaky_relu_rule(grad: Array, x: Array, negative_slope: float) -> Array:
-    """d leaky_relu / dx = 1 where x > 0, and negative_slope elsewhere."""
+    """d leaky_relu/dx = 1 where x > 0, and negative_slope elsewhere."""
     return np.where(x > 0, grad, float(negative_slope) * grad)
 
 
 @op("elu")
 def elu(x: Array, alpha: float = 1.0) -> Array:
-    """Each x > 0 as it is, and alpha (exp(x) - 1) for any other.
+    """Return x where x > 0, and alpha (exp(x) - 1) elsewhere.
 
-    The derivatives at 0 are those from below, the first one so `alpha`. Clevert, Unterthiner &
-    Hochreiter, "Fast and accurate deep network learning by exponential linear units", 2016,
-    arXiv:1511.07289.
+    At 0, derivatives of every order are those from the left, so the first is `alpha`. Clevert,
+    Unterthiner & Hochreiter, "Fast and accurate deep network learning by exponential linear
+    units", 2016, arXiv:1511.07289.
 
     Args:
         x: a Tensor or array of any shape.
-        alpha: a number, a constant to which no gradient is computed.
+        alpha: a number. It is a constant and gets no gradient.
 
     Returns:
         The same shape and dtype; float64 for integers.
 
     Raises:
-        TypeError, ValueError: `alpha` is no number, or NaN.
+        TypeError: `alpha` is not a number.
+        ValueError: `alpha` is NaN.
 
     >>> elu(np.array([-1000.0, 0.0, 2.0]), alpha=0.5)
     array([-0.5,  0. ,  2. ])
     """
-    x = floating(x)
-    return np.where(x > 0, x, number("alpha", alpha) * np.expm1(np.minimum(x, 0)))
+    x = as_float_array(x)
+    return np.where(x > 0, x, check_number("alpha", alpha) * np.expm1(np.minimum(x, 0)))
 
 
 def elu_rule(grad: Array, x: Array, alpha: float) -> Array:
-    """d elu / dx = 1 where x > 0, and alpha exp(x) elsewhere."""
-    # The exponential could overflow only where it is not taken; there it is given 0.
+    """d elu/dx = 1 where x > 0, and alpha exp(x) elsewhere."""
+    # exp is evaluated at 0 where x > 0: its value there is unused and could overflow.
     positive = x > 0
     return grad * np.where(positive, 1, float(alpha) * np.exp(np.where(positive, 0, x)))

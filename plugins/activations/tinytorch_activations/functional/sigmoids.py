@@ -1,4 +1,4 @@
-"""Activations made of the logistic function: sigmoid, silu, softplus, tanh. With their rules."""
+"""Activations built on the sigmoid: sigmoid, silu and softplus, with their rules; and tanh."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import numpy as np
 
 from tinytorch_core import op
 
-from tinytorch_activations.arguments import floating, nonzero, number
+from tinytorch_activations.arguments import as_float_array, check_nonzero, check_number
 
 Array = Any
 
 
 @op("sigmoid")
 def sigmoid(x: Array) -> Array:
-    """The logistic function 1 / (1 + exp(-x)); exactly 0 at -1000 and 1 at 1000.
+    """Return 1 / (1 + exp(-x)) for each element. It does not overflow.
 
     Args:
         x: a Tensor or array of any shape.
@@ -26,24 +26,24 @@ def sigmoid(x: Array) -> Array:
     >>> sigmoid(np.array([-1000.0, 0.0, 1000.0]))
     array([0. , 0.5, 1. ])
     """
-    return _logistic(floating(x))
+    return _logistic(as_float_array(x))
 
 
-# Where exp(-x) overflows, 1 / inf is the right answer. As a decorator errstate costs half as much
-# as in a with statement.
+# If exp(-x) overflows to inf, 1 / (1 + inf) = 0 is the correct result. errstate costs half as much
+# as a decorator as it does in a with statement.
 @np.errstate(over="ignore")
 def _logistic(x: Array) -> Array:
     return 1 / (1 + np.exp(-x))
 
 
 def sigmoid_rule(grad: Array, out: Array) -> Array:
-    """d s / dx = s (1 - s)."""
+    """ds/dx = s (1 - s), with s = sigmoid(x)."""
     return grad * (out * (1 - out))
 
 
 @op("silu")
 def silu(x: Array) -> Array:
-    """The sigmoid linear unit x sigmoid(x), also called swish.
+    """Return x sigmoid(x) for each element: the sigmoid linear unit, also called swish.
 
     Elfwing, Uchibe & Doya, "Sigmoid-weighted linear units", 2018, arXiv:1702.03118.
 
@@ -60,61 +60,60 @@ def silu(x: Array) -> Array:
 
 
 def silu_rule(grad: Array, out: Array, x: Array) -> Array:
-    """d silu / dx = s + x s (1 - s) = s + silu(x) (1 - s), with s = sigmoid(x)."""
+    """d silu/dx = s + x s (1 - s) = s + silu(x) (1 - s), with s = sigmoid(x)."""
     s = sigmoid(x)
     return grad * (s + out * (1 - s))
 
 
 @op("softplus")
 def softplus(x: Array, beta: float = 1.0, threshold: float = 20.0) -> Array:
-    """The smooth relu log(1 + exp(beta x)) / beta; x itself where beta x > threshold.
+    """Return log(1 + exp(beta x)) / beta for each element, or x where beta x > threshold.
 
-    The function from which it is computed, max(z, 0) + log(1 + exp(-|z|)), never overflows; the
-    threshold is PyTorch's. With beta=-1 it is the logarithm of the sigmoid.
+    It is a smooth approximation of relu. With z = beta x it is computed as
+    (max(z, 0) + log(1 + exp(-|z|))) / beta, which does not overflow. The threshold exists for
+    compatibility with PyTorch. With beta=-1 it is log(sigmoid(x)).
 
     Args:
         x: a Tensor or array of any shape.
-        beta, threshold: numbers, constants to which no gradient is computed; beta is not 0.
+        beta: a number other than 0. It is a constant and gets no gradient.
+        threshold: a number. It is a constant and gets no gradient.
 
     Returns:
         The same shape and dtype; float64 for integers.
 
     Raises:
-        TypeError, ValueError: `beta` or `threshold` is no number, or NaN, or beta is 0.
+        TypeError: `beta` or `threshold` is not a number.
+        ValueError: `beta` or `threshold` is NaN, or `beta` is 0.
 
     >>> softplus(np.array([-1000.0, 0.0, 2.0]))
     array([0.        , 0.69314718, 2.12692801])
     """
-    x = floating(x)
-    beta = nonzero("beta", beta)
+    x = as_float_array(x)
+    beta = check_nonzero("beta", beta)
     z = beta * x
     smooth = np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
-    return np.where(z > number("threshold", threshold), x, smooth / beta)
+    return np.where(z > check_number("threshold", threshold), x, smooth / beta)
 
 
 def softplus_rule(grad: Array, x: Array, beta: float, threshold: float) -> Array:
-    """d softplus / dx = sigmoid(beta x), and 1 where beta x > threshold."""
+    """d softplus/dx = sigmoid(beta x), or 1 where beta x > threshold."""
     z = float(beta) * x
     return grad * np.where(z > float(threshold), 1, sigmoid(z))
 
 
 @op("tanh")
 def tanh(x: Array) -> Array:
-    """The hyperbolic tangent; with this plugin np.tanh(tensor) runs it too.
+    """Return the hyperbolic tangent of each element.
+
+    This is an op of the core: `x.tanh()` and `np.tanh(x)` also work without this plugin.
 
     Args:
         x: a Tensor or array of any shape.
 
     Returns:
-        The same shape and dtype; for integers the dtype that np.tanh gives.
+        The same shape and dtype; for integers the dtype that np.tanh returns.
 
     >>> tanh(np.array([-1000.0, 0.0, 1000.0]))
     array([-1.,  0.,  1.])
     """
     return np.tanh(x)
-
-
-def tanh_rule(grad: Array, out: Array) -> Array:
-    """d tanh / dx = 1 - tanh²."""
-    # Expanded, for NumPy takes longer over a Python number than over a small array.
-    return grad - grad * (out * out)
