@@ -8,9 +8,8 @@ found there leads to an error when it is walked back through.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, cast
 
 import numpy as np
 
@@ -21,45 +20,27 @@ from tinytorch_autograd.errors import InPlaceError, NoRuleError
 from tinytorch_autograd.modes import is_grad_enabled
 from tinytorch_autograd.record import NodeKind, recorded
 from tinytorch_autograd.rule import Rule, Rules
+from tinytorch_autograd.rules.family import Family
+from tinytorch_autograd.rules.on_demand import family_of
 from tinytorch_autograd.unrecorded import attach_no_backward, nodes_in, tensors
 
 Call = Callable[..., Any]
 
 
-@dataclass(frozen=True)
-class Table:
-    """What is known of NumPy's functions beyond the ops of the surface.
-
-    Attributes:
-        ops: those with a rule of their own.
-        rules: the rules of these ops, by their names.
-        compositions: those that are composed of others, and how. A method of a ufunc is composed
-            of the ufunc; its key is the name of the method.
-        flat: those that have no derivative.
-    """
-
-    ops: Mapping[Any, Op]
-    rules: Mapping[str, Rule]
-    compositions: Mapping[Any, Call]
-    flat: frozenset[Any]
+def op_and_rule(function: Any) -> tuple[Op, Rule] | None:
+    """Return the op that a NumPy function runs, and its rule, or None if it has no rule."""
+    family = family_of(function)
+    described = None if family is None else family.op(function)
+    return None if family is None or described is None else _added(family, described.name)
 
 
 @functools.cache
-def table() -> Table:
-    """The table, made when it is first asked for."""
-    from tinytorch_autograd.rules.on_demand import FAMILIES
-
+def _added(family: Family, name: str) -> tuple[Op, Rule]:
     ops = OpTable("tinytorch-autograd")
     rules = Rules(ops, "tinytorch-autograd")
-    for family in FAMILIES:
-        family.register_ops(ops)
-        family.register_rules(rules)
-    return Table(
-        {function: op for op in ops.values() for function in op.numpy},
-        {name: rule for name in ops if (rule := rules.get(name)) is not None},
-        {f: composed for family in FAMILIES for f, composed in family.compositions.items()},
-        frozenset().union(*(family.flat for family in FAMILIES)),
-    )
+    op = family.ops[name].add_to(ops)
+    rules.add(name, *family.rules[name])
+    return op, cast(Rule, rules.get(name))
 
 
 def differentiated(op: Op, call: Call, tensor: type[Tensor]) -> Call:
@@ -67,9 +48,9 @@ def differentiated(op: Op, call: Call, tensor: type[Tensor]) -> Call:
 
     @functools.cache
     def with_rule(function: Any) -> Call:
-        op = table().ops[function]
+        op, rule = cast(tuple[Op, Rule], op_and_rule(function))
         call = plain_call(op, tensor, Tensor)
-        kind = NodeKind(op, table().rules[op.name], tensor)
+        kind = NodeKind(op, rule, tensor)
         return recorded(op, call, kind, plain=True)
 
     @functools.wraps(call)
@@ -78,7 +59,8 @@ def differentiated(op: Op, call: Call, tensor: type[Tensor]) -> Call:
         if not nodes or not is_grad_enabled():
             return call(function, args, kwargs)
         _refuse_writing(function, args, kwargs)
-        if function in table().flat:
+        family = family_of(function)
+        if family is not None and not family.is_differentiable(function):
             return call(function, args, kwargs)
         options = {name: value for name, value in kwargs.items() if not _is_absent(name, value)}
         made = recorded_or_composed(function, args, options)
@@ -93,8 +75,9 @@ def differentiated(op: Op, call: Call, tensor: type[Tensor]) -> Call:
 
     def recorded_or_composed(function: Any, args: Any, options: dict[str, Any]) -> Any:
         made = _composed(function, args, options)
-        if made is NotImplemented and function in table().ops:
-            fitted = fit_arguments(table().ops[function], function, args, options)
+        found = op_and_rule(function) if made is NotImplemented else None
+        if found is not None:
+            fitted = fit_arguments(found[0], function, args, options)
             if fitted is not None:
                 return with_rule(function)(*fitted[0], **fitted[1])
         return made
@@ -111,14 +94,14 @@ def _is_absent(name: str, value: Any) -> bool:
 
 def _composed(function: Any, args: Any, options: dict[str, Any]) -> Any:
     """The result of the function as it is composed of others; NotImplemented if it is not."""
+    key: Any = function
     owner = getattr(function, "__self__", None)
-    compositions = table().compositions
     if isinstance(owner, np.ufunc):
-        composed, args = compositions.get(function.__name__), (owner, *args)
+        args = (owner, *args)
     elif isinstance(function, np.ufunc) and options and "axis" not in options:
-        composed, args = compositions.get("__call__"), (function, *args)
-    else:
-        composed = compositions.get(function)
+        key, args = np.ufunc.__call__, (function, *args)
+    family = family_of(key)
+    composed = None if family is None else family.composition(key)
     if composed is None:
         return NotImplemented
     try:

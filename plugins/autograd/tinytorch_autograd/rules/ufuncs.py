@@ -30,7 +30,7 @@ _REDUCTIONS: dict[Any, Callable[..., Any]] = {
 _ACCUMULATIONS: dict[Any, Callable[..., Any]] = {np.add: np.cumsum, np.multiply: np.cumprod}
 
 
-@family.composed("__call__")
+@family.composed(np.ufunc.__call__)
 def with_options(
     ufunc: Any,
     *inputs: Array,
@@ -57,7 +57,7 @@ def layers(array: Array, axis: int) -> list[Array]:
     return [array[(*head, i)] for i in range(array.shape[axis])]
 
 
-@family.composed("reduce")
+@family.composed(np.ufunc.reduce)
 def reduce(
     ufunc: Any,
     array: Array,
@@ -86,7 +86,7 @@ def reduce(
     return array
 
 
-@family.composed("accumulate")
+@family.composed(np.ufunc.accumulate)
 def accumulate(
     ufunc: Any, array: Array, axis: int = 0, dtype: Any = None, out: None = None
 ) -> Array:
@@ -103,7 +103,7 @@ def accumulate(
     return np.stack(made, axis=axis)
 
 
-@family.composed("reduceat")
+@family.composed(np.ufunc.reduceat)
 def reduceat(
     ufunc: Any,
     array: Array,
@@ -125,7 +125,7 @@ def reduceat(
     return np.stack(parts, axis=axis)
 
 
-@family.composed("outer")
+@family.composed(np.ufunc.outer)
 def outer(ufunc: Any, x: Array, y: Array, dtype: Any = None) -> Array:
     """The ufunc of each element of x with each of y."""
     x, y = (v if hasattr(v, "shape") else np.asarray(v) for v in (x, y))
