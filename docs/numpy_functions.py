@@ -22,15 +22,14 @@ import numpy as np
 
 from tinytorch_core import Tensor, plugins
 
-from tinytorch_autograd.numpy_lookup import table
 from tinytorch_autograd.rules import FAMILIES
-from tinytorch_autograd.rules.on_demand import FAMILIES as FURTHER
+from tinytorch_autograd.rules.on_demand import families, family_of
 
 PAGE = Path(__file__).with_name("numpy-functions.md")
 MODULES = (np, np.linalg, np.fft)
 
 # The kinds of functions.
-DIFFERENTIABLE, FLAT, OTHER = "differentiable", "without derivative", "other"
+DIFFERENTIABLE, NOT_DIFFERENTIABLE, OTHER = "differentiable", "not differentiable", "other"
 
 VERSION = ".".join(np.__version__.split(".")[:2])
 
@@ -112,11 +111,12 @@ def kind(function: Any) -> str:
     plugins.active()
     if function in Tensor._numpy_calls:
         name = Tensor._numpy_calls[function][1].name
-        return FLAT if any(name in family.without for family in FAMILIES) else DIFFERENTIABLE
-    known = table()
-    if function in known.flat:
-        return FLAT
-    return DIFFERENTIABLE if function in known.compositions or function in known.ops else OTHER
+        declared = any(name in family.nondifferentiable_ops for family in FAMILIES)
+        return NOT_DIFFERENTIABLE if declared else DIFFERENTIABLE
+    family = family_of(function)
+    if family is None:
+        return OTHER
+    return DIFFERENTIABLE if family.is_differentiable(function) else NOT_DIFFERENTIABLE
 
 
 @functools.cache
@@ -177,12 +177,12 @@ def rules() -> dict[Any, tuple[str, str]]:
     """For each differentiable function the text of its rule, and the note beside it."""
     plugins.active()
     numpy_of = {op.name: op.numpy for _, op in Tensor._numpy_calls.values()}
-    numpy_of |= {op.name: op.numpy for op in table().ops.values()}
     found: dict[Any, tuple[str, str]] = {}
-    for family in (*FURTHER, *FAMILIES):
+    for family in (*families(), *FAMILIES):
+        numpy_of |= {op.name: op.numpy for op in family.ops.values()}
         for function, composed in family.compositions.items():
             found[function] = (f"composed: {_first_line(composed)}", _note(composed))
-        for op, vjps in family.rules:
+        for op, vjps in family.rules.items():
             text = "; ".join(dict.fromkeys(formula(vjp) for vjp in vjps))
             for function in numpy_of.get(op, ()):
                 found[function] = (text, comment_above(_file(vjps), op))
@@ -219,7 +219,7 @@ def rows() -> Iterator[Row]:
 def page() -> str:
     """The text of the page."""
     made = list(rows())
-    flat = [names for function, names in public().items() if kind(function) == FLAT]
+    flat = [names for function, names in public().items() if kind(function) == NOT_DIFFERENTIABLE]
     lines = [
         INTRODUCTION.format(
             version=VERSION,

@@ -14,7 +14,7 @@ from tinytorch_core.core_ops import plain_ops
 from tinytorch_autograd import Rules
 from tinytorch_autograd.engine import nodes_of
 from tinytorch_autograd.rules import FAMILIES
-from tinytorch_autograd.rules.on_demand import FAMILIES as FURTHER
+from tinytorch_autograd.rules.on_demand import families
 
 from .cases import CASES, DESCRIBED, spread
 from .checks import check_float32
@@ -120,7 +120,7 @@ class TestCoverage:
     @classmethod
     def setup_class(cls):
         own = cls.table.of("autograd")
-        for family in (*FAMILIES, *FURTHER):
+        for family in (*FAMILIES, *families()):
             family.register_ops(own)
             family.register_rules(cls.rules)
 

@@ -5,6 +5,9 @@ with its name, or has nothing to do with tensors.
 """
 
 import re
+import subprocess
+import sys
+import textwrap
 import warnings
 from collections import Counter
 
@@ -13,10 +16,19 @@ import pytest
 
 from tinytorch_core import Tensor
 
-from docs.numpy_functions import DIFFERENTIABLE, FLAT, OTHER, PAGE, VERSION, kind, page, public
+from docs.numpy_functions import (
+    DIFFERENTIABLE,
+    NOT_DIFFERENTIABLE,
+    OTHER,
+    PAGE,
+    VERSION,
+    kind,
+    page,
+    public,
+)
 from tinytorch_autograd import AutogradError, InPlaceError, NoRuleError, UntrackedError, grad
-from tinytorch_autograd.numpy_lookup import called, table
-from tinytorch_autograd.rules.on_demand import FAMILIES as FURTHER
+from tinytorch_autograd.numpy_lookup import called
+from tinytorch_autograd.rules.on_demand import INDEX, families, family_of, index_name
 
 from .cases import DESCRIBED
 
@@ -102,16 +114,74 @@ def test_what_is_differentiable_is_described_for_the_tests():
     assert {name for f, name in differentiable.items() if f not in described} == set()
 
 
-def test_no_two_families_compose_the_same_function():
-    assert len(table().compositions) == sum(len(family.compositions) for family in FURTHER)
+def registered(family):
+    """Return what a family registers: NumPy functions and methods of ufuncs."""
+    functions = {*family.compositions, *family.nondifferentiable_functions}
+    return functions.union(*(op.numpy for op in family.ops.values()))
 
 
-def test_230_functions_are_differentiable(capsys):
-    kinds = Counter(map(kind, public()))
-    methods = sum(isinstance(f, str) for f in table().compositions)
-    with capsys.disabled():
-        print(f"\n{dict(kinds)}, and {methods - 1} methods of ufuncs")
-    assert kinds[DIFFERENTIABLE] >= 230
+def test_each_function_is_in_the_index_of_its_family():
+    for module, family in zip(INDEX, families(), strict=True):
+        names = {index_name(function) for function in registered(family)}
+        assert names <= set(INDEX[module].split()), f"add to INDEX[{module!r}]"
+        assert all(family_of(function) is family for function in registered(family))
+
+
+# Functions that the oldest NumPy we support lacks.
+NEWER = {"cumulative_prod", "cumulative_sum", "matvec", "unstack", "vecmat"}
+
+
+def test_each_name_in_the_index_is_registered():
+    for module, family in zip(INDEX, families(), strict=True):
+        names = {index_name(function) for function in registered(family)}
+        missing = set(INDEX[module].split()) - names
+        assert missing <= NEWER, f"remove from INDEX[{module!r}]"
+        assert not any(hasattr(np, name) for name in missing)
+
+
+def test_no_name_is_in_the_index_twice():
+    names = [name for names in INDEX.values() for name in names.split()]
+    assert len(names) == len(set(names))
+
+
+class Unhashable:
+    """A callable with the name of a NumPy function, and without a hash."""
+
+    __name__ = "cbrt"
+    __hash__ = None
+
+    def __call__(self, x):
+        return x
+
+
+@pytest.mark.parametrize("function", [np.exp, np.linalg, len, None, 3, Unhashable(), np.add.at])
+def test_other_objects_have_no_family(function):
+    assert family_of(function) is None
+
+
+def test_methods_and_aliases_have_the_family_of_their_function():
+    assert family_of(np.add.reduce) is family_of(np.hypot.outer) is family_of(np.ufunc.reduce)
+    assert family_of(np.add.reduce).composition(np.add.reduce) is not None
+    assert family_of(np.amax) is family_of(np.max)
+    assert family_of(np.degrees).op(np.degrees) is family_of(np.rad2deg).op(np.rad2deg)
+
+
+def test_the_first_call_imports_one_family():
+    code = """
+        import sys
+        import numpy as np
+        from tinytorch_core import Tensor
+        np.linalg.inv(Tensor([[2.0]], requires_grad=True))
+        from tinytorch_autograd.rules.on_demand import INDEX
+        print([m for m in INDEX if f"tinytorch_autograd.rules.{m}" in sys.modules])
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    found = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert found == "['inverses']\n"
+
+
+def test_230_functions_are_differentiable():
+    assert Counter(map(kind, public()))[DIFFERENTIABLE] >= 230
 
 
 @pytest.mark.parametrize("name", WITHOUT_RULE)
@@ -191,7 +261,9 @@ OTHERWISE = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(n for f, n in FUNCTIONS.items() if kind(f) == FLAT))
+@pytest.mark.parametrize(
+    "name", sorted(n for f, n in FUNCTIONS.items() if kind(f) == NOT_DIFFERENTIABLE)
+)
 def test_what_is_declared_flat_is_not_tracked_and_gives_what_numpy_gives(name):
     function = {n: f for f, n in FUNCTIONS.items()}[name]
     short = name.removeprefix("np.")

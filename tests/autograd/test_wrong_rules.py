@@ -9,7 +9,7 @@ import pytest
 from tinytorch_core import Tensor
 
 from tinytorch_autograd.node import functions
-from tinytorch_autograd.numpy_lookup import table
+from tinytorch_autograd.rules.on_demand import family_of
 from tinytorch_autograd.rules.reductions import sum_rule
 
 from .cases import DESCRIBED
@@ -102,7 +102,7 @@ COMPOSITIONS = {
 @pytest.mark.parametrize("mistake", COMPOSITIONS)
 def test_a_wrong_composition_is_rejected(mistake, monkeypatch):
     function, wrong = COMPOSITIONS[mistake]
-    monkeypatch.setitem(table().compositions, function, wrong)
+    monkeypatch.setitem(family_of(function).compositions, function, wrong)
     with pytest.raises(AssertionError):
         check_all([d for d in DESCRIBED if d.numpy is function])
 

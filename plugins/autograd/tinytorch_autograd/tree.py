@@ -1,6 +1,6 @@
-"""Containers of tensors: dicts, lists, tuples and named tuples, nested; None stands for nothing.
+"""Trees: dicts, lists, tuples and named tuples, nested, with any other values as leaves.
 
-Whatever is no container is a leaf. The order of a dict's leaves is that of its keys.
+None is an empty tree. The leaves of a dict have the order of its keys.
 """
 
 from __future__ import annotations
@@ -10,8 +10,29 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 
+def leaves(tree: Any) -> list[Any]:
+    """Return the leaves in order.
+
+    >>> leaves({"w": [1, 2], "b": None})
+    [1, 2]
+    """
+    found: list[Any] = []
+    _collect(tree, found)
+    return found
+
+
+def _collect(tree: Any, found: list[Any]) -> None:
+    if isinstance(tree, dict):
+        tree = tuple(tree.values())
+    if isinstance(tree, list | tuple):
+        for value in tree:
+            _collect(value, found)
+    elif tree is not None:
+        found.append(tree)
+
+
 def named_leaves(tree: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Each leaf after the words that lead to it.
+    """Yield each leaf with its name: `name` and the keys that lead to the leaf.
 
     >>> list(named_leaves({"w": [1, 2], "b": None}, "the argument"))
     [("the argument['w'][0]", 1), ("the argument['w'][1]", 2)]
@@ -27,17 +48,8 @@ def named_leaves(tree: Any, name: str = "") -> Iterator[tuple[str, Any]]:
         yield name, tree
 
 
-def leaves(tree: Any) -> list[Any]:
-    """The leaves in order.
-
-    >>> leaves({"w": [1, 2], "b": None})
-    [1, 2]
-    """
-    return [leaf for _, leaf in named_leaves(tree)]
-
-
 def fill(tree: Any, values: Iterable[Any]) -> Any:
-    """The same containers around other leaves, given in order.
+    """Return a tree of the same structure with other leaves, given in order.
 
     >>> fill({"w": [1, 2], "b": None}, "xy")
     {'w': ['x', 'y'], 'b': None}
@@ -47,7 +59,7 @@ def fill(tree: Any, values: Iterable[Any]) -> Any:
 
 def _fill(tree: Any, values: Iterator[Any]) -> Any:
     if isinstance(tree, dict):
-        filled = copy.copy(tree)  # an OrderedDict stays one
+        filled = copy.copy(tree)  # keeps the class, such as OrderedDict
         for key, value in tree.items():
             filled[key] = _fill(value, values)
         return filled
@@ -60,7 +72,7 @@ def _fill(tree: Any, values: Iterator[Any]) -> Any:
 
 
 def outline(tree: Any) -> str:
-    """The containers alone, in words, with dots for leaves. Equal for trees of one structure.
+    """Return the structure as text, with dots for leaves; two trees match if their texts do.
 
     >>> outline({"w": [1, 2], "b": None})
     "{'w': [·, ·], 'b': None}"

@@ -1,4 +1,4 @@
-"""Running sums and products."""
+"""Cumulative sums and products."""
 
 from __future__ import annotations
 
@@ -6,19 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_autograd.rules.axes import before
+from tinytorch_autograd.rules.arrays import as_array
+from tinytorch_autograd.rules.axes import whole_axes_before
 from tinytorch_autograd.rules.family import Family
-from tinytorch_autograd.rules.ufuncs import converted
 
 Array = Any
 
 family = Family()
 
-# `cumulative_sum` and `cumulative_prod` are there since NumPy 2.1.
-
 
 def cumsum_rule(grad: Array, x_shape: tuple[int, ...], x_dtype: Any, axis: int | None) -> Array:
-    """Each element goes into the sums from its own on, and so gets Σ of the gradients there."""
+    """y_i = x_0 + ... + x_i: the gradient of x_i is grad_i + grad_(i+1) + ..."""
     grad = grad if grad.dtype == x_dtype else np.astype(grad, x_dtype)
     along = 0 if axis is None else axis
     return np.flip(np.cumsum(np.flip(grad, along), axis=along), along).reshape(x_shape)
@@ -34,10 +32,11 @@ family.function(
 
 @family.composed(np.cumprod)
 def cumprod(a: Array, axis: int | None = None, dtype: Any = None, out: None = None) -> Array:
-    """Y_i = x_1 ... x_i, as log(n) products of shifted elements, also where one is 0."""
-    return scanned(np.multiply, a if dtype is None else converted(a, dtype), axis)
+    """Return y_i = x_0 x_1 ... x_i, exact where an element is 0."""
+    return scan(np.multiply, as_array(a, dtype), axis)
 
 
+# `cumulative_sum` and `cumulative_prod` are new in NumPy 2.1.
 @family.composed(*(getattr(np, name) for name in ("cumulative_sum",) if hasattr(np, name)))
 def cumulative_sum(
     x: Array,
@@ -48,7 +47,7 @@ def cumulative_sum(
     out: None = None,
     include_initial: bool = False,
 ) -> Array:
-    """`cumsum`, beginning with 0 if that is wanted."""
+    """Return `cumsum`, with a leading 0 if `include_initial` is True."""
     return _with_initial(np.add, x, axis, dtype, include_initial)
 
 
@@ -62,28 +61,31 @@ def cumulative_prod(
     out: None = None,
     include_initial: bool = False,
 ) -> Array:
-    """`cumprod`, beginning with 1 if that is wanted."""
+    """Return `cumprod`, with a leading 1 if `include_initial` is True."""
     return _with_initial(np.multiply, x, axis, dtype, include_initial)
 
 
 def _with_initial(ufunc: Any, x: Array, axis: int | None, dtype: Any, include: bool) -> Array:
     if axis is None and len(x.shape) > 1:
-        return NotImplemented  # as NumPy refuses it
-    scan: Any = np.cumsum if ufunc is np.add else np.cumprod
-    made = scan(x, axis=axis, dtype=dtype)
+        return NotImplemented  # NumPy raises its own error
+    function: Any = np.cumsum if ufunc is np.add else np.cumprod
+    found = function(x, axis=axis, dtype=dtype)
     if not include:
-        return made
+        return found
     shape = list(x.shape or (1,))
     shape[axis or 0] = 1
-    return np.concatenate([np.full(shape, ufunc.identity, made.dtype), made], axis=axis or 0)
+    return np.concatenate([np.full(shape, ufunc.identity, found.dtype), found], axis=axis or 0)
 
 
-def scanned(ufunc: Any, x: Array, axis: int | None) -> Array:
-    """The ufunc of all elements up to each, by Hillis and Steele's scan (1986)."""
+def scan(ufunc: Any, x: Array, axis: int | None) -> Array:
+    """Return the ufunc of all elements up to each one, in log(n) steps.
+
+    W. Hillis and G. Steele, "Data parallel algorithms" (1986).
+    """
     if axis is None or not x.shape:
         x, axis = x.reshape(-1), 0
     step, length = 1, x.shape[axis]
-    others = before(axis, len(x.shape))
+    others = whole_axes_before(axis, len(x.shape))
     while step < length:
         head, tail = x[(*others, slice(step))], x[(*others, slice(step, None))]
         joined = ufunc(tail, x[(*others, slice(-step))])

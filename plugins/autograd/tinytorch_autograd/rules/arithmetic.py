@@ -119,5 +119,5 @@ family.function(
 # At a bound the gradient goes to x, as in PyTorch; bounds that are crossed give the upper one.
 family.rule("clip", clip_inside, clip_low, clip_high)
 
-family.no_derivative("floordiv", "eq", "ne", "lt", "le", "gt", "ge")
-family.no_derivative("bitwise_and", "bitwise_or", "bitwise_xor", "invert")
+family.not_differentiable("floordiv", "eq", "ne", "lt", "le", "gt", "ge")
+family.not_differentiable("bitwise_and", "bitwise_or", "bitwise_xor", "invert")

@@ -1,8 +1,4 @@
-"""Axes as users give them, checked as NumPy checks them.
-
-For functions that are composed of others. A rule runs after NumPy's own function, which has checked
-them by then.
-"""
+"""Axes as users give them, checked as NumPy checks them."""
 
 from __future__ import annotations
 
@@ -13,27 +9,42 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 Axis = int | tuple[int, ...] | None
 
 
-def checked_axes(axis: Axis, ndim: int) -> tuple[int, ...]:
-    """The axes as numbers from 0; all of them for None.
+def normalize_axes(axis: Axis, ndim: int, allow_duplicate: bool = False) -> tuple[int, ...]:
+    """Return axes as a tuple of numbers from 0; None stands for all axes.
 
     Raises:
-        AxisError: there is no such axis.
-        ValueError: one is named twice.
+        AxisError: an axis is out of bounds.
+        ValueError: an axis is given twice, unless `allow_duplicate` is True.
     """
-    return tuple(range(ndim)) if axis is None else normalize_axis_tuple(axis, ndim)
+    if axis is None:
+        return tuple(range(ndim))
+    # NumPy's function handles every case. The first two here take a quarter of its time.
+    if isinstance(axis, int):
+        return (normalize_axis_index(axis, ndim),)
+    if isinstance(axis, tuple):
+        axes = tuple([normalize_axis_index(i, ndim) for i in axis])
+        if allow_duplicate or len(set(axes)) == len(axes):
+            return axes
+    return normalize_axis_tuple(axis, ndim, allow_duplicate=allow_duplicate)
 
 
-def before(axis: int, ndim: int) -> tuple[slice, ...]:
-    """The beginning of an index along one axis: everything on the axes before it.
+def whole_axes_before(axis: int, ndim: int) -> tuple[slice, ...]:
+    """Return an index that takes everything on the axes before one axis.
 
-    >>> before(-1, 3)
+    >>> whole_axes_before(-1, 3)
     (slice(None, None, None), slice(None, None, None))
     """
     return (slice(None),) * normalize_axis_index(axis, ndim)
 
 
-def lengthened(n: Any, axis: int, ndim: int) -> list[Any]:
-    """The shape of a row of `n` along one axis of `ndim`."""
-    row = [1] * ndim
-    row[normalize_axis_index(axis, ndim)] = n
-    return row
+def shape_along(axis: int, ndim: int, length: Any) -> list[Any]:
+    """Return a shape of `ndim` axes with `length` along one axis and 1 along the others."""
+    shape = [1] * ndim
+    shape[normalize_axis_index(axis, ndim)] = length
+    return shape
+
+
+def slices_along(x: Any, axis: int) -> list[Any]:
+    """Return the slice of an array at each index of one axis, without that axis."""
+    before = whole_axes_before(axis, len(x.shape))
+    return [x[(*before, i)] for i in range(x.shape[axis])]

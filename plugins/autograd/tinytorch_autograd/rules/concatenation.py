@@ -1,4 +1,4 @@
-"""Functions that join arrays, as `concatenate` and `stack` do."""
+"""Functions that concatenate arrays: `concatenate`, `stack`, `append` and their relatives."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from tinytorch_autograd.rules.arrays import as_array
 from tinytorch_autograd.rules.family import Family
-from tinytorch_autograd.rules.statistics import array
-from tinytorch_autograd.rules.ufuncs import converted
 
 Array = Any
 Arrays = Sequence[Any]
@@ -17,9 +16,9 @@ Arrays = Sequence[Any]
 family = Family()
 
 
-def joined(arrays: Arrays, axis: int | None, dtype: Any) -> Array:
-    """`concatenate` of arrays of `dtype`, or of the one that they have together."""
-    arrays = [a if dtype is None else converted(a, dtype) for a in arrays]
+def concatenate_as(arrays: Arrays, axis: int | None, dtype: Any) -> Array:
+    """Return the concatenation of arrays converted to `dtype`; None keeps their own."""
+    arrays = [as_array(a, dtype) for a in arrays]
     return np.concatenate(arrays, axis=axis)
 
 
@@ -33,8 +32,8 @@ def concatenate(
     dtype: Any = None,
     casting: str = "same_kind",
 ) -> Array:
-    """One after the other along an axis."""
-    return joined([array(a) for a in arrays], axis, dtype)
+    """Return the arrays one after the other along an axis."""
+    return concatenate_as(arrays, axis, dtype)
 
 
 @family.composed(np.stack)
@@ -46,37 +45,38 @@ def stack(
     dtype: Any = None,
     casting: str = "same_kind",
 ) -> Array:
-    """Along a new axis."""
-    return np.stack([array(a) if dtype is None else converted(a, dtype) for a in arrays], axis=axis)
+    """Return the arrays along a new axis."""
+    return np.stack([as_array(a, dtype) for a in arrays], axis=axis)
 
 
 @family.composed(np.append)
 def append(arr: Array, values: Any, axis: int | None = None) -> Array:
-    """One after the other along an axis, or flattened."""
-    return joined([array(arr), array(values)], axis, None)
+    """Return `arr` and `values` one after the other along an axis, or flattened."""
+    return concatenate_as([arr, values], axis, None)
 
 
 @family.composed(np.vstack)
 def vstack(tup: Arrays, *, dtype: Any = None, casting: str = "same_kind") -> Array:
-    """Along the first of at least two axes."""
-    return joined([np.atleast_2d(a) for a in tup], 0, dtype)
+    """Return the arrays, of two axes or more, one after the other along the first axis."""
+    return concatenate_as([np.atleast_2d(a) for a in tup], 0, dtype)
 
 
 @family.composed(np.hstack)
 def hstack(tup: Arrays, *, dtype: Any = None, casting: str = "same_kind") -> Array:
-    """Along the second axis, rows along their only one."""
-    rows = [np.atleast_1d(a) for a in tup]
-    return joined(rows, 0 if rows and len(rows[0].shape) == 1 else 1, dtype)
+    """Return the arrays one after the other along the second axis, or the only one."""
+    arrays = [np.atleast_1d(a) for a in tup]
+    return concatenate_as(arrays, 0 if arrays and len(arrays[0].shape) == 1 else 1, dtype)
 
 
 @family.composed(np.dstack)
 def dstack(tup: Arrays) -> Array:
-    """Along the third of at least three axes."""
-    return joined([np.atleast_3d(a) for a in tup], 2, None)
+    """Return the arrays, of three axes or more, one after the other along the third axis."""
+    return concatenate_as([np.atleast_3d(a) for a in tup], 2, None)
 
 
 @family.composed(np.column_stack)
 def column_stack(tup: Arrays) -> Array:
-    """Rows as the columns of a matrix, beside the columns of matrices."""
-    arrays = [array(a) for a in tup]
-    return joined([a if len(a.shape) > 1 else a.reshape(-1, 1) for a in arrays], 1, None)
+    """Return the columns of matrices, and vectors as columns, in one matrix."""
+    arrays = [as_array(a) for a in tup]
+    columns = [a if len(a.shape) > 1 else a.reshape(-1, 1) for a in arrays]
+    return concatenate_as(columns, 1, None)

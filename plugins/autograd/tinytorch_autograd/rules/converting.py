@@ -1,4 +1,4 @@
-"""Functions that copy an array, fill a new one, or count into one."""
+"""Functions that copy an array or create a new one from numbers."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 
 from tinytorch_core.extend import unwrap
 
+from tinytorch_autograd.rules.arrays import as_array
 from tinytorch_autograd.rules.family import Family
 from tinytorch_autograd.rules.shapes import scatter_add
-from tinytorch_autograd.rules.statistics import array
 
 Array = Any
 
@@ -19,13 +19,13 @@ family = Family()
 
 @family.composed(np.copy)
 def copy(a: Array, order: str = "K", subok: bool = False) -> Array:
-    """The same elements in memory of their own."""
+    """Return a copy."""
     return a.copy()
 
 
 @family.composed(np.astype)
 def astype(x: Array, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Array:
-    """The elements converted, and their gradient converted back."""
+    """Return the elements in another dtype; the gradient has the dtype of the input."""
     return np.astype(x, dtype)
 
 
@@ -38,8 +38,8 @@ def full_like(
     subok: bool = True,
     shape: Any = None,
 ) -> Array:
-    """The fill value everywhere; flat in the array, of which only shape and dtype count."""
-    filled = np.broadcast_to(array(fill_value), a.shape if shape is None else shape)
+    """Return the fill value in each element; the derivative by the array `a` is 0."""
+    filled = np.broadcast_to(as_array(fill_value), a.shape if shape is None else shape)
     return np.astype(filled, a.dtype if dtype is None else np.dtype(dtype)).copy()
 
 
@@ -53,16 +53,16 @@ def linspace(
     dtype: Any = None,
     axis: int = 0,
 ) -> Any:
-    """Start + i (stop - start) / (n - 1), for i from 0."""
+    """Return start + i (stop - start) / (n - 1), for i from 0."""
     if dtype is not None:
         return NotImplemented
-    start, stop = array(start), array(stop)
+    start, stop = as_array(start), as_array(stop)
     wide = np.result_type(start.dtype, stop.dtype, 1.0)
     parts = num - 1 if endpoint else num
     shape = np.broadcast_shapes(start.shape, stop.shape)
     i = (np.arange(num) / max(parts, 1)).reshape((num,) + (1,) * len(shape)).astype(wide)
-    made = np.moveaxis(start * (1 - i) + stop * i, 0, axis)
-    return (made, (stop - start) / parts) if retstep else made
+    numbers = np.moveaxis(start * (1 - i) + stop * i, 0, axis)
+    return (numbers, (stop - start) / parts) if retstep else numbers
 
 
 @family.composed(np.logspace)
@@ -75,7 +75,7 @@ def logspace(
     dtype: Any = None,
     axis: int = 0,
 ) -> Any:
-    """The base to the powers of `linspace`."""
+    """Return the base to the powers of `linspace`."""
     if len(np.shape(base)):
         return NotImplemented
     return base ** np.linspace(start, stop, num, endpoint, dtype=dtype, axis=axis)
@@ -90,10 +90,12 @@ def geomspace(
     dtype: Any = None,
     axis: int = 0,
 ) -> Any:
-    """Start (stop / start)^(i / (n - 1)), for i from 0."""
+    """Return start (stop / start)^(i / (n - 1)), for i from 0."""
     if dtype is not None:
         return NotImplemented
-    start, stop = (np.astype(v, np.result_type(v.dtype, float)) for v in map(array, (start, stop)))
+    start, stop = (
+        np.astype(v, np.result_type(v.dtype, float)) for v in map(as_array, (start, stop))
+    )
     ratio = stop / start
     parts = np.linspace(0, np.ones(ratio.shape), num, endpoint)
     return np.moveaxis(start * ratio**parts, 0, axis)
@@ -101,7 +103,7 @@ def geomspace(
 
 @family.composed(np.bincount)
 def bincount(x: Any, /, weights: Array = None, minlength: int = 0) -> Array:
-    """For each number the sum of the weights beside it."""
-    places = np.asarray(unwrap(x))
-    size = max(int(places.max(initial=-1)) + 1, minlength)
-    return scatter_add(np.astype(weights, np.float64), places, (size,))
+    """Return for each n the sum of the weights w_i where x_i = n."""
+    index = np.asarray(unwrap(x))
+    size = max(int(index.max(initial=-1)) + 1, minlength)
+    return scatter_add(np.astype(weights, np.float64), index, (size,))

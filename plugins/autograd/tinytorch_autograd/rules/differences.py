@@ -1,4 +1,4 @@
-"""Differences, slopes, areas, and values between given ones."""
+"""Differences, numerical gradients, integrals and interpolation."""
 
 from __future__ import annotations
 
@@ -8,36 +8,35 @@ import numpy as np
 
 from tinytorch_core.extend import unwrap
 
-from tinytorch_autograd.rules.axes import before, checked_axes, lengthened
+from tinytorch_autograd.rules.arrays import as_array
+from tinytorch_autograd.rules.axes import normalize_axes, shape_along, whole_axes_before
 from tinytorch_autograd.rules.family import Family
-from tinytorch_autograd.rules.statistics import array
-from tinytorch_autograd.rules.ufuncs import converted
 
 Array = Any
 
 family = Family()
 
 
-def along(x: Array, axis: int, start: int | None, stop: int | None) -> Array:
-    """The part of `x` from `start` to `stop` along one axis."""
-    return x[(*before(axis, len(x.shape)), slice(start, stop))]
+def slice_along(x: Array, axis: int, start: int | None, stop: int | None) -> Array:
+    """Return the slice of `x` from `start` to `stop` along one axis."""
+    return x[(*whole_axes_before(axis, len(x.shape)), slice(start, stop))]
 
 
 @family.composed(np.diff)
 def diff(a: Array, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Array:
-    """X_(i+1) - x_i, n times over."""
+    """Return x_(i+1) - x_i, applied n times."""
     if n < 0:
-        return NotImplemented  # which NumPy refuses, and explains
-    a = _with_ends(array(a), axis, prepend, append)
+        return NotImplemented  # NumPy raises its own error
+    a = _with_ends(as_array(a), axis, prepend, append)
     for _ in range(n):
-        a = along(a, axis, 1, None) - along(a, axis, None, -1)
+        a = slice_along(a, axis, 1, None) - slice_along(a, axis, None, -1)
     return a
 
 
 def _with_ends(a: Array, axis: int, first: Any, last: Any) -> Array:
     shape = list(a.shape)
     shape[axis] = 1
-    ends = [array(e) if e is not None else None for e in (first, last)]
+    ends = [as_array(e) if e is not None else None for e in (first, last)]
     ends = [e if e is None or e.shape else np.broadcast_to(e, shape) for e in ends]
     parts = [part for part in (ends[0], a, ends[1]) if part is not None]
     return np.concatenate(parts, axis=axis) if len(parts) > 1 else a
@@ -45,27 +44,27 @@ def _with_ends(a: Array, axis: int, first: Any, last: Any) -> Array:
 
 @family.composed(np.ediff1d)
 def ediff1d(ary: Array, to_end: Any = None, to_begin: Any = None) -> Array:
-    """X_(i+1) - x_i of the flattened elements, between given ends."""
-    flat = array(ary).reshape(-1)
-    made = flat[1:] - flat[:-1]
-    parts = [array(e).reshape(-1) if e is not None else None for e in (to_begin, to_end)]
-    parts = [e if e is None else np.astype(e, made.dtype) for e in parts]
-    joined = [part for part in (parts[0], made, parts[1]) if part is not None]
-    return np.concatenate(joined) if len(joined) > 1 else made
+    """Return x_(i+1) - x_i of the flattened elements, between `to_begin` and `to_end`."""
+    flat = as_array(ary).reshape(-1)
+    steps = flat[1:] - flat[:-1]
+    ends = [as_array(e).reshape(-1) if e is not None else None for e in (to_begin, to_end)]
+    ends = [e if e is None else np.astype(e, steps.dtype) for e in ends]
+    parts = [part for part in (ends[0], steps, ends[1]) if part is not None]
+    return np.concatenate(parts) if len(parts) > 1 else steps
 
 
 @family.composed(np.trapezoid)
 def trapezoid(y: Array, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Array:
-    """Σ (x_(i+1) - x_i) (y_(i+1) + y_i) / 2."""
-    y = array(y)
+    """Return Σ (x_(i+1) - x_i) (y_(i+1) + y_i) / 2."""
+    y = as_array(y)
     if x is not None:
-        x = array(x)
+        x = as_array(x)
         if len(x.shape) == 1:
-            x = x.reshape(lengthened(-1, axis, len(y.shape)))
-            dx = along(x, axis, 1, None) - along(x, axis, None, -1)
+            x = x.reshape(shape_along(axis, len(y.shape), -1))
+            dx = slice_along(x, axis, 1, None) - slice_along(x, axis, None, -1)
         else:
             dx = diff(x, axis=axis)
-    means = (along(y, axis, 1, None) + along(y, axis, None, -1)) / 2
+    means = (slice_along(y, axis, 1, None) + slice_along(y, axis, None, -1)) / 2
     return np.sum(dx * means, axis=axis)
 
 
@@ -73,11 +72,11 @@ def trapezoid(y: Array, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Array:
 def interp(
     x: Array, xp: Array, fp: Array, left: Any = None, right: Any = None, period: Any = None
 ) -> Array:
-    """F_i + (x - x_i) (f_(i+1) - f_i) / (x_(i+1) - x_i) between neighbours; flat outside.
+    """Return f_i + (x - x_i) (f_(i+1) - f_i) / (x_(i+1) - x_i) for x between x_i and x_(i+1).
 
-    At a given point the slope is that to its right.
+    At x_i the derivative is the one to its right; outside of all x_i it is 0.
     """
-    x, xp, fp = (converted(array(v), np.result_type(array(v), float)) for v in (x, xp, fp))
+    x, xp, fp = (as_array(as_array(v), np.result_type(as_array(v), float)) for v in (x, xp, fp))
     if period is not None:
         x, xp = np.remainder(x, period), np.remainder(xp, period)
         order = np.argsort(unwrap(xp))
@@ -97,17 +96,17 @@ def interp(
 
 @family.composed(np.gradient)
 def gradient(f: Array, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
-    """Central differences inside, one-sided ones of first or second order at the ends."""
-    axes = checked_axes(axis, len(f.shape))
-    spacings = [array(v) for v in (varargs if len(varargs) else (1.0,))]
+    """Return central differences, and one-sided ones of order `edge_order` at the ends."""
+    axes = normalize_axes(axis, len(f.shape))
+    spacings = [as_array(v) for v in (varargs if len(varargs) else (1.0,))]
     spacings = spacings * len(axes) if len(spacings) == 1 else spacings
     if len(spacings) != len(axes) or any(len(f.shape) and f.shape[a] <= edge_order for a in axes):
-        return NotImplemented  # which NumPy refuses, and explains
-    slopes = [_slope(f, h, a, edge_order) for h, a in zip(spacings, axes, strict=True)]
+        return NotImplemented  # NumPy raises its own error
+    slopes = [_slopes(f, h, a, edge_order) for h, a in zip(spacings, axes, strict=True)]
     return slopes[0] if len(slopes) == 1 else tuple(slopes)
 
 
-def _slope(f: Array, h: Array, axis: int, edge_order: int) -> Array:
+def _slopes(f: Array, h: Array, axis: int, edge_order: int) -> Array:
     f = np.moveaxis(f, axis, -1)
     steps = h[1:] - h[:-1] if h.shape else h * np.ones(f.shape[-1] - 1)
     steps = np.astype(steps, f.dtype)
@@ -118,5 +117,4 @@ def _slope(f: Array, h: Array, axis: int, edge_order: int) -> Array:
     if edge_order == 2:
         first = first + (first - rise[..., 1:2]) * (a[0] / (a[0] + b[0]))
         last = last + (last - rise[..., -2:-1]) * (b[-1] / (a[-1] + b[-1]))
-    made = np.concatenate([first, inner, last], axis=-1)
-    return np.moveaxis(made, -1, axis)
+    return np.moveaxis(np.concatenate([first, inner, last], axis=-1), -1, axis)

@@ -74,9 +74,8 @@ family.function(
     lambda grad, out, x, y: grad * np.exp(log_share(y, x, out, math.log(2))),
 )
 
-for _flat in (np.floor, np.ceil, np.trunc, np.rint):
-    family.constant(_flat.__name__, _flat)
-for _test in (np.isnan, np.isinf, np.isfinite, np.signbit):
-    family.constant(_test.__name__, _test)
-for _logic in (np.logical_and, np.logical_or, np.logical_not, np.logical_xor):
-    family.constant(_logic.__name__, _logic)
+# Piecewise constant functions and logical values.
+for _ufunc in (np.floor, np.ceil, np.trunc, np.rint, np.isnan, np.isinf, np.isfinite, np.signbit):
+    family.function(_ufunc.__name__, _ufunc, differentiable=False)
+for _ufunc in (np.logical_and, np.logical_or, np.logical_not, np.logical_xor):
+    family.function(_ufunc.__name__, _ufunc, differentiable=False)

@@ -3,35 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from tinytorch_core.extend import OpTable
+import numpy as np
+
+from tinytorch_core.extend import Op, OpTable
 
 from tinytorch_autograd.rule import Rules, Vjp
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-class Family:
-    """Rules written down at import, handed to the hooks when the surface is computed.
+class FunctionOp(NamedTuple):
+    """A NumPy function as an op: the arguments of `OpTable.add`.
 
     Attributes:
-        rules: the rules, with the names of their ops.
-        without: the names of ops that have no derivative.
-        compositions: NumPy functions, and how they are composed of others.
-        flat: NumPy functions that have no derivative.
+        name: the name of the op.
+        forward: the function on arrays.
+        numpy: the NumPy functions that run the op.
+        inputs: the names of the arguments that may be tensors, or None for the default.
+    """
+
+    name: str
+    forward: Callable[..., Any]
+    numpy: tuple[Callable[..., Any], ...]
+    inputs: Sequence[str] | None
+
+    def add_to(self, ops: OpTable) -> Op:
+        """Add the op to a table, and return it."""
+        return ops.add(self.name, self.forward, numpy=self.numpy, inputs=self.inputs)
+
+
+class Family:
+    """The rules of one module, collected while it is imported.
+
+    Attributes:
+        ops: the NumPy functions that are ops, by the names of the ops.
+        rules: the rules, by the names of their ops: one function for each input.
+        compositions: for each NumPy function that is composed of others the function to run on
+            tensors. For the methods of ufuncs the keys are `np.ufunc.reduce` and the like.
+        nondifferentiable_ops: the names of the ops that are not differentiable.
+        nondifferentiable_functions: the NumPy functions that are not differentiable and not ops.
     """
 
     def __init__(self) -> None:
-        self._ops: list[tuple[str, Callable[..., Any], dict[str, Any]]] = []
-        self.rules: list[tuple[str, tuple[Vjp | None, ...]]] = []
-        self.without: list[str] = []
+        self.ops: dict[str, FunctionOp] = {}
+        self.rules: dict[str, tuple[Vjp | None, ...]] = {}
         self.compositions: dict[Any, Callable[..., Any]] = {}
-        self.flat: set[Any] = set()
+        self.nondifferentiable_ops: list[str] = []
+        self.nondifferentiable_functions: set[Any] = set()
 
     def rule(self, name: str, *vjps: Vjp | None) -> None:
-        """The rule of an op: a function for each input, as in `Rules.add`."""
-        self.rules.append((name, vjps))
+        """Give an op of the core its rule: one function for each input, as in `Rules.add`."""
+        self.rules[name] = vjps
 
     def function(
         self,
@@ -40,27 +64,30 @@ class Family:
         *vjps: Vjp | None,
         forward: Callable[..., Any] | None = None,
         inputs: Sequence[str] | None = None,
+        differentiable: bool = True,
     ) -> None:
-        """A NumPy function as an op with a rule; `forward` where it does not serve as it is."""
-        if forward is None:
-            forward = numpy if callable(numpy) else numpy[0]
-        self._ops.append((name, forward, {"numpy": numpy, "inputs": inputs}))
-        self.rules.append((name, vjps))
+        """Make a NumPy function an op, with a rule or as not differentiable.
 
-    def no_derivative(self, *names: str) -> None:
-        """Ops that have no derivative."""
-        self.without += names
-
-    def constant(self, name: str, numpy: Callable[..., Any]) -> None:
-        """A NumPy function without derivative, such as a rounding, as an op."""
-        self._ops.append((name, numpy, {"numpy": numpy}))
-        self.without.append(name)
+        Args:
+            name: the name of the op.
+            numpy: the NumPy function, or several that run the same op.
+            vjps: the rule: one function for each input, as in `Rules.add`.
+            forward: the function on arrays, if not the NumPy function itself.
+            inputs: the names of the arguments that may be tensors, as in `OpTable.add`.
+            differentiable: False for a function without a rule, such as a comparison.
+        """
+        functions = (numpy,) if callable(numpy) else tuple(numpy)
+        self.ops[name] = FunctionOp(name, forward or functions[0], functions, inputs)
+        if differentiable:
+            self.rules[name] = vjps
+        else:
+            self.nondifferentiable_ops.append(name)
 
     def composed(self, *numpy: Any) -> Callable[[Function], Function]:
-        """NumPy functions that tracked tensors run as the decorated one, made of other ops.
+        """Run the decorated function, which is composed of other ops, in place of NumPy functions.
 
-        It takes NumPy's arguments, as many of them as it can serve, and returns NotImplemented
-        where it cannot serve their values. Its derivative is that of its parts.
+        It has NumPy's arguments, or as many of them as it supports, and returns NotImplemented for
+        values that it does not support. Its derivative is that of its parts.
         """
 
         def decorate(function: Function) -> Function:
@@ -69,20 +96,56 @@ class Family:
 
         return decorate
 
-    def constants(self, *numpy: Any) -> None:
-        """NumPy functions without derivative that are no ops of their own."""
-        self.flat.update(numpy)
+    def not_differentiable(self, *what: Any) -> None:
+        """Declare ops of the core, by name, or NumPy functions as not differentiable.
+
+        A NumPy function runs on the arrays of its arguments, and its result is not tracked.
+        """
+        for one in what:
+            if isinstance(one, str):
+                self.nondifferentiable_ops.append(one)
+            else:
+                self.nondifferentiable_functions.add(one)
+
+    def composition(self, function: Any) -> Callable[..., Any] | None:
+        """Return the function to run on tensors in place of a NumPy function, or None.
+
+        For a method of a ufunc, such as `np.add.reduce`, its first argument is the ufunc.
+        """
+        owner = getattr(function, "__self__", None)
+        if isinstance(owner, np.ufunc):
+            function = getattr(np.ufunc, function.__name__, None)
+        return self.compositions.get(function)
+
+    def op(self, function: Any) -> FunctionOp | None:
+        """Return the op that a NumPy function runs, or None."""
+        return next((op for op in self.ops.values() if function in op.numpy), None)
+
+    def is_differentiable(self, function: Any) -> bool:
+        """Whether a function of this family has a derivative."""
+        return function not in self.nondifferentiable_functions
+
+    def knows(self, function: Any) -> bool:
+        """Whether this family has an op, a composition or a declaration for a function."""
+        try:
+            return (
+                function in self.nondifferentiable_functions
+                or self.composition(function) is not None
+                or self.op(function) is not None
+            )
+        except TypeError:  # a callable that is not hashable
+            return False
 
     def register_ops(self, ops: OpTable) -> None:
-        """Adds the ops of this family; one that another plugin provides is left to it."""
-        for name, forward, options in self._ops:
+        """Add the ops of this family, except those that another plugin provides."""
+        for name, op in self.ops.items():
             if name not in ops:
-                ops.add(name, forward, **options)
+                op.add_to(ops)
 
     def register_rules(self, rules: Rules) -> None:
-        """Adds the rules of this family; an op left to another plugin has its rule there."""
-        elsewhere = {name for name, _, _ in self._ops if not rules.own(name)}
-        for name, vjps in self.rules:
-            if name not in elsewhere:
+        """Add the rules of this family, except those of ops that another plugin provides."""
+        others = {name for name in self.ops if not rules.own(name)}
+        for name, vjps in self.rules.items():
+            if name not in others:
                 rules.add(name, *vjps)
-        rules.no_derivative(*(name for name in self.without if name not in elsewhere))
+        rules.no_derivative(*(name for name in self.nondifferentiable_ops if name not in others))

@@ -14,7 +14,7 @@ import numpy as np
 
 from tinytorch_core.extend import unwrap
 
-from tinytorch_autograd.complex_numbers import adjoint, as_seen, real_part
+from tinytorch_autograd.complex_numbers import adjoint, in_user_convention, real_part
 from tinytorch_autograd.rules.family import Family
 
 Array = Any
@@ -71,7 +71,7 @@ def solve_by_right(grad: Array, a: Array, b: Array) -> Array:
     return np.linalg.solve(a.mT, grad)
 
 
-@as_seen
+@in_user_convention
 def pinv_rule(grad: Array, out: Array, a: Array) -> Array:
     """The derivative among matrices of the same rank.
 

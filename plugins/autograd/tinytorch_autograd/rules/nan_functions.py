@@ -1,7 +1,4 @@
-"""Reductions that pass over NaNs: as the ones without, of what is left.
-
-A NaN has the gradient 0.
-"""
+"""Reductions that ignore NaNs. The gradient of a NaN is 0."""
 
 from __future__ import annotations
 
@@ -23,8 +20,8 @@ Axis = int | tuple[int, ...] | None
 family = Family()
 
 
-def numbers(a: Array, where: Any = True) -> Any:
-    """Where there is no NaN, among what is wanted."""
+def not_nan(a: Array, where: Any = True) -> Any:
+    """Return a mask of the elements that `where` selects and that are not NaN."""
     return ~np.isnan(unwrap(a)) & unwrap(where)
 
 
@@ -38,8 +35,8 @@ def nansum(
     initial: Any = 0,
     where: Any = True,
 ) -> Array:
-    """`sum` where there is no NaN."""
-    return whole.sum(a, axis, dtype, None, keepdims, initial, numbers(a, where))
+    """Return the sum of the elements that are not NaN."""
+    return whole.sum(a, axis, dtype, None, keepdims, initial, not_nan(a, where))
 
 
 @family.composed(np.nanprod)
@@ -52,8 +49,8 @@ def nanprod(
     initial: Any = 1,
     where: Any = True,
 ) -> Array:
-    """`prod` where there is no NaN."""
-    return whole.prod(a, axis, dtype, None, keepdims, initial, numbers(a, where))
+    """Return the product of the elements that are not NaN."""
+    return whole.prod(a, axis, dtype, None, keepdims, initial, not_nan(a, where))
 
 
 @family.composed(np.nanmean)
@@ -66,8 +63,8 @@ def nanmean(
     *,
     where: Any = True,
 ) -> Array:
-    """`mean` where there is no NaN."""
-    return whole.mean(a, axis, dtype, None, keepdims, where=numbers(a, where))
+    """Return the mean of the elements that are not NaN."""
+    return whole.mean(a, axis, dtype, None, keepdims, where=not_nan(a, where))
 
 
 @family.composed(np.nanvar)
@@ -83,8 +80,8 @@ def nanvar(
     mean: Any = None,
     correction: Any = None,
 ) -> Array:
-    """`var` where there is no NaN."""
-    options = {"where": numbers(a, where), "mean": mean, "correction": correction}
+    """Return the variance of the elements that are not NaN."""
+    options = {"where": not_nan(a, where), "mean": mean, "correction": correction}
     return whole.var(a, axis, dtype, None, ddof, keepdims, **options)
 
 
@@ -101,8 +98,8 @@ def nanstd(
     mean: Any = None,
     correction: Any = None,
 ) -> Array:
-    """`std` where there is no NaN."""
-    options = {"where": numbers(a, where), "mean": mean, "correction": correction}
+    """Return the standard deviation of the elements that are not NaN."""
+    options = {"where": not_nan(a, where), "mean": mean, "correction": correction}
     return whole.std(a, axis, dtype, None, ddof, keepdims, **options)
 
 
@@ -115,7 +112,7 @@ def nanmax(
     initial: Any = -math.inf,
     where: Any = True,
 ) -> Array:
-    """`max` where there is no NaN."""
+    """Return the largest element that is not NaN; ties share the gradient equally."""
     return _extreme(whole.max, a, axis, keepdims, initial, where, -math.inf)
 
 
@@ -128,7 +125,7 @@ def nanmin(
     initial: Any = math.inf,
     where: Any = True,
 ) -> Array:
-    """`min` where there is no NaN."""
+    """Return the smallest element that is not NaN; ties share the gradient equally."""
     return _extreme(whole.min, a, axis, keepdims, initial, where, math.inf)
 
 
@@ -139,12 +136,12 @@ def _extreme(
     keepdims: bool,
     initial: Any,
     where: Any,
-    nothing: float,
+    neutral: float,
 ) -> Array:
-    """The extreme where there is no NaN, and NaN, as a constant, where there is nothing else."""
-    wanted = numbers(a, where)
-    found = extreme(whole.only(a, wanted, nothing), axis, None, keepdims, initial)
-    empty = ~np.any(wanted, axis=axis, keepdims=keepdims) & (unwrap(initial) == nothing)
+    """Return the extreme of the elements that are not NaN, and an untracked NaN if all are."""
+    selected = not_nan(a, where)
+    found = extreme(whole.select(a, selected, neutral), axis, None, keepdims, initial)
+    empty = ~np.any(selected, axis=axis, keepdims=keepdims) & (unwrap(initial) == neutral)
     if not np.any(empty):
         return found
     warnings.warn("All-NaN slice encountered", RuntimeWarning, stacklevel=3)
@@ -153,11 +150,11 @@ def _extreme(
 
 @family.composed(np.nancumsum)
 def nancumsum(a: Array, axis: int | None = None, dtype: Any = None, out: None = None) -> Array:
-    """`cumsum` with 0 in place of NaN."""
-    return np.cumsum(whole.only(a, numbers(a), 0), axis=axis, dtype=dtype)
+    """Return the cumulative sum, with 0 in place of NaN."""
+    return np.cumsum(whole.select(a, not_nan(a), 0), axis=axis, dtype=dtype)
 
 
 @family.composed(np.nancumprod)
 def nancumprod(a: Array, axis: int | None = None, dtype: Any = None, out: None = None) -> Array:
-    """`cumprod` with 1 in place of NaN."""
-    return np.cumprod(whole.only(a, numbers(a), 1), axis=axis, dtype=dtype)
+    """Return the cumulative product, with 1 in place of NaN."""
+    return np.cumprod(whole.select(a, not_nan(a), 1), axis=axis, dtype=dtype)

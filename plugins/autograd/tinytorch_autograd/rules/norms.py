@@ -119,4 +119,4 @@ def cond(x: Array, p: Order = None) -> Array:
     return norm_of_matrices(x, p, _LAST, False) * norm_of_matrices(inverse, p, _LAST, False)
 
 
-family.constants(np.linalg.matrix_rank)
+family.not_differentiable(np.linalg.matrix_rank)

@@ -1,60 +1,121 @@
-"""The families that are looked up when a NumPy function first meets a tracked tensor.
+"""The families that are imported when one of their NumPy functions first gets a tracked tensor.
 
-A start pays only for those in `tinytorch_autograd.rules`, whose functions are ops of the surface.
+Importing all of them takes longer than importing the rest of autograd. `family_of` therefore reads
+an index and imports only the family of the function.
 """
 
-from tinytorch_autograd.rules import (
-    accumulations,
-    concatenation,
-    converting,
-    differences,
-    einsum,
-    fourier,
-    inverses,
-    nan_functions,
-    nondifferentiable,
-    norms,
-    numbers,
-    padding,
-    polynomials,
-    products,
-    rearranging,
-    rounding,
-    selecting,
-    sorting,
-    special,
-    spectra,
-    splitting,
-    statistics,
-    triangular,
-    ufuncs,
-    whole_reductions,
-)
+from __future__ import annotations
 
-FAMILIES = (
-    numbers.family,
-    rounding.family,
-    special.family,
-    ufuncs.family,
-    whole_reductions.family,
-    nan_functions.family,
-    statistics.family,
-    accumulations.family,
-    differences.family,
-    polynomials.family,
-    rearranging.family,
-    padding.family,
-    concatenation.family,
-    splitting.family,
-    sorting.family,
-    selecting.family,
-    converting.family,
-    products.family,
-    einsum.family,
-    inverses.family,
-    triangular.family,
-    spectra.family,
-    norms.family,
-    fourier.family,
-    nondifferentiable.family,
-)
+import functools
+import importlib
+from typing import Any
+
+import numpy as np
+
+from tinytorch_autograd.rules.family import Family
+
+# For each module its functions by their dotted names below `numpy`. "ufunc.reduce" stands for the
+# method of every ufunc, and "ufunc.__call__" for a ufunc called with options such as dtype=.
+# `contract`, `sinc_derivative` and `i0_derivative` are functions of the module itself.
+INDEX = {
+    "numbers": """
+        angle arctan2 cbrt copysign deg2rad degrees fabs float_power fmax fmin fmod heaviside hypot
+        ldexp logaddexp2 rad2deg radians real_if_close sign
+    """,
+    "rounding": "divmod frexp modf nan_to_num unwrap",
+    "special": "i0 i0_derivative sinc sinc_derivative",
+    "ufuncs": "ufunc.__call__ ufunc.accumulate ufunc.outer ufunc.reduce ufunc.reduceat",
+    "whole_reductions": "amax amin max mean min prod ptp std sum var",
+    "nan_functions": """
+        nancumprod nancumsum nanmax nanmean nanmin nanprod nanstd nansum nanvar
+    """,
+    "statistics": """
+        average corrcoef cov median nanmedian nanpercentile nanquantile percentile quantile
+    """,
+    "accumulations": "cumprod cumsum cumulative_prod cumulative_sum",
+    "differences": "diff ediff1d gradient interp trapezoid",
+    "polynomials": "poly polyadd polyder polyint polymul polysub polyval vander",
+    "rearranging": """
+        atleast_1d atleast_2d atleast_3d block broadcast_arrays delete diag diagflat diagonal flip
+        fliplr flipud insert meshgrid moveaxis ravel repeat reshape resize roll rollaxis rot90
+        take_along_axis tile trace tril triu
+    """,
+    "padding": "pad",
+    "concatenation": "append column_stack concatenate dstack hstack stack vstack",
+    "splitting": "array_split dsplit hsplit split unstack vsplit",
+    "sorting": "partition sort sort_complex",
+    "selecting": """
+        apply_along_axis apply_over_axes choose compress extract piecewise select take trim_zeros
+        union1d unique unique_values
+    """,
+    "converting": "astype bincount copy full_like geomspace linspace logspace",
+    "products": """
+        convolve correlate cross dot inner kron linalg.cross linalg.diagonal linalg.matmul
+        linalg.matrix_transpose linalg.multi_dot linalg.outer linalg.tensordot linalg.trace
+        linalg.vecdot matrix_transpose matvec outer tensordot vdot vecdot vecmat
+    """,
+    "einsum": "contract einsum",
+    "inverses": """
+        linalg.det linalg.inv linalg.lstsq linalg.matrix_power linalg.pinv linalg.slogdet
+        linalg.solve linalg.tensorinv linalg.tensorsolve
+    """,
+    "triangular": "linalg.cholesky linalg.qr",
+    "spectra": """
+        linalg.eig linalg.eigh linalg.eigvals linalg.eigvalsh linalg.svd linalg.svdvals
+    """,
+    "norms": "linalg.cond linalg.matrix_norm linalg.matrix_rank linalg.norm linalg.vector_norm",
+    "fourier": """
+        fft.fft fft.fft2 fft.fftn fft.fftshift fft.hfft fft.ifft fft.ifft2 fft.ifftn fft.ifftshift
+        fft.ihfft fft.irfft fft.irfft2 fft.irfftn fft.rfft fft.rfft2 fft.rfftn
+    """,
+    "nondifferentiable": """
+        all allclose any argpartition argsort argwhere around array2string array_equal array_equiv
+        array_repr array_str bitwise_count can_cast common_type count_nonzero diag_indices_from
+        digitize einsum_path empty_like fix flatnonzero floor_divide gcd isclose iscomplex
+        iscomplexobj isin isneginf isposinf isreal isrealobj ix_ lcm left_shift lexsort
+        may_share_memory min_scalar_type nanargmax nanargmin ndim nextafter nonzero ones_like
+        packbits result_type right_shift round searchsorted shape shares_memory size spacing
+        tril_indices_from triu_indices_from unpackbits zeros_like
+    """,
+}
+_MODULE = {name: module for module, names in INDEX.items() for name in names.split()}
+
+
+def family_of(function: Any) -> Family | None:
+    """Return the family that knows a function, or None; import only that family's module.
+
+    Args:
+        function: a NumPy function, a function of ours that has a rule, a method of a ufunc
+            (`np.add.reduce`), or `np.ufunc.__call__` for any ufunc that is called with options.
+            Anything else has no family.
+    """
+    module = _MODULE.get(index_name(function))
+    if module is None:
+        return None
+    family = _imported(module)
+    return family if family.knows(function) else None  # another library may use the same name
+
+
+def families() -> tuple[Family, ...]:
+    """Import all the families and return them."""
+    return tuple(map(_imported, INDEX))
+
+
+def index_name(function: Any) -> str:
+    """Return the name under which `INDEX` lists a function.
+
+    >>> index_name(np.linalg.inv), index_name(np.amax), index_name(np.add.reduce)
+    ('linalg.inv', 'amax', 'ufunc.reduce')
+    """
+    name = getattr(function, "__name__", None)
+    owner = getattr(function, "__self__", getattr(function, "__objclass__", None))
+    if owner is np.ufunc or isinstance(owner, np.ufunc):
+        return f"ufunc.{name}"
+    below = str(getattr(function, "__module__", "")).removeprefix("numpy.")
+    return f"{below}.{name}" if below in ("linalg", "fft") else str(name)
+
+
+@functools.cache
+def _imported(module: str) -> Family:
+    family: Family = importlib.import_module(f"tinytorch_autograd.rules.{module}").family
+    return family

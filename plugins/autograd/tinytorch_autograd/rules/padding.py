@@ -1,4 +1,4 @@
-"""Padding, in every mode that has a derivative."""
+"""np.pad, in every mode that is differentiable."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_autograd.rules.axes import lengthened
+from tinytorch_autograd.rules.axes import shape_along
 from tinytorch_autograd.rules.family import Family
-from tinytorch_autograd.rules.rearranging import Places
+from tinytorch_autograd.rules.rearranging import Positions
 
 Array = Any
 
@@ -34,22 +34,22 @@ def pad(
     stat_length: Any = None,
     reflect_type: str = "even",
 ) -> Array:
-    """Copies of elements at the margins, constants, or what is computed from the elements."""
-    row = Places(array.dtype)
+    """Return the array with padding of constants, its elements, or values computed from them."""
+    positions = Positions(array.dtype)
     if mode == "constant":
-        constants = row.of(constant_values)
-        return row.fetch(np.pad(row.of(array), pad_width, constant_values=constants))
+        constants = positions.of(constant_values)
+        return positions.take(np.pad(positions.of(array), pad_width, constant_values=constants))
     if mode in ("edge", "wrap") or (mode in ("reflect", "symmetric") and reflect_type == "even"):
-        return row.fetch(np.pad(row.of(array), pad_width, mode))
+        return positions.take(np.pad(positions.of(array), pad_width, mode))
     if mode == "linear_ramp":
-        return _by_axis(array, pad_width, _ramp, end_values)
+        return _pad_each_axis(array, pad_width, _ramp, end_values)
     if mode in _STATISTICS:
-        return _by_axis(array, pad_width, _statistic(_STATISTICS[mode]), stat_length)
+        return _pad_each_axis(array, pad_width, _statistic(_STATISTICS[mode]), stat_length)
     return NotImplemented
 
 
-def _by_axis(x: Array, widths: Any, margin: Callable[..., Any], option: Any) -> Array:
-    """One axis after the other, a margin before and one after it."""
+def _pad_each_axis(x: Array, widths: Any, margin: Callable[..., Any], option: Any) -> Array:
+    """Pad one axis after another, with `margin` computing the padding on each side."""
     pairs = _pairs(widths, len(x.shape))
     options = _pairs(option, len(x.shape))
     for axis, (width, values) in enumerate(zip(pairs, options, strict=True)):
@@ -60,7 +60,7 @@ def _by_axis(x: Array, widths: Any, margin: Callable[..., Any], option: Any) -> 
 
 
 def _pairs(value: Any, ndim: int) -> list[Any]:
-    """A number or pair of numbers for each axis, as NumPy understands `pad_width`."""
+    """Return a pair of numbers for each axis, from any form that NumPy accepts."""
     if isinstance(value, dict):
         given: list[Any] = [value.get(i, value.get(i - ndim, 0)) for i in range(ndim)]
         return [np.broadcast_to(pair, 2) for pair in given]
@@ -68,9 +68,9 @@ def _pairs(value: Any, ndim: int) -> list[Any]:
 
 
 def _ramp(x: Array, axis: int, width: int, end: Any, after: bool) -> Array:
-    """From the edge in equal steps to `end`."""
+    """Return padding that leads from the edge to `end` in equal steps."""
     steps = (np.arange(width) / max(width, 1)).astype(x.dtype)
-    steps = (steps[::-1] if after else steps).reshape(lengthened(width, axis, len(x.shape)))
+    steps = (steps[::-1] if after else steps).reshape(shape_along(axis, len(x.shape), width))
     edge = np.take(x, [-1 if after else 0], axis=axis)
     return edge * steps + (1 - steps) * float(end)
 

@@ -1,4 +1,4 @@
-"""Polynomials by their coefficients, the highest power first."""
+"""Polynomials, given by their coefficients from the highest power down."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from tinytorch_autograd.rules.arrays import as_array
 from tinytorch_autograd.rules.family import Family
-from tinytorch_autograd.rules.statistics import array
 
 Array = Any
 
@@ -16,8 +16,8 @@ family = Family()
 
 @family.composed(np.polyval)
 def polyval(p: Array, x: Array) -> Array:
-    """(...(p_0 x + p_1) x + ...) + p_n, Horner's scheme."""
-    p, x = array(p), array(x)
+    """Return (...(p_0 x + p_1) x + ...) + p_n, Horner's scheme."""
+    p, x = as_array(p), as_array(x)
     value = x * 0
     for coefficient in p:
         value = value * x + coefficient
@@ -26,9 +26,9 @@ def polyval(p: Array, x: Array) -> Array:
 
 @family.composed(np.vander)
 def vander(x: Array, N: int | None = None, increasing: bool = False) -> Array:
-    """x^0, x^1, ... as columns, each the one before times x."""
+    """Return the columns x^0, x^1, ..., each computed as x times the one before."""
     if len(x.shape) != 1:
-        return NotImplemented  # which NumPy refuses, and explains
+        return NotImplemented  # NumPy raises its own error
     x = np.astype(x, np.promote_types(x.dtype, int))
     count = x.shape[0] if N is None else N
     columns = [x * 0 + 1]
@@ -42,20 +42,20 @@ def vander(x: Array, N: int | None = None, increasing: bool = False) -> Array:
 
 @family.composed(np.polyadd)
 def polyadd(a1: Array, a2: Array) -> Array:
-    """The sum of two polynomials."""
+    """Return the sum of two polynomials."""
     a, b = _of_one_length(a1, a2)
     return a + b
 
 
 @family.composed(np.polysub)
 def polysub(a1: Array, a2: Array) -> Array:
-    """The difference of two polynomials."""
+    """Return the difference of two polynomials."""
     a, b = _of_one_length(a1, a2)
     return a - b
 
 
 def _of_one_length(*polynomials: Array) -> list[Array]:
-    given = [np.atleast_1d(array(p)) for p in polynomials]
+    given = [np.atleast_1d(as_array(p)) for p in polynomials]
     length = max(p.shape[0] for p in given)
     missing = [np.zeros(length - p.shape[0], p.dtype) for p in given]
     return [np.concatenate(pair) for pair in zip(missing, given, strict=True)]
@@ -63,7 +63,7 @@ def _of_one_length(*polynomials: Array) -> list[Array]:
 
 @family.composed(np.polyder)
 def polyder(p: Array, m: int = 1) -> Array:
-    """The derivative: p_i (n - i), m times over."""
+    """Return the derivative, p_i (n - i), applied m times."""
     for _ in range(m):
         p = p[:-1] * np.arange(p.shape[0] - 1, 0, -1)
     return p
@@ -71,8 +71,8 @@ def polyder(p: Array, m: int = 1) -> Array:
 
 @family.composed(np.polyint)
 def polyint(p: Array, m: int = 1, k: Any = None) -> Array:
-    """The integral: p_i / (n - i + 1), m times over, with the constants k."""
-    constants = np.zeros(m) if k is None else np.atleast_1d(array(k))
+    """Return the integral, p_i / (n - i + 1) and a constant of k, applied m times."""
+    constants = np.zeros(m) if k is None else np.atleast_1d(as_array(k))
     constants = np.broadcast_to(constants, (m,)) if constants.shape[0] == 1 else constants
     for i in range(m):
         p = np.concatenate([p / np.arange(p.shape[0], 0, -1), constants[i : i + 1]])
@@ -81,18 +81,18 @@ def polyint(p: Array, m: int = 1, k: Any = None) -> Array:
 
 @family.composed(np.polymul)
 def polymul(a1: Array, a2: Array) -> Array:
-    """The product of two polynomials, the convolution of their coefficients."""
-    return np.convolve(np.atleast_1d(array(a1)), np.atleast_1d(array(a2)))
+    """Return the product of two polynomials, the convolution of their coefficients."""
+    return np.convolve(np.atleast_1d(as_array(a1)), np.atleast_1d(as_array(a2)))
 
 
 @family.composed(np.poly)
 def poly(seq_of_zeros: Array) -> Array:
-    """The product of (x - zero) over the zeros."""
-    zeros = array(seq_of_zeros)
+    """Return the product of (x - zero) over the zeros."""
+    zeros = as_array(seq_of_zeros)
     if len(zeros.shape) != 1:
         return NotImplemented
     p: Any = np.ones(1, zeros.dtype)
     for zero in zeros:
-        none = np.zeros(1, zeros.dtype)
-        p = np.concatenate([p, none]) - np.concatenate([none, p * zero])
+        padding = np.zeros(1, zeros.dtype)
+        p = np.concatenate([p, padding]) - np.concatenate([padding, p * zero])
     return p

@@ -1,7 +1,7 @@
-"""Functions that only move elements: where each comes from tells where its gradient goes.
+"""Functions that only move elements.
 
-The common ones are views, made by indexing. The others are applied to the places of the elements,
-and the result indexes the elements themselves.
+The common ones are basic indexing or transpositions. Any other is applied to the positions of the
+elements instead of the elements, and the resulting positions index the elements.
 """
 
 from __future__ import annotations
@@ -13,19 +13,20 @@ import numpy as np
 
 from tinytorch_core import Tensor
 
-from tinytorch_autograd.rules.axes import checked_axes
+from tinytorch_autograd.rules.arrays import as_array
+from tinytorch_autograd.rules.axes import normalize_axes
 from tinytorch_autograd.rules.family import Family
-from tinytorch_autograd.rules.statistics import array
+from tinytorch_autograd.tree import leaves
 
 Array = Any
 
 family = Family()
 
 
-class Places:
-    """The elements of some arrays in one row, and the place of each in it.
+class Positions:
+    """The elements of arrays in one vector, and the position of each element in the vector.
 
-    The row begins with a 0, for functions that fill up with zeros.
+    Position 0 holds a 0, because functions such as np.tril fill with zeros.
     """
 
     def __init__(self, dtype: Any = None) -> None:
@@ -34,93 +35,80 @@ class Places:
         self.size = 1
 
     def of(self, value: Any) -> Any:
-        """The places of the elements of an array, or of arrays in nested lists."""
+        """Return an array of the positions of an array's elements; nested lists stay lists."""
         if isinstance(value, list | tuple) and any(isinstance(v, Tensor) for v in leaves(value)):
             return type(value)(self.of(v) for v in value)
-        x = array(value)
+        x = as_array(value)
         x = x if self.dtype is None else np.astype(x, self.dtype)
-        places = np.arange(self.size, self.size + x.size).reshape(x.shape)
+        positions = np.arange(self.size, self.size + x.size).reshape(x.shape)
         self.parts.append(x.reshape(-1))
         self.size += x.size
-        return places
+        return positions
 
-    def fetch(self, places: Any) -> Array:
-        """The elements at some places."""
+    def take(self, positions: Any) -> Array:
+        """Return the elements at positions, an array of them or a list or tuple of arrays."""
         first = self.parts[0]
-        row = np.concatenate([np.zeros(1, first.dtype), *self.parts])
-        if isinstance(places, list | tuple):
-            return type(places)(row[p] for p in places)
-        return row[places]
+        elements = np.concatenate([np.zeros(1, first.dtype), *self.parts])
+        if isinstance(positions, list | tuple):
+            return type(positions)(elements[p] for p in positions)
+        return elements[positions]
 
 
-def leaves(value: Any) -> list[Any]:
-    """What is in nested lists and tuples."""
-    if isinstance(value, list | tuple):
-        return [leaf for v in value for leaf in leaves(v)]
-    return [value]
+def _rearrange(function: Callable[..., Any]) -> Callable[..., Any]:
+    def rearranged(x: Any, *args: Any, **options: Any) -> Array:
+        """Return the elements at the positions that the function returns for their positions."""
+        positions = Positions()
+        return positions.take(function(positions.of(x), *args, **options))
+
+    return rearranged
 
 
-def moves(*functions: Callable[..., Any]) -> None:
-    """NumPy functions that move the elements of their first argument, an array or several."""
-    for function in functions:
-        family.composed(function)(_moved(function))
-
-
-def _moved(function: Callable[..., Any]) -> Callable[..., Any]:
-    def moved(x: Any, *args: Any, **options: Any) -> Array:
-        """The elements, moved as the function moves their places."""
-        row = Places()
-        return row.fetch(function(row.of(x), *args, **options))
-
-    return moved
-
-
-# Of one array; `reshape` and `ravel` with another order than that of rows.
-moves(np.reshape, np.ravel)
-moves(np.tile, np.repeat, np.rot90, np.delete, np.resize, np.roll)
-moves(np.tril, np.triu, np.diag, np.diagflat, np.take_along_axis)
-# Of several.
-moves(np.block)
+# `reshape` and `ravel` come here with an order other than "C", and `block` takes several arrays.
+for _function in (
+    *(np.reshape, np.ravel, np.block, np.tile, np.repeat, np.rot90, np.delete, np.resize, np.roll),
+    *(np.tril, np.triu, np.diag, np.diagflat, np.take_along_axis),
+):
+    family.composed(_function)(_rearrange(_function))
 
 
 @family.composed(np.moveaxis)
 def moveaxis(a: Array, source: Any, destination: Any) -> Array:
-    """Some axes at other places, the others in order."""
+    """Return a transposition that moves some axes and keeps the order of the others."""
     axes = np.moveaxis(_shaped_like(a), source, destination)
     return np.transpose(a, _order(axes))
 
 
 @family.composed(np.rollaxis)
 def rollaxis(a: Array, axis: int, start: int = 0) -> Array:
-    """One axis before another."""
+    """Return a transposition that moves one axis before another."""
     return np.transpose(a, _order(np.rollaxis(_shaped_like(a), axis, start)))
 
 
 @family.composed(np.atleast_1d)
 def atleast_1d(*arys: Array) -> Any:
-    """One axis for what has none."""
+    """Return each number as an array of one axis."""
     return _each(arys, lambda x: x if x.shape else x.reshape(1))
 
 
 @family.composed(np.atleast_2d)
 def atleast_2d(*arys: Array) -> Any:
-    """New axes in front."""
+    """Return each array with new axes in front, up to two."""
     return _each(arys, lambda x: x if len(x.shape) > 1 else x.reshape(1, -1))
 
 
 @family.composed(np.atleast_3d)
 def atleast_3d(*arys: Array) -> Any:
-    """New axes around a row, and after a matrix."""
+    """Return each vector with new axes on both sides, and each matrix with one behind."""
     return _each(arys, lambda x: x.reshape(np.atleast_3d(_shaped_like(x)).shape))
 
 
 def _each(arrays: Sequence[Any], function: Callable[[Array], Array]) -> Any:
-    made = tuple(function(array(x)) for x in arrays)
-    return made[0] if len(made) == 1 else made
+    found = tuple(function(as_array(x)) for x in arrays)
+    return found[0] if len(found) == 1 else found
 
 
 def _shaped_like(x: Array) -> Any:
-    """An array of this shape that takes no memory; its strides number the axes."""
+    """Return an array of the shape of x, of one byte, whose strides number its axes."""
     numbered = tuple(range(1, len(x.shape) + 1))
     return np.lib.stride_tricks.as_strided(np.empty(1, np.int8), x.shape, numbered, writeable=False)
 
@@ -131,28 +119,28 @@ def _order(view: Any) -> list[int]:
 
 @family.composed(np.flip)
 def flip(m: Array, axis: Any = None) -> Array:
-    """In reverse order along some axes."""
-    axes = checked_axes(axis, len(m.shape))
-    backwards = slice(None, None, -1)
-    return m[tuple(backwards if i in axes else slice(None) for i in range(len(m.shape)))]
+    """Return the elements in reverse order along some axes."""
+    axes = normalize_axes(axis, len(m.shape))
+    reverse = slice(None, None, -1)
+    return m[tuple(reverse if i in axes else slice(None) for i in range(len(m.shape)))]
 
 
 @family.composed(np.fliplr)
 def fliplr(m: Array) -> Array:
-    """In reverse order along the second axis."""
+    """Return the elements in reverse order along the second axis."""
     return m[:, ::-1]
 
 
 @family.composed(np.flipud)
 def flipud(m: Array) -> Array:
-    """In reverse order along the first axis."""
+    """Return the elements in reverse order along the first axis."""
     return m[::-1]
 
 
 @family.composed(np.broadcast_arrays)
 def broadcast_arrays(*args: Array, subok: bool = False) -> tuple[Array, ...]:
-    """Each array repeated to the shape that they have together."""
-    arrays = [array(x) for x in args]
+    """Return the arrays broadcast against each other."""
+    arrays = [as_array(x) for x in args]
     shape = np.broadcast_shapes(*(x.shape for x in arrays))
     return tuple(np.broadcast_to(x, shape) for x in arrays)
 
@@ -161,25 +149,25 @@ def broadcast_arrays(*args: Array, subok: bool = False) -> tuple[Array, ...]:
 def meshgrid(
     *xi: Array, copy: bool = True, sparse: bool = False, indexing: Any = "xy"
 ) -> tuple[Array, ...]:
-    """The coordinates of a grid, each vector repeated along the axes of the others."""
-    rows = [Places() for _ in xi]
-    places = [row.of(x) for row, x in zip(rows, xi, strict=True)]
-    grids = np.meshgrid(*places, sparse=sparse, indexing=indexing)
-    return tuple(row.fetch(grid) for row, grid in zip(rows, grids, strict=True))
+    """Return the coordinates of a grid: each vector repeated along the axes of the others."""
+    each = [Positions() for _ in xi]
+    vectors = [positions.of(x) for positions, x in zip(each, xi, strict=True)]
+    grids = np.meshgrid(*vectors, sparse=sparse, indexing=indexing)
+    return tuple(positions.take(grid) for positions, grid in zip(each, grids, strict=True))
 
 
 @family.composed(np.insert)
 def insert(arr: Array, obj: Any, values: Any, axis: int | None = None) -> Array:
-    """The elements of `values` before those that `obj` tells, in the dtype of `arr`."""
-    row = Places(array(arr).dtype)
-    return row.fetch(np.insert(row.of(arr), obj, row.of(values), axis))
+    """Return `arr` with `values` inserted before the indices `obj`, in the dtype of `arr`."""
+    positions = Positions(as_array(arr).dtype)
+    return positions.take(np.insert(positions.of(arr), obj, positions.of(values), axis))
 
 
 @family.composed(np.diagonal)
 def diagonal(a: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
-    """The elements whose indices on two axes differ by `offset`."""
-    row = Places()
-    return row.fetch(np.diagonal(row.of(a), offset, axis1, axis2))
+    """Return the elements whose indices on two axes differ by `offset`."""
+    positions = Positions()
+    return positions.take(np.diagonal(positions.of(a), offset, axis1, axis2))
 
 
 @family.composed(np.trace)
@@ -191,5 +179,5 @@ def trace(
     dtype: Any = None,
     out: None = None,
 ) -> Array:
-    """The sum of the diagonal."""
+    """Return the sum of the diagonal."""
     return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)

@@ -18,7 +18,7 @@ Shape = tuple[int, ...]
 family = Family()
 
 
-def axes_of(axis: Axis, ndim: int) -> tuple[int, ...]:
+def normalize_axes(axis: Axis, ndim: int) -> tuple[int, ...]:
     """The axes as numbers from 0, whatever way they were given."""
     if axis is None:
         return tuple(range(ndim))
@@ -31,13 +31,13 @@ def restore_axes(value: Array, shape: Shape, axis: Axis, keepdims: bool) -> Arra
         return value
     if axis is None:
         return value.reshape((1,) * len(shape))
-    reduced = axes_of(axis, len(shape))
+    reduced = normalize_axes(axis, len(shape))
     return value.reshape(tuple(1 if i in reduced else n for i, n in enumerate(shape)))
 
 
 def count(shape: Shape, axis: Axis) -> int:
     """How many elements one reduced value comes from."""
-    return math.prod(shape[a] for a in axes_of(axis, len(shape)))
+    return math.prod(shape[a] for a in normalize_axes(axis, len(shape)))
 
 
 def sum_rule(grad: Array, x_shape: Shape, axis: Axis, keepdims: bool) -> Array:
@@ -76,7 +76,7 @@ def prod_rule(grad: Array, out: Array, x: Array, axis: Axis, keepdims: bool) -> 
     grad = restore_axes(grad, x.shape, axis, keepdims)
     if not np.any(x == 0):
         return grad * restore_axes(out, x.shape, axis, keepdims) / x
-    axes = axes_of(axis, x.ndim)
+    axes = normalize_axes(axis, x.ndim)
     others = [a for a in range(x.ndim) if a not in axes]
     order = [*others, *axes]
     flat = np.transpose(x, order).reshape((*(x.shape[a] for a in others), -1))
@@ -108,4 +108,4 @@ family.rule("min", extreme_rule)
 family.rule("var", var_rule)
 family.rule("std", std_rule)
 family.rule("prod", prod_rule)
-family.no_derivative("argmax", "argmin")
+family.not_differentiable("argmax", "argmin")

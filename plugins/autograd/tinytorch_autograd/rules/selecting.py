@@ -1,4 +1,4 @@
-"""Functions that select elements by indices, masks or conditions, or apply others to parts."""
+"""Functions that select elements by index or condition, or apply a function to parts."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 
 from tinytorch_core.extend import unwrap
 
-from tinytorch_autograd.rules.axes import before, checked_axes
+from tinytorch_autograd.rules.arrays import as_array
+from tinytorch_autograd.rules.axes import normalize_axes, whole_axes_before
 from tinytorch_autograd.rules.family import Family
-from tinytorch_autograd.rules.rearranging import Places
+from tinytorch_autograd.rules.rearranging import Positions
 from tinytorch_autograd.rules.shapes import scatter_add
-from tinytorch_autograd.rules.statistics import array
 
 Array = Any
 
@@ -24,32 +24,32 @@ family = Family()
 def take(
     a: Array, indices: Any, axis: int | None = None, out: None = None, mode: Any = "raise"
 ) -> Array:
-    """The elements, or layers along an axis, of these numbers."""
+    """Return the elements, or the slices along an axis, at the indices."""
     if axis is None or mode != "raise":
-        row = Places()
-        return row.fetch(np.take(row.of(a), unwrap(indices), axis, mode=mode))
-    return a[(*before(axis, len(a.shape)), np.asarray(unwrap(indices)))]
+        positions = Positions()
+        return positions.take(np.take(positions.of(a), unwrap(indices), axis, mode=mode))
+    return a[(*whole_axes_before(axis, len(a.shape)), np.asarray(unwrap(indices)))]
 
 
 @family.composed(np.compress)
 def compress(condition: Any, a: Array, axis: int | None = None, out: None = None) -> Array:
-    """The elements, or layers along an axis, where the condition holds."""
+    """Return the elements, or the slices along an axis, where the condition is true."""
     return take(a, np.flatnonzero(unwrap(condition)), axis)
 
 
 @family.composed(np.extract)
 def extract(condition: Any, arr: Array) -> Array:
-    """The elements where the condition holds."""
+    """Return the elements where the condition is true."""
     return arr.reshape(-1)[np.flatnonzero(unwrap(condition))]
 
 
 @family.composed(np.trim_zeros)
 def trim_zeros(filt: Array, trim: str = "fb", axis: Any = None) -> Array:
-    """Without the zeros at the ends."""
+    """Return the elements without the zeros at the ends."""
     found = np.argwhere(unwrap(filt))
     if not found.size:
         return NotImplemented
-    axes = checked_axes(axis, len(filt.shape))
+    axes = normalize_axes(axis, len(filt.shape))
     part = [slice(None)] * len(filt.shape)
     for i in axes:
         start = int(found[:, i].min()) if "f" in trim.lower() else None
@@ -60,41 +60,41 @@ def trim_zeros(filt: Array, trim: str = "fb", axis: Any = None) -> Array:
 
 @family.composed(np.choose)
 def choose(a: Any, choices: Sequence[Any], out: None = None, mode: Any = "raise") -> Array:
-    """For each index the element of the array of that number."""
-    arrays = [array(c) for c in (choices if isinstance(choices, list | tuple) else [*choices])]
-    layers = np.stack(np.broadcast_arrays(*arrays, subok=False))
-    row = Places()
-    return row.fetch(np.choose(unwrap(a), list(row.of(layers)), mode=mode))
+    """Return for each index the element of the array with that index."""
+    arrays = [as_array(c) for c in (choices if isinstance(choices, list | tuple) else [*choices])]
+    stacked = np.stack(np.broadcast_arrays(*arrays, subok=False))
+    positions = Positions()
+    return positions.take(np.choose(unwrap(a), list(positions.of(stacked)), mode=mode))
 
 
 @family.composed(np.select)
 def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Array:
-    """From the first array whose condition holds; the others have the gradient 0."""
+    """Return elements of the first array whose condition is true; the others get gradient 0."""
     if not condlist:
-        return NotImplemented  # which NumPy refuses, and explains
-    made = default
+        return NotImplemented  # NumPy raises its own error
+    selected = default
     for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
-        made = np.where(unwrap(condition), choice, made)
-    return made
+        selected = np.where(unwrap(condition), choice, selected)
+    return selected
 
 
 @family.composed(np.piecewise)
 def piecewise(x: Array, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: Any) -> Array:
-    """To each part of the elements its own function; where several hold, the last one's."""
-    conditions = [np.broadcast_to(unwrap(array(c)), x.shape) for c in _listed(condlist, x)]
+    """Return for each element the function of the last condition that is true there."""
+    conditions = [np.broadcast_to(unwrap(as_array(c)), x.shape) for c in _as_list(condlist, x)]
     if len(funclist) == len(conditions) + 1:
         conditions.append(~np.any(conditions, axis=0))
-    made: Any = np.zeros(x.shape, x.dtype)
+    result: Any = np.zeros(x.shape, x.dtype)
     for condition, function in zip(conditions, funclist, strict=True):
         value = function(x[condition], *args, **kw) if callable(function) else function
         if hasattr(value, "shape") and value.shape:
             value = scatter_add(value, condition, x.shape)
-        made = np.where(condition, np.astype(array(value), x.dtype), made)
-    return made
+        result = np.where(condition, np.astype(as_array(value), x.dtype), result)
+    return result
 
 
-def _listed(conditions: Any, x: Array) -> list[Any]:
-    """The conditions as a list, also if it is one alone."""
+def _as_list(conditions: Any, x: Array) -> list[Any]:
+    """Return the conditions as a list, from a list, an array of several, or a single one."""
     several = isinstance(conditions, list | tuple) or np.ndim(unwrap(conditions)) > len(x.shape)
     if isinstance(conditions, list | tuple) and isinstance(unwrap(conditions[0]), bool | np.bool_):
         several = not x.shape
@@ -105,43 +105,46 @@ def _listed(conditions: Any, x: Array) -> list[Any]:
 def apply_along_axis(
     func1d: Callable[..., Any], axis: int, arr: Array, *args: Any, **kwargs: Any
 ) -> Array:
-    """A function of tensors applied to each row along an axis."""
-    rows = np.moveaxis(arr, axis, -1)
-    outer = rows.shape[:-1]
-    made = [array(func1d(row, *args, **kwargs)) for row in rows.reshape(-1, rows.shape[-1])]
-    if not made:
+    """Return the results of a function of tensors for each vector along an axis."""
+    vectors = np.moveaxis(arr, axis, -1)
+    outer = vectors.shape[:-1]
+    results = [
+        as_array(func1d(vector, *args, **kwargs))
+        for vector in vectors.reshape(-1, vectors.shape[-1])
+    ]
+    if not results:
         return NotImplemented
-    found = np.stack(made).reshape(outer + made[0].shape)
-    inner = len(made[0].shape)
-    places = range(len(outer), len(outer) + inner)
-    start = len(before(axis, len(arr.shape)))
-    return np.moveaxis(found, list(places), list(range(start, start + inner)))
+    found = np.stack(results).reshape(outer + results[0].shape)
+    inner = len(results[0].shape)
+    (start,) = normalize_axes(axis, len(arr.shape))
+    new_axes = range(len(outer), len(outer) + inner)
+    return np.moveaxis(found, list(new_axes), list(range(start, start + inner)))
 
 
 @family.composed(np.apply_over_axes)
 def apply_over_axes(func: Callable[..., Any], a: Array, axes: Any) -> Array:
-    """A reduction over one axis after the other, which all stay."""
-    for axis in checked_axes(axes, len(a.shape)):
-        made = func(a, axis)
-        a = made if len(made.shape) == len(a.shape) else np.expand_dims(made, axis)
+    """Return the result of a reduction over one axis after the other, all of which stay."""
+    for axis in normalize_axes(axes, len(a.shape)):
+        reduced = func(a, axis)
+        a = reduced if len(reduced.shape) == len(a.shape) else np.expand_dims(reduced, axis)
     return a
 
 
 @family.composed(np.unique_values)
 def unique_values(x: Array, /) -> Array:
-    """Each value once, in order; equal elements share its gradient equally."""
+    """Return each value once, sorted; equal elements share its gradient equally."""
     return unique(x)
 
 
 @family.composed(np.union1d)
 def union1d(ar1: Array, ar2: Array) -> Array:
-    """Each value of two arrays once, in order; equal elements share its gradient equally."""
+    """Return each value of two arrays once, sorted; equal elements share its gradient equally."""
     return np.unique(np.append(ar1, ar2))
 
 
 @family.composed(np.unique)
 def unique(ar: Array, *, axis: None = None, equal_nan: bool = True, sorted: bool = True) -> Array:
-    """Each value once, in order; equal elements share its gradient equally."""
+    """Return each value once, sorted; equal elements share its gradient equally."""
     ordered = np.sort(ar.reshape(-1))
     values = unwrap(ordered)
     new = np.ones(values.shape, bool)

@@ -1,6 +1,6 @@
-"""Functions that put the elements along an axis in another order, by their values.
+"""Functions that sort the elements along an axis.
 
-Equal elements share the gradients of their places equally.
+Equal elements share the gradients of their positions equally.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ Array = Any
 family = Family()
 
 
-def rearranged_rule(grad: Array, out: Array, x: Array, axis: int | None) -> Array:
-    """The k-th smallest of the input gets the gradient of the k-th smallest of the output."""
+def sort_rule(grad: Array, out: Array, x: Array, axis: int | None) -> Array:
+    """The k-th smallest input gets the gradient of the k-th smallest output; ties share equally."""
     if axis is None:
-        return rearranged_rule(grad, out, x.reshape(-1), 0).reshape(x.shape)
-    values, made = unwrap(x), unwrap(out)
+        return sort_rule(grad, out, x.reshape(-1), 0).reshape(x.shape)
+    values, results = unwrap(x), unwrap(out)
     if not x.shape or not x.size:
         return grad
-    by_rank = np.take_along_axis(grad, np.argsort(made, axis, kind="stable"), axis)
-    by_rank = _shared(by_rank, np.sort(values, axis), axis)
+    by_rank = np.take_along_axis(grad, np.argsort(results, axis, kind="stable"), axis)
+    by_rank = _share_equally(by_rank, np.sort(values, axis), axis)
     order = np.argsort(values, axis, kind="stable")
     return np.take_along_axis(by_rank, np.argsort(order, axis), axis)
 
 
-def _shared(grad: Array, ordered: Any, axis: int) -> Array:
-    """The gradients of equal elements, which are neighbours, replaced by their mean."""
+def _share_equally(grad: Array, ordered: Any, axis: int) -> Array:
+    """Replace the gradients of equal elements, which are neighbours, by their mean."""
     ordered = np.moveaxis(ordered, axis, -1)
     new = np.ones(ordered.shape, bool)
     new[..., 1:] = ordered[..., 1:] != ordered[..., :-1]
@@ -50,13 +50,13 @@ def _shared(grad: Array, ordered: Any, axis: int) -> Array:
 family.function(
     "sort",
     np.sort,
-    rearranged_rule,
+    sort_rule,
     forward=lambda x, axis=-1, kind=None: np.sort(x, axis, kind),
 )
 family.function(
     "partition",
     np.partition,
-    rearranged_rule,
+    sort_rule,
     forward=lambda x, kth, axis=-1, kind="introselect": np.partition(x, kth, axis, kind),
     inputs=("x",),
 )
@@ -64,5 +64,5 @@ family.function(
 
 @family.composed(np.sort_complex)
 def sort_complex(a: Array) -> Array:
-    """The elements in order, as complex numbers."""
+    """Return the sorted elements as complex numbers."""
     return np.sort(a if a.dtype.kind == "c" else np.astype(a, np.complex128), axis=-1)

@@ -13,7 +13,13 @@ import numpy as np
 
 from tinytorch_core.extend import unwrap
 
-from tinytorch_autograd.complex_numbers import adjoint, as_seen, conj, hermitian_part, real_part
+from tinytorch_autograd.complex_numbers import (
+    adjoint,
+    conj,
+    hermitian_part,
+    in_user_convention,
+    real_part,
+)
 from tinytorch_autograd.rules.degeneracies import (
     divided,
     equal_pairs,
@@ -38,7 +44,7 @@ def on_diagonal(x: Array) -> Array:
     return x[..., None] * np.eye(x.shape[-1], dtype=x.dtype)
 
 
-@as_seen
+@in_user_convention
 def eigh_rule(grads: Grads, outs: Sequence[Array]) -> Array:
     """v (diag(g_w) + v^H g_v / (w_j - w_i)) v^H, made Hermitian.
 
@@ -58,7 +64,7 @@ def eigh_rule(grads: Grads, outs: Sequence[Array]) -> Array:
     return hermitian_part(vectors @ inner @ adjoint(vectors))
 
 
-@as_seen
+@in_user_convention
 def eig_rule(grads: Grads, outs: Sequence[Array]) -> Array:
     """v^-H (diag(g_w) + (v^H g_v - v^H v diag(Re v^H g_v)) / conj(w_j - w_i)) v^H.
 
@@ -83,7 +89,7 @@ def eig_rule(grads: Grads, outs: Sequence[Array]) -> Array:
     return np.linalg.solve(adjoint(vectors), inner @ adjoint(vectors))
 
 
-@as_seen
+@in_user_convention
 def svd_rule(grads: Grads, outs: Sequence[Array]) -> Array:
     """u (diag(g_s) + `turning`) v^H, and what g_u and g_v have outside the spaces of u and v.
 

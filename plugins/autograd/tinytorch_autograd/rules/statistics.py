@@ -1,4 +1,4 @@
-"""Averages, covariances, and quantiles."""
+"""Averages, covariances and quantiles."""
 
 from __future__ import annotations
 
@@ -10,18 +10,14 @@ import numpy as np
 
 from tinytorch_core.extend import unwrap
 
-from tinytorch_autograd.rules.axes import checked_axes
+from tinytorch_autograd.rules.arrays import as_array
+from tinytorch_autograd.rules.axes import normalize_axes
 from tinytorch_autograd.rules.family import Family
 
 Array = Any
 Axis = int | tuple[int, ...] | None
 
 family = Family()
-
-
-def array(x: Any) -> Any:
-    """An array or Tensor as it is; lists and numbers as arrays."""
-    return x if hasattr(x, "dtype") else np.asarray(x)
 
 
 @family.composed(np.average)
@@ -33,22 +29,21 @@ def average(
     *,
     keepdims: bool = False,
 ) -> Any:
-    """Σ w x / Σ w."""
-    a = array(a)
+    """Return Σ w x / Σ w."""
+    a = as_array(a)
     if weights is None:
         mean = np.mean(a, axis=axis, keepdims=keepdims)
         total = np.full(mean.shape, a.size / mean.size, mean.dtype)
     else:
-        w = array(weights)
+        w = as_array(weights)
         if w.shape != a.shape:
-            axes = checked_axes(axis, len(a.shape))
-            places = [axes.index(i) if i in axes else None for i in range(len(a.shape))]
-            w = np.transpose(w, [p for p in places if p is not None])
+            axes = normalize_axes(axis, len(a.shape))
+            w = np.transpose(w, [axes.index(i) for i in range(len(a.shape)) if i in axes])
             w = w.reshape([n if i in axes else 1 for i, n in enumerate(a.shape)])
         w = np.broadcast_to(w, a.shape)
         total = np.sum(w, axis=axis, keepdims=keepdims)
         if not unwrap(total).all():
-            return NotImplemented  # which NumPy refuses, and explains
+            return NotImplemented  # NumPy raises its own error
         mean = np.sum(a * w, axis=axis, keepdims=keepdims) / total
     return (mean, total) if returned else mean
 
@@ -65,30 +60,31 @@ def cov(
     *,
     dtype: Any = None,
 ) -> Array:
-    """Σ w (x - mean x) (y - mean y)* / (Σ w - ddof Σ w a / Σ w), each variable with each."""
+    """Return Σ w (x - mean x) (y - mean y)* / (Σ w - ddof Σ w a / Σ w) for each pair x, y."""
     if dtype is not None:
         return NotImplemented
-    wide = np.result_type(*(array(v).dtype for v in (m, y) if v is not None), np.float64)
-    variables = [np.astype(_rows(v, rowvar), wide) for v in (m, y) if v is not None]
+    wide = np.result_type(*(as_array(v).dtype for v in (m, y) if v is not None), np.float64)
+    variables = [np.astype(_variables(v, rowvar), wide) for v in (m, y) if v is not None]
     x = variables[0] if y is None else np.concatenate(variables, axis=0)
     ddof = int(not bias) if ddof is None else ddof
-    weights = [unwrap(array(w)) for w in (fweights, aweights) if w is not None]
+    weights = [unwrap(as_array(w)) for w in (fweights, aweights) if w is not None]
     if not weights:
-        away = x - np.mean(x, axis=1, keepdims=True)
+        deviations = x - np.mean(x, axis=1, keepdims=True)
         freedom = x.shape[1] - ddof
-        weighted = away
+        weighted = deviations
     else:
         w = np.prod(weights, axis=0)
         total = w.sum()
-        away = x - np.sum(x * (w / total).astype(x.dtype), axis=1, keepdims=True)
-        other = 1 if aweights is None else unwrap(array(aweights))
+        deviations = x - np.sum(x * (w / total).astype(x.dtype), axis=1, keepdims=True)
+        other = 1 if aweights is None else unwrap(as_array(aweights))
         freedom = total - ddof * (w * other).sum() / total
-        weighted = away * w.astype(x.dtype)
-    return np.squeeze(weighted @ np.conjugate(away).mT / max(float(freedom), 0.0))
+        weighted = deviations * w.astype(x.dtype)
+    return np.squeeze(weighted @ np.conjugate(deviations).mT / max(float(freedom), 0.0))
 
 
-def _rows(v: Any, rowvar: bool) -> Array:
-    v = array(v)
+def _variables(v: Any, rowvar: bool) -> Array:
+    """Return a matrix with a variable in each row."""
+    v = as_array(v)
     if len(v.shape) < 2:
         return v.reshape(1, -1)
     return v if rowvar or v.shape[0] == 1 else v.T
@@ -96,7 +92,7 @@ def _rows(v: Any, rowvar: bool) -> Array:
 
 @family.composed(np.corrcoef)
 def corrcoef(x: Array, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -> Array:
-    """Cov_ij / √(cov_ii cov_jj)."""
+    """Return cov_ij / √(cov_ii cov_jj)."""
     if dtype is not None:
         return NotImplemented
     c = cov(x, y, rowvar)
@@ -107,25 +103,26 @@ def corrcoef(x: Array, y: Any = None, rowvar: bool = True, *, dtype: Any = None)
 
 
 def quantile_of(
-    x: Array, axis: Axis, keepdims: bool, place: Callable[[int], Any], skip_nan: bool
+    x: Array, axis: Axis, keepdims: bool, position: Callable[[int], Any], skip_nan: bool
 ) -> Array:
-    """What lies at some places among the sorted elements along `axis`.
+    """Return the values at some positions among the sorted elements along `axis`.
 
     Args:
         x: the elements.
         axis, keepdims: as in NumPy.
-        place: gives the places, of any shape, among so many elements: 1.5 is in the middle between
-            the second and the third. The axes of that shape come first in the result.
-        skip_nan: pass over NaNs; otherwise they spread.
+        position: returns the positions, an array, for a number of elements. Position 1.5 is
+            halfway between the second and the third element. The axes of the positions come
+            first in the result.
+        skip_nan: ignore NaNs; otherwise the result is NaN where an element is.
     """
-    axes = checked_axes(axis, len(x.shape))
+    axes = normalize_axes(axis, len(x.shape))
     others = [i for i in range(len(x.shape)) if i not in axes]
     rows = np.transpose(x, [*others, *axes]).reshape(*(x.shape[i] for i in others), -1)
     missing = np.isnan(unwrap(rows))
     counts = (~missing).sum(axis=-1) if skip_nan else np.full(rows.shape[:-1], rows.shape[-1])
-    places = _places(counts, place)
-    found = _at_places(np.sort(rows, axis=-1), places)
-    undefined = np.isnan(places) if skip_nan else np.isnan(places) | missing.any(axis=-1)
+    positions = _positions(counts, position)
+    found = _interpolate(np.sort(rows, axis=-1), positions)
+    undefined = np.isnan(positions) if skip_nan else np.isnan(positions) | missing.any(axis=-1)
     found = np.where(undefined, math.nan, found) if np.any(undefined) else found
     if not keepdims:
         return found
@@ -133,33 +130,33 @@ def quantile_of(
     return found.reshape((*before, *(1 if i in axes else n for i, n in enumerate(x.shape))))
 
 
-def _places(counts: Any, place: Callable[[int], Any]) -> Any:
-    """The places in each row, of which `counts` elements count; NaN where none do."""
-    known = {int(n): np.asarray(place(int(n)) if n else math.nan) for n in np.unique(counts)}
-    shape = np.broadcast_shapes(*(places.shape for places in known.values()))
-    made = np.empty((*shape, *counts.shape))
-    for n, places in known.items():
-        made[..., counts == n] = places[..., None]
-    return made
+def _positions(counts: Any, position: Callable[[int], Any]) -> Any:
+    """Return the positions in each row, given its number of elements; NaN for a number of 0."""
+    known = {int(n): np.asarray(position(int(n)) if n else math.nan) for n in np.unique(counts)}
+    shape = np.broadcast_shapes(*(positions.shape for positions in known.values()))
+    found = np.empty((*shape, *counts.shape))
+    for n, positions in known.items():
+        found[..., counts == n] = positions[..., None]
+    return found
 
 
-def _at_places(ordered: Array, places: Any) -> Array:
-    """What lies between the elements before and after each place, by its distance from them."""
-    known = np.where(np.isnan(places), 0, places)
+def _interpolate(ordered: Array, positions: Any) -> Array:
+    """Interpolate linearly between the elements before and after each position."""
+    known = np.where(np.isnan(positions), 0, positions)
     low, high = np.floor(known).astype(int), np.ceil(known).astype(int)
     part = (known - low).astype(ordered.dtype)
     row = tuple(np.indices(ordered.shape[:-1]))
     below, above = ordered[(*row, low)], ordered[(*row, high)]
-    # Equal neighbours may be infinite, and share their gradients anyway.
-    level = unwrap(below == above)
-    rise = np.where(level, 0, above) - np.where(level, 0, below)
-    # From the nearer end, as NumPy rounds.
-    above = np.where(level, below, above)
+    # Equal neighbours may both be infinite, and inf - inf is NaN.
+    equal = unwrap(below == above)
+    rise = np.where(equal, 0, above) - np.where(equal, 0, below)
+    # From the nearer end, so that the rounding is NumPy's.
+    above = np.where(equal, below, above)
     return np.where(part < 0.5, below + rise * part, above - rise * (1 - part))
 
 
-def _place_of(function: Any, q: Any, method: str) -> Callable[[int], Any]:
-    """The place of a quantile among n elements, by any method: the quantile of 0, 1, 2, ..."""
+def _position_of(function: Any, q: Any, method: str) -> Callable[[int], Any]:
+    """Return a function from n to the position of a quantile: the quantile of 0, 1, ..., n - 1."""
     return lambda n: function(np.arange(n, dtype=float), unwrap(q), method=method)
 
 
@@ -178,14 +175,14 @@ def _register(plain_name: str, skip_nan: bool) -> None:
         *,
         weights: Any = None,
     ) -> Array:
-        """Between the sorted elements next to it, by its distances; ties share equally."""
+        """Return the interpolation between sorted elements; ties share the gradient equally."""
         if not a.size or weights is not None or getattr(q, "_node", None) is not None:
             return NotImplemented
         if skip_nan and np.ndim(unwrap(q)) > 1:
-            return NotImplemented  # NumPy puts these axes in an order of its own
-        made = quantile_of(a, axis, keepdims, _place_of(without_nan, q, method), skip_nan)
+            return NotImplemented  # NumPy puts these axes in another order
+        found = quantile_of(a, axis, keepdims, _position_of(without_nan, q, method), skip_nan)
         dtype = without_nan(np.ones(1, a.dtype), unwrap(q), method=method).dtype
-        return made if made.dtype == dtype else np.astype(made, dtype)
+        return found if found.dtype == dtype else np.astype(found, dtype)
 
     def median(
         a: Array,
@@ -194,7 +191,7 @@ def _register(plain_name: str, skip_nan: bool) -> None:
         overwrite_input: bool = False,
         keepdims: bool = False,
     ) -> Array:
-        """The middle one of the sorted elements, or the mean of the middle two; ties share."""
+        """Return the middle sorted element, or the mean of the middle two; ties share equally."""
         if not a.size:
             return NotImplemented
         return quantile_of(a, axis, keepdims, lambda n: (n - 1) / 2, skip_nan)

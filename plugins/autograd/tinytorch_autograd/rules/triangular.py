@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_autograd.complex_numbers import adjoint, as_seen, hermitian_part
+from tinytorch_autograd.complex_numbers import adjoint, hermitian_part, in_user_convention
 from tinytorch_autograd.errors import NotDifferentiableError
 from tinytorch_autograd.rules.degeneracies import first_vectors
 from tinytorch_autograd.rules.family import Family
@@ -27,7 +27,7 @@ def upper_half(x: Array) -> Array:
     return x * (np.triu(ones) + np.triu(ones, 1)) / 2
 
 
-@as_seen
+@in_user_convention
 def cholesky_rule(grad: Array, out: Array, upper: bool) -> Array:
     """a = l l^H: l^-H (half of l^H g, made Hermitian) l^-1, as for symmetric changes of a.
 
@@ -39,7 +39,7 @@ def cholesky_rule(grad: Array, out: Array, upper: bool) -> Array:
     return adjoint(np.linalg.solve(adjoint(lower), adjoint(left)))
 
 
-@as_seen
+@in_user_convention
 def qr_rule(grads: Grads, outs: Sequence[Array], a: Array, mode: str) -> Array:
     """Of the first columns `square_qr`. The rest of a wide matrix [x y] = q [u v] is y = q v.
 

@@ -1,7 +1,7 @@
 """The methods and options of ufuncs: `np.add.reduce`, `np.multiply.outer`, `np.exp(x, dtype=...)`.
 
-Each is the ufunc itself, called as often as it takes, and so has a derivative where the ufunc has.
-The common reductions are ops of their own.
+They call the ufunc itself, so they are differentiable where the ufunc is. Reductions that are ops
+run as these ops.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import numpy as np
 
 from tinytorch_core.extend import unwrap
 
-from tinytorch_autograd.rules.axes import before, checked_axes
+from tinytorch_autograd.rules.arrays import as_array
+from tinytorch_autograd.rules.axes import normalize_axes, slices_along, whole_axes_before
 from tinytorch_autograd.rules.family import Family
 
 Array = Any
@@ -30,7 +31,7 @@ _REDUCTIONS: dict[Any, Callable[..., Any]] = {
 _ACCUMULATIONS: dict[Any, Callable[..., Any]] = {np.add: np.cumsum, np.multiply: np.cumprod}
 
 
-@family.composed("__call__")
+@family.composed(np.ufunc.__call__)
 def with_options(
     ufunc: Any,
     *inputs: Array,
@@ -40,24 +41,15 @@ def with_options(
     order: str = "K",
     subok: bool = True,
 ) -> Array:
-    """The ufunc of inputs of `dtype`; `where` leaves the rest undefined, and has no derivative."""
+    """Return the ufunc of the inputs in `dtype`; `where` is not differentiable."""
     if where is not True:
         return NotImplemented
-    return ufunc(*(x if dtype is None else converted(x, dtype) for x in inputs))
+    if dtype is not None:  # else numbers stay numbers, which do not widen the dtype
+        inputs = tuple(as_array(x, dtype) for x in inputs)
+    return ufunc(*inputs)
 
 
-def converted(x: Any, dtype: Any) -> Any:
-    """An array or Tensor in another dtype, or a number as an array of it."""
-    return np.astype(x, np.dtype(dtype)) if hasattr(x, "dtype") else np.asarray(x, dtype)
-
-
-def layers(array: Array, axis: int) -> list[Array]:
-    """The parts of an array along an axis, without it."""
-    head = before(axis, len(array.shape))
-    return [array[(*head, i)] for i in range(array.shape[axis])]
-
-
-@family.composed("reduce")
+@family.composed(np.ufunc.reduce)
 def reduce(
     ufunc: Any,
     array: Array,
@@ -68,42 +60,42 @@ def reduce(
     initial: Any = None,
     where: Any = True,
 ) -> Array:
-    """The ufunc of the first two elements along an axis, of that and the third, and so on."""
+    """Return ufunc(...ufunc(ufunc(x_0, x_1), x_2)..., x_n) along an axis."""
     options = {} if initial is None else {"initial": initial}
     if where is not True:
         options["where"] = where
     if ufunc in _REDUCTIONS:
-        array = array if dtype is None else converted(array, dtype)
+        array = as_array(array, dtype)
         return _REDUCTIONS[ufunc](array, axis=axis, keepdims=keepdims, **options)
     if where is not True:
         return NotImplemented
-    array = array if dtype is None else converted(array, dtype)
-    for a in sorted(checked_axes(axis, array.ndim), reverse=True):
+    array = as_array(array, dtype)
+    for a in sorted(normalize_axes(axis, array.ndim), reverse=True):
         first = [] if initial is None else [initial]
-        array = functools.reduce(ufunc, [*first, *layers(array, a)])
+        array = functools.reduce(ufunc, [*first, *slices_along(array, a)])
         array = np.expand_dims(array, a) if keepdims else array
         initial = None
     return array
 
 
-@family.composed("accumulate")
+@family.composed(np.ufunc.accumulate)
 def accumulate(
     ufunc: Any, array: Array, axis: int = 0, dtype: Any = None, out: None = None
 ) -> Array:
-    """What `reduce` has after each element."""
-    array = array if dtype is None else converted(array, dtype)
+    """Return the intermediate results of `reduce` after each element."""
+    array = as_array(array, dtype)
     if ufunc in _ACCUMULATIONS:
         return _ACCUMULATIONS[ufunc](array, axis=axis)
     if not array.shape[axis]:
         return array
-    first, *others = layers(array, axis)
-    made = [first]
-    for layer in others:
-        made.append(ufunc(made[-1], layer))
-    return np.stack(made, axis=axis)
+    first, *others = slices_along(array, axis)
+    results = [first]
+    for part in others:
+        results.append(ufunc(results[-1], part))
+    return np.stack(results, axis=axis)
 
 
-@family.composed("reduceat")
+@family.composed(np.ufunc.reduceat)
 def reduceat(
     ufunc: Any,
     array: Array,
@@ -112,21 +104,21 @@ def reduceat(
     dtype: Any = None,
     out: None = None,
 ) -> Array:
-    """`reduce` of the slice from each index to the next; of one element where that is empty."""
+    """Return `reduce` of the slice from each index to the next, or of one element if empty."""
     starts = unwrap(indices)
     if any(not 0 <= start < array.shape[axis] for start in starts):
-        return NotImplemented  # which NumPy refuses, and explains
+        return NotImplemented  # NumPy raises its own error
     ends = [*starts[1:], array.shape[axis]]
-    head = before(axis, array.ndim)
+    before = whole_axes_before(axis, array.ndim)
     parts = [
-        reduce(ufunc, array[(*head, slice(a, max(a + 1, b)))], axis, dtype)
+        reduce(ufunc, array[(*before, slice(a, max(a + 1, b)))], axis, dtype)
         for a, b in zip(starts, ends, strict=True)
     ]
     return np.stack(parts, axis=axis)
 
 
-@family.composed("outer")
+@family.composed(np.ufunc.outer)
 def outer(ufunc: Any, x: Array, y: Array, dtype: Any = None) -> Array:
-    """The ufunc of each element of x with each of y."""
-    x, y = (v if hasattr(v, "shape") else np.asarray(v) for v in (x, y))
+    """Return the ufunc of each element of x with each of y."""
+    x, y = as_array(x), as_array(y)
     return with_options(ufunc, x.reshape(x.shape + (1,) * len(y.shape)), y, dtype=dtype)

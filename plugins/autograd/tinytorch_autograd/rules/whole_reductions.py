@@ -1,7 +1,7 @@
-"""Reductions with all of NumPy's options: `dtype`, `initial`, `where` and the like.
+"""Reductions with all of NumPy's options, such as `dtype`, `initial` and `where`.
 
-Without them they are ops of the surface. What `where` leaves out is replaced by what changes
-nothing, and so has the gradient 0.
+Without these options they are ops of the core. Elements that `where` excludes are replaced by a
+neutral number, so their gradient is 0.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import numpy as np
 
 from tinytorch_core.extend import unwrap
 
+from tinytorch_autograd.rules.arrays import as_array
+from tinytorch_autograd.rules.axes import normalize_axes
 from tinytorch_autograd.rules.family import Family
-from tinytorch_autograd.rules.reductions import axes_of
-from tinytorch_autograd.rules.ufuncs import converted
 
 Array = Any
 Axis = int | tuple[int, ...] | None
@@ -23,9 +23,9 @@ Axis = int | tuple[int, ...] | None
 family = Family()
 
 
-def only(x: Array, where: Any, instead: float) -> Array:
-    """X where it is wanted, and elsewhere a number that changes nothing."""
-    return x if where is True else np.where(unwrap(where), x, instead)
+def select(x: Array, where: Any, neutral: float) -> Array:
+    """Return x where `where` is true, and the neutral number of a reduction elsewhere."""
+    return x if where is True else np.where(unwrap(where), x, neutral)
 
 
 @family.composed(np.sum)
@@ -38,9 +38,9 @@ def sum(
     initial: Any = 0,
     where: Any = True,
 ) -> Array:
-    """Initial + Σ of what is wanted."""
-    a = a if dtype is None else converted(a, dtype)
-    total = only(a, where, 0).sum(axis=axis, keepdims=keepdims)
+    """Return initial + Σ x over the elements that `where` selects."""
+    a = as_array(a, dtype)
+    total = select(a, where, 0).sum(axis=axis, keepdims=keepdims)
     return total if _is(initial, 0) else initial + total
 
 
@@ -54,9 +54,9 @@ def prod(
     initial: Any = 1,
     where: Any = True,
 ) -> Array:
-    """Initial · Π of what is wanted."""
-    a = a if dtype is None else converted(a, dtype)
-    product = only(a, where, 1).prod(axis=axis, keepdims=keepdims)
+    """Return initial · Π x over the elements that `where` selects."""
+    a = as_array(a, dtype)
+    product = select(a, where, 1).prod(axis=axis, keepdims=keepdims)
     return product if _is(initial, 1) else initial * product
 
 
@@ -69,10 +69,10 @@ def max(
     initial: Any = -math.inf,
     where: Any = True,
 ) -> Array:
-    """The largest of `initial` and what is wanted; ties share the gradient equally."""
+    """Return the largest of `initial` and the selected elements; ties share equally."""
     if where is not True and _is(initial, -math.inf):
-        return NotImplemented  # NumPy asks for `initial` too
-    largest = only(a, where, initial).max(axis=axis, keepdims=keepdims)
+        return NotImplemented  # NumPy raises an error: `where` requires `initial`
+    largest = select(a, where, initial).max(axis=axis, keepdims=keepdims)
     return np.maximum(largest, initial)
 
 
@@ -85,16 +85,16 @@ def min(
     initial: Any = math.inf,
     where: Any = True,
 ) -> Array:
-    """The smallest of `initial` and what is wanted; ties share the gradient equally."""
+    """Return the smallest of `initial` and the selected elements; ties share equally."""
     if where is not True and _is(initial, math.inf):
         return NotImplemented
-    smallest = only(a, where, initial).min(axis=axis, keepdims=keepdims)
+    smallest = select(a, where, initial).min(axis=axis, keepdims=keepdims)
     return np.minimum(smallest, initial)
 
 
 @family.composed(np.ptp)
 def ptp(a: Array, axis: Axis = None, out: None = None, keepdims: bool = False) -> Array:
-    """Max - min; ties share the gradient equally."""
+    """Return max - min; ties share the gradient equally."""
     return a.max(axis=axis, keepdims=keepdims) - a.min(axis=axis, keepdims=keepdims)
 
 
@@ -108,9 +108,9 @@ def mean(
     *,
     where: Any = True,
 ) -> Array:
-    """Σ / the count of what is wanted."""
+    """Return Σ x / n over the n elements that `where` selects."""
     total = sum(a, axis, dtype, keepdims=keepdims, where=where)
-    return total / counted(a, axis, keepdims, where).astype(total.dtype)
+    return total / count_selected(a, axis, keepdims, where).astype(total.dtype)
 
 
 @family.composed(np.var)
@@ -126,12 +126,13 @@ def var(
     mean: Any = None,
     correction: Any = None,
 ) -> Array:
-    """Σ |x - mean|² / (count - ddof) of what is wanted."""
-    a = a if dtype is None else converted(a, dtype)
+    """Return Σ |x - mean|² / (n - ddof) over the n elements that `where` selects."""
+    a = as_array(a, dtype)
     center = _mean(a, axis, keepdims=True, where=where) if mean is None else mean
-    away = only(a - center, where, 0)
-    squares = away * away if away.dtype.kind != "c" else np.real(away * np.conjugate(away))
-    freedom = counted(a, axis, keepdims, where) - (ddof if correction is None else correction)
+    d = select(a - center, where, 0)
+    squares = d * d if d.dtype.kind != "c" else np.real(d * np.conjugate(d))
+    count = count_selected(a, axis, keepdims, where)
+    freedom = count - (ddof if correction is None else correction)
     return squares.sum(axis=axis, keepdims=keepdims) / freedom.astype(squares.dtype)
 
 
@@ -148,7 +149,7 @@ def std(
     mean: Any = None,
     correction: Any = None,
 ) -> Array:
-    """√var, and the gradient 0 where the spread is 0."""
+    """Return √var; where it is 0 the gradient is 0."""
     options = {"where": where, "mean": mean, "correction": correction}
     return root(var(a, axis, dtype, None, ddof, keepdims, **options))
 
@@ -157,17 +158,17 @@ _mean = mean
 
 
 def root(x: Array) -> Array:
-    """√x with the gradient 0 where x is 0."""
-    flat = unwrap(x) == 0
-    return np.where(flat, 0, np.sqrt(np.where(flat, 1, x)))
+    """Return √x, whose gradient is 0 where x is 0."""
+    zero = unwrap(x) == 0
+    return np.where(zero, 0, np.sqrt(np.where(zero, 1, x)))
 
 
-def counted(a: Array, axis: Axis, keepdims: bool, where: Any) -> Any:
-    """How many of the elements of `a` along `axis` are wanted."""
+def count_selected(a: Array, axis: Axis, keepdims: bool, where: Any) -> Any:
+    """Return the number of elements along `axis` that `where` selects, as an array."""
     if where is True:
-        return np.asarray(math.prod(a.shape[i] for i in axes_of(axis, len(a.shape))))
-    wanted = np.broadcast_to(unwrap(where), a.shape)
-    return np.asarray(np.count_nonzero(wanted, axis=axis, keepdims=keepdims))
+        return np.asarray(math.prod(a.shape[i] for i in normalize_axes(axis, len(a.shape))))
+    selected = np.broadcast_to(unwrap(where), a.shape)
+    return np.asarray(np.count_nonzero(selected, axis=axis, keepdims=keepdims))
 
 
 def _is(value: Any, number: float) -> bool:
