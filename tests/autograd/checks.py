@@ -6,10 +6,9 @@ import numpy as np
 
 from tinytorch_core import Tensor
 
+from tinytorch_autograd.debug.numerical import check_derivative, gradients, random_weights
 from tinytorch_autograd.node import functions
 from tinytorch_autograd.outputs import OutputGradients
-
-from .numerical import check_derivative, gradients, random_weights
 
 # What float32 may become: a real tensor that meets complex ones may have a complex gradient.
 SINGLE = {np.dtype(np.float32), np.dtype(np.complex64)}

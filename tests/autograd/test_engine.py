@@ -12,10 +12,10 @@ import pytest
 from tinytorch_core import Tensor
 
 from tinytorch_autograd import engine, grad
+from tinytorch_autograd.debug.numerical import random_weights
 from tinytorch_autograd.node import Function
 
 from .cases import CASES
-from .numerical import random_weights
 
 every_case = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 

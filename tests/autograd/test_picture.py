@@ -206,7 +206,7 @@ def test_graphviz_draws_it(network, tmp_path):
 def test_graphviz_lays_it_out_from_left_to_right_in_rows():
     import json
 
-    from tinytorch_autograd.picture import _drawn
+    from tinytorch_autograd.pictures.picture import _drawn
 
     y, names = deep(15)
     objects = json.loads(_drawn(show_graph(y, names).dot, "json"))["objects"]

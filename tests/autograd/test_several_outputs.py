@@ -14,8 +14,7 @@ from tinytorch_core.errors import PluginError
 
 import tinytorch_autograd
 from tinytorch_autograd import GraphFreedError, grad
-
-from .numerical import check_derivative
+from tinytorch_autograd.debug.numerical import check_derivative
 
 Waves = namedtuple("Waves", "sine cosine sign")
 

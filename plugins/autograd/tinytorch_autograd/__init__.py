@@ -24,11 +24,11 @@ from tinytorch_autograd.rule import Rules
 
 if TYPE_CHECKING:
     from tinytorch_autograd import func
-    from tinytorch_autograd.anomaly import detect_anomaly
-    from tinytorch_autograd.checking import gradcheck, gradgradcheck
     from tinytorch_autograd.checkpointing import checkpoint
     from tinytorch_autograd.custom import custom_gradient, stop_gradient
-    from tinytorch_autograd.picture import show_graph
+    from tinytorch_autograd.debug.anomaly import detect_anomaly
+    from tinytorch_autograd.debug.gradcheck import gradcheck, gradgradcheck
+    from tinytorch_autograd.pictures.picture import show_graph
     from tinytorch_autograd.tape import GradientTape
 
 __version__ = "0.1.0"
@@ -74,11 +74,11 @@ _LATER = {
     "GradientTape": "tape",
     "checkpoint": "checkpointing",
     "custom_gradient": "custom",
-    "detect_anomaly": "anomaly",
+    "detect_anomaly": "debug.anomaly",
     "func": "func",
-    "gradcheck": "checking",
-    "gradgradcheck": "checking",
-    "show_graph": "picture",
+    "gradcheck": "debug.gradcheck",
+    "gradgradcheck": "debug.gradcheck",
+    "show_graph": "pictures.picture",
     "stop_gradient": "custom",
 }
 

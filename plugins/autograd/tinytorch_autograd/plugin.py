@@ -125,7 +125,7 @@ def tinytorch_wrap_op(
     made = _wrapped(op, call, surface)
     if settings.detect_anomaly is False or op.in_place or op.raw:
         return made
-    from tinytorch_autograd import anomaly  # here, because few programs ever need it
+    from tinytorch_autograd.debug import anomaly  # here, because few programs ever need it
 
     return anomaly.watched(op, call if made is None else made)
 
@@ -187,7 +187,9 @@ def _nodes(surface: Surface) -> dict[str, NodeKind]:
 
 @hookimpl
 def tinytorch_register_checks(checks: Checks) -> None:
-    from tinytorch_autograd.conformance import add_to  # here, because programs have no use for it
+    from tinytorch_autograd.debug.conformance import (
+        add_to,  # here, because programs have no use for it
+    )
 
     add_to(checks)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence, Set
 
-from tinytorch_autograd.picture_parts import Box, Parts
+from tinytorch_autograd.pictures.boxes import Box, Parts
 
 # kind: fill, line, text; light enough for print, and told apart without colour by their outlines.
 COLOURS = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from tinytorch_autograd.picture_parts import Box, Parts
+from tinytorch_autograd.pictures.boxes import Box, Parts
 
 # A row of more operations than this is too long to read on a screen or a slide.
 LONGEST = 12

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_autograd import picture_text
-from tinytorch_autograd.picture_parts import Parts, parts_of
-from tinytorch_autograd.picture_rows import rows_of, spine
+from tinytorch_autograd.pictures import text
+from tinytorch_autograd.pictures.boxes import Parts, parts_of
+from tinytorch_autograd.pictures.rows import rows_of, spine
 
 
 def show_graph(y: Any, names: Any = None, *, limit: int = 60) -> GraphPicture:
@@ -69,8 +69,8 @@ class GraphPicture:
         self._parts = parts
         straight = spine(parts)
         rows = rows_of(parts)
-        self.mermaid = picture_text.mermaid(parts, rows)
-        self.dot = picture_text.dot(parts, rows, straight)
+        self.mermaid = text.mermaid(parts, rows)
+        self.dot = text.dot(parts, rows, straight)
 
     def save(self, file: str | Path) -> None:
         """Writes the picture to a file, in the format that its name ends in.

@@ -13,7 +13,7 @@ from tinytorch_autograd import engine
 from tinytorch_autograd.gradients import node_of
 from tinytorch_autograd.node import AccumulateGrad, Function, Node
 from tinytorch_autograd.outputs import Output
-from tinytorch_autograd.picture_names import Names
+from tinytorch_autograd.pictures.names import Names
 
 Shape = tuple[int, ...]
 
