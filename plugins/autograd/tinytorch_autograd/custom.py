@@ -102,8 +102,8 @@ def custom_gradient(f: Callable[..., tuple[Any, Callable[..., Any]]]) -> Callabl
 def _checked_pair(name: str, returned: Any) -> Any:
     if not (isinstance(returned, tuple) and len(returned) == 2 and callable(returned[1])):
         raise TypeError(
-            f"{name} returned {returned!r:.60}; under custom_gradient, it must return a pair of its "
-            "value and a function that maps the gradient of the value to gradients"
+            f"{name} returned {returned!r:.60}; under custom_gradient, it must return a pair: "
+            "its value and a function that maps the gradient of the value to gradients"
         )
     return returned
 
@@ -112,8 +112,8 @@ def _zeros_like(name: str, value: Any) -> Any:
     """Return zeros of the shape and dtype of an output, which share one element in memory."""
     if not isinstance(value, Tensor):
         raise TypeError(
-            f"{name} returned {type(value).__name__}; under custom_gradient, it must return tensors "
-            "if its arguments are tensors"
+            f"{name} returned {type(value).__name__}; under custom_gradient, it must return "
+            "tensors if its arguments are tensors"
         )
     return np.broadcast_to(np.zeros((), value.dtype), value.shape)
 

@@ -121,8 +121,8 @@ class GradientTape:
             weights = tree.leaves(output_gradients)
         if len(weights) != len(targets):
             raise ValueError(
-                f"output_gradients has the structure {tree.outline(output_gradients)}, but must have "
-                f"that of the target, {tree.outline(target)}"
+                f"output_gradients has the structure {tree.outline(output_gradients)}, but must "
+                f"have that of the target, {tree.outline(target)}"
             )
         seeds = [(y, w) for y, w in zip(targets, weights, strict=True) if is_tracked(y)]
         return self._gradients(seeds, sources, self.persistent)
@@ -152,21 +152,19 @@ class GradientTape:
     def _use(self) -> None:
         if self._used and not self.persistent:
             raise AutogradError(
-                "this tape was used already; create it with GradientTape(persistent=True) to compute "
-                "several gradients"
+                "this tape was used already; create it with GradientTape(persistent=True) to "
+                "compute several gradients"
             )
 
     def _gradients(self, seeds: Sequence[tuple[Any, Any]], sources: Any, keep: bool) -> Any:
         wanted = tree.leaves(sources)
         nodes = [self._node(source) for source in wanted]
         nested = _open_tapes.get() > 0
-        nodes_and_seeds = []
+        roots = []
         for y, weight in seeds:
             seed = gradients.first_gradient(y, weight)
-            nodes_and_seeds.append((y._node, from_array(type(y), seed) if nested else seed))
-        found = engine.walk(
-            nodes_and_seeds, targets=nodes, retain_graph=keep or nested, create_graph=nested
-        )
+            roots.append((y._node, from_array(type(y), seed) if nested else seed))
+        found = engine.walk(roots, targets=nodes, retain_graph=keep or nested, create_graph=nested)
         self._used = True
         pairs = zip(wanted, nodes, strict=True)
         return tree.fill(sources, [gradients.result(x, node, found) for x, node in pairs])

@@ -179,8 +179,8 @@ def _positions(argnums: Argnums, count: int) -> list[int]:
     for i in positions:
         if not -count <= i < count:
             raise TypeError(
-                f"argnums contains {i}, but the call has {count} positional arguments; "
-                "pass differentiated arguments by position"
+                f"argnums={argnums!r} refers to argument {i}, but only {count} were given by "
+                "position; pass differentiated arguments by position"
             )
     positions = [i % count for i in positions]
     if len(set(positions)) < len(positions):

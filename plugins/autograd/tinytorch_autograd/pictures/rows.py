@@ -1,7 +1,7 @@
-"""A long picture broken into rows, like lines of text, so that it can be read without scrolling.
+"""Break a long diagram into rows, like lines of text, so that it can be read without scrolling.
 
-Where an arrow leads from one row to another, it ends at a numbered mark and goes on from the same
-mark in the other row, as in flow charts that go over several pages.
+An arrow between two rows ends at a numbered mark and continues at the same mark in the other row,
+as in flow charts that span several pages.
 """
 
 from __future__ import annotations
@@ -9,59 +9,59 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from tinytorch_autograd.pictures.boxes import Box, Parts
+from tinytorch_autograd.pictures.boxes import Box, Diagram
 
-# A row of more operations than this is too long to read on a screen or a slide.
-LONGEST = 12
+# The largest number of operations in a row; a longer row is hard to read on a slide.
+LONGEST_ROW = 12
 
 
-def rows_of(parts: Parts) -> list[list[int]]:
-    """The places of the boxes in each row; with several rows, the marks are added to `parts`."""
-    depths = _depths(parts)
-    count = math.ceil(max(depths, default=0) / LONGEST)
+def split_into_rows(diagram: Diagram) -> list[list[int]]:
+    """Return the indices of the boxes in each row; add the marks between rows to `diagram`."""
+    depths = _depths(diagram)
+    count = math.ceil(max(depths, default=0) / LONGEST_ROW)
     if count <= 1:
-        return [list(range(len(parts.boxes)))]
+        return [list(range(len(diagram.boxes)))]
     length = math.ceil(max(depths) / count)
     row_of = {i: (depth - 1) // length for i, depth in enumerate(depths)}
-    _mark(parts, row_of)
+    _add_marks(diagram, row_of)
     rows: list[list[int]] = [[] for _ in range(count)]
     for i, row in row_of.items():
         rows[row].append(i)
     return rows
 
 
-def spine(parts: Parts) -> set[int]:
-    """The operations on the longest way to the result, to be drawn in a straight line."""
-    depths = _depths(parts)
-    way: set[int] = set()
-    here = [i for i, box in enumerate(parts.boxes) if box.kind == "result"]
-    while here:
-        way.add(here[0])
-        before = [a for a, b in parts.arrows if b == here[0] and _is_step(parts.boxes[a])]
-        here = sorted(before, key=lambda i: -depths[i])
-    return way
+def longest_path(diagram: Diagram) -> set[int]:
+    """Return the boxes on the longest path to the result, to be drawn in a straight line."""
+    depths = _depths(diagram)
+    path: set[int] = set()
+    current = [i for i, box in enumerate(diagram.boxes) if box.kind == "result"]
+    while current:
+        path.add(current[0])
+        before = [a for a, b in diagram.arrows if b == current[0] and _is_step(diagram.boxes[a])]
+        current = sorted(before, key=lambda i: -depths[i])
+    return path
 
 
 def _is_step(box: Box) -> bool:
     return box.kind in ("operation", "result", "rest")
 
 
-def _depths(parts: Parts) -> list[int]:
-    """For each box the number of operations up to it; a tensor stands before its first use."""
-    depths = [1] * len(parts.boxes)
-    for a, b in sorted(parts.arrows, key=lambda arrow: arrow[1]):
-        if _is_step(parts.boxes[a]):
+def _depths(diagram: Diagram) -> list[int]:
+    """Return, for each box, the number of operations up to it; a tensor counts as its first use."""
+    depths = [1] * len(diagram.boxes)
+    for a, b in sorted(diagram.arrows, key=lambda arrow: arrow[1]):
+        if _is_step(diagram.boxes[a]):
             depths[b] = max(depths[b], depths[a] + 1)
     first_use: dict[int, int] = {}
-    for a, b in parts.arrows:
+    for a, b in diagram.arrows:
         first_use[a] = min(first_use.get(a, depths[b]), depths[b])
     return [
         depth if _is_step(box) else first_use.get(i, depth)
-        for i, (box, depth) in enumerate(zip(parts.boxes, depths, strict=True))
+        for i, (box, depth) in enumerate(zip(diagram.boxes, depths, strict=True))
     ]
 
 
-def _mark(parts: Parts, row_of: dict[int, int]) -> None:
+def _add_marks(diagram: Diagram, row_of: dict[int, int]) -> None:
     numbers: dict[int, int] = {}
     marks: dict[tuple[int, int], int] = {}
 
@@ -69,16 +69,16 @@ def _mark(parts: Parts, row_of: dict[int, int]) -> None:
         new = (source, row) not in marks
         if new:
             number = numbers.setdefault(source, len(numbers) + 1)
-            marks[source, row] = parts.add(Box("mark", str(number)))
+            marks[source, row] = diagram.add(Box("mark", str(number)))
             row_of[marks[source, row]] = row
         return marks[source, row], new
 
-    for a, b in _crossing(parts.arrows, row_of):
-        parts.arrows.remove((a, b))
+    for a, b in _crossing(diagram.arrows, row_of):
+        diagram.arrows.remove((a, b))
         end, new = mark(a, row_of[a])
         if new:
-            parts.arrows.append((a, end))
-        parts.arrows.append((mark(a, row_of[b])[0], b))
+            diagram.arrows.append((a, end))
+        diagram.arrows.append((mark(a, row_of[b])[0], b))
 
 
 def _crossing(
