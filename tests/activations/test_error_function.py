@@ -7,8 +7,8 @@ import pytest
 
 from tinytorch_core import Tensor
 
-from tests.autograd.numerical import check_derivative
 from tinytorch_activations.functional.error_function import erf
+from tinytorch_autograd.debug.numerical import check_derivative
 
 # The ends of each interval of the approximation, the points between, and large values.
 ENDS = [s * v for v in (0.46875, 4.0, 6.0) for s in (0.9999999, 1.0, 1.0000001)]

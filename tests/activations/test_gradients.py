@@ -5,9 +5,9 @@ import pytest
 
 from tinytorch_core import Tensor
 
-from tests.autograd.numerical import check_derivative, gradients, random_weights
 from tinytorch_activations import elu, gelu, leaky_relu, relu, softplus
 from tinytorch_autograd import grad
+from tinytorch_autograd.debug.numerical import check_derivative, gradients, random_weights
 
 from .cases import CASES, EXTREMES, POINTS, every_case
 

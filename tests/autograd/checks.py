@@ -1,4 +1,4 @@
-"""All that must hold for the rules behind one case, as one function that raises."""
+"""The properties that every rule must have, checked for one case by a function that raises."""
 
 from contextlib import contextmanager
 
@@ -6,20 +6,19 @@ import numpy as np
 
 from tinytorch_core import Tensor
 
+from tinytorch_autograd.debug.numerical import check_derivative, gradients, random_weights
 from tinytorch_autograd.node import functions
 from tinytorch_autograd.outputs import OutputGradients
 
-from .numerical import check_derivative, gradients, random_weights
-
-# What float32 may become: a real tensor that meets complex ones may have a complex gradient.
+# The dtypes of float32 gradients: a real tensor next to complex ones may have a complex gradient.
 SINGLE = {np.dtype(np.float32), np.dtype(np.complex64)}
 
 
 def check(case, orders=(1, 2), float32=True):
-    """Raises AssertionError unless the derivatives of a case hold in every way.
+    """Raise AssertionError unless the derivatives of a case are correct.
 
-    They agree with numerical differentiation, leave the inputs as they are, do not depend on how
-    these lie in memory, and stay in float32 if the inputs are.
+    They must agree with numerical differentiation, leave the inputs unchanged, not depend on the
+    memory layout of the inputs, and be float32 if the inputs are.
     """
     before = [a.copy() for a in case.arrays]
     check_value(case)
@@ -33,7 +32,7 @@ def check(case, orders=(1, 2), float32=True):
 
 
 def check_value(case):
-    """Tracked tensors give what others give, for which NumPy's own function runs."""
+    """Tracked tensors have the same results as untracked ones, for which NumPy's function runs."""
     expected = case.function(*map(Tensor, case.arrays))
     found = case.function(*[Tensor(a, requires_grad=True) for a in case.arrays])
     assert found.dtype == expected.dtype
@@ -46,10 +45,10 @@ def check_value(case):
 
 
 def check_layouts(case):
-    """Strided, transposed and reversed arrays have the gradients of contiguous ones."""
+    """Strided, transposed and reversed arrays have the same gradients as contiguous ones."""
     weight, (directions,) = random_weights(case.function, case.arrays, 1)
     expected = gradients(case.function, case.arrays, weight, [directions])
-    for lay_out in (strided, transposed, backwards):
+    for lay_out in (strided, transposed, reversed_order):
         arrays = [lay_out(a) for a in case.arrays]
         found = gradients(case.function, arrays, weight, [directions])
         for f, e in zip(found, expected, strict=True):
@@ -67,18 +66,18 @@ def transposed(array):
     return np.array(array, order="F")
 
 
-def backwards(array):
+def reversed_order(array):
     flipped = (..., *[slice(None, None, -1)] * array.ndim)
     return array[flipped].copy()[flipped]
 
 
 def check_float32(case):
-    """Float32 gives float32, out of every rule on the way."""
+    """Every rule returns float32 for float32 inputs."""
     arrays = [a.astype(np.float32) for a in case.arrays]
     weight, (directions,) = random_weights(case.function, arrays, 1)
     directions = [v.astype(np.float32) for v in directions]
     assert case.function(*map(Tensor, arrays)).dtype in SINGLE, "the result is not float32"
-    with noted_dtypes() as seen:
+    with recorded_dtypes() as seen:
         gradients(case.function, arrays, weight.astype(np.float32), [directions])
     for rule, entered, left in seen:
         assert entered in SINGLE, f"{entered} entered {rule}"
@@ -86,13 +85,13 @@ def check_float32(case):
 
 
 @contextmanager
-def noted_dtypes():
-    """The dtypes of the gradients that enter and leave each rule meanwhile."""
+def recorded_dtypes():
+    """Record the dtypes of the gradients that enter and leave each rule."""
     seen = []
     kinds = [made() for made in functions.values()]
     originals = {kind: kind.gradients for kind in kinds}
     for kind, rule in originals.items():
-        kind.gradients = noting(rule, seen)
+        kind.gradients = recording(rule, seen)
     try:
         yield seen
     finally:
@@ -100,7 +99,7 @@ def noted_dtypes():
             kind.gradients = rule
 
 
-def noting(rule, seen):
+def recording(rule, seen):
     def gradients(self, grad):
         parts = rule(self, grad)
         entered = grad.values() if isinstance(grad, OutputGradients) else [grad]

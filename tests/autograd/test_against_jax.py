@@ -6,8 +6,9 @@ from operator import attrgetter
 import numpy as np
 import pytest
 
+from tinytorch_autograd.debug.numerical import gradients, random_weights
+
 from .cases import DESCRIBED
-from .numerical import gradients, random_weights
 
 pytestmark = pytest.mark.peers("jax")
 

@@ -5,8 +5,9 @@ import warnings
 import numpy as np
 import pytest
 
+from tinytorch_autograd.debug.numerical import gradients, random_weights
+
 from .cases import CASES, DESCRIBED, SAME
-from .numerical import gradients, random_weights
 
 pytestmark = pytest.mark.peers
 

@@ -1,4 +1,4 @@
-"""gradcheck and gradgradcheck pass what is right, and say of the rest what a person can act on."""
+"""gradcheck and gradgradcheck accept correct derivatives and explain wrong ones."""
 
 import itertools
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from tinytorch_autograd import GradcheckError, gradcheck, gradgradcheck
 
 @contextmanager
 def cube(rule):
-    """An op x**3 with a rule that may be wrong."""
+    """Register an op x**3 with a given rule inside a `with` block."""
 
     @hookimpl
     def tinytorch_register_ops(ops):
@@ -75,7 +75,7 @@ def wrong(f, inputs, **options):
     return str(caught.value)
 
 
-def test_a_report_names_element_expected_found_and_error():
+def test_a_report_shows_element_expected_found_and_error():
     def slope(grad, x):
         slope = 3 * grad * x * x
         return slope + np.array([[0, 0, 0.25], [0, 0, 0]])
@@ -99,7 +99,7 @@ def test_a_report_names_element_expected_found_and_error():
         (lambda grad, x: grad * np.nan, r"detect_anomaly\(\)"),
     ],
 )
-def test_the_likely_reason_of_a_wrong_rule(rule, reason):
+def test_the_likely_reason_for_a_wrong_rule(rule, reason):
     with cube(rule), pytest.raises(GradcheckError, match=f"Likely reason: .*{reason}"):
         gradcheck(lambda x: x.cube(), np.array([1.0, 2.0]))
 
@@ -117,20 +117,20 @@ def test_the_likely_reason_of_a_wrong_rule(rule, reason):
         (lambda x: x.detach() * 2, np.array([2.0]), [r"detach\(\)"]),
     ],
 )
-def test_the_likely_reason_of_a_point_that_is_not_good(f, inputs, words):
+def test_the_likely_reason_for_an_unsuitable_point(f, inputs, words):
     with pytest.raises(GradcheckError) as text:
         gradcheck(f, inputs)
     for word in ["Likely reason", *words]:
         text.match(word)
 
 
-def test_a_function_that_is_random_is_told_so():
+def test_a_random_function_raises():
     count = itertools.count()
     with pytest.raises(GradcheckError, match="different values for the same inputs"):
         gradcheck(lambda x: x * next(count), np.ones(2))
 
 
-def test_tensors_that_do_not_require_grad_are_constants_beside_one_that_does():
+def test_untracked_tensors_are_constants_if_another_is_tracked():
     x, c = Tensor(POINT, requires_grad=True), Tensor(POINT)
     assert gradcheck(lambda x, c: x * c.detach(), (x, c))
     wrong(lambda x, c: x * c.detach(), (x, Tensor(POINT, requires_grad=True)))
@@ -141,7 +141,7 @@ def test_nothing_to_check_is_an_error():
         gradcheck(lambda x: x * 1.0, np.array([1, 2]))
 
 
-def test_tolerances_are_used():
+def test_tolerances_are_applied():
     with cube(lambda grad, x: 3.01 * grad * x * x):
         f = lambda x: x.cube()  # noqa: E731
         assert gradcheck(f, np.ones(2), rtol=0.01)
@@ -149,7 +149,7 @@ def test_tolerances_are_used():
         assert not gradcheck(f, np.ones(2), raise_exception=False)
 
 
-def test_inputs_are_left_as_they_are():
+def test_inputs_are_not_modified():
     x = Tensor(POINT, requires_grad=True)
     gradgradcheck(lambda x: x**3, (x,))
     np.testing.assert_array_equal(x.data, POINT)

@@ -1,4 +1,4 @@
-"""checkpoint: the same gradients from less memory, whatever the function refers to."""
+"""checkpoint gives the same gradients with less memory, also for captured tensors."""
 
 import gc
 import threading
@@ -36,12 +36,12 @@ def layer(h, w, b):
     return np.tanh(h @ w + b)
 
 
-def plainly(f, *args, **kwargs):
+def direct_call(f, *args, **kwargs):
     return f(*args, **kwargs)
 
 
 def nested(call):
-    """Layers under `call`, some of them inside one another."""
+    """Return a function of nested layers, each called by `call`."""
 
     def block(h, w, b):
         return call(layer, call(layer, h, w, b), w, b) * 2
@@ -80,7 +80,7 @@ every_chain = pytest.mark.parametrize("chain", CHAINS)
 
 @every_chain
 def test_gradients_of_both_orders_are_those_without(chain, leaves):
-    plain, checkpointed = CHAINS[chain](plainly), CHAINS[chain](checkpoint)
+    plain, checkpointed = CHAINS[chain](direct_call), CHAINS[chain](checkpoint)
     found = []
     for f in (plain, checkpointed):
         first = grad(f(*leaves), leaves, allow_unused=True)
@@ -96,7 +96,7 @@ def test_gradients_of_both_orders_are_those_without(chain, leaves):
 @pytest.mark.parametrize("chain", ["nested", "captured"])
 def test_third_order(chain, leaves):
     found = []
-    for call in (plainly, checkpoint):
+    for call in (direct_call, checkpoint):
         total = CHAINS[chain](call)(*leaves)
         for _ in range(2):
             total = sum((g * g).sum() for g in grad(total, leaves, create_graph=True))
@@ -146,7 +146,7 @@ def test_backward_accumulates_and_the_graph_is_freed(leaves):
         z.sum().backward()
 
 
-def test_it_runs_once_forward_and_once_back():
+def test_the_function_runs_once_forward_and_once_backward():
     calls = []
 
     def f(x):
@@ -170,13 +170,13 @@ def test_hooks_run_once(leaves):
     assert sorted(seen) == ["inner", "w"]
 
 
-def test_without_recording_it_is_a_plain_call(leaves):
+def test_it_is_a_direct_call_if_nothing_is_recorded(leaves):
     with no_grad():
         assert not checkpoint(layer, *leaves).requires_grad
     assert not checkpoint(layer, *[leaf.detach() for leaf in leaves]).requires_grad
 
 
-def test_a_no_grad_inside_stays_one():
+def test_no_grad_inside_the_function_applies_to_both_runs():
     x = tracked([3.0])
 
     def f(x):
@@ -195,7 +195,7 @@ class TestRandomNumbers:
 
         return f
 
-    def test_of_the_global_state_are_drawn_again(self):
+    def test_of_the_global_state_are_repeated(self):
         x = tracked(np.ones(1000))
         y = checkpoint(self.dropped(lambda shape: np.random.random(shape)), x)  # noqa: NPY002
         after = np.random.random()  # noqa: NPY002
@@ -204,7 +204,7 @@ class TestRandomNumbers:
         np.random.random()  # noqa: NPY002
         assert after != y.data[0]
 
-    def test_of_a_generator_among_the_arguments_are_drawn_again(self):
+    def test_of_a_generator_among_the_arguments_are_repeated(self):
         x, random = tracked(np.ones(1000)), np.random.default_rng(0)
         f = self.dropped(lambda generator, shape: generator.random(shape))
         first, second = checkpoint(f, x, random), checkpoint(f, x, random)
@@ -212,7 +212,7 @@ class TestRandomNumbers:
         (first + 10 * second).sum().backward()
         np.testing.assert_array_equal(x.grad, first.data + 10 * second.data)
 
-    def test_of_a_generator_that_the_function_holds_are_drawn_again(self):
+    def test_of_a_generator_that_the_function_refers_to_are_repeated(self):
         class Dropout:
             def __init__(self, generator):
                 self.parts = {"generator": [generator]}
@@ -234,7 +234,7 @@ class TestRandomNumbers:
             assert after[0] == random.bit_generator.state
             assert after[1] == held.parts["generator"][0].bit_generator.state
 
-    def test_of_the_generators_of_many_layers_are_drawn_again(self):
+    def test_of_the_generators_of_many_layers_are_repeated(self):
         layers = [
             {"p": {"keep": 0.5}, "own": {"random": np.random.default_rng(i)}} for i in range(9)
         ]
@@ -249,15 +249,17 @@ class TestRandomNumbers:
         y.sum().backward()
         np.testing.assert_array_equal(x.grad, y.data)
 
-    def test_of_a_source_that_cannot_be_wound_back_are_found_out(self):
+    def test_of_a_source_that_cannot_be_reset_raise(self):
         x, source = tracked(np.ones(1000)), iter(np.random.default_rng(0).random((9, 1000)))
         y = checkpoint(self.dropped(lambda shape: next(source)), x)
-        with pytest.raises(AutogradError, match=r"other\s+values than before.*Generator"):
+        with pytest.raises(
+            AutogradError, match=r"other values than in the forward pass.*Generator"
+        ):
             y.sum().backward()
         assert x.grad is None
 
 
-def test_an_op_without_a_rule_inside_says_so():
+def test_an_op_without_a_rule_inside_raises():
     x = tracked([1, 2, 3])
     y = checkpoint(lambda x: np.polyfit(np.arange(3), x, 1), x)
     with pytest.raises(NoRuleError, match="polyfit"):
@@ -277,7 +279,7 @@ def test_dropping_the_result_frees_everything():
         gc.enable()
 
 
-def test_it_holds_a_fraction_of_the_memory():
+def test_it_needs_a_fraction_of_the_memory():
     def held(call):
         random = np.random.default_rng(0)
         w = tracked(random.normal(size=(32, 32)) / 6)
@@ -295,10 +297,10 @@ def test_it_holds_a_fraction_of_the_memory():
         tracemalloc.stop()
         return size
 
-    assert held(checkpoint) < held(plainly) / 5
+    assert held(checkpoint) < held(direct_call) / 5
 
 
-def test_threads():
+def test_checkpoints_in_several_threads():
     found = {}
 
     def work(i):

@@ -8,8 +8,7 @@ import pytest
 from tinytorch_core import Tensor
 
 from tinytorch_autograd import GradientTape, NonScalarError, func, grad
-
-from .numerical import check_derivative, gradients, random_weights
+from tinytorch_autograd.debug.numerical import check_derivative, gradients, random_weights
 
 
 def numbers(shape, dtype=complex, seed=0):

@@ -1,4 +1,4 @@
-"""Autograd's checks in the conformance kit catch wrong rules, and say what to do about them."""
+"""The checks that autograd adds to the devkit reject wrong rules and name a remedy."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.core.testing.wrong import Wrong, plugin
 
 from tinytorch_core import Tensor, plugins
-from tinytorch_core.tensor import plain
+from tinytorch_core.extend import unwrap
 
+from tests.devkit.wrong import Wrong, plugin
 from tinytorch_devkit import call, cases_of, check_plugin, table_of_checks
 
 
@@ -28,11 +28,11 @@ def _writes_into_input(grad, x):
     return 2 * grad * (x - 1)
 
 
-def _leaks_where_recorded(grad, x):
+def _float64_when_recorded(grad, x):
     return grad * x * (np.float64(2) if isinstance(grad, Tensor) else 2)
 
 
-def _loses_it(x):
+def _detaches(x):
     return x.copy() if isinstance(x, np.ndarray) else type(x)(x.data)
 
 
@@ -51,15 +51,15 @@ WRONG = [
     Wrong(
         "loses_no_gradient",
         plugin(_square, no_derivative=True),
-        "to be tracked, for it changes with x",
-        "the gradient would be zero without a word",
-        "take back rules.no_derivative",
+        "to be tracked, because it depends on x",
+        "gradient would silently be zero",
+        "remove rules.no_derivative",
     ),
     Wrong(
         "loses_no_gradient",
-        plugin(_square, None, right, function=_loses_it),
-        "to be tracked, for it changes with x",
-        "the gradient would be zero without a word",
+        plugin(_square, None, right, function=_detaches),
+        "to be tracked, because it depends on x",
+        "gradient would silently be zero",
         "compute with Tensors, not with x.data",
     ),
     Wrong(
@@ -95,11 +95,11 @@ WRONG = [
         plugin(np.abs, None, lambda grad, x: grad * np.sign(x), domain=(-1e-4, 1e-4)),
         "with respect to x",
         "",
-        "if there is a kink nearby, state it by kinks=",
+        "if the op has a kink nearby, declare it with kinks=",
     ),
     Wrong(
         "has_the_right_second_derivative",
-        plugin(_square, None, lambda grad, x: 2 * grad * plain(x)),
+        plugin(_square, None, lambda grad, x: 2 * grad * unwrap(x)),
         "as derivative of order 2 with respect to x",
         "",
         "write the rule for x in ops that have rules themselves",
@@ -113,7 +113,7 @@ WRONG = [
     ),
     Wrong(
         "has_the_right_second_derivative",
-        plugin(lambda x: 2 * x, None, lambda grad: 2 * plain(grad)),
+        plugin(lambda x: 2 * x, None, lambda grad: 2 * unwrap(grad)),
         "as derivative of order 2 with respect to x",
         "",
         "write the rule for x in ops that have rules themselves",
@@ -127,7 +127,7 @@ WRONG = [
     ),
     Wrong(
         "keeps_dtypes_of_gradients",
-        plugin(_square, None, _leaks_where_recorded),
+        plugin(_square, None, _float64_when_recorded),
         "float32 for the gradient of x in wrong(<float32 of shape (2, 3)>)",
         "float64, where the backward pass is recorded",
         "math.log(2), not np.log(2)",
@@ -135,22 +135,22 @@ WRONG = [
     Wrong(
         "leaves_saved_arrays_alone",
         plugin(_square, None, _writes_into_grad),
-        "to stay what it is while wrong(<float64 of shape (2, 3)>) is walked back",
+        "to stay unchanged by the backward pass of wrong(<float64 of shape (2, 3)>)",
         "[[",
-        "write new arrays in the rule: grad * 2 instead of grad *= 2",
+        "create new arrays in the rule: grad * 2 instead of grad *= 2",
     ),
     Wrong(
         "leaves_saved_arrays_alone",
         plugin(_square, None, _writes_into_input),
-        "to stay what it is while wrong(<float64 of shape (2, 3)>) is walked back",
+        "to stay unchanged by the backward pass of wrong(<float64 of shape (2, 3)>)",
         "[[",
-        "write new arrays in the rule",
+        "create new arrays in the rule",
     ),
 ]
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=repr)
-def test_the_check_catches_it_and_says_what_to_do(wrong: Wrong) -> None:
+def test_the_check_rejects_a_wrong_rule_and_names_a_remedy(wrong: Wrong) -> None:
     failure = wrong.failure()
     assert wrong.expected in failure.expected
     assert wrong.found in failure.found
@@ -158,7 +158,7 @@ def test_the_check_catches_it_and_says_what_to_do(wrong: Wrong) -> None:
     assert str(failure).startswith(f"wrong fails {wrong.check}\n")
 
 
-def test_every_check_of_autograd_has_a_wrong_plugin() -> None:
+def test_every_check_of_autograd_rejects_some_plugin() -> None:
     own = {check.name for check in table_of_checks() if check.provider == "autograd"}
     assert own == {wrong.check for wrong in WRONG}
 
@@ -192,11 +192,11 @@ def _split(grad, arrays):
     return [grad[:2], grad[2:]]
 
 
-def test_without_autograd_there_are_no_such_checks() -> None:
+def test_autograd_adds_no_checks_while_it_is_off() -> None:
     with plugins.disable("autograd"):
         assert not [c for c in cases_of(plugin(_square)) if c.check.provider]
 
 
-def test_an_op_of_integers_has_no_such_cases() -> None:
+def test_an_op_on_integers_is_not_checked_for_derivatives() -> None:
     integers = plugin(lambda x: x + 1, calls=[call(np.arange(3))])
     assert not [c for c in cases_of(integers) if c.check.provider]

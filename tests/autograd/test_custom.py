@@ -1,4 +1,4 @@
-"""custom_gradient and stop_gradient: the user's derivative is the one that is used."""
+"""custom_gradient and stop_gradient use the derivative that the user defines."""
 
 import gc
 import warnings
@@ -18,7 +18,7 @@ def tracked(data):
 
 @custom_gradient
 def cube_times_ten(x):
-    """A derivative that is not that of the value, so that it is known by its values."""
+    """A derivative that differs from the true one, so that tests can recognize it."""
     return x**3, lambda grad: grad * 30 * x**2
 
 
@@ -57,7 +57,7 @@ def test_right_derivatives_pass_the_checks(f):
     assert gradgradcheck(f, point)
 
 
-def test_it_mends_an_overflow():
+def test_it_can_avoid_an_overflow():
     x = Tensor(np.array([800.0]), requires_grad=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -65,7 +65,7 @@ def test_it_mends_an_overflow():
     assert x.grad.tolist() == [1.0]
 
 
-def test_arrays_and_numbers_give_what_the_function_gives():
+def test_on_arrays_and_numbers_it_calls_the_function():
     assert cube_times_ten(np.array([2.0])).tolist() == [8.0]
     assert isinstance(cube_times_ten(np.array([2.0])), np.ndarray)
     assert cube_times_ten(2.0) == 8.0
@@ -75,7 +75,7 @@ def test_arrays_and_numbers_give_what_the_function_gives():
     )
 
 
-def test_an_argument_that_is_not_tracked_costs_nothing():
+def test_untracked_arguments_have_no_gradient():
     x, y = tracked([2]), Tensor(np.array([5.0]))
     product(x, y).backward()
     assert x.grad.tolist() == [5.0]
@@ -84,7 +84,7 @@ def test_an_argument_that_is_not_tracked_costs_nothing():
     assert x.grad.tolist() == [8.0]
 
 
-def test_tensors_that_are_not_given_are_constants():
+def test_captured_tensors_are_constants():
     w = tracked([3])
 
     @custom_gradient
@@ -116,7 +116,7 @@ def test_containers_several_outputs_and_keywords():
     assert (w.grad.tolist(), x.grad.tolist()) == ([100.0] * 2, [0.0] * 2)
 
 
-def test_none_is_no_gradient():
+def test_none_means_no_gradient():
     @custom_gradient
     def f(x, y):
         return x * y, lambda grad: (grad * 7, None)
@@ -137,7 +137,7 @@ def test_float32_stays_float32_and_a_gradient_may_be_an_array():
     assert (x.grad.tolist(), x.grad.dtype) == ([3.0], np.float32)
 
 
-def test_transforms_take_it():
+def test_transforms_use_it():
     x = np.array([1.0, 2.0])
     assert func.jacobian(cube_times_ten)(x).tolist() == [[30.0, 0.0], [0.0, 120.0]]
     assert func.jvp(cube_times_ten, (x,), (np.ones(2),))[1].tolist() == [30.0, 120.0]
@@ -147,14 +147,14 @@ def test_transforms_take_it():
 @pytest.mark.parametrize(
     ("f", "error", "words"),
     [
-        (lambda x, y: x * y, TypeError, ["value and a function"]),
+        (lambda x, y: x * y, TypeError, ["its value and a function"]),
         (lambda x, y: (x.data, lambda grad: None), TypeError, ["tensors", "ndarray"]),
         (lambda x, y: (x * y, lambda grad: grad), ValueError, ["1 gradients", "2 positional"]),
         (lambda x, y: (x * y, lambda grad: (grad[:1], grad)), ValueError, [r"\(1,\)", r"\(2,\)"]),
         (lambda x, y: (x * y, lambda grad: ([grad], grad)), ValueError, [r"\[·\]", "structure"]),
     ],
 )
-def test_what_a_function_gets_wrong_is_named(f, error, words):
+def test_an_invalid_function_raises(f, error, words):
     def wrong(x, y):
         return f(x, y)
 
@@ -186,7 +186,7 @@ class TestStopGradient:
         assert func.hessian(f)(x).tolist() == [[0, 0], [0, 0]]
         assert func.jvp(f, (x,), (x,))[1].item() == 28.0
 
-    def test_containers_and_what_is_no_tensor(self):
+    def test_containers_and_other_values(self):
         x, a = tracked([1.0]), np.ones(2)
         found = stop_gradient({"x": [x, None], "a": (a, "word")})
         assert not found["x"][0].requires_grad

@@ -12,13 +12,13 @@ from tinytorch_core import Tensor
 from tinytorch_core.core_ops import plain_ops
 
 from tinytorch_autograd import Rules
+from tinytorch_autograd.debug.numerical import check_derivative, gradients, random_weights
 from tinytorch_autograd.engine import nodes_of
 from tinytorch_autograd.rules import FAMILIES
 from tinytorch_autograd.rules.on_demand import families
 
 from .cases import CASES, DESCRIBED, spread
 from .checks import check_float32
-from .numerical import check_derivative, gradients, random_weights
 
 every_case = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 

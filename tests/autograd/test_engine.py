@@ -1,4 +1,4 @@
-"""The walk back: linear, without recursion, and leaving nothing behind."""
+"""The backward pass takes linear time, does not recurse, and frees the graph."""
 
 import gc
 import subprocess
@@ -12,17 +12,17 @@ import pytest
 from tinytorch_core import Tensor
 
 from tinytorch_autograd import engine, grad
+from tinytorch_autograd.debug.numerical import random_weights
 from tinytorch_autograd.node import Function
 
 from .cases import CASES
-from .numerical import random_weights
 
 every_case = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 
 
 @pytest.fixture
 def rule_calls(monkeypatch):
-    """The names of the Functions whose gradients are computed while a test runs."""
+    """Return a list that receives the class name of each node in a backward pass."""
     calls = []
 
     def counting(rule):
@@ -39,7 +39,7 @@ def rule_calls(monkeypatch):
 
 
 def engine_lines(function):
-    """How many lines of the engine run during a call."""
+    """Count the lines of the engine that run during a call."""
     count = 0
 
     def trace(frame, event, _):
@@ -87,7 +87,7 @@ def test_a_residual_chain_of_depth_10000_takes_three_steps_each(rule_calls):
 
 @pytest.mark.parametrize("build", [doubled, residual])
 @pytest.mark.parametrize("derivative", ["backward", "grad", "create_graph"])
-def test_the_work_of_the_engine_is_linear(build, derivative):
+def test_the_number_of_engine_steps_is_linear(build, derivative):
     def work(depth):
         x = Tensor(np.array([1.0, -1.0]), requires_grad=True)
         y = build(x, depth).sum()
@@ -105,21 +105,21 @@ from tinytorch_core import Tensor
 import tinytorch_autograd
 
 x = Tensor([1.0], requires_grad=True)
-for walked in (False, True):
+for traversed in (False, True):
     y = x
     for _ in range(1_000_000):
         y = -y
-    if walked:
+    if traversed:
         y.backward(retain_graph=True)
     del y
 assert x.grad.tolist() == [1.0]
-print("walked and freed")
+print("traversed and freed")
 """
 
 
 @pytest.mark.parametrize("where", ["main thread", "thread"])
-def test_a_chain_of_a_million_ops_is_walked_and_freed(where):
-    """In a process of its own, which a stack that overflows would end without a word."""
+def test_a_chain_of_a_million_ops_is_traversed_and_freed(where):
+    """Run in another process, because a stack overflow would kill this one."""
     program = CHAIN
     if where == "thread":
         if threading.stack_size() != 0:
@@ -129,7 +129,7 @@ def test_a_chain_of_a_million_ops_is_walked_and_freed(where):
         program += "t.start()\nt.join()\n"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "walked and freed\n", done.stderr
+    assert done.stdout == "traversed and freed\n", done.stderr
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def alive(references):
 
 
 def graph_of(tensor):
-    """Weak references to the tensor, its nodes and the arrays that only they hold."""
+    """Return weak references to the tensor, its nodes, and the arrays that only they hold."""
     nodes, _ = engine.nodes_of([tensor.grad_fn])
     arrays = [tensor.data]
     for node in nodes:
@@ -154,7 +154,7 @@ def graph_of(tensor):
     return [weakref.ref(o) for o in (tensor, *nodes, *arrays) if id(o) not in kept]
 
 
-def of_two_layers():
+def two_layers():
     x = Tensor(np.ones((2, 3)), requires_grad=True)
     w = Tensor(np.ones((3, 4)), requires_grad=True)
     h = np.tanh(x @ w)
@@ -164,7 +164,7 @@ def of_two_layers():
 @pytest.mark.usefixtures("no_collector")
 class TestDroppingTheLoss:
     def test_frees_the_graph_before_any_backward_pass(self):
-        leaves, loss = of_two_layers()
+        leaves, loss = two_layers()
         parts = graph_of(loss)
         assert len(parts) > 8
         del loss
@@ -173,7 +173,7 @@ class TestDroppingTheLoss:
 
     @pytest.mark.parametrize("retain_graph", [False, True])
     def test_frees_the_graph_after_a_backward_pass(self, retain_graph):
-        leaves, loss = of_two_layers()
+        leaves, loss = two_layers()
         parts = graph_of(loss)
         loss.backward(retain_graph=retain_graph)
         del loss
@@ -181,7 +181,7 @@ class TestDroppingTheLoss:
         assert all(x.grad is not None for x in leaves)
 
     def test_frees_the_graph_of_higher_derivatives(self):
-        leaves, loss = of_two_layers()
+        leaves, loss = two_layers()
         slopes = grad(loss, leaves, create_graph=True)
         curvature = grad(sum((s * s).sum() for s in slopes), leaves, create_graph=True)
         parts = [*graph_of(loss), *(p for s in (*slopes, *curvature) for p in graph_of(s))]
@@ -213,14 +213,14 @@ class TestDroppingTheLoss:
         assert alive(parts) == []
 
     def test_frees_a_graph_whose_leaves_are_gone(self):
-        loss = of_two_layers()[1]
+        loss = two_layers()[1]
         loss.backward(retain_graph=True)
         parts = graph_of(loss)
         del loss
         assert alive(parts) == []
 
 
-def test_a_backward_pass_releases_what_was_saved_while_its_results_live_on():
+def test_a_backward_pass_frees_saved_arrays_of_living_tensors():
     x = Tensor([1.0, 2.0], requires_grad=True)
     h = x * 3
     saved = [weakref.ref(h.data), weakref.ref(h.grad_fn)]
@@ -234,7 +234,7 @@ def test_a_backward_pass_releases_what_was_saved_while_its_results_live_on():
     assert product.requires_grad
 
 
-def test_a_backward_pass_frees_only_what_it_walked():
+def test_a_backward_pass_frees_only_the_nodes_it_traversed():
     x = Tensor([2.0], requires_grad=True)
     y = Tensor([3.0], requires_grad=True)
     loss = x * x + y * y
@@ -265,7 +265,7 @@ def test_an_op_saves_only_what_its_rule_needs():
     assert x.grad.tolist() == [2.0]
 
 
-def test_threads_walk_graphs_of_their_own_at_once():
+def test_threads_run_backward_passes_concurrently():
     shared = Tensor(np.arange(3.0), requires_grad=True)
     found = {}
 

@@ -1,4 +1,4 @@
-"""What goes wrong: an error of the documented type that names names, and nothing changed."""
+"""Invalid use raises the documented error with a helpful message, and changes nothing."""
 
 import copy
 import pickle
@@ -27,7 +27,7 @@ from tinytorch_autograd import (
 
 
 class Scene:
-    """Two leaves that have gradients already, and a graph on them that can be walked once."""
+    """Two leaves with gradients, and a graph on them for one backward pass."""
 
     def __init__(self):
         self.x = Tensor(np.array([1.0, 2.0, 3.0]), requires_grad=True)
@@ -35,9 +35,9 @@ class Scene:
         (self.x * 10 + self.w * 20).sum().backward()
         self.y = self.x * self.w
         self.loss = self.y.sum()
-        self.state = self.described()
+        self.state = self.snapshot()
 
-    def described(self):
+    def snapshot(self):
         tensors = (self.x, self.w, self.y, self.loss)
         grads = [(t.grad, None if t.grad is None else t.grad.tolist()) for t in (self.x, self.w)]
         return (
@@ -46,7 +46,7 @@ class Scene:
         )
 
     def check_unchanged(self):
-        assert self.described() == self.state
+        assert self.snapshot() == self.state
         self.loss.backward()
         assert self.x.grad.tolist() == [14.0, 15.0, 16.0]
         assert self.w.grad.tolist() == [21.0, 22.0, 23.0]
@@ -67,8 +67,8 @@ def without_rule(s):
     return np.setdiff1d(s.x, [0.0]).sum()
 
 
-REFUSALS = {
-    # name: what is done, the error, what its message must contain
+INVALID = {
+    # name: a call, the error it raises, what the message must contain
     "backward without a gradient on several elements": (
         lambda s: s.y.backward(),
         NonScalarError,
@@ -106,7 +106,7 @@ REFUSALS = {
         ValueError,
         [r"\(1,\)", r"\(3,\)"],
     ),
-    "as many directions as there are outputs": (
+    "fewer directions than outputs": (
         lambda s: grad([s.loss, s.y], s.x, [None]),
         ValueError,
         ["2", "1"],
@@ -224,12 +224,12 @@ REFUSALS = {
         NonScalarError,
         [r"\(3,\)"],
     ),
-    "func.grad of no tensor": (
+    "func.grad of a float": (
         lambda s: func.grad(lambda x: 3.0)(s.x),
         TypeError,
         ["float", "tensor"],
     ),
-    "func.grad with respect to no argument": (
+    "func.grad with respect to a missing argument": (
         lambda s: func.grad(lambda x: x.sum(), argnums=1)(s.x),
         TypeError,
         ["1"],
@@ -239,7 +239,7 @@ REFUSALS = {
         NonScalarError,
         [r"sin returned a tensor of shape \(3,\)", "elementwise_grad or jacobian"],
     ),
-    "func.grad of what is no function": (
+    "func.grad of something that is not a function": (
         lambda s: func.grad(s.loss)(s.x),
         TypeError,
         ["takes a function, not Tensor"],
@@ -247,10 +247,10 @@ REFUSALS = {
     "func.grad with respect to a name": (
         lambda s: func.grad(np.sum, argnums="x")(s.x),
         TypeError,
-        ["argnums must be the place of an argument, or several, not 'x'"],
+        ["argnums must be the position of an argument or a sequence of positions, not 'x'"],
     ),
     "grad of a number": (lambda s: grad(3.0, s.x), TypeError, ["takes Tensors, not float: 3.0"]),
-    "grad with respect to nothing": (
+    "grad with respect to None": (
         lambda s: grad(s.loss, None),
         TypeError,
         ["takes Tensors, not NoneType"],
@@ -260,17 +260,17 @@ REFUSALS = {
         ValueError,
         [r"grad_outputs has the shape \(2,\)"],
     ),
-    "checkpoint of what is no function": (
+    "checkpoint of something that is not a function": (
         lambda s: autograd.checkpoint(s.loss),
         TypeError,
         ["checkpoint takes a function, not Tensor"],
     ),
-    "custom_gradient of what is no function": (
+    "custom_gradient of something that is not a function": (
         lambda s: autograd.custom_gradient(s.loss),
         TypeError,
         ["custom_gradient takes a function, not Tensor"],
     ),
-    "gradcheck of what is no function": (
+    "gradcheck of something that is not a function": (
         lambda s: autograd.gradcheck(s.loss, s.x),
         TypeError,
         ["gradcheck takes a function, not Tensor"],
@@ -280,7 +280,7 @@ REFUSALS = {
         UntrackedError,
         ["np.stack or np.concatenate instead of np.array"],
     ),
-    "a ufunc that is not NumPy's": (
+    "a ufunc of another library": (
         lambda s: special.expit(s.x).sum().backward(),
         NoRuleError,
         ["the ufunc expit, of another library"],
@@ -290,7 +290,7 @@ REFUSALS = {
         TypeError,
         ["int64"],
     ),
-    "a name that autograd has not": (
+    "an unknown name in tinytorch_autograd": (
         lambda s: __import__("tinytorch_autograd").MulBackwards,
         AttributeError,
         ["MulBackwards"],
@@ -298,9 +298,9 @@ REFUSALS = {
 }
 
 
-@pytest.mark.parametrize("name", REFUSALS)
-def test_refusal(scene, name):
-    act, kind, words = REFUSALS[name]
+@pytest.mark.parametrize("name", INVALID)
+def test_invalid_use_raises(scene, name):
+    act, kind, words = INVALID[name]
     with pytest.raises(kind) as caught:
         act(scene)
     if issubclass(kind, AutogradError):
@@ -311,13 +311,13 @@ def test_refusal(scene, name):
 
 
 @pytest.mark.parametrize("symbol", ["+", "-", "*", "/", "//", "%", "**"])
-def test_operators_in_place_on_a_tracked_leaf(scene, symbol):
+def test_in_place_operators_on_a_tracked_leaf_raise(scene, symbol):
     with pytest.raises(InPlaceError, match=r"\(3,\)"):
         exec(f"x {symbol}= 2", {"x": scene.x})
     scene.check_unchanged()
 
 
-def test_writing_is_allowed_where_nothing_is_recorded(scene):
+def test_writing_is_allowed_inside_no_grad(scene):
     with no_grad():
         scene.x += 1
         scene.x[0] = 7
@@ -329,7 +329,7 @@ def test_writing_is_allowed_where_nothing_is_recorded(scene):
     assert scene.x.requires_grad
 
 
-def test_an_untracked_tensor_takes_part_in_place_as_ever(scene):
+def test_in_place_operators_work_on_untracked_tensors(scene):
     total = before = Tensor(np.zeros(3))
     total += 1
     total[0] = 5
@@ -338,7 +338,7 @@ def test_an_untracked_tensor_takes_part_in_place_as_ever(scene):
     scene.check_unchanged()
 
 
-def test_an_untracked_tensor_plus_a_tracked_one_becomes_another(scene):
+def test_adding_a_tracked_tensor_in_place_rebinds_the_name(scene):
     total = before = Tensor(np.zeros(3))
     total += scene.x
     assert before.tolist() == [0.0, 0.0, 0.0]
@@ -347,7 +347,7 @@ def test_an_untracked_tensor_plus_a_tracked_one_becomes_another(scene):
     scene.check_unchanged()
 
 
-def test_values_can_be_read_without_the_array(scene):
+def test_values_of_tracked_tensors_can_be_read(scene):
     assert float(scene.loss) == scene.loss.item() == 32.0
     assert scene.x.tolist() == [1.0, 2.0, 3.0]
     assert np.asarray(scene.y.detach()).tolist() == scene.y.data.tolist()
@@ -355,16 +355,16 @@ def test_values_can_be_read_without_the_array(scene):
     scene.check_unchanged()
 
 
-def test_a_second_walk_says_how_to_keep_the_graph(scene):
+def test_a_second_backward_pass_explains_retain_graph(scene):
     scene.loss.backward()
-    after = scene.described()
+    after = scene.snapshot()
     for again in (scene.loss.backward, lambda: grad(scene.loss, scene.x)):
         with pytest.raises(GraphFreedError, match="retain_graph=True"):
             again()
-    assert scene.described() == after
+    assert scene.snapshot() == after
 
 
-def test_a_freed_node_says_so(scene):
+def test_using_a_freed_node_raises(scene):
     node = scene.loss.grad_fn
     scene.loss.backward()
     for use in (
@@ -376,7 +376,7 @@ def test_a_freed_node_says_so(scene):
             use()
 
 
-def test_a_graph_that_is_freed_in_part_is_not_freed_further(scene):
+def test_backward_through_a_partly_freed_graph_frees_nothing_more(scene):
     x = Tensor([2.0], requires_grad=True)
     shared = x * x
     first, other = shared * 3, x * 7
@@ -388,7 +388,7 @@ def test_a_graph_that_is_freed_in_part_is_not_freed_further(scene):
     assert grad(other, x).tolist() == [7.0]
 
 
-def test_an_op_without_a_rule_computes_and_only_walking_back_fails(scene):
+def test_an_op_without_a_rule_computes_and_only_backward_raises(scene):
     x = Tensor([2.0, 5.0], requires_grad=True)
     others = np.setdiff1d(x, [2.0])
     assert others.tolist() == [5.0]
@@ -401,7 +401,7 @@ def test_an_op_without_a_rule_computes_and_only_walking_back_fails(scene):
     assert not no_grad()(np.setdiff1d)(x, [2.0]).requires_grad
 
 
-def test_an_op_without_a_rule_is_no_obstacle_to_other_ways():
+def test_an_op_without_a_rule_does_not_affect_other_paths():
     x, y = Tensor([2.0], requires_grad=True), Tensor([3.0], requires_grad=True)
     z = x * x + np.setdiff1d(y, [0.0])
     assert grad(z, x, retain_graph=True).tolist() == [4.0]
@@ -410,7 +410,7 @@ def test_an_op_without_a_rule_is_no_obstacle_to_other_ways():
     assert (x.grad, y.grad) == (None, None)
 
 
-def test_the_way_behind_an_input_needs_no_rule():
+def test_ops_before_an_input_may_lack_a_rule():
     x = Tensor([2.0], requires_grad=True)
     h = np.setdiff1d(x, [0.0])
     y = h * h
@@ -431,7 +431,7 @@ def test_the_way_behind_an_input_needs_no_rule():
         lambda x: np.linalg.norm(x),
     ],
 )
-def test_a_function_of_numpy_is_differentiated_or_refused_but_never_a_constant(function):
+def test_a_numpy_function_is_differentiated_or_raises_but_is_never_a_constant(function):
     x = Tensor(np.array([1.5, 2.25, 3.5]), requires_grad=True)
     out = function(x)
     assert out.requires_grad
@@ -445,7 +445,7 @@ def test_a_function_of_numpy_is_differentiated_or_refused_but_never_a_constant(f
 
 @contextmanager
 def plugin_with(name, forward, rule):
-    """A plugin with one op and its rule, switched on for a while."""
+    """Register a plugin with one op and its rule inside a `with` block."""
 
     @hookimpl
     def tinytorch_register_ops(ops):
@@ -481,9 +481,9 @@ def failing(grad, x):
         (lambda grad, x: np.ones(7), ValueError, r"\(7,\).*\(3,\)"),
         (lambda grad, x: None, TypeError, "the rule of .* returned None for the gradient of x"),
     ],
-    ids=["raises", "gives another shape", "gives nothing"],
+    ids=["raises", "returns another shape", "returns None"],
 )
-def test_gradients_are_as_before_where_a_rule_fails(scene, rule, error, words):
+def test_a_failing_rule_changes_no_gradients(scene, rule, error, words):
     with plugin_with("cube", cubed, rule):
         loss = (scene.x.cube() + scene.w).sum()
         with pytest.raises(error, match=words):
@@ -499,7 +499,7 @@ def test_a_rule_that_returns_too_few_gradients_is_an_error(scene):
         scene.check_unchanged()
 
 
-def test_a_rule_of_another_plugin_is_used():
+def test_a_rule_from_another_plugin_is_used():
     with plugin_with("cube", cubed, lambda grad, x: 3 * grad * x * x):
         x = Tensor([2.0], requires_grad=True)
         slope = grad(x.cube(), x, create_graph=True)

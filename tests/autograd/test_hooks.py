@@ -1,4 +1,4 @@
-"""Hooks on tensors see the finished gradient, may replace it, and can be taken away."""
+"""Hooks on tensors see the complete gradient, may replace it, and can be removed."""
 
 import gc
 import weakref
@@ -15,7 +15,7 @@ def tracked(data):
     return Tensor(np.array(data, np.float64), requires_grad=True)
 
 
-def test_a_hook_sees_the_sum_over_all_ways_once():
+def test_a_hook_sees_the_sum_over_all_uses_once():
     seen = []
     x = tracked([1, 2])
     h = x * 3
@@ -24,7 +24,7 @@ def test_a_hook_sees_the_sum_over_all_ways_once():
     assert seen == [[7.0, 13.0]]
 
 
-def test_on_a_leaf_it_sees_what_is_about_to_be_accumulated():
+def test_a_hook_on_a_leaf_sees_the_gradient_of_one_pass():
     seen = []
     x = tracked([2])
     x.register_hook(lambda g: seen.append(g.tolist()))
@@ -35,7 +35,7 @@ def test_on_a_leaf_it_sees_what_is_about_to_be_accumulated():
 
 
 @pytest.mark.parametrize("kind", [np.asarray, Tensor])
-def test_what_it_returns_goes_on_in_its_place(kind):
+def test_its_result_replaces_the_gradient(kind):
     x = tracked([2])
     h = x * 3
     h.register_hook(lambda g: kind(g * 10))
@@ -56,7 +56,7 @@ def test_hooks_run_in_order_and_before_retain_grad():
     assert x.grad.tolist() == [20.0]
 
 
-def test_a_handle_takes_its_hook_away_and_no_other():
+def test_a_handle_removes_its_own_hook_only():
     x = tracked([2])
     first, second = (x.register_hook(lambda g, by=by: g * by) for by in (10, 100))
     first.remove()
@@ -122,7 +122,7 @@ def test_a_hook_cannot_write_into_the_gradient():
     assert (x.grad, y.grad) == (None, None)
 
 
-def test_a_hook_that_returns_what_it_got_or_keeps_it_changes_nothing():
+def test_returning_or_keeping_the_gradient_changes_nothing():
     kept = []
     x, y = tracked([1, 2]), tracked([1, 2])
     x.register_hook(lambda g: kept.append(g) or g)
@@ -156,7 +156,7 @@ def test_hooks_need_a_tracked_tensor_and_a_function():
         tracked([1]).register_hook("clip")
 
 
-def test_a_handle_keeps_no_graph():
+def test_a_handle_does_not_keep_the_graph_alive():
     gc.disable()
     try:
         x = tracked([1, 2])

@@ -9,10 +9,10 @@ from hypothesis.extra import numpy as arrays_of
 from tinytorch_core import Tensor
 
 from tinytorch_autograd import NoRuleError, NotDifferentiableError, grad
+from tinytorch_autograd.debug.numerical import check_derivative
 
 from .cases import spread
 from .cases.matrices import general
-from .numerical import check_derivative
 
 ROTATION = np.linalg.qr(spread((3, 3)))[0]
 

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tinytorch_autograd.debug.numerical import check_derivative
+
 from .cases import DESCRIBED
 from .checks import check
-from .numerical import check_derivative
 
 CASES = [(d, case) for d in DESCRIBED for case in d.cases()]
 

@@ -1,4 +1,4 @@
-"""show_graph shows operations, shapes and names, forward from left to right, and what it cut."""
+"""show_graph shows operations, shapes and names from left to right, and what it left out."""
 
 import re
 import shutil
@@ -29,7 +29,7 @@ def network():
 
 
 def boxes(picture):
-    """The words in each box of the Mermaid text, and the arrows between those words."""
+    """Return the text of each box of the Mermaid text, and the arrows between their titles."""
     named = dict(re.findall(r'(n\d+)[\[(]+"<b>(.*?)(?:</b><br/>|</b>)', picture.mermaid))
     details = re.findall(r'"<b>(.*?)</b>(?:<br/>(.*?))?"', picture.mermaid)
     arrows = [(named[a], named[b]) for a, b in re.findall(r"(n\d+) --> (n\d+)", picture.mermaid)]
@@ -41,12 +41,20 @@ def test_two_layers(network):
     tensors = ["x 5 × 3", "W1 3 × 4", "b1 4", "W2 4 × 2", "b2 2"]
     first, second = ["matmul 5 × 4", "add 5 × 4", "tanh 5 × 4"], ["matmul 5 × 2", "add 5 × 2"]
     assert sorted(words) == sorted([*tensors, *first, *second, "mean scalar", "result scalar"])
-    ways = ["x matmul", "W1 matmul", "matmul add", "b1 add", "add tanh", "tanh matmul", "W2 matmul"]
-    ways += ["matmul add", "b2 add", "add mean", "mean result"]
-    assert sorted(arrows) == sorted(tuple(way.split()) for way in ways)
+    expected = [
+        "x matmul",
+        "W1 matmul",
+        "matmul add",
+        "b1 add",
+        "add tanh",
+        "tanh matmul",
+        "W2 matmul",
+    ]
+    expected += ["matmul add", "b2 add", "add mean", "mean result"]
+    assert sorted(arrows) == sorted(tuple(pair.split()) for pair in expected)
 
 
-def test_boxes_come_in_forward_order_and_lie_left_to_right(network):
+def test_boxes_are_in_forward_order_and_drawn_left_to_right(network):
     picture = show_graph(network.loss)
     words, _ = boxes(picture)
     steps = [w.split()[0] for w in words if not w.startswith(("tensor", "constant"))]
@@ -55,7 +63,7 @@ def test_boxes_come_in_forward_order_and_lie_left_to_right(network):
     assert "rankdir=LR" in picture.dot
 
 
-def test_names_of_attributes_of_containers_and_of_what_lies_between(network):
+def test_names_come_from_attributes_containers_and_intermediate_tensors(network):
     module = SimpleNamespace(
         layers=[SimpleNamespace(weight=network.names["W1"], bias=network.names["b1"])],
         _parameters={"last": network.names["W2"]},
@@ -74,7 +82,7 @@ def test_a_tensor_used_twice_has_one_box():
     assert arrows == [("w", "mul"), ("mul", "add"), ("w", "add"), ("add", "sum"), ("sum", "result")]
 
 
-def test_constants_are_shown_where_they_are_known():
+def test_constants_are_shown_if_the_rule_saved_them():
     w = parameter(2)
     words, _ = boxes(show_graph(w * np.array([1.0, 2.0]) * 3 / 2.5))
     assert "constant 2" in words
@@ -91,7 +99,7 @@ def test_several_outputs_checkpoints_and_ops_without_a_rule():
     assert sum(a.startswith("checkpoint") for a, _ in arrows) == 2
 
 
-def test_words_that_mean_something_to_the_formats_are_escaped():
+def test_special_characters_are_escaped():
     w = parameter(2)
     picture = show_graph(w * 2, {'a<b> "c" & d': w})
     assert "a&lt;b&gt; #quot;c#quot; &amp; d" in picture.mermaid
@@ -106,7 +114,7 @@ def deep(layers):
     return h, names
 
 
-def test_a_large_graph_is_cut_and_says_so():
+def test_a_large_graph_is_truncated_and_shows_how_much():
     y, names = deep(100)
     picture = show_graph(y, names)
     words, arrows = boxes(picture)
@@ -121,7 +129,7 @@ def test_a_large_graph_is_cut_and_says_so():
     assert "not shown" not in show_graph(y, limit=1000).mermaid
 
 
-def test_a_long_graph_goes_on_in_rows_from_numbered_marks():
+def test_a_long_graph_is_split_into_rows_connected_by_marks():
     y, names = deep(15)
     picture = show_graph(y, names)
     words, arrows = boxes(picture)
@@ -135,7 +143,7 @@ def test_a_long_graph_goes_on_in_rows_from_numbered_marks():
     assert "subgraph" not in show_graph(deep(5)[0]).mermaid
 
 
-def test_a_long_graph_loses_no_arrow():
+def test_a_graph_in_rows_has_all_its_arrows():
     x = parameter(2)
     first = h = np.sin(x)
     for _ in range(20):
@@ -148,7 +156,7 @@ def test_a_long_graph_loses_no_arrow():
     assert len(into) == 4
 
 
-def test_the_graph_is_as_it_was(network):
+def test_the_graph_is_not_changed(network):
     seen = []
     network.hidden.register_hook(lambda g: seen.append("called"))
     network.hidden.retain_grad()
@@ -162,7 +170,7 @@ def test_the_graph_is_as_it_was(network):
         show_graph(network.loss)
 
 
-def test_it_needs_a_graph():
+def test_an_untracked_tensor_is_an_error():
     with pytest.raises(UntrackedError, match=r"show_graph\(\)"):
         show_graph(Tensor([1.0]))
 
@@ -171,12 +179,12 @@ def test_it_needs_a_graph():
     ("limit", "error", "message"),
     [("all", TypeError, "an integer, not 'all'"), (0, ValueError, "1 or more, not 0")],
 )
-def test_a_limit_that_cannot_be(network, limit, error, message):
+def test_an_invalid_limit_is_an_error(network, limit, error, message):
     with pytest.raises(error, match=f"limit of show_graph must be {message}"):
         show_graph(network.loss, limit=limit)
 
 
-def test_without_graphviz_a_notebook_gets_markdown(network, monkeypatch, tmp_path):
+def test_without_graphviz_a_notebook_shows_markdown(network, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", "")
     picture = show_graph(network.loss)
     bundle = picture._repr_mimebundle_()
@@ -206,19 +214,19 @@ def test_graphviz_draws_it(network, tmp_path):
 def test_graphviz_lays_it_out_from_left_to_right_in_rows():
     import json
 
-    from tinytorch_autograd.picture import _drawn
+    from tinytorch_autograd.pictures.picture import draw
 
     y, names = deep(15)
-    objects = json.loads(_drawn(show_graph(y, names).dot, "json"))["objects"]
-    places = {o["_gvid"]: tuple(map(float, o["pos"].split(","))) for o in objects if "pos" in o}
-    drawn = json.loads(_drawn(show_graph(y, names).dot, "json"))["edges"]
-    seen = [e for e in drawn if e.get("style") != "invis"]
-    assert all(places[e["tail"]][0] < places[e["head"]][0] for e in seen)
-    assert len({round(place[1] / 20) for place in places.values()}) >= 3
+    objects = json.loads(draw(show_graph(y, names).dot, "json"))["objects"]
+    positions = {o["_gvid"]: tuple(map(float, o["pos"].split(","))) for o in objects if "pos" in o}
+    edges = json.loads(draw(show_graph(y, names).dot, "json"))["edges"]
+    visible = [e for e in edges if e.get("style") != "invis"]
+    assert all(positions[e["tail"]][0] < positions[e["head"]][0] for e in visible)
+    assert len({round(y / 20) for _, y in positions.values()}) >= 3
 
 
-def test_a_file_without_ending_is_refused(tmp_path):
+def test_a_file_without_suffix_is_refused(tmp_path):
     x = Tensor([1.0], requires_grad=True)
-    with pytest.raises(ValueError, match=r"has no ending; write \.svg or \.png"):
+    with pytest.raises(ValueError, match=r"has no suffix; use \.svg or \.png"):
         show_graph(x * 2).save(tmp_path / "net")
     assert not list(tmp_path.iterdir())

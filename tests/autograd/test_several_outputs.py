@@ -1,4 +1,4 @@
-"""Ops with several outputs: each is a tensor with a history of its own."""
+"""Ops with several outputs: each output is a tensor with its own node."""
 
 import gc
 import weakref
@@ -9,19 +9,17 @@ import numpy as np
 import pytest
 
 import tinytorch_core
-from tinytorch_core import Tensor, hookimpl, plugins
-from tinytorch_core.errors import PluginError
+from tinytorch_core import PluginError, Tensor, hookimpl, plugins
 
 import tinytorch_autograd
 from tinytorch_autograd import GraphFreedError, grad
-
-from .numerical import check_derivative
+from tinytorch_autograd.debug.numerical import check_derivative
 
 Waves = namedtuple("Waves", "sine cosine sign")
 
 
 def waves(x, speed=1.0):
-    """Two outputs with a derivative, and one of integers."""
+    """Return two outputs with a derivative and one of integers."""
     return Waves(np.sin(speed * x), np.cos(speed * x), np.sign(x).astype(int))
 
 
@@ -64,7 +62,7 @@ def x():
     return Tensor(np.array([0.5, -1.0, 2.0]), requires_grad=True)
 
 
-def test_outputs_come_as_the_op_returns_them(x):
+def test_outputs_have_the_structure_that_the_op_returns(x):
     out = x.waves()
     assert type(out) is Waves
     assert all(isinstance(tensor, Tensor) for tensor in out)
@@ -85,7 +83,7 @@ def test_only_outputs_that_can_have_a_gradient_are_tracked(x):
         (lambda w: w.sine + w.sine * w.sine, lambda x: np.cos(x) + np.sin(2 * x)),
         (lambda w: w.sine * w.sign.data, lambda x: np.sign(x) * np.cos(x)),
     ],
-    ids=["first", "second", "both", "one twice", "the integers as constants"],
+    ids=["first", "second", "both", "one twice", "integers as constants"],
 )
 def test_backward_from_some_of_the_outputs(x, used, slope):
     used(x.waves()).sum().backward()
@@ -111,7 +109,7 @@ def test_a_rule_runs_once_for_all_outputs(x, monkeypatch):
     assert len(calls) == 1
 
 
-def test_several_outputs_may_be_started_from(x):
+def test_gradients_of_several_outputs(x):
     sine, cosine, _ = x.waves()
     (found,) = grad([sine, cosine], [x], [np.ones(3), 2 * np.ones(3)])
     np.testing.assert_allclose(found.data, np.cos(x.data) - 2 * np.sin(x.data))
@@ -127,7 +125,7 @@ def test_the_gradient_of_an_output(x):
         grad(sine.sum(), cosine, retain_graph=True)
 
 
-def test_what_a_derivative_owes_to_an_output_is_found(x):
+def test_a_derivative_depends_on_a_saved_output(x):
     sine, cosine, _ = x.waves()
     slope = grad(sine.sum(), x, create_graph=True)  # the cosine, which the rule had saved
     by_cosine = grad((slope * slope).sum(), cosine)
@@ -151,7 +149,7 @@ def test_a_hook_of_the_op_sees_the_gradients_of_all_outputs(x):
     assert {place: grad.tolist() for place, grad in seen[0].items()} == {0: [1] * 3, 1: [2] * 3}
 
 
-def test_a_second_walk_needs_the_graph_retained(x):
+def test_a_second_backward_pass_needs_retain_graph(x):
     sine, cosine, _ = x.waves()
     sine.sum().backward(retain_graph=True)
     sine.sum().backward()
@@ -161,7 +159,7 @@ def test_a_second_walk_needs_the_graph_retained(x):
             output.sum().backward()
 
 
-def test_the_nodes_say_what_they_are(x):
+def test_nodes_of_outputs_and_of_the_op(x):
     sine, cosine, _ = x.waves()
     assert repr(cosine.grad_fn) == "<WavesBackward output 1>"
     assert cosine.grad_fn.next_functions == sine.grad_fn.next_functions
@@ -171,7 +169,7 @@ def test_the_nodes_say_what_they_are(x):
     assert node.next_functions == (x._node,)
 
 
-def test_walking_by_hand(x):
+def test_applying_nodes_by_hand(x):
     cosine = x.waves().cosine
     ones = np.ones(3)
     (passed,) = cosine.grad_fn.apply(ones)
@@ -212,7 +210,7 @@ def test_a_loop_that_feeds_an_output_back(x):
     assert np.isfinite(x.grad).all()
 
 
-def test_an_op_that_sometimes_returns_one_thing():
+def test_an_op_that_returns_one_or_several_outputs():
     def halves(x, parts=2):
         return np.split(x, parts) if parts > 1 else x * 1
 
@@ -230,14 +228,14 @@ def test_an_op_that_sometimes_returns_one_thing():
         plugins.unregister("halves")
 
 
-def test_a_rule_must_decide_how_many_outputs_there_are():
+def test_a_rule_cannot_mix_arguments_for_one_and_several_outputs():
     wrong = plugin(waves, lambda grad, outs: grad * outs[0], name="other")
     with pytest.raises(PluginError, match=r"'grad'.*'outs'"):
         plugins.register(wrong, name="wrong")
     assert not hasattr(tinytorch_core.Tensor, "other")
 
 
-def test_a_rule_for_one_output_does_not_lose_the_gradients_of_several(x):
+def test_a_rule_for_one_output_raises_for_several(x):
     plugins.register(plugin(waves, lambda grad, x: grad * x, name="lossy"), name="lossy")
     try:
         with pytest.raises(TypeError, match=r"lossy returned 3 outputs.*`grads`"):
@@ -246,7 +244,7 @@ def test_a_rule_for_one_output_does_not_lose_the_gradients_of_several(x):
         plugins.unregister("lossy")
 
 
-def test_beside_another_plugin_that_wraps_the_op(x):
+def test_with_a_plugin_that_wraps_the_op(x):
     seen = []
 
     @hookimpl
@@ -254,16 +252,16 @@ def test_beside_another_plugin_that_wraps_the_op(x):
         if op.name != "waves":
             return None
 
-        def noting(*args, **kwargs):
+        def wrapper(*args, **kwargs):
             seen.append(op.name)
             return call(*args, **kwargs)
 
-        return noting
+        return wrapper
 
-    plugins.register(SimpleNamespace(tinytorch_wrap_op=tinytorch_wrap_op), name="noting")
+    plugins.register(SimpleNamespace(tinytorch_wrap_op=tinytorch_wrap_op), name="wrapping")
     try:
         x.waves().sine.sum().backward()
     finally:
-        plugins.unregister("noting")
+        plugins.unregister("wrapping")
     assert seen == ["waves"]
     np.testing.assert_allclose(x.grad, np.cos(x.data))

@@ -1,4 +1,4 @@
-"""What people do with gradients, in the styles of PyTorch, TensorFlow, JAX and the course."""
+"""Typical uses of gradients, in the styles of PyTorch, TensorFlow, JAX and the course."""
 
 import copy
 import pickle
@@ -124,14 +124,14 @@ class TestFirstSteps:
             ("GetitemBackward", lambda x: x[0]),
         ],
     )
-    def test_a_result_names_the_function_that_made_it(self, name, make):
+    def test_a_result_has_the_function_of_its_op(self, name, make):
         out = make(tracked([1, 2]))
         assert type(out.grad_fn).__name__ == name
         assert type(out.grad_fn) is getattr(autograd, name)
         assert issubclass(type(out.grad_fn), autograd.Function)
         assert name in repr(out)
 
-    def test_the_graph_can_be_looked_at(self):
+    def test_the_graph_can_be_inspected(self):
         x, y = tracked([2]), tracked([3])
         z = x * y + 1
         (product, constant) = z.grad_fn.next_functions
@@ -140,7 +140,7 @@ class TestFirstSteps:
         np.testing.assert_array_equal(product.saved_tensors, [[2], [3]])
         assert [node.tensor() for node in product.next_functions] == [x, y]
 
-    def test_of_leaves_and_others(self):
+    def test_attributes_of_leaves_and_results(self):
         x, c = tracked([2]), Tensor([1.0])
         y = x * c
         assert (x.is_leaf, c.is_leaf, y.is_leaf) == (True, True, False)
@@ -156,14 +156,14 @@ class TestAccumulation:
             (x * (3 if x.grad is None else 4)).backward()
             assert x.grad.tolist() == [expected]
 
-    def test_one_graph_twice(self):
+    def test_backward_twice_through_one_graph(self):
         x = tracked([2])
         y = x * x
         y.backward(retain_graph=True)
         y.backward()
         assert x.grad.tolist() == [8.0]
 
-    def test_zero_grad_starts_anew(self):
+    def test_zero_grad_resets_the_gradient(self):
         x = tracked([2])
         (x * 3).backward()
         x.zero_grad()
@@ -179,7 +179,7 @@ class TestAccumulation:
         x.grad = None
         assert x.grad is None
 
-    def test_intermediate_gradients_are_kept_on_request(self):
+    def test_retain_grad_keeps_intermediate_gradients(self):
         x = tracked([2])
         h, other = x * 3, x * 5
         h.retain_grad()
@@ -224,7 +224,7 @@ class TestOwnership:
         x, y = tracked([1, 2, 3]), tracked([4, 5, 6])
         direction = np.array([1.0, 1.0, 1.0])
         out = function(x, y)
-        if scale != 1:  # then the leaves get an array that the engine made
+        if scale != 1:  # the leaves then receive an array created by the engine
             out = out * scale
         out.backward(direction, retain_graph=True)
         first = x.grad.copy(), y.grad.copy()
@@ -261,7 +261,7 @@ class TestOwnership:
         (x * 5).sum().backward()
         np.testing.assert_array_equal(kept, before)
 
-    def test_a_retained_gradient_is_its_own(self):
+    def test_a_retained_gradient_is_not_shared(self):
         x = tracked([1, 2])
         h = x + 1
         h.retain_grad()
@@ -279,7 +279,7 @@ class TestOwnership:
 
 
 class TestGrad:
-    def test_structure_of_the_result_is_that_of_the_inputs(self):
+    def test_the_result_has_the_structure_of_the_inputs(self):
         x, y = tracked([2]), tracked([3])
         z = x * y
         one = grad(z, x, retain_graph=True)
@@ -290,7 +290,7 @@ class TestGrad:
         assert one.tolist() == [3.0]
         assert not one.requires_grad
 
-    def test_grad_leaves_the_attribute_alone(self):
+    def test_grad_does_not_set_the_attribute(self):
         x = tracked([2])
         grad(x * x, x)
         assert x.grad is None
@@ -316,32 +316,32 @@ class TestGrad:
         (slope * slope).backward()
         assert x.grad.tolist() == [2 * 27 * 18]
 
-    def test_an_unused_input_gives_none_on_request(self):
+    def test_allow_unused_returns_none(self):
         x, unused = tracked([2]), tracked([3])
         found = grad(x * x, [x, unused], allow_unused=True)
         assert found[0].tolist() == [4.0]
         assert found[1] is None
 
-    def test_with_respect_to_something_in_between(self):
+    def test_with_respect_to_an_intermediate_tensor(self):
         x = tracked([2])
         h = x * x
         y = h * h
         assert grad(y, h, retain_graph=True).tolist() == [8.0]
         assert [t.tolist() for t in grad(y, (x, h))] == [[32.0], [8.0]]
 
-    def test_the_way_before_something_in_between_stays(self):
+    def test_the_graph_before_an_intermediate_tensor_is_kept(self):
         x = tracked([2])
         h = x * x
         assert grad(h * 3, h).tolist() == [3.0]
         assert grad(h, x).tolist() == [4.0]
 
-    def test_of_a_tensor_with_respect_to_itself(self):
+    def test_gradient_of_a_tensor_with_respect_to_itself(self):
         x = tracked([2, 3])
         assert grad(x, x, np.array([1.0, 5.0])).tolist() == [1, 5]
         y = x * 2
         assert grad(y, y, np.array([1.0, 5.0])).tolist() == [1, 5]
 
-    def test_several_outputs_add_up(self):
+    def test_gradients_of_several_outputs_are_summed(self):
         x = tracked([2, 3])
         outputs = [(x * x).sum(), x * 3]
         found = grad(outputs, x, [None, np.array([1.0, 10.0])])
@@ -411,7 +411,7 @@ class TestModes:
         with set_grad_enabled(mode):
             assert is_grad_enabled() is mode
 
-    def test_each_thread_has_its_own(self):
+    def test_the_mode_is_per_thread(self):
         seen = []
         with no_grad():
             thread = threading.Thread(target=lambda: seen.append(is_grad_enabled()))
@@ -448,7 +448,7 @@ class TestModes:
 
 
 class TestTensorMethods:
-    def test_detach_shares_the_array_and_drops_the_history(self):
+    def test_detach_returns_an_untracked_tensor_on_the_same_array(self):
         x = tracked([2])
         y = x * 3
         d = y.detach()
@@ -466,7 +466,7 @@ class TestTensorMethods:
         x.requires_grad = True
         assert (x * 2).requires_grad
 
-    def test_repr_says_what_is_tracked(self):
+    def test_repr_shows_what_is_tracked(self):
         x = Tensor([2.0], requires_grad=True)
         assert repr(x) == "Tensor([2.], requires_grad=True)"
         assert repr(x * 2) == "Tensor([4.], grad_fn=<MulBackward>)"
@@ -476,7 +476,7 @@ class TestTensorMethods:
         "make", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))]
     )
     @pytest.mark.parametrize("requires_grad", [True, False])
-    def test_a_copy_requires_grad_as_its_original_does(self, make, requires_grad):
+    def test_a_copy_requires_grad_if_its_original_does(self, make, requires_grad):
         x = Tensor([2.0, 3.0], requires_grad=requires_grad)
         x.name = "weights"
         y = make(x)
@@ -525,7 +525,7 @@ class TestTensorMethods:
 
 
 class TestGradientTape:
-    def test_watches_what_it_is_told_to(self):
+    def test_watch(self):
         x, other = Tensor([3.0]), Tensor([4.0])
         with GradientTape() as tape:
             tape.watch(x)
@@ -534,7 +534,7 @@ class TestGradientTape:
         assert not x.requires_grad
         assert not other.requires_grad
 
-    def test_structure_of_the_result_is_that_of_the_sources(self):
+    def test_the_result_has_the_structure_of_the_sources(self):
         x, y = Variable(3.0), Variable(4.0)
         with GradientTape(persistent=True) as tape:
             z = x * y
@@ -543,21 +543,21 @@ class TestGradientTape:
         assert type(pair) is tuple
         assert [g.item() for g in pair] == [3.0, 4.0]
 
-    def test_a_target_of_several_elements_is_added_up(self):
+    def test_elements_of_a_target_are_summed(self):
         x = Tensor([1.0, 2.0])
         with GradientTape() as tape:
             tape.watch([x])
             y = x * x
         assert tape.gradient(y, x).tolist() == [2.0, 4.0]
 
-    def test_what_does_not_matter_gives_none(self):
+    def test_an_independent_source_gives_none(self):
         x, other = Variable(3.0), Variable(4.0)
         with GradientTape() as tape:
             y = x * x
         slope, none = tape.gradient(y, [x, other])
         assert (slope.item(), none) == (6.0, None)
 
-    def test_a_persistent_tape_answers_again(self):
+    def test_a_persistent_tape_computes_several_gradients(self):
         x = Tensor([3.0])
         with GradientTape(persistent=True) as tape:
             tape.watch(x)
@@ -595,7 +595,7 @@ class TestGradientTape:
             y = x * x
         assert tape.gradient(y, x).tolist() == [6.0]
 
-    def test_what_was_watched_is_untracked_again_after_an_error(self):
+    def test_watched_tensors_are_untracked_after_an_error(self):
         x = Tensor([3.0])
 
         def interrupted():
@@ -647,7 +647,7 @@ class TestGradientTape:
             slope = inner.gradient(y, x)
         assert outer.jacobian(slope, x).tolist() == [[6, 0], [0, 12]]
 
-    def test_jacobian_of_nothing(self):
+    def test_jacobian_of_an_empty_target(self):
         x, y = tracked(np.zeros((0, 2))), Variable(1.0)
         with GradientTape() as tape:
             z = x * y
@@ -661,7 +661,9 @@ class TestGradientTape:
         weights = {"a": np.array([1.0, 0.0]), "b": (np.array([0.0, 2.0]), [0.0])}
         assert tape.gradient(targets, [x, y], weights)[0].tolist() == [3, 20]
         assert tape.gradient(targets, {"y": y}, weights)["y"].tolist() == [1, 0]
-        with pytest.raises(ValueError, match=r"output_gradients .* must have the structure"):
+        with pytest.raises(
+            ValueError, match=r"output_gradients has the structure .*, but must have"
+        ):
             tape.gradient(targets, x, {"a": np.ones(2)})
 
     def test_stop_recording(self):
@@ -704,18 +706,18 @@ class TestFuncGrad:
         assert type(both) is tuple
         assert [g.item() for g in both] == [120.0, 90.0]
 
-    def test_an_inner_transform_sees_the_outer_variable(self):
+    def test_an_inner_transform_may_use_the_outer_variable(self):
         mixed = func.grad(lambda y: func.grad(lambda x: x * y)(2.0))
         assert mixed(5.0).item() == 1.0
         cubic = func.grad(lambda y: y * func.grad(lambda x: x * x * y)(y))
         assert cubic(2.0).item() == 24.0  # y * 2 y * y, and 6 y**2
 
-    def test_the_variables_of_nested_transforms_are_told_apart(self):
+    def test_nested_transforms_do_not_confuse_their_variables(self):
         """Perturbation confusion: d/dx of x * d/dy (x + y) is 1, not 2."""
         f = func.grad(lambda x: x * func.grad(lambda y: x + y)(1.0))
         assert f(1.0).item() == 1.0
 
-    def test_same_result_of_both_styles(self):
+    def test_func_grad_and_grad_agree(self):
         x = tracked([0.5, 1.5])
 
         def f(x):
@@ -723,11 +725,11 @@ class TestFuncGrad:
 
         np.testing.assert_array_equal(func.grad(f)(x).data, grad(f(x), x).data)
 
-    def test_no_dependence_is_zero(self):
+    def test_the_gradient_of_a_constant_is_zero(self):
         assert func.grad(lambda x: Tensor(1.0))(np.ones(2)).tolist() == [0.0, 0.0]
         assert func.grad(lambda x, y: x * 1, argnums=(0, 1))(1.0, 2.0)[1].item() == 0.0
 
-    def test_a_captured_parameter_can_be_trained_on_a_slope(self):
+    def test_a_captured_parameter_gets_a_gradient_from_a_derivative(self):
         w = tracked([3.0])
         slope = func.grad(lambda x: (w * x * x).sum())(np.array([2.0]))
         assert slope.tolist() == [12.0]
@@ -742,13 +744,13 @@ class TestFuncGrad:
 
     def test_keeps_the_name_of_the_function(self):
         def loss(x):
-            """How bad it is."""
+            """Return the loss."""
 
         assert func.grad(loss).__name__ == "loss"
 
 
-class TestSwitching:
-    def test_on_and_off_are_idempotent_and_quiet(self, capsys):
+class TestEnablingAndDisabling:
+    def test_enabling_and_disabling_are_idempotent_and_silent(self, capsys):
         before = plugins.active()
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -770,7 +772,7 @@ class TestSwitching:
         (x * y * z).backward()
         assert x.grad.tolist() == [18.0]
 
-    def test_a_graph_outlives_a_pause(self):
+    def test_a_graph_survives_disabling_autograd(self):
         x = tracked([2])
         y = x * x
         with plugins.disable("autograd"):
@@ -780,7 +782,7 @@ class TestSwitching:
         y.backward()
         assert x.grad.tolist() == [4.0]
 
-    def test_the_keyword_is_unknown_while_off(self):
+    def test_the_keyword_is_unknown_while_autograd_is_off(self):
         with plugins.disable("autograd"), pytest.raises(TypeError, match=r"autograd.*which is off"):
             Tensor([1.0], requires_grad=True)
 
@@ -829,7 +831,7 @@ class TestAddAutograd:
                 assert type(out) is Tracked
                 assert out.requires_grad
 
-    def test_given_tensor_itself_it_enables(self):
+    def test_on_tensor_itself_it_enables_autograd(self):
         with plugins.disable("autograd"):
             assert add_autograd(Tensor) is Tensor
             assert hasattr(Tensor, "backward")

@@ -1,4 +1,4 @@
-"""`tinytorch_wrap_backward`: what other plugins put around the backward rules."""
+"""`tinytorch_wrap_backward`: plugins can wrap backward rules."""
 
 from types import SimpleNamespace
 
@@ -12,7 +12,7 @@ from tinytorch_autograd import Function, grad
 
 
 def wrapping(wrap):
-    """A plugin that puts `wrap(op, call)` around every rule."""
+    """Return a plugin that wraps every rule with `wrap(op, call)`."""
 
     @hookimpl(optionalhook=True)
     def tinytorch_wrap_backward(op, call):
@@ -23,7 +23,7 @@ def wrapping(wrap):
 
 @pytest.fixture
 def register():
-    """Registers plugins for one test."""
+    """Register plugins for one test."""
     names = []
 
     def register(wrap, name="wrapping"):
@@ -35,22 +35,22 @@ def register():
         plugins.unregister(name)
 
 
-def noting(seen, label=""):
-    """A wrapper that writes down what it is given."""
+def recording_calls(seen, label=""):
+    """Return a `wrap` function whose wrappers append their arguments to `seen`."""
 
     def wrap(op, call):
-        def noted(node, gradient):
+        def wrapper(node, gradient):
             seen.append((label + op.name, node, gradient))
             return call(node, gradient)
 
-        return noted
+        return wrapper
 
     return wrap
 
 
-def test_it_sees_the_node_and_the_gradient_of_each_op(register):
+def test_a_wrapper_is_given_the_node_and_the_gradient_of_each_op(register):
     seen = []
-    register(noting(seen))
+    register(recording_calls(seen))
     x = Tensor([1.0, 2.0], requires_grad=True)
     y = x * x
     total = y.sum()
@@ -61,16 +61,16 @@ def test_it_sees_the_node_and_the_gradient_of_each_op(register):
     np.testing.assert_array_equal(x.grad, [2, 4])
 
 
-def test_it_may_change_the_gradients(register):
+def test_a_wrapper_may_change_the_gradients(register):
     register(lambda op, call: lambda node, gradient: tuple(10 * g for g in call(node, gradient)))
     x = Tensor([3.0], requires_grad=True)
     np.exp(-x).backward()
     np.testing.assert_allclose(x.grad, [-100 * np.exp(-3.0)], rtol=1e-6)
 
 
-def test_it_is_given_tensors_where_the_walk_is_recorded(register):
+def test_a_wrapper_is_given_tensors_if_the_backward_pass_is_recorded(register):
     seen = []
-    register(noting(seen))
+    register(recording_calls(seen))
     x = Tensor([2.0], requires_grad=True)
     slope = grad(x**3, x, create_graph=True)
     assert isinstance(seen[0][2], Tensor)
@@ -78,16 +78,16 @@ def test_it_is_given_tensors_where_the_walk_is_recorded(register):
     assert len(seen) > 2
 
 
-def test_wrappers_lie_around_each_other_in_the_order_of_names(register):
+def test_wrappers_are_nested_in_the_order_of_plugin_names(register):
     seen = []
-    register(noting(seen, "outer "), "b")
-    register(noting(seen, "inner "), "a")
+    register(recording_calls(seen, "outer "), "b")
+    register(recording_calls(seen, "inner "), "a")
     (Tensor([1.0], requires_grad=True) * 2).backward()
     assert [label for label, _, _ in seen] == ["outer mul", "inner mul"]
 
 
-def test_the_nodes_stay_of_their_class(register):
-    register(noting([]))
+def test_nodes_keep_their_class(register):
+    register(recording_calls([]))
     node = (Tensor([1.0], requires_grad=True) * 2).grad_fn
     assert isinstance(node, tinytorch_autograd.MulBackward)
     assert repr(node) == "<MulBackward>"
@@ -96,16 +96,16 @@ def test_the_nodes_stay_of_their_class(register):
     assert double == 2
 
 
-def test_it_leaves_alone_what_it_returns_none_for(register):
-    register(lambda op, call: noting([])(op, call) if op.name == "mul" else None)
+def test_returning_none_leaves_the_rule_unwrapped(register):
+    register(lambda op, call: recording_calls([])(op, call) if op.name == "mul" else None)
     x = Tensor([1.0], requires_grad=True)
     assert type((x + 2).grad_fn) is tinytorch_autograd.AddBackward
     assert type((x * 2).grad_fn) is not tinytorch_autograd.MulBackward
 
 
-def test_nothing_lies_around_the_rules_when_nobody_wraps_them(register):
+def test_rules_are_not_wrapped_while_the_plugin_is_off(register):
     seen = []
-    register(noting(seen))
+    register(recording_calls(seen))
     with plugins.disable("wrapping"):
         node = (Tensor([1.0], requires_grad=True) * 2).grad_fn
     assert type(node) is tinytorch_autograd.MulBackward
@@ -122,7 +122,7 @@ def test_nothing_lies_around_the_rules_when_nobody_wraps_them(register):
     ],
     ids=["returns a number", "raises"],
 )
-def test_a_wrong_one_is_refused_by_name(wrap, message):
+def test_an_invalid_wrapper_raises_and_names_the_plugin(wrap, message):
     before = Tensor.__bases__
     with pytest.raises(PluginError, match=f"plugin 'wrong' .*{message}"):
         plugins.register(wrapping(wrap), name="wrong")

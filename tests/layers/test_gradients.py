@@ -8,8 +8,8 @@ import pytest
 
 from tinytorch_core import Tensor
 
-from tests.autograd.numerical import check_derivative
 from tinytorch_autograd import AccumulateGrad, grad
+from tinytorch_autograd.debug.numerical import check_derivative
 from tinytorch_layers import BatchNorm2d, Conv2d, Dropout, Embedding, MaxPool2d
 from tinytorch_layers import functional as F
 

@@ -1,4 +1,4 @@
-"""Automatic differentiation for the Tensor of tinytorch-core, as a plugin."""
+"""A plugin that adds automatic differentiation to the Tensor of tinytorch-core."""
 
 import importlib
 from typing import TYPE_CHECKING, Any
@@ -24,11 +24,11 @@ from tinytorch_autograd.rule import Rules
 
 if TYPE_CHECKING:
     from tinytorch_autograd import func
-    from tinytorch_autograd.anomaly import detect_anomaly
-    from tinytorch_autograd.checking import gradcheck, gradgradcheck
     from tinytorch_autograd.checkpointing import checkpoint
     from tinytorch_autograd.custom import custom_gradient, stop_gradient
-    from tinytorch_autograd.picture import show_graph
+    from tinytorch_autograd.debug.anomaly import detect_anomaly
+    from tinytorch_autograd.debug.gradcheck import gradcheck, gradgradcheck
+    from tinytorch_autograd.pictures.picture import show_graph
     from tinytorch_autograd.tape import GradientTape
 
 __version__ = "0.1.0"
@@ -68,32 +68,32 @@ __all__ = [
 ]
 
 
-# Where the names are that are imported when somebody asks for them: a program that only calls
-# `backward` starts without them.
-_LATER = {
+# The modules of names that are imported on first use, so that programs that do not need them start
+# faster.
+_LAZY = {
     "GradientTape": "tape",
     "checkpoint": "checkpointing",
     "custom_gradient": "custom",
-    "detect_anomaly": "anomaly",
+    "detect_anomaly": "debug.anomaly",
     "func": "func",
-    "gradcheck": "checking",
-    "gradgradcheck": "checking",
-    "show_graph": "picture",
+    "gradcheck": "debug.gradcheck",
+    "gradgradcheck": "debug.gradcheck",
+    "show_graph": "pictures.picture",
     "stop_gradient": "custom",
 }
 
 
 def __getattr__(name: str) -> Any:
-    """What is imported later; and `MulBackward` and its like, one for each op with a rule."""
-    if name in _LATER:
-        module = importlib.import_module(f"{__name__}.{_LATER[name]}")
-        globals()[name] = found = module if name == _LATER[name] else getattr(module, name)
+    """Import a lazy name, or return the node class of an op, such as `MulBackward`."""
+    if name in _LAZY:
+        module = importlib.import_module(f"{__name__}.{_LAZY[name]}")
+        globals()[name] = found = module if name == _LAZY[name] else getattr(module, name)
         return found
-    plugins.active()  # starts them, if that is still to be done
+    plugins.active()  # starts the plugins, if they have not started yet
     if name in functions:
         return functions[name]()
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *functions, *_LATER})
+    return sorted({*globals(), *functions, *_LAZY})

@@ -15,7 +15,7 @@ from tinytorch_core.extend import from_array
 from tinytorch_autograd import tree
 from tinytorch_autograd.node import Node, class_name, next_number
 from tinytorch_autograd.outputs import OutputGradients, SeveralOutputs, attach
-from tinytorch_autograd.tracking import without_history
+from tinytorch_autograd.tracking import detached
 
 # Takes the inputs and the gradients of the outputs (None if an output has none), and returns the
 # gradients of the edges. All are arrays, or Tensors if the computation is to be recorded. Gradients
@@ -78,9 +78,9 @@ def record_call(
     node = object.__new__(Call)
     node.op = Op(name, derivative, (), inspect.Signature(), provider="a call")
     node.edges = tuple(edges)
-    node.saved = ([without_history(x) for x in inputs], derivative)
+    node.saved = ([detached(x) for x in inputs], derivative)
     node.number, node.hooks = next_number(), None
-    results = [without_history(y) for y in tree.leaves(made)]
+    results = [detached(y) for y in tree.leaves(made)]
     node.outputs = attach(node, results, Tensor)
     return tree.fill(made, results)
 

@@ -1,4 +1,4 @@
-"""The ways in which the TinyTorch course switches gradients on."""
+"""The functions that the TinyTorch course uses to enable gradients."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ Class = TypeVar("Class", bound=type)
 
 
 def enable_autograd() -> None:
-    """Gives Tensor its gradients; does nothing if it has them."""
+    """Enable gradients on Tensor; do nothing if they are enabled."""
     plugins.enable("autograd")
 
 
 def disable_autograd() -> None:
-    """Takes the gradients away from Tensor; does nothing if it has none."""
+    """Disable gradients on Tensor; do nothing if they are disabled."""
     plugins.disable("autograd")
 
 
 def add_autograd(cls: Class) -> Class:
-    """Gives a subclass of Tensor gradients, and only that subclass. A class decorator.
+    """Decorate a subclass of Tensor, to enable gradients on that subclass only.
 
-    Operations on the subclass return the subclass. Given Tensor itself, `enable_autograd`.
+    Operations on the subclass return the subclass. For Tensor itself, call `enable_autograd`.
 
     >>> with plugins.disable("autograd"):
     ...
@@ -43,7 +43,7 @@ def add_autograd(cls: Class) -> Class:
 
 
 def Variable(data: Any, dtype: Any = None, requires_grad: bool = True) -> Tensor:
-    """A Tensor that requires grad unless told otherwise.
+    """Return a Tensor that requires grad by default.
 
     >>> x = Variable(2.0)
     >>> x**2 + 3 * x + 1

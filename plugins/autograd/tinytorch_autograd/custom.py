@@ -1,4 +1,4 @@
-"""custom_gradient and stop_gradient: derivatives as a user wants them."""
+"""custom_gradient and stop_gradient: functions with a user-defined derivative."""
 
 from __future__ import annotations
 
@@ -15,44 +15,45 @@ from tinytorch_autograd import tree
 from tinytorch_autograd.calls import check_function, record_call
 from tinytorch_autograd.complex_numbers import cast, conj
 from tinytorch_autograd.modes import enable_grad, is_grad_enabled, no_grad
-from tinytorch_autograd.tracking import is_tracked, without_history
+from tinytorch_autograd.tracking import detached, is_tracked
 
 
 def stop_gradient(value: Any) -> Any:
-    """The same values as constants: no gradient goes through them.
+    """Return the same values as constants, through which no gradient passes.
 
     Args:
-        value: a tensor, or a container of them; what is no tensor is returned as it is.
+        value: a tensor or a container of tensors; other values in it are returned unchanged.
 
     Returns:
-        Tensors on the same arrays, without history, in the structure of `value`.
+        Untracked tensors on the same arrays, in the structure of `value`.
 
     >>> from tinytorch_autograd import func
     >>> func.grad(lambda x: x * stop_gradient(x))(3.0)
     Tensor(3.)
     """
-    return tree.fill(value, map(without_history, tree.leaves(value)))
+    return tree.fill(value, map(detached, tree.leaves(value)))
 
 
 def custom_gradient(f: Callable[..., tuple[Any, Callable[..., Any]]]) -> Callable[..., Any]:
-    """A decorator for a function that brings its own backward pass.
+    """Decorate a function that defines its own backward pass.
 
     Args:
-        f: returns a pair: its value, a tensor or a container of them, and a function from the
-            gradient of the value, in the same structure, to those of the positional arguments: one
-            gradient, or a tuple if there are several arguments; None for no gradient. It works on
-            tensors, untracked ones in the forward pass and an ordinary backward pass. For higher
-            derivatives `f` is called again, recorded, so they follow from its own backward pass.
-            Keyword arguments, and tensors that `f` uses without being given them, are constants.
+        f: returns a pair: its value, a tensor or a container of tensors, and a function that maps
+            the gradient of the value, in the same structure, to the gradients of the positional
+            arguments: one gradient, or a tuple if there are several arguments, with None for no
+            gradient. Both work on tensors, which are untracked in the forward pass and in an
+            ordinary backward pass. For higher derivatives `f` is called again and recorded, and
+            its backward pass is differentiated. Keyword arguments, and tensors that `f` captures,
+            are constants.
 
     Returns:
-        A function of the same arguments that returns the value alone.
+        A function of the same arguments that returns the value only.
 
     Raises:
-        TypeError: `f` returns no such pair, or its function something else than gradients.
-        ValueError: its function returns another number of gradients, or another shape.
+        TypeError: `f` returns anything but such a pair, or a value that is not a tensor.
+        ValueError: the backward pass returns a wrong number of gradients, structure or shape.
 
-    A logarithm of 1 + e**x whose derivative does not overflow:
+    The logarithm of 1 + e**x, with a derivative that does not overflow:
 
     >>> @custom_gradient
     ... def log1pexp(x):
@@ -70,13 +71,13 @@ def custom_gradient(f: Callable[..., tuple[Any, Callable[..., Any]]]) -> Callabl
     def value_of(*args: Any, **kwargs: Any) -> Any:
         leaves = tree.leaves(args)
         with no_grad():
-            plain = tree.fill(args, map(without_history, leaves))
-            value, pull = _pair(name, f(*plain, **kwargs))
+            constants = tree.fill(args, map(detached, leaves))
+            value, pull = _checked_pair(name, f(*constants, **kwargs))
         inputs = [x for x in leaves if is_tracked(x)]
         if not (inputs and is_grad_enabled()):
             return value
         is_input = [is_tracked(x) for x in leaves]
-        like = [_blank(name, y) for y in tree.leaves(value)]
+        like = [_zeros_like(name, y) for y in tree.leaves(value)]
         structure = tree.fill(value, like)
 
         def derivative(inputs: Sequence[Any], grads: Sequence[Any]) -> list[Any]:
@@ -86,66 +87,69 @@ def custom_gradient(f: Callable[..., tuple[Any, Callable[..., Any]]]) -> Callabl
                 if lifted:
                     rest = iter(inputs)
                     now = [next(rest) if i else x for x, i in zip(leaves, is_input, strict=True)]
-                    backward = _pair(name, f(*tree.fill(args, now), **kwargs))[1]
+                    backward = _checked_pair(name, f(*tree.fill(args, now), **kwargs))[1]
                 pairs = zip(grads, like, strict=True)
-                found = backward(tree.fill(structure, [_cotangent(g, y) for g, y in pairs]))
-                chosen = _of_inputs(name, args, found, is_input)
+                found = backward(tree.fill(structure, [_as_tensor(g, y) for g, y in pairs]))
+                chosen = _gradients_of_inputs(name, args, found, is_input)
                 pairs = zip(chosen, inputs, strict=True)
-                return [_fitted(name, g, x, lifted) for g, x in pairs]
+                return [_for_engine(name, g, x, lifted) for g, x in pairs]
 
         return record_call(name, value, inputs, [x._node for x in inputs], derivative)
 
     return value_of
 
 
-def _pair(name: str, made: Any) -> Any:
-    if not (isinstance(made, tuple) and len(made) == 2 and callable(made[1])):
+def _checked_pair(name: str, returned: Any) -> Any:
+    if not (isinstance(returned, tuple) and len(returned) == 2 and callable(returned[1])):
         raise TypeError(
-            f"{name}, under custom_gradient, must return its value and a function from gradient "
-            f"to gradients, not {made!r:.60}"
+            f"{name} returned {returned!r:.60}; under custom_gradient, it must return a pair: "
+            "its value and a function that maps the gradient of the value to gradients"
         )
-    return made
+    return returned
 
 
-def _blank(name: str, value: Any) -> Any:
-    """Zeros like an output, of which only shape and dtype take memory."""
+def _zeros_like(name: str, value: Any) -> Any:
+    """Return zeros of the shape and dtype of an output, which share one element in memory."""
     if not isinstance(value, Tensor):
         raise TypeError(
-            f"{name}, under custom_gradient, must return tensors when it is given tensors, "
-            f"not {type(value).__name__}"
+            f"{name} returned {type(value).__name__}; under custom_gradient, it must return "
+            "tensors if its arguments are tensors"
         )
     return np.broadcast_to(np.zeros((), value.dtype), value.shape)
 
 
-def _cotangent(grad: Any, like: Any) -> Any:
+def _as_tensor(grad: Any, like: Any) -> Any:
+    """Return a gradient of the engine as users see it; `like` if it is None."""
     if isinstance(grad, Tensor):
         return conj(grad)
     return from_array(Tensor, like if grad is None else conj(np.asanyarray(grad)))
 
 
-def _of_inputs(name: str, args: Sequence[Any], found: Any, is_input: Sequence[bool]) -> list[Any]:
-    """The gradients of the tracked tensors, out of those of all positional arguments."""
+def _gradients_of_inputs(
+    name: str, args: Sequence[Any], found: Any, is_input: Sequence[bool]
+) -> list[Any]:
+    """Return the gradients of the tracked tensors among the positional arguments."""
     given = (found,) if len(args) == 1 else found
     if not isinstance(given, tuple | list) or len(given) != len(args):
         count = len(given) if isinstance(given, tuple | list) else 1
         raise ValueError(
             f"the backward pass of {name} returned {count} gradients for {len(args)} positional "
-            "arguments: return one for each, None where there is none"
+            "arguments; return one for each, and None for no gradient"
         )
     grads: list[Any] = []
     for arg, grad in zip(args, given, strict=True):
         count = len(tree.leaves(arg))
         if grad is not None and tree.outline(grad) != tree.outline(arg):
             raise ValueError(
-                f"the backward pass of {name} returned {tree.outline(grad)} for an argument "
-                f"{tree.outline(arg)}; they must have the same structure"
+                f"the backward pass of {name} returned the structure {tree.outline(grad)} for an "
+                f"argument with the structure {tree.outline(arg)}; they must be the same"
             )
         grads += [None] * count if grad is None else tree.leaves(grad)
     return [g for g, i in zip(grads, is_input, strict=True) if i]
 
 
-def _fitted(name: str, grad: Any, x: Any, lifted: bool) -> Any:
-    """A gradient that a user's function returned, as the engine carries it."""
+def _for_engine(name: str, grad: Any, x: Any, lifted: bool) -> Any:
+    """Return a gradient from the user's function as the engine passes it along."""
     if grad is None:
         return None
     if not hasattr(grad, "shape"):

@@ -1,39 +1,39 @@
-"""What goes wrong when gradients are asked for, in words."""
+"""The exceptions of autograd."""
 
 from __future__ import annotations
 
 
 class AutogradError(RuntimeError):
-    """Base class: a gradient was asked for that cannot be had as asked. Nothing was changed."""
+    """Base class of the errors of autograd. The operation failed and changed nothing."""
 
 
 class NonScalarError(AutogradError):
-    """`backward()` without a gradient on a tensor of several elements, or of a complex one."""
+    """`backward()` without a gradient on a tensor of several elements, or on a complex tensor."""
 
 
 class UntrackedError(AutogradError):
-    """A gradient was asked of, or for, a tensor that does not require one."""
+    """A gradient of, or with respect to, a tensor that does not require grad."""
 
 
 class GraphFreedError(AutogradError):
-    """The graph was walked before, and freed on the way."""
+    """The graph was freed by an earlier backward pass."""
 
 
 class NoRuleError(AutogradError):
-    """The graph contains an op that has no backward rule."""
+    """The graph contains an op without a backward rule."""
 
 
 class InPlaceError(AutogradError):
-    """A write into a tensor whose history is recorded."""
+    """A write into a tracked tensor."""
 
 
 class NotDifferentiableError(AutogradError):
-    """A derivative was asked for at a point where it does not exist, or is not determined."""
+    """A derivative at a point where it does not exist or is not unique."""
 
 
 class GradcheckError(AutogradError):
-    """Derivatives by the backward pass and by differences do not agree."""
+    """The backward pass and differences of values disagree."""
 
 
 class AnomalyError(AutogradError):
-    """Under `detect_anomaly()`: an op made nan or inf, or what it had saved was written into."""
+    """An op made nan or inf, or its saved arrays were modified, under `detect_anomaly()`."""

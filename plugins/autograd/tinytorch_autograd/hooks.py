@@ -1,4 +1,4 @@
-"""Hooks on tensors: functions that see, and may replace, a gradient on its way back."""
+"""Hooks on tensors: functions that are called with a gradient and may replace it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import Tensor
-from tinytorch_core.extend import from_array
+from tinytorch_core.extend import from_array, unwrap
 
 from tinytorch_autograd.gradients import fit, node_of
 from tinytorch_autograd.node import AccumulateGrad, Hook, Node
 
 
 class HookHandle:
-    """What `register_hook` returns: takes the hook away again, also at the end of a `with` block.
+    """Returned by `register_hook`; removes the hook, also at the end of a `with` block.
 
     >>> from tinytorch_core import Tensor
     >>> x = Tensor([1.0], requires_grad=True)
@@ -28,11 +28,11 @@ class HookHandle:
     """
 
     def __init__(self, node: Node, hook: Hook) -> None:
-        self._node = weakref.ref(node)  # a handle that is kept shall not keep the graph
+        self._node = weakref.ref(node)  # so that the handle does not keep the graph alive
         self._hook = hook
 
     def remove(self) -> None:
-        """Takes the hook away; does nothing if it is gone already."""
+        """Remove the hook; do nothing if it was removed before."""
         node = self._node()
         if node is not None and node.hooks:
             node.hooks = [h for h in node.hooks if h is not self._hook] or None
@@ -45,23 +45,23 @@ class HookHandle:
 
 
 def register_hook(self: Any, hook: Callable[[Any], Any]) -> HookHandle:
-    """Calls `hook(grad)` with the gradient of this tensor, once in each backward pass.
+    """Call `hook(grad)` with the gradient of this tensor, once in each backward pass.
 
-    The gradient is finished then: all ways to this tensor are added up. Hooks run in the order
-    in which they were registered, each on what the one before returned, before `retain_grad` and
-    before the gradient goes on.
+    The gradient is complete by then: it is the sum over all uses of the tensor. Hooks run in the
+    order of registration, each on the result of the previous one. They run before `retain_grad`
+    stores the gradient and before it is passed on.
 
     Args:
-        hook: a function of the gradient, an array that cannot be written into; in a pass with
-            create_graph=True a Tensor, and then what the hook computes is recorded. It returns
-            None, or an array or Tensor of the same shape to go on in its place.
+        hook: a function of the gradient, which is a read-only array. With create_graph=True it is
+            a Tensor, and what the hook computes is recorded. The hook returns None, or an array or
+            Tensor of the same shape that replaces the gradient.
 
     Returns:
-        A handle: `handle.remove()`, or the end of a `with` block on it, takes the hook away.
+        A handle; `handle.remove()`, or the end of a `with` block on it, removes the hook.
 
     Raises:
         UntrackedError: the tensor does not require grad.
-        TypeError: `hook` cannot be called; in the backward pass, it returned something else.
+        TypeError: `hook` is not callable; in the backward pass, it returned another type.
         ValueError: in the backward pass, it returned another shape.
 
     >>> from tinytorch_core import Tensor
@@ -72,22 +72,22 @@ def register_hook(self: Any, hook: Callable[[Any], Any]) -> HookHandle:
     array([ 1., -1.], dtype=float32)
     """
     if not callable(hook):
-        raise TypeError(f"a hook is a function of the gradient, not {hook!r:.60}")
+        raise TypeError(f"a hook must be a function of the gradient, not {hook!r:.60}")
     node = node_of(self, "register_hook()")
 
     def checked(grad: Any) -> Any:
-        shown = _read_only(grad)
-        found = hook(shown)
-        return None if found is None or found is shown else _replacement(grad, found, hook)
+        argument = _read_only(grad)
+        found = hook(argument)
+        return None if found is None or found is argument else _replacement(grad, found, hook)
 
     hooks = list(node.hooks or ())
-    last = next((i for i, h in enumerate(hooks) if isinstance(h, _Keep)), len(hooks))
-    node.hooks = [*hooks[:last], checked, *hooks[last:]]
+    end = next((i for i, h in enumerate(hooks) if isinstance(h, _RetainGrad)), len(hooks))
+    node.hooks = [*hooks[:end], checked, *hooks[end:]]
     return HookHandle(node, checked)
 
 
 def retain_grad(self: Any) -> None:
-    """Lets `backward` fill `grad` of this tensor although it is no leaf.
+    """Make `backward` fill `grad` of this tensor, even if it is not a leaf.
 
     Raises:
         UntrackedError: the tensor does not require grad.
@@ -96,11 +96,11 @@ def retain_grad(self: Any) -> None:
     if isinstance(node, AccumulateGrad) or getattr(self, "_retains", False):
         return
     self._retains = True
-    node.hooks = [*(node.hooks or ()), _Keep(self)]
+    node.hooks = [*(node.hooks or ()), _RetainGrad(self)]
 
 
-class _Keep:
-    """A hook that adds the gradient to `grad` of its tensor."""
+class _RetainGrad:
+    """The hook that adds the gradient to `grad` of its tensor."""
 
     def __init__(self, tensor: Tensor) -> None:
         self._tensor = weakref.ref(tensor)
@@ -108,12 +108,12 @@ class _Keep:
     def __call__(self, grad: Any) -> None:
         target: Any = self._tensor()
         if target is not None:
-            array = np.array(fit(target.data, getattr(grad, "_data", grad)))
+            array = np.array(fit(target.data, unwrap(grad)))
             target._grad = array if target._grad is None else target._grad + array
 
 
 def _read_only(grad: Any) -> Any:
-    """The gradient for a hook to look at: another leaf may have the same array for its own."""
+    """Return the gradient as a read-only array, because other leaves may share the array."""
     if isinstance(grad, np.generic):
         grad = np.asarray(grad)
     if not isinstance(grad, np.ndarray):
@@ -124,9 +124,9 @@ def _read_only(grad: Any) -> Any:
 
 
 def _replacement(grad: Any, found: Any, hook: Any) -> Any:
-    """What a hook returned, of the kind that the backward pass works with."""
+    """Return the result of a hook as an array or Tensor, whichever `grad` is."""
     name = getattr(hook, "__qualname__", None) or repr(hook)
-    array = getattr(found, "_data", found)
+    array = unwrap(found)
     if not (hasattr(array, "shape") and hasattr(array, "dtype")):
         raise TypeError(
             f"the hook {name} returned {type(found).__name__} ({found!r:.40}); it must return "

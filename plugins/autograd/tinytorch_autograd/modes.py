@@ -1,4 +1,4 @@
-"""Whether operations are recorded: a switch for each thread and each asynchronous task."""
+"""no_grad and its relatives: whether operations are recorded, per thread and asynchronous task."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ Wrapped = TypeVar("Wrapped", bound=Callable[..., Any])
 
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
 
-# Asked by every op on a tracked tensor.
+# Called by every op on a tracked tensor.
 is_grad_enabled = _recording.get
 
 
 class set_grad_enabled:
-    """Records operations, or not, inside a `with` block or a decorated function.
+    """Turn recording on or off inside a `with` block or a decorated function.
 
-    Blocks may be nested, and each thread and asynchronous task has a switch of its own.
+    Blocks can be nested. Each thread and asynchronous task has its own mode.
 
     >>> from tinytorch_core import Tensor
     >>> x = Tensor([1.0], requires_grad=True)
@@ -47,14 +47,14 @@ class set_grad_enabled:
 
 
 class no_grad(set_grad_enabled):
-    """Records nothing, inside a `with` block or a function decorated with `@no_grad()`."""
+    """Turn recording off inside a `with` block or a function decorated with `@no_grad()`."""
 
     def __init__(self) -> None:
         super().__init__(False)
 
 
 class enable_grad(set_grad_enabled):
-    """Records again inside `no_grad`, in a `with` block or under `@enable_grad()`."""
+    """Turn recording on inside a `with` block or a function decorated with `@enable_grad()`."""
 
     def __init__(self) -> None:
         super().__init__(True)

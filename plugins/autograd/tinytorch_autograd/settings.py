@@ -1,4 +1,4 @@
-"""The plugin's own settings, from its table of the configuration."""
+"""The settings of autograd, from its table in the configuration."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from typing import Any
 
 from tinytorch_core.extend import did_you_mean
 
-# Off, on in the whole program, or on where a block says so: "blocks". Read when the surface is
-# computed, which is after it was set.
+# False, True for the whole program, or "blocks" while some `with detect_anomaly()` block is open.
+# Read when the surface is computed, which is after `configure`.
 detect_anomaly: bool | str = False
 
 
 def configure(table: Mapping[str, Any]) -> None:
-    """Takes over the settings.
+    """Apply the settings.
 
     Raises:
-        ValueError: there is no such setting, or it has a wrong value.
+        ValueError: a setting is unknown or has a wrong value.
     """
     global detect_anomaly
     for key in table:
         if key != "detect_anomaly":
             raise ValueError(
-                f"autograd has no setting {key!r}. {did_you_mean(key, ['detect_anomaly'])}"
+                f"unknown setting of autograd: {key!r}. {did_you_mean(key, ['detect_anomaly'])}"
             )
     value = table.get("detect_anomaly", False)
     if not (isinstance(value, bool) or value == "blocks"):

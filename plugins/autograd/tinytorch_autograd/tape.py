@@ -1,4 +1,4 @@
-"""GradientTape, for those who come from TensorFlow."""
+"""GradientTape, with the interface of TensorFlow's."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from tinytorch_autograd.modes import enable_grad, no_grad
 from tinytorch_autograd.node import Node
 from tinytorch_autograd.tracking import is_tracked
 
-# A tape inside another records its own gradients for the outer one.
+# The number of open tapes. While one is open, the gradients of an inner tape are recorded.
 _open_tapes: ContextVar[int] = ContextVar("open_tapes", default=0)
 
 
 class GradientTape:
-    """Records what is computed from the watched tensors, inside a `with` block.
+    """Record operations on the watched tensors inside a `with` block.
 
-    A tensor made with `requires_grad=True` is watched by itself.
+    Tensors that require grad are always watched.
 
     Args:
-        persistent: `gradient` and `jacobian` may be called more than once.
+        persistent: allow more than one call of `gradient` and `jacobian`.
 
     >>> from tinytorch_core import Tensor
     >>> x = Tensor([3.0])
@@ -43,14 +43,14 @@ class GradientTape:
     def __init__(self, persistent: bool = False) -> None:
         self.persistent = persistent
         self._watched: dict[int, tuple[Any, Node]] = {}
-        self._to_release: list[Any] = []
+        self._to_unwatch: list[Any] = []
         self._used = False
         self._open = False
         self._recording = enable_grad()
 
     def __enter__(self) -> GradientTape:
         if self._open:
-            raise AutogradError("this tape is recording already; make another one to nest them")
+            raise AutogradError("this tape is open already; create another tape to nest them")
         self._open = True
         self._recording.__enter__()
         _open_tapes.set(_open_tapes.get() + 1)
@@ -60,55 +60,56 @@ class GradientTape:
         self._open = False
         _open_tapes.set(_open_tapes.get() - 1)
         self._recording.__exit__(*error)
-        for tensor in self._to_release:
+        for tensor in self._to_unwatch:
             tensor.requires_grad = False
-        self._to_release.clear()
+        self._to_unwatch.clear()
 
     def watch(self, tensors: Any) -> None:
-        """Records what is computed from a tensor, or from each in a container.
+        """Record operations on a tensor, or on each tensor in a container.
 
         Raises:
             AutogradError: the tape is not open.
-            TypeError: not a tensor, or one of integers.
+            TypeError: something is not a tensor, or has an integer dtype.
         """
         if not self._open:
-            raise AutogradError("watch() is for the inside of the tape's `with` block")
+            raise AutogradError("the tape is closed; call watch() inside its `with` block")
         for tensor in tree.leaves(tensors):
             if not isinstance(tensor, Tensor):
-                raise TypeError(f"a tape watches tensors, not {type(tensor).__name__}")
+                raise TypeError(f"a tape can watch Tensors only, not {type(tensor).__name__}")
             if not tensor.requires_grad:
                 tensor.requires_grad = True
-                self._to_release.append(tensor)
+                self._to_unwatch.append(tensor)
             self._watched[id(tensor)] = (tensor, tensor._node)
 
     @contextmanager
     def stop_recording(self) -> Iterator[None]:
-        """Records nothing inside a `with` block, as `no_grad` does.
+        """Turn recording off inside a `with` block, like `no_grad`.
 
         Raises:
             AutogradError: the tape is not open.
         """
         if not self._open:
-            raise AutogradError("stop_recording() is for the inside of the tape's `with` block")
+            raise AutogradError("the tape is closed; call stop_recording() inside its `with` block")
         with no_grad():
             yield
 
     def gradient(self, target: Any, sources: Any, output_gradients: Any = None) -> Any:
-        """The derivative of `target`, its elements added up, with respect to `sources`.
+        """Return the gradient of the sum of the elements of `target` with respect to `sources`.
 
         Args:
             target: a tensor computed while the tape was open, or a container of them.
             sources: a tensor, or a container of them.
-            output_gradients: for each target a weight for each of its elements, in the structure
-                of `target`; by default 1.
+            output_gradients: weights for the elements of the target, in the structure of
+                `target`; 1 by default.
 
         Returns:
-            A Tensor for each source in the same structure; None where no target depends on it.
+            A Tensor for each source, in the structure of `sources`; None for a source that no
+            target depends on.
 
         Raises:
             AutogradError: the tape is not persistent and was used before.
             UntrackedError: no target was recorded, or a source was not watched.
-            ValueError: `output_gradients` differ from the target in structure or shape.
+            ValueError: `output_gradients` differs from the target in structure or shape.
         """
         self._use()
         targets = tree.leaves(target)
@@ -120,22 +121,22 @@ class GradientTape:
             weights = tree.leaves(output_gradients)
         if len(weights) != len(targets):
             raise ValueError(
-                f"output_gradients {tree.outline(output_gradients)} must have the structure of the "
-                f"target, {tree.outline(target)}"
+                f"output_gradients has the structure {tree.outline(output_gradients)}, but must "
+                f"have that of the target, {tree.outline(target)}"
             )
         seeds = [(y, w) for y, w in zip(targets, weights, strict=True) if is_tracked(y)]
         return self._gradients(seeds, sources, self.persistent)
 
     def jacobian(self, target: Any, sources: Any) -> Any:
-        """All partial derivatives of `target` with respect to `sources`.
+        """Return all partial derivatives of `target` with respect to `sources`.
 
         Args:
             target: a tensor of shape T computed while the tape was open.
             sources: a tensor, or a container of them.
 
         Returns:
-            A Tensor of shape T + S for each source of shape S, in the same structure; None where
-            the target does not depend on it.
+            A Tensor of shape T + S for each source of shape S, in the structure of `sources`; None
+            for a source that the target does not depend on.
 
         Raises:
             AutogradError, UntrackedError: as `gradient`.
@@ -151,18 +152,19 @@ class GradientTape:
     def _use(self) -> None:
         if self._used and not self.persistent:
             raise AutogradError(
-                "this tape was used already; GradientTape(persistent=True) gives several gradients"
+                "this tape was used already; create it with GradientTape(persistent=True) to "
+                "compute several gradients"
             )
 
     def _gradients(self, seeds: Sequence[tuple[Any, Any]], sources: Any, keep: bool) -> Any:
         wanted = tree.leaves(sources)
         nodes = [self._node(source) for source in wanted]
         nested = _open_tapes.get() > 0
-        starts = []
+        roots = []
         for y, weight in seeds:
             seed = gradients.first_gradient(y, weight)
-            starts.append((y._node, from_array(type(y), seed) if nested else seed))
-        found = engine.walk(starts, targets=nodes, retain_graph=keep or nested, create_graph=nested)
+            roots.append((y._node, from_array(type(y), seed) if nested else seed))
+        found = engine.walk(roots, targets=nodes, retain_graph=keep or nested, create_graph=nested)
         self._used = True
         pairs = zip(wanted, nodes, strict=True)
         return tree.fill(sources, [gradients.result(x, node, found) for x, node in pairs])
@@ -171,7 +173,7 @@ class GradientTape:
         if id(source) in self._watched:
             return self._watched[id(source)][1]
         if not isinstance(source, Tensor):
-            raise TypeError(f"sources are tensors, not {type(source).__name__}")
+            raise TypeError(f"sources must be Tensors, not {type(source).__name__}")
         if source._node is None:
             raise UntrackedError(
                 f"a source of shape {source.shape} was not watched; "

@@ -1,4 +1,4 @@
-"""What autograd adds to Tensor."""
+"""The attributes and methods that autograd adds to Tensor."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from tinytorch_core import Tensor
-from tinytorch_core.extend import TensorExtension, from_array
+from tinytorch_core.extend import TensorExtension, from_array, unwrap
 
 from tinytorch_autograd.errors import AutogradError
 from tinytorch_autograd.gradients import backward
@@ -18,12 +18,12 @@ AnyTensor = TypeVar("AnyTensor", bound=Tensor)
 
 
 def get_requires_grad(self: Any) -> bool:
-    """Whether operations on this tensor are recorded. Setting it is for leaves only."""
+    """Whether operations on this tensor are recorded. It can be set on leaves only."""
     return self._node is not None
 
 
 def set_requires_grad(self: Any, value: bool) -> None:
-    """Makes a tensor a leaf whose operations are recorded, or stops recording them."""
+    """Turn the tensor into a leaf whose operations are recorded, or stop recording them."""
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"requires_grad must be True or False, not {value!r}")
     if value == (self._node is not None):
@@ -32,7 +32,7 @@ def set_requires_grad(self: Any, value: bool) -> None:
         if isinstance(self._node, Function):
             raise AutogradError(
                 f"a tensor computed by {self._node!r} cannot stop requiring grad; "
-                "use detach() for a tensor without its history"
+                "use detach() to get an untracked tensor"
             )
         self._node = None
         return
@@ -45,11 +45,11 @@ def set_requires_grad(self: Any, value: bool) -> None:
 
 
 def requires_grad_(self: AnyTensor, requires_grad: bool = True) -> AnyTensor:
-    """Sets `requires_grad` and returns the tensor.
+    """Set `requires_grad` and return the tensor.
 
     Raises:
-        TypeError: the dtype is not a floating one.
-        AutogradError: the tensor has a history, and is told to stop requiring grad.
+        TypeError: the dtype is not floating-point.
+        AutogradError: `requires_grad` is False, and the tensor was computed by a recorded op.
     """
     self.requires_grad = requires_grad
     return self
@@ -61,9 +61,9 @@ def get_grad(self: Any) -> Any:
 
 
 def set_grad(self: Any, value: Any) -> None:
-    """Replaces the gradient by an array or Tensor of this tensor's shape, or by None."""
+    """Replace the gradient by an array or Tensor of this tensor's shape, or by None."""
     if value is not None:
-        value = getattr(value, "_data", value)
+        value = unwrap(value)
         if getattr(value, "shape", None) != self.data.shape:
             raise ValueError(
                 f"the gradient of a tensor of shape {self.data.shape} must be an array of that "
@@ -73,43 +73,44 @@ def set_grad(self: Any, value: Any) -> None:
 
 
 def grad_fn(self: Any) -> Function | None:
-    """The node of the op that made this tensor; None for a leaf."""
+    """The node of the op that computed this tensor; None for a leaf."""
     return self._node if isinstance(self._node, Function) else None
 
 
 def is_leaf(self: Any) -> bool:
-    """Whether no recorded op made this tensor: gradients end here."""
+    """Whether the tensor is a leaf: it was not computed by a recorded op."""
     return not isinstance(self._node, Function)
 
 
 def zero_grad(self: Any) -> None:
-    """Forgets the gradient: `grad` is None again."""
+    """Set `grad` to None."""
     self._grad = None
 
 
 def detach(self: AnyTensor) -> AnyTensor:
-    """A tensor on the same array, without history."""
+    """Return an untracked tensor on the same array."""
     return from_array(type(self), self.data)
 
 
-def _keyword(self: Any) -> bool:
+def _keyword_of_copy(self: Any) -> bool:
+    """Return the keyword `requires_grad` for a copy of this tensor."""
     if isinstance(self._node, Function):
         raise AutogradError(
-            f"a tensor computed by {self._node!r} cannot be copied or pickled with its history; "
-            "detach() it first, or use copy() to have the copy recorded"
+            f"a tensor computed by {self._node!r} cannot be copied or pickled with its graph; "
+            "detach() it first, or use its copy() method, which is recorded"
         )
     return self._node is not None
 
 
-def _describe(self: Any) -> str | None:
-    node = getattr(self, "_node", None)  # another thread may have switched autograd off meanwhile
+def _repr_part(self: Any) -> str | None:
+    node = getattr(self, "_node", None)  # another thread may have disabled autograd
     if node is None:
         return None
     return f"grad_fn={node!r}" if isinstance(node, Function) else "requires_grad=True"
 
 
 def extend(tensor: TensorExtension) -> None:
-    """Adds the attributes and methods to the surface."""
+    """Add the attributes and methods to the surface."""
     tensor.add("_node", None)
     tensor.add("_grad", None)
     tensor.add("_retains", False)
@@ -119,5 +120,5 @@ def extend(tensor: TensorExtension) -> None:
     tensor.add("is_leaf", property(is_leaf))
     for method in (backward, detach, register_hook, requires_grad_, retain_grad, zero_grad):
         tensor.add(method.__name__, method)
-    tensor.add_keyword("requires_grad", set_requires_grad, _keyword, False)
-    tensor.add_repr(_describe)
+    tensor.add_keyword("requires_grad", set_requires_grad, _keyword_of_copy, False)
+    tensor.add_repr(_repr_part)

@@ -1,4 +1,4 @@
-"""Whether a tensor is tracked, and the same one untracked."""
+"""is_tracked and detached: whether a tensor requires grad, and the same array untracked."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from tinytorch_core.extend import from_array
 
 
 def is_tracked(value: Any) -> bool:
-    """Whether `value` is a tensor that requires grad."""
+    """Return whether `value` is a tensor that requires grad."""
     return isinstance(value, Tensor) and getattr(value, "_node", None) is not None
 
 
-def without_history(value: Any) -> Any:
-    """Another tensor on the same array, untracked; anything else as it is."""
+def detached(value: Any) -> Any:
+    """Return an untracked tensor on the same array; return other values unchanged."""
     return from_array(type(value), value.data) if isinstance(value, Tensor) else value

@@ -1,9 +1,8 @@
-"""Transforms of functions, as `torch.func` has them: from a function to its derivatives.
+"""Transforms of functions, as in `torch.func`: they return functions that compute derivatives.
 
-Arguments and results may be nested in dicts, lists, tuples and named tuples. Arrays and numbers
-among the chosen arguments become tensors for the call; the tensors that are given stay as they
-are. Where a result does not depend on an argument, the derivative is zero. Every transform can be
-applied to the result of another.
+Arguments and results may be nested in dicts, lists, tuples and named tuples. The differentiated
+arguments may be arrays, numbers or Tensors; Tensors that are passed in are not modified. Where a
+result does not depend on an argument, the derivative is zero. Transforms can be composed.
 """
 
 from tinytorch_autograd.func.forward import jvp

@@ -1,4 +1,4 @@
-"""The derivative in a direction, jvp, by differentiating the backward pass once more."""
+"""jvp: the derivative along a direction, computed by differentiating the backward pass."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ from tinytorch_autograd.tracking import is_tracked
 def jvp(
     f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False
 ) -> tuple[Any, ...]:
-    """The value of `f`, and its derivative in a direction: the Jacobian times a vector.
+    """Return the value of `f` and its derivative along a direction, the Jacobian times a vector.
 
-    It works for every function that has a backward rule, and needs no rule of its own: the
-    backward pass is linear in the vector u it starts from, g = Jᵀu, so the derivative of g with
-    respect to u, walked back from v, is Jv (the double-backward trick; J. Townsend, 2017, "A new
-    trick for calculating Jacobian vector products"). What it asks of a rule is that its formula
-    be recorded when it is given tensors, as every rule here is. Where one uses, on the gradient, a
-    NumPy function without a rule, NoRuleError names that function.
+    Backward rules are enough; no forward rules are needed. The backward pass g = Jᵀu is linear in
+    the vector u it starts from, so Jv is the gradient of g with respect to u, started from v (the
+    double-backward trick; J. Townsend, 2017, "A new trick for calculating Jacobian vector
+    products"). A rule must be differentiable itself, as every rule here is. If it applies a NumPy
+    function without a rule to the gradient, NoRuleError names that function.
 
     Args:
         f: a function of tensors, arrays and numbers that returns tensors.
@@ -34,10 +33,10 @@ def jvp(
 
     Returns:
         The value, the derivative in the structure of the value, and with `has_aux` the second
-        part of what `f` returned.
+        part of the pair.
 
     Raises:
-        TypeError: `f` returns something else than tensors, or an argument is of integers.
+        TypeError: `f` returns something other than tensors, or an argument has an integer dtype.
         ValueError: `tangents` differ from `primals` in structure or shape.
         NoRuleError: see above.
 
@@ -48,45 +47,47 @@ def jvp(
     """
     for name, given in (("primals", primals), ("tangents", tangents)):
         if not isinstance(given, tuple | list):
-            raise TypeError(f"{name} are a tuple or list, one for each argument, not {given!r:.40}")
+            raise TypeError(
+                f"{name} must be a tuple or list with an item for each argument, not {given!r:.40}"
+            )
     run = Run(f, primals, {}, range(len(primals)), has_aux)
     directions = run.seeds(tuple(tangents), like="arguments")
-    value = run.released(run.result)
-    slope = tree.fill(run.result, _pushed(run, directions))
-    return (value, slope, run.released(run.aux)) if has_aux else (value, slope)
+    value = run.detached(run.result)
+    derivative = tree.fill(run.result, _push(run, directions))
+    return (value, derivative, run.detached(run.aux)) if has_aux else (value, derivative)
 
 
-def _pushed(run: Run, directions: Sequence[Any]) -> list[Any]:
-    """For each output the derivative along `directions`, one for each input."""
+def _push(run: Run, directions: Sequence[Any]) -> list[Any]:
+    """Return the derivative of each output along `directions`, one for each input."""
     random = np.random.default_rng(0)
-    starts = [_start(y, random) for y in run.outputs]
+    seeds = [_tracked_seed(y, random) for y in run.outputs]
     with enable_grad():
-        pulled = run.pull(starts)
-    pairs = [(g, v) for g, v in zip(pulled, directions, strict=True) if g._node is not None]
+        pulled = run.pull(seeds)
+    pairs = [(g, v) for g, v in zip(pulled, directions, strict=True) if is_tracked(g)]
     if not pairs:
         return [zeros(y) for y in run.outputs]
-    floats = [start for start in starts if start._node is not None]
-    lasting = run.outer or any(is_tracked(v) for _, v in pairs)
+    wanted = [seed for seed in seeds if is_tracked(seed)]
+    differentiable = run.outer or any(is_tracked(v) for _, v in pairs)
     found = gradients.grad(
         [g for g, _ in pairs],
-        floats,
+        wanted,
         [v for _, v in pairs],
-        create_graph=lasting and is_grad_enabled(),
+        create_graph=differentiable and is_grad_enabled(),
         allow_unused=True,
     )
-    by_start = dict(zip(floats, found, strict=True))
-    slopes = [by_start.get(start) for start in starts]
-    return [zeros(y) if s is None else s for y, s in zip(run.outputs, slopes, strict=True)]
+    by_seed = dict(zip(wanted, found, strict=True))
+    derivatives = [by_seed.get(seed) for seed in seeds]
+    return [zeros(y) if d is None else d for y, d in zip(run.outputs, derivatives, strict=True)]
 
 
-def _start(y: Any, random: np.random.Generator) -> Any:
-    """A vector for the backward pass to start from, tracked if `y` is of floats.
+def _tracked_seed(y: Any, random: np.random.Generator) -> Any:
+    """Return a gradient of `y` for the backward pass to start from, tracked if `y` is of floats.
 
-    Any would do, but rules may treat gradients of 0 apart: so none is 0, nor do sums of them
-    come to 0 but where they must.
+    The result does not depend on it, but rules may treat a gradient of 0 as a special case.
+    Random numbers also avoid sums that are 0 by accident.
     """
-    start = zeros(y)
-    if start.dtype.kind in "fc":
-        start.data = start.data + random.uniform(0.5, 1.5, y.shape).astype(y.dtype)
-        set_requires_grad(start, True)
-    return start
+    seed = zeros(y)
+    if seed.dtype.kind in "fc":
+        seed.data = seed.data + random.uniform(0.5, 1.5, y.shape).astype(y.dtype)
+        set_requires_grad(seed, True)
+    return seed

@@ -1,4 +1,4 @@
-"""Matrices of derivatives, and products with them: jacobian, hessian, hvp."""
+"""jacobian, hessian, and hvp, the product of a Hessian and a vector."""
 
 from __future__ import annotations
 
@@ -16,22 +16,24 @@ from tinytorch_autograd.func.run import Argnums, Run, zeros
 def jacobian(
     f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False
 ) -> Callable[..., Any]:
-    """The function that computes all partial derivatives of `f`, one walk back for each output.
+    """Return the function that computes all partial derivatives of `f`.
+
+    It takes one backward pass for each element of the result.
 
     Args:
-        f: a function of tensors, arrays and numbers that returns a tensor, or a container.
-        argnums: with respect to which argument, or arguments.
+        f: a function of tensors, arrays and numbers that returns a tensor or a container of them.
+        argnums: the positions of the arguments to differentiate with respect to.
         has_aux: `f` returns a pair, and only its first part is differentiated.
 
     Returns:
         A function of the same arguments. For a result of shape R and an argument of shape A it
-        returns a Tensor of shape R + A. Containers nest: that of the result outside, and in the
-        place of each tensor in it that of the argument, or a tuple of such for several `argnums`.
-        With `has_aux`, that and the second part of what `f` returned.
+        returns a Tensor of shape R + A. Containers nest: each tensor in the result is replaced by
+        the structure of the argument, or by a tuple of them for several `argnums`. With `has_aux`,
+        it returns a pair of this and the second part of what `f` returned.
 
     Raises:
-        TypeError: `f` returns something else than tensors, or complex ones; or a chosen argument
-            is of integers.
+        TypeError: `f` returns something other than tensors, or complex ones; or a differentiated
+            argument has an integer dtype.
 
     >>> jacobian(lambda x: x * x)(np.array([1.0, 2.0]))
     Tensor([[2., 0.],
@@ -41,19 +43,19 @@ def jacobian(
     @functools.wraps(f)
     def derivatives(*args: Any, **kwargs: Any) -> Any:
         run = Run(f, args, kwargs, argnums, has_aux)
-        blocks = [run.wrapped(_blocks(run, i, y)) for i, y in enumerate(run.outputs)]
+        blocks = [run.as_arguments(_blocks(run, i, y)) for i, y in enumerate(run.outputs)]
         found = tree.fill(run.result, blocks)
-        return (found, run.released(run.aux)) if has_aux else found
+        return (found, run.detached(run.aux)) if has_aux else found
 
     return derivatives
 
 
 def _blocks(run: Run, index: int, y: Any) -> list[Any]:
-    """The derivatives of one output with respect to each input."""
+    """Return the derivatives of one output with respect to each input."""
     if y.dtype.kind == "c":
         raise TypeError(
-            f"{run.name} returned a tensor of {y.dtype}, and a Jacobian of complex results is "
-            "not defined here; return np.real(y) and np.imag(y), or use vjp"
+            f"{run.name} returned a tensor of {y.dtype}, and jacobian supports real results only; "
+            "return np.real(y) and np.imag(y), or use vjp"
         )
 
     def pull(seed: Any) -> list[Any]:
@@ -65,12 +67,13 @@ def _blocks(run: Run, index: int, y: Any) -> list[Any]:
 
 
 def row_by_row(y: Any, inputs: Sequence[Any], pull: Callable[[Any], Sequence[Any]]) -> list[Any]:
-    """The Jacobian of `y` with respect to each input, by one walk back for each element of `y`.
+    """Return the Jacobian of `y` for each input, by one backward pass for each element of `y`.
 
     Args:
         y: a tensor of shape Y.
         inputs: tensors.
-        pull: from a gradient of `y` to those of the inputs, None where `y` does not depend on one.
+        pull: maps a gradient of `y` to the gradients of the inputs, None for an input that `y`
+            does not depend on.
 
     Returns:
         For an input of shape X a Tensor of shape Y + X, or None.
@@ -78,15 +81,15 @@ def row_by_row(y: Any, inputs: Sequence[Any], pull: Callable[[Any], Sequence[Any
     shapes = [y.shape + x.shape for x in inputs]
     if y.size == 0:
         return [zeros(x, shape) for x, shape in zip(inputs, shapes, strict=True)]
-    columns = zip(*map(pull, _units(y.data)), strict=True)
+    rows_of_inputs = zip(*map(pull, _unit_arrays(y.data)), strict=True)
     return [
-        None if column[0] is None else np.stack(column).reshape(shape)
-        for column, shape in zip(columns, shapes, strict=True)
+        None if rows[0] is None else np.stack(rows).reshape(shape)
+        for rows, shape in zip(rows_of_inputs, shapes, strict=True)
     ]
 
 
-def _units(like: Any) -> Iterator[Any]:
-    """For each element an array with 1 there and 0 elsewhere."""
+def _unit_arrays(like: Any) -> Iterator[Any]:
+    """Yield, for each element of `like`, an array that is 1 there and 0 elsewhere."""
     for i in range(like.size):
         unit = np.zeros_like(like)
         unit.reshape(-1)[i] = 1
@@ -96,17 +99,17 @@ def _units(like: Any) -> Iterator[Any]:
 def hessian(
     f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False
 ) -> Callable[..., Any]:
-    """The function that computes the second derivatives of `f`, a tensor of one element.
+    """Return the function that computes the second derivatives of `f`, a tensor of one element.
 
-    It is the Jacobian of the gradient: `jacobian(grad(f))`.
+    This is the Jacobian of the gradient, `jacobian(grad(f))`.
 
     Args:
         f, argnums, has_aux: as in `grad`.
 
     Returns:
         A function of the same arguments. For an argument of shape A it returns a Tensor of shape
-        A + A; for containers and several `argnums`, the structure of the gradient with, in the
-        place of each tensor, the structure again.
+        A + A. For containers and several `argnums`, each tensor in the structure of the gradient
+        is replaced by that structure.
 
     Raises:
         TypeError, NonScalarError: as `grad`.
@@ -119,17 +122,17 @@ def hessian(
 
 
 def hvp(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
-    """The function that multiplies the Hessian of `f` with a vector, without making the Hessian.
+    """Return the function that multiplies the Hessian of `f` by a vector.
 
-    It costs a few gradients of `f`, whatever the size: the derivative of the gradient, walked back
-    from the vector, for the Hessian is symmetric.
+    It does not compute the Hessian, and costs a few gradients of `f` for any size. Because the
+    Hessian is symmetric, the product is the gradient of the gradient, started from the vector.
 
     Args:
         f, argnums: as in `grad`.
 
     Returns:
-        A function of the arguments of `f` and, after them, the vector, in the structure of the
-        chosen argument (a tuple for several). It returns Tensors in the same structure.
+        A function of the arguments of `f` followed by the vector, which has the structure of the
+        differentiated argument (a tuple for several). It returns Tensors in the same structure.
 
     Raises:
         TypeError, NonScalarError: as `grad`.
@@ -138,11 +141,11 @@ def hvp(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     >>> hvp(lambda x: x[0] * x[0] * x[1])(np.array([1.0, 3.0]), np.array([1.0, 10.0]))
     Tensor([26.,  2.], dtype=float64)
     """
-    slope = grad(f, argnums)
+    gradient = grad(f, argnums)
 
     def product(*args: Any, **kwargs: Any) -> Any:
         *point, vector = args
-        run = Run(slope, point, kwargs, argnums)
-        return run.wrapped(run.pull(run.seeds(vector)))
+        run = Run(gradient, point, kwargs, argnums)
+        return run.as_arguments(run.pull(run.seeds(vector)))
 
     return product

@@ -1,4 +1,4 @@
-"""Derivatives by one walk back: grad, value_and_grad, elementwise_grad, vjp."""
+"""Derivatives by one backward pass: grad, value_and_grad, elementwise_grad, vjp."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from tinytorch_autograd.func.run import Argnums, Run
 
 
 def grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:
-    """The function that computes the gradient of `f`, which returns a tensor of one element.
+    """Return the function that computes the gradient of `f`, which returns a scalar tensor.
 
     Args:
-        f: a function of tensors, arrays and numbers.
-        argnums: with respect to which argument, or arguments.
+        f: a function of tensors, arrays and numbers that returns a tensor of one element.
+        argnums: the positions of the arguments to differentiate with respect to.
         has_aux: `f` returns a pair, and only its first part is differentiated.
 
     Returns:
-        A function of the same arguments. It returns Tensors in the structure of the chosen
-        argument, or a tuple of such for several `argnums`; zeros where `f` does not depend on it.
-        With `has_aux`, that and the second part of what `f` returned.
+        A function of the same arguments. It returns Tensors in the structure of the differentiated
+        argument, or a tuple of these for several `argnums`; zeros if `f` does not depend on it.
+        With `has_aux`, it returns a pair of this and the second part of what `f` returned.
 
     Raises:
-        TypeError: `f` returns something else than a tensor, or a chosen argument is of integers.
+        TypeError: `f` returns something other than a tensor, or a differentiated argument has an
+            integer dtype.
         NonScalarError: `f` returns a tensor of several elements.
 
     >>> grad(lambda x: x**3)(2.0)
@@ -48,14 +49,14 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> 
 def value_and_grad(
     f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False
 ) -> Callable[..., Any]:
-    """The function that computes `f`, which returns a tensor of one element, and its gradient.
+    """Return the function that computes `f`, which returns a scalar tensor, and its gradient.
 
     Args:
         f, argnums, has_aux: as in `grad`.
 
     Returns:
         A function of the same arguments. It returns a pair: the value (with `has_aux`, the pair
-        that `f` returned), and the gradient as `grad` gives it.
+        that `f` returned), and the gradient as `grad` returns it.
 
     Raises:
         TypeError, NonScalarError: as `grad`.
@@ -67,18 +68,18 @@ def value_and_grad(
     @functools.wraps(f)
     def both(*args: Any, **kwargs: Any) -> Any:
         run = Run(f, args, kwargs, argnums, has_aux)
-        found = run.wrapped(run.pull([np.ones_like(run.scalar().data)]))
+        found = run.as_arguments(run.pull([np.ones_like(run.scalar().data)]))
         value = (run.result, run.aux) if has_aux else run.result
-        return run.released(value), found
+        return run.detached(value), found
 
     return both
 
 
 def elementwise_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
-    """The derivative at each element, for an `f` that works element by element.
+    """Return the function that computes the derivative at each element, for an elementwise `f`.
 
-    It is the gradient of the sum over all elements that `f` returns, so for another `f` it is the
-    sum of the rows of the Jacobian.
+    This is the gradient of the sum of all elements that `f` returns. If `f` does not work element
+    by element, it is the sum of the rows of the Jacobian.
 
     Args:
         f, argnums: as in `grad`; `f` may return a tensor of any shape, or a container of them.
@@ -87,22 +88,22 @@ def elementwise_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..
         A function of the same arguments. It returns Tensors in the structure of the argument.
 
     Raises:
-        TypeError: `f` returns something else than tensors, or the argument is of integers.
+        TypeError: `f` returns something other than tensors, or the argument has an integer dtype.
 
     >>> elementwise_grad(np.tanh)(np.array([0.0, 1.0, 2.0]))
     Tensor([1.        , 0.41997434, 0.07065082], dtype=float64)
     """
 
     @functools.wraps(f)
-    def slopes(*args: Any, **kwargs: Any) -> Any:
+    def derivative(*args: Any, **kwargs: Any) -> Any:
         run = Run(f, args, kwargs, argnums)
-        return run.wrapped(run.pull([np.ones_like(y.data) for y in run.outputs]))
+        return run.as_arguments(run.pull([np.ones_like(y.data) for y in run.outputs]))
 
-    return slopes
+    return derivative
 
 
 def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
-    """The value of `f`, and the function that multiplies a vector with the Jacobian from the left.
+    """Return the value of `f`, and the function that multiplies a vector by its Jacobian, vᵀJ.
 
     Args:
         f: a function of tensors, arrays and numbers that returns tensors.
@@ -115,7 +116,7 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
         Tensors for each of `primals`. It may be called any number of times.
 
     Raises:
-        TypeError: `f` returns something else than tensors, or an argument is of integers.
+        TypeError: `f` returns something other than tensors, or an argument has an integer dtype.
 
     >>> value, pull = vjp(lambda x, y: x * y, np.array([1.0, 2.0]), np.array([3.0, 4.0]))
     >>> pull(np.array([1.0, 10.0]))
@@ -124,8 +125,8 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
     run = Run(f, primals, {}, range(len(primals)), has_aux)
 
     def pullback(cotangents: Any) -> Any:
-        """The products of `cotangents`, in the structure of the value, with the Jacobians."""
-        return run.wrapped(run.pull(run.seeds(cotangents), keep=True))
+        """Return the products of `cotangents`, in the structure of the value, and the Jacobians."""
+        return run.as_arguments(run.pull(run.seeds(cotangents), keep=True))
 
-    value = run.released(run.result)
-    return (value, pullback, run.released(run.aux)) if has_aux else (value, pullback)
+    value = run.detached(run.result)
+    return (value, pullback, run.detached(run.aux)) if has_aux else (value, pullback)

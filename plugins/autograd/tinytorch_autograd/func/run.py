@@ -1,8 +1,8 @@
-"""Run: one call of a function whose chosen arguments are tracked tensors made for the call.
+"""Run: one call of a function on tracked tensors that are created for that call.
 
-Because they are made for the call, nested transforms cannot take each other's variables for their
-own, and the caller's tensors keep their gradients. A tensor that is tracked already is copied by a
-recorded op, so that a derivative of the derivative finds its way through.
+Because the tensors are new, nested transforms cannot confuse their variables, and the caller's
+tensors keep their gradients. A tensor that is tracked already is copied by a recorded op, so that
+an outer derivative can pass through the copy.
 """
 
 from __future__ import annotations
@@ -21,23 +21,24 @@ from tinytorch_autograd.errors import AutogradError, NonScalarError
 from tinytorch_autograd.modes import enable_grad, is_grad_enabled
 from tinytorch_autograd.node import AccumulateGrad
 from tinytorch_autograd.tensor_methods import set_requires_grad
-from tinytorch_autograd.tracking import is_tracked, without_history
+from tinytorch_autograd.tracking import detached, is_tracked
 
 Argnums = int | Sequence[int]
 
 
 class Run:
-    """What one call of a function took and made.
+    """The arguments and results of one call of a function.
 
     Attributes:
-        name: the function's.
-        arguments: the chosen arguments, as tensors made for the call: one tree, or a tuple of
-            them for several `argnums`.
+        name: the function's name.
+        arguments: the differentiated arguments, as tensors created for the call: one tree, or a
+            tuple of trees for several `argnums`.
         inputs: the leaves of `arguments`.
         result: what the function returned, without `aux`.
         outputs: the leaves of `result`.
-        aux: what it returned beside.
-        outer: something else that is tracked takes part, so derivatives are tracked in turn.
+        aux: the second part of what it returned, with `has_aux`.
+        outer: whether the result depends on other tracked tensors too; derivatives are then
+            tracked as well.
     """
 
     def __init__(
@@ -51,73 +52,73 @@ class Run:
         check_function("a transform", f)
         self.name = getattr(f, "__name__", None) or repr(f)
         given = list(args)
-        places = _places(argnums, len(given))
-        for i in places:
-            given[i] = _entries(given[i], f"argument {i} of {self.name}")
-        chosen = tuple(given[i] for i in places)
+        positions = _positions(argnums, len(given))
+        for i in positions:
+            given[i] = _new_leaves(given[i], f"argument {i} of {self.name}")
+        chosen = tuple(given[i] for i in positions)
         self.arguments = chosen[0] if isinstance(argnums, int) else chosen
         self.inputs = tree.leaves(chosen)
         recording = is_grad_enabled()
         with enable_grad():
-            made = f(*given, **kwargs)
+            returned = f(*given, **kwargs)
         self.result: Any
         self.aux: Any
-        self.result, self.aux = self._parted(made) if has_aux else (made, None)
-        self.outputs = list(self._checked())
+        self.result, self.aux = self._split_aux(returned) if has_aux else (returned, None)
+        self.outputs = list(self._checked_outputs())
         self.outer = recording and self._depends_on_others()
 
-    def _parted(self, made: Any) -> tuple[Any, Any]:
-        if not (isinstance(made, tuple) and len(made) == 2):
+    def _split_aux(self, returned: Any) -> tuple[Any, Any]:
+        if not (isinstance(returned, tuple) and len(returned) == 2):
             raise TypeError(
-                f"has_aux=True needs {self.name} to return a pair, its result and something "
-                f"beside, not {type(made).__name__}"
+                f"{self.name} returned {type(returned).__name__}, but has_aux=True needs a pair: "
+                "the result, and anything else to return"
             )
-        return made
+        return returned
 
-    def _checked(self) -> Iterable[Any]:
+    def _checked_outputs(self) -> Iterable[Any]:
         found = list(tree.named_leaves(self.result, "its result"))
         for name, leaf in found or [("its result", None)]:
             if not isinstance(leaf, Tensor):
                 where = "" if name == "its result" else f" as {name}"
                 raise TypeError(
-                    f"{self.name} must return a tensor, and returned {_kind(leaf)}{where}. "
-                    "Values that leave tensors, as through float() or .data, have no derivative"
+                    f"{self.name} returned {_described(leaf)}{where}, but must return a tensor. "
+                    "Values taken out of a tensor with float() or .data have no derivative"
                 )
             yield leaf
 
     def _depends_on_others(self) -> bool:
-        made = [*self.outputs, *tree.leaves(self.aux)]
-        roots = [t._node for t in made if is_tracked(t)]
+        tensors = [*self.outputs, *tree.leaves(self.aux)]
+        roots = [t._node for t in tensors if is_tracked(t)]
         own = {x._node for x in self.inputs}
         return any(type(n) is AccumulateGrad and n not in own for n in engine.nodes_of(roots)[1])
 
     def scalar(self) -> Any:
-        """The one output, of one element.
+        """Return the output, which must be a single tensor of one element.
 
         Raises:
-            TypeError: there are several outputs, or it is of integers.
+            TypeError: there are several outputs, or it has an integer dtype.
             NonScalarError: it has several elements.
         """
         if not isinstance(self.result, Tensor):
             raise TypeError(
-                f"{self.name} must return one tensor of one element to have a gradient, and "
-                f"returned {tree.outline(self.result)}; jacobian takes such functions"
+                f"{self.name} returned {tree.outline(self.result)}, but a gradient needs a single "
+                "tensor of one element; use jacobian for several tensors"
             )
         if self.result.dtype.kind not in "fc":
             raise TypeError(
                 f"{self.name} returned a tensor of {self.result.dtype}, which has no derivative; "
-                "a gradient needs a result of floats"
+                "return a tensor of floats"
             )
         if self.result.size != 1:
             raise NonScalarError(
-                f"{self.name} returned a tensor of shape {self.result.shape}, and only one number "
-                "has a gradient: reduce it (np.sum), or use elementwise_grad or jacobian"
+                f"{self.name} returned a tensor of shape {self.result.shape}, but a gradient needs "
+                "one element: reduce it (np.sum), or use elementwise_grad or jacobian"
             )
         gradients.first_gradient(self.result, None)
         return self.result
 
     def seeds(self, given: Any, like: str = "result") -> list[Any]:
-        """Arrays or tensors `given` in the structure of the result, or of the arguments.
+        """Return the leaves of `given`, checked against the result or the arguments.
 
         Raises:
             ValueError: the structure or a shape differs.
@@ -125,23 +126,24 @@ class Run:
         pattern = self.result if like == "result" else self.arguments
         if tree.outline(given) != tree.outline(pattern):
             raise ValueError(
-                f"for the {like} of {self.name}, {tree.outline(pattern)}, the directions must have "
-                f"the same structure, not {tree.outline(given)}"
+                f"the directions have the structure {tree.outline(given)}, but need that of the "
+                f"{like} of {self.name}, {tree.outline(pattern)}"
             )
         pairs = zip(tree.leaves(pattern), tree.leaves(given), strict=True)
         return [_direction(x, v, f"{like} of {self.name}") for x, v in pairs]
 
     def pull(self, seeds: Sequence[Any], keep: bool = False) -> list[Any]:
-        """The gradients of the inputs, given those of the outputs; None is a zero.
+        """Return the gradients of the inputs for given gradients of the outputs.
 
         Args:
-            seeds: arrays or tensors; where one is tracked, so are the gradients.
+            seeds: an array or tensor for each output; None means zero. If one is tracked, so are
+                the results.
             keep: the graph is needed again.
         """
         used = [
             (y, seed)
             for y, seed in zip(self.outputs, seeds, strict=True)
-            if seed is not None and y._node is not None
+            if seed is not None and is_tracked(y)
         ]
         if not used or not self.inputs:
             return [zeros(x) for x in self.inputs]
@@ -156,65 +158,71 @@ class Run:
         )
         return [zeros(x) if g is None else g for x, g in zip(self.inputs, found, strict=True)]
 
-    def wrapped(self, values: Iterable[Any]) -> Any:
-        """One value for each input, in the structure of the arguments."""
+    def as_arguments(self, values: Iterable[Any]) -> Any:
+        """Return `values`, one for each input, in the structure of the arguments."""
         return tree.fill(self.arguments, values)
 
-    def released(self, values: Any) -> Any:
-        """Tensors of the function's without their history, unless that leads further out."""
+    def detached(self, values: Any) -> Any:
+        """Return tensors of the function detached, unless they depend on other tracked tensors."""
         if self.outer:
             return values
-        return tree.fill(values, map(without_history, tree.leaves(values)))
+        return tree.fill(values, map(detached, tree.leaves(values)))
 
 
-def _places(argnums: Argnums, count: int) -> list[int]:
-    places = list(argnums) if isinstance(argnums, Iterable) else [argnums]
-    if not all(isinstance(i, int) for i in places):
-        raise TypeError(f"argnums must be the place of an argument, or several, not {argnums!r}")
-    for i in places:
+def _positions(argnums: Argnums, count: int) -> list[int]:
+    positions = list(argnums) if isinstance(argnums, Iterable) else [argnums]
+    if not all(isinstance(i, int) for i in positions):
+        raise TypeError(
+            f"argnums must be the position of an argument or a sequence of positions, "
+            f"not {argnums!r}"
+        )
+    for i in positions:
         if not -count <= i < count:
-            raise TypeError(f"argnums names argument {i}, and {count} were given by position")
-    places = [i % count for i in places]
-    if len(set(places)) < len(places):
-        raise ValueError(f"argnums={argnums!r} names an argument twice")
-    return places
+            raise TypeError(
+                f"argnums={argnums!r} refers to argument {i}, but only {count} were given by "
+                "position; pass differentiated arguments by position"
+            )
+    positions = [i % count for i in positions]
+    if len(set(positions)) < len(positions):
+        raise ValueError(f"argnums={argnums!r} contains an argument twice; list each one once")
+    return positions
 
 
-def _entries(argument: Any, name: str) -> Any:
+def _new_leaves(argument: Any, name: str) -> Any:
     named = tree.named_leaves(argument, name)
-    return tree.fill(argument, [_entry(value, path) for path, value in named])
+    return tree.fill(argument, [_new_leaf(value, path) for path, value in named])
 
 
-def _entry(value: Any, name: str) -> Any:
-    """A tensor of its own for one call, still tied to `value` if that is tracked."""
+def _new_leaf(value: Any, name: str) -> Any:
+    """Return a tracked tensor for one call; a recorded copy of `value` if that is tracked."""
     if is_tracked(value):
         with enable_grad():
             return value.copy()
     try:
-        entry: Any = value.copy() if isinstance(value, Tensor) else Tensor(value)
+        leaf: Any = value.copy() if isinstance(value, Tensor) else Tensor(value)
     except (TypeError, ValueError) as error:
         raise TypeError(f"{name} cannot be differentiated: {error}") from None
-    if not hasattr(entry, "_node"):
+    if not hasattr(leaf, "_node"):
         raise AutogradError(
-            f"{type(entry).__name__} has no gradients just now, because the plugin 'autograd' is "
-            "switched off; plugins.enable('autograd') switches it on"
+            f"{type(leaf).__name__} has no gradients, because the plugin 'autograd' is off; "
+            "call plugins.enable('autograd') to turn it on"
         )
-    if entry.dtype.kind not in "fc":
+    if leaf.dtype.kind not in "fc":
         raise TypeError(
-            f"{name} is of {entry.dtype}, and only floats have derivatives; "
+            f"{name} has the dtype {leaf.dtype}, and only floats have derivatives; "
             "convert it first (x.astype(np.float64)), or leave it out of argnums"
         )
-    set_requires_grad(entry, True)
-    return entry
+    set_requires_grad(leaf, True)
+    return leaf
 
 
 def _direction(x: Any, given: Any, name: str) -> Any:
-    """`given` as an array or Tensor of the shape and dtype of `x`."""
+    """Return `given` as an array or Tensor of the shape and dtype of `x`."""
     shape = np.shape(given)
     if shape != x.shape:
         raise ValueError(
-            f"a direction of shape {shape} was given for a tensor of shape {x.shape}, "
-            f"of the {name}; they must be the same"
+            f"a direction has the shape {shape}, but the tensor in the {name} has the shape "
+            f"{x.shape}; they must be the same"
         )
     if isinstance(given, Tensor):
         return given if given.dtype == x.dtype else given.astype(x.dtype)
@@ -222,9 +230,9 @@ def _direction(x: Any, given: Any, name: str) -> Any:
 
 
 def zeros(x: Any, shape: tuple[int, ...] | None = None) -> Any:
-    """A Tensor of zeros of the dtype of `x`, and of its shape if there is no other."""
+    """Return a Tensor of zeros of the class and dtype of `x`, and of its shape by default."""
     return from_array(type(x), np.zeros_like(x.data, shape=shape))
 
 
-def _kind(value: Any) -> str:
+def _described(value: Any) -> str:
     return "nothing" if value is None else f"{type(value).__name__} ({value!r:.40})"

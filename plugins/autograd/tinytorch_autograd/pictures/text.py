@@ -1,13 +1,13 @@
-"""A picture of a graph as text: for Mermaid and for Graphviz."""
+"""A diagram as text for Mermaid and for Graphviz."""
 
 from __future__ import annotations
 
 import html
 from collections.abc import Sequence, Set
 
-from tinytorch_autograd.picture_parts import Box, Parts
+from tinytorch_autograd.pictures.boxes import Box, Diagram
 
-# kind: fill, line, text; light enough for print, and told apart without colour by their outlines.
+# kind: fill, line and text colours. They are light enough for print; the outlines differ too.
 COLOURS = {
     "operation": ("#EAF1FB", "#3B6FB6", "#14335C"),
     "parameter": ("#FDF0DC", "#C77F14", "#5C3905"),
@@ -30,19 +30,19 @@ _OUTLINES = {
 }
 
 
-def mermaid(parts: Parts, rows: Sequence[Sequence[int]]) -> str:
-    """The text of a Mermaid flowchart, left to right; its rows one below the other."""
+def mermaid(diagram: Diagram, rows: Sequence[Sequence[int]]) -> str:
+    """Return the text of a Mermaid flowchart, left to right, with rows below each other."""
     several = len(rows) > 1
     lines = ["flowchart TB" if several else "flowchart LR"]
     for number, row in enumerate(rows):
         lines += [f'    subgraph row{number}[" "]', "    direction LR"] if several else []
-        lines += [_mermaid_box(i, parts.boxes[i]) for i in row]
-        mine = set(row)
-        lines += [f"    n{a} --> n{b}" for a, b in parts.arrows if a in mine]
+        lines += [_mermaid_box(i, diagram.boxes[i]) for i in row]
+        members = set(row)
+        lines += [f"    n{a} --> n{b}" for a, b in diagram.arrows if a in members]
         lines += ["    end"] if several else []
     lines += [f"    row{i} ~~~ row{i + 1}" for i in range(len(rows) - 1)]
     lines += [f"    style row{i} fill:none,stroke:none" for i in range(len(rows)) if several]
-    for kind in dict.fromkeys(box.kind for box in parts.boxes):
+    for kind in dict.fromkeys(box.kind for box in diagram.boxes):
         fill, line, text = COLOURS[kind]
         dashes = ",stroke-dasharray:4 3" if kind == "rest" else ""
         lines.append(f"    classDef {kind} fill:{fill},stroke:{line},color:{text}{dashes}")
@@ -50,22 +50,22 @@ def mermaid(parts: Parts, rows: Sequence[Sequence[int]]) -> str:
 
 
 def _mermaid_box(number: int, box: Box) -> str:
-    text = f"<b>{_quoted(box.title)}</b>" + (f"<br/>{_quoted(box.detail)}" if box.detail else "")
+    text = f"<b>{_escaped(box.title)}</b>" + (f"<br/>{_escaped(box.detail)}" if box.detail else "")
     outline = _OUTLINES[box.kind].format(f'"{text}"')
     return f"    n{number}{outline}:::{box.kind}"
 
 
-def _quoted(text: str) -> str:
+def _escaped(text: str) -> str:
     return html.escape(text).replace("&quot;", "#quot;").replace("&#x27;", "'")
 
 
-def dot(parts: Parts, rows: Sequence[Sequence[int]], straight: Set[int]) -> str:
-    """The text of a Graphviz graph, left to right; its rows one below the other.
+def dot(diagram: Diagram, rows: Sequence[Sequence[int]], straight: Set[int]) -> str:
+    """Return the text of a Graphviz graph, left to right, with rows below each other.
 
     Args:
-        parts: the boxes and arrows.
-        rows: the places of the boxes in each row.
-        straight: those to be in a straight line.
+        diagram: the boxes and arrows.
+        rows: the indices of the boxes in each row.
+        straight: the boxes to draw in a straight line.
     """
     lines = [
         "digraph {",
@@ -76,21 +76,21 @@ def dot(parts: Parts, rows: Sequence[Sequence[int]], straight: Set[int]) -> str:
     ]
     for number, row in enumerate(rows):
         for i in row:
-            group = f"row{number}" if i in straight or parts.boxes[i].kind == "mark" else ""
-            lines.append(f"    n{i} {_attributes(parts.boxes[i], group)}")
-    for a, b in parts.arrows:
+            group = f"row{number}" if i in straight or diagram.boxes[i].kind == "mark" else ""
+            lines.append(f"    n{i} {_attributes(diagram.boxes[i], group)}")
+    for a, b in diagram.arrows:
         weight = " [weight=20]" if a in straight and b in straight else ""
         lines.append(f"    n{a} -> n{b}{weight}")
     if len(rows) > 1:
-        starts = " -> ".join(f"n{_start(parts, row)}" for row in rows)
+        starts = " -> ".join(f"n{_start(diagram, row)}" for row in rows)
         lines.append(f"    {{rank=same; {starts} [style=invis]}}")
     return "\n".join([*lines, "}"]) + "\n"
 
 
-def _start(parts: Parts, row: Sequence[int]) -> int:
-    """The box at the left end of a row: the mark where the row before goes on, if there is one."""
-    sources = {a for a, _ in parts.arrows}
-    marks = [i for i in row if parts.boxes[i].kind == "mark" and i in sources]
+def _start(diagram: Diagram, row: Sequence[int]) -> int:
+    """Return the leftmost box of a row: a mark that continues an earlier row, or the first box."""
+    sources = {a for a, _ in diagram.arrows}
+    marks = [i for i in row if diagram.boxes[i].kind == "mark" and i in sources]
     return (marks or list(row))[0]
 
 

@@ -1,4 +1,4 @@
-"""Where an anomaly is: the line of the user's program, and the element of an array."""
+"""Where an anomaly happened: the line of the user's program, and the element of an array."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 
-class Place(NamedTuple):
+class Location(NamedTuple):
     """A line of a program."""
 
     file: str
@@ -23,33 +23,38 @@ class Place(NamedTuple):
         return f'\n  File "{self.file}", line {self.line}, in {self.function}\n    {text}'
 
 
+# Modules of this project, and the files of generated functions.
 _OURS = re.compile(
     r"[/\\]tinytorch_(core|autograd|activations|losses|layers|training)[/\\]|^tinytorch-"
 )
 _NUMPY = os.path.dirname(np.__file__) + os.sep
 
 
-def users_line() -> Place:
-    """The innermost line that is neither ours nor NumPy's."""
+def users_location() -> Location:
+    """Return the innermost line that is neither in this project nor in NumPy."""
     frame = outermost = sys._getframe(1)
     while frame.f_back is not None:
         code = frame.f_code
         if not (_OURS.search(code.co_filename) or code.co_filename.startswith(_NUMPY)):
-            return Place(code.co_filename, frame.f_lineno, code.co_name)
+            return Location(code.co_filename, frame.f_lineno, code.co_name)
         frame = frame.f_back
-    return Place(outermost.f_code.co_filename, outermost.f_lineno, outermost.f_code.co_name)
+    return Location(outermost.f_code.co_filename, outermost.f_lineno, outermost.f_code.co_name)
 
 
-def not_finite(array: Any) -> tuple[str, tuple[int, ...]] | None:
-    """The kind and the place of the first nan, or else of the first inf."""
+def find_nonfinite(array: Any) -> tuple[str, tuple[int, ...]] | None:
+    """Return the first nan, or else the first inf, and its index; None if all are finite.
+
+    >>> find_nonfinite(np.array([1.0, -np.inf]))
+    ('-inf', (1,))
+    """
     if not isinstance(array, np.ndarray | np.generic) or array.dtype.kind not in "fc":
         return None
     if np.isfinite(array).all():
         return None
     for test in (np.isnan, np.isinf):
-        places = np.argwhere(test(array))
-        if len(places):
-            at = tuple(int(i) for i in places[0])
-            value = np.asarray(array)[at]
-            return ("nan" if test is np.isnan else f"{value.real:g}"), at
+        indices = np.argwhere(test(array))
+        if len(indices):
+            index = tuple(int(i) for i in indices[0])
+            value = np.asarray(array)[index]
+            return ("nan" if test is np.isnan else f"{value.real:g}"), index
     return None

@@ -1,4 +1,4 @@
-"""show_graph: a picture of what a tensor was computed from, for slides and notebooks."""
+"""show_graph: a picture of the graph behind a tensor, for slides and notebooks."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_autograd import picture_text
-from tinytorch_autograd.picture_parts import Parts, parts_of
-from tinytorch_autograd.picture_rows import rows_of, spine
+from tinytorch_autograd.pictures import text as formats
+from tinytorch_autograd.pictures.boxes import Diagram, diagram_of
+from tinytorch_autograd.pictures.rows import longest_path, split_into_rows
 
 
 def show_graph(y: Any, names: Any = None, *, limit: int = 60) -> GraphPicture:
-    """A picture of the graph behind a tensor, forward from left to right.
+    """Return a picture of the graph behind a tensor, drawn forward from left to right.
 
     It shows each operation with the shape of its result, the tensors that require grad, and other
-    tensors that have names. A long graph goes on in further rows, from numbered marks. Shapes are
-    found by walking the graph back once; it is kept.
+    tensors that have names. A long graph is broken into rows, connected by numbered marks. To find
+    the shapes, the function runs one backward pass, which keeps the graph and all gradients.
 
     Args:
         y: a tracked tensor.
-        names: what to call tensors: a dict from names to tensors, a module or any object with
-            tensors for attributes, at any depth, or a list of several such.
-        limit: how many boxes there are at most. Of a larger graph the latest operations are shown,
-            and a box says how many were left out.
+        names: names of tensors: a dict from names to tensors, a module or another object with
+            tensors as attributes, at any depth, or a list of several of these.
+        limit: the largest number of boxes. Of a larger graph, the latest operations are shown, and
+            a box shows the number of the others.
 
     Returns:
         A picture, which displays itself in a notebook.
@@ -35,7 +35,7 @@ def show_graph(y: Any, names: Any = None, *, limit: int = 60) -> GraphPicture:
     Raises:
         UntrackedError: the tensor does not require grad.
         GraphFreedError: a backward pass has freed the graph.
-        TypeError, ValueError: `limit` is no integer, or less than 1.
+        TypeError, ValueError: `limit` is not an integer, or is less than 1.
 
     >>> from tinytorch_core import Tensor
     >>> w = Tensor([1.0, 2.0], requires_grad=True)
@@ -54,58 +54,56 @@ def show_graph(y: Any, names: Any = None, *, limit: int = 60) -> GraphPicture:
         raise TypeError(f"limit of show_graph must be an integer, not {limit!r}")
     if limit < 1:
         raise ValueError(f"limit of show_graph must be 1 or more, not {limit}")
-    return GraphPicture(parts_of(y, names, limit))
+    return GraphPicture(diagram_of(y, names, limit))
 
 
 class GraphPicture:
     """A picture of a graph.
 
     Attributes:
-        mermaid: its text for Mermaid, which GitHub and notebooks draw in Markdown.
-        dot: its text for Graphviz.
+        mermaid: the text for Mermaid, which GitHub and notebooks render in Markdown.
+        dot: the text for Graphviz.
     """
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-        straight = spine(parts)
-        rows = rows_of(parts)
-        self.mermaid = picture_text.mermaid(parts, rows)
-        self.dot = picture_text.dot(parts, rows, straight)
+    def __init__(self, diagram: Diagram) -> None:
+        self._diagram = diagram
+        straight = longest_path(diagram)
+        rows = split_into_rows(diagram)
+        self.mermaid = formats.mermaid(diagram, rows)
+        self.dot = formats.dot(diagram, rows, straight)
 
     def save(self, file: str | Path) -> None:
-        """Writes the picture to a file, in the format that its name ends in.
+        """Write the picture to a file, in the format of its suffix.
 
         Args:
-            file: `*.mmd` or `*.dot` for the text; `*.svg`, `*.png`, `*.pdf` and whatever else the
-                program `dot` of Graphviz can write.
+            file: `*.mmd` or `*.dot` for the text; `*.svg`, `*.png`, `*.pdf` or another format that
+                the program `dot` of Graphviz can write.
 
         Raises:
-            ValueError: the name has no ending.
+            ValueError: the name has no suffix.
             RuntimeError: `dot` is needed and not installed, or cannot write the format.
         """
         path = Path(file)
         if not path.suffix:
-            raise ValueError(
-                f"the name of the file {str(file)!r} has no ending; write .svg or .png"
-            )
+            raise ValueError(f"the name of the file {str(file)!r} has no suffix; use .svg or .png")
         if path.suffix in (".mmd", ".dot"):
             text = self.mermaid if path.suffix == ".mmd" else self.dot
             path.write_text(text, encoding="utf-8")
         else:
-            path.write_bytes(_drawn(self.dot, path.suffix.removeprefix(".")))
+            path.write_bytes(draw(self.dot, path.suffix.removeprefix(".")))
 
     def __repr__(self) -> str:
         counts = [
             f"{count} {noun}{'' if count == 1 else 's'}"
             for noun in ("operation", "parameter", "input", "constant")
-            if (count := sum(box.kind == noun for box in self._parts.boxes))
+            if (count := sum(box.kind == noun for box in self._diagram.boxes))
         ]
-        rest = f"; {self._parts.left_out} earlier ones left out" if self._parts.left_out else ""
+        rest = f"; {self._diagram.left_out} earlier ones left out" if self._diagram.left_out else ""
         return f"<GraphPicture of {', '.join(counts)}{rest}: .mermaid, .dot, .save(file)>"
 
     def _repr_svg_(self) -> str | None:
         try:
-            return _drawn(self.dot, "svg").decode("utf-8")
+            return draw(self.dot, "svg").decode("utf-8")
         except RuntimeError:
             return None
 
@@ -125,18 +123,18 @@ class GraphPicture:
         return {kind: text for kind, text in bundle.items() if kind in wanted}
 
 
-def _drawn(dot: str, suffix: str) -> bytes:
-    """What Graphviz makes of a graph."""
+def draw(dot: str, suffix: str) -> bytes:
+    """Return a Graphviz graph rendered in a format."""
     program = shutil.which("dot")
     if program is None:
         raise RuntimeError(
-            "drawing this needs Graphviz, whose program `dot` was not found; install it "
+            "the program `dot` of Graphviz, which draws the picture, was not found; install it "
             "(apt install graphviz, brew install graphviz), or use the text: .mermaid, .dot"
         )
     options = ["-Gdpi=200"] if suffix == "png" else []
-    done = subprocess.run(
+    process = subprocess.run(
         [program, f"-T{suffix}", *options], input=dot.encode("utf-8"), capture_output=True
     )
-    if done.returncode:
-        raise RuntimeError(f"Graphviz cannot write {suffix!r}: {done.stderr.decode().strip()}")
-    return done.stdout
+    if process.returncode:
+        raise RuntimeError(f"Graphviz cannot write {suffix!r}: {process.stderr.decode().strip()}")
+    return process.stdout

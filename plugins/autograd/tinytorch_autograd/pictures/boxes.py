@@ -1,4 +1,4 @@
-"""What a picture of a graph shows: a box for each op and tensor, an arrow for each use."""
+"""Diagram: the boxes for the ops and tensors of a graph, and an arrow for each use."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tinytorch_autograd import engine
 from tinytorch_autograd.gradients import node_of
 from tinytorch_autograd.node import AccumulateGrad, Function, Node
 from tinytorch_autograd.outputs import Output
-from tinytorch_autograd.picture_names import Names
+from tinytorch_autograd.pictures.names import Names
 
 Shape = tuple[int, ...]
 
@@ -24,9 +24,10 @@ class Box:
 
     Attributes:
         kind: `operation`, `parameter` for a leaf that requires grad, `input` for another named
-            tensor, `constant`, `result`, or `rest` for what is left out.
-        title: what stands in it, in bold.
-        detail: what stands below; a shape, mostly.
+            tensor, `constant`, `result`, `rest` for the operations left out, or `mark` for the
+            number that connects two rows.
+        title: the first line, in bold.
+        detail: the second line, usually a shape.
     """
 
     kind: str
@@ -35,46 +36,51 @@ class Box:
 
 
 @dataclass
-class Parts:
-    """The boxes in forward order, and the arrows between them by their places."""
+class Diagram:
+    """The boxes in forward order, and arrows as pairs of indices of boxes.
+
+    Attributes:
+        boxes, arrows: see above.
+        left_out: the number of operations that are not shown.
+    """
 
     boxes: list[Box] = field(default_factory=list)
     arrows: list[tuple[int, int]] = field(default_factory=list)
     left_out: int = 0
 
     def add(self, box: Box) -> int:
+        """Append a box and return its index."""
         self.boxes.append(box)
         return len(self.boxes) - 1
 
 
-def parts_of(y: Any, names: Any, limit: int) -> Parts:
-    """The boxes and arrows of the graph behind `y`.
+def diagram_of(y: Any, names: Any, limit: int) -> Diagram:
+    """Return the boxes and arrows of the graph behind `y`.
 
     Args:
         y: a tracked tensor.
-        names: a container of tensors, an object with tensors for attributes, or a sequence of
-            such.
-        limit: how many boxes there may be; the earliest ops are left out beyond.
+        names: a container of tensors, an object with tensors as attributes, or a sequence of these.
+        limit: the largest number of boxes; the earliest ops are left out.
     """
     root = node_of(y, "show_graph()")
     order, _ = engine.nodes_of([root])
     shapes = _shapes(order, root, y)
     operations = [node for node in order if not isinstance(node, Output)]
-    found = _Collector(Names(names), shapes, root)
-    kept = found.latest(operations, limit - 1)
+    builder = _Builder(Names(names), shapes, root)
+    kept = builder.choose_latest(operations, limit - 1)
     for node in reversed(kept):
-        found.operation(node)
-    parts = found.parts
-    parts.left_out = len(operations) - len(kept)
-    if parts.left_out:
-        found.rest(parts.left_out)
-    shown = parts.add(Box("result", found.names.of(y) or "result", shape_text(y.shape)))
-    parts.arrows.append((found.place_of(root), shown))
-    return parts
+        builder.add_operation(node)
+    diagram = builder.diagram
+    diagram.left_out = len(operations) - len(kept)
+    if diagram.left_out:
+        builder.add_rest(diagram.left_out)
+    result = diagram.add(Box("result", builder.names.of(y) or "result", shape_text(y.shape)))
+    diagram.arrows.append((builder.index_of(root), result))
+    return diagram
 
 
 def shape_text(shape: Shape | None) -> str:
-    """A shape as people write it.
+    """Return a shape as text.
 
     >>> shape_text((64, 10)), shape_text(()), shape_text((3,))
     ('64 × 10', 'scalar', '3')
@@ -85,7 +91,7 @@ def shape_text(shape: Shape | None) -> str:
 
 
 def _shapes(order: Iterable[Function], root: Node, y: Any) -> dict[Node, Shape]:
-    """The shape of each node's output: that of the gradient that comes back to it."""
+    """Return the shape of each node's output, which is the shape of its gradient."""
     pending: dict[Node, Any] = {root: np.ones_like(y.data)}
     shapes: dict[Node, Shape] = {}
     with np.errstate(all="ignore"), warnings.catch_warnings():
@@ -98,29 +104,31 @@ def _shapes(order: Iterable[Function], root: Node, y: Any) -> dict[Node, Shape]:
                 shapes[node] = grad.shape
             for edge, part in zip(node.next_functions, _gradients(node, grad), strict=False):
                 if edge is not None and part is not None:
-                    pending.setdefault(edge, part)  # the first of several has the shape of all
+                    pending.setdefault(edge, part)  # all gradients of a node have the same shape
     return shapes
 
 
 def _gradients(node: Function, grad: Any) -> Sequence[Any]:
     try:
         return node.gradients(grad) if node.has_rule else ()
-    except Exception:  # a rule that fails costs the picture no more than a few shapes
+    except Exception:  # if a rule fails, only some shapes are missing from the picture
         return ()
 
 
-class _Collector:
+class _Builder:
+    """Adds the boxes and arrows of operations to a diagram."""
+
     def __init__(self, names: Names, shapes: Mapping[Node, Shape], root: Node) -> None:
-        self.parts = Parts()
+        self.diagram = Diagram()
         self._root = _owner(root)
         self.names = names
         self._shapes = shapes
-        self._places: dict[int, int] = {}
+        self._indices: dict[int, int] = {}
         self._kept: set[int] = set()
-        self._cut: list[int] = []
+        self._truncated: list[int] = []
 
-    def latest(self, operations: Sequence[Function], room: int) -> list[Function]:
-        """As many of the latest operations as there is room for, with what they use."""
+    def choose_latest(self, operations: Sequence[Function], room: int) -> list[Function]:
+        """Return the latest operations that fit into `room` boxes with the tensors they use."""
         kept: list[Function] = []
         seen: set[int] = set()
         for node in operations:
@@ -134,8 +142,8 @@ class _Collector:
         self._kept = set(map(id, kept))
         return kept
 
-    def operation(self, node: Function) -> None:
-        """Adds the box of an op, after those of the tensors it uses."""
+    def add_operation(self, node: Function) -> None:
+        """Add the box of an op, after the boxes of the tensors it uses."""
         sources: list[int | None] = []
         for thing, box in self._used(node):
             if isinstance(thing, Function):
@@ -143,26 +151,26 @@ class _Collector:
                 if id(thing) not in self._kept:
                     sources.append(None)
                     continue
-            elif id(thing) not in self._places:
-                self._places[id(thing)] = self.parts.add(box)
-            sources.append(self._places[id(thing)])
-        here = self._places[id(node)] = self.parts.add(self._box(node))
-        self.parts.arrows += [(s, here) for s in dict.fromkeys(sources) if s is not None]
+            elif id(thing) not in self._indices:
+                self._indices[id(thing)] = self.diagram.add(box)
+            sources.append(self._indices[id(thing)])
+        index = self._indices[id(node)] = self.diagram.add(self._box(node))
+        self.diagram.arrows += [(s, index) for s in dict.fromkeys(sources) if s is not None]
         if None in sources:
-            self._cut.append(here)
+            self._truncated.append(index)
 
-    def rest(self, count: int) -> None:
-        """Adds the box for the ops that are left out, before all others."""
+    def add_rest(self, count: int) -> None:
+        """Insert the box for the ops that are left out, before all others."""
         plural = "operation" if count == 1 else "operations"
         box = Box("rest", f"… {count:,} earlier {plural}", "not shown")
-        self.parts.boxes.insert(0, box)
-        moved = [(a + 1, b + 1) for a, b in self.parts.arrows]
-        self.parts.arrows = [(0, b + 1) for b in self._cut] + moved
-        self._places = {key: place + 1 for key, place in self._places.items()}
+        self.diagram.boxes.insert(0, box)
+        moved = [(a + 1, b + 1) for a, b in self.diagram.arrows]
+        self.diagram.arrows = [(0, b + 1) for b in self._truncated] + moved
+        self._indices = {key: index + 1 for key, index in self._indices.items()}
 
-    def place_of(self, node: Node) -> int:
-        """Where the box of a node is."""
-        return self._places[id(_owner(node))]
+    def index_of(self, node: Node) -> int:
+        """Return the index of the box of a node."""
+        return self._indices[id(_owner(node))]
 
     def _box(self, node: Function) -> Box:
         numbers = [_number(v) for _, v in _constants(node) if np.ndim(v) == 0]
@@ -172,13 +180,13 @@ class _Collector:
         return Box("operation", title, f"{name}: {shape}" if name else shape)
 
     def _used(self, node: Function) -> Iterator[tuple[Any, Box]]:
-        """What an op uses, with boxes for what is no op."""
+        """Yield what an op uses, with a box for each; the boxes of ops are placeholders."""
         for edge in node.next_functions:
             if isinstance(edge, AccumulateGrad):
                 tensor = edge.tensor()
                 shape = None if tensor is None else tensor.shape
-                title = self.names.of(edge) or ("tensor" if tensor is not None else "lost tensor")
-                yield edge, Box("parameter", title, shape_text(shape))
+                title = "deleted tensor" if tensor is None else "tensor"
+                yield edge, Box("parameter", self.names.of(edge) or title, shape_text(shape))
             elif edge is not None:
                 yield edge, Box("operation", "")
         for key, value in _constants(node):
@@ -189,12 +197,12 @@ class _Collector:
 
 
 def _owner(node: Any) -> Any:
-    """The node of the op itself, where `node` is one of its outputs."""
+    """Return the node of the op if `node` is one of its outputs, else `node`."""
     return node.next_functions[0] if isinstance(node, Output) else node
 
 
 def _constants(node: Function) -> Iterator[tuple[Any, Any]]:
-    """The inputs of an op that are not tracked, as far as its rule has kept them."""
+    """Yield the untracked inputs of an op that its rule saved, each as its key and value."""
     if not node.has_rule or node.op.variadic:
         return
     saved = dict(zip(node.saves, node.saved, strict=True))
@@ -205,5 +213,5 @@ def _constants(node: Function) -> Iterator[tuple[Any, Any]]:
 
 
 def _number(value: Any) -> str:
-    """A constant that is short enough to stand beside the op."""
+    """Return a number as text, to be shown next to the name of the op; else an empty string."""
     return f"{value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else ""
