@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from tinytorch_core import __version__
-from tinytorch_core.cli import main, make_parser
+from tinytorch_core.cli import commands, main, make_parser
+from tinytorch_core.cli.commands import PROVIDERS
 
 SPEAKS = """
 print("imported {name}")
@@ -48,7 +49,6 @@ COMMANDS = {
     "enable": (["good"], 0),
     "disable": (["good"], 0),
     "doctor": ([], 1),
-    "stubs": ([], 0),
 }
 
 
@@ -61,9 +61,8 @@ def parsers() -> dict[str, argparse.ArgumentParser]:
     return dict(commands.choices)
 
 
-def test_every_command_is_tried_here() -> None:
-    # Those that need a plugin to look at, or make files, are tried where they are tested.
-    assert {name.split()[0] for name in COMMANDS} >= parsers().keys() - {"check", "new-plugin"}
+def test_every_command_of_the_core_is_listed_here() -> None:
+    assert {name.split()[0] for name in COMMANDS} == parsers().keys() - PROVIDERS.keys()
 
 
 @pytest.fixture(scope="module")
@@ -119,33 +118,32 @@ def test_no_command_is_stopped_by_a_broken_plugin(name: str, broken: Any) -> Non
         json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("name", ["plugins", "ops", "doctor", "stubs"])
+@pytest.mark.parametrize("name", ["plugins", "ops", "doctor"])
 def test_a_plugin_that_works_only_once_is_named(name: str, make_site: Any) -> None:
     site = make_site()
     again = "fails_the_second_time"
     site.install(again, BROKEN[again].replace("{name}", again))
     done = command(site, name)
-    assert done.returncode == (2 if name in ("ops", "stubs") else 1)
+    assert done.returncode == (2 if name == "ops" else 1)
     assert f"'{again}'" in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("name", ["ops", "stubs"])
-def test_with_a_wrong_configuration_these_say_what_is_wrong(name: str, good: Any) -> None:
-    done = command(good, name, TINYTORCH_PLUGINS="godo")
+def test_ops_reports_a_wrong_configuration(good: Any) -> None:
+    done = command(good, "ops", TINYTORCH_PLUGINS="godo")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"tinytorch {name}: TINYTORCH_PLUGINS names the plugin 'godo'")
+    assert done.stderr.startswith("tinytorch ops: TINYTORCH_PLUGINS names the plugin 'godo'")
     assert "Did you mean 'good'?" in done.stderr
 
 
-def test_what_few_commands_need_is_imported_by_those_alone(good: Any) -> None:
+def test_slow_imports_are_left_to_the_commands_that_need_them(good: Any) -> None:
     code = """
         import sys
         from tinytorch_core.cli import main
         main(["plugins"])
         main(["ops"])
         main(["enable", "good"])
-        print({"tomlkit", "packaging", "importlib.metadata"} & set(sys.modules))
+        print({"tomlkit", "importlib.metadata"} & set(sys.modules))
         """
     done = good.run(code)
     assert done.stdout.endswith("\nset()\n"), done.stderr
@@ -180,8 +178,8 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"tinytorch-core {__version__}\n"
 
 
-@pytest.mark.parametrize("arguments", [["plugin"], ["plugins", "--jsn"], ["enable"]])
-def test_what_is_not_understood(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("arguments", [["--verbose"], ["plugins", "--jsn"], ["enable"]])
+def test_wrong_arguments(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(arguments)
     assert caught.value.code == 2
@@ -227,3 +225,132 @@ def test_a_users_program_of_that_name_starts_the_plugins_as_any_other(good: Any)
         assert good.start(str(program)).stdout == "imported good\nTrue\n"
     finally:
         program.unlink()
+
+
+# Commands of other distributions.
+
+SAYS = """
+print("imported {name}")
+
+def add_to(commands):
+    parser = commands.add_parser("{name}", help="say {name}")
+    parser.add_argument("words", nargs="*", help="said as well")
+
+def run(args):
+    print("{name}", *args.words)
+    return 3
+"""
+
+# The code of a module that cannot be used, and the reason in the error.
+UNUSABLE = {
+    "cannot-import": ("import nowhere_to_be_found", "ModuleNotFoundError: No module named"),
+    "exits": ("raise SystemExit(3)", "SystemExit: 3"),
+    "not-python": ("def def", "SyntaxError: "),
+    "empty": ("", "AttributeError: module "),
+    "lacks-run": ("def add_to(commands): commands.add_parser('lacks-run')", "AttributeError: "),
+    "other-name": (SAYS.replace("{name}", "another"), "LookupError: its add_to adds no parser"),
+    "takes-doctor": (SAYS.replace("{name}", "doctor"), "conflicting subparser: doctor"),
+}
+
+
+def add_command(site: Any, name: str, code: str, distribution: str) -> None:
+    module = distribution.replace("-", "_")
+    (site.packages / f"{module}.py").write_text(code)
+    metadata = site.packages / f"{module}-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n\n"
+    )
+    (metadata / "entry_points.txt").write_text(f"[tinytorch.commands]\n{name} = {module}\n")
+
+
+def test_a_distribution_adds_a_command(site: Any) -> None:
+    add_command(site, "hello", SAYS.replace("{name}", "hello"), "hello-dist")
+    done = command(site, "hello", "a", "b")
+    # What the module prints while it is imported is not part of the command's output.
+    assert (done.returncode, done.stdout, done.stderr) == (3, "hello a b\n", "imported hello\n")
+    assert "usage: tinytorch hello" in command(site, "hello", "--help").stdout
+    assert "\n    hello         say hello\n" in command(site, "--help").stdout
+
+
+@pytest.mark.parametrize("arguments", [["plugins"], ["doctor", "--help"], ["--version"], ["other"]])
+def test_a_command_that_is_not_used_is_not_imported(arguments: list[str], site: Any) -> None:
+    add_command(site, "hello", SAYS.replace("{name}", "hello"), "hello-dist")
+    add_command(site, "other", SAYS.replace("{name}", "other"), "other-dist")
+    assert "imported hello" not in command(site, *arguments).stderr
+
+
+def test_a_file_in_the_working_directory_is_not_a_command(site: Any) -> None:
+    add_command(site, "hello", SAYS.replace("{name}", "hello"), "hello-dist")
+    (site.work / "hello_dist.py").write_text("open('trapped', 'w').close()")
+    assert site.start("-m", "tinytorch_core", "hello").stdout == "hello\n"
+    assert not (site.work / "trapped").exists()
+
+
+@pytest.fixture(scope="module")
+def unusable(make_site: Any) -> Any:
+    site = make_site()
+    for name, (code, _) in UNUSABLE.items():
+        add_command(site, name, code, f"{name}-dist")
+    add_command(site, "hello", SAYS.replace("{name}", "hello"), "hello-dist")
+    return site
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
+def test_a_command_that_cannot_be_loaded(name: str, unusable: Any) -> None:
+    done = command(unusable, name)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = [line for line in done.stderr.splitlines() if not line.startswith("imported")]
+    start = f"the command {name!r} of {name}-dist 1.0 cannot be loaded: "
+    assert line.startswith(f"tinytorch {name}: {start}")
+    assert UNUSABLE[name][1] in line
+    assert line.endswith(f"pip uninstall {name}-dist")
+    # The help prints the same line.
+    assert f"\n{start}" in command(unusable, "--help").stdout
+
+
+def test_a_broken_command_does_not_break_others(unusable: Any) -> None:
+    assert command(unusable, "hello").stdout == "hello\n"
+    assert command(unusable, "ops").returncode == 0
+    done = command(unusable, "--help")
+    assert (done.returncode, "\n    hello " in done.stdout) == (0, True)
+
+
+@pytest.mark.parametrize("name", ["plugins", "doctor", "enable"])
+def test_a_command_of_the_core_cannot_be_replaced(name: str, site: Any) -> None:
+    add_command(site, name, SAYS.replace("{name}", name), "rival-dist")
+    assert f"imported {name}" not in command(site, name, "--help").stderr
+    done = command(site, "--help")
+    assert f"\nthe command {name!r} of rival-dist 1.0 is ignored" in done.stdout
+    assert f"imported {name}" not in done.stderr
+
+
+def test_two_distributions_with_one_command(site: Any) -> None:
+    for number in (1, 2):
+        add_command(site, "hello", SAYS.replace("{name}", "hello"), f"hello{number}")
+    done = command(site, "hello")
+    message = "the command 'hello' is provided by hello1 1.0 and hello2 1.0. Uninstall all but one"
+    assert done.returncode == 2
+    assert done.stderr == f"tinytorch hello: {message}: pip uninstall hello2\n"
+    assert f"\n{message}" in command(site, "--help").stdout
+
+
+@pytest.mark.parametrize("name", ["check", "new-plugin", "stubs"])
+def test_a_command_whose_distribution_is_missing(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(commands, "entry_points", lambda group: [])
+    assert main([name, "swish"]) == 2
+    assert capsys.readouterr().err == (
+        f"tinytorch {name}: the command {name!r} is provided by tinytorch-devkit, which is not "
+        "installed. Install it: pip install tinytorch-devkit\n"
+    )
+
+
+def test_an_unknown_command(site: Any) -> None:
+    add_command(site, "hello", SAYS.replace("{name}", "hello"), "hello-dist")
+    for name, near in (("plugin", "'plugins'"), ("helo", "'hello'"), ("chek", "'check'")):
+        done = command(site, name)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith(f"tinytorch {name}: {name!r} is not a command. Did you mean")
+        assert near in done.stderr

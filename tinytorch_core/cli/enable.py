@@ -31,7 +31,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
             "2: nothing was changed.",
         )
         parser.add_argument("names", metavar="NAME", nargs="+", help="the name of a plugin")
-        parser.set_defaults(run=run, on=on)
+        parser.set_defaults(on=on)
 
 
 def run(chosen: argparse.Namespace) -> int:

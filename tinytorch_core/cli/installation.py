@@ -17,7 +17,7 @@ from urllib.request import url2pathname
 from packaging.requirements import InvalidRequirement, Requirement
 
 from tinytorch_core.cli.report import Finding, Report
-from tinytorch_core.discovery import ATTRIBUTES, GROUP, EntryPoint, installed
+from tinytorch_core.discovery import ATTRIBUTES, PLUGINS, EntryPoint, installed
 
 CORE = "tinytorch-core"
 
@@ -117,7 +117,7 @@ def _stale(found: Distribution, folder: Path) -> Iterator[Finding]:
             "what compares versions, pip and this program included, sees the old one",
             again,
         )
-    for group in (GROUP, ATTRIBUTES):
+    for group in (PLUGINS, ATTRIBUTES):
         now, then = _source_points(project, group), _installed_points(found, group)
         if now != then:
             changed = sorted(name for name in {*now, *then} if now.get(name) != then.get(name))

@@ -41,7 +41,6 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         help="an op to tell all about, also by a method's or NumPy's name: tanh, __add__, np.exp",
     )
     parser.add_argument("--json", action="store_true", help="print all details as JSON")
-    parser.set_defaults(run=run)
 
 
 def run(chosen: argparse.Namespace) -> int:

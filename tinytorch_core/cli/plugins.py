@@ -47,7 +47,6 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     )
     parser.add_argument("names", metavar="NAME", nargs="*", help="a plugin to tell all about")
     parser.add_argument("--json", action="store_true", help="print all details as JSON")
-    parser.set_defaults(run=run)
 
 
 def run(chosen: argparse.Namespace) -> int:
