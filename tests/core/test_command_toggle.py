@@ -149,7 +149,7 @@ def test_what_is_left_wrong_elsewhere(
 
 ERRORS = {
     "an unknown name": ("[plugins]\n", ["autograd", "loses"], "Did you mean 'losses'?"),
-    "wrong TOML": ("[plugins\n", ["losses"], "tinytorch.toml:1 is no valid TOML"),
+    "wrong TOML": ("[plugins\n", ["losses"], "tinytorch.toml:1 is not valid TOML"),
     "a wrong type": ("x = 1\nplugins = 3\n", ["losses"], "tinytorch.toml:2: plugins must be a"),
 }
 
