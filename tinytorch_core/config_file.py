@@ -78,7 +78,8 @@ def _read(path: str) -> bytes:
         with open(path, "rb") as stream:
             return stream.read()
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}. Check its permissions.") from error
+        message = f"{path} cannot be read: {error.strerror}. Check its permissions."
+        raise ConfigError(message) from error
 
 
 def lines_of_keys(text: str) -> dict[tuple[str, ...], int]:

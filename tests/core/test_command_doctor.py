@@ -264,9 +264,7 @@ def test_an_editable_install_whose_source_does_not_exist(good: Any) -> None:
         ("Unknown", ["AVX512_SKX", "AVX2"], None),
     ],
 )
-def test_newer_kernels_for_a_processor(
-    core: str, features: list[str], better: str | None
-) -> None:
+def test_newer_kernels_for_a_processor(core: str, features: list[str], better: str | None) -> None:
     assert better_core(core, dict.fromkeys(features, True)) == better
 
 

@@ -1,4 +1,4 @@
-"""Checks of `tinytorch doctor` on the installed distributions: versions, names, editable installs."""
+"""Checks of `tinytorch doctor` on distributions: versions, names, editable installs."""
 
 from __future__ import annotations
 
