@@ -1,4 +1,4 @@
-"""The command `tinytorch`: its help, how it ends, and that no plugin can stop it."""
+"""The command `tinytorch`: help, exit status, broken plugins, commands of other distributions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from tinytorch_core import __version__
 from tinytorch_core.cli import commands, main, make_parser
 
-SPEAKS = """
+PRINTS = """
 print("imported {name}")
 from tinytorch_core import hookimpl
 
@@ -28,18 +28,18 @@ def tinytorch_register_ops(ops):
 BROKEN = {
     "cannot_import": "print('imported cannot_import'); import nowhere_to_be_found",
     "exits": "raise SystemExit(3)",
-    "is_no_python": "def def",
-    "fails_in_a_hook": SPEAKS.replace('ops.add("{name}", lambda x: x, method=True)', "1 / 0"),
-    "fails_to_explain": SPEAKS.format(name="fails_to_explain")
+    "not_python": "def def",
+    "fails_in_a_hook": PRINTS.replace('ops.add("{name}", lambda x: x, method=True)', "1 / 0"),
+    "fails_to_explain": PRINTS.format(name="fails_to_explain")
     + "@hookimpl\ndef tinytorch_explain_op(op):\n    raise SystemExit(1)\n",
-    "explains_with_a_number": SPEAKS.format(name="explains_with_a_number")
+    "explains_with_a_number": PRINTS.format(name="explains_with_a_number")
     + "@hookimpl\ndef tinytorch_explain_op(op):\n    return 3\n",
-    "fails_the_second_time": SPEAKS.replace(
+    "fails_the_second_time": PRINTS.replace(
         "    ops.add", "    global times; times = globals().get('times', 0) + 1\n    ops.add"
     ).replace("lambda x: x", "(lambda x: x) if times < 2 else None"),
 }
 
-# What each command is given here, and the exit status where plugins are broken.
+# The arguments of each command and its exit status with broken plugins.
 COMMANDS = {
     "plugins": ([], 1),
     "plugins --json": ([], 1),
@@ -69,14 +69,14 @@ def test_every_command_is_listed_here() -> None:
 @pytest.fixture(scope="module")
 def good(make_site: Any) -> Any:
     site = make_site()
-    site.install("good", SPEAKS.format(name="good"))
+    site.install("good", PRINTS.format(name="good"))
     return site
 
 
 @pytest.fixture(scope="module")
 def broken(make_site: Any) -> Any:
     site = make_site()
-    site.install("good", SPEAKS.format(name="good"))
+    site.install("good", PRINTS.format(name="good"))
     for name, code in BROKEN.items():
         if name != "fails_the_second_time":
             site.install(name, code.replace("{name}", name))
@@ -91,7 +91,7 @@ def _no_files_left(request: pytest.FixtureRequest) -> Any:
 
 
 def command(site: Any, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """The console script, as pip installs it."""
+    """Run the console script that pip installs."""
     script = Path(sysconfig.get_path("scripts"), "tinytorch")
     return site.start(str(script), *arguments, **variables)
 
@@ -106,14 +106,14 @@ def test_no_command_imports_a_disabled_plugin(name: str, good: Any) -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_no_command_is_stopped_by_a_broken_plugin(name: str, broken: Any) -> None:
+def test_every_command_works_with_broken_plugins(name: str, broken: Any) -> None:
     arguments, status = COMMANDS[name]
     done = command(broken, *name.split(), *arguments)
     assert done.returncode == status, done.stderr
     assert "Traceback" not in done.stderr
     assert "PluginWarning" not in done.stderr
     assert ("cannot_import" if name == "doctor" else "good") in done.stdout
-    # Nor does what plugins print get into the command's own output.
+    # What plugins print is not part of the command's output.
     assert "imported" not in done.stdout.replace("imported in", "")
     if "--json" in name:
         json.loads(done.stdout)
@@ -151,10 +151,10 @@ def test_slow_imports_are_left_to_the_commands_that_need_them(good: Any) -> None
     assert done.stdout.endswith("\nset()\n"), done.stderr
 
 
-# Help, and how a command ends.
+# Help and exit status.
 
 
-def test_without_a_command_it_says_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_arguments_it_prints_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
     said = capsys.readouterr().out
     for name in parsers():
@@ -163,7 +163,7 @@ def test_without_a_command_it_says_what_there_is(capsys: pytest.CaptureFixture[s
 
 
 @pytest.mark.parametrize("name", parsers())
-def test_every_command_and_option_says_what_it_is_for(name: str) -> None:
+def test_every_command_and_option_has_a_description(name: str) -> None:
     parser = parsers()[name]
     assert parser.description
     assert parser.description.rstrip().endswith(".")
@@ -188,9 +188,9 @@ def test_wrong_arguments(arguments: list[str], capsys: pytest.CaptureFixture[str
     assert "usage: tinytorch" in capsys.readouterr().err
 
 
-@pytest.mark.skipif(os.name != "posix", reason="pipes end otherwise elsewhere")
+@pytest.mark.skipif(os.name != "posix", reason="pipes behave differently elsewhere")
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_reader_that_leaves_early(unbuffered: str, good: Any) -> None:
+def test_a_reader_that_exits_early(unbuffered: str, good: Any) -> None:
     environment = {**os.environ, "PYTHONPATH": str(good.packages), "PYTHONUNBUFFERED": unbuffered}
     process = subprocess.Popen(
         [sys.executable, "-m", "tinytorch_core", "ops", "--json"],
@@ -208,17 +208,17 @@ def test_a_reader_that_leaves_early(unbuffered: str, good: Any) -> None:
     assert said.replace(b"imported good\n", b"") == b""
 
 
-def test_a_terminal_without_the_letters_of_formulas(good: Any) -> None:
+def test_a_terminal_that_lacks_the_characters_of_formulas(good: Any) -> None:
     done = command(good, "ops", "gelu", PYTHONIOENCODING="ascii")
     assert (done.returncode, done.stdout.isascii()) == (0, True)
     assert "Tensor.gelu" in done.stdout
 
 
-def test_the_module_and_the_script_are_the_same(good: Any) -> None:
+def test_the_module_and_the_script_do_the_same(good: Any) -> None:
     assert command(good, "ops").stdout == good.start("-m", "tinytorch_core", "ops").stdout
 
 
-def test_a_users_program_of_that_name_starts_the_plugins_as_any_other(good: Any) -> None:
+def test_a_program_named_tinytorch_starts_the_plugins(good: Any) -> None:
     program = good.work / "tinytorch.py"
     program.write_text(
         "from tinytorch_core import plugins, Tensor\nprint(hasattr(Tensor, 'good'))\n"
