@@ -1,4 +1,4 @@
-"""`python -m tinytorch_core`: the command `tinytorch`."""
+"""`python -m tinytorch_core` runs the command `tinytorch`."""
 
 import sys
 

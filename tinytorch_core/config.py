@@ -1,7 +1,7 @@
-"""Which plugins are on, and who said so.
+"""Read the configuration: which plugins are on, and which setting applies.
 
-In order of strength: code, the variable `TINYTORCH_PLUGINS`, `tinytorch.toml`, the table
-`[tool.tinytorch]` of `pyproject.toml`, and last that a plugin is installed.
+Precedence, highest first: code, the variable `TINYTORCH_PLUGINS`, `tinytorch.toml`, the table
+`[tool.tinytorch]` of `pyproject.toml`. Without any of them an installed plugin is on.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ OWN_FILE = "tinytorch.toml"
 
 
 class Decision(NamedTuple):
-    """Whether a plugin is on, and who decided."""
+    """Whether a plugin is on, and the setting that applies."""
 
     on: bool
     source: str | ConfigFile
@@ -28,12 +28,19 @@ class Decision(NamedTuple):
 
     @property
     def by(self) -> str:
-        """Who decided, in words; for a file with the line."""
+        """The setting that applies: a variable, `file:line`, or `installed` for the default."""
         return _where(self.source, *self.key)
 
 
 class Choice(NamedTuple):
-    """What one source says: on or off for some plugins, and perhaps for all others."""
+    """The settings of one source.
+
+    Attributes:
+        source: the variable or the file.
+        plugins: on or off, by plugin.
+        others: on or off for all other plugins; None leaves them to the next source.
+        tables: the plugins' own settings, by plugin.
+    """
 
     source: str | ConfigFile
     plugins: Mapping[str, bool] = MappingProxyType({})
@@ -41,48 +48,48 @@ class Choice(NamedTuple):
     tables: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
     def decide(self, name: str) -> Decision | None:
-        """What this source says of the plugin `name`."""
+        """Return the decision for the plugin `name`, or None if this source has none."""
         if name in self.plugins:
             return Decision(self.plugins[name], self.source, ("plugins", name))
         return None if self.others is None else Decision(self.others, self.source, ("autoload",))
 
     @property
     def title(self) -> str:
-        """The source, a file by its path."""
+        """The name of the variable or the path of the file."""
         return self.source if isinstance(self.source, str) else self.source.path
 
     def unknown(self, known: Collection[str]) -> Iterator[ConfigError]:
-        """An error for each name of a plugin that does not exist."""
+        """Yield an error for each name that is not a known plugin."""
         for name in self.plugins:
             if name not in known:
                 yield _unknown(_where(self.source, "plugins", name), name, known)
         for name in self.tables:
             if name not in known:
-                # Perhaps it was to be no plugin's table.
+                # May be a misspelt key.
                 yield _unknown(_where(self.source, name), name, [*known, "plugins"])
 
 
 class Config(NamedTuple):
-    """All sources, the strongest first."""
+    """All sources, the one with the highest precedence first."""
 
     choices: tuple[Choice, ...] = ()
 
     def decide(self, name: str) -> Decision:
-        """Whether the plugin `name` is on."""
+        """Return the decision for the plugin `name`."""
         for choice in self.choices:
             if (decision := choice.decide(name)) is not None:
                 return decision
         return Decision(True, "installed")
 
     def table(self, name: str) -> Mapping[str, Any]:
-        """The plugin's own table, key by key from the strongest source that has it."""
+        """Return the plugin's settings, each from the first source that has it."""
         merged: dict[str, Any] = {}
         for choice in reversed(self.choices):
             merged |= choice.tables.get(name, {})
         return merged
 
     def check_names(self, known: Iterable[str]) -> None:
-        """Raises ConfigError if a source names a plugin that does not exist."""
+        """Raise ConfigError if a source names a plugin that is not known."""
         known = set(known)
         for choice in self.choices:
             for error in choice.unknown(known):
@@ -103,10 +110,10 @@ def _unknown(where: str, name: str, known: Collection[str]) -> ConfigError:
 def read_config(
     environment: Mapping[str, str] | None = None, directory: str | os.PathLike[str] | None = None
 ) -> Config:
-    """The configuration from the environment and from the files at or above `directory`.
+    """Return the settings of the environment and of the files in or above `directory`.
 
     Raises:
-        ConfigError: a source cannot be read or says something that is not understood.
+        ConfigError: a source cannot be read or is invalid.
     """
     environment = os.environ if environment is None else environment
     choices = []
@@ -116,15 +123,15 @@ def read_config(
 
 
 def strict() -> bool:
-    """Whether a plugin that fails at the start is an error rather than a warning."""
+    """Return whether a plugin that fails at the start is an error, not a warning."""
     return os.environ.get(STRICT, "").strip().lower() not in ("", "0", "false", "no")
 
 
 def parse_variable(text: str) -> Choice:
-    """What `TINYTORCH_PLUGINS` says.
+    """Parse the value of `TINYTORCH_PLUGINS`.
 
-    `no:losses` turns one off; `layers,activations` allows only these; `none` and `all` stand
-    for themselves, and may be followed by exceptions.
+    `no:losses` disables one plugin, `layers,activations` enables only these; `none` and `all`
+    can be combined with exceptions.
 
     >>> parse_variable("no:losses").plugins
     {'losses': False}
@@ -143,8 +150,8 @@ def parse_variable(text: str) -> Choice:
         name = word.removeprefix("no:").strip()
         if not name or ":" in name or plugins.get(name, name == word) != (name == word):
             raise ConfigError(
-                f"{VARIABLE}={text!r}: {word!r} is not understood. Write plugin names, "
-                "no:NAME, all or none, with commas between them."
+                f"{VARIABLE}={text!r}: {word!r} is not valid here. Write plugin names, "
+                "no:NAME, all or none, separated by commas."
             )
         plugins[name] = name == word
     if others is None and any(plugins.values()):
@@ -153,17 +160,19 @@ def parse_variable(text: str) -> Choice:
 
 
 def file_choices(directory: str | os.PathLike[str] | None = None) -> tuple[Choice, ...]:
-    """What the files of the nearest directory say that has any with a say, the strongest first.
+    """Return the settings of the nearest files in or above a directory.
+
+    Two files of one directory both count; `tinytorch.toml` has precedence.
 
     Args:
-        directory: where the search begins, to go upward; by default the working directory.
+        directory: where the search starts; by default the working directory.
 
     Raises:
-        ConfigError: a file cannot be read or says something that is not understood.
+        ConfigError: a file cannot be read or is invalid.
     """
     try:
         folder = os.path.realpath(directory or os.getcwd())
-    except OSError:  # the working directory is gone
+    except OSError:  # the working directory was deleted
         return ()
     before = None
     while folder != before:
@@ -202,9 +211,9 @@ def _choice(file: ConfigFile, table: Any) -> Choice:
     for name, value in tables.items():
         if not isinstance(value, dict):
             raise ConfigError(
-                f"{file.where(name)}: the key {name!r} is not understood. "
+                f"{file.where(name)}: unknown key {name!r}. "
                 f"{did_you_mean(name, ['autoload', 'plugins'])} "
-                "A plugin's settings go into a table with its name."
+                "Put a plugin's settings into a table with its name."
             )
     return Choice(file, plugins, None if autoload else False, tables)
 

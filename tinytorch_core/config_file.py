@@ -1,4 +1,4 @@
-"""One configuration file: what it says to TinyTorch, and on which line it says it."""
+"""Read one configuration file and find the lines of its keys."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from tinytorch_core.errors import ConfigError
 
 
 class ConfigFile:
-    """A TOML file that may hold a table for TinyTorch.
+    """A TOML file that may contain a table for TinyTorch.
 
     Args:
         path: the file.
-        above: the keys that lead to the table: none in `tinytorch.toml`.
+        above: the keys above the table; `tinytorch.toml` has none.
 
     Raises:
         ConfigError: the file cannot be read.
@@ -26,16 +26,16 @@ class ConfigFile:
         self._bytes = _read(path)
 
     def mentions(self, word: str) -> bool:
-        """Whether the word occurs anywhere: a file without it need not be parsed."""
+        """Return whether the word occurs in the file; if not, parsing can be skipped."""
         return word.encode() in self._bytes
 
     def table(self) -> Any:
-        """What the file says to TinyTorch; None where it says nothing.
+        """Return TinyTorch's table, or None if the file has none.
 
         Raises:
-            ConfigError: the file is no valid TOML.
+            ConfigError: the file is not valid TOML.
         """
-        import tomllib  # here, because most programs have no such file, and it takes 3 ms
+        import tomllib  # here: it takes 3 ms, and most programs have no such file
 
         try:
             table: Any = tomllib.loads(self.text)
@@ -52,7 +52,7 @@ class ConfigFile:
         """The text of the file.
 
         Raises:
-            ConfigError: it is no UTF-8.
+            ConfigError: the file is not UTF-8.
         """
         try:
             return self._bytes.decode("utf-8")
@@ -61,7 +61,7 @@ class ConfigFile:
             raise self._not_toml(line, error) from error
 
     def where(self, *key: str) -> str:
-        """`file:line` of a key of the table, which follows `above`."""
+        """Return `file:line` of a key of the table."""
         line = self._lines.get((*self.above, *key))
         return self.path if line is None else f"{self.path}:{line}"
 
@@ -70,7 +70,7 @@ class ConfigFile:
         return lines_of_keys(self.text)
 
     def _not_toml(self, line: int, error: ValueError) -> ConfigError:
-        return ConfigError(f"{self.path}:{line} is no valid TOML: {error}. Correct the file.")
+        return ConfigError(f"{self.path}:{line} is not valid TOML: {error}. Correct the file.")
 
 
 def _read(path: str) -> bytes:
@@ -78,14 +78,15 @@ def _read(path: str) -> bytes:
         with open(path, "rb") as stream:
             return stream.read()
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}. Check its rights.") from error
+        message = f"{path} cannot be read: {error.strerror}. Check its permissions."
+        raise ConfigError(message) from error
 
 
 def lines_of_keys(text: str) -> dict[tuple[str, ...], int]:
-    r"""The line, counted from 1, on which each key and each table of a TOML text begins.
+    r"""Return the line, counted from 1, on which each key and table of a TOML text begins.
 
-    tomllib does not tell. But a statement ends with the first line that makes it valid TOML, so
-    tomllib itself can tell statements apart, whatever strings, arrays and dots are in them.
+    tomllib does not report lines. But a statement ends with the first line that makes it valid
+    TOML, so parsing line by line separates statements, whatever strings and arrays they contain.
 
     >>> lines_of_keys("autoload = true\n[plugins]\nlosses = false")
     {('autoload',): 1, ('plugins',): 2, ('plugins', 'losses'): 3}
@@ -110,7 +111,7 @@ def lines_of_keys(text: str) -> dict[tuple[str, ...], int]:
 
 
 def _paths(table: dict[str, Any]) -> list[tuple[str, ...]]:
-    """The keys of a table, each with those that lead to it, the outer ones first."""
+    """Return the path of each key in a table, outer keys first."""
     paths: list[tuple[str, ...]] = []
     for key, value in table.items():
         inner = _paths(value) if isinstance(value, dict) else []

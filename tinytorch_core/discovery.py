@@ -1,8 +1,8 @@
-"""Which plugins are installed, found without importing any of them.
+"""Find installed plugins and commands without importing them.
 
-The standard library's `importlib.metadata` gives the same answer; importing it costs about 30 ms,
-three times what the whole of this package may add to `import numpy`. So the metadata files are
-read here: they are plain text of a documented format (PyPA, "Entry points specification").
+`importlib.metadata` gives the same answer, but importing it takes about 30 ms, three times what
+this package may add to `import numpy`. So this module reads the metadata files itself: plain text
+in a documented format (PyPA, "Entry points specification").
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any, NamedTuple
 
-GROUP = "tinytorch"
-# Names of attributes that a plugin gives to Tensor, each with the plugin's name: so a missing
-# attribute can be explained although the plugin that would bring it has never been imported.
+# The groups of entry points: plugins, and commands of `tinytorch`.
+PLUGINS = "tinytorch"
+COMMANDS = "tinytorch.commands"
+# Attributes that a plugin adds to Tensor, each with the plugin's name. With it, the error for a
+# missing attribute can name a plugin that has never been imported.
 ATTRIBUTES = "tinytorch.attributes"
 
 
@@ -34,7 +36,7 @@ class EntryPoint(NamedTuple):
 
     @property
     def distribution(self) -> str:
-        """The distribution's name; read when it is asked for, as few of them are."""
+        """The distribution's name; read on request, because few callers need it."""
         return _name_and_version(self.folder)[0]
 
     @property
@@ -44,10 +46,19 @@ class EntryPoint(NamedTuple):
 
 
 def installed(path: Sequence[str] | None = None) -> list[EntryPoint]:
-    """The plugins on `path`, by default `sys.path`, sorted by name and distribution.
+    """Return the entry points of all plugins on `path`, as `entry_points` does."""
+    return entry_points(PLUGINS, path)
 
-    The working directory is left out: what lies there is no installation. Of a distribution that
-    is there twice, the first on the path counts, as for imports.
+
+def entry_points(group: str, path: Sequence[str] | None = None) -> list[EntryPoint]:
+    """Return the entry points of a group on `path`, sorted by name and distribution.
+
+    The working directory is skipped, because its files are not installed. If a distribution
+    occurs twice, the first on the path counts, as for imports.
+
+    Args:
+        group: the name of the group.
+        path: the folders to search; by default `sys.path`.
     """
     found: dict[str, list[tuple[str, str, EntryPoint]]] = {}
     here = os.path.realpath(os.curdir)
@@ -56,15 +67,31 @@ def installed(path: Sequence[str] | None = None) -> list[EntryPoint]:
             for stem, metadata in _metadata_folders(folder):
                 distribution = normalised(stem.partition("-")[0])
                 if distribution not in found:
-                    found[distribution] = [(p.name, distribution, p) for p in _plugins(metadata)]
+                    points = entry_points_in(metadata, group)
+                    found[distribution] = [(p.name, distribution, p) for p in points]
     return [point for *_, point in sorted(itertools.chain(*found.values()))]
 
 
-def import_installed(module: str) -> ModuleType:
-    """Imports a module of an installed distribution.
+def entry_points_in(metadata: str, group: str) -> list[EntryPoint]:
+    """Return the entry points of a group in one metadata folder, in the order of the file."""
+    text = _read(os.path.join(metadata, "entry_points.txt"))
+    if f"[{group}]" not in text:
+        return []
+    attributes: dict[str, set[str]] = {}
+    if group == PLUGINS and ATTRIBUTES in text:
+        for attribute, plugin in _section(text, ATTRIBUTES):
+            attributes.setdefault(plugin, set()).add(attribute)
+    return [
+        EntryPoint(key, metadata, value, frozenset(attributes.get(key, ())))
+        for key, value in _section(text, group)
+    ]
 
-    Python puts the folder of the program, or the working directory, first in `sys.path`. A file
-    that lies there by chance, and has the name of a plugin's package, must not be run for it.
+
+def import_installed(module: str) -> ModuleType:
+    """Import a module of an installed distribution, never a file of the working directory.
+
+    Python puts the program's folder or the working directory first in `sys.path`. A file there
+    that happens to have the name of a plugin's package must not run in its place.
     """
     finder = _InstalledFinder(module.partition(".")[0])
     sys.meta_path.insert(0, finder)
@@ -75,7 +102,7 @@ def import_installed(module: str) -> ModuleType:
 
 
 class _InstalledFinder:
-    """Finds one package as Python would without the working directory."""
+    """Finds one package as Python does, but not in the working directory."""
 
     def __init__(self, package: str) -> None:
         self.package = package
@@ -93,62 +120,49 @@ class _InstalledFinder:
 
 
 def _is_here(folder: str) -> bool:
-    """Whether the folder is the working directory, which `""` stands for in `sys.path`."""
+    """Return whether a folder is the working directory, which `sys.path` may list as `""`."""
     try:
         return os.path.samefile(folder or os.curdir, os.curdir)
-    except OSError:  # a path that is not there
+    except OSError:  # the path does not exist
         return False
 
 
 def _metadata_folders(folder: str) -> list[tuple[str, str]]:
-    """The folders of metadata in a folder: name and version as one word, and the path."""
+    """Return the metadata folders in a folder as pairs of `name-version` and path."""
     try:
         names = sorted(n for n in os.listdir(folder) if n.endswith((".dist-info", ".egg-info")))
-    except OSError:  # not a folder: a zip file, or a path that is not there
+    except OSError:  # a zip file, or the path does not exist
         return []
     return [(name.rpartition(".")[0], os.path.join(folder, name)) for name in names]
-
-
-def _plugins(metadata: str) -> list[EntryPoint]:
-    text = _read(os.path.join(metadata, "entry_points.txt"))
-    if f"[{GROUP}]" not in text:
-        return []
-    brought: dict[str, set[str]] = {}
-    for attribute, plugin in _group(text, ATTRIBUTES) if ATTRIBUTES in text else ():
-        brought.setdefault(plugin, set()).add(attribute)
-    return [
-        EntryPoint(key, metadata, value, frozenset(brought.get(key, ())))
-        for key, value in _group(text, GROUP)
-    ]
 
 
 @functools.cache
 def _name_and_version(metadata: str) -> tuple[str, str]:
     file = os.path.join(metadata, "PKG-INFO" if metadata.endswith(".egg-info") else "METADATA")
-    # Both stand at the beginning, before a description that may be long.
+    # Name and version come first; a long description may follow.
     for size in (500, -1):
         lines = _read(file, size).partition("\n\n")[0].split("\n")
         if size > 0:
-            lines.pop()  # it may have been cut
+            lines.pop()  # the last line may be incomplete
         found = dict(line.split(":", 1) for line in lines if ":" in line)
         if "Name" in found and "Version" in found:
             break
     return found.get("Name", metadata).strip(), found.get("Version", "unknown").strip()
 
 
-def _group(text: str, group: str) -> Iterator[tuple[str, str]]:
+def _section(text: str, name: str) -> Iterator[tuple[str, str]]:
     section = None
     for line in map(str.strip, text.splitlines()):
         if line.startswith("[") and line.endswith("]"):
             section = line[1:-1].strip()
-        elif section == group and "=" in line and line[0] not in "#;":
+        elif section == name and "=" in line and line[0] not in "#;":
             key, _, value = line.partition("=")
             yield key.strip(), "".join(value.partition("[")[0].split())
 
 
 def _read(file: str, size: int = -1) -> str:
     try:
-        # Unbuffered bytes, which are there in half the time of text.
+        # Reading unbuffered bytes takes half as long as reading text.
         with open(file, "rb", buffering=0) as stream:
             return stream.read(size).decode("utf-8", "replace").replace("\r\n", "\n")
     except OSError:
@@ -156,5 +170,5 @@ def _read(file: str, size: int = -1) -> str:
 
 
 def normalised(name: str) -> str:
-    """A distribution's name as the index compares them (PEP 503)."""
+    """Return a distribution's name in the form in which names are compared (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()

@@ -1,4 +1,4 @@
-"""Where in a plugin an error comes from, as `file:line`."""
+"""Find the file and line in a plugin that caused an error."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from typing import Any
 
 from tinytorch_core.errors import PluginError
 
-# Between the plugin and whoever caught the error; never the place to look at.
+# Frames of these packages lie between the plugin and the handler; they are not the cause.
 _MACHINERY = {"pluggy", "tinytorch_core", *sys.stdlib_module_names}
 
 
-def location_of(error: PluginError, package: str, target: Any) -> str | None:
-    """The line of the plugin that raised `error`, or the hook or module that is wrong.
+def place_of(error: PluginError, package: str, target: Any) -> str | None:
+    """Return `file:line` of the plugin's code that raised `error`, or of the wrong hook or module.
 
     Args:
-        error: what the plugin failed with.
-        package: the package or module that the plugin's code lies in.
-        target: the plugin's object, or None if it could not be imported.
+        error: the plugin's error.
+        package: the plugin's package or module.
+        target: the plugin's object, or None if its import failed.
     """
     cause = error.__cause__
     if isinstance(cause, SyntaxError) and cause.filename:
         return f"{cause.filename}:{cause.lineno}"
     frames = [] if cause is None else list(traceback.walk_tb(cause.__traceback__))
-    # The plugin's own line rather than one of a library that it called.
+    # Prefer the plugin's own line to one of a library that it called.
     own = [pair for pair in frames if _package(pair[0]) == package]
     for frame, line in reversed(own or [p for p in frames if _package(p[0]) not in _MACHINERY]):
         return f"{frame.f_code.co_filename}:{line}"

@@ -1,4 +1,4 @@
-"""What goes wrong with plugins and configuration, in words."""
+"""The exceptions and the warning of this package."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from collections.abc import Iterable
 
 
 class TinyTorchError(Exception):
-    """Base class of the errors that this package defines."""
+    """Base class of this package's errors."""
 
 
 class ConfigError(TinyTorchError):
-    """A configuration file or variable says something that cannot be followed."""
+    """A configuration file or variable is invalid."""
 
 
 class PluginError(TinyTorchError):
-    """A plugin could not be used. Nothing was changed.
+    """A plugin cannot be used. Nothing was changed.
 
     Attributes:
         plugin: the plugin's name.
-        distribution: the distribution and version that brought it, or how it was registered.
-        hook: the hook that failed, or None when no hook was running.
+        distribution: its distribution and version, or how it was registered.
+        hook: the hook that failed, or None outside of hooks.
         reason: what happened.
-        remedy: what to do about it.
+        remedy: what to do.
     """
 
     def __init__(
@@ -43,19 +43,19 @@ class PluginError(TinyTorchError):
 
 
 class UnmetNeedError(PluginError):
-    """A plugin needs another one that is not on."""
+    """A plugin needs another plugin that is not on."""
 
 
 class UnknownPluginError(TinyTorchError, LookupError):
-    """A name that no installed or registered plugin has."""
+    """No installed or registered plugin has this name."""
 
 
 class PluginWarning(UserWarning):
-    """A plugin was left out; everything else works."""
+    """A plugin was left out because it failed."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A hint with the known names nearest to `name`, for the end of a message.
+    """Return a hint for the end of an error message: the known names nearest to `name`.
 
     >>> did_you_mean("loses", ["losses", "activations"])
     "Did you mean 'losses'?"
@@ -64,7 +64,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     >>> did_you_mean("zzz", [])
     'None are known.'
     """
-    from difflib import get_close_matches  # here, because it is needed in errors only
+    from difflib import get_close_matches  # here, because only errors need it
 
     names = sorted(set(known))
     if near := get_close_matches(name, names, n=3, cutoff=0.6):

@@ -8,7 +8,7 @@ HOOK = "from tinytorch_core import hookimpl\n@hookimpl\n"
 
 
 class Hostile(NamedTuple):
-    """A plugin's code, and what the user reads about it; None if it is to work all the same."""
+    """A plugin's code and its expected error message; None if it must work."""
 
     code: str
     told: str | None
@@ -25,9 +25,6 @@ HOSTILE = {
         "class End(BaseException): pass\nraise End('of everything')", "raised End: of everything"
     ),
     "recurses-at-import": Hostile("def f(): f()\nf()", "raised RecursionError"),
-    "imports-slowly": Hostile(
-        f"import time; time.sleep(0.7)\n{in_hook('tinytorch_register_ops', 'ops', 'pass')}", None
-    ),
     "prints-at-import": Hostile(
         "print('look at me')\n" + in_hook("tinytorch_explain_op", "op", "print('and me')"), None
     ),

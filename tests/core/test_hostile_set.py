@@ -1,4 +1,4 @@
-"""With many plugins installed that each break one rule, all else works, and each is reported."""
+"""Many plugins that each break one rule: everything else works, and each is reported."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from tinytorch_core.cli import make_parser
-from tinytorch_core.cli.blas import better_core, processor_features
 
 from .hostile import A_CLASS, HOSTILE
 
@@ -68,14 +67,13 @@ def listing(hostile_site: Any) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def findings(hostile_site: Any) -> list[dict[str, str]]:
-    """What `tinytorch doctor` finds, with no measurement of the BLAS."""
-    core = better_core("", processor_features()) or ""
-    done = hostile_site.start("-m", "tinytorch_core", "doctor", "--json", OPENBLAS_CORETYPE=core)
+    """What `tinytorch doctor` finds."""
+    done = hostile_site.start("-m", "tinytorch_core", "doctor", "--json", OPENBLAS_CORETYPE="")
     assert done.returncode == 1, done.stderr
     return json.loads(done.stdout)["findings"]
 
 
-def test_there_are_twenty() -> None:
+def test_at_least_twenty_plugins_fail() -> None:
     assert len(TOLD) >= 20
 
 
@@ -94,7 +92,7 @@ def test_each_is_reported_once_by_name_with_a_remedy(name: str, program: Any) ->
 
 
 @pytest.mark.parametrize("name", TOLD)
-def test_the_command_lists_it_and_says_why(name: str, listing: Any) -> None:
+def test_the_command_lists_it_with_its_error(name: str, listing: Any) -> None:
     row = next(line for line in listing.stdout.splitlines() if line.startswith(f"{name} "))
     assert " failed " in row
     assert TOLD[name] in listing.stdout
@@ -103,49 +101,36 @@ def test_the_command_lists_it_and_says_why(name: str, listing: Any) -> None:
 
 
 @pytest.mark.parametrize("name", TOLD)
-def test_the_doctor_finds_it_and_says_what_to_do(name: str, findings: Any) -> None:
+def test_the_doctor_reports_it_with_a_remedy(name: str, findings: Any) -> None:
     (found,) = [f for f in findings if repr(name) in f["what"].partition(" failed")[0]]
     assert found["why"]
     assert TOLD[name] in found["what"] or name == "comes-twice"
     assert REMEDY.search(found["remedy"].capitalize()), found
 
 
-def test_the_doctor_finds_the_slow_one(findings: Any) -> None:
-    number = list(HOSTILE).index("imports-slowly")
-    (found,) = [f for f in findings if "'imports-slowly'" in f["what"]]
-    assert re.search(rf"of hostile-{number} 1.0 took 0\.[7-9] s|took [1-9]", found["what"])
-    assert "every program" in found["why"]
-    assert f"python -X importtime -c 'import hostile_{number}'" in found["remedy"]
-    assert "tinytorch disable imports-slowly" in found["remedy"]
-
-
-# All are installed; one is off, because it takes time and nothing else.
-WITHOUT_WAITING = {"TINYTORCH_PLUGINS": "no:imports-slowly"}
-
-# What each prints on stdout, from the first line to the last. That the plugin that prints at its
-# import does not spoil it is tested here too.
+# The exit status of each and its whole output on stdout, where no plugin may print.
 COMMANDS = {
     "plugins adds-an-op": (0, "adds-an-op\n.*ops added +wanted_by_two\n.*"),
     "plugins raises-wrapping": (1, "raises-wrapping\n.*error .*tinytorch_wrap_op: .*"),
     "ops": (0, "OP +PROVIDER .*\nwanted_by_two +adds-an-op .*"),
     "ops wanted_by_two": (0, "wanted_by_two\n.*"),
-    "stubs": (0, "typings/.*\nwith what these plugins add to Tensor: .*adds-an-op.*\n"),
+    "stubs": (0, "typings/.*: .*adds-an-op.*\n"),
     "check adds-an-op --only is_documented": (0, "plugin 'adds-an-op' .*"),
     "check raises-wrapping": (2, ""),
-    "new-plugin gauss": (0, "wrote tinytorch-gauss/.*"),
+    "new-plugin gauss": (0, ".*tinytorch-gauss/.*"),
 }
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_works(command: str, hostile_site: Any) -> None:
     status, printed = COMMANDS[command]
-    done = hostile_site.start("-m", "tinytorch_core", *command.split(), **WITHOUT_WAITING)
+    done = hostile_site.start("-m", "tinytorch_core", *command.split())
     assert done.returncode == status, done.stderr
     assert re.fullmatch(printed, done.stdout, re.DOTALL), done.stdout
     assert "Traceback" not in done.stderr
 
 
-def test_one_can_be_switched_off_and_on(hostile_site: Any) -> None:
+def test_a_failing_plugin_can_be_disabled_and_enabled(hostile_site: Any) -> None:
     for command, changed in (("disable", "false (new file)"), ("enable", "true (was false)")):
         done = hostile_site.start("-m", "tinytorch_core", command, "raises-wrapping")
         assert done.returncode == 0, done.stderr
@@ -154,7 +139,7 @@ def test_one_can_be_switched_off_and_on(hostile_site: Any) -> None:
     file.unlink()
 
 
-def test_every_command_is_tried() -> None:
+def test_every_command_is_tested() -> None:
     elsewhere = {"doctor", "disable", "enable"}
     tried = {command.split()[0] for command in COMMANDS} | elsewhere
     (commands,) = [a.choices for a in make_parser()._actions if a.dest == "command"]
@@ -162,10 +147,10 @@ def test_every_command_is_tried() -> None:
 
 
 @pytest.mark.parametrize(("command", "status"), [("plugins", 1), ("ops", 0)])
-def test_json_is_json_although_a_plugin_prints(
+def test_json_is_valid_although_a_plugin_prints(
     command: str, status: int, hostile_site: Any
 ) -> None:
-    done = hostile_site.start("-m", "tinytorch_core", command, "--json", **WITHOUT_WAITING)
+    done = hostile_site.start("-m", "tinytorch_core", command, "--json")
     assert done.returncode == status
     assert len(json.loads(done.stdout)[command]) > len(HOSTILE)
     assert "look at me" in done.stderr

@@ -1,4 +1,4 @@
-"""What lies in the working directory is data at most: no start of TinyTorch executes it."""
+"""TinyTorch never runs code from the working directory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TRAP = "open('trapped', 'w').close()\n" + PLUGIN
 
 @pytest.fixture
 def traps(site: Any) -> Any:
-    """A working directory in which everything is there that might be taken for a plugin."""
+    """A working directory with everything that could be mistaken for a plugin."""
     site.install("honest", PLUGIN)
     work: Path = site.work
     for module in ("honest_module", "tinytorch_activations", "tinytorch_autograd", "trap"):
@@ -38,7 +38,7 @@ def traps(site: Any) -> Any:
     "start",
     [("-c", PROGRAM), ("-m", "program"), ("program.py",), ("-m", "tinytorch_core", "plugins")],
 )
-def test_no_file_beside_the_user_is_executed(start: tuple[str, ...], traps: Any) -> None:
+def test_no_file_of_the_working_directory_is_run(start: tuple[str, ...], traps: Any) -> None:
     done = traps.start(*start)
     assert (done.returncode, done.stderr) == (0, "")
     for name in ("activations", "autograd", "honest", "losses"):
@@ -46,7 +46,7 @@ def test_no_file_beside_the_user_is_executed(start: tuple[str, ...], traps: Any)
     assert not (traps.work / "trapped").exists()
 
 
-def test_a_configuration_that_names_code_is_refused(traps: Any) -> None:
+def test_a_configuration_that_names_code_is_an_error(traps: Any) -> None:
     (traps.work / "tinytorch.toml").write_text('[plugins]\nhonest = "trap:plugin"\n')
     done = traps.start("-c", PROGRAM)
     assert "plugins.honest must be true or false" in done.stderr
@@ -56,7 +56,7 @@ def test_a_configuration_that_names_code_is_refused(traps: Any) -> None:
     assert not (traps.work / "trapped").exists()
 
 
-def test_a_plugin_that_is_only_there_is_not_imported(traps: Any) -> None:
+def test_a_module_of_the_working_directory_is_not_a_plugin(traps: Any) -> None:
     (traps.packages / "honest_module.py").unlink()
     done = traps.start("-W", "ignore", "-m", "tinytorch_core", "plugins")
     assert "ModuleNotFoundError: No module named 'honest_module' is installed" in done.stdout

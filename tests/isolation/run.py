@@ -15,7 +15,7 @@ import venv
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-REQUIREMENTS = ("numpy", "packaging", "pluggy", "tomlkit")
+REQUIREMENTS = ("numpy", "pluggy", "tomlkit")
 PLUGINS = ("autograd", "activations", "losses", "layers", "training")
 # What some of them need besides; environments without them do not see it.
 BESIDES = {"training": ("safetensors>=0.4.3", "tqdm>=4.64"), "special": ("scipy>=1.13",)}

@@ -1,4 +1,4 @@
-"""The command `tinytorch`: which commands there are, and how each ends."""
+"""The command `tinytorch`: its parser and its exit status."""
 
 from __future__ import annotations
 
@@ -10,31 +10,32 @@ from collections.abc import Sequence
 
 from tinytorch_core import __version__
 from tinytorch_core.cli import doctor, enable, ops, plugins
+from tinytorch_core.cli.commands import add_all_installed, add_installed, add_module
 from tinytorch_core.errors import TinyTorchError
 
-# In the order in which the help shows them.
-COMMANDS = (plugins, ops, enable, doctor)
+# In the order of the help.
+MODULES = (plugins, ops, enable, doctor)
 
-FINE, USAGE = 0, 2
+OK, USAGE = 0, 2
 
-DESCRIPTION = "What is installed, what is on, who decided, and how to change it."
+DESCRIPTION = "Show which plugins are installed and on, and which setting applies; change it."
 
 EPILOG = """\
-`tinytorch COMMAND --help` says more about one of them.
+Run `tinytorch COMMAND --help` for the help of one command.
 
 exit status:
-  0  all is well
-  1  something was found that needs attention; it is printed
-  2  the command or the configuration was not understood; nothing was changed
+  0  no problem was found
+  1  a problem was found and printed
+  2  the arguments or the configuration are wrong; nothing was changed
 """
 
 
 class _Help(argparse.RawDescriptionHelpFormatter):
-    """Help as it is written, without a line that only says that commands follow."""
+    """Keeps the line breaks of the text and omits the line that repeats COMMAND."""
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog)
-        # argparse forgets that commands are indented, and breaks the line after the longest name.
+        # argparse ignores the indentation of commands and breaks the line after the longest name.
         self._action_max_length = len("    new-plugin") + 2
 
     def _format_action(self, action: argparse.Action) -> str:
@@ -43,55 +44,63 @@ class _Help(argparse.RawDescriptionHelpFormatter):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command.
+    """Run the command.
 
     Args:
         argv: the arguments; by default those of the process.
 
     Returns:
-        The exit status, as the help tells it.
+        The exit status, described in the help.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # Docstrings have formulas, for which not every terminal has the letters.
+        # Docstrings contain formulas, and some terminals lack their characters.
         sys.stdout.reconfigure(errors="replace")
-    parser = make_parser()
-    chosen = parser.parse_args(argv)
+    argv = sys.argv[1:] if argv is None else argv
+    first = argv[0] if argv else "--help"
     try:
-        if chosen.command is None:
+        parser = make_parser(None if first in ("-h", "--help") else first)
+        args = parser.parse_args(argv)
+        if args.command is None:
             parser.print_help()
-            return FINE
-        status = _run(chosen)
+            return OK
+        status: int = args.run(args)
         sys.stdout.flush()
         return status
-    except BrokenPipeError:
-        # `tinytorch ops | head`: the reader has left, and Python would complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + 13  # what a shell says of any program that this happened to
-
-
-def _run(chosen: argparse.Namespace) -> int:
-    try:
-        status: int = chosen.run(chosen)
     except TinyTorchError as error:
         sys.stdout.flush()
-        print(f"tinytorch {chosen.command}: {error}", file=sys.stderr)
+        print(f"tinytorch {first}: {error}", file=sys.stderr)
         return USAGE
-    return status
+    except BrokenPipeError:
+        # The reader of `tinytorch ops | head` has exited; Python would report it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + 13  # the status that a shell reports for SIGPIPE
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """The parser with every command."""
+def make_parser(command: str | None = None) -> argparse.ArgumentParser:
+    """Return the parser of the core's commands and of other distributions' commands.
+
+    Args:
+        command: the command to run; only its module is imported. By default all are.
+
+    Raises:
+        TinyTorchError: the command is unknown or cannot be loaded.
+    """
     parser = argparse.ArgumentParser(
         prog="tinytorch",
         description=DESCRIPTION,
-        epilog=EPILOG,
         formatter_class=_Help,
         add_help=False,
     )
-    commands = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND")
-    for module in COMMANDS:
-        module.add_to(commands)
-    # After the commands, for which people come.
+    parsers = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND")
+    for module in MODULES:
+        add_module(parsers, module)
+    errors = []
+    if command is None:
+        errors = add_all_installed(parsers)
+    elif command not in parsers.choices and not command.startswith("-"):
+        add_installed(parsers, command)
+    parser.epilog = "\n\n".join([*errors, EPILOG])
+    # Listed after the commands, which matter more.
     options = parser.add_argument_group("options")
     options.add_argument("-h", "--help", action="help", help="show this help and exit")
     options.add_argument(

@@ -1,4 +1,4 @@
-"""Writing a file in one step: it is there as a whole, or the old one is as it was."""
+"""Write a file in one step: it is written completely, or the old one is unchanged."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from tinytorch_core.errors import ConfigError
 
 
 def write(path: str, text: str) -> None:
-    """Puts a file in the place of an old one, or of none, in one step.
+    """Create or replace a file.
 
     Raises:
-        ConfigError: it cannot be written. The old one is as it was.
+        ConfigError: the file cannot be written; an old one is unchanged.
     """
     path = os.path.realpath(path)
     new = None
@@ -29,8 +29,8 @@ def write(path: str, text: str) -> None:
             with suppress(OSError):
                 os.unlink(new)
         raise ConfigError(
-            f"{path} cannot be written: {error.strerror}. Check the rights of the file and of its "
-            "folder; nothing was changed."
+            f"{path} cannot be written: {error.strerror}. Check the permissions of the file and "
+            "its folder; nothing was changed."
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""Changing a configuration file, with its comments and its layout kept."""
+"""Change a configuration file and keep its comments and layout."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from tinytorch_core.errors import ConfigError
 
 
 def switched(path: str, text: str, above: tuple[str, ...], plugins: Mapping[str, bool]) -> str:
-    """The text of a configuration file with some plugins switched on or off.
+    """Return the text of a configuration file with some plugins enabled or disabled.
 
     Args:
         path: the file, for messages.
-        text: what it holds now.
-        above: the keys that lead to the table for TinyTorch.
-        plugins: on or off for each of them.
+        text: its present text.
+        above: the keys above the table for TinyTorch.
+        plugins: on or off, by plugin.
 
     Raises:
-        ConfigError: the change cannot be made without changing anything else.
+        ConfigError: the change would affect other parts of the file.
     """
     document = tomlkit.parse(text)
     _set(document, above, plugins)
@@ -33,7 +33,9 @@ def switched(path: str, text: str, above: tuple[str, ...], plugins: Mapping[str,
     if tomllib.loads(changed) != wanted:
         lines = " ".join(f"{name} = {str(on).lower()}" for name, on in plugins.items())
         table = ".".join((*above, "plugins"))
-        raise ConfigError(f"{path} cannot be changed safely. Write below [{table}]: {lines}")
+        raise ConfigError(
+            f"{path} cannot be changed safely. Add these lines below [{table}]: {lines}"
+        )
     return changed
 
 
@@ -41,7 +43,7 @@ def _set(table: Any, above: tuple[str, ...], plugins: Mapping[str, bool]) -> Non
     for key in above:
         table = table[key]
     if "plugins" not in table:
-        # What lies in braces can hold braces only.
+        # An inline table can contain only inline tables.
         inline = isinstance(table, InlineTable)
         table["plugins"] = tomlkit.inline_table() if inline else tomlkit.table()
     for name, on in plugins.items():

@@ -1,4 +1,4 @@
-"""`tinytorch enable` and `tinytorch disable`: switch plugins in the configuration file."""
+"""`tinytorch enable` and `tinytorch disable`: change the project's configuration file."""
 
 from __future__ import annotations
 
@@ -14,43 +14,43 @@ from tinytorch_core.discovery import installed
 from tinytorch_core.errors import ConfigError, UnknownPluginError, did_you_mean
 
 DESCRIPTION = """\
-Switches plugins {state} for the programs of this project, by a line in the nearest
-tinytorch.toml, or else in the nearest pyproject.toml that has a table [tool.tinytorch]. Where
-there is neither, makes a tinytorch.toml in the working directory. Comments and layout are kept.
+Turn plugins {state} for the programs of this project: set them in the nearest tinytorch.toml, or in
+the nearest pyproject.toml with a table [tool.tinytorch]. If neither exists, create a tinytorch.toml
+in the working directory. Comments and layout are kept.
 """
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Adds the parsers of both commands."""
+    """Add the parsers of both commands."""
     for command, state, on in (("enable", "on", True), ("disable", "off", False)):
         parser = commands.add_parser(
             command,
-            help=f"switch plugins {state} in the project's configuration file",
+            help=f"turn plugins {state} in the project's configuration file",
             description=DESCRIPTION.format(state=state),
-            epilog="Exit status 1: the configuration is wrong in another place. "
-            "2: nothing was changed.",
+            epilog="Exit status 1: another part of the configuration is wrong. 2: nothing was "
+            "changed.",
         )
         parser.add_argument("names", metavar="NAME", nargs="+", help="the name of a plugin")
-        parser.set_defaults(run=run, on=on)
+        parser.set_defaults(on=on)
 
 
-def run(chosen: argparse.Namespace) -> int:
-    """Changes the file, and prints which one and how."""
+def run(args: argparse.Namespace) -> int:
+    """Change the file and print the changes."""
     known = {point.name for point in installed()}
-    _check_names(chosen.names, known)
+    _check_names(args.names, known)
     choices = file_choices()
     config = Config(tuple(choices))
     changing = []
-    for name in dict.fromkeys(chosen.names):
+    for name in dict.fromkeys(args.names):
         decision = config.decide(name)
-        if decision.on == chosen.on:
-            print(f"{name} is {_state(chosen.on)} already: {decision.by}")
+        if decision.on == args.on:
+            print(f"{name} is already {_state(args.on)}: {decision.by}")
         else:
             changing.append(name)
     if changing:
-        # Several files of one folder may have a say, and the strongest comes first.
-        _switch(choices[0].source if choices else None, changing, chosen.on)
-    return _rest(chosen.names, chosen.on, known)
+        # The file with the highest precedence.
+        _switch(choices[0].source if choices else None, changing, args.on)
+    return _check_result(args.names, args.on, known)
 
 
 def _check_names(names: Iterable[str], known: set[str]) -> None:
@@ -62,7 +62,7 @@ def _check_names(names: Iterable[str], known: set[str]) -> None:
 
 
 def _switch(file: ConfigFile | str | None, names: list[str], on: bool) -> None:
-    from tinytorch_core.cli.edit import switched  # here, because tomlkit takes 20 ms
+    from tinytorch_core.cli.edit import switched  # here: tomlkit takes 20 ms
 
     old = file if isinstance(file, ConfigFile) else None
     path = old.path if old else os.path.abspath(OWN_FILE)
@@ -80,8 +80,8 @@ def _values(file: ConfigFile | None) -> dict[str, bool]:
     return values
 
 
-def _rest(names: Iterable[str], on: bool, known: set[str]) -> int:
-    """Says what keeps the file from having its way."""
+def _check_result(names: Iterable[str], on: bool, known: set[str]) -> int:
+    """Print what prevents the change from taking effect, and return the exit status."""
     try:
         config = read_config()
         config.check_names(known)
@@ -92,8 +92,8 @@ def _rest(names: Iterable[str], on: bool, known: set[str]) -> int:
         decision = config.decide(name)
         if decision.on != on:
             print(
-                f"{VARIABLE}={os.environ[VARIABLE]} is stronger than the file: "
-                f"{name} stays {_state(decision.on)} until that is changed.",
+                f"{VARIABLE}={os.environ[VARIABLE]} overrides the file: "
+                f"{name} stays {_state(decision.on)} until you change the variable.",
                 file=sys.stderr,
             )
     return 0

@@ -1,8 +1,9 @@
-"""`tinytorch ops`: each op, who provides and who wraps it, and what runs it."""
+"""`tinytorch ops`: show each op, the plugins that provide and wrap it, and what runs it."""
 
 from __future__ import annotations
 
 import argparse
+import functools
 import inspect
 import json
 from collections.abc import Callable, Sequence
@@ -20,40 +21,39 @@ from tinytorch_core.surface import Surface
 CORE = "core"
 
 DESCRIPTION = """\
-Lists each op of the core and of the plugins that are on: who provides it, the method of Tensor
-and the NumPy functions that run it, and the plugins that wrap it, the innermost first. Further
-columns are what plugins tell about it. With names, all details of these ops.
+List the ops of the core and of the plugins that are on: the provider, the method of Tensor and
+the NumPy functions that run the op, and the plugins that wrap it, innermost first. Plugins add
+further columns. With names, show all details of these ops; any NumPy function that tensors
+support can be named.
 """
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Adds the command's parser."""
+    """Add the command's parser."""
     parser = commands.add_parser(
         "ops",
-        help="every op, who provides and who wraps it, and what runs it",
+        help="list the ops, their providers and the plugins that wrap them",
         description=DESCRIPTION,
-        epilog="Exit status 2: there is no op of that name, or the configuration is wrong.",
+        epilog="Exit status 2: an op is unknown, or the configuration is wrong.",
     )
     parser.add_argument(
         "names",
         metavar="NAME",
         nargs="*",
-        help="an op to tell all about, also by a method's or NumPy's name: tanh, __add__, np.exp",
+        help="an op, a method or a NumPy function: tanh, __add__, np.linalg.inv",
     )
     parser.add_argument("--json", action="store_true", help="print all details as JSON")
-    parser.set_defaults(run=run)
 
 
-def run(chosen: argparse.Namespace) -> int:
-    """Prints what is known of the ops."""
+def run(args: argparse.Namespace) -> int:
+    """Print a table of all ops, or the details of some."""
     surface = started_surface()
-    found = [op for name in chosen.names for op in _named(surface, name)]
-    found = found or list(surface.ops.values())
     with aside():
-        records = [_record(surface, op) for op in found]
-    if chosen.json:
+        found = [op for name in args.names for op in _named(surface, name)]
+        records = [_record(surface, op) for op in found or list(surface.ops.values())]
+    if args.json:
         print(json.dumps({"ops": records}, indent=2, ensure_ascii=False))
-    elif chosen.names:
+    elif args.names:
         print("\n".join(map(_details, records)), end="")
     else:
         print(_table(records), end="")
@@ -61,27 +61,47 @@ def run(chosen: argparse.Namespace) -> int:
 
 
 def _named(surface: Surface, name: str) -> list[Op]:
-    """The op of that name, or those that a method or a NumPy function of that name runs."""
+    """Return the op of that name, or those that a method or NumPy function of that name runs."""
+    every = list(surface.ops.values())
     if name in surface.ops:
         return [surface.ops[name]]
-    found = [op for op in surface.ops.values() if name in _also_called(op)]
+    function = _numpy_function(name)
+    found = [op for op in every if name in _other_names(op) or function in op.numpy]
+    if not found and function is not None and hasattr(surface, "numpy_op"):
+        found = [surface.numpy_op(function)]
     if not found:
-        known = {*surface.ops}.union(*map(_also_called, surface.ops.values()))
-        raise TinyTorchError(f"there is no op {name!r}. {did_you_mean(name, known)}{_not_on()}")
+        known = {*surface.ops}.union(*map(_other_names, every))
+        raise TinyTorchError(f"no op is named {name!r}. {did_you_mean(name, known)}{_not_on()}")
     return found
 
 
-def _also_called(op: Op) -> list[str]:
-    return [*_methods(op), *map(_numpy_name, op.numpy)]
+def _other_names(op: Op) -> list[str]:
+    return _methods(op) + _numpy_names(op)
+
+
+def _numpy_function(name: str) -> Callable[..., Any] | None:
+    """Return a function of NumPy that tensors can override, such as `np.linalg.inv`."""
+    path = name.removeprefix("numpy.").removeprefix("np.").split(".")
+    try:
+        function = functools.reduce(getattr, path, np)
+    except AttributeError:
+        return None
+    # NumPy's dispatcher to `__array_function__` has the attribute `_implementation`.
+    overridable = isinstance(function, np.ufunc) or hasattr(function, "_implementation")
+    return function if overridable else None
 
 
 def _not_on() -> str:
     names = ", ".join(status.name for status in plugins.status() if not status.on)
-    return f" Not on, and perhaps with such an op: {names}." if names else ""
+    return f" These plugins are not on and may provide it: {names}." if names else ""
 
 
 def _methods(op: Op) -> list[str]:
     return [*op.methods, *filter(None, [op.reflected])]
+
+
+def _numpy_names(op: Op) -> list[str]:
+    return list(map(_numpy_name, op.numpy))
 
 
 def _numpy_name(function: Callable[..., Any]) -> str:
@@ -97,10 +117,10 @@ def _record(surface: Surface, op: Op) -> dict[str, Any]:
         "name": op.name,
         "plugin": provider.name if provider else None,
         "distribution": provider.origin if provider else f"tinytorch-core {__version__}",
-        "signature": f"{op.name}{_bare(op.signature)}",
+        "signature": f"{op.name}{_without_annotations(op.signature)}",
         "inputs": list(op.inputs),
         "methods": _methods(op),
-        "numpy": [_numpy_name(function) for function in op.numpy],
+        "numpy": _numpy_names(op),
         "wrapped_by": surface.wrappers.get(op.name, []),
         "in_place": op.in_place,
         "facts": surface.explain(op),
@@ -112,13 +132,16 @@ def _doc(op: Op) -> str | None:
     if op.doc is None:
         return None
     text = inspect.cleandoc(op.doc)
-    # NumPy's ufuncs have long ones, which speak of arguments that the op has not.
-    borrowed = isinstance(op.forward, np.ufunc) and op.doc == op.forward.__doc__
-    return text.split("\n\n")[1] if borrowed else text
+    is_ufunc = isinstance(op.forward, np.ufunc)
+    module = getattr(op.forward, "__module__", None) or ""
+    if op.doc != op.forward.__doc__ or not (is_ufunc or module.startswith("numpy")):
+        return text
+    # NumPy's docstrings are long; a ufunc's summary follows its signature.
+    return text.split("\n\n")[is_ufunc]
 
 
-def _bare(signature: inspect.Signature) -> inspect.Signature:
-    """A signature without annotations, which speak of arrays where Tensors go."""
+def _without_annotations(signature: inspect.Signature) -> inspect.Signature:
+    """Return a signature without annotations, which name arrays instead of Tensors."""
     parameters = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
     return inspect.Signature(parameters)
 

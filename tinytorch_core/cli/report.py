@@ -1,4 +1,4 @@
-"""What `tinytorch doctor` finds: what it is, why it matters, and what to do."""
+"""The result of one check of `tinytorch doctor`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Finding(NamedTuple):
-    """Something about an installation that needs attention."""
+    """A problem of an installation, why it matters, and what to do."""
 
     what: str
     why: str
@@ -14,7 +14,7 @@ class Finding(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What came of one check: a word on what is there, and what is wrong with it."""
+    """What a check looked at, in one line, and the problems that it found."""
 
     summary: str
     findings: list[Finding]

@@ -1,4 +1,4 @@
-"""Starting the plugins for a command, which goes on whatever is wrong with some of them."""
+"""Starting the plugins for a command, which must work even if some of them fail."""
 
 from __future__ import annotations
 
@@ -8,25 +8,23 @@ from contextlib import AbstractContextManager, redirect_stdout
 from typing import Any
 
 from tinytorch_core import plugins
+from tinytorch_core.activation import why_off as why_off
 from tinytorch_core.errors import PluginWarning
 from tinytorch_core.registry import start
 from tinytorch_core.surface import Surface
 
 
 def aside() -> AbstractContextManager[Any]:
-    """While code of plugins runs: what it prints goes to stderr, for stdout is the command's."""
+    """Send what plugins print to stderr, because stdout is for the command's output."""
     return redirect_stdout(sys.stderr)
 
 
 def started_surface() -> Surface:
-    """Starts the plugins that are to be on; one that fails is left out, and its status says so.
-
-    Returns:
-        The surface with the plugins that are on, to be looked at.
+    """Start the plugins and return the surface; a plugin that fails is left out.
 
     Raises:
-        ConfigError: the configuration is wrong. No plugin is on then.
-        PluginError: a plugin that was on cannot be used a second time.
+        ConfigError: the configuration is wrong, so no plugin is on.
+        PluginError: a plugin fails when the surface is computed a second time.
     """
     with warnings.catch_warnings(), aside():
         warnings.simplefilter("ignore", PluginWarning)

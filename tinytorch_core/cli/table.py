@@ -1,4 +1,4 @@
-"""Aligned columns of text."""
+"""Text in aligned columns."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 
 Cell = str | int
 
-# What fits on a terminal of today, and beside a second one.
+# Two terminals of this width fit on a screen.
 WIDTH = 100
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
-    """The header and the rows below each other; numbers are set to the right.
+    """Return a table of text; columns of numbers are aligned to the right.
 
     >>> print(table(["NAME", "OPS"], [("profiler", 40), ("losses", 8)]), end="")
     NAME      OPS
@@ -35,7 +35,7 @@ def _line(cells: Sequence[Cell], widths: Sequence[int], right: Sequence[bool]) -
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> str:
-    """Labels and what they stand for below each other, without those that stand for nothing.
+    """Return lines of a label and a value; empty values are skipped.
 
     >>> print(facts([("state", "on"), ("imported in", "3 ms"), ("error", "")]), end="")
       state        on
@@ -47,7 +47,7 @@ def facts(pairs: Iterable[tuple[str, str]]) -> str:
 
 
 def _filled(label: str, text: str) -> str:
-    """The label and the text, in as many lines as it takes, aligned."""
+    """Return the label and the text, wrapped and aligned."""
     lines = textwrap.wrap(
         text, WIDTH - len(label), break_long_words=False, break_on_hyphens=False
     ) or [text]
@@ -55,7 +55,7 @@ def _filled(label: str, text: str) -> str:
 
 
 def shortened(text: str, width: int) -> str:
-    """`text`, cut at `width` characters.
+    """Return `text`, cut at `width` characters.
 
     >>> shortened("np.max, np.amax", 10)
     'np.max, n…'
