@@ -268,6 +268,6 @@ def tinytorch_register_checks(checks: Checks) -> None:
     third_power fails has_a_short_name
       expected: at most 8 letters
       found:    11
-      to mend:  shorten the name
+      to fix:   shorten the name
     >>> plugins.unregister("short-names")
     """

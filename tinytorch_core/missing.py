@@ -31,6 +31,17 @@ def distribution_of(plugin: str) -> str:
     return known.get(plugin, f"tinytorch-{plugin}")
 
 
+def well_known_provider(name: str) -> str | None:
+    """Return the distribution of the well-known plugin that adds `name` to Tensor, or None.
+
+    The plugin need not be installed.
+
+    >>> well_known_provider("relu")
+    'tinytorch-activations'
+    """
+    return next((hint.distribution for hint in hints() if name in hint.names), None)
+
+
 def why_missing(kind: str, name: str) -> str | None:
     """Which plugin would bring an attribute or a keyword of Tensor, and why it does not.
 

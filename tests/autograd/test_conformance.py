@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.core.testing.wrong import Wrong, plugin
 
 from tinytorch_core import Tensor, plugins
-from tinytorch_core.tensor import plain
+from tinytorch_core.extend import unwrap
 
+from tests.devkit.wrong import Wrong, plugin
 from tinytorch_devkit import call, cases_of, check_plugin, table_of_checks
 
 
@@ -99,7 +99,7 @@ WRONG = [
     ),
     Wrong(
         "has_the_right_second_derivative",
-        plugin(_square, None, lambda grad, x: 2 * grad * plain(x)),
+        plugin(_square, None, lambda grad, x: 2 * grad * unwrap(x)),
         "as derivative of order 2 with respect to x",
         "",
         "write the rule for x in ops that have rules themselves",
@@ -113,7 +113,7 @@ WRONG = [
     ),
     Wrong(
         "has_the_right_second_derivative",
-        plugin(lambda x: 2 * x, None, lambda grad: 2 * plain(grad)),
+        plugin(lambda x: 2 * x, None, lambda grad: 2 * unwrap(grad)),
         "as derivative of order 2 with respect to x",
         "",
         "write the rule for x in ops that have rules themselves",
