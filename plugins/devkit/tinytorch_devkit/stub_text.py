@@ -119,6 +119,8 @@ class _Unshadowed(ast.NodeTransformer):
 def _is_declaration(node: ast.stmt) -> bool:
     if isinstance(node, ast.ImportFrom) and node.module == "__future__":
         return False
+    if isinstance(node, ast.Assign):  # a type variable
+        return isinstance(node.value, ast.Call) and ast.unparse(node.value.func) == "TypeVar"
     return isinstance(node, ast.Import | ast.ImportFrom | ast.If | ast.ClassDef | ast.FunctionDef)
 
 

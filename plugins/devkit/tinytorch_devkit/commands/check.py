@@ -33,20 +33,19 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         help="run only this check; can be given several times",
     )
     parser.add_argument("-v", "--verbose", action="store_true", help="list each check")
-    parser.set_defaults(run=run)
 
 
-def run(chosen: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Run the checks, print their results, and return 1 if any failed."""
     from tinytorch_devkit import check_plugin  # here, because the other commands do not need it
 
     started_surface()
     failed = 0
-    for name in chosen.plugins:
+    for name in args.plugins:
         with output_to_stderr():
-            results = check_plugin(name, checks=chosen.only)
+            results = check_plugin(name, checks=args.only)
         print(plugins.find(name).title)
-        for line in _listed(results) if chosen.verbose else _summary(results):
+        for line in _listed(results) if args.verbose else _summary(results):
             print(f"  {line}")
         failures = [result.failure for result in results if result.failure is not None]
         for failure in failures:

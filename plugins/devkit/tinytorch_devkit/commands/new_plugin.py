@@ -21,15 +21,14 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         metavar="NAME",
         help="the plugin's name, such as swish: lower-case letters, digits and hyphens",
     )
-    parser.set_defaults(run=run)
 
 
-def run(chosen: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Write the folder, and print the next steps."""
     from tinytorch_devkit.new_plugin import write_plugin  # other commands do not need it
 
     started_surface()
-    folder = write_plugin(chosen.name)
+    folder = write_plugin(args.name)
     print(f"wrote {folder}/. Next:\n")
     print(f"  cd {folder}\n  pip install -e '.[test]'\n  pytest\n")
     print(f"Then replace the formula in src/{folder.name.replace('-', '_')}/ops.py by yours.")

@@ -32,16 +32,15 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         default="typings",
         help="the folder to write to (default: typings)",
     )
-    parser.set_defaults(run=run)
 
 
-def run(chosen: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Write the files, and print their names."""
     from tinytorch_devkit.stub_text import stub_files  # other commands do not need it
 
     surface = started_surface()
     for name, text in stub_files(surface).items():
-        file = Path(chosen.output, name)
+        file = Path(args.output, name)
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")
