@@ -143,8 +143,9 @@ def test_a_type_checker_knows_what_plugins_add_and_reports_misspelt_names(folder
     assert [int(number) for number, _ in found] == [n for n, _ in expected], done.stdout
     for (_, message), (_, word) in zip(found, expected, strict=True):
         assert f'"{word}"' in message
-    # The stubs themselves have no errors.
-    assert done.stdout.count(": error: ") == len(expected), done.stdout
+    # The stubs themselves are correct. `make check` checks the sources, whose errors depend on the
+    # version of NumPy.
+    assert not re.search(r"^typings\b.*: error: ", done.stdout, re.MULTILINE), done.stdout
 
 
 def test_only_the_source_accepts_every_name(folder: Path) -> None:
@@ -165,9 +166,15 @@ def test_the_stub_declares_exactly_what_tensor_has(tmp_path: Path) -> None:
     own = {name for name in offered if not name.startswith("_")}
     assert own - declared == set()
     assert {name for name in declared if not name.startswith("_")} - offered == set()
-    # Special methods of Tensor that other classes do not have.
-    added = {n for n in offered if n.startswith("__") and n not in dir(type("Any", (), {}))}
-    assert added - declared - {"__slots__", "__annotations__"} == set()
+
+    class Plain:
+        x: int
+
+    assert Plain.__annotations__  # Python 3.14 adds them to the class when they are read
+    # Special names that not every class has.
+    added = {n for n in offered if n.startswith("__") and n not in dir(Plain)}
+    # `__getattr__` only raises errors; declaring it would allow every name.
+    assert added - declared - {"__slots__", "__getattr__"} == set()
 
 
 def test_without_plugins_the_stub_has_only_the_plain_tensor(tmp_path: Path) -> None:
