@@ -14,7 +14,7 @@ from tinytorch_core.errors import PluginError
 _MACHINERY = {"pluggy", "tinytorch_core", *sys.stdlib_module_names}
 
 
-def place_of(error: PluginError, package: str, target: Any) -> str | None:
+def location_of(error: PluginError, package: str, target: Any) -> str | None:
     """Return `file:line` of the plugin's code that raised `error`, or of the wrong hook or module.
 
     Args:

@@ -5,8 +5,10 @@ everything else that a plugin may use is here. Nothing else in `tinytorch_core` 
 """
 
 from tinytorch_core.errors import did_you_mean
+from tinytorch_core.hints import well_known_provider
 from tinytorch_core.op_call import CallText, call_names, call_signature, call_text, op, op_call
 from tinytorch_core.ops import Op, OpTable
+from tinytorch_core.registry import start as start_plugins
 from tinytorch_core.source import (
     argument_names,
     define,
@@ -16,7 +18,7 @@ from tinytorch_core.source import (
     tuple_text,
 )
 from tinytorch_core.surface import Keyword, SurfaceBuilder, TensorExtension
-from tinytorch_core.tensor import from_array, run_function, unwrap
+from tinytorch_core.tensor import active_op, from_array, run_function, unwrap
 
 __all__ = [
     "CallText",
@@ -25,6 +27,7 @@ __all__ = [
     "OpTable",
     "SurfaceBuilder",
     "TensorExtension",
+    "active_op",
     "argument_names",
     "call_names",
     "call_signature",
@@ -38,6 +41,8 @@ __all__ = [
     "op_call",
     "run_function",
     "signature_text",
+    "start_plugins",
     "tuple_text",
     "unwrap",
+    "well_known_provider",
 ]

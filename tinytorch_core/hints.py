@@ -35,3 +35,14 @@ def distribution_of(plugin: str) -> str:
     """Return the distribution of a well-known plugin, or the customary name for any other."""
     known = {hint.plugin: hint.distribution for hint in hints()}
     return known.get(plugin, f"tinytorch-{plugin}")
+
+
+def well_known_provider(name: str) -> str | None:
+    """Return the distribution of the well-known plugin that adds `name` to Tensor, or None.
+
+    The plugin need not be installed.
+
+    >>> well_known_provider("relu")
+    'tinytorch-activations'
+    """
+    return next((hint.distribution for hint in hints() if name in hint.names), None)

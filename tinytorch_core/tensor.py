@@ -465,6 +465,21 @@ def from_array(kind: type[AnyTensor], array: Any) -> AnyTensor:
     return kind._from_array(array)
 
 
+def active_op(kind: type[TensorBase], name: str) -> Callable[..., Any]:
+    """Return the function that runs the op `name` on tensors of class `kind`.
+
+    It includes what the active plugins wrap around the op.
+
+    Raises:
+        AttributeError: no active plugin provides the op.
+
+    >>> from tinytorch_core import Tensor
+    >>> active_op(Tensor, "add")(Tensor([1.0]), 2)
+    Tensor([3.])
+    """
+    return kind._calls[name]
+
+
 def run_function(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Run a function of arrays on Tensors as an op of its own, as if it were a NumPy function.
 

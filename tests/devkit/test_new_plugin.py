@@ -1,6 +1,6 @@
-"""`tinytorch new-plugin`: a name that is free, and a package whose tests pass at once.
+"""`tinytorch new-plugin`: the checks of the name, and a package whose tests pass at once.
 
-That pip installs it, and what comes after, is shown by tests/whole/test_publish_an_op.py.
+tests/whole/test_publish_an_op.py installs such a package with pip and goes on from there.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from tinytorch_core import __version__, new_plugin, plugins
+from tinytorch_core import __version__, plugins
 from tinytorch_core.cli import main
 
+from tinytorch_devkit import new_plugin
 from tinytorch_devkit.new_plugin import NewPluginError, check_name, rendered, write_plugin
 
 
@@ -36,18 +37,18 @@ from tinytorch_devkit.new_plugin import NewPluginError, check_name, rendered, wr
         ("../swish", "Did you mean 'swish'?"),
         ("", "beginning with a letter"),
         ("tinytorch-swish", "without the prefix tinytorch. Did you mean 'swish'?"),
-        ("class", "a word of Python"),
-        ("print", "a word of Python"),
-        ("np", "plugins call something else"),
-        ("losses", "installed already, from tinytorch-losses"),
-        ("core", "a package 'tinytorch_core' is installed already"),
-        ("exp", "a name that Tensor has already, from tinytorch-core"),
-        ("shape", "a name that Tensor has already"),
-        ("relu", "a name that Tensor has already, from plugin 'activations'"),
-        ("zero-grad", "a name that Tensor has already, from tinytorch-autograd"),
+        ("class", "a keyword or builtin of Python"),
+        ("print", "a keyword or builtin of Python"),
+        ("np", "another meaning in the code of plugins"),
+        ("losses", "already installed, from tinytorch-losses"),
+        ("core", "a package 'tinytorch_core' is already installed"),
+        ("exp", "Tensor already has 'exp', from tinytorch-core"),
+        ("shape", "Tensor already has 'shape'"),
+        ("relu", "Tensor already has 'relu', from plugin 'activations'"),
+        ("zero-grad", "Tensor already has 'zero_grad', from tinytorch-autograd"),
     ],
 )
-def test_a_name_that_will_not_do(
+def test_invalid_and_taken_names(
     name: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -59,13 +60,13 @@ def test_a_name_that_will_not_do(
     assert not list(tmp_path.iterdir())
 
 
-def test_what_a_plugin_that_is_off_brings_is_taken_too() -> None:
+def test_names_of_plugins_that_are_off_are_taken() -> None:
     with plugins.only(), pytest.raises(NewPluginError, match="from tinytorch-activations"):
         check_name("relu")
 
 
 @pytest.mark.parametrize("name", ["mish", "my-swish", "b2", "fourier-2d"])
-def test_a_name_that_will_do(name: str) -> None:
+def test_valid_names(name: str) -> None:
     check_name(name)
     project = tomllib.loads(rendered(name)["pyproject.toml"])["project"]
     assert project["name"] == f"tinytorch-{name}"
@@ -74,17 +75,15 @@ def test_a_name_that_will_do(name: str) -> None:
     assert f"src/{module}/py.typed" in rendered(name)
 
 
-def test_a_folder_that_exists_is_left_as_it_is(tmp_path: Path) -> None:
+def test_an_existing_folder_is_not_changed(tmp_path: Path) -> None:
     (tmp_path / "tinytorch-mish").mkdir()
     (tmp_path / "tinytorch-mish" / "mine").write_text("precious")
-    with pytest.raises(NewPluginError, match="exists already, and is left as it is"):
+    with pytest.raises(NewPluginError, match="exists and was not changed"):
         write_plugin("mish", tmp_path)
     assert [f.name for f in tmp_path.rglob("*")] == ["tinytorch-mish", "mine"]
 
 
-def test_a_failure_on_the_way_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failure_leaves_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError("no space left on device")
 
@@ -95,7 +94,7 @@ def test_a_failure_on_the_way_leaves_nothing(
 
 
 @pytest.mark.parametrize("author", ['Ada "Countess" Lovelace', "José Ávila", None])
-def test_the_author_is_the_one_whom_git_knows(author: str | None, monkeypatch) -> None:
+def test_the_author_comes_from_git(author: str | None, monkeypatch) -> None:
     monkeypatch.setattr(new_plugin, "_from_git", lambda key: author)
     written = rendered("mish")
     expected = author or "Your Name"
@@ -103,29 +102,29 @@ def test_the_author_is_the_one_whom_git_knows(author: str | None, monkeypatch) -
     assert f"Copyright (c) {datetime.date.today().year} {expected}\n" in written["LICENSE"]
 
 
-def test_without_git_there_is_a_placeholder(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_git_the_author_is_a_placeholder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     assert "Your Name" in rendered("mish")["LICENSE"]
 
 
-def test_it_asks_for_versions_of_the_core_like_this_one() -> None:
+def test_it_requires_versions_of_the_core_like_this_one() -> None:
     major, minor, _ = __version__.split(".")
     expected = f"tinytorch-core>={major}.{minor},<{major}.{int(minor) + 1}"
     assert expected in tomllib.loads(rendered("mish")["pyproject.toml"])["project"]["dependencies"]
 
 
 def test_every_template_is_used() -> None:
-    templates = files("tinytorch_core") / "templates"
+    templates = files("tinytorch_devkit") / "templates"
     assert {file.name for file in templates.iterdir()} == set(new_plugin.FILES)
 
 
-def test_nothing_is_left_to_be_filled_in() -> None:
+def test_no_placeholder_is_left() -> None:
     assert not [text for text in rendered("mish").values() if "%{" in text]
 
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A new plugin `my-swish`, and what pip would leave of it in the folder `site`."""
+    """A new plugin `my-swish`, with the files that pip would install in the folder `site`."""
     folder = write_plugin("my-swish", tmp_path_factory.mktemp("new"))
     site = folder / "site"
     shutil.copytree(folder / "src", site)
@@ -153,14 +152,14 @@ def test_its_tests_pass_at_once(written: Path) -> None:
     assert re.search(r"2\d passed", done.stdout)
 
 
-def test_its_readme_says_what_happens(written: Path) -> None:
+def test_its_readme_prints_what_it_shows(written: Path) -> None:
     (program,) = re.findall(r"```python\n(.*?)```", (written / "README.md").read_text(), re.DOTALL)
     expected = re.findall(r"print\(.*\)  # (.*)", program)
     done = run(written, "-c", program)
     assert (done.stdout.splitlines(), done.stderr) == (expected, "")
 
 
-def test_ruff_has_nothing_to_say(written: Path) -> None:
+def test_ruff_reports_nothing(written: Path) -> None:
     pytest.importorskip("ruff")
     for command in (["check"], ["format", "--check"]):
         done = run(written, "-m", "ruff", *command, "--isolated", "--no-cache", "src", "tests")

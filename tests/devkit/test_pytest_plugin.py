@@ -1,4 +1,4 @@
-"""The fixtures for authors of plugins, in a pytest of its own, as their authors run it."""
+"""The pytest fixtures, in a separate pytest process, as plugin authors run it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_clean_core(clean_core):
     assert not hasattr(Tensor, "backward")
 
 
-def test_as_it_was_after_clean_core():
+def test_the_plugins_are_restored_after_clean_core():
     assert "autograd" in plugins.active()
 
 
@@ -41,7 +41,7 @@ def test_only_plugins(only_plugins):
     assert Tensor([2.0]).thrice().tolist() == [6]
 
 
-def test_as_it_was_after_only_plugins():
+def test_the_plugins_are_restored_after_only_plugins():
     assert "activations" in plugins.active()
     assert "SimpleNamespace" not in [p.name for p in plugins.status()]
 
@@ -69,46 +69,48 @@ def run_pytest(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_each_fixture_does_what_it_says_and_is_undone(tmp_path: Path) -> None:
+def test_each_fixture_works_and_restores_the_plugins(tmp_path: Path) -> None:
     (tmp_path / "test_mine.py").write_text(PROGRAM)
     done = run_pytest(tmp_path)
     assert "6 passed" in done.stdout, done.stdout
     assert done.returncode == 0
 
 
-@pytest.mark.parametrize("options", [(), ("-p", "no:tinytorch")], ids=["there", "turned off"])
-def test_a_pytest_that_has_no_use_for_them_imports_neither_the_core_nor_numpy(
+@pytest.mark.parametrize("options", [(), ("-p", "no:tinytorch")], ids=["on", "off"])
+def test_a_pytest_run_that_uses_no_fixture_imports_neither_the_core_nor_numpy(
     tmp_path: Path, options: tuple[str, ...]
 ) -> None:
-    expected = "_tinytorch_pytest" if not options else ""
+    expected = "tinytorch_devkit tinytorch_devkit.fixtures" if not options else ""
     (tmp_path / "test_other.py").write_text(
         "import sys\n"
         "def test_other():\n"
         "    loaded = [m for m in sys.modules if m == 'numpy' or 'tinytorch' in m]\n"
-        f"    assert [m for m in loaded if 'editable' not in m] == {expected.split()}\n"
+        f"    assert sorted(m for m in loaded if 'editable' not in m) == {expected.split()}\n"
     )
     # Other plugins of this environment may import NumPy.
     done = run_pytest(tmp_path, "-p", "no:hypothesispytest", *options)
     assert "1 passed" in done.stdout, done.stdout
 
 
-def test_turned_off_the_fixtures_are_not_there(tmp_path: Path) -> None:
+def test_the_fixtures_can_be_turned_off(tmp_path: Path) -> None:
     (tmp_path / "test_mine.py").write_text("def test_mine(clean_core):\n    pass\n")
     done = run_pytest(tmp_path, "-p", "no:tinytorch")
     assert "fixture 'clean_core' not found" in done.stdout
 
 
-def test_pytest_does_not_complain_that_the_core_was_imported_before_it(tmp_path: Path) -> None:
-    # The files of an installed wheel, which pytest rewrites if their distribution has a plugin.
+def test_pytest_does_not_warn_when_the_devkit_was_imported_before_it(tmp_path: Path) -> None:
+    # The files of an installed wheel. pytest rewrites those of wheels with a pytest plugin.
     metadata = tmp_path / "site" / "wheel-1.0.dist-info"
     metadata.mkdir(parents=True)
     (metadata / "METADATA").write_text("Name: wheel\nVersion: 1.0\n")
-    (metadata / "RECORD").write_text("tinytorch_core/__init__.py,,\n")
-    (metadata / "entry_points.txt").write_text("[pytest11]\nwheel = _tinytorch_pytest\n")
+    (metadata / "RECORD").write_text(
+        "tinytorch_devkit/__init__.py,,\ntinytorch_devkit/fixtures.py,,\n"
+    )
+    (metadata / "entry_points.txt").write_text("[pytest11]\nwheel = tinytorch_devkit.fixtures\n")
     (tmp_path / "test_mine.py").write_text("def test_mine():\n    pass\n")
     program = (
         f"import sys; sys.path.append({str(metadata.parent)!r})\n"
-        "import tinytorch_core, pytest\n"
+        "import tinytorch_devkit.fixtures, pytest\n"
         "sys.exit(pytest.main(['-q', '-W', 'error', '-p', 'no:cacheprovider', '-p', 'no:wheel']))"
     )
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Descriptions of ops: what they lead to, and what is wrong with one."""
+"""Descriptions of ops: the calls that follow from them, and errors in them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinytorch_core.ops import OpTable
+from tinytorch_core.extend import OpTable
 
 from tinytorch_devkit import Samples, call
 from tinytorch_devkit.sampling import draw
@@ -33,7 +33,7 @@ def test_one_line_describes_an_elementwise_op_of_one_input(samples: Samples) -> 
     assert shapes(samples) == [((2, 3),), ((3,),), ((),)]
 
 
-def test_and_of_several_whose_shapes_then_broadcast(samples: Samples) -> None:
+def test_the_shapes_of_several_inputs_broadcast(samples: Samples) -> None:
     samples.add("two", np.add)
     assert shapes(samples) == [((2, 3), (3,)), ((3,), ()), ((), (2, 3))]
 
@@ -52,7 +52,7 @@ def test_each_combination_of_parameters_is_called_with_each_shape(samples: Sampl
     assert [dict(c.parameters) for c in samples.descriptions[0].calls] == 3 * [{}] + 3 * [{"by": 3}]
 
 
-def test_whole_calls(samples: Samples) -> None:
+def test_complete_calls(samples: Samples) -> None:
     x = np.arange(3)
     samples.add("two", np.add, calls=[call(x, [1, 2, 3], by=2)])
     (described,) = samples.descriptions
@@ -72,7 +72,7 @@ def test_whole_calls(samples: Samples) -> None:
     ],
 )
 @pytest.mark.parametrize("shape", [(), (1,), (4, 5), (0,)])
-def test_numbers_lie_inside_of_the_domain_and_none_twice(
+def test_numbers_are_distinct_and_inside_the_domain(
     interval: Any, low: float, high: float, shape: tuple[int, ...]
 ) -> None:
     drawn = draw(shape, interval)
@@ -87,7 +87,7 @@ def test_numbers_keep_away_from_kinks() -> None:
     assert min(abs(drawn - kink).min() for kink in (0, 1, 2)) > 0.09
 
 
-def test_the_inputs_of_a_call_have_no_number_in_common_and_none_is_0(samples: Samples) -> None:
+def test_all_numbers_of_a_call_differ_and_none_is_0(samples: Samples) -> None:
     samples.add("two", np.add)
     x, y = samples.descriptions[0].draw((20,), (20,))
     assert not set(x) & set(y)
@@ -104,31 +104,33 @@ def test_domains_by_name(samples: Samples) -> None:
 @pytest.mark.parametrize(
     ("name", "keywords", "message"),
     [
-        ("ones", {}, "there is no op 'ones'. Did you mean 'one'?"),
-        ("many", {}, "say how many by shapes="),
-        ("one", {"domain": (1, 0)}, r"must be \(low, high\), low first"),
-        ("one", {"domain": {"z": (0, 1)}}, "names 'z', which is no input of it. Known: x."),
-        ("one", {"stepwise": ["y"]}, "stepwise of 'one' names 'y', which is no input of it."),
+        ("ones", {}, "no op is named 'ones'. Did you mean 'one'?"),
+        ("many", {}, "pass shapes for some"),
+        ("one", {"domain": (1, 0)}, r"must be \(low, high\) with low < high"),
+        ("one", {"domain": {"z": (0, 1)}}, "names 'z', which is not one of its inputs. Known: x."),
+        (
+            "one",
+            {"stepwise": ["y"]},
+            "stepwise of 'one' names 'y', which is not one of its",
+        ),
         ("one", {"calls": [call(1.0)], "shapes": [(3,)]}, "leave shapes= and parameters= out"),
         ("one", {"calls": [call(1.0)], "parameters": [{"by": 1}]}, "leave shapes="),
         ("one", {"calls": []}, "described without a call"),
         ("one", {"shapes": []}, "described without a call"),
     ],
 )
-def test_a_description_that_makes_no_sense(
-    samples: Samples, name: str, keywords: Any, message: str
-) -> None:
+def test_invalid_descriptions(samples: Samples, name: str, keywords: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         samples.add(name, abs, **keywords)
     assert not samples.descriptions
 
 
-def test_a_refusal_is_of_an_op_that_is_described(samples: Samples) -> None:
+def test_a_refusal_needs_a_described_op(samples: Samples) -> None:
     samples.add("two", np.add)
     samples.refuse("two", TypeError, "by", by="much")
     samples.refuse("two", ValueError, "y", 1.0, 2.0)
     first, second = samples.descriptions[0].refusals
     assert first.call.inputs == samples.descriptions[0].calls[0].inputs
     assert second.call.inputs == (1.0, 2.0)
-    with pytest.raises(ValueError, match=r"describe 'one' by `add` first. Known: two"):
+    with pytest.raises(ValueError, match=r"describe 'one' with `add` first. Known: two"):
         samples.refuse("one", TypeError, "x")

@@ -1,4 +1,4 @@
-"""Each check catches the plugin that breaks its rule, and says what to do about it."""
+"""Each check catches a plugin with the mistake it looks for, and states the remedy."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _in_place(x):
     return x
 
 
-def _asking_a_hook(x):
+def _calling_a_hook(x):
     manager.hook.tinytorch_configure(config={})
     return x * 2
 
@@ -61,12 +61,12 @@ def _is_strided(x):
     return not (x.flags.c_contiguous or x.flags.f_contiguous) and x.strides[-1] > 0
 
 
-def tinytorch_ask():
-    """Has the name of a hook, and is called like one."""
+def tinytorch_imitated():
+    """A function with the name of a hook."""
 
 
-def _asking_directly(x):
-    tinytorch_ask()
+def _calling_directly(x):
+    tinytorch_imitated()
     return x * 2
 
 
@@ -89,7 +89,7 @@ class Leaves:
 
 
 class Doubles:
-    """Changes what multiplication is."""
+    """Changes multiplication."""
 
     @hookimpl
     def tinytorch_wrap_op(self, op: Any, call: Any) -> Any:
@@ -97,7 +97,7 @@ class Doubles:
 
 
 class Doubled:
-    """Gives results of float64."""
+    """Returns results in float64."""
 
     @hookimpl
     def tinytorch_wrap_op(self, op: Any, call: Any) -> Any:
@@ -107,7 +107,7 @@ class Doubled:
 
 
 class Unique:
-    """Can be pickled, and not copied."""
+    """Can be pickled but not copied."""
 
     def __deepcopy__(self, memo: Any) -> Any:
         raise TypeError("there is only one")
@@ -122,8 +122,8 @@ def lifted(x, offset=0):
     return x * 2 + offset
 
 
-def _for_tensors_alone() -> Any:
-    """Does not expect an array beside a Tensor."""
+def _ignoring_arrays() -> Any:
+    """Ignores an array that is combined with a Tensor."""
 
     @hookimpl
     def tinytorch_wrap_op(op: Any, call: Any) -> Any:
@@ -137,17 +137,17 @@ def _for_tensors_alone() -> Any:
     return made
 
 
-def _with_a_note(note: Any) -> Any:
-    """Leaves something on each result that cannot be stored."""
+def _with_attribute(value: Any) -> Any:
+    """Sets an attribute on each result that cannot be pickled."""
 
     @hookimpl
     def tinytorch_wrap_op(op: Any, call: Any) -> Any:
-        def noted(*args: Any, **kwargs: Any) -> Any:
+        def labelled(*args: Any, **kwargs: Any) -> Any:
             out = call(*args, **kwargs)
-            out.note = note
+            out.label = value
             return out
 
-        return noted if op.name == "wrong" else None
+        return labelled if op.name == "wrong" else None
 
     made = plugin(noting)
     made.tinytorch_wrap_op = tinytorch_wrap_op
@@ -179,30 +179,30 @@ WRONG = [
     Wrong(
         "works_under_every_name",
         plugin(lambda x: x * 2, op={"method": "twice"}, function=lambda x: x * 3),
-        "as from wrong",
+        "compared with wrong",
         "",
-        "offer what the op itself computes",
+        "compute the same under each name",
     ),
     Wrong(
         "works_under_every_name",
         plugin(_range, op={"numpy": np.ptp}, shapes=[(2, 3)], parameters=[{"dim": 0}]),
         "no error",
         "unexpected keyword argument 'dim'",
-        "the op must take all that its description says",
+        "its reference must accept all inputs",
     ),
     Wrong(
         "agrees_with_numpy",
         plugin(lambda x: x / 2, op={"numpy": np.spacing}),
-        "as from np.spacing on arrays",
+        "compared with np.spacing on arrays",
         "",
-        "take the NumPy function out of numpy=",
+        "remove the NumPy function from numpy=",
     ),
     Wrong(
         "serves_arrays",
         plugin(lambda x: x, function=lambda x: Tensor(x)),
         "an array from wrong",
         "the Tensor <float64 of shape (2, 3)>",
-        "make Tensors nowhere",
+        "do not create Tensors in the function",
     ),
     Wrong(
         "keeps_dtypes",
@@ -216,14 +216,14 @@ WRONG = [
         plugin(lambda x: (x + 1e6) - 1e6, lambda x: x),
         "",
         "",
-        "compute so that no digits are lost in float32",
+        "compute at the full precision of float32",
     ),
     Wrong(
         "keeps_dtypes",
         plugin(_through_float32, lambda x: x),
         "",
         "",
-        "compute so that no digits are lost in float64",
+        "compute at the full precision of float64",
     ),
     Wrong(
         "broadcasts",
@@ -237,14 +237,14 @@ WRONG = [
         plugin(_needs_a_method, lambda x, y: x + y),
         "no error",
         "AttributeError: 'float' object has no attribute 'copy'",
-        "the op must take all that its description says",
+        "its reference must accept all inputs",
     ),
     Wrong(
         "takes_numbers_and_arrays",
-        _for_tensors_alone(),
+        _ignoring_arrays(),
         "in wrong(<float64 of shape (3,)>, <float64 of shape (3,)>)",
         "",
-        "use NumPy's functions",
+        "use NumPy functions",
     ),
     Wrong(
         "takes_any_memory_layout",
@@ -272,14 +272,14 @@ WRONG = [
         _wrong_where(lambda x: not x.flags.writeable),
         "with its arrays read-only",
         "",
-        "do not write into an input",
+        "do not write to an input",
     ),
     Wrong(
         "takes_empty_inputs",
         plugin(lambda x: x - x.max()),
         "no error",
         "zero-size array to reduction operation maximum",
-        "the op must take all",
+        "its reference must accept all inputs",
     ),
     Wrong(
         "takes_empty_inputs",
@@ -293,21 +293,21 @@ WRONG = [
         plugin(_assigning),
         "no error",
         "does not support item assignment",
-        "the op must take all",
+        "its reference must accept all inputs",
     ),
     Wrong(
         "takes_zero_d_inputs",
         plugin(lambda x: x if x.ndim else x[None]),
         "the shape ()",
         "the shape (1,)",
-        "np.where does what x[x > 0] = ... does",
+        "instead of x[x > 0] = ... use np.where",
     ),
     Wrong(
         "leaves_inputs_alone",
         plugin(_in_place, shapes=[(3,)]),
         "input 0 of wrong(<float64 of shape (3,)>) to stay",
         "[",
-        "make a new array: y = x * 2 instead of x *= 2",
+        "create a new array: y = x * 2 instead of x *= 2",
     ),
     Wrong(
         "refuses_bad_inputs",
@@ -321,7 +321,7 @@ WRONG = [
         plugin(_scaled, describe=lambda s: s.refuse("wrong", TypeError, "by", by=[])),
         "a message that contains 'by'",
         "float() argument must be",
-        "say in the message what is wrong",
+        "state in the message what is wrong",
     ),
     Wrong(
         "refuses_bad_inputs",
@@ -346,17 +346,17 @@ WRONG = [
     ),
     Wrong(
         "can_be_pickled",
-        _with_a_note(lambda: "mine"),
+        _with_attribute(lambda: "mine"),
         "pickle of wrong",
         "lambda",
-        "put nothing on a Tensor that cannot be pickled",
+        "set only attributes that can be pickled",
     ),
     Wrong(
         "can_be_pickled",
-        _with_a_note(Unique()),
+        _with_attribute(Unique()),
         "copy.deepcopy of wrong",
         "TypeError: there is only one",
-        "put nothing on a Tensor that cannot be pickled",
+        "set only attributes that can be pickled",
     ),
     Wrong(
         "can_be_pickled",
@@ -367,17 +367,17 @@ WRONG = [
     ),
     Wrong(
         "calls_no_hook",
-        plugin(_asking_a_hook),
+        plugin(_calling_a_hook),
         "no hook to be called by wrong",
         "pluggy's __call__",
-        "ask in a hook, once, and keep the answer",
+        "call hooks only when plugins change",
     ),
     Wrong(
         "calls_no_hook",
-        plugin(_asking_directly),
+        plugin(_calling_directly),
         "no hook to be called by wrong",
-        "tinytorch_ask in ",
-        "ask in a hook, once, and keep the answer",
+        "tinytorch_imitated in ",
+        "call hooks only when plugins change",
     ),
     Wrong(
         "is_documented",
@@ -391,20 +391,20 @@ WRONG = [
         plugin(lambda x, factor=2: x * factor),
         "the docstring of wrong to name its parameter 'factor'",
         "'A wrong one.'",
-        "say under Args: what the parameter is",
+        "explain the parameter under Args:",
     ),
     Wrong(
         "is_documented",
         plugin(noting, function=lifted),
         "the docstring of wrong to name its parameter 'offset'",
         "'Twice the input, and more.'",
-        "say under Args: what the parameter is",
+        "explain the parameter under Args:",
     ),
     Wrong(
         "describes_every_op",
         SimpleNamespace(tinytorch_register_ops=hookimpl(_undescribed)),
         "a description of each of its 2 ops",
-        "none of wrong, wronger",
+        "no description of wrong, wronger",
         "samples.add('wrong', ...)",
     ),
     Wrong(
@@ -412,14 +412,14 @@ WRONG = [
         Leaves(),
         "Tensor.leftover to be the same after the plugin was on",
         "another value",
-        "assign to nothing that is not yours",
+        "do not assign to objects of others",
     ),
     Wrong(
         "leaves_nothing_behind",
         SimpleNamespace(tinytorch_configure=hookimpl(tinytorch_configure)),
         "np.get_printoptions() to be the same after the plugin was on",
         "another value",
-        "assign to nothing that is not yours",
+        "do not assign to objects of others",
     ),
     Wrong(
         "leaves_other_ops_alone",
@@ -447,17 +447,17 @@ def _undone():
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=repr)
-def test_the_check_catches_it_and_says_what_to_do(wrong: Wrong) -> None:
+def test_the_check_catches_the_plugin_and_states_the_remedy(wrong: Wrong) -> None:
     failure = wrong.failure()
     assert wrong.expected in failure.expected
     assert wrong.found in failure.found
     assert wrong.remedy in failure.remedy
     lines = str(failure).splitlines()
     assert lines[0].endswith(f" fails {wrong.check}")
-    assert [line[:12] for line in lines[1:]] == ["  expected: ", "  found:    ", "  to mend:  "]
+    assert [line[:12] for line in lines[1:]] == ["  expected: ", "  found:    ", "  to fix:   "]
 
 
-def test_every_check_of_the_core_has_a_wrong_plugin() -> None:
-    elsewhere = {"works_alone"}  # below, for it takes plugins that are installed
+def test_every_check_of_the_devkit_has_a_wrong_plugin() -> None:
+    elsewhere = {"works_alone"}  # in test_check.py, because it needs installed plugins
     own = {check.name for check in table_of_checks() if check.provider is None}
     assert own == {wrong.check for wrong in WRONG} | elsewhere

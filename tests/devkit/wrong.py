@@ -1,4 +1,4 @@
-"""Plugins that break one rule each, and what a check must say of them."""
+"""Plugins with one mistake each, and the failures that a check must report for them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tinytorch_devkit import CheckFailure, cases_of
 
 
 class Wrong(NamedTuple):
-    """A plugin, the check that catches it, and words of the failure's three parts."""
+    """A plugin, the check that catches it, and text in the three parts of the failure."""
 
     check: str
     plugin: Any
@@ -24,13 +24,13 @@ class Wrong(NamedTuple):
         return f"{self.check}: {self.remedy}"
 
     def failure(self) -> CheckFailure:
-        """What the check says."""
+        """Return the failure of the check."""
         (case,) = cases_of(self.plugin, checks=[self.check])
         try:
             case()
         except CheckFailure as failure:
             return failure
-        raise AssertionError(f"{self.check} has not noticed it")
+        raise AssertionError(f"{self.check} passes although the plugin is wrong")
 
 
 def plugin(
@@ -42,16 +42,16 @@ def plugin(
     no_derivative: bool = False,
     **description: Any,
 ) -> Any:
-    """A plugin with the op `wrong`.
+    """Return a plugin with the op `wrong`.
 
     Args:
         forward: its forward function.
-        reference: its reference; by default the forward function itself.
-        rules: its backward rule; with none, there is no rule.
-        op: more for `ops.add`.
-        describe: adds to the description.
-        no_derivative: declares that there is no derivative.
-        description: more for `samples.add`.
+        reference: its reference; by default the forward function.
+        rules: the functions of its backward rule; without them, it has no rule.
+        op: further arguments of `ops.add`.
+        describe: a function that adds to the description.
+        no_derivative: declare that the op is not differentiable.
+        description: further arguments of `samples.add`.
     """
 
     @hookimpl

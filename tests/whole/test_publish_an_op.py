@@ -1,4 +1,4 @@
-"""The guide "Publish an op in ten minutes", followed from an empty folder to the wheel."""
+"""The guide "Publish an op in ten minutes", from an empty folder to the wheel."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import venv
 from pathlib import Path
 
 GUIDE = Path(__file__).parents[2] / "docs" / "publish-an-op.md"
-# A listing, with the file it goes to, or a console with commands and what they print.
+# A listing with its file name, or a console with commands and their output.
 BLOCK = re.compile(r'```(python title="(?P<file>.*?)"|console)\n(?P<text>.*?)```', re.DOTALL)
 LIKE = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
 class Console:
-    """A shell in an empty folder, in an environment that sees what this one has installed."""
+    """A shell in an empty folder, in a new environment that also sees the packages of this one."""
 
     def __init__(self, home: Path) -> None:
         self.folder = home / "empty"
@@ -25,7 +25,7 @@ class Console:
         venv.create(home / "venv", symlinks=True)
         (site,) = (home / "venv").glob("lib/python*/site-packages")
         outer = [p for p in sys.path if os.path.isdir(p) and not p.startswith(sys.base_prefix)]
-        # Where pip builds, it sets this, and an environment of its own must come first.
+        # pip sets this variable while it builds; its build environment must come first then.
         adding = "import os, site; 'PIP_BUILD_TRACKER' in os.environ or site.addsitedir({!r})\n"
         lines = [adding.format(p) for p in outer if "site" in Path(p).name]
         (site / "outer.pth").write_text("".join(lines))
@@ -53,9 +53,9 @@ class Console:
         ).stdout
 
 
-def test_every_command_does_what_the_guide_says(tmp_path: Path) -> None:
+def test_every_command_prints_what_the_guide_shows(tmp_path: Path) -> None:
     console = Console(tmp_path)
-    followed = 0
+    commands = 0
     for block in BLOCK.finditer(GUIDE.read_text("utf-8")):
         if block["file"]:
             (console.folder / block["file"]).write_text(block["text"], encoding="utf-8")
@@ -63,12 +63,12 @@ def test_every_command_does_what_the_guide_says(tmp_path: Path) -> None:
         for step in re.split(r"^\$ ", block["text"], flags=re.MULTILINE)[1:]:
             command, _, expected = step.partition("\n")
             printed = console.run(command)
-            # `...` alone stands for anything, nothing included.
-            fits = doctest.OutputChecker().check_output(expected, printed, LIKE)
-            assert fits or expected.strip() == "...", f"{command}\n{printed}"
-            followed += 1
-    assert followed > 10
+            # `...` alone matches any output, and none.
+            matches = doctest.OutputChecker().check_output(expected, printed, LIKE)
+            assert matches or expected.strip() == "...", f"{command}\n{printed}"
+            commands += 1
+    assert commands > 10
 
 
-def test_every_block_of_the_guide_is_followed() -> None:
+def test_every_block_of_the_guide_is_run() -> None:
     assert GUIDE.read_text("utf-8").count("```") == 2 * len(BLOCK.findall(GUIDE.read_text("utf-8")))

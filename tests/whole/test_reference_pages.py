@@ -12,8 +12,7 @@ import pytest
 
 from tinytorch_core.plugin import STATEMENTS, manager
 
-import _tinytorch_pytest
-from tinytorch_devkit import Samples, table_of_checks
+from tinytorch_devkit import Samples, fixtures, table_of_checks
 
 ROOT = Path(__file__).parents[2]
 HOOKS_PAGE = (ROOT / "docs" / "hooks.md").read_text("utf-8")
@@ -103,7 +102,7 @@ def test_every_keyword_of_a_description_has_its_row() -> None:
 
 
 def test_every_fixture_has_its_row() -> None:
-    names = [n for n, f in vars(_tinytorch_pytest).items() if "Fixture" in type(f).__name__]
+    names = [n for n, f in vars(fixtures).items() if "Fixture" in type(f).__name__]
     assert names == re.findall(
         r"^\| `(\w+)` \|", KIT_PAGE.partition("## Fixtures")[2], re.MULTILINE
     )

@@ -8,10 +8,9 @@ from contextlib import AbstractContextManager, redirect_stdout
 from typing import Any
 
 from tinytorch_core import plugins
-from tinytorch_core.activation import why_off as why_off
 from tinytorch_core.errors import PluginWarning
 from tinytorch_core.registry import start
-from tinytorch_core.surface import Surface
+from tinytorch_core.surface import SurfaceBuilder
 
 
 def aside() -> AbstractContextManager[Any]:
@@ -19,12 +18,11 @@ def aside() -> AbstractContextManager[Any]:
     return redirect_stdout(sys.stderr)
 
 
-def started_surface() -> Surface:
-    """Start the plugins and return the surface; a plugin that fails is left out.
+def started_surface() -> SurfaceBuilder:
+    """Start the plugins and return how the surface was computed; leave out plugins that fail.
 
     Raises:
-        ConfigError: the configuration is wrong, so no plugin is on.
-        PluginError: a plugin fails when the surface is computed a second time.
+        ConfigError: the configuration is wrong, so no plugin is active.
     """
     with warnings.catch_warnings(), aside():
         warnings.simplefilter("ignore", PluginWarning)

@@ -1,25 +1,37 @@
-"""The conformance kit: a plugin describes its ops once, and is checked in every respect.
+"""Tools for authors of TinyTorch plugins: the conformance kit and pytest fixtures.
 
-from tinytorch_devkit import parametrize_with_checks
+A plugin describes its ops in the hook `tinytorch_describe_ops`; the kit then checks values, dtypes,
+shapes, errors and, with tinytorch-autograd, derivatives:
 
-@parametrize_with_checks("swish")
-def test_conforms(check):
-    check()
+    from tinytorch_devkit import parametrize_with_checks
+
+    @parametrize_with_checks("swish")
+    def test_conforms(check):
+        check()
+
+Names are imported on first use: every pytest run imports this package for its fixtures, and most
+need nothing else. PYTEST_DONT_REWRITE: otherwise pytest warns when a program imports this package
+before it starts pytest.
 """
 
-from tinytorch_devkit.checks import Check, Checks
-from tinytorch_devkit.comparing import (
-    difference,
-    expect_equal,
-    expect_reference,
-    expect_tensors,
-    results,
-)
-from tinytorch_devkit.failure import CheckFailure, UnknownCheckError
-from tinytorch_devkit.parametrizing import parametrize_with_checks
-from tinytorch_devkit.running import Case, Result, cases_of, check_plugin, table_of_checks
-from tinytorch_devkit.samples import Call, Description, Samples, call
-from tinytorch_devkit.subject import Subject
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tinytorch_devkit.checks import Check, Checks
+    from tinytorch_devkit.comparing import (
+        difference,
+        expect_equal,
+        expect_reference,
+        expect_tensors,
+        results,
+    )
+    from tinytorch_devkit.failure import CheckFailure, UnknownCheckError
+    from tinytorch_devkit.parametrizing import parametrize_with_checks
+    from tinytorch_devkit.running import Case, Result, cases_of, check_plugin, table_of_checks
+    from tinytorch_devkit.samples import Call, Description, Samples, call
+    from tinytorch_devkit.subject import Subject
 
 __version__ = "0.1.0"
 
@@ -45,3 +57,41 @@ __all__ = [
     "results",
     "table_of_checks",
 ]
+
+# The module of each public name.
+_MODULES = {
+    "Call": "samples",
+    "Case": "running",
+    "Check": "checks",
+    "CheckFailure": "failure",
+    "Checks": "checks",
+    "Description": "samples",
+    "Result": "running",
+    "Samples": "samples",
+    "Subject": "subject",
+    "UnknownCheckError": "failure",
+    "call": "samples",
+    "cases_of": "running",
+    "check_plugin": "running",
+    "difference": "comparing",
+    "expect_equal": "comparing",
+    "expect_reference": "comparing",
+    "expect_tensors": "comparing",
+    "parametrize_with_checks": "parametrizing",
+    "results": "comparing",
+    "table_of_checks": "running",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,7 +1,4 @@
-"""The table of checks.
-
-A check is a function that raises `CheckFailure`; its name and its docstring are what people read.
-"""
+"""The table of checks. A check is a function that raises `CheckFailure`."""
 
 from __future__ import annotations
 
@@ -18,10 +15,10 @@ class Check(NamedTuple):
     Attributes:
         name: the name of its function.
         run: the function; it takes a `Description` or a `Subject`.
-        summary: what holds if it passes, the first paragraph of the function's docstring.
-        of_op: it looks at one op; otherwise at the plugin as a whole.
-        applies: whether it can be asked of an op described so.
-        provider: the plugin that adds the check and is on while it runs; None for the core's own.
+        summary: what a passing check guarantees, the first paragraph of the function's docstring.
+        of_op: True for a check of one op, False for a check of a whole plugin.
+        applies: whether the check fits an op with this description.
+        provider: the plugin that adds the check and is on while it runs; None for the kit's own.
     """
 
     name: str
@@ -37,14 +34,14 @@ def _always(described: Description) -> bool:
 
 
 class Checks(Iterable[Check]):
-    """The checks, by name and in order; handed to `tinytorch_register_checks`."""
+    """The checks in order; passed to `tinytorch_register_checks`."""
 
     def __init__(self, provider: str | None = None, parent: Checks | None = None) -> None:
         self.provider = provider
         self._checks: dict[str, Check] = {} if parent is None else parent._checks
 
     def of(self, provider: str) -> Checks:
-        """This table, as one plugin adds to it."""
+        """Return this table as seen by one plugin, which becomes the provider of what it adds."""
         return Checks(provider, parent=self)
 
     def for_op(
@@ -53,22 +50,22 @@ class Checks(Iterable[Check]):
         *,
         applies: Callable[[Description], bool] = _always,
     ) -> None:
-        """Adds a check that runs once for each op that a plugin describes.
+        """Add a check that runs once for each op that a plugin describes.
 
         Args:
-            check: raises `CheckFailure`. Its name is the check's; the first paragraph of its
-                docstring says in one sentence what holds if it passes.
-            applies: whether the check can be asked of an op that is described so.
+            check: a function that raises `CheckFailure`. The check has the function's name. The
+                first paragraph of its docstring states what a passing check guarantees.
+            applies: whether the check fits an op with this description.
 
         Raises:
-            ValueError: the name is taken, or there is no docstring.
+            ValueError: the name is taken, or the function has no docstring.
         """
         self._add(check, True, applies)
 
     def for_plugin(self, check: Callable[[Subject], None]) -> None:
-        """Adds a check that runs once for a plugin, as `for_op` does for an op.
+        """Add a check that runs once for each plugin; the arguments are those of `for_op`.
 
-        It switches the plugin on and off itself: `with plugin.on(): ...`.
+        The check turns the plugin on itself: `with plugin.on(): ...`.
         """
         self._add(check, False, _always)
 
@@ -77,11 +74,11 @@ class Checks(Iterable[Check]):
     ) -> None:
         name = run.__name__
         if name in self._checks:
-            owner = self._checks[name].provider or "tinytorch-core"
-            raise ValueError(f"a check {name!r} is there already, from {owner}; rename one of them")
+            owner = self._checks[name].provider or "tinytorch-devkit"
+            raise ValueError(f"a check {name!r} already exists, from {owner}; rename one of them")
         summary = " ".join((run.__doc__ or "").strip().partition("\n\n")[0].split())
         if not summary:
-            raise ValueError(f"the check {name!r} needs a docstring that says what it checks")
+            raise ValueError(f"the check {name!r} needs a docstring that states what it checks")
         self._checks[name] = Check(name, run, summary, of_op, applies, self.provider)
 
     def __iter__(self) -> Iterator[Check]:

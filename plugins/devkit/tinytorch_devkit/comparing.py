@@ -1,4 +1,4 @@
-"""Comparing what an op gave with what was expected, in words."""
+"""Comparisons of an op's result with the expected one, described in words."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def expect_reference(
     inputs: Sequence[Any] | None = None,
     tolerance: float | None = None,
 ) -> None:
-    """Raises `CheckFailure` unless a call gives a Tensor that agrees with the reference.
+    """Raise `CheckFailure` unless the op returns a Tensor that agrees with the reference.
 
     Args:
         op: the op.
-        call: the call; the reference gets its inputs as they are.
+        call: the inputs and parameters; the reference is called with copies of them.
         remedy: what the plugin's author can do.
-        inputs: what the op gets; by default the same with a Tensor for each array.
-        tolerance: how far apart they may lie; by default what the description says.
+        inputs: the inputs of the op; by default those of `call`, with a Tensor for each array.
+        tolerance: the largest accepted difference; by default that of the description.
     """
     given = call.tensors() if inputs is None else inputs
     expected = op.reference(*map(_copied, call.inputs), **call.parameters)
@@ -44,28 +44,28 @@ def _copied(value: Any) -> Any:
 
 
 def expect_tensors(found: Any, of: str) -> None:
-    """Raises `CheckFailure` unless a result is a Tensor, or a tuple or list of them."""
+    """Raise `CheckFailure` unless a result is a Tensor, or a tuple or list of Tensors."""
     for result in results(found):
         if not isinstance(result, Tensor):
             raise CheckFailure(
-                f"a Tensor from {of}, which is given Tensors",
+                f"a Tensor from {of} on Tensors",
                 f"{type(result).__name__}: {brief(result)}",
-                "return an array from the forward function; the core makes a Tensor of it",
+                "return an array from the forward function; the core wraps it in a Tensor",
             )
 
 
 def results(found: Any) -> Sequence[Any]:
-    """The results of an op that may have several."""
+    """Return the results of an op as a sequence, for ops with one result and with several."""
     return found if isinstance(found, tuple | list) else (found,)
 
 
 def expect_equal(found: Any, expected: Any, tolerance: float, *, of: str, remedy: str) -> None:
-    """Raises `CheckFailure` unless two results agree: arrays, Tensors, numbers, tuples of them.
+    """Raise `CheckFailure` unless two results agree: arrays, Tensors, numbers or tuples of them.
 
     Args:
-        found: what came. NaN agrees with NaN.
-        expected: what was expected.
-        tolerance: how far apart they may lie, relative and absolute.
+        found: the result. NaN equals NaN.
+        expected: the expected result.
+        tolerance: the largest accepted difference, relative and absolute.
         of: what was computed, for the message.
         remedy: what the plugin's author can do.
     """
@@ -75,7 +75,7 @@ def expect_equal(found: Any, expected: Any, tolerance: float, *, of: str, remedy
 
 
 def difference(found: Any, expected: Any, tolerance: float) -> tuple[str, str] | None:
-    """What was expected and what was found, in words; None if they agree.
+    """Return what was expected and what was found, in words, or None if they agree.
 
     >>> difference([1.0, 2.5], np.array([1.0, 2.0]), 1e-9)
     ('2.0 at [1]', '2.5')

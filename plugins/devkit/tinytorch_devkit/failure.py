@@ -1,4 +1,4 @@
-"""What a check raises: what was expected, what was found, and how to mend it."""
+"""The errors of the conformance kit."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from tinytorch_core import TinyTorchError
 
 
 class UnknownCheckError(TinyTorchError, LookupError):
-    """A name that no check has."""
+    """No check has the given name."""
 
 
 class CheckFailure(AssertionError):
     """A plugin does not do what a check expects.
 
     Attributes:
-        expected: what should have been, with values.
-        found: what was there instead.
+        expected: what the check expected, with values.
+        found: what it found instead.
         remedy: what the plugin's author can do about it.
-        where: which check of what has failed, once that is known.
+        where: the check and the op that failed; empty until the check has ended.
     """
 
     def __init__(self, expected: str, found: str, remedy: str, where: str = "") -> None:
@@ -30,7 +30,7 @@ class CheckFailure(AssertionError):
         lines = (
             f"expected: {self.expected}",
             f"found:    {self.found}",
-            f"to mend:  {self.remedy}",
+            f"to fix:   {self.remedy}",
         )
         indented = [line.replace("\n", "\n" + " " * 12) for line in lines]
         return "\n  ".join([*filter(None, [self.where]), *indented])

@@ -1,4 +1,4 @@
-"""Checks of what an op takes: shapes, memory layouts, other kinds of values, and wrong ones."""
+"""Checks of an op's inputs: shapes, memory layouts, kinds of values, and errors for bad ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SHAPES = ((2, 3), (3,), (2, 1), ())
 
 
 def add_to(checks: Checks) -> None:
-    """Adds the checks of this file."""
+    """Add the checks of this module."""
     checks.for_op(broadcasts, applies=_has_several_inputs)
     checks.for_op(takes_numbers_and_arrays, applies=_has_several_inputs)
     checks.for_op(takes_any_memory_layout)
@@ -40,28 +40,28 @@ def broadcasts(op: Description) -> None:
         expect_reference(
             op,
             op.calls[0].with_inputs(op.draw(*shapes)),
-            "leave broadcasting to NumPy: do not reshape, index or count by one input alone",
+            "leave broadcasting to NumPy: do not reshape, index or count by the shape of one input",
         )
 
 
 def takes_numbers_and_arrays(op: Description) -> None:
-    """Beside a Tensor, the other inputs of an elementwise op may be arrays or Python numbers."""
+    """If one input of an elementwise op is a Tensor, the others may be arrays or Python numbers."""
     count = len(op.domain)
     arrays = op.draw(*[(3,)] * count)
     for i in range(count):
         for other in (arrays[i], arrays[i].item(0)):
             tensors = [other if j == i else Tensor(a) for j, a in enumerate(arrays)]
-            plain = [other if j == i else a for j, a in enumerate(arrays)]
+            unwrapped = [other if j == i else a for j, a in enumerate(arrays)]
             expect_reference(
                 op,
-                op.calls[0].with_inputs(plain),
-                "use NumPy's functions, which take numbers too, instead of methods of arrays",
+                op.calls[0].with_inputs(unwrapped),
+                "use NumPy functions, which also take numbers, instead of array methods",
                 inputs=tensors,
             )
 
 
 def takes_any_memory_layout(op: Description) -> None:
-    """Transposed, strided, reversed and read-only arrays give what plain ones give."""
+    """Arrays in Fortran order, strided, reversed or read-only give the same results."""
     layouts = {
         "in Fortran order": lambda a: a.copy(order="F"),
         "with strides": lambda a: np.repeat(a, 2, axis=-1)[..., ::2],
@@ -71,14 +71,14 @@ def takes_any_memory_layout(op: Description) -> None:
     for call, (layout, laid_out) in itertools.product(op.calls, layouts.items()):
         inputs = [_laid_out(i, laid_out) for i in call.inputs]
         if op.op.in_place and laid_out is _read_only:
-            inputs[0] = call.tensors()[0]  # to be written into
+            inputs[0] = call.tensors()[0]  # the op writes into it
         expect_equal(
             op(*inputs, **call.parameters),
             op.run(call),
             op.tolerance,
             of=f"{op.text(call)} with its arrays {layout}",
             remedy="do not rely on the order in memory (ravel, view, strides), and do not write "
-            "into an input",
+            "to an input",
         )
 
 
@@ -95,7 +95,7 @@ def _read_only(array: Any) -> Any:
 
 
 def takes_empty_inputs(op: Description) -> None:
-    """An elementwise op gives an empty result for empty inputs."""
+    """An elementwise op returns an empty result for empty inputs."""
     for shape in ((0,), (2, 0)):
         call = op.calls[0].with_inputs(op.draw(*[shape] * len(op.domain)))
         found = op.run(call)
@@ -103,46 +103,46 @@ def takes_empty_inputs(op: Description) -> None:
             raise CheckFailure(
                 f"the shape {shape} from {op.text(call)}",
                 f"the shape {found.shape}",
-                "compute with whole arrays, and test `x.size` before the largest of none is taken",
+                "compute with whole arrays, and test `x.size` before a reduction such as max",
             )
 
 
 def takes_zero_d_inputs(op: Description) -> None:
-    """An elementwise op gives a Tensor of shape () for inputs of shape ()."""
+    """An elementwise op returns a Tensor of shape () for inputs of shape ()."""
     count = len(op.domain)
     call = op.calls[0].with_inputs(op.draw(*[()] * count))
-    several = call.with_inputs([x.reshape(1) for x in call.inputs])
+    one_d = call.with_inputs([x.reshape(1) for x in call.inputs])
     expect_equal(
         op.run(call),
-        op.run(several).data[0],
+        op.run(one_d).data[0],
         op.tolerance,
-        of=f"{op.text(call)}, as from {op.text(several)}",
-        remedy="do not index the array, assign to parts of it or ask for its length; np.where "
-        "does what x[x > 0] = ... does, for every shape",
+        of=f"{op.text(call)}, compared with {op.text(one_d)}",
+        remedy="do not index the array, assign to parts of it or take its length; instead of "
+        "x[x > 0] = ... use np.where, which works for every shape",
     )
 
 
 def leaves_inputs_alone(op: Description) -> None:
-    """The arrays that an op is given are the same afterwards."""
+    """The op does not change its input arrays."""
     for call in op.calls:
         before = [i.copy() if isinstance(i, np.ndarray) else i for i in call.inputs]
         tensors = call.tensors()
         op(*tensors, **call.parameters)
-        for i, (was, tensor) in enumerate(zip(before, tensors, strict=True)):
-            if isinstance(tensor, Tensor) and not np.array_equal(was, tensor.data, equal_nan=True):
+        for i, (old, tensor) in enumerate(zip(before, tensors, strict=True)):
+            if isinstance(tensor, Tensor) and not np.array_equal(old, tensor.data, equal_nan=True):
                 raise CheckFailure(
-                    f"input {i} of {op.text(call)} to stay {was.tolist()!s:.60}",
+                    f"input {i} of {op.text(call)} to stay {old.tolist()!s:.60}",
                     f"{tensor.tolist()!s:.60}",
-                    "make a new array: y = x * 2 instead of x *= 2, and no out= of an input",
+                    "create a new array: y = x * 2 instead of x *= 2, without out=x",
                 )
 
 
 def refuses_bad_inputs(op: Description) -> None:
-    """Text, shapes that do not fit and what is described as refused raise errors that help."""
+    """Text, mismatched shapes and described refusals raise errors with a clear message."""
     call = op.calls[0]
     name = op.name if op.function is None else op.function.__name__
-    for i, given in enumerate(call.inputs):
-        if isinstance(given, np.ndarray):
+    for i, value in enumerate(call.inputs):
+        if isinstance(value, np.ndarray):
             inputs = call.tensors()
             inputs[i] = "text"
             _expect_error(op, inputs, call.parameters, (TypeError, ValueError), name)
@@ -151,8 +151,8 @@ def refuses_bad_inputs(op: Description) -> None:
         tensors = map(Tensor, op.draw(*shapes))
         _expect_error(op, list(tensors), call.parameters, (ValueError,), name)
     for refusal in op.refusals:
-        wrong = refusal.call
-        _expect_error(op, wrong.tensors(), wrong.parameters, (refusal.error,), refusal.naming)
+        bad = refusal.call
+        _expect_error(op, bad.tensors(), bad.parameters, (refusal.error,), refusal.naming)
 
 
 def _expect_error(
@@ -162,22 +162,22 @@ def _expect_error(
     errors: tuple[type[Exception], ...],
     naming: str,
 ) -> None:
-    made = op.text(Call(tuple(inputs), parameters))
+    text = op.text(Call(tuple(inputs), parameters))
     names = " or ".join(error.__name__ for error in errors)
     try:
         result = op(*inputs, **parameters)
     except errors as error:
         if naming in str(error):
             return
-        expected = f"a message that contains {naming!r} from {made}"
+        expected = f"a message that contains {naming!r} from {text}"
         found = f"{type(error).__name__}: {error}"
-        remedy = "say in the message what is wrong, with names and values, and what to do"
+        remedy = "state in the message what is wrong, with names and values, and what to do"
     except Exception as error:
-        expected = f"{names} from {made}"
+        expected = f"{names} from {text}"
         found = f"{type(error).__name__}: {error}"
-        remedy = f"check the argument before it is used, and raise {names}"
+        remedy = f"check the argument before using it, and raise {names}"
     else:
-        expected = f"{names} from {made}"
+        expected = f"{names} from {text}"
         found = f"the result {brief(result)}"
-        remedy = f"check the argument, and raise {names} that says what is wrong"
+        remedy = f"check the argument, and raise {names} with a message that states what is wrong"
     raise CheckFailure(expected, found, remedy)

@@ -1,8 +1,8 @@
-"""A program that runs a plugin's ops where no other plugin can be imported.
+"""A program that checks a plugin while other packages cannot be imported.
 
-    python -m tinytorch_devkit.isolated NAME ABSENT...
+    python -m tinytorch_devkit.isolated NAME HIDDEN...
 
-The packages ABSENT seem not to be installed. A failure is printed as JSON.
+The packages HIDDEN appear not to be installed. A failure is printed as JSON.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from tinytorch_core import PluginError
 from tinytorch_devkit import CheckFailure, check_plugin
 
 
-class _Absent:
-    """Finds modules before anybody else does, and says that they do not exist."""
+class _Hide:
+    """An import finder that goes first and raises ModuleNotFoundError for some packages."""
 
     def __init__(self, packages: Sequence[str]) -> None:
         self.packages = packages
@@ -27,9 +27,9 @@ class _Absent:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
-def main(name: str, *absent: str) -> int:
-    """Runs the plugin's ops; the exit status is 1 where they fail."""
-    sys.meta_path.insert(0, _Absent(absent))
+def main(name: str, *hidden: str) -> int:
+    """Run the plugin's ops. Return the exit status: 0, or 1 if something fails."""
+    sys.meta_path.insert(0, _Hide(hidden))
     try:
         for result in check_plugin(name, checks=["agrees_with_reference", "leaves_nothing_behind"]):
             if result.failure is not None:
@@ -38,7 +38,7 @@ def main(name: str, *absent: str) -> int:
         print(json.dumps([failure.expected, failure.found, failure.remedy]))
         return 1
     except PluginError as error:
-        expected = f"{name} to work where these are not installed: {', '.join(absent)}"
+        expected = f"{name} to work where these are not installed: {', '.join(hidden)}"
         print(json.dumps([expected, error.reason, _remedy(error)]))
         return 1
     return 0
@@ -48,8 +48,8 @@ def _remedy(error: PluginError) -> str:
     if "No module named" not in error.reason:
         return error.remedy
     return (
-        "import another plugin only where its hooks call you, mark those @hookimpl("
-        "optionalhook=True), and describe ops without it; or say that you need it: tinytorch_needs"
+        "import another plugin only inside the hooks that it calls, mark those hooks @hookimpl("
+        "optionalhook=True), and describe the ops without it; or declare it in tinytorch_needs"
     )
 
 

@@ -1,4 +1,4 @@
-"""New plugins: a name that is free, and the files of a package made from templates."""
+"""New plugins: checks of their names, and the files of a package made from templates."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ import subprocess
 from importlib import resources
 from pathlib import Path
 
-from tinytorch_core import Tensor, TinyTorchError, __version__, plugins
-from tinytorch_core.missing import hints
+import tinytorch_core
+from tinytorch_core import Tensor, TinyTorchError, plugins
+from tinytorch_core.extend import well_known_provider
 
-# Where each template goes; the templates lie as data in the folder of that name.
+# The path of each template in the new plugin. The templates are data files of this package.
 FILES = {
     "pyproject.toml.txt": "pyproject.toml",
     "README.md.txt": "README.md",
     "LICENSE.txt": "LICENSE",
     "gitignore.txt": ".gitignore",
     "ci.yml.txt": ".github/workflows/ci.yml",
-    "package.py.txt": "src/%{module}/__init__.py",
+    "__init__.py.txt": "src/%{module}/__init__.py",
     "ops.py.txt": "src/%{module}/ops.py",
     "plugin.py.txt": "src/%{module}/plugin.py",
     "samples.py.txt": "src/%{module}/samples.py",
@@ -33,44 +34,44 @@ FILES = {
 }
 
 
-# What stands in the templates under these names.
+# Names that the templates themselves use.
 _USED = {"np", "op", "ops", "rules", "samples", "x"}
 
 
 class NewPluginError(TinyTorchError):
-    """A plugin of that name cannot be made. Nothing was written."""
+    """A plugin of this name cannot be created. Nothing was written."""
 
 
 class _Template(string.Template):
-    """Text with places such as %{name}: the usual $ has a meaning in workflows."""
+    """Text with placeholders such as %{name}, because workflows use $ themselves."""
 
     delimiter = "%"
 
 
 def write_plugin(name: str, parent: Path | None = None) -> Path:
-    """Writes a plugin with one op of its name, into a new folder `tinytorch-NAME`.
+    """Write a plugin with one op of the same name into a new folder `tinytorch-NAME`.
 
     Args:
         name: the plugin's name.
-        parent: where the folder is made; by default the working directory.
+        parent: the folder that contains the new one; by default the working directory.
 
     Returns:
-        The folder.
+        The new folder.
 
     Raises:
-        NewPluginError: the name will not do, or the folder exists. Nothing is written.
+        NewPluginError: the name is taken or invalid, or the folder exists. Nothing is written.
     """
     check_name(name)
     folder = (parent or Path()) / f"tinytorch-{name}"
-    written = rendered(name)
+    files = rendered(name)
     try:
         folder.mkdir()
     except FileExistsError:
         raise NewPluginError(
-            f"{folder} exists already, and is left as it is; choose another name, or move it away"
+            f"{folder} exists and was not changed; choose another name, or move it away"
         ) from None
     try:
-        for file, text in written.items():
+        for file, text in files.items():
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
             (folder / file).write_text(text, encoding="utf-8")
     except BaseException:
@@ -80,13 +81,13 @@ def write_plugin(name: str, parent: Path | None = None) -> Path:
 
 
 def check_name(name: str) -> None:
-    """Raises `NewPluginError` unless a plugin, its package and its op can have this name."""
-    plain = (
+    """Raise `NewPluginError` unless a plugin, its package and its op can have this name."""
+    valid = (
         re.sub(r"[^a-z0-9]+", "-", name.lower().removeprefix("tinytorch"))
         .lstrip("-0123456789")
         .rstrip("-")
     )
-    hint = f" Did you mean {plain!r}?" if plain and plain != name else ""
+    hint = f" Did you mean {valid!r}?" if valid and valid != name else ""
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name) or name.startswith("tinytorch"):
         raise NewPluginError(
             f"{name!r} cannot name a plugin: write lower-case letters, digits and single hyphens, "
@@ -94,32 +95,33 @@ def check_name(name: str) -> None:
         )
     op, module = name.replace("-", "_"), _module(name)
     if keyword.iskeyword(op) or hasattr(builtins, op):
-        raise NewPluginError(f"{name!r} is a word of Python, which no op should have as its name")
+        raise NewPluginError(f"{name!r} is a keyword or builtin of Python; choose another name")
     if op in _USED:
-        raise NewPluginError(f"{name!r} is what plugins call something else; choose another name")
+        raise NewPluginError(
+            f"{name!r} has another meaning in the code of plugins; choose another name"
+        )
     for known in plugins.status():
         if known.name == name:
             raise NewPluginError(
-                f"a plugin {name!r} is installed already, from {known.distribution}; "
+                f"a plugin {name!r} is already installed, from {known.distribution}; "
                 "choose another name"
             )
     if importlib.util.find_spec(module) is not None:
-        raise NewPluginError(f"a package {module!r} is installed already; choose another name")
+        raise NewPluginError(f"a package {module!r} is already installed; choose another name")
     if (owner := _owner(op)) is not None:
         raise NewPluginError(
-            f"{op!r} is a name that Tensor has already, from {owner}; choose another one, for a "
-            "new op cannot take its place"
+            f"Tensor already has {op!r}, from {owner}; a new op cannot replace it, so choose "
+            "another name"
         )
 
 
 def _owner(op: str) -> str | None:
-    """Who brings an op or an attribute of Tensor, also of a well-known plugin that is absent."""
+    """Return who provides an op or attribute of Tensor, installed or well known; None if free."""
     ops = plugins.surface().ops
     if op in ops:
         return ops[op].provider
-    for hint in hints():
-        if op in hint.names:
-            return hint.distribution
+    if (distribution := well_known_provider(op)) is not None:
+        return distribution
     return "the core or a plugin" if hasattr(Tensor, op) else None
 
 
@@ -128,10 +130,10 @@ def _module(name: str) -> str:
 
 
 def rendered(name: str) -> dict[str, str]:
-    """The files of the plugin `name`: the text of each, by its path."""
+    """Return the text of each file of the plugin `name`, by its path."""
     author = _from_git("user.name") or "Your Name"
     op = name.replace("-", "_")
-    places = {
+    values = {
         "name": name,
         "op": op,
         "module": _module(name),
@@ -145,13 +147,13 @@ def rendered(name: str) -> dict[str, str]:
     files = {f"src/{_module(name)}/py.typed": ""}
     for template, file in FILES.items():
         text = _Template((templates / template).read_text("utf-8"))
-        files[_Template(file).substitute(places)] = text.substitute(places)
+        files[_Template(file).substitute(values)] = text.substitute(values)
     return files
 
 
 def _versions() -> str:
-    """The versions of the core that a plugin made with this one can be expected to work with."""
-    major, minor, _ = __version__.split(".", 2)
+    """Return the versions of the core that the new plugin supports: those like this one."""
+    major, minor, _ = tinytorch_core.__version__.split(".", 2)
     return f">={major}.{minor},<{major}.{int(minor) + 1}"
 
 

@@ -1,34 +1,31 @@
-"""Checks as test cases of pytest."""
+"""Checks as pytest test cases."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pytest
 
 from tinytorch_devkit.running import cases_of
 
-if TYPE_CHECKING:
-    import pytest
-
 
 def parametrize_with_checks(*plugins: Any) -> pytest.MarkDecorator:
-    """Makes a test case of each check of the plugins; for a test with the argument `check`.
+    """Return a decorator that runs a test with the argument `check` once for each check.
 
         @parametrize_with_checks("swish")
         def test_conforms(check):
             check()
 
-    The cases are named `op-check`, so that `pytest -k swish-keeps_dtypes` runs one of them. What
-    the plugin's author has left out is skipped, with the reason.
+    The test cases are named `op-check`: `pytest -k swish-keeps_dtypes` runs one of them. Checks
+    that the plugin's author has left out are skipped, with the reason.
 
     Args:
-        plugins: names of plugins, or objects with hooks, which need not be registered.
+        plugins: names of plugins, or objects with hooks, registered or not.
 
     Raises:
         UnknownPluginError: no plugin has that name.
-        PluginError: a plugin cannot be used, or its descriptions are wrong.
+        PluginError: a plugin fails, or its descriptions are wrong.
     """
-    import pytest  # here, because the core can do without it
-
     cases = [
         pytest.param(
             case,

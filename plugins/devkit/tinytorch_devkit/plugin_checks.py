@@ -1,10 +1,9 @@
-"""Checks of a plugin as a whole: that it is complete, and leaves all else as it was."""
+"""Checks of a plugin as a whole: it is complete, and it leaves everything else unchanged."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -12,10 +11,10 @@ from importlib import metadata
 from typing import Any
 
 import numpy as np
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 
 from tinytorch_core import Tensor, plugins
-from tinytorch_core.config import STRICT, VARIABLE
-from tinytorch_core.discovery import installed, normalised
 
 from tinytorch_devkit.checks import Checks
 from tinytorch_devkit.comparing import difference
@@ -24,7 +23,7 @@ from tinytorch_devkit.subject import Subject
 
 
 def add_to(checks: Checks) -> None:
-    """Adds the checks of this file."""
+    """Add the checks of this module."""
     checks.for_plugin(describes_every_op)
     checks.for_plugin(works_alone)
     checks.for_plugin(leaves_nothing_behind)
@@ -32,84 +31,85 @@ def add_to(checks: Checks) -> None:
 
 
 def describes_every_op(plugin: Subject) -> None:
-    """Each op that the plugin provides is described, so that it can be checked."""
+    """The plugin describes each op that it provides."""
     described = {description.name for description in plugin.samples.descriptions}
     if missing := [name for name in plugin.ops if name not in described]:
         raise CheckFailure(
             f"a description of each of its {len(plugin.ops)} ops",
-            f"none of {', '.join(missing)}",
+            f"no description of {', '.join(missing)}",
             f"add samples.add({missing[0]!r}, ...) in tinytorch_describe_ops",
         )
 
 
 def works_alone(plugin: Subject) -> None:
-    """With no plugin installed but those that come with it, it can be imported, and its ops work.
+    """The plugin can be imported, and its ops work, without the plugins it does not require.
 
-    With it come those that it needs, and those whose distributions its own requires.
+    It requires the plugins in `tinytorch_needs`, and the distributions that its own depends on.
     """
     if not plugin.installed:
         return
     with plugin.on():
         on = plugins.active()
-    points = installed()
-    there = _with_requirements({p.distribution for p in points if p.name in on})
-    own = {_package(p.value) for p in points if normalised(p.distribution) in there}
-    absent = sorted({_package(p.value) for p in points} - own)
-    done = _in_a_process_of_its_own("tinytorch_devkit.isolated", plugin.name, *absent)
+    points = metadata.entry_points(group="tinytorch")
+    required = _with_requirements({p.dist.name for p in points if p.name in on and p.dist})
+    kept = {_package(p) for p in points if p.dist and canonicalize_name(p.dist.name) in required}
+    hidden = sorted({_package(p) for p in points} - kept)
+    done = _run_isolated(plugin.name, *hidden)
     if done.returncode:
         try:
             raise CheckFailure(*json.loads(done.stdout))
-        except ValueError:  # it did not come so far
+        except ValueError:  # the process failed before it could print the failure
             raise CheckFailure(
-                f"{plugin.name} to work in a process of its own",
+                f"{plugin.name} to work in a new process",
                 done.stderr.strip() or f"exit status {done.returncode}",
-                "mend what is raised when the plugin is imported there",
+                "correct what the plugin does when it is imported",
             ) from None
 
 
 def _with_requirements(distributions: Iterable[str]) -> set[str]:
-    """The distributions, normalised, and all that is installed with them, extras left out."""
+    """Return the distributions and all that they depend on, without extras."""
     found: set[str] = set()
-    waiting = list(distributions)
-    while waiting:
-        name = normalised(waiting.pop())
+    pending = list(distributions)
+    while pending:
+        name = canonicalize_name(pending.pop())
         if name not in found:
             found.add(name)
-            waiting += _requirements(name)
+            pending += _requirements(name)
     return found
 
 
 def _requirements(distribution: str) -> list[str]:
     try:
-        lines = metadata.requires(distribution) or []
-    except metadata.PackageNotFoundError:  # of another system, or to be installed by hand
+        found = [Requirement(line) for line in metadata.requires(distribution) or []]
+    except (metadata.PackageNotFoundError, InvalidRequirement):
         return []
-    return [re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in lines if "extra ==" not in line]
+    return [r.name for r in found if r.marker is None or r.marker.evaluate({"extra": ""})]
 
 
-def _package(value: str) -> str:
-    return value.partition(":")[0].partition(".")[0]
+def _package(point: metadata.EntryPoint) -> str:
+    return point.module.partition(".")[0]
 
 
-def _in_a_process_of_its_own(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    # What is on the path by other means than installation is on the child's too.
+def _run_isolated(*arguments: str) -> subprocess.CompletedProcess[str]:
+    # The new process also finds what is on the path without being installed.
     path = os.pathsep.join(filter(None, sys.path))
+    settings = {"PYTHONPATH": path, "TINYTORCH_PLUGINS": "none", "TINYTORCH_STRICT": "1"}
     return subprocess.run(
-        [sys.executable, "-m", module, *arguments],
-        env={**os.environ, "PYTHONPATH": path, VARIABLE: "none", STRICT: "1"},
+        [sys.executable, "-m", "tinytorch_devkit.isolated", *arguments],
+        env={**os.environ, **settings},
         capture_output=True,
         text=True,
     )
 
 
 def leaves_nothing_behind(plugin: Subject) -> None:
-    """Switched on and off, the plugin leaves Tensor and NumPy as they were."""
+    """After the plugin has been on and off, Tensor and NumPy are as before."""
     if plugin.left_behind:
         raise CheckFailure(
             f"{plugin.left_behind[0]} to be the same after the plugin was on",
             "another value",
-            "assign to nothing that is not yours: tensor.add in tinytorch_extend_tensor, "
-            "ops.add and tinytorch_wrap_op say what is to be there while the plugin is on",
+            "do not assign to objects of others; use ops.add, tensor.add and tinytorch_wrap_op, "
+            "which take effect only while the plugin is on",
         )
 
 
@@ -128,7 +128,7 @@ _PROGRAMS: Mapping[str, Callable[[Any], Any]] = {
 
 
 def leaves_other_ops_alone(plugin: Subject) -> None:
-    """With the plugin on, the ops of the plain Tensor give the numbers they give without it."""
+    """The core's ops return the same values and dtypes with the plugin on as without it."""
     data = np.arange(6, dtype=np.float32).reshape(2, 3) - 2
     for text, program in _PROGRAMS.items():
         with plugins.only():
@@ -142,6 +142,6 @@ def leaves_other_ops_alone(plugin: Subject) -> None:
             raise CheckFailure(
                 f"{differs[0]} in {text}, as without the plugin",
                 differs[1],
-                "return what `call` returns from what tinytorch_wrap_op puts around it, and answer "
-                "in numpy= only to functions that the op computes as NumPy does",
+                "in tinytorch_wrap_op, return what `call` returns; in numpy=, list only functions "
+                "that the op computes exactly as NumPy does",
             )

@@ -1,4 +1,4 @@
-"""Running checks: from a plugin to its cases, and from cases to results."""
+"""Running checks: from a plugin to its cases, and from the cases to results."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tinytorch_devkit.subject import Subject
 
 
 class Case:
-    """One check of one op, or of a plugin as a whole; calling it runs it.
+    """One check of one op, or of a whole plugin. Call the case to run it.
 
     Attributes:
         plugin: the plugin.
         check: the check.
-        op: the description of the op; None for the plugin as a whole.
-        number: which description it is, where the op has several.
-        left_out: why the check is left out, in the words of the plugin's author, or None.
+        op: the description of the op; None for a check of the plugin.
+        number: the number of the description if the op has several, else 0.
+        left_out: why the plugin's author has left the check out, or None.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Case:
         return f"{self.op.name}{self.number or ''}"
 
     def __call__(self) -> None:
-        """Runs the check: of an op, with no plugin on but its own and the one with the check.
+        """Run the check. For an op, only its plugin and the provider of the check are on.
 
         Raises:
             CheckFailure: the plugin does not do what the check expects.
@@ -58,8 +58,8 @@ class Case:
                 with self.plugin.on(*filter(None, [self.check.provider])):
                     self.check.run(self.op)
         except CheckFailure as failure:
-            found = CheckFailure(failure.expected, failure.found, failure.remedy, where)
-            raise found from failure.__cause__
+            located = CheckFailure(failure.expected, failure.found, failure.remedy, where)
+            raise located from failure.__cause__
         except PluginError as error:
             raise CheckFailure("no error", error.reason, error.remedy, where) from error
         except Exception as error:
@@ -74,14 +74,14 @@ def _unexpected(error: Exception, where: str) -> CheckFailure:
     return CheckFailure(
         "no error",
         f"{type(error).__name__}: {error}",
-        f"it was raised in {frame.filename}:{frame.lineno}, in {frame.name}; the op must take all "
-        "that its description says, and so must its rule and its reference",
+        f"it was raised in {frame.filename}:{frame.lineno}, in {frame.name}; the op, its rule and "
+        "its reference must accept all inputs and parameters in the description",
         where,
     )
 
 
 class Result(NamedTuple):
-    """What became of one case: its failure, or None if it passed or was left out."""
+    """The outcome of one case: a failure, or None if it passed or was left out."""
 
     case: Case
     failure: CheckFailure | None
@@ -95,19 +95,19 @@ class Result(NamedTuple):
 
 
 def check_plugin(plugin: Any, *, checks: Sequence[str] | None = None) -> list[Result]:
-    """Runs the checks of a plugin, all of them also where some fail.
+    """Run all checks of a plugin, even if some fail.
 
     Args:
-        plugin: the name of a plugin, or an object with hooks, which need not be registered.
-        checks: the names of the checks to run; by default all.
+        plugin: a plugin's name, or an object with hooks, registered or not.
+        checks: the names of the checks to run; all by default.
 
     Returns:
         A result for each case, in the order of the table.
 
     Raises:
         UnknownPluginError: no plugin has that name.
-        PluginError: the plugin cannot be used, or its descriptions are wrong.
-        UnknownCheckError: there is no check of that name.
+        PluginError: the plugin fails, or its descriptions are wrong.
+        UnknownCheckError: no check has that name.
     """
     return [_result(case) for case in cases_of(plugin, checks=checks)]
 
@@ -122,18 +122,18 @@ def _result(case: Case) -> Result:
 
 
 def cases_of(plugin: Any, *, checks: Sequence[str] | None = None) -> list[Case]:
-    """The cases that `check_plugin` runs."""
+    """Return the cases that `check_plugin` runs."""
     table = table_of_checks()
     chosen = [check for check in table if checks is None or check.name in checks]
     known = [check.name for check in table]
     for name in checks or ():
         if name not in known:
-            raise UnknownCheckError(f"there is no check {name!r}. {did_you_mean(name, known)}")
+            raise UnknownCheckError(f"no check is named {name!r}. {did_you_mean(name, known)}")
     subject = Subject(plugin)
-    seen: dict[str, int] = {}
+    counts: dict[str, int] = {}
     cases = []
     for op in subject.samples.descriptions:
-        seen[op.name] = number = seen.get(op.name, 0) + 1
+        counts[op.name] = number = counts.get(op.name, 0) + 1
         cases += [
             Case(subject, check, op, number if number > 1 else 0)
             for check in chosen
@@ -143,7 +143,7 @@ def cases_of(plugin: Any, *, checks: Sequence[str] | None = None) -> list[Case]:
 
 
 def table_of_checks() -> Checks:
-    """The checks of the core, and those that the active plugins add."""
+    """Return the kit's own checks and those that the active plugins add."""
     checks = Checks()
     for module in (value_checks, input_checks, usage_checks, plugin_checks):
         module.add_to(checks)

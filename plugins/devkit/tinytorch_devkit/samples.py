@@ -1,6 +1,6 @@
-"""Descriptions of ops: how each is called, on what numbers, and what must come out.
+"""Descriptions of ops: their calls, the numbers they take, and the expected results.
 
-A plugin hands them over in `tinytorch_describe_ops`, once for each op; the checks read them.
+A plugin adds them in `tinytorch_describe_ops`; the checks read them.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from tinytorch_core import Tensor
-from tinytorch_core.extend import Op, did_you_mean
+from tinytorch_core.extend import Op, active_op, did_you_mean
 
 from tinytorch_devkit.sampling import Interval, draw
 
 Array: TypeAlias = Any
 Shape: TypeAlias = tuple[int, ...]
 
-# An op that works element by element is called with each of these, in turn for each input.
+# Each input of an elementwise op has each of these shapes in one call.
 _SHAPES: tuple[Shape, ...] = ((2, 3), (3,), ())
 
 
 class Call(NamedTuple):
-    """One call of an op: its inputs, arrays among them, and its parameters."""
+    """The arguments of one call: inputs, which may be arrays, and parameters."""
 
     inputs: tuple[Any, ...]
     parameters: Mapping[str, Any]
 
     def tensors(self) -> list[Any]:
-        """The inputs, with a Tensor for each array. They are copies."""
+        """Return the inputs, with a Tensor in place of each array, which is copied."""
         return [Tensor(i) if isinstance(i, np.ndarray) else i for i in self.inputs]
 
     def with_inputs(self, inputs: Sequence[Any]) -> Call:
-        """The same call on other inputs."""
+        """Return a call with other inputs and the same parameters."""
         return Call(tuple(inputs), self.parameters)
 
     def __str__(self) -> str:
@@ -46,19 +46,19 @@ class Call(NamedTuple):
 
 
 def brief(value: Any) -> str:
-    """A value in a message: of an array or a Tensor its dtype and shape."""
+    """Return a short text for a value; for an array or a Tensor its dtype and shape."""
     if isinstance(value, np.ndarray | Tensor):
         return f"<{value.dtype} of shape {value.shape}>"
     return f"{value!r:.40}"
 
 
 def call(*inputs: Any, **parameters: Any) -> Call:
-    """One call of an op, as it is written: `call(x, target, reduction="sum")`."""
+    """Return a `Call` with these arguments: `call(x, target, reduction="sum")`."""
     return Call(inputs, parameters)
 
 
 class Refusal(NamedTuple):
-    """A call that must raise: with which error, and what its message must contain."""
+    """A call that must raise an error of this class, whose message contains `naming`."""
 
     call: Call
     error: type[Exception]
@@ -67,20 +67,20 @@ class Refusal(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Description:
-    """An op as its plugin describes it; handed to each check of an op.
+    """An op as its plugin describes it; passed to each check of an op.
 
     Attributes:
-        op: the op itself.
-        reference: a function of arrays that must give the same.
-        calls: the calls to be made.
-        elementwise: each element of the result comes from those at its place in the inputs,
-            which broadcast.
+        op: the op.
+        reference: a function of arrays that computes the expected result.
+        calls: the calls to check.
+        elementwise: the op works element by element, and its inputs broadcast.
         domain: for each input the open interval of its values.
-        kinks: points at which the op jumps or has a kink.
-        tolerance: how far results may lie from the reference, in float64, relative and absolute.
-        function: what users call, if that is not the op itself.
-        stepwise: the inputs with which the result changes in jumps alone.
-        refusals: calls that must raise.
+        kinks: points where the op or its derivative jumps.
+        tolerance: the largest accepted difference from the reference in float64, relative and
+            absolute.
+        function: the function that users call, or None if they call the op itself.
+        stepwise: the inputs for which the result is piecewise constant.
+        refusals: calls that must raise an error.
     """
 
     op: Op
@@ -100,38 +100,38 @@ class Description:
         return self.op.name
 
     def __call__(self, *inputs: Any, **parameters: Any) -> Any:
-        """Runs what users call, with the plugins that are on."""
-        function = self.function or Tensor._calls[self.name]
-        if self.op.in_place:  # what it writes into, a buffer for one, must not reach the next call
+        """Run the function that users call, with the plugins that are on."""
+        function = self.function or active_op(Tensor, self.name)
+        if self.op.in_place:  # the op may write to its parameters; the next call needs them
             parameters = copy.deepcopy(parameters)
         return function(*inputs, **parameters)
 
     def run(self, call: Call) -> Any:
-        """The result of a call on Tensors, with a Tensor for each array."""
+        """Return the result of a call, with a Tensor in place of each array."""
         return self(*call.tensors(), **call.parameters)
 
     def draw(self, *shapes: Shape, seed: int = 0) -> tuple[Array, ...]:
-        """Inputs of these shapes in float64, from the domain and clear of the kinks.
+        """Return inputs of these shapes in float64, inside the domain and away from kinks.
 
-        No two numbers among them are equal, and none is 0.
+        All their numbers differ, and none is 0.
         """
-        # The middle of the grid, usually 0, lies at the part 0.5, which this never is.
-        parts = [0.9 * (i + 1) / (len(shapes) + 1) for i in range(len(shapes))]
+        # The middle of the grid, usually 0, has the offset 0.5, which does not occur here.
+        offsets = [0.9 * (i + 1) / (len(shapes) + 1) for i in range(len(shapes))]
         return tuple(
-            draw(shape, interval, self.kinks, part=parts[i], seed=seed + i)
+            draw(shape, interval, self.kinks, offset=offsets[i], seed=seed + i)
             for i, (shape, interval) in enumerate(zip(shapes, self.domain, strict=False))
         )
 
     def text(self, call: Call) -> str:
-        """The call as a person would write it."""
+        """Return the text of a call, for messages."""
         return f"{self.name}{call}"
 
 
 class Samples:
-    """The descriptions of one plugin's ops; handed to `tinytorch_describe_ops`.
+    """The descriptions of one plugin's ops; passed to `tinytorch_describe_ops`.
 
     Attributes:
-        descriptions: those added so far.
+        descriptions: the descriptions added so far.
     """
 
     def __init__(self, ops: Mapping[str, Op]) -> None:
@@ -153,47 +153,49 @@ class Samples:
         function: Callable[..., Any] | None = None,
         stepwise: Sequence[str] = (),
     ) -> None:
-        """Describes an op.
+        """Describe an op.
 
-        With no more than a reference, the op works element by element, on all real numbers:
+        By default the op works element by element, on all real numbers:
 
             samples.add("swish", lambda x: x / (1 + np.exp(-x)))
 
         Args:
             name: the op's name.
-            reference: takes the arguments of a call, arrays in float64, and returns what must
-                come out. Write it in another way than the op: from SciPy, or from the textbook.
-            domain: the open interval in which the inputs lie, or one for each input by name.
-            kinks: points at which the op jumps or has a kink. Inputs keep away from them.
-            parameters: the parameters to try: a dict for each combination.
-            shapes: for an op that does not work element by element, the shapes to try: for one
-                input `[(3,), (2, 3)]`, for several `[((2, 3), (3, 4))]`. Think of (), and of
-                axes of length 0 and 1.
-            calls: where inputs must fit together, the whole calls instead:
+            reference: a function of the call's arguments, arrays in float64, that returns the
+                expected result. Compute it differently from the op: with SciPy, or with the
+                formula of a textbook.
+            domain: the open interval of the inputs, or a mapping from input names to intervals.
+            kinks: points where the op or its derivative jumps. Inputs keep away from them.
+            parameters: the parameters to check: a dict for each combination.
+            shapes: for an op that does not work element by element, the shapes to check: for
+                one input `[(3,), (2, 3)]`, for several `[((2, 3), (3, 4))]`. Include () and
+                axes of length 0 and 1 if the op accepts them.
+            calls: complete calls, for inputs that depend on each other:
                 `[call(x, classes, reduction="sum")]`. Arrays among the inputs become Tensors.
-            tolerance: how far a result may lie from the reference, in float64: relative for
-                large numbers, absolute for small ones.
-            function: what users call, where that is more than the op: it checks its arguments,
-                for example.
-            stepwise: the names of inputs with which the result changes in jumps alone, as the
-                places of the largest do: the derivative with respect to them is 0.
+            tolerance: the largest accepted difference from the reference in float64, relative
+                and absolute.
+            function: the function that users call, if it does more than the op, such as
+                checking its arguments.
+            stepwise: the names of inputs for which the result is piecewise constant, as that of
+                argmax is: the derivative with respect to them is 0.
 
         Raises:
-            ValueError: there is no such op, or the arguments do not go together.
+            ValueError: no op has that name, or the arguments contradict each other.
         """
         if name not in self._ops:
-            raise ValueError(f"there is no op {name!r}. {did_you_mean(name, self._ops)}")
+            raise ValueError(f"no op is named {name!r}. {did_you_mean(name, self._ops)}")
         op = self._ops[name]
         if calls is not None and (shapes is not None or list(parameters) != [{}]):
             raise ValueError(
-                f"{name!r} is described by calls, which have their shapes and parameters; "
+                f"{name!r} is described by calls=, which include shapes and parameters; "
                 "leave shapes= and parameters= out"
             )
         if not (shapes is None or len(shapes)) or not (calls is None or len(calls)):
-            raise ValueError(f"{name!r} is described without a call; give at least one")
+            raise ValueError(f"{name!r} is described without a call; pass at least one")
         if shapes is None and calls is None and op.variadic:
             raise ValueError(
-                f"{name!r} takes any number of inputs; say how many by shapes=[((3,), (2,))]"
+                f"{name!r} takes any number of inputs; pass shapes for some, as in "
+                "shapes=[((3,), (2,))]"
             )
         count = max(len(op.inputs), *(len(_shapes(s)) for s in shapes or ((),)))
         described = Description(
@@ -217,57 +219,58 @@ class Samples:
     def refuse(
         self, name: str, error: type[Exception], naming: str, /, *inputs: Any, **parameters: Any
     ) -> None:
-        """Describes a call that must raise, with a message that helps.
+        """Describe a call that must raise an error with a clear message.
 
             samples.refuse("elu", TypeError, "alpha", alpha="much")
 
         Args:
-            name: the name of an op that was described before.
+            name: the name of an op described earlier.
             error: the class of the error.
             naming: what its message must contain, such as the name of the wrong argument.
-            inputs: the inputs, arrays becoming Tensors; by default those of the op's first call.
+            inputs: the inputs, with arrays that become Tensors; by default those of the op's first
+                call.
             parameters: the parameters.
 
         Raises:
-            ValueError: no such op was described before.
+            ValueError: no op of that name was described earlier.
         """
         for i, described in enumerate(self.descriptions):
             if described.name == name:
-                given = inputs or described.calls[0].inputs
-                refusal = Refusal(Call(given, parameters), error, naming)
+                refused = Call(inputs or described.calls[0].inputs, parameters)
+                refusal = Refusal(refused, error, naming)
                 refusals = (*described.refusals, refusal)
                 self.descriptions[i] = replace(described, refusals=refusals)
                 return
         known = [described.name for described in self.descriptions]
-        raise ValueError(f"describe {name!r} by `add` first. {did_you_mean(name, known)}")
+        raise ValueError(f"describe {name!r} with `add` first. {did_you_mean(name, known)}")
 
     def leave_out(self, check: str, reason: str, *names: str) -> None:
-        """Leaves out a check that does not fit, for the reason that reports then show.
+        """Leave out a check that does not fit the op.
 
-            samples.leave_out("keeps_dtypes", "counts, and so gives integers", "histogram")
+            samples.leave_out("keeps_dtypes", "returns counts, which are integers", "histogram")
 
         Args:
             check: the name of the check.
-            reason: why.
-            names: the ops it is left out for; with none, for all ops and the plugin itself.
+            reason: why; reports show it.
+            names: the ops; without names, the check is left out for all ops and the plugin.
         """
         for name in names or (None,):
             self._left_out[check, name] = reason
 
     def reason(self, check: str, name: str | None = None) -> str | None:
-        """Why a check is left out for an op, or for the plugin itself; None if it is not."""
+        """Return why a check is left out for an op, or for the plugin; None if it is not."""
         return self._left_out.get((check, name)) or self._left_out.get((check, None))
 
 
 def _shapes(given: Any) -> tuple[Shape, ...]:
-    """The shapes of all inputs; for one input its shape alone may be given."""
+    """Return a tuple with one shape per input; a single input may be given as one shape."""
     if all(isinstance(n, int) for n in given):
         return (tuple(given),)
     return tuple(map(tuple, given))
 
 
 def _elementwise_shapes(count: int) -> Iterator[tuple[Shape, ...]]:
-    """Shapes that broadcast, so that each input has each of `_SHAPES` once."""
+    """Yield shapes that broadcast, so that each input has each of `_SHAPES` once."""
     for first in range(len(_SHAPES)):
         yield tuple(_SHAPES[(first + i) % len(_SHAPES)] for i in range(count))
 
@@ -280,10 +283,10 @@ def _domains(op: Op, domain: Any, count: int) -> tuple[Interval, ...]:
 
 
 def _inputs_of(op: Op, what: str, names: Iterable[str]) -> tuple[str, ...]:
-    """`names`, each of which must be an input."""
+    """Return `names`; raise ValueError unless each of them is an input of the op."""
     if unknown := set(names) - set(op.inputs):
         raise ValueError(
-            f"{what} of {op.name!r} names {min(unknown)!r}, which is no input of it. "
+            f"{what} of {op.name!r} names {min(unknown)!r}, which is not one of its inputs. "
             f"{did_you_mean(min(unknown), op.inputs)}"
         )
     return tuple(names)
@@ -292,5 +295,7 @@ def _inputs_of(op: Op, what: str, names: Iterable[str]) -> tuple[str, ...]:
 def _interval(op: Op, given: Any) -> Interval:
     low, high = given
     if not low < high:
-        raise ValueError(f"the domain of {op.name!r} must be (low, high), low first, not {given}")
+        raise ValueError(
+            f"the domain of {op.name!r} must be (low, high) with low < high, not {given}"
+        )
     return float(low), float(high)

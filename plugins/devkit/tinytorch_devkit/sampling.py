@@ -1,4 +1,4 @@
-"""Numbers to call ops with: from an interval, all different, and clear of kinks."""
+"""Numbers to call ops with: distinct, inside an interval, and away from kinks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 Interval: TypeAlias = tuple[float, float]
 
-# Infinite intervals are cut here: functions do not overflow yet, and differ from their limits.
+# Infinite intervals end here. Functions do not overflow yet, and still differ from their limits.
 _REACH = 3.0
 
 
@@ -19,21 +19,21 @@ def draw(
     interval: Interval,
     kinks: Sequence[float] = (),
     *,
-    part: float = 0.5,
+    offset: float = 0.5,
     seed: int = 0,
 ) -> np.ndarray[Any, Any]:
-    """Numbers inside of `interval` in a mixed order, the same for the same arguments.
+    """Return distinct numbers inside `interval` in random order, the same for equal arguments.
 
-    They lie on a grid, so that none are nearly equal: ops that sort or compare them then do not
-    change their mind when a number is moved a little, as numerical differentiation does.
+    The numbers are points of a grid, so no two are nearly equal. Numerical differentiation, which
+    moves each number a little, then changes neither a sorting order nor a comparison.
 
     Args:
         shape: the shape of the result.
         interval: the open interval; its ends may be infinite.
-        kinks: points to keep away from.
-        part: where between two points of the grid the numbers lie, from 0 to 1. Inputs of one
-            call have different parts, and so no numbers in common.
-        seed: chooses among the points of the grid.
+        kinks: points that the numbers keep away from.
+        offset: the position of the numbers between two grid points, from 0 to 1. With different
+            offsets, the inputs of one op have no numbers in common.
+        seed: selects among the points of the grid.
 
     >>> draw((2, 2), (0, 1)).round(2)
     array([[0.17, 0.55],
@@ -43,7 +43,7 @@ def draw(
     size = math.prod(shape)
     edge = (high - low) / 20
     points = 2 * size + 4 * len(kinks) + 11
-    grid = low + edge + (high - low - 2 * edge) / points * (np.arange(points) + part)
+    grid = low + edge + (high - low - 2 * edge) / points * (np.arange(points) + offset)
     for kink in kinks:
         grid = grid[abs(grid - kink) > min(edge, 0.1)]
     return np.random.default_rng(seed).permutation(grid)[:size].reshape(shape)

@@ -1,4 +1,4 @@
-"""Whether Tensor and NumPy are still what they were, to the last attribute and setting."""
+"""Snapshots of Tensor and NumPy, to find what a plugin has changed in them."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ import numpy as np
 from tinytorch_core import Tensor
 
 
-def everything() -> dict[str, Any]:
-    """All that Tensor and NumPy have, as it lies in them, and NumPy's settings."""
-    mine = {f"Tensor.{n}": inspect.getattr_static(Tensor, n) for n in dir(Tensor)}
-    # NumPy imports some of its modules, and notes warnings, when there is reason to.
+def snapshot() -> dict[str, Any]:
+    """Return all attributes of Tensor and NumPy, and NumPy's settings, by name."""
+    of_tensor = {f"Tensor.{n}": inspect.getattr_static(Tensor, n) for n in dir(Tensor)}
+    # NumPy itself imports some of its modules, and records warnings, on first use.
     kept = {n: v for n, v in vars(np).items() if not (inspect.ismodule(v) or n.startswith("__"))}
-    theirs = {f"np.{n}": v for n, v in kept.items()}
+    of_numpy = {f"np.{n}": v for n, v in kept.items()}
     settings = {
         "np.geterr()": str(np.geterr()),
         "np.get_printoptions()": str(np.get_printoptions()),
     }
-    return mine | theirs | settings
+    return of_tensor | of_numpy | settings
 
 
-def changes(before: Mapping[str, Any]) -> list[str]:
-    """The names of what is no longer what it was `before`, by `everything()`."""
-    after = everything()
+def changed_names(before: Mapping[str, Any]) -> list[str]:
+    """Return the names whose values differ from those in `before`, an earlier snapshot."""
+    after = snapshot()
     return [name for name in {**before, **after} if not _same(before.get(name), after.get(name))]
 
 
-def _same(was: Any, now: Any) -> bool:
-    return was is now or (isinstance(was, str) and isinstance(now, str) and was == now)
+def _same(old: Any, new: Any) -> bool:
+    return old is new or (isinstance(old, str) and isinstance(new, str) and old == new)

@@ -1,4 +1,4 @@
-"""The plugin that is checked: switched on for a check, and asked for its descriptions."""
+"""The plugin under test: it is turned on for each check, and describes its ops."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from typing import Any
 from tinytorch_core import UnknownPluginError, plugins
 
 from tinytorch_devkit.samples import Samples
-from tinytorch_devkit.snapshot import changes, everything
+from tinytorch_devkit.snapshot import changed_names, snapshot
 
 
 class Subject:
-    """A plugin that is checked; handed to each check of a plugin as a whole.
+    """The plugin under test; passed to each check of a plugin as a whole.
 
     Attributes:
         name: the plugin's name.
         title: its name with its distribution and version.
-        installed: whether a distribution brings it, so that another process can use it too.
+        installed: whether it belongs to an installed distribution, so that a new process finds it.
         ops: the names of the ops it provides.
         samples: its descriptions of them.
-        left_behind: what of Tensor and NumPy was not the same after the plugin had been on.
+        left_behind: the attributes of Tensor and NumPy that differ after the plugin was on.
     """
 
     def __init__(self, plugin: Any) -> None:
-        """Asks a plugin for its descriptions.
+        """Turn the plugin on once and collect its descriptions.
 
         Args:
-            plugin: its name; or an object with hooks, which need not be registered.
+            plugin: a plugin's name, or an object with hooks, registered or not.
 
         Raises:
             UnknownPluginError: no plugin has that name.
-            PluginError: the plugin cannot be used, or its descriptions are wrong.
+            PluginError: the plugin fails, or its descriptions are wrong.
         """
         self._unregistered = None
         try:
@@ -43,7 +43,7 @@ class Subject:
             self.name = getattr(plugin, "__name__", type(plugin).__name__)
             self._unregistered = plugin
         with plugins.only():
-            before = everything()
+            before = snapshot()
         with self.on():
             found = plugins.find(self.name)
             self.title = found.title
@@ -51,18 +51,18 @@ class Subject:
             surface = plugins.surface()
             self.ops = tuple(n for n, op in surface.ops.items() if op.provider == found.title)
             self.samples = Samples(surface.ops)
-            # What this one needs is on too, and describes its own ops when it is checked itself.
-            others = Samples(surface.ops)
+            # The plugins that this one needs are on too. They have their own checks.
+            ignored = Samples(surface.ops)
             surface.call_hook(
                 "tinytorch_describe_ops",
-                lambda plugin: {"samples": self.samples if plugin is found else others},
+                lambda plugin: {"samples": self.samples if plugin is found else ignored},
             )
         with plugins.only():
-            self.left_behind = changes(before)
+            self.left_behind = changed_names(before)
 
     @contextmanager
     def on(self, *others: str) -> Iterator[None]:
-        """Switches on the plugin, `others` and what they need, alone, in a `with` block."""
+        """Turn on only this plugin, `others` and the plugins they need, in a `with` block."""
         if self._unregistered is not None:
             plugins.register(self._unregistered, name=self.name)
         try:
@@ -74,12 +74,12 @@ class Subject:
 
 
 def _with_needs(*names: str) -> dict[str, None]:
-    """The plugins, and those that they need, directly or not."""
+    """Return the names with those of all plugins they need, directly or indirectly."""
     found = dict.fromkeys(names)
-    waiting = list(names)
-    while waiting:
-        plugin = plugins.find(waiting.pop())
+    pending = list(names)
+    while pending:
+        plugin = plugins.find(pending.pop())
         plugin.load()
-        waiting += [name for name in plugin.needs if name not in found]
+        pending += [name for name in plugin.needs if name not in found]
         found |= dict.fromkeys(plugin.needs)
     return found

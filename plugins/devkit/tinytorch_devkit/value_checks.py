@@ -1,4 +1,4 @@
-"""Checks of what an op gives: the right numbers, under each of its names, in the right dtype."""
+"""Checks of an op's results: the right numbers, under each of its names, in the right dtype."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from tinytorch_devkit.comparing import (
 from tinytorch_devkit.failure import CheckFailure
 from tinytorch_devkit.samples import Description, brief
 
-# In float32 an op may lose half of the digits, for example by a difference of nearly equal numbers.
+# In float32 an op may lose half of its digits, for example when it subtracts nearly equal numbers.
 _SINGLE = 5e-4
 
 
 def add_to(checks: Checks) -> None:
-    """Adds the checks of this file."""
+    """Add the checks of this module."""
     checks.for_op(agrees_with_reference)
     checks.for_op(works_under_every_name, applies=_has_names)
     checks.for_op(agrees_with_numpy, applies=lambda op: bool(op.op.numpy))
@@ -34,18 +34,18 @@ def add_to(checks: Checks) -> None:
 
 
 def agrees_with_reference(op: Description) -> None:
-    """Every call that is described gives what the reference gives."""
+    """The op agrees with its reference for every described call."""
     for call in op.calls:
         expect_reference(
             op,
             call,
-            "correct the forward function, or the reference; if the op is right and only less "
-            "precise, say so by tolerance= in its description",
+            "correct the forward function, or the reference; if the op is right but less precise, "
+            "set tolerance= in its description",
         )
 
 
 def works_under_every_name(op: Description) -> None:
-    """The op's methods and the NumPy functions it answers to run it, with the same result."""
+    """The op's methods and its NumPy functions return the same result as the op."""
     for call, (name, function) in itertools.product(op.calls, list(_names(op))):
         inputs = call.tensors()
         if isinstance(inputs[0], Tensor):
@@ -55,8 +55,8 @@ def works_under_every_name(op: Description) -> None:
                 found,
                 op.run(call),
                 op.tolerance,
-                of=f"{name}{call}, as from {op.text(call)}",
-                remedy="offer what the op itself computes; a parameter of a NumPy function must "
+                of=f"{name}{call}, compared with {op.text(call)}",
+                remedy="compute the same under each name; a parameter of a NumPy function must "
                 "have the name that it has in NumPy",
             )
 
@@ -77,42 +77,42 @@ def _numpy_name(function: Any) -> str:
 
 
 def agrees_with_numpy(op: Description) -> None:
-    """A NumPy function that the op answers to gives the same, given arrays."""
+    """The op agrees with its NumPy functions on arrays."""
     for call, function in itertools.product(op.calls, op.op.numpy):
         expect_equal(
             op.run(call),
             function(*call.inputs, **call.parameters),
             op.tolerance,
-            of=f"{op.text(call)}, as from {_numpy_name(function)} on arrays",
-            remedy="take the NumPy function out of numpy= in ops.add, or compute what it computes",
+            of=f"{op.text(call)}, compared with {_numpy_name(function)} on arrays",
+            remedy="remove the NumPy function from numpy= in ops.add, or compute the same",
         )
 
 
 def serves_arrays(op: Description) -> None:
-    """The function that users call gives arrays, given arrays."""
+    """The function that users call returns arrays for arrays."""
     for call in op.calls:
         found = op(*call.inputs, **call.parameters)
         for result in results(found):
             if isinstance(result, Tensor):
                 raise CheckFailure(
-                    f"an array from {op.text(call)}, given arrays",
+                    f"an array from {op.text(call)} on arrays",
                     f"the Tensor {brief(result)}",
-                    "make Tensors nowhere in the function; the op runs on them by itself",
+                    "do not create Tensors in the function; the op handles Tensors by itself",
                 )
         expect_equal(
             found,
             op.run(call),
             op.tolerance,
-            of=f"{op.text(call)} on arrays, as on Tensors",
+            of=f"{op.text(call)} on arrays, compared with Tensors",
             remedy="run the same code for arrays as for Tensors",
         )
 
 
 def keeps_dtypes(op: Description) -> None:
-    """From inputs of float32 come results of float32, and from float64 float64, without loss."""
+    """Inputs in float32 give results in float32, and float64 gives float64, at full precision."""
     for call, dtype in itertools.product(op.calls, (np.float32, np.float64)):
         inputs = [_in_dtype(i, dtype) for i in call.inputs]
-        if all(i is given for i, given in zip(inputs, call.inputs, strict=True)):
+        if all(i is original for i, original in zip(inputs, call.inputs, strict=True)):
             continue
         converted = call.with_inputs(inputs)
         for result in results(op.run(converted)):
@@ -120,19 +120,19 @@ def keeps_dtypes(op: Description) -> None:
                 raise CheckFailure(
                     f"{np.dtype(dtype)} from {op.text(converted)}",
                     f"{result.dtype}",
-                    "keep NumPy scalars and arrays of another dtype out of the forward function: "
-                    "write math.sqrt(2) instead of np.sqrt(2), and x.dtype where arrays are made",
+                    "do not use NumPy scalars or arrays of another dtype in the forward function: "
+                    "write math.sqrt(2) instead of np.sqrt(2), and create arrays with x.dtype",
                 )
         expect_reference(
             op,
             call.with_inputs([_in_dtype(i, np.float64) for i in inputs]),
-            f"compute so that no digits are lost in {np.dtype(dtype)}",
+            f"compute at the full precision of {np.dtype(dtype)}",
             inputs=converted.tensors(),
             tolerance=max(op.tolerance, _SINGLE if dtype is np.float32 else 0),
         )
 
 
 def _in_dtype(value: Any, dtype: Any) -> Any:
-    """A copy of a floating array in another dtype; anything else itself."""
+    """Return a floating array converted to `dtype`, and any other value unchanged."""
     floating = isinstance(value, np.ndarray) and value.dtype.kind == "f"
     return value.astype(dtype) if floating else value

@@ -1,4 +1,4 @@
-"""`tinytorch check`: whether a plugin does what a good plugin does."""
+"""`tinytorch check`: run the conformance kit on plugins."""
 
 from __future__ import annotations
 
@@ -8,44 +8,44 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tinytorch_core import plugins
-from tinytorch_core.cli.session import aside, started_surface
+
+from tinytorch_devkit.commands.session import output_to_stderr, started_surface
 
 if TYPE_CHECKING:
     from tinytorch_devkit import Result
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Adds the command's parser."""
+    """Add the command's parser."""
     parser = commands.add_parser(
         "check",
         help="run the conformance kit on a plugin",
-        description="Runs the conformance kit on plugins: every check of every op that they "
-        "describe. Plugins that are on may add checks, such as those of derivatives.",
-        epilog="Exit status 1: a check failed. Exit status 2: there is no plugin or check of that "
-        "name, or the plugin cannot be used.",
+        description="Run the conformance kit on plugins: every check of every op that they "
+        "describe. Plugins that are on can add checks, such as those of derivatives.",
+        epilog="Exit status 1: a check failed. Exit status 2: no plugin or check has that name, "
+        "or the plugin fails.",
     )
     parser.add_argument("plugins", nargs="+", metavar="NAME", help="the name of a plugin")
     parser.add_argument(
         "--only",
         action="append",
         metavar="CHECK",
-        help="run this check alone; may be given several times",
+        help="run only this check; can be given several times",
     )
     parser.add_argument("-v", "--verbose", action="store_true", help="list each check")
-    parser.set_defaults(run=run)
 
 
-def run(chosen: argparse.Namespace) -> int:
-    """Prints what became of the checks, and why some failed."""
-    from tinytorch_devkit import check_plugin  # here, for the other commands do without it
+def run(args: argparse.Namespace) -> int:
+    """Run the checks, print their results, and return 1 if any failed."""
+    from tinytorch_devkit import check_plugin  # here, because the other commands do not need it
 
     started_surface()
     failed = 0
-    for name in chosen.plugins:
-        with aside():
-            results = check_plugin(name, checks=chosen.only)
+    for name in args.plugins:
+        with output_to_stderr():
+            results = check_plugin(name, checks=args.only)
         print(plugins.find(name).title)
-        for line in _each(results) if chosen.verbose else _counts(results):
+        for line in _listed(results) if args.verbose else _summary(results):
             print(f"  {line}")
         failures = [result.failure for result in results if result.failure is not None]
         for failure in failures:
@@ -56,29 +56,30 @@ def run(chosen: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _each(results: Sequence[Result]) -> list[str]:
+def _listed(results: Sequence[Result]) -> list[str]:
+    """Return one line for each check."""
     width = max((len(repr(result.case)) for result in results), default=0)
     reasons = [f": {r.case.left_out}" if r.case.left_out else "" for r in results]
     pairs = zip(results, reasons, strict=True)
     return [f"{result.case!r:{width}}  {result.outcome}{reason}" for result, reason in pairs]
 
 
-def _counts(results: Sequence[Result]) -> list[str]:
-    """For each op how many checks passed, failed and were left out; why, and by whom they are."""
+def _summary(results: Sequence[Result]) -> list[str]:
+    """Return the counts of outcomes for each op, why checks are left out, and their providers."""
     outcomes: dict[str, Counter[str]] = {}
     for result in results:
         outcomes.setdefault(result.case.subject, Counter())[result.outcome] += 1
     width = max(map(len, outcomes), default=0)
     lines = [
-        f"{subject:{width}}  {', '.join(f'{n} {outcome}' for outcome, n in counted.items())}"
-        for subject, counted in outcomes.items()
+        f"{subject:{width}}  {', '.join(f'{n} {outcome}' for outcome, n in counts.items())}"
+        for subject, counts in outcomes.items()
     ]
-    providers = dict.fromkeys(result.case.check.provider or "the core" for result in results)
+    providers = dict.fromkeys(result.case.check.provider or "the devkit" for result in results)
     return [*lines, *_reasons(results), f"checks by {' and '.join(providers)}"]
 
 
 def _reasons(results: Sequence[Result]) -> list[str]:
-    """Why checks were left out, each reason once with all that it holds for."""
+    """Return one line for each check and reason, with all ops for which it is left out."""
     reasons: dict[tuple[str, str], list[str]] = {}
     for case in (result.case for result in results):
         if case.left_out is not None:

@@ -1,36 +1,35 @@
-"""`tinytorch new-plugin`: writes a plugin that is complete, tested and ready to be published."""
+"""`tinytorch new-plugin`: write a plugin that is complete, tested and ready to publish."""
 
 from __future__ import annotations
 
 import argparse
 
-from tinytorch_core.cli.session import started_surface
+from tinytorch_devkit.commands.session import started_surface
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Adds the command's parser."""
+    """Add the command's parser."""
     parser = commands.add_parser(
         "new-plugin",
         help="write a plugin with one op, complete and tested",
-        description="Writes the folder tinytorch-NAME: package, op, rule, tests, licence, CI. "
-        "A folder that is there already is left as it is.",
-        epilog="Exit status 2: the name is taken or will not do, or the folder is there already.",
+        description="Write the folder tinytorch-NAME: package, op, rule, tests, licence, CI. "
+        "An existing folder is not changed.",
+        epilog="Exit status 2: the name is taken or invalid, or the folder exists.",
     )
     parser.add_argument(
         "name",
         metavar="NAME",
         help="the plugin's name, such as swish: lower-case letters, digits and hyphens",
     )
-    parser.set_defaults(run=run)
 
 
-def run(chosen: argparse.Namespace) -> int:
-    """Writes the folder, and says what to do next."""
-    from tinytorch_devkit.new_plugin import write_plugin  # here, for the other commands do without
+def run(args: argparse.Namespace) -> int:
+    """Write the folder, and print the next steps."""
+    from tinytorch_devkit.new_plugin import write_plugin  # other commands do not need it
 
     started_surface()
-    folder = write_plugin(chosen.name)
+    folder = write_plugin(args.name)
     print(f"wrote {folder}/. Next:\n")
     print(f"  cd {folder}\n  pip install -e '.[test]'\n  pytest\n")
-    print("and then put your own formula into it, where it says so.")
+    print(f"Then replace the formula in src/{folder.name.replace('-', '_')}/ops.py by yours.")
     return 0

@@ -1,31 +1,29 @@
-"""`tinytorch stubs`: type stubs for Tensor as the active plugins make it."""
+"""`tinytorch stubs`: write type stubs for Tensor with the active plugins."""
 
 from __future__ import annotations
 
 import argparse
-import os
+from pathlib import Path
 
 from tinytorch_core import TinyTorchError
-from tinytorch_core.cli.atomic_write import write
-from tinytorch_core.cli.session import started_surface
 
-from tinytorch_devkit.commands.stub import package_stub, tensor_stub
+from tinytorch_devkit.commands.session import started_surface
 
 DESCRIPTION = """\
-Writes type stubs for Tensor with what the plugins that are on add to it: methods, attributes and
-keywords of the constructor. With them editors complete these names, and type-checkers find the
-misspelt ones, which they let pass otherwise.
+Write type stubs for Tensor with the methods, attributes and constructor keywords that the active
+plugins add. With the stubs, editors complete these names and type-checkers report misspelt ones,
+which they accept otherwise.
 """
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Adds the command's parser."""
+    """Add the command's parser."""
     parser = commands.add_parser(
         "stubs",
         help="write type stubs for editors and type-checkers",
         description=DESCRIPTION,
-        epilog="pyright and editors built on it read the folder typings by themselves; mypy does "
-        "with the setting mypy_path = typings. Exit status 2: the files cannot be written, or "
+        epilog="pyright and editors built on it find the folder typings by themselves; mypy needs "
+        "the setting mypy_path = typings. Exit status 2: the files cannot be written, or "
         "the configuration is wrong.",
     )
     parser.add_argument(
@@ -34,21 +32,21 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         default="typings",
         help="the folder to write to (default: typings)",
     )
-    parser.set_defaults(run=run)
 
 
-def run(chosen: argparse.Namespace) -> int:
-    """Writes the files, and prints which."""
+def run(args: argparse.Namespace) -> int:
+    """Write the files, and print their names."""
+    from tinytorch_devkit.stub_text import stub_files  # other commands do not need it
+
     surface = started_surface()
-    folder = os.path.join(chosen.output, "tinytorch_core")
-    try:
-        os.makedirs(folder, exist_ok=True)
-    except OSError as error:
-        raise TinyTorchError(f"{folder} cannot be made: {error.strerror}.") from error
-    for module, text in (("__init__", package_stub()), ("tensor", tensor_stub(surface))):
-        file = os.path.join(folder, f"{module}.pyi")
-        write(file, text)
+    for name, text in stub_files(surface).items():
+        file = Path(args.output, name)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise TinyTorchError(f"{file} cannot be written: {error.strerror}.") from error
         print(file)
     names = ", ".join(plugin.name for plugin in surface.plugins)
-    print(f"with what these plugins add to Tensor: {names or 'none'}")
+    print(f"for Tensor with these plugins: {names or 'none'}")
     return 0

@@ -1,4 +1,4 @@
-"""`tinytorch check`, as a user runs it on plugins that are installed."""
+"""`tinytorch check`, as a user runs it on installed plugins."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def tinytorch_register_ops(ops):
 @hookimpl
 def tinytorch_describe_ops(samples):
     samples.add("{name}", lambda x: {reference})
-    samples.leave_out("has_a_rule", "nobody has worked it out yet", "{name}")
+    samples.leave_out("has_a_rule", "not derived yet", "{name}")
 """
 
 
@@ -24,7 +24,7 @@ def code(name: str = "cube", formula: str = "x * x * x", reference: str = "x**3"
     return HOOKS.format(name=name, formula=formula, reference=reference)
 
 
-def test_a_right_plugin(site) -> None:
+def test_a_correct_plugin(site) -> None:
     site.install("cube", code())
     done = site.start("-m", "tinytorch_core", "check", "cube")
     assert (done.returncode, done.stderr) == (0, "")
@@ -33,12 +33,12 @@ def test_a_right_plugin(site) -> None:
     assert re.fullmatch(r"  cube +\d\d passed, 1 left out", lines[1])
     assert re.fullmatch(r"  plugin cube +4 passed", lines[2])
     assert lines[3:] == [
-        "  has_a_rule left out for cube: nobody has worked it out yet",
-        "  checks by the core and autograd",
+        "  has_a_rule left out for cube: not derived yet",
+        "  checks by the devkit and autograd",
     ]
 
 
-def test_a_wrong_plugin_and_a_right_one(site) -> None:
+def test_a_wrong_plugin_and_a_correct_one(site) -> None:
     site.install("cube", code())
     site.install("wrong", code("wrong", reference="x**2"))
     done = site.start("-m", "tinytorch_core", "check", "wrong", "cube")
@@ -47,12 +47,12 @@ def test_a_wrong_plugin_and_a_right_one(site) -> None:
     assert done.stdout.index("wrong fails") < done.stdout.index("plugin 'cube'")
 
 
-def test_verbose_lists_each_check_and_why_one_is_left_out(site) -> None:
+def test_verbose_lists_each_check_and_the_reasons_for_left_out_checks(site) -> None:
     site.install("cube", code())
     done = site.start("-m", "tinytorch_core", "check", "-v", "cube")
     lines = [line.split(maxsplit=1) for line in done.stdout.splitlines()]
     assert ["cube-keeps_dtypes", "passed"] in lines
-    assert ["cube-has_a_rule", "left out: nobody has worked it out yet"] in lines
+    assert ["cube-has_a_rule", "left out: not derived yet"] in lines
     assert ["plugin-cube-works_alone", "passed"] in lines
 
 
@@ -71,37 +71,37 @@ def test_only_some_checks(site) -> None:
     ("arguments", "message"),
     [
         (["cubes"], "no plugin 'cubes' is installed or registered. Did you mean 'cube'?"),
-        (["cube", "--only", "dtypes"], "there is no check 'dtypes'."),
+        (["cube", "--only", "dtypes"], "no check is named 'dtypes'."),
     ],
 )
-def test_a_name_that_is_none(site, arguments: list[str], message: str) -> None:
+def test_unknown_names(site, arguments: list[str], message: str) -> None:
     site.install("cube", code())
     done = site.start("-m", "tinytorch_core", "check", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"tinytorch check: {message}")
 
 
-def test_a_plugin_that_is_off_can_be_checked_and_others_may_be_broken(site) -> None:
+def test_a_plugin_that_is_off_can_be_checked_while_another_fails(site) -> None:
     site.install("cube", code())
-    site.install("broken", "raise RuntimeError('not today')")
+    site.install("broken", "raise RuntimeError('broken')")
     check = ("-W", "ignore", "-m", "tinytorch_core", "check", "cube")
     done = site.start(*check, TINYTORCH_PLUGINS="no:cube,no:autograd,all")
     assert done.returncode == 0, done.stdout
-    assert "checks by the core\n" in done.stdout
+    assert "checks by the devkit\n" in done.stdout
 
 
-def test_a_plugin_that_is_broken_itself(site) -> None:
-    site.install("broken", "raise RuntimeError('not today')")
+def test_a_plugin_that_fails_to_import(site) -> None:
+    site.install("broken", "raise RuntimeError('broken')")
     done = site.start("-W", "ignore", "-m", "tinytorch_core", "check", "broken")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "importing broken_module raised RuntimeError: not today" in done.stderr
+    assert "importing broken_module raised RuntimeError: broken" in done.stderr
 
 
 def test_wrong_descriptions_are_an_error_that_names_the_hook(site) -> None:
     site.install("cube", code().replace('samples.add("cube"', 'samples.add("cubes"'))
     done = site.start("-m", "tinytorch_core", "check", "cube")
     assert done.returncode == 2
-    message = "in tinytorch_describe_ops: ValueError: there is no op 'cubes'. Did you mean 'cube'?"
+    message = "in tinytorch_describe_ops: ValueError: no op is named 'cubes'. Did you mean 'cube'?"
     assert message in done.stderr
 
 
@@ -144,9 +144,7 @@ def test_a_plugin_that_does_not_work_alone(site, preamble: str, expected: str, f
         ("base-dist ; extra == 'more'", 1),
     ],
 )
-def test_what_is_installed_with_a_plugin_may_be_imported(
-    site, requirement: str, status: int
-) -> None:
+def test_a_plugin_may_import_its_requirements(site, requirement: str, status: int) -> None:
     site.install("base", code("square", "x * x", "x**2"))
     site.install("extended", "", requires=["base-dist"])
     site.install("cube", f"import base_module\n{code()}", requires=[requirement])

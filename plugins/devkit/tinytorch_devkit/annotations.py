@@ -1,4 +1,4 @@
-"""Types as text, in a stub that knows the builtins, NumPy and its own class, and nothing else."""
+"""The text of types and arguments in a stub, which names only builtins, NumPy and its own class."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CONTAINERS = (tuple, list, dict, set, Sequence, Mapping)
 
 
 def text_of(hint: Any) -> str:
-    """The text of a type; what a stub cannot name becomes Any.
+    """Return the text of a type, or "Any" for a type that the stub cannot name.
 
     >>> text_of(int | None), text_of(tuple[int, ...]), text_of(inspect.Signature)
     ('int | None', 'tuple[int, ...]', 'Any')
@@ -49,30 +49,22 @@ def _composed(hint: Any) -> str:
 
 
 def hints_of(function: Callable[..., Any]) -> dict[str, Any]:
-    """The types of a function's arguments and of its result, as far as they can be told."""
+    """Return the types of a function's arguments and result; empty if they cannot be evaluated."""
     try:
         return typing.get_type_hints(inspect.unwrap(function))
-    except Exception:  # whatever evaluating somebody's annotations comes to
+    except Exception:  # annotations are expressions, which may raise anything
         return {}
-
-
-def signature_of(function: Callable[..., Any]) -> inspect.Signature:
-    """The signature of a method; of one in C, which may have none, one that takes everything."""
-    try:
-        return inspect.signature(function)
-    except (TypeError, ValueError):
-        return inspect.signature(lambda self, *args, **kwargs: None)
 
 
 def signature_text(
     signature: inspect.Signature, hints: Mapping[str, Any], inputs: Sequence[str] = ()
 ) -> str:
-    """The text of a method's arguments, `self` first.
+    """Return the text of a method's arguments, `self` first.
 
     Args:
-        signature: with the argument for the tensor itself first, perhaps as one of `*arrays`.
+        signature: the signature; its first argument, or the first of `*arrays`, is the tensor.
         hints: the types of the arguments.
-        inputs: the arguments that take tensors, arrays and numbers alike.
+        inputs: the arguments that accept tensors, arrays and numbers.
     """
     texts, star = ["self"], False
     parameters = list(signature.parameters.values())

@@ -1,7 +1,8 @@
-"""Fixtures for tests of plugins, which pytest finds wherever tinytorch-core is installed.
+"""pytest fixtures for tests of plugins.
 
-A module outside of the package, because every run of pytest imports it, also one that has nothing
-to do with tensors: importing the package would start the plugins, and import NumPy.
+Every pytest run imports this module, including runs that have nothing to do with tensors. So the
+core, which starts the plugins and imports NumPy, is imported inside the fixtures.
+PYTEST_DONT_REWRITE: it contains no assertions.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def clean_core() -> Iterator[type[Tensor]]:
-    """The class Tensor, with no plugin on until the test ends."""
+    """The class Tensor, with all plugins off until the test ends."""
     from tinytorch_core import Tensor, plugins
 
     with plugins.only():
@@ -32,34 +33,34 @@ def clean_core() -> Iterator[type[Tensor]]:
 
 @pytest.fixture
 def only_plugins() -> Iterator[Callable[..., None]]:
-    """A function that switches on the plugins it is given, and no others, until the test ends.
+    """A function that turns on the given plugins, and turns off all others until the test ends.
 
-    It takes names, and objects with hooks, which are registered meanwhile.
+    It takes plugin names and objects with hooks. Objects are registered until the test ends.
     """
     from tinytorch_core import plugins
 
-    with ExitStack() as at_the_end:
+    with ExitStack() as cleanup:
 
-        def switch(*chosen: Any) -> None:
+        def turn_on(*chosen: Any) -> None:
             names = []
             for plugin in chosen:
                 if not isinstance(plugin, str):
                     name = getattr(plugin, "__name__", type(plugin).__name__)
                     plugins.register(plugin, name=name)
-                    at_the_end.callback(plugins.unregister, name)
+                    cleanup.callback(plugins.unregister, name)
                     plugin = name
                 names.append(plugin)
-            at_the_end.enter_context(plugins.only(*names))
+            cleanup.enter_context(plugins.only(*names))
 
-        yield switch
+        yield turn_on
 
 
 @pytest.fixture
 def run_with_plugins(tmp_path: Path) -> Callable[..., str]:
-    """A function that runs a program in a fresh process, with the plugins named and no others.
+    """A function that runs a program in a new process with only the named plugins on.
 
-    It takes the program's text and the names, and returns what the program prints. A program, or
-    a plugin, that fails makes the test fail.
+    It takes the text of the program and the names, and returns what the program prints. The test
+    fails if the program or a plugin raises an error.
     """
 
     def run(program: str, *names: str) -> str:
@@ -67,13 +68,15 @@ def run_with_plugins(tmp_path: Path) -> Callable[..., str]:
         path = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         done = subprocess.run(
             [sys.executable, "-c", textwrap.dedent(program)],
-            cwd=tmp_path,  # where no configuration lies
+            cwd=tmp_path,  # a folder without configuration files
             env={**os.environ, **path, **settings},
             capture_output=True,
             text=True,
         )
         if done.returncode:
-            pytest.fail(f"the program failed with {', '.join(names) or 'no plugin'}\n{done.stderr}")
+            pytest.fail(
+                f"the program failed with {', '.join(names) or 'no plugins'}\n{done.stderr}"
+            )
         return done.stdout
 
     return run

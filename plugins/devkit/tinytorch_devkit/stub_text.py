@@ -1,8 +1,8 @@
-"""The text of type stubs for Tensor, as the active plugins make it.
+"""The text of type stubs for Tensor with the active plugins.
 
-One stub stands in for `tinytorch_core/tensor.py`: what the plain tensor declares there or inherits,
-without the `__getattr__` that lets every name pass, and after it what the surface has beyond that.
-The other one only makes a package around it. All other modules speak for themselves.
+The stubs replace two modules. One is the module of the plain tensor: its stub declares what the
+source declares, without the `__getattr__` that accepts every name, and then what the surface adds.
+The other is `tinytorch_core/__init__.py`. Type-checkers read all other modules from their sources.
 """
 
 from __future__ import annotations
@@ -10,24 +10,20 @@ from __future__ import annotations
 import ast
 import inspect
 import keyword
+import sys
 import textwrap
 from collections.abc import Iterator
 from typing import Any
 
 import tinytorch_core
-from tinytorch_core import __version__, array_methods, tensor
+from tinytorch_core import Tensor
 from tinytorch_core.extend import Keyword, Op, Surface
 
-from tinytorch_devkit.commands.annotations import (
-    BUILTINS,
-    hints_of,
-    signature_of,
-    signature_text,
-    text_of,
-)
+from tinytorch_devkit.annotations import BUILTINS, hints_of, signature_text, text_of
+from tinytorch_devkit.signatures import signature_of
 
 HEADER = """\
-# Written by `tinytorch stubs`. Write it anew when plugins come, go or change.
+# Written by `tinytorch stubs`. Run it again after installing, removing or updating plugins.
 # {made_of}
 # mypy: disable-error-code="override, misc"
 # pyright: reportIncompatibleMethodOverride=false
@@ -40,12 +36,23 @@ import numpy as np
 
 """
 
-# What the plain tensor declares for want of knowing what plugins will add.
+# The plain tensor declares these so that a type-checker accepts what plugins add.
 _OPEN = ("__getattr__", "__setattr__", "__init__")
 
 
-def package_stub() -> str:
-    """The text of `__init__.pyi`."""
+def _anything(self: Any, *args: Any, **kwargs: Any) -> Any: ...
+
+
+def stub_files(surface: Surface) -> dict[str, str]:
+    """Return the text of each stub by its path, for a surface that is computed."""
+    home = _plain_classes()[0].__module__
+    return {
+        "tinytorch_core/__init__.pyi": _package_stub(),
+        f"{home.replace('.', '/')}.pyi": _tensor_stub(surface),
+    }
+
+
+def _package_stub() -> str:
     module = ast.parse(inspect.getsource(tinytorch_core))
     imports = [_import(node) for node in module.body if isinstance(node, ast.ImportFrom)]
     names = f"__all__ = {tinytorch_core.__all__!r}"
@@ -55,33 +62,50 @@ def package_stub() -> str:
 def _import(node: ast.ImportFrom) -> str:
     if node.module != "tinytorch_core":
         return ast.unparse(node)
-    # In the form that leads out of the stubs, to modules that have none.
+    # pyright would look for `from tinytorch_core import plugins` in this stub itself.
     return "\n".join(f"import {node.module}.{n.name} as {n.name}" for n in node.names)
 
 
-def tensor_stub(surface: Surface) -> str:
-    """The text of `tensor.pyi` for a surface that is computed."""
-    module = ast.parse(inspect.getsource(tensor))
-    (base,) = _classes(module)
-    (inherited,) = _classes(ast.parse(inspect.getsource(array_methods)))
-    base.body += [node for node in inherited.body if isinstance(node, ast.FunctionDef)]
-    base.bases = []
-    _declare(base)
-    base.body += ast.parse("\n".join(_additions(surface, _names(base)))).body
-    module.body = [_declared(n) for n in module.body if _is_declaration(n)]
-    shadowed = _names(base) & {kind.__name__ for kind in BUILTINS}
+def _plain_classes() -> list[type]:
+    """Return the classes of the plain tensor, the most derived first."""
+    classes = Tensor.__mro__[:-1]
+    # The surface and Tensor itself come first. The plain tensor implements NumPy's protocols.
+    first = next(i for i, kind in enumerate(classes) if "__array_ufunc__" in vars(kind))
+    return list(classes[first:])
+
+
+def _tensor_stub(surface: Surface) -> str:
+    plain, *bases = _plain_classes()
+    module = _source(plain)
+    base = _class(module, plain)
+    for inherited in bases:
+        if inherited.__module__ != plain.__module__:  # the stub has no import of that module
+            members = _class(_source(inherited), inherited).body
+            base.body += [node for node in members if isinstance(node, ast.FunctionDef)]
+            base.bases = [b for b in base.bases if ast.unparse(b) != inherited.__name__]
+    _close(base)
+    declared = _names(base).union(
+        *(_names(_class(module, b)) for b in bases if b.__module__ == plain.__module__)
+    )
+    base.body += ast.parse("\n".join(_additions(surface, declared))).body
+    module.body = [_declaration(n) for n in module.body if _is_declaration(n)]
+    shadowed = (declared | _names(base)) & {kind.__name__ for kind in BUILTINS}
     text = ast.unparse(ast.fix_missing_locations(_Unshadowed(shadowed).visit(module)))
     plugins = [f"{p.name} ({p.origin})" for p in surface.plugins]
-    made_of = ", ".join([f"tinytorch-core {__version__}", *plugins])
+    made_of = ", ".join([f"tinytorch-core {tinytorch_core.__version__}", *plugins])
     return f"{HEADER.format(made_of=made_of)}{text}\n"
 
 
-def _classes(module: ast.Module) -> list[ast.ClassDef]:
-    return [node for node in module.body if isinstance(node, ast.ClassDef)]
+def _source(kind: type) -> ast.Module:
+    return ast.parse(inspect.getsource(sys.modules[kind.__module__]))
+
+
+def _class(module: ast.Module, kind: type) -> ast.ClassDef:
+    return next(n for n in module.body if isinstance(n, ast.ClassDef) and n.name == kind.__name__)
 
 
 class _Unshadowed(ast.NodeTransformer):
-    """Writes `builtins.float` for `float` where Tensor has a method of that name."""
+    """Replaces `float` by `builtins.float` if Tensor has a method of that name."""
 
     def __init__(self, shadowed: set[str]) -> None:
         self.shadowed = shadowed
@@ -95,17 +119,19 @@ class _Unshadowed(ast.NodeTransformer):
 def _is_declaration(node: ast.stmt) -> bool:
     if isinstance(node, ast.ImportFrom) and node.module == "__future__":
         return False
+    if isinstance(node, ast.Assign):  # a type variable
+        return isinstance(node.value, ast.Call) and ast.unparse(node.value.func) == "TypeVar"
     return isinstance(node, ast.Import | ast.ImportFrom | ast.If | ast.ClassDef | ast.FunctionDef)
 
 
-def _declared(node: ast.stmt, indent: int = 4) -> ast.stmt:
-    """The node with the bodies of functions left out."""
+def _declaration(node: ast.stmt, indent: int = 4) -> ast.stmt:
+    """Return the node without the bodies of functions."""
     if isinstance(node, ast.FunctionDef):
         doc = ast.get_docstring(node)
         node.body = [ast.Expr(ast.Constant(_indented(doc, indent)))] if doc else []
         node.body.append(ast.Expr(ast.Constant(...)))
     elif isinstance(node, ast.ClassDef):
-        node.body = [_declared(n, indent + 4) for n in node.body]
+        node.body = [_declaration(n, indent + 4) for n in node.body]
     return node
 
 
@@ -114,8 +140,8 @@ def _indented(doc: str, indent: int) -> str:
     return f"{lines}\n{' ' * indent}" if "\n" in doc else lines
 
 
-def _declare(base: ast.ClassDef) -> None:
-    """Takes what stands below `if TYPE_CHECKING` into the class, and the open ends out of it."""
+def _close(base: ast.ClassDef) -> None:
+    """Unpack the declarations under `if TYPE_CHECKING`, and drop those that accept every name."""
     body: list[ast.stmt] = []
     for node in base.body:
         body += node.body if isinstance(node, ast.If) else [node]
@@ -132,17 +158,17 @@ def _names(base: ast.ClassDef) -> set[str]:
 
 
 def _additions(surface: Surface, declared: set[str]) -> Iterator[str]:
-    """What the surface has beyond the names that the plain tensor declares."""
+    """Yield declarations of what the surface has in addition to the names in `declared`."""
     yield _constructor(surface.keywords)
-    runs = {name: op for op in surface.ops.values() for name in (*op.methods, op.reflected) if name}
+    ops = {name: op for op in surface.ops.values() for name in (*op.methods, op.reflected) if name}
     for name in surface.providers:
-        if name not in declared and _can_be_written(name) and (name in runs or name[0] != "_"):
-            op = runs.get(name)
+        if name not in declared and _is_name(name) and (name in ops or name[0] != "_"):
+            op = ops.get(name)
             yield _op(name, op) if op else _attribute(name, surface.namespace[name])
 
 
-def _can_be_written(name: str) -> bool:
-    """Whether a name is one that a program can write; `setattr` takes any."""
+def _is_name(name: str) -> bool:
+    """Return whether a program can write this name; `setattr` accepts any text."""
     return name.isidentifier() and not keyword.iskeyword(name)
 
 
@@ -150,7 +176,7 @@ def _constructor(keywords: dict[str, Keyword]) -> str:
     texts = [
         f"{name}: {_keyword_type(added)} = ..."
         for name, added in keywords.items()
-        if _can_be_written(name)
+        if _is_name(name)
     ]
     more = ["*", *texts] if texts else []
     return _function(
@@ -161,8 +187,8 @@ def _constructor(keywords: dict[str, Keyword]) -> str:
 def _keyword_type(added: Keyword) -> str:
     hints = hints_of(added.set)
     hints.pop("return", None)
-    given = list(hints.values())
-    return text_of(given[-1] if given else type(added.default) if added.default else Any)
+    types = list(hints.values())
+    return text_of(types[-1] if types else type(added.default) if added.default else Any)
 
 
 def _op(name: str, op: Op) -> str:
@@ -178,7 +204,7 @@ def _result(op: Op, hint: Any) -> str:
         return text_of(hint)
     if op.in_place:
         return "Self" if op.operator else "None"
-    # Where a forward returns arrays its op returns Tensors.
+    # The forward function returns arrays, the op Tensors.
     return text_of(hint).replace("np.ndarray[Any, Any]", "Self").replace("Any", "Self")
 
 
@@ -189,7 +215,8 @@ def _attribute(name: str, value: Any) -> str:
         return f"{name}: Any"
     if inspect.isroutine(value):
         hints = hints_of(value)
-        arguments = signature_text(signature_of(value), hints)
+        signature = signature_of(value) or inspect.signature(_anything)
+        arguments = signature_text(signature, hints)
         return _function(name, arguments, text_of(hints.get("return", Any)), value.__doc__)
     return f"{name}: {text_of(type(value)) if value is not None else 'Any'}"
 
@@ -198,8 +225,8 @@ def _property(name: str, value: property) -> str:
     hint = text_of(hints_of(value.fget).get("return", Any)) if value.fget else "Any"
     text = f"@property\n{_function(name, 'self', hint, value.__doc__)}"
     if value.fset is not None:
-        given = list(hints_of(value.fset).items())
-        types = [text_of(h) for n, h in given if n not in ("return", "self")]
+        hints = hints_of(value.fset).items()
+        types = [text_of(h) for n, h in hints if n not in ("return", "self")]
         kind = types[-1] if types else "Any"
         text += f"\n@{name}.setter\n{_function(name, f'self, value: {kind}', 'None')}"
     return text

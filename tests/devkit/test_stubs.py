@@ -1,4 +1,4 @@
-"""`tinytorch stubs`: a type-checker knows what the plugins add, and finds what is misspelt."""
+"""`tinytorch stubs`: type-checkers know what plugins add, and report misspelt names."""
 
 from __future__ import annotations
 
@@ -20,11 +20,10 @@ import pytest
 import tinytorch_core
 from tinytorch_core import Tensor, hookimpl, plugins
 from tinytorch_core.cli import main
-from tinytorch_core.tensor import TensorBase
 
-from tinytorch_devkit.commands.annotations import text_of
+from tinytorch_devkit.annotations import text_of
 
-T = TypeVar("T", bound=TensorBase)
+T = TypeVar("T", bound=Tensor)
 QUOTES = "Says \\n and '''quotes''' and \"\"\"."
 
 
@@ -64,13 +63,13 @@ def tinytorch_extend_tensor(tensor: Any) -> None:
     tensor.add("rank", 3)
     tensor.add("anything", None)
     tensor.add("same", same)
-    # A method of this name must not hide the type from the others.
+    # A method of this name must not hide the builtin type from other declarations.
     tensor.add("float", float)
     tensor.add("scaled", scaled)
     tensor.add_keyword("label", set, get, None)
 
 
-# Each line that is wrong ends in the word by which the error names what is wrong.
+# Each wrong line ends in a comment with a word of the expected error message.
 PROGRAM = """\
 import numpy as np
 from tinytorch_core import Op, PluginError, Tensor, plugins
@@ -108,7 +107,7 @@ plugins.dsable("losses")  # dsable
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A folder with the stubs for some plugins and one of the tests."""
+    """A folder with stubs for two installed plugins and the one in this file."""
     folder = tmp_path_factory.mktemp("stubs")
     mine = SimpleNamespace(
         tinytorch_register_ops=tinytorch_register_ops,
@@ -123,7 +122,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return folder
 
 
-def test_a_type_checker_knows_what_plugins_add_and_finds_what_is_misspelt(folder: Path) -> None:
+def test_a_type_checker_knows_what_plugins_add_and_reports_misspelt_names(folder: Path) -> None:
     program = folder / "program.py"
     program.write_text(PROGRAM)
     sources = Path(tinytorch_core.__file__).parents[1]
@@ -144,11 +143,12 @@ def test_a_type_checker_knows_what_plugins_add_and_finds_what_is_misspelt(folder
     assert [int(number) for number, _ in found] == [n for n, _ in expected], done.stdout
     for (_, message), (_, word) in zip(found, expected, strict=True):
         assert f'"{word}"' in message
-    # Nothing is wrong with the stubs themselves.
-    assert done.stdout.count(": error: ") == len(expected), done.stdout
+    # The stubs themselves are correct. `make check` checks the sources, whose errors depend on the
+    # version of NumPy.
+    assert not re.search(r"^typings\b.*: error: ", done.stdout, re.MULTILINE), done.stdout
 
 
-def test_without_the_stubs_every_name_passes(folder: Path) -> None:
+def test_only_the_source_accepts_every_name(folder: Path) -> None:
     source = Path(tinytorch_core.__file__).with_name("tensor.py").read_text("utf-8")
     assert "def __getattr__(self, name: str) -> Any" in source
     assert "__getattr__" not in (folder / "typings/tinytorch_core/tensor.pyi").read_text("utf-8")
@@ -159,19 +159,25 @@ def stub_of(folder: Path) -> ast.ClassDef:
     return next(n for n in ast.parse(text).body if isinstance(n, ast.ClassDef))
 
 
-def test_all_that_tensor_has_is_declared_and_nothing_else(tmp_path: Path) -> None:
+def test_the_stub_declares_exactly_what_tensor_has(tmp_path: Path) -> None:
     assert main(["stubs", "--output", str(tmp_path / "typings")]) == 0
     declared = {n.name for n in stub_of(tmp_path).body if isinstance(n, ast.FunctionDef)}
     offered = {name for name in dir(Tensor) if hasattr(Tensor, name)}
     own = {name for name in offered if not name.startswith("_")}
     assert own - declared == set()
     assert {name for name in declared if not name.startswith("_")} - offered == set()
-    # Names of Python's own protocols, as far as they are of Tensor rather than of any class.
-    added = {n for n in offered if n.startswith("__") and n not in dir(type("Any", (), {}))}
-    assert added - declared - {"__slots__", "__annotations__"} == set()
+
+    class Plain:
+        x: int
+
+    assert Plain.__annotations__  # Python 3.14 adds them to the class when they are read
+    # Special names that not every class has.
+    added = {n for n in offered if n.startswith("__") and n not in dir(Plain)}
+    # `__getattr__` only raises errors; declaring it would allow every name.
+    assert added - declared - {"__slots__", "__getattr__"} == set()
 
 
-def test_without_plugins_there_is_nothing_of_theirs(tmp_path: Path) -> None:
+def test_without_plugins_the_stub_has_only_the_plain_tensor(tmp_path: Path) -> None:
     with plugins.only():
         assert main(["stubs", "--output", str(tmp_path / "typings")]) == 0
     text = (tmp_path / "typings" / "tinytorch_core" / "tensor.pyi").read_text("utf-8")
@@ -179,14 +185,14 @@ def test_without_plugins_there_is_nothing_of_theirs(tmp_path: Path) -> None:
     assert "def exp(self) -> Self" in text
 
 
-def test_what_a_method_is_for_stands_in_the_stub(folder: Path) -> None:
+def test_the_stub_has_the_docstrings(folder: Path) -> None:
     functions = {n.name: n for n in stub_of(folder).body if isinstance(n, ast.FunctionDef)}
     assert ast.get_docstring(functions["swish"]) == QUOTES
     assert ast.get_docstring(functions["relu"]).startswith("The positive part")
 
 
 class Strange:
-    """A plugin with whatever Python lets one give to a class."""
+    """A plugin with every kind of attribute that a class can have."""
 
     class Colour(Enum):
         RED = 1
@@ -201,7 +207,7 @@ class Strange:
             """\\ \x00 \"\"\" \N{SNOWMAN}"""
 
         def unsigned(self: Any) -> Any:
-            """Like some functions in C, one that has no signature."""
+            """Has no signature, like some C functions."""
 
         unsigned.__signature__ = "nonsense"
         for name in ("no name", "class", "x.y", "1st"):
@@ -218,7 +224,7 @@ class Strange:
         tensor.add("write_only", property(None, method))
 
 
-def test_whatever_a_plugin_adds_the_stub_is_python(tmp_path: Path) -> None:
+def test_the_stub_is_valid_python_for_any_kind_of_attribute(tmp_path: Path) -> None:
     plugins.register(Strange(), name="strange")
     try:
         assert main(["stubs", "--output", str(tmp_path / "typings")]) == 0
@@ -236,16 +242,16 @@ def test_whatever_a_plugin_adds_the_stub_is_python(tmp_path: Path) -> None:
     assert {"method", "in_c", "of_the_class", "of_none", "partial", "colour"} <= declared.keys()
 
 
-def test_what_a_type_checker_takes_on_trust(folder: Path) -> None:
+def test_details_that_type_checkers_rely_on(folder: Path) -> None:
     functions = {n.name: n for n in stub_of(folder).body if isinstance(n, ast.FunctionDef)}
     assert ast.unparse(functions["__iadd__"].returns) == "Self"
     assert ast.unparse(functions["__setitem__"].returns) == "None"
-    # pyright would take `from tinytorch_core import plugins` for a name in this very file.
+    # pyright would look for `from tinytorch_core import plugins` in this stub itself.
     package = (folder / "typings" / "tinytorch_core" / "__init__.pyi").read_text("utf-8")
     assert "import tinytorch_core.plugins as plugins\n" in package
 
 
-def test_it_says_what_it_was_made_of_and_where(
+def test_it_prints_the_files_and_the_plugins(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -256,17 +262,17 @@ def test_it_says_what_it_was_made_of_and_where(
     assert said.splitlines()[:2] == files
     assert "autograd" in said.splitlines()[2]
     assert "autograd (tinytorch-autograd" in Path(files[1]).read_text("utf-8")
-    # Written again it is the same.
+    # A second run writes the same files.
     before = Path(files[1]).read_bytes()
     with plugins.only("autograd"):
         main(["stubs"])
     assert Path(files[1]).read_bytes() == before
 
 
-def test_a_folder_that_cannot_be_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unwritable_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").touch()
     assert main(["stubs", "--output", str(tmp_path / "file")]) == 2
-    assert "cannot be made" in capsys.readouterr().err
+    assert "cannot be written" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
