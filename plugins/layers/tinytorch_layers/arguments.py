@@ -5,8 +5,18 @@ from __future__ import annotations
 import operator
 from typing import Any
 
+import numpy as np
+
+from tinytorch_core.extend import unwrap
+
 Array = Any
 Pair = tuple[int, int]
+
+
+def as_array(value: Any) -> Array:
+    """Return the array of a Tensor, an array as it is, and anything else as a NumPy array."""
+    array = unwrap(value)
+    return array if hasattr(array, "dtype") else np.asarray(array)
 
 
 def integer(layer: str, name: str, value: Any, least: int = 1) -> int:

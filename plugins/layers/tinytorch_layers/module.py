@@ -8,8 +8,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from tinytorch_layers import state
+from tinytorch_layers.arguments import as_array
 from tinytorch_layers.parameter import Parameter
+from tinytorch_layers.state import IncompatibleKeys, load_arrays
 
 
 class Module:
@@ -172,11 +173,9 @@ class Module:
         >>> {name: array.shape for name, array in Linear(3, 2).state_dict().items()}
         {'weight': (3, 2), 'bias': (2,)}
         """
-        return {name: array.copy() for name, array in state.arrays(self).items()}
+        return {name: array.copy() for name, array in self._arrays().items()}
 
-    def load_state_dict(
-        self, mapping: Mapping[str, Any], strict: bool = True
-    ) -> state.IncompatibleKeys:
+    def load_state_dict(self, mapping: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
         """Copies values into the parameters and buffers, which keep their dtypes.
 
         Args:
@@ -192,9 +191,14 @@ class Module:
                 strict, entries are missing or unexpected. All of them are listed, and nothing has
                 changed.
         """
-        return state.load(self, mapping, strict)
+        return load_arrays(type(self).__name__, self._arrays(), mapping, strict)
 
-    # The looks.
+    def _arrays(self) -> dict[str, Any]:
+        """Return the arrays of all parameters and buffers, by name, without copies."""
+        values = {**dict(self.named_parameters()), **dict(self.named_buffers())}
+        return {name: as_array(value) for name, value in values.items()}
+
+    # The repr.
 
     def extra_repr(self) -> str:
         """What the repr says in the brackets, besides the modules below."""

@@ -38,13 +38,13 @@ class Parameter(Tensor):
                 f"a Parameter holds floating-point numbers, not {self.dtype}; "
                 "convert them first: Parameter(data.astype(np.float32))"
             )
-        # The keyword is autograd's.
-        if requires_grad and "requires_grad" in self._keywords:
-            self._set_keyword("requires_grad", True)
+        # Only autograd provides this method.
+        if requires_grad and hasattr(type(self), "requires_grad_"):
+            self.requires_grad_()
 
     @classmethod
     def _from_array(cls, array: Any) -> Any:
-        # Gradients and detached tensors are made by this, and are no parameters.
+        # Results, detached tensors among them, are Tensors, not Parameters.
         return from_array(Tensor, array)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -55,10 +55,9 @@ class Parameter(Tensor):
 def _rebuild(
     cls: type[Parameter], data: Any, keywords: Mapping[str, Any], state: Mapping[str, Any]
 ) -> Parameter:
-    """A copied or unpickled Parameter."""
-    made = object.__new__(cls)
-    made.data = data
-    made.__dict__.update(state)
-    for name, value in keywords.items():
-        made._set_keyword(name, value)
-    return made
+    """Return a copied or unpickled Parameter on `data` itself."""
+    parameter = object.__new__(cls)
+    Tensor.__init__(parameter, data, **keywords)
+    parameter.data = data  # share the array, as Tensor does: Tensor() has copied it
+    parameter.__dict__.update(state)
+    return parameter

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import op
-from tinytorch_core.extend import unwrap
 
-from tinytorch_layers.arguments import shape_of
+from tinytorch_layers.arguments import as_array, shape_of
 
 Array = Any
 Shape = tuple[int, ...]
@@ -46,8 +45,7 @@ def checked_indices(owner: object, indices: Any, count: int) -> Array:
         IndexError: one is not.
         TypeError: they are no integers.
     """
-    given = unwrap(indices)
-    array = given if hasattr(given, "dtype") else np.asarray(given)
+    array = as_array(indices)
     if array.dtype.kind not in "iu":
         raise TypeError(
             f"{owner} takes integers as indices, not {array.dtype} of shape {array.shape}; give "
