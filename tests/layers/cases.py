@@ -1,7 +1,7 @@
-"""Every layer, in every mode, as the call that makes it here and in torch.nn alike.
+"""Test cases for every layer and mode, as calls that are valid here and in torch.nn.
 
-Inputs and parameters come from formulas rather than random numbers, so that the values kept in
-`expected.npz`, which `make_expected.py` writes, belong to them on every machine.
+Inputs and parameters come from formulas instead of random numbers, so that they match the
+results in `expected.npz`, written by `make_expected.py`, on every machine.
 """
 
 from __future__ import annotations
@@ -23,9 +23,14 @@ EXPECTED = Path(__file__).with_name("expected.npz")
 
 @dataclass(frozen=True)
 class Case:
-    """A layer on an input of a shape; `rows` is for an Embedding how many rows it has.
+    """A layer and the shape of its input.
 
-    With `ties` the input has few values, so that many are equal.
+    Attributes:
+        call: the expression that creates the layer.
+        shape: the shape of the input.
+        training: whether the layer is in training mode.
+        rows: the number of rows of an Embedding; 0 for other layers.
+        ties: whether the input is rounded, so that many values are equal.
     """
 
     call: str
@@ -45,14 +50,14 @@ class Case:
         return not self.rows
 
     def x(self) -> np.ndarray:
-        """The input, in float64 or, for an Embedding, int64."""
+        """Return the input: float64, or int64 for an Embedding."""
         if self.rows:
             return (np.arange(np.prod(self.shape, dtype=int)) * 3 % self.rows).reshape(self.shape)
         x = mixed(self.shape)
         return np.round(x) if self.ties else x
 
     def layer(self, dtype: Any = np.float64) -> Module:
-        """Ours, with parameters from `mixed`."""
+        """Return our layer, with parameters from `mixed`."""
         names = {**vars(tinytorch_activations), **vars(tinytorch_layers)}
         layer = eval(self.call, names)
         for name, value in start(layer.state_dict()).items():
@@ -65,7 +70,7 @@ class Case:
         return layer.train(self.training)
 
     def in_torch(self, torch: Any) -> Any:
-        """PyTorch's, with the same parameters."""
+        """Return PyTorch's layer, with the same parameters."""
         layer = eval(self.call, {**vars(torch.nn), **torch_extras(torch)}).double()
         ours = {name: to_torch(layer, name, a) for name, a in start(self.state()).items()}
         layer.load_state_dict({name: torch.tensor(a) for name, a in ours.items()})
@@ -77,22 +82,22 @@ class Case:
 
 
 def find(layer: Module, path: str) -> tuple[Any, str]:
-    """The module and the name of the attribute that a dotted path means."""
-    *way, last = path.split(".")
-    for name in way:
+    """Return the module and the attribute name of a dotted path."""
+    *parents, last = path.split(".")
+    for name in parents:
         layer = getattr(layer, name)
     return layer, last
 
 
 def mixed(shape: tuple[int, ...], low: float = -2.0, high: float = 2.25) -> np.ndarray:
-    """Numbers between `low` and `high` in a mixed order, none equal."""
+    """Return distinct numbers from `low` to `high` in a shuffled but fixed order."""
     size = int(np.prod(shape))
     order = np.arange(size) * 7919 % max(size, 1)
     return np.linspace(low, high, size)[order].reshape(shape)
 
 
 def start(state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Values for a state: a variance is positive, an integer stays."""
+    """Return values for a state: variances are positive, integers are unchanged."""
     return {
         name: a
         if a.dtype.kind == "i"
@@ -104,7 +109,7 @@ def start(state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def to_torch(layer: Any, name: str, array: np.ndarray) -> np.ndarray:
-    """An array of our state, or a gradient, as PyTorch has it: transposed for Linear, or back."""
+    """Convert an array or gradient between the two layouts: transpose the weight of Linear."""
     owner, last = find(layer, name)
     linear = type(owner).__name__ == "Linear" and last == "weight"
     return array.T.copy() if linear else array
@@ -124,7 +129,7 @@ def torch_extras(torch: Any) -> dict[str, Any]:
 
 
 def compute(case: Case, dtype: Any = np.float64) -> dict[str, np.ndarray]:
-    """The output of our layer, the gradients of a weighted sum of it, and the buffers."""
+    """Return our layer's output, the gradients of a weighted sum of it, and the buffers."""
     layer = case.layer(dtype)
     x = case.x()
     given = Tensor(x.astype(dtype), requires_grad=True) if case.floating else x
@@ -138,7 +143,7 @@ def compute(case: Case, dtype: Any = np.float64) -> dict[str, np.ndarray]:
 
 
 def compute_in_torch(case: Case, torch: Any) -> dict[str, np.ndarray]:
-    """The same by PyTorch, the gradients as we lay them out."""
+    """Return the same from PyTorch, with the gradients in our layout."""
     layer = case.in_torch(torch)
     given = torch.tensor(case.x(), requires_grad=case.floating)
     out = layer(given)

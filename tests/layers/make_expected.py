@@ -1,8 +1,8 @@
-"""Writes `expected.npz`, what PyTorch computes for each case, for machines that lack it.
+"""Write `expected.npz`: PyTorch's results for each case, so that the tests run without PyTorch.
+
+Run this from the root of the repository after changing the cases:
 
     python -m tests.layers.make_expected
-
-From the root of the repository, after a change of the cases.
 """
 
 import warnings
@@ -13,7 +13,7 @@ from tests.layers.cases import CASES, EXPECTED, compute_in_torch
 
 
 def main():
-    import torch  # here, because tests without it collect this file too
+    import torch  # not at module level: pytest may import this file without PyTorch
 
     warnings.filterwarnings("ignore", "Using padding='same'")
     arrays = {

@@ -1,4 +1,4 @@
-"""The ops of the layers pass the conformance kit, with autograd's checks where autograd is on."""
+"""The layers' ops pass the conformance kit, including autograd's checks if it is active."""
 
 from tinytorch_devkit import parametrize_with_checks
 

@@ -1,6 +1,6 @@
-"""The derivatives of every layer, of orders 2 and 3, numerically; and special points.
+"""Second and third derivatives of every layer, checked numerically, and special points.
 
-Of the ops themselves the conformance kit checks orders 1 and 2.
+The conformance kit checks the first and second derivatives of the ops themselves.
 """
 
 import numpy as np
@@ -15,13 +15,12 @@ from tinytorch_layers import functional as F
 
 from .cases import CASES, Case, find, mixed
 
-# Left out are jumps of the largest from one place to another, and rows that are told to have no
-# gradient, which differences do not know.
+# Finite differences are wrong at ties of a maximum, and ignore that padding_idx has no gradient.
 SMOOTH = [case for case in CASES if not case.ties and "padding_idx" not in case.call]
 
 
 def function_and_arrays(case: Case):
-    """The layer as a function of its input, if that is floating, and of its parameters."""
+    """Return the layer as a function of its parameters and, if floating, its input first."""
     layer = case.layer()
     names = [name for name, _ in layer.named_parameters()]
     arrays = [p.data for _, p in layer.named_parameters()]
@@ -41,9 +40,9 @@ def test_second_derivative_agrees_with_numerical_differentiation(case):
     check_derivative(*function_and_arrays(case), 2)
 
 
-# Between an exponential and a cube a linear op's rule takes part in the higher orders, and so do
-# those of its adjoints.
-BETWEEN = [
+# Layers to place between exp and a cube: even for a linear layer the higher derivatives are then
+# nonzero, and involve the rules of its adjoints.
+COMPOSED = [
     Case("Linear(4, 3)", (2, 3, 4)),
     Case("Conv2d(2, 4, 3, stride=2, padding=1, groups=2)", (2, 2, 4, 5)),
     Case("Conv2d(2, 3, 2, dilation=2, padding='same')", (2, 2, 4, 5)),
@@ -59,8 +58,8 @@ BETWEEN = [
 
 
 @pytest.mark.parametrize("order", [2, 3])
-@pytest.mark.parametrize("case", BETWEEN, ids=lambda c: c.id)
-def test_derivative_among_others_agrees_with_numerical_differentiation(case, order):
+@pytest.mark.parametrize("case", COMPOSED, ids=lambda c: c.id)
+def test_derivative_of_composition_agrees_with_numerical_differentiation(case, order):
     function, arrays = function_and_arrays(case)
     check_derivative(lambda x, *rest: function(np.exp(x / 2), *rest) ** 3, arrays, order)
 
@@ -71,19 +70,19 @@ def test_derivative_of_dropout_agrees_with_numerical_differentiation(order):
     check_derivative(lambda x: F.dropout(x, mask, 0.25) ** 3, [mixed((3, 4))], order)
 
 
-def test_of_equal_values_in_a_window_the_first_has_the_gradient():
+def test_first_of_equal_maxima_gets_the_gradient():
     x = Tensor(np.zeros((1, 1, 2, 4)), requires_grad=True)
     MaxPool2d(2)(x).backward(np.array([[[[1.0, 2.0]]]]))
     assert x.grad.tolist() == [[[[1, 0, 2, 0], [0, 0, 0, 0]]]]
 
 
-def test_a_row_that_is_looked_up_twice_has_both_gradients_and_padding_none():
+def test_embedding_adds_gradients_of_repeated_indices_except_padding():
     layer = Embedding(4, 1, padding_idx=0, dtype=np.float64)
     layer([3, 0, 1, 3]).backward(np.array([[1.0], [2.0], [3.0], [4.0]]))
     assert layer.weight.grad.tolist() == [[0], [3], [0], [5]]
 
 
-def test_a_row_without_gradient_has_none_of_the_second_order_either():
+def test_second_derivative_of_the_padding_row_is_zero():
     weight = Tensor(mixed((3, 1)), requires_grad=True)
     factor = Tensor(mixed((4, 1)), requires_grad=True)
     out = F.embedding([0, 1, 2, 1], weight, padding_idx=1) * factor
@@ -92,7 +91,7 @@ def test_a_row_without_gradient_has_none_of_the_second_order_either():
     assert grad(slope.sum(), factor).tolist() == [[1], [0], [1], [0]]
 
 
-def test_a_layer_without_tracked_parameters_passes_the_gradient_of_its_input():
+def test_layer_with_frozen_parameters_computes_the_gradient_of_its_input():
     layer = Conv2d(1, 1, 2).requires_grad_(False)
     x = Tensor(np.ones((1, 1, 3, 3), np.float32), requires_grad=True)
     layer(x).sum().backward()
@@ -114,7 +113,7 @@ def test_a_layer_without_tracked_parameters_passes_the_gradient_of_its_input():
         (lambda L: L.Dropout(0.5), (3, 4), "DropoutBackward"),
     ],
 )
-def test_a_layer_is_one_node(layer, shape, name):
+def test_layer_records_a_single_node(layer, shape, name):
     import tinytorch_layers
 
     x = Tensor(mixed(shape).astype(np.float32), requires_grad=True)
@@ -123,7 +122,7 @@ def test_a_layer_is_one_node(layer, shape, name):
     assert all(isinstance(edge, AccumulateGrad) for edge in node.next_functions)
 
 
-def test_the_second_derivative_of_a_network_is_that_of_its_parameters_too():
+def test_mixed_second_derivative_by_input_and_parameter():
     layer = Conv2d(1, 1, 1, bias=False, dtype=np.float64)
     layer.weight.data[...] = 3.0
     x = Tensor(np.full((1, 1, 1, 1), 2.0), requires_grad=True)
@@ -133,7 +132,7 @@ def test_the_second_derivative_of_a_network_is_that_of_its_parameters_too():
     assert (by_x.item(), by_weight.item()) == (6 * 27 * 2, 9 * 9 * 4)
 
 
-def test_gradients_are_not_shared_with_what_a_rule_was_given():
+def test_gradients_do_not_share_memory_with_the_incoming_gradient():
     layer = BatchNorm2d(2, dtype=np.float64)
     x = Tensor(mixed((2, 2, 2, 2)), requires_grad=True)
     start = np.ones((2, 2, 2, 2))

@@ -1,4 +1,4 @@
-"""Modules: what belongs to them, their state, their looks, and what is done to all of them."""
+"""Module: parameters and child modules, state, repr, and operations on all parameters."""
 
 import copy
 import dataclasses
@@ -23,7 +23,7 @@ from tinytorch_layers import (
 
 
 class Network(Module):
-    """Holds modules in every way there is, and does not call super().__init__()."""
+    """Holds modules in every supported way, and does not call super().__init__()."""
 
     def __init__(self):
         self.first = Linear(2, 3, generator=0)
@@ -66,13 +66,13 @@ def network():
     return Network()
 
 
-def test_parameters_are_found_wherever_attributes_hold_them(network):
+def test_parameters_are_found_in_attributes_and_containers(network):
     assert [name for name, _ in network.named_parameters()] == NAMES
     assert [id(p) for p in network.parameters()] == [id(p) for _, p in network.named_parameters()]
     assert dict(network.named_parameters())["blocks.1.weight"] is network.blocks[1].weight
 
 
-def test_modules_come_before_their_children_and_once(network):
+def test_modules_are_listed_once_and_before_their_children(network):
     names = [name for name, _ in network.named_modules()]
     assert names == ["", "first", "blocks.0", "blocks.1", "heads.a", "norm"]
     assert next(network.modules()) is network
@@ -80,12 +80,12 @@ def test_modules_come_before_their_children_and_once(network):
     assert network.first in list(network.children())
 
 
-def test_buffers_are_no_parameters(network):
+def test_buffers_are_not_parameters(network):
     assert [name for name, _ in network.named_buffers()] == BUFFERS
     assert len(list(network.buffers())) == 3
 
 
-def test_what_is_assigned_later_counts_and_what_is_replaced_does_not(network):
+def test_later_assignments_change_the_parameters(network):
     network.extra = Linear(1, 1)
     network.scale = None
     names = [name for name, _ in network.named_parameters()]
@@ -93,14 +93,14 @@ def test_what_is_assigned_later_counts_and_what_is_replaced_does_not(network):
     assert "scale" not in names
 
 
-def test_a_circle_of_modules_is_walked_once(network):
+def test_cycle_of_modules_is_traversed_once(network):
     network.first.parent = network
     assert len(list(network.modules())) == 6
     assert [name for name, _ in network.named_parameters()] == NAMES
     assert "(parent): ..." in repr(network)
 
 
-def test_a_module_may_define_equality():
+def test_module_with_equality_is_not_hashed():
     @dataclasses.dataclass
     class Scaled(Module):
         inner: Module
@@ -128,14 +128,14 @@ def test_apply_reaches_every_module_once(network):
     assert seen == list(network.modules())
 
 
-def test_zero_grad_forgets_all_gradients(network):
+def test_zero_grad_sets_all_gradients_to_none(network):
     network(np.ones((4, 2), np.float32)).sum().backward()
     assert network.first.weight.grad is not None
     network.zero_grad()
     assert all(p.grad is None for p in network.parameters())
 
 
-def test_requires_grad_freezes_and_thaws(network):
+def test_requires_grad_freezes_and_unfreezes(network):
     network.first.requires_grad_(False)
     network(np.ones((4, 2), np.float32)).sum().backward()
     assert network.first.weight.grad is None
@@ -144,7 +144,7 @@ def test_requires_grad_freezes_and_thaws(network):
     assert network.first.weight.requires_grad
 
 
-def test_the_repr_shows_the_tree(network):
+def test_repr_shows_the_tree_of_modules(network):
     model = Sequential(Linear(2, 3), ReLU(), Residual(Dropout(0.1), relu), Sequential())
     assert repr(model) == (
         "Sequential(\n"
@@ -189,13 +189,13 @@ def test_the_repr_shows_the_tree(network):
         "AvgPool2d((2, 3), stride=1)",
     ],
 )
-def test_the_repr_of_a_layer_is_the_call_that_makes_it(text):
+def test_repr_of_a_layer_is_the_call_that_creates_it(text):
     import tinytorch_layers
 
     assert repr(eval(text, vars(tinytorch_layers))) == text
 
 
-def test_a_module_without_forward_says_so():
+def test_module_without_forward_raises():
     with pytest.raises(NotImplementedError, match=r"Mine must define forward\(\)"):
         type("Mine", (Module,), {})()(1)
 
@@ -203,18 +203,18 @@ def test_a_module_without_forward_says_so():
 # Parameters.
 
 
-def test_a_parameter_is_tracked_and_what_it_makes_is_a_tensor():
+def test_parameter_is_tracked_and_its_results_are_tensors():
     p = Parameter([1.0, 2.0])
     assert p.requires_grad
     assert p.is_leaf
     assert p.dtype == np.float32
-    for made in (p * 2, 2 * p, p + Tensor([1.0, 1.0]), np.exp(p), p[0], p.detach(), p.copy()):
-        assert type(made) is Tensor
+    for result in (p * 2, 2 * p, p + Tensor([1.0, 1.0]), np.exp(p), p[0], p.detach(), p.copy()):
+        assert type(result) is Tensor
     assert type(grad((p * p).sum(), p)) is Tensor
     assert not Parameter([1.0], requires_grad=False).requires_grad
 
 
-def test_a_parameter_holds_its_own_floating_numbers():
+def test_parameter_copies_its_data_and_must_be_floating():
     array = np.zeros(2)
     p = Parameter(array)
     array += 1
@@ -224,21 +224,30 @@ def test_a_parameter_holds_its_own_floating_numbers():
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
-def test_copies_stand_on_their_own(network, copied):
+def test_copies_are_independent(network, copied):
     x = np.ones((4, 2), np.float32)
     twin = copied(network)
     assert [name for name, _ in twin.named_parameters()] == NAMES
     assert twin.again is twin.first
-    for mine, its in zip(network.parameters(), twin.parameters(), strict=True):
-        assert type(its) is Parameter
-        assert its.requires_grad
-        np.testing.assert_array_equal(mine.data, its.data)
+    for original, duplicate in zip(network.parameters(), twin.parameters(), strict=True):
+        assert type(duplicate) is Parameter
+        assert duplicate.requires_grad
+        np.testing.assert_array_equal(original.data, duplicate.data)
     np.testing.assert_array_equal(twin(x).data, network(x).data)
     twin.first.weight.data[...] = 0
     assert network.first.weight.data.any()
 
 
-def test_a_copied_parameter_keeps_that_it_is_not_tracked_and_what_was_noted_on_it():
+@pytest.mark.parametrize("data", [[1.0], np.zeros((3, 2))], ids=["list", "array"])
+def test_shallow_copy_of_a_parameter_shares_its_array(data):
+    p = Parameter(data)
+    twin = copy.copy(p)
+    assert type(twin) is Parameter
+    assert twin.data is p.data
+    assert twin.requires_grad
+
+
+def test_copied_parameter_keeps_requires_grad_and_attributes():
     p = Parameter([1.0], requires_grad=False)
     p.note = "mine"
     twin = copy.deepcopy(p)
@@ -257,7 +266,7 @@ def test_state_dict_holds_copies_of_parameters_and_buffers(network):
     assert not (network.first.weight.data == 7).any()
 
 
-def test_a_state_comes_back_bit_for_bit_and_into_the_same_arrays(network):
+def test_load_state_dict_restores_every_bit_in_place(network):
     other = Network()
     for p in other.parameters():
         p.data += 1
@@ -272,7 +281,7 @@ def test_a_state_comes_back_bit_for_bit_and_into_the_same_arrays(network):
     np.testing.assert_array_equal(other.eval()(x).data, network.eval()(x).data)
 
 
-def test_a_state_of_tensors_or_lists_and_of_another_precision_is_converted():
+def test_load_state_dict_converts_tensors_lists_and_precision():
     layer = Linear(1, 2)
     layer.load_state_dict({"weight": Tensor(np.array([[0.5, 1.5]])), "bias": [1, 2]})
     assert layer.weight.tolist() == [[0.5, 1.5]]
@@ -280,18 +289,18 @@ def test_a_state_of_tensors_or_lists_and_of_another_precision_is_converted():
     assert layer.weight.dtype == layer.bias.dtype == np.float32
 
 
-def test_what_does_not_fit_is_listed_and_nothing_changes(network):
+def test_load_state_dict_lists_all_mismatches_and_changes_nothing(network):
     before = network.state_dict()
     wrong = {name: array + 1 for name, array in before.items()}
     wrong["first.weight"] = np.zeros((3, 2))
     wrong["norm.num_batches_tracked"] = np.array(0.5)
     wrong["foreign"] = np.zeros(1)
     del wrong["scale"], wrong["heads.a.bias"]
-    with pytest.raises(ValueError, match="Network cannot take this state; nothing") as raised:
+    with pytest.raises(ValueError, match="cannot load this state into Network; nothing") as raised:
         network.load_state_dict(wrong)
     assert str(raised.value).splitlines()[1:] == [
-        "  first.weight has the shape (3, 2), and (2, 3) is expected",
-        "  norm.num_batches_tracked holds float64, which does not become int64",
+        "  first.weight has shape (3, 2), expected (2, 3)",
+        "  norm.num_batches_tracked has dtype float64, which cannot be converted to int64",
         "  scale is missing",
         "  heads.a.bias is missing",
         "  foreign is unexpected",
@@ -300,19 +309,19 @@ def test_what_does_not_fit_is_listed_and_nothing_changes(network):
         np.testing.assert_array_equal(before[name], value)
 
 
-def test_not_strict_takes_what_fits_and_tells_the_rest():
+def test_load_state_dict_not_strict_returns_missing_and_unexpected_names():
     layer = Linear(1, 2)
     bias = layer.bias.data.copy()
     left = layer.load_state_dict({"weight": np.ones((1, 2)), "other": 1}, strict=False)
     assert left == (["bias"], ["other"])
     assert layer.weight.tolist() == [[1, 1]]
     np.testing.assert_array_equal(layer.bias.data, bias)
-    with pytest.raises(ValueError, match=r"weight has the shape \(2, 1\)"):
+    with pytest.raises(ValueError, match=r"weight has shape \(2, 1\)"):
         layer.load_state_dict({"weight": np.ones((2, 1)), "bias": [9, 9]}, strict=False)
     np.testing.assert_array_equal(layer.bias.data, bias)
 
 
-def test_a_state_that_is_no_mapping():
+def test_load_state_dict_requires_a_mapping():
     with pytest.raises(TypeError, match=r"a dict from names to arrays.*, not int: 3"):
         Linear(2, 1).load_state_dict(3)
 
@@ -320,13 +329,13 @@ def test_a_state_that_is_no_mapping():
 @pytest.mark.parametrize(
     ("name", "value", "error", "message"),
     [
-        ("a.b", np.zeros(1), ValueError, "'a.b' cannot name a buffer of Mine"),
-        ("taken", np.zeros(1), ValueError, "Mine has an attribute 'taken' already"),
-        ("forward", np.zeros(1), ValueError, "Mine has an attribute 'forward' already"),
+        ("a.b", np.zeros(1), ValueError, "must be an identifier, not 'a.b'"),
+        ("taken", np.zeros(1), ValueError, "Mine already has an attribute 'taken'"),
+        ("forward", np.zeros(1), ValueError, "Mine already has an attribute 'forward'"),
         ("free", [1.0], TypeError, "'free' of Mine must be an array, a Tensor or None, not list"),
     ],
 )
-def test_buffers_that_cannot_be(name, value, error, message):
+def test_invalid_buffers(name, value, error, message):
     mine = type("Mine", (Module,), {})()
     mine.taken = 1
     with pytest.raises(error, match=message):
@@ -334,7 +343,7 @@ def test_buffers_that_cannot_be(name, value, error, message):
     assert not list(mine.named_buffers())
 
 
-def test_a_buffer_may_be_replaced_or_absent():
+def test_buffer_can_be_replaced_or_none():
     mine = Module()
     mine.register_buffer("mean", np.zeros(2))
     mine.register_buffer("none", None)
@@ -346,7 +355,7 @@ def test_a_buffer_may_be_replaced_or_absent():
 # Containers.
 
 
-def test_sequential_applies_its_layers_in_turn():
+def test_sequential_applies_its_layers_in_order():
     double, square = (lambda x: 2 * x), (lambda x: x * x)
     model = Sequential(double, square)
     assert model(3) == 36
@@ -361,7 +370,7 @@ def test_sequential_applies_its_layers_in_turn():
         model[3]
 
 
-def test_sequential_names_its_parameters_as_pytorch_does():
+def test_sequential_names_its_parameters_like_pytorch():
     model = Sequential(Linear(1, 1), relu, Sequential(Linear(1, 1, bias=False)))
     assert [name for name, _ in model.named_parameters()] == ["0.weight", "0.bias", "2.0.weight"]
 

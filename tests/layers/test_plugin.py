@@ -1,4 +1,4 @@
-"""The layers as a plugin: switched on and off, with autograd and without."""
+"""The layers as a plugin: enabled and disabled, with and without autograd."""
 
 import inspect
 import os
@@ -46,7 +46,7 @@ def network():
 IMAGES = np.linspace(-1, 1, 128, dtype=np.float32).reshape(2, 1, 8, 8)
 
 
-def test_switching_the_layers_off_leaves_nothing_behind():
+def test_disabling_the_layers_leaves_nothing_behind():
     with plugins.disable("layers"):
         without = surface()
         assert not OPS & set(Tensor._calls)
@@ -57,13 +57,13 @@ def test_switching_the_layers_off_leaves_nothing_behind():
     assert surface() == with_layers
 
 
-def test_they_add_nothing_to_what_a_tensor_shows():
+def test_layers_add_no_attributes_to_tensor():
     with plugins.disable("layers"):
         without = set(dir(Tensor))
     assert set(dir(Tensor)) == without
 
 
-def test_switched_off_a_layer_says_so():
+def test_disabled_layer_raises():
     model = network()
     with (
         plugins.disable("layers"),
@@ -74,7 +74,7 @@ def test_switched_off_a_layer_says_so():
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c.id)
-def test_without_autograd_the_values_are_the_same(case):
+def test_values_are_the_same_without_autograd(case):
     expected = case.layer()(case.x())
     with plugins.only("layers", "activations"):
         x = Tensor(case.x()) if case.floating else case.x()
@@ -83,7 +83,7 @@ def test_without_autograd_the_values_are_the_same(case):
     np.testing.assert_array_equal(np.asarray(out.data), np.asarray(expected.data))
 
 
-def test_a_network_made_without_autograd_is_trained_when_it_is_told_to_be():
+def test_network_created_without_autograd_learns_after_requires_grad():
     with plugins.disable("autograd"):
         model = network()
         assert not hasattr(model[0].weight, "requires_grad")
@@ -97,7 +97,7 @@ def test_a_network_made_without_autograd_is_trained_when_it_is_told_to_be():
     assert all(p.grad is not None for p in model.parameters())
 
 
-def test_a_network_survives_autograd_going_and_coming():
+def test_network_keeps_working_while_autograd_is_disabled():
     model = network()
     with plugins.disable("autograd"):
         assert not hasattr(model(IMAGES), "grad_fn")
@@ -105,12 +105,12 @@ def test_a_network_survives_autograd_going_and_coming():
     assert all(p.grad is not None for p in model.parameters())
 
 
-def test_an_array_goes_in_and_a_tensor_comes_out_of_a_layer_with_parameters():
+def test_array_input_gives_a_tensor_if_the_layer_has_parameters():
     assert type(network()(IMAGES)) is Tensor
     assert type(Flatten()(IMAGES)) is np.ndarray
 
 
-def test_a_subclass_of_tensor_stays_what_it_is():
+def test_attached_subclass_of_tensor_is_kept():
     class Image(Tensor):
         pass
 
@@ -118,7 +118,7 @@ def test_a_subclass_of_tensor_stays_what_it_is():
     assert type(network()(Image(IMAGES))) is Image
 
 
-def test_parameters_are_marked_by_their_class():
+def test_parameter_is_a_tensor_with_its_own_repr():
     assert issubclass(Parameter, Tensor)
     assert repr(Parameter([1.0])) == "Parameter([1.], requires_grad=True)"
 
@@ -133,7 +133,7 @@ print([m for m in sys.modules if m.startswith(("tinytorch_autograd", "tinytorch_
 """
 
 
-def test_autograd_is_never_imported_for_them():
+def test_layers_do_not_import_autograd():
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", PROGRAM],
         env=os.environ | {"TINYTORCH_PLUGINS": "layers"},
@@ -144,7 +144,7 @@ def test_autograd_is_never_imported_for_them():
     assert done.stdout.splitlines() == ["(1, 3) ['layers']", "[]"]
 
 
-def test_activation_imports_nothing_that_takes_long():
+def test_activating_the_plugin_imports_nothing_slow():
     program = (
         "import sys, numpy, pluggy, inspect, itertools, linecache, math, weakref; "
         "before = set(sys.modules); import tinytorch_core; print(*set(sys.modules) - before)"

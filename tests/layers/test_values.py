@@ -1,4 +1,4 @@
-"""What each layer computes, forward and backward: as PyTorch does, with it and without."""
+"""Outputs and gradients of each layer, compared with stored and live results of PyTorch."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def assert_same(found, expected):
 
 
 @every_case
-def test_agrees_with_what_pytorch_computed(case, expected):
+def test_agrees_with_stored_results_of_pytorch(case, expected):
     assert_same(compute(case), expected[case.id])
 
 
@@ -43,12 +43,12 @@ def test_agrees_with_what_pytorch_computed(case, expected):
 def test_agrees_with_pytorch(case, torch, expected):
     theirs = compute_in_torch(case, torch)
     assert_same(compute(case), theirs)
-    # What is kept is what this version of PyTorch computes.
+    # The stored results must be those of the installed version.
     assert_same(expected[case.id], theirs)
 
 
 @every_case
-def test_float32_stays_float32_and_is_as_accurate_as_it_can_be(case):
+def test_float32_stays_float32_and_is_accurate(case):
     narrow, wide = compute(case, np.float32), compute(case)
     assert narrow["output"].dtype == np.float32
     for name, array in wide.items():
@@ -56,7 +56,7 @@ def test_float32_stays_float32_and_is_as_accurate_as_it_can_be(case):
         np.testing.assert_allclose(narrow[name], array, atol=2e-5 * scale, err_msg=name)
 
 
-def test_an_empty_batch_comes_through():
+def test_empty_batch():
     for case in CASES:
         if case.floating and not ("BatchNorm" in case.call and case.training) and case.shape[1:]:
             shape = case.layer()(case.x()).shape
@@ -67,7 +67,7 @@ def test_an_empty_batch_comes_through():
             assert x.grad.shape == x.shape
 
 
-def test_dropout_keeps_the_mean_and_drops_the_share_it_says():
+def test_dropout_keeps_the_mean_and_drops_the_fraction_p():
     x = Tensor(np.ones((200, 500)), requires_grad=True)
     out = Dropout(0.25, generator=0)(x)
     assert set(np.unique(out.data)) == {0, 1 / 0.75}
@@ -76,15 +76,15 @@ def test_dropout_keeps_the_mean_and_drops_the_share_it_says():
     np.testing.assert_array_equal(x.grad, out.data)
 
 
-def test_dropout_draws_anew_each_time_and_again_the_same_from_the_same_generator():
+def test_dropout_draws_a_new_mask_per_call_and_is_repeatable():
     x = np.ones(100)
-    layer, again = Dropout(generator=7), Dropout(generator=np.random.default_rng(7))
+    layer, twin = Dropout(generator=7), Dropout(generator=np.random.default_rng(7))
     first = layer(x)
     assert not np.array_equal(first, layer(x))
-    np.testing.assert_array_equal(again(x), first)
+    np.testing.assert_array_equal(twin(x), first)
 
 
-def test_batch_norm_learns_the_statistics_that_evaluation_uses():
+def test_batch_norm_evaluation_uses_running_statistics():
     from tinytorch_layers import BatchNorm1d
 
     rng = np.random.default_rng(0)
@@ -101,7 +101,7 @@ def test_batch_norm_learns_the_statistics_that_evaluation_uses():
         np.testing.assert_array_equal(array, before[name])
 
 
-def test_nan_stays_visible_in_a_pool():
+def test_max_pool_propagates_nan():
     from tinytorch_layers import MaxPool2d
 
     image = np.zeros((1, 1, 2, 4))

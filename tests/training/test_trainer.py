@@ -296,10 +296,10 @@ def with_sgd() -> Trainer:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (narrower, "it has the parts .*early_stopping.*, and this one model, optimizer"),
-        (lambda: trainer(scheduler=None), "it has the parts .*scheduler"),
+        (narrower, "its parts are .*early_stopping.*, and those of this run are model, optimizer"),
+        (lambda: trainer(scheduler=None), "its parts are .*scheduler"),
         (with_sgd, "of another optimizer than SGD"),
-        (lambda: trainer(generators={"a": np.random.default_rng(0)}), "has the generators 3.gen"),
+        (lambda: trainer(generators={"a": np.random.default_rng(0)}), "its generators are 3.gen"),
     ],
 )
 def test_a_checkpoint_of_another_run_is_refused_and_changes_nothing(
@@ -310,7 +310,9 @@ def test_a_checkpoint_of_another_run_is_refused_and_changes_nothing(
     other.fit(loader(), 2, loader(), checkpoint=file)
     run = make()
     before = run.model.state_dict()
-    with pytest.raises(CheckpointError, match=f"run.safetensors is of another run: .*{message}"):
+    with pytest.raises(
+        CheckpointError, match=f"run.safetensors belongs to a different run: .*{message}"
+    ):
         run.load(file)
     np.testing.assert_equal(run.model.state_dict(), before)
     assert (run.epoch, run.history) == (0, {})
@@ -323,14 +325,14 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path) -> None:
     run.model = Sequential(Linear(3, 4, dtype=np.float64), Dropout())
     run.generators = {"3.generator": np.random.default_rng(0)}
     before = run.model.state_dict()
-    with pytest.raises(CheckpointError, match="of another run"):
+    with pytest.raises(CheckpointError, match="belongs to a different run"):
         run.load(file)
     np.testing.assert_equal(run.model.state_dict(), before)
 
 
 def test_the_weights_alone_are_no_run(tmp_path) -> None:
     save_checkpoint(tmp_path / "weights", network().state_dict())
-    with pytest.raises(CheckpointError, match=r"no run of a Trainer, but has 0\.bias, 0\.weight"):
+    with pytest.raises(CheckpointError, match=r"not saved by a Trainer; its keys are 0\.bias"):
         trainer().load(tmp_path / "weights")
 
 

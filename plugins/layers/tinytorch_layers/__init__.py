@@ -1,6 +1,6 @@
-"""Layers, and networks made of them, for the Tensor of tinytorch-core, as a plugin."""
+"""Neural network layers and modules for the TinyTorch Tensor, as a plugin."""
 
-# First, because importing the core imports the active plugins, this one among them.
+# The core must come first: importing it imports the active plugins, including this one.
 import tinytorch_core as _core  # noqa: F401
 
 from tinytorch_layers import functional, init

@@ -1,57 +1,72 @@
-"""Checks of what layers are told when they are made, and of what they are given to compute."""
+"""Checks of layers' constructor arguments and inputs."""
 
 from __future__ import annotations
 
 import operator
 from typing import Any
 
+import numpy as np
+
+from tinytorch_core.extend import unwrap
+
 Array = Any
 Pair = tuple[int, int]
 
 
-def integer(layer: str, name: str, value: Any, least: int = 1) -> int:
-    """`value` as an int.
+def as_array(value: Any) -> Array:
+    """Return the array of a Tensor, an array unchanged, and anything else as a NumPy array."""
+    array = unwrap(value)
+    return array if hasattr(array, "dtype") else np.asarray(array)
+
+
+def integer(layer: str, name: str, value: Any, minimum: int = 1) -> int:
+    """Return `value` as an int.
+
+    Args:
+        layer, name: the layer and its argument, for error messages.
+        value: an integer.
+        minimum: the smallest value allowed.
 
     Raises:
-        TypeError: it is no integer.
-        ValueError: it is below `least`.
+        TypeError: `value` is not an integer.
+        ValueError: `value` is below `minimum`.
     """
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         raise TypeError(f"{name} of {layer} must be an integer, not {value!r:.60}")
     checked = operator.index(value)
-    if checked < least:
-        bound = "positive" if least == 1 else f"at least {least}"
+    if checked < minimum:
+        bound = "positive" if minimum == 1 else f"at least {minimum}"
         raise ValueError(f"{name} of {layer} must be {bound}, not {checked}")
     return checked
 
 
-def pair(layer: str, name: str, value: Any, least: int = 1) -> Pair:
-    """Two integers, for the height and the width, from one or two.
+def pair(layer: str, name: str, value: Any, minimum: int = 1) -> Pair:
+    """Return `value`, an integer or two, as two integers for height and width.
 
     Raises:
-        TypeError: there are more or fewer, or they are no integers.
-        ValueError: one is below `least`.
+        TypeError: `value` is neither an integer nor two integers.
+        ValueError: one of them is below `minimum`.
     """
     both = tuple(value) if isinstance(value, tuple | list) else (value, value)
     if len(both) != 2:
         raise TypeError(
             f"{name} of {layer} must be one integer, or two for height and width, not {value!r:.60}"
         )
-    return integer(layer, name, both[0], least), integer(layer, name, both[1], least)
+    return integer(layer, name, both[0], minimum), integer(layer, name, both[1], minimum)
 
 
 def number(layer: str, name: str, value: Any, low: float, high: float, *, ends: str) -> float:
-    """`value` as a Python float, which adapts to the dtype of the array it meets.
+    """Return `value` as a Python float, which does not change the dtype of an array.
 
     Args:
-        layer, name: whose it is, and what it is called.
+        layer, name: the layer and its argument, for error messages.
         value: a number.
-        low, high: between what it must lie.
-        ends: which of the two it may be, as in "[)".
+        low, high: the ends of the interval that must contain `value`.
+        ends: which ends the interval includes, as in "[)".
 
     Raises:
-        ValueError: it lies elsewhere, or is NaN.
-        TypeError: it is no number.
+        ValueError: `value` is outside the interval, or NaN.
+        TypeError: `value` is not a number.
     """
     try:
         checked = float(value)
@@ -61,28 +76,33 @@ def number(layer: str, name: str, value: Any, low: float, high: float, *, ends: 
     below = checked <= high if ends[1] == "]" else checked < high
     if not (above and below):
         interval = f"{ends[0]}{low:g}, {high:g}{ends[1]}"
-        raise ValueError(f"{name} of {layer} must lie in {interval}, and is {value!r}")
+        raise ValueError(f"{name} of {layer} must be in {interval}, not {value!r}")
     return checked
 
 
-def shape_of(layer: object, x: Array, *, floating: bool = True) -> tuple[int, ...]:
-    """The shape of an input, which must be floating unless that is not asked for.
+def input_shape(layer: object, x: Array, *, floating: bool = True) -> tuple[int, ...]:
+    """Return the shape of a layer's input after checking its type.
+
+    Args:
+        layer: the layer or its name, for error messages.
+        x: a Tensor or an array.
+        floating: whether the dtype must be a real floating-point dtype.
 
     Raises:
-        TypeError: it is no Tensor or array, or holds other numbers.
+        TypeError: `x` is not a Tensor or an array, or has a different dtype.
     """
     dtype = getattr(x, "dtype", None)
     if dtype is None:
-        raise TypeError(f"{layer} takes a Tensor or an array, not {type(x).__name__}: {x!r:.60}")
+        raise TypeError(f"{layer} expects a Tensor or an array, not {type(x).__name__}: {x!r:.60}")
     shape: tuple[int, ...] = x.shape
     if floating and dtype.kind != "f":
         raise TypeError(
-            f"{layer} takes floating-point numbers, not {dtype} of shape {shape}; "
-            "convert them first: x.astype(np.float32)"
+            f"{layer} expects floating-point numbers, not {dtype} of shape {shape}; "
+            "convert the input first: x.astype(np.float32)"
         )
     return shape
 
 
-def wrong_shape(layer: object, expected: str, shape: tuple[int, ...]) -> ValueError:
-    """The error of an input of another shape than a layer takes."""
-    return ValueError(f"{layer} takes an input of shape {expected}, and was given {shape}")
+def shape_error(layer: object, expected: str, shape: tuple[int, ...]) -> ValueError:
+    """Return the error for an input whose shape does not match the layer."""
+    return ValueError(f"{layer} expects an input of shape {expected}, got {shape}")

@@ -1,8 +1,8 @@
 """Initial values of parameters, drawn from an explicit random generator.
 
-Each function returns a new array. The names and formulas are those of torch.nn.init, without the
-underscore. `generator` is a `numpy.random.Generator`, or a seed for a new one; None, the default,
-makes one that the operating system seeds, so that every run differs.
+Each function returns a new array. Names and formulas are those of torch.nn.init, without the
+trailing underscore. `generator` is a `numpy.random.Generator`, or a seed for a new one. With
+None, the default, the operating system provides the seed, so that every run differs.
 
 >>> import numpy as np
 >>> kaiming_uniform((4, 2), generator=np.random.default_rng(0)).shape
@@ -30,23 +30,23 @@ _GAINS = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2), "s
 
 
 def random_generator(generator: Random = None) -> Generator:
-    """A generator from a generator or a seed; from None a new one, different in every run."""
+    """Return a generator for a generator or a seed; None gives one that differs in every run."""
     return np.random.default_rng(generator)
 
 
 def fans(shape: Shape) -> tuple[int, int]:
-    """How many inputs each output of a weight has, and how many outputs each input.
+    """Return fan_in and fan_out: the inputs of each output of a weight, and the reverse.
 
     Args:
-        shape: (in, out) as `Linear` has it, or (out, in, *kernel) as convolutions do.
+        shape: (in, out) as for `Linear`, or (out, in, *kernel) as for convolutions.
 
     Raises:
-        ValueError: there are fewer than two axes.
+        ValueError: the shape has fewer than two axes.
     """
     if len(shape) < 2:
         raise ValueError(
-            f"a weight of shape {tuple(shape)} has no inputs and outputs to be counted; "
-            "it needs at least two axes"
+            f"cannot compute fan_in and fan_out of a weight of shape {tuple(shape)}; "
+            "expected at least two axes"
         )
     if len(shape) == 2:
         return shape[0], shape[1]
@@ -55,14 +55,17 @@ def fans(shape: Shape) -> tuple[int, int]:
 
 
 def gain(nonlinearity: str, a: float = 0.0) -> float:
-    """By how much the spread before a nonlinearity must be larger to be kept behind it.
+    """Return the factor for the standard deviation of weights before a nonlinearity.
+
+    The factor keeps the scale of the signal; the values are those of
+    torch.nn.init.calculate_gain.
 
     Args:
         nonlinearity: "linear", "sigmoid", "tanh", "relu", "leaky_relu" or "selu".
         a: the negative slope of "leaky_relu".
 
     Raises:
-        ValueError: it is none of these.
+        ValueError: the nonlinearity is unknown.
 
     >>> gain("tanh")
     1.6666666666666667
@@ -71,7 +74,7 @@ def gain(nonlinearity: str, a: float = 0.0) -> float:
         return math.sqrt(2 / (1 + a * a))
     if nonlinearity not in _GAINS:
         known = ", ".join(map(repr, [*_GAINS, "leaky_relu"]))
-        raise ValueError(f"there is no gain for {nonlinearity!r}; choose one of {known}")
+        raise ValueError(f"unknown nonlinearity {nonlinearity!r}; choose one of {known}")
     return _GAINS[nonlinearity]
 
 
@@ -83,7 +86,7 @@ def uniform(
     dtype: Any = np.float32,
     generator: Random = None,
 ) -> Array:
-    """Numbers drawn uniformly from [low, high)."""
+    """Return numbers drawn uniformly from [low, high)."""
     return random_generator(generator).uniform(low, high, tuple(shape)).astype(dtype)
 
 
@@ -95,7 +98,7 @@ def normal(
     dtype: Any = np.float32,
     generator: Random = None,
 ) -> Array:
-    """Numbers drawn from a normal distribution."""
+    """Return numbers drawn from a normal distribution."""
     return random_generator(generator).normal(mean, std, tuple(shape)).astype(dtype)
 
 
@@ -108,20 +111,20 @@ def kaiming_uniform(
     dtype: Any = np.float32,
     generator: Random = None,
 ) -> Array:
-    """Uniform numbers whose spread keeps that of signals through rectifiers.
+    """Return uniform numbers in ±gain · √(3 / fan), which keep the variance of signals.
 
     He, Zhang, Ren & Sun, "Delving deep into rectifiers", 2015, arXiv:1502.01852.
 
     Args:
         shape: (in, out), or (out, in, *kernel).
-        a: the negative slope of the rectifier behind; 0 for ReLU.
-        mode: "fan_in" keeps the spread forward, "fan_out" backward.
-        nonlinearity: as for `gain`.
-        dtype: of the array.
-        generator: see above.
+        a: the negative slope of the following leaky ReLU; 0 for ReLU.
+        mode: "fan_in" keeps the variance in the forward pass, "fan_out" in the backward pass.
+        nonlinearity: the following nonlinearity; see `gain`.
+        dtype: the dtype of the array.
+        generator: a generator, a seed or None; see the module.
 
     Raises:
-        ValueError: the shape has fewer than two axes, or there is no such mode or nonlinearity.
+        ValueError: the shape has fewer than two axes, or the mode or nonlinearity is unknown.
     """
     bound = math.sqrt(3) * _kaiming_std(shape, a, mode, nonlinearity)
     return uniform(shape, -bound, bound, dtype=dtype, generator=generator)
@@ -136,7 +139,7 @@ def kaiming_normal(
     dtype: Any = np.float32,
     generator: Random = None,
 ) -> Array:
-    """Normal numbers whose spread keeps that of signals; see `kaiming_uniform`."""
+    """Return normal numbers with standard deviation gain / √fan; see `kaiming_uniform`."""
     std = _kaiming_std(shape, a, mode, nonlinearity)
     return normal(shape, 0.0, std, dtype=dtype, generator=generator)
 
@@ -144,16 +147,17 @@ def kaiming_normal(
 def xavier_uniform(
     shape: Shape, gain: float = 1.0, *, dtype: Any = np.float32, generator: Random = None
 ) -> Array:
-    """Uniform numbers whose spread suits signals both ways, forward and backward.
+    """Return uniform numbers in ±gain · √(6 / (fan_in + fan_out)).
 
+    They are a compromise between keeping the variance in the forward and in the backward pass.
     Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural networks",
     2010.
 
     Args:
         shape: (in, out), or (out, in, *kernel).
-        gain: what the function `gain` says of the nonlinearity behind.
-        dtype: of the array.
-        generator: see above.
+        gain: the value of the function `gain` for the following nonlinearity.
+        dtype: the dtype of the array.
+        generator: a generator, a seed or None; see the module.
 
     Raises:
         ValueError: the shape has fewer than two axes.
@@ -165,32 +169,35 @@ def xavier_uniform(
 def xavier_normal(
     shape: Shape, gain: float = 1.0, *, dtype: Any = np.float32, generator: Random = None
 ) -> Array:
-    """Normal numbers whose spread suits signals both ways; see `xavier_uniform`."""
+    """Return normal numbers with standard deviation gain · √(2 / (fan_in + fan_out)).
+
+    See `xavier_uniform`.
+    """
     return normal(shape, 0.0, _xavier_std(shape, gain), dtype=dtype, generator=generator)
 
 
 def constant(shape: Shape, value: float, *, dtype: Any = np.float32) -> Array:
-    """One number everywhere."""
+    """Return an array filled with `value`."""
     return np.full(tuple(shape), value, dtype)
 
 
 def zeros(shape: Shape, *, dtype: Any = np.float32) -> Array:
-    """Zeros."""
+    """Return an array of zeros."""
     return np.zeros(tuple(shape), dtype)
 
 
 def ones(shape: Shape, *, dtype: Any = np.float32) -> Array:
-    """Ones."""
+    """Return an array of ones."""
     return np.ones(tuple(shape), dtype)
 
 
 def default_weight(shape: Shape, dtype: Any, generator: Random) -> Array:
-    """What PyTorch starts the weights of its linear and convolutional layers with."""
+    """Return the initial weight of PyTorch's linear and convolutional layers: ±1/√fan_in."""
     return kaiming_uniform(shape, math.sqrt(5), dtype=dtype, generator=generator)
 
 
 def default_bias(weight_shape: Shape, size: int, dtype: Any, generator: Random) -> Array:
-    """What PyTorch starts the biases of these layers with, uniform in ±1/√fan_in."""
+    """Return the initial bias of PyTorch's linear and convolutional layers: ±1/√fan_in."""
     fan_in, _ = fans(weight_shape)
     bound = 1 / math.sqrt(fan_in) if fan_in else 0.0
     return uniform((size,), -bound, bound, dtype=dtype, generator=generator)

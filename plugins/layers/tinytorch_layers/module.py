@@ -1,4 +1,4 @@
-"""Module, the base class of layers and of networks made of them."""
+"""Module, the base class of layers and networks."""
 
 from __future__ import annotations
 
@@ -8,21 +8,23 @@ from typing import Any, Self
 
 import numpy as np
 
-from tinytorch_layers import state
+from tinytorch_layers.arguments import as_array
 from tinytorch_layers.parameter import Parameter
+from tinytorch_layers.state import IncompatibleKeys, load_arrays
 
 
 class Module:
-    """A layer, or a network: parameters, the modules it is made of, and a `forward`.
+    """A layer or a network: parameters, child modules, and a `forward` method.
 
-    What belongs to a module is what its attributes hold, also inside lists, tuples and
-    dictionaries: nothing need be registered, and `super().__init__()` need not be called. Names
-    are as in PyTorch: `blocks.0.weight` is `module.blocks[0].weight`. What is held twice counts
-    once, under its first name.
+    The attributes of a module determine its parameters and child modules, including those in
+    lists, tuples and dictionaries. Nothing needs to be registered, and subclasses do not need to
+    call `super().__init__()`. Names are as in PyTorch: `blocks.0.weight` is
+    `module.blocks[0].weight`. An object held by several attributes counts once, under the first
+    name.
 
     Attributes:
-        training: whether layers that behave differently then, such as Dropout, shall do so.
-            Set by `train` and `eval`; True at first.
+        training: whether the module is in training mode, in which layers such as Dropout behave
+            differently. Set by `train` and `eval`; initially True.
 
     >>> from tinytorch_core import Tensor
     >>> class Scale(Module):
@@ -42,54 +44,54 @@ class Module:
     _buffers: tuple[str, ...] = ()
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """What the module computes; each subclass defines its own."""
+        """Compute the output; every subclass must define this method."""
         raise NotImplementedError(f"{type(self).__name__} must define forward()")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.forward(*args, **kwargs)
 
-    # What belongs to the module.
+    # Parameters, buffers and child modules.
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
-        """The modules that the attributes hold, with their names."""
-        return ((name, held) for name, held in _held(vars(self)) if isinstance(held, Module))
+        """Iterate over the modules that the attributes hold, with their names."""
+        return ((name, value) for name, value in _leaves(vars(self)) if isinstance(value, Module))
 
     def children(self) -> Iterator[Module]:
-        """The modules that the attributes hold."""
+        """Iterate over the modules that the attributes hold."""
         return (module for _, module in self.named_children())
 
     def named_modules(self) -> Iterator[tuple[str, Module]]:
-        """This module, named "", and all below it, each before its own children."""
-        # By identity: a subclass may define equality, and so lose its hash.
+        """Iterate over this module, named "", and all its descendants, parents first."""
+        # Compare by identity: a subclass that defines __eq__ is not hashable.
         seen = set()
-        waiting: list[tuple[str, Module]] = [("", self)]
-        while waiting:
-            name, module = waiting.pop()
+        stack: list[tuple[str, Module]] = [("", self)]
+        while stack:
+            name, module = stack.pop()
             if id(module) not in seen:
                 seen.add(id(module))
                 yield name, module
-                below = [(_join(name, child), m) for child, m in module.named_children()]
-                waiting.extend(reversed(below))
+                children = [(_join(name, child), m) for child, m in module.named_children()]
+                stack.extend(reversed(children))
 
     def modules(self) -> Iterator[Module]:
-        """This module and all below it, each before its own children."""
+        """Iterate over this module and all its descendants, parents first."""
         return (module for _, module in self.named_modules())
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        """The parameters of this module and of all below it, with their names."""
+        """Iterate over the parameters of this module and its descendants, with their names."""
         seen = set()
         for prefix, module in self.named_modules():
-            for name, held in _held(vars(module)):
-                if isinstance(held, Parameter) and id(held) not in seen:
-                    seen.add(id(held))
-                    yield _join(prefix, name), held
+            for name, value in _leaves(vars(module)):
+                if isinstance(value, Parameter) and id(value) not in seen:
+                    seen.add(id(value))
+                    yield _join(prefix, name), value
 
     def parameters(self) -> Iterator[Parameter]:
-        """The parameters of this module and of all below it, as an optimizer takes them."""
+        """Iterate over the parameters of this module and its descendants."""
         return (parameter for _, parameter in self.named_parameters())
 
     def named_buffers(self) -> Iterator[tuple[str, Any]]:
-        """The buffers of this module and of all below it, with their names."""
+        """Iterate over the buffers of this module and its descendants, with their names."""
         for prefix, module in self.named_modules():
             for name in module._buffers:
                 value = vars(module).get(name)
@@ -97,25 +99,25 @@ class Module:
                     yield _join(prefix, name), value
 
     def buffers(self) -> Iterator[Any]:
-        """The buffers of this module and of all below it."""
+        """Iterate over the buffers of this module and its descendants."""
         return (buffer for _, buffer in self.named_buffers())
 
     def register_buffer(self, name: str, value: Any) -> None:
-        """Adds an attribute that is part of the state, but is not learned.
+        """Add an attribute that is part of the state but is not a parameter.
 
         Args:
             name: the attribute's name. Assigning to it later replaces the buffer.
-            value: an array or a Tensor; None for one that is not there.
+            value: an array or a Tensor. None reserves the name without adding to the state.
 
         Raises:
-            ValueError: the name is no identifier, or is taken.
-            TypeError: the value is something else.
+            ValueError: the name is not an identifier, or already is an attribute.
+            TypeError: the value has a different type.
         """
         who = type(self).__name__
         if not name.isidentifier():
-            raise ValueError(f"{name!r} cannot name a buffer of {who}: it must be an identifier")
+            raise ValueError(f"the name of a buffer of {who} must be an identifier, not {name!r}")
         if hasattr(self, name) and name not in self._buffers:
-            raise ValueError(f"{who} has an attribute {name!r} already; choose another name")
+            raise ValueError(f"{who} already has an attribute {name!r}; choose another name")
         if value is not None and not hasattr(value, "dtype"):
             raise TypeError(
                 f"the buffer {name!r} of {who} must be an array, a Tensor or None, "
@@ -124,41 +126,41 @@ class Module:
         self._buffers = tuple(dict.fromkeys((*self._buffers, name)))
         setattr(self, name, value)
 
-    # What is done to all of them.
+    # Operations on all parameters or modules.
 
     def train(self, mode: bool = True) -> Self:
-        """Sets `training` here and in all modules below; returns the module."""
+        """Set `training` of this module and its descendants; return the module."""
         for module in self.modules():
             module.training = bool(mode)
         return self
 
     def eval(self) -> Self:
-        """Sets `training` to False here and in all modules below; returns the module."""
+        """Set `training` of this module and its descendants to False; return the module."""
         return self.train(False)
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
-        """Has the gradients of all parameters computed, or not; returns the module.
+        """Set whether the parameters require grad; return the module.
 
-        Parameters that were made while autograd was off require none until this is called.
+        Parameters created while autograd was disabled do not require grad until this is called.
 
         Raises:
-            AttributeError: autograd is off.
+            AttributeError: autograd is disabled.
         """
         for parameter in self.parameters():
             parameter.requires_grad_(requires_grad)
         return self
 
     def zero_grad(self) -> None:
-        """Forgets the gradients of all parameters.
+        """Set the gradients of all parameters to None.
 
         Raises:
-            AttributeError: autograd is off.
+            AttributeError: autograd is disabled.
         """
         for parameter in self.parameters():
             parameter.zero_grad()
 
     def apply(self, function: Callable[[Module], Any]) -> Self:
-        """Calls `function` with this module and all below; returns the module."""
+        """Call `function` on this module and its descendants; return the module."""
         for module in list(self.modules()):
             function(module)
         return self
@@ -166,42 +168,46 @@ class Module:
     # The state.
 
     def state_dict(self) -> dict[str, np.ndarray[Any, Any]]:
-        """Copies of all parameters and buffers, by name.
+        """Return copies of the arrays of all parameters and buffers, by name.
 
         >>> from tinytorch_layers import Linear
         >>> {name: array.shape for name, array in Linear(3, 2).state_dict().items()}
         {'weight': (3, 2), 'bias': (2,)}
         """
-        return {name: array.copy() for name, array in state.arrays(self).items()}
+        return {name: array.copy() for name, array in self._arrays().items()}
 
-    def load_state_dict(
-        self, mapping: Mapping[str, Any], strict: bool = True
-    ) -> state.IncompatibleKeys:
-        """Copies values into the parameters and buffers, which keep their dtypes.
+    def load_state_dict(self, mapping: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
+        """Copy values into the parameters and buffers, which keep their dtypes.
 
         Args:
-            mapping: arrays or Tensors by name, as `state_dict` gives them.
-            strict: False leaves alone what `mapping` lacks, and ignores what is unknown.
+            mapping: arrays or Tensors by name, as returned by `state_dict`.
+            strict: whether a missing or unexpected name is an error. If False, parameters that
+                `mapping` lacks keep their values, and unexpected names are ignored.
 
         Returns:
-            The names that were missing and those that were unexpected; two empty lists if strict.
+            `missing_keys` and `unexpected_keys`; both are empty if strict.
 
         Raises:
-            TypeError: `mapping` is no mapping.
-            ValueError: an entry has another shape, or a dtype that cannot be converted; or, if
-                strict, entries are missing or unexpected. All of them are listed, and nothing has
-                changed.
+            TypeError: `mapping` is not a mapping.
+            ValueError: a value has the wrong shape or a dtype that cannot be converted, or, if
+                strict, a name is missing or unexpected. The message lists all of them, and
+                nothing has been copied.
         """
-        return state.load(self, mapping, strict)
+        return load_arrays(type(self).__name__, self._arrays(), mapping, strict)
 
-    # The looks.
+    def _arrays(self) -> dict[str, Any]:
+        """Return the arrays of all parameters and buffers, by name, without copies."""
+        values = {**dict(self.named_parameters()), **dict(self.named_buffers())}
+        return {name: as_array(value) for name, value in values.items()}
+
+    # The repr.
 
     def extra_repr(self) -> str:
-        """What the repr says in the brackets, besides the modules below."""
+        """Return the text that the repr shows before the child modules."""
         return ""
 
     def _options(self, **defaults: Any) -> str:
-        """The attributes that differ from their defaults, as `extra_repr` may show them."""
+        """Return the attributes that differ from their defaults, as ", name=value" each."""
         found = {name: getattr(self, name) for name in defaults}
         return "".join(f", {n}={v!r}" for n, v in found.items() if v != defaults[n])
 
@@ -215,21 +221,21 @@ class Module:
         return f"{type(self).__name__}(\n  {body}\n)"
 
     def _parts(self) -> Iterator[tuple[str, Any]]:
-        """The modules that the attributes hold, and other functions of tensors."""
-        for name, held in _held(vars(self)):
-            public = callable(held) and not (isinstance(held, type) or name.startswith("_"))
-            if public or isinstance(held, Module):
-                yield name, held
+        """Iterate over the modules and the public functions that the attributes hold."""
+        for name, value in _leaves(vars(self)):
+            public = callable(value) and not (isinstance(value, type) or name.startswith("_"))
+            if public or isinstance(value, Module):
+                yield name, value
 
 
-def _held(values: Mapping[Any, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    """All values with their names, those in lists, tuples and dictionaries one by one."""
+def _leaves(values: Mapping[Any, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """Return all values with their names, with lists, tuples and dictionaries flattened."""
     found = []
     for key, value in values.items():
         if isinstance(value, list | tuple):
             value = dict(enumerate(value))
         if isinstance(value, dict):
-            found += _held(value, f"{prefix}{key}.")
+            found += _leaves(value, f"{prefix}{key}.")
         else:
             found.append((f"{prefix}{key}", value))
     return found
@@ -242,5 +248,5 @@ def _join(prefix: str, name: str) -> str:
 def _text(part: Any) -> str:
     if isinstance(part, Module):
         return repr(part)
-    # A function is known by its name, an object by its repr.
+    # The repr of a function contains its address, so show its name.
     return getattr(part, "__name__", None) or repr(part)

@@ -1,4 +1,4 @@
-"""Parameter, a tensor that a network learns."""
+"""Parameter, a tensor that is learned."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from tinytorch_core.extend import from_array
 
 
 class Parameter(Tensor):
-    """A tensor that belongs to a Module and is learned.
+    """A tensor that a Module owns and an optimizer updates.
 
-    With autograd on it requires grad, unless it is told not to; without autograd it is a plain
-    Tensor, and layers compute forward. What is computed from a Parameter is a Tensor.
+    With autograd active it requires grad by default; without autograd it is a plain Tensor. The
+    result of an operation on a Parameter is a Tensor, not a Parameter.
 
     Args:
         data: a number, a (nested) sequence of numbers, an array, or a Tensor. It is copied.
         dtype: a floating dtype; by default as for a Tensor.
-        requires_grad: False for a parameter that is to stay as it is.
+        requires_grad: whether the parameter requires grad, if autograd is active.
 
     Raises:
         TypeError: the data is not floating.
@@ -35,16 +35,16 @@ class Parameter(Tensor):
         super().__init__(data, dtype)
         if self.dtype.kind not in "fc":
             raise TypeError(
-                f"a Parameter holds floating-point numbers, not {self.dtype}; "
-                "convert them first: Parameter(data.astype(np.float32))"
+                f"a Parameter must hold floating-point numbers, not {self.dtype}; "
+                "convert the data first: Parameter(data.astype(np.float32))"
             )
-        # The keyword is autograd's.
-        if requires_grad and "requires_grad" in self._keywords:
-            self._set_keyword("requires_grad", True)
+        # Only autograd provides this method.
+        if requires_grad and hasattr(type(self), "requires_grad_"):
+            self.requires_grad_()
 
     @classmethod
     def _from_array(cls, array: Any) -> Any:
-        # Gradients and detached tensors are made by this, and are no parameters.
+        # Gradients and detached tensors are Tensors, not Parameters.
         return from_array(Tensor, array)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -55,10 +55,9 @@ class Parameter(Tensor):
 def _rebuild(
     cls: type[Parameter], data: Any, keywords: Mapping[str, Any], state: Mapping[str, Any]
 ) -> Parameter:
-    """A copied or unpickled Parameter."""
-    made = object.__new__(cls)
-    made.data = data
-    made.__dict__.update(state)
-    for name, value in keywords.items():
-        made._set_keyword(name, value)
-    return made
+    """Return a copied or unpickled Parameter on `data` itself."""
+    parameter = object.__new__(cls)
+    Tensor.__init__(parameter, data, **keywords)
+    parameter.data = data  # share the array, as Tensor does: Tensor() has copied it
+    parameter.__dict__.update(state)
+    return parameter

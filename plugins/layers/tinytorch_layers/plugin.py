@@ -29,21 +29,21 @@ _LAYER = ("x", "weight", "bias")
 def tinytorch_register_ops(ops: OpTable) -> None:
     ops.add("linear", affine.linear, inputs=_LAYER)
     ops.add("conv2d", convolution.convolve, inputs=_LAYER)
-    ops.add("conv2d_input", convolution.convolve_back, inputs=("values", "weight"))
+    ops.add("conv2d_input", convolution.convolve_transposed, inputs=("values", "weight"))
     ops.add("conv2d_weight", convolution.correlate, inputs=("values", "x"))
     ops.add("max_pool2d", pooling.maxima, inputs=("x",))
     ops.add("max_pool2d_input", pooling.unpool, inputs=("values", "x", "largest"))
-    ops.add("max_pool2d_pick", pooling.pick, inputs=("values", "x", "largest"))
+    ops.add("max_pool2d_pick", pooling.select, inputs=("values", "x", "largest"))
     ops.add("avg_pool2d", pooling.average, inputs=("x",))
     ops.add("avg_pool2d_input", pooling.spread, inputs=("values",))
     ops.add("layer_norm", normalization.layer_norm, inputs=_LAYER)
     ops.add("batch_norm", normalization.batch_norm, inputs=_LAYER)
-    ops.add("embedding", lookup.rows_of, inputs=("weight",))
-    ops.add("embedding_weight", lookup.rows_added, inputs=("values",))
-    ops.add("dropout", masking.masked, inputs=("x",))
+    ops.add("embedding", lookup.take_rows, inputs=("weight",))
+    ops.add("embedding_weight", lookup.add_rows, inputs=("values",))
+    ops.add("dropout", masking.apply_mask, inputs=("x",))
 
 
-# The table is of autograd, which need not be installed.
+# optionalhook: autograd defines this hook, and may be missing or disabled.
 @hookimpl(optionalhook=True)
 def tinytorch_register_backward(rules: Any) -> None:
     rules.add("linear", affine.linear_x, affine.linear_weight, affine.linear_bias)
@@ -51,7 +51,7 @@ def tinytorch_register_backward(rules: Any) -> None:
     rules.add("conv2d_input", convolution.conv2d_input_values, convolution.conv2d_input_weight)
     rules.add("conv2d_weight", convolution.conv2d_weight_values, convolution.conv2d_weight_x)
     rules.add("max_pool2d", pooling.max_pool2d_x)
-    # Where the largest lies changes nowhere but in a jump.
+    # The positions of the maxima are piecewise constant, so x and largest have no derivative.
     rules.add("max_pool2d_input", pooling.max_pool2d_input_values, None, None)
     rules.add("max_pool2d_pick", pooling.max_pool2d_pick_values, None, None)
     rules.add("avg_pool2d", pooling.avg_pool2d_x)
@@ -68,13 +68,14 @@ def tinytorch_register_backward(rules: Any) -> None:
         normalization.batch_norm_weight,
         normalization.batch_norm_bias,
     )
-    rules.add("embedding", lookup.rows_of_weight)
-    rules.add("embedding_weight", lookup.rows_added_values)
+    rules.add("embedding", lookup.embedding_weight)
+    rules.add("embedding_weight", lookup.embedding_weight_values)
     rules.add("dropout", masking.dropout_x)
 
 
 @hookimpl
 def tinytorch_describe_ops(samples: Samples) -> None:
-    from tinytorch_layers.samples import describe  # here, because programs have no use for it
+    # Imported here: only tests need the samples, and only they need tinytorch-devkit.
+    from tinytorch_layers.samples import describe
 
     describe(samples)

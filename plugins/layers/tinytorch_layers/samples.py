@@ -1,4 +1,4 @@
-"""The ops of the layers as the conformance kit calls them."""
+"""Sample calls of the layers' ops for the conformance kit."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tinytorch_layers.functional.windows import Windows
 
 Array = Any
 
-# A geometry in which nothing is symmetric, and windows overlap.
-_UNEVEN = Windows((2, 3), (1, 2), (1, 0, 0, 2), (2, 1))
-_APART = Windows((2, 2), (2, 2))
+# Asymmetric in every respect, with overlapping windows.
+_ASYMMETRIC = Windows((2, 3), (1, 2), (1, 0, 0, 2), (2, 1))
+_DISJOINT = Windows((2, 2), (2, 2))
 _IMAGE = (1, 2, 4, 4)
 
 
 def describe(samples: Samples) -> None:
-    """Describes every op of this plugin."""
+    """Describe every op of this plugin."""
     _describe_linear(samples)
     _describe_normalization(samples)
     _describe_lookup(samples)
@@ -32,7 +32,7 @@ def describe(samples: Samples) -> None:
 
 
 def _numbers(*shape: int, seed: int = 0) -> Array:
-    """Numbers from -2 to 2 in a mixed order, of which no two are nearly equal."""
+    """Return evenly spaced numbers from -2 to 2 in random order."""
     size = int(np.prod(shape))
     order = np.random.default_rng(seed).permutation(size)
     return np.linspace(-2, 2, max(size, 1))[order].reshape(shape)
@@ -69,15 +69,15 @@ def _describe_normalization(samples: Samples) -> None:
 
 
 def _describe_lookup(samples: Samples) -> None:
-    weight, places = _numbers(4, 3), [np.array([[3, 0], [1, 3]]), np.array(2), np.array([], int)]
-    # That the row without gradient has none is no derivative; here it is looked up by nobody.
-    calls = [call(i, weight) for i in places] + [call(np.array([0, 1]), weight, padding_idx=2)]
+    weight, indices = _numbers(4, 3), [np.array([[3, 0], [1, 3]]), np.array(2), np.array([], int)]
+    # The rule of padding_idx differs from the derivative, so no index may select that row here.
+    calls = [call(i, weight) for i in indices] + [call(np.array([0, 1]), weight, padding_idx=2)]
     samples.add("embedding", reference.embedding, calls=calls, function=F.embedding)
     samples.refuse("embedding", IndexError, "index[1] is 4", np.array([0, 4]), weight)
     samples.refuse("embedding", TypeError, "float64", np.array([0.5]), weight)
     calls = [
         call(_numbers(*i.shape, 3), indices=i, count=4, padding_idx=padding)
-        for i in places
+        for i in indices
         for padding in (None, 3)
     ]
     samples.add("embedding_weight", reference.embedding_weight, calls=calls)
@@ -108,10 +108,10 @@ def _describe_convolution(samples: Samples) -> None:
     ]
     samples.add("conv2d", reference.conv2d, calls=calls, function=F.conv2d)
     samples.refuse("conv2d", ValueError, "(2, 4, 4)", x[0], weight)
-    samples.refuse("conv2d", ValueError, "in 1 groups", x, grouped)
+    samples.refuse("conv2d", ValueError, "groups=1", x, grouped)
     samples.refuse("conv2d", ValueError, "covers 2 x 3", x[:, :, :1], weight)
     samples.refuse("conv2d", TypeError, "int64", x.astype(np.int64), weight)
-    _describe_adjoints(samples, x, [(weight, _UNEVEN, 1), (grouped, _APART, 2)])
+    _describe_adjoints(samples, x, [(weight, _ASYMMETRIC, 1), (grouped, _DISJOINT, 2)])
 
 
 def _describe_adjoints(
@@ -130,7 +130,7 @@ def _describe_adjoints(
 
 
 def _describe_maximum(samples: Samples) -> None:
-    x = _numbers(*_IMAGE) - 3  # below the zeros that must not be put around them
+    x = _numbers(*_IMAGE) - 3  # negative, so that padding with zeros instead of −∞ would show
     calls = [
         call(x, kernel_size=2),
         call(x, kernel_size=(2, 3), stride=(1, 2), padding=(1, 0), dilation=(2, 1)),
@@ -140,17 +140,18 @@ def _describe_maximum(samples: Samples) -> None:
     samples.refuse("max_pool2d", ValueError, "(2, 4, 4)", x[0], kernel_size=2)
     samples.refuse("max_pool2d", ValueError, "at most half", x, kernel_size=2, padding=2)
     samples.refuse("max_pool2d", TypeError, "int64", x.astype(np.int64), kernel_size=2)
-    put, picked = [], []
-    for windows in (_UNEVEN, _APART):
+    unpooled, selected = [], []
+    for windows in (_ASYMMETRIC, _DISJOINT):
         for images in (x, x[:0]):
-            largest = reference.seen(images, windows, -np.inf).max(axis=(4, 5))
+            largest = reference.window_view(images, windows, -np.inf).max(axis=(4, 5))
             values = _numbers(*largest.shape, seed=1)
-            put.append(call(values, images, largest, windows=windows))
-            picked.append(call(_numbers(*images.shape, seed=2), images, largest, windows=windows))
-    # Where the largest lies changes in jumps.
-    jumping = ("x", "largest")
-    samples.add("max_pool2d_input", reference.max_pool2d_input, calls=put, stepwise=jumping)
-    samples.add("max_pool2d_pick", reference.max_pool2d_pick, calls=picked, stepwise=jumping)
+            unpooled.append(call(values, images, largest, windows=windows))
+            values = _numbers(*images.shape, seed=2)
+            selected.append(call(values, images, largest, windows=windows))
+    # The positions of the maxima are piecewise constant in these inputs.
+    stepwise = ("x", "largest")
+    samples.add("max_pool2d_input", reference.max_pool2d_input, calls=unpooled, stepwise=stepwise)
+    samples.add("max_pool2d_pick", reference.max_pool2d_pick, calls=selected, stepwise=stepwise)
 
 
 def _describe_average(samples: Samples) -> None:
@@ -166,7 +167,7 @@ def _describe_average(samples: Samples) -> None:
     samples.refuse("avg_pool2d", TypeError, "int64", x.astype(np.int64), kernel_size=2)
     spread = [
         call(_numbers(*reference.average(images, w).shape, seed=1), image=x.shape[2:], windows=w)
-        for w in (_UNEVEN, _APART)
+        for w in (_ASYMMETRIC, _DISJOINT)
         for images in (x, x[:0])
     ]
     samples.add("avg_pool2d_input", reference.avg_pool2d_input, calls=spread)

@@ -1,67 +1,69 @@
-"""The state of a module as arrays by name, and putting one back, checked as a whole."""
+"""Copying arrays by name into a module, after all of them have been checked."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinytorch_core import Tensor
-
-if TYPE_CHECKING:
-    from tinytorch_layers.module import Module
+from tinytorch_layers.arguments import as_array
 
 
 class IncompatibleKeys(NamedTuple):
-    """What did not fit, as PyTorch's `load_state_dict` returns it."""
+    """The names that did not match, as PyTorch's `load_state_dict` returns them."""
 
     missing_keys: list[str]
     unexpected_keys: list[str]
 
 
-def arrays(module: Module) -> dict[str, Any]:
-    """The arrays of the parameters and buffers of a module, by name; no copies."""
-    held = {**dict(module.named_parameters()), **dict(module.named_buffers())}
-    return {name: _array(value) for name, value in held.items()}
+def load_arrays(
+    owner: str, own: Mapping[str, Any], mapping: Mapping[str, Any], strict: bool
+) -> IncompatibleKeys:
+    """Copy the values of `mapping` into the arrays of a module; see `Module.load_state_dict`.
 
+    Args:
+        owner: the name of the module's class, for error messages.
+        own: the arrays of the module by name, which are changed in place.
+        mapping: arrays, Tensors or nested lists by name.
+        strict: whether a missing or unexpected name is an error.
 
-def load(module: Module, mapping: Mapping[str, Any], strict: bool) -> IncompatibleKeys:
-    """Copies values into a module; see `Module.load_state_dict`."""
+    Raises:
+        TypeError: `mapping` is not a mapping.
+        ValueError: a shape, dtype or name does not match. Nothing has been copied.
+    """
     if not isinstance(mapping, Mapping):
         raise TypeError(
-            "load_state_dict() takes a dict from names to arrays, as state_dict() gives it, not "
+            "load_state_dict() takes a dict from names to arrays, as returned by state_dict(), not "
             f"{type(mapping).__name__}: {mapping!r:.60}"
         )
-    own = arrays(module)
-    given = {name: _array(value) for name, value in mapping.items()}
+    given = {name: as_array(value) for name, value in mapping.items()}
     keys = IncompatibleKeys(
         [name for name in own if name not in given], [name for name in given if name not in own]
     )
     common = [name for name in own if name in given]
-    lines = [f"{name} {w}" for name in common if (w := _misfit(own[name], given[name]))]
+    problems = [
+        f"{name} {problem}"
+        for name in common
+        if (problem := _mismatch(own[name], given[name])) is not None
+    ]
     if strict:
-        lines += [f"{name} is missing" for name in keys.missing_keys]
-        lines += [f"{name} is unexpected" for name in keys.unexpected_keys]
-    if lines:
+        problems += [f"{name} is missing" for name in keys.missing_keys]
+        problems += [f"{name} is unexpected" for name in keys.unexpected_keys]
+    if problems:
         raise ValueError(
-            f"{type(module).__name__} cannot take this state; nothing was changed:\n"
-            + "\n".join(f"  {line}" for line in lines)
+            f"cannot load this state into {owner}; nothing was changed:\n"
+            + "\n".join(f"  {problem}" for problem in problems)
         )
     for name in common:
         own[name][...] = given[name]
     return keys
 
 
-def _array(value: Any) -> Any:
-    value = value.data if isinstance(value, Tensor) else value
-    return value if hasattr(value, "dtype") else np.asarray(value)
-
-
-def _misfit(own: Any, given: Any) -> str | None:
-    """Why an array cannot take the values of another, or None if it can."""
+def _mismatch(own: Any, given: Any) -> str | None:
+    """Return why the values of `given` cannot be copied into `own`, or None if they can."""
     if own.shape != given.shape:
-        return f"has the shape {given.shape}, and {own.shape} is expected"
+        return f"has shape {given.shape}, expected {own.shape}"
     if not np.can_cast(given.dtype, own.dtype, "same_kind"):
-        return f"holds {given.dtype}, which does not become {own.dtype}"
+        return f"has dtype {given.dtype}, which cannot be converted to {own.dtype}"
     return None

@@ -1,97 +1,120 @@
-"""What a run consists of: from a Trainer to a checkpoint, and back."""
+"""The state of a training run: saving all of it to a checkpoint and restoring it."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from tinytorch_training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from tinytorch_training.early_stopping import EarlyStopping
+from tinytorch_training.metrics import Averages
+from tinytorch_training.optimizer import Optimizer
 from tinytorch_training.randomness import generators_of, set_state
-
-if TYPE_CHECKING:
-    from tinytorch_training.trainer import Trainer
+from tinytorch_training.schedules import LRScheduler
 
 _LOADERS = {"data", "validation"}
 _ALWAYS = {"averages", "generators", "progress"}
 
 
-def save(trainer: Trainer, file: str | os.PathLike[str]) -> None:
-    """Writes a checkpoint of all that the run consists of."""
-    save_checkpoint(file, _state(trainer))
+class Run(Protocol):
+    """The attributes of a `Trainer` that make up its state; see there."""
+
+    model: Any
+    optimizer: Optimizer
+    scheduler: LRScheduler | None
+    early_stopping: EarlyStopping | None
+    averages: Averages
+    loaders: dict[str, Any]
+    generators: dict[str, Any]
+    epoch: int
+    step: int
+    history: dict[str, list[float]]
 
 
-def load(trainer: Trainer, file: str | os.PathLike[str]) -> None:
-    """Takes over the run in a checkpoint, or raises and changes nothing."""
+def save(run: Run, file: str | os.PathLike[str]) -> None:
+    """Write the whole state of a run to a checkpoint."""
+    save_checkpoint(file, _state(run))
+
+
+def load(run: Run, file: str | os.PathLike[str]) -> None:
+    """Restore a run from a checkpoint; on an error, leave the run unchanged.
+
+    Raises:
+        FileNotFoundError: the file does not exist.
+        CheckpointError: the file is damaged, or its state does not match `run`.
+    """
     state = load_checkpoint(file)
-    before = _state(trainer)
+    before = _state(run)
     try:
         _check(state, before)
-        _take_over(trainer, state)
+        _restore(run, state)
     except Exception as error:
-        _take_over(trainer, before)
-        raise CheckpointError(f"{file} is of another run: {error}") from error
+        _restore(run, before)
+        raise CheckpointError(f"{file} belongs to a different run: {error}") from error
 
 
-def _parts(trainer: Trainer) -> dict[str, Any]:
-    """The parts of a run that have a state of their own."""
+def _parts(run: Run) -> dict[str, Any]:
+    """Return the parts of a run that have a `state_dict`."""
     parts = {
-        "model": trainer.model,
-        "optimizer": trainer.optimizer,
-        "scheduler": trainer.scheduler,
-        "early_stopping": trainer.early_stopping,
-        "averages": trainer.averages,
-        **trainer.loaders,
+        "model": run.model,
+        "optimizer": run.optimizer,
+        "scheduler": run.scheduler,
+        "early_stopping": run.early_stopping,
+        "averages": run.averages,
+        **run.loaders,
     }
     return {name: part for name, part in parts.items() if part is not None}
 
 
-def _generators(trainer: Trainer) -> dict[str, Any]:
-    return {**generators_of(trainer.model), **trainer.generators}
+def _generators(run: Run) -> dict[str, Any]:
+    return {**generators_of(run.model), **run.generators}
 
 
-def _state(trainer: Trainer) -> dict[str, Any]:
-    generators = {k: g.bit_generator.state for k, g in _generators(trainer).items()}
+def _state(run: Run) -> dict[str, Any]:
+    generators = {name: g.bit_generator.state for name, g in _generators(run).items()}
     return {
-        **{name: part.state_dict() for name, part in _parts(trainer).items()},
+        **{name: part.state_dict() for name, part in _parts(run).items()},
         "generators": generators,
-        "progress": {"epoch": trainer.epoch, "step": trainer.step, "history": trainer.history},
+        "progress": {"epoch": run.epoch, "step": run.step, "history": run.history},
     }
 
 
 def _check(state: Mapping[str, Any], own: Mapping[str, Any]) -> None:
-    """Raises ValueError unless both consist of the same parts."""
+    """Raise ValueError unless both states have the same parts and generators."""
     if not state.keys() >= _ALWAYS:
-        raise ValueError(f"it is no run of a Trainer, but has {', '.join(sorted(state))}")
-    # A run that is only looked at again needs no data.
+        raise ValueError(
+            f"it was not saved by a Trainer; its keys are {', '.join(sorted(state)) or 'none'}"
+        )
+    # Trainer.load() may be called before fit() has set the data loaders.
     given = {name for name in state if name not in _LOADERS or name in own}
-    _same("parts", given - _ALWAYS, own.keys() - _ALWAYS)
-    _same("generators", state["generators"].keys(), own["generators"].keys())
+    _check_names("parts", given - _ALWAYS, own.keys() - _ALWAYS)
+    _check_names("generators", state["generators"].keys(), own["generators"].keys())
 
 
-def _same(what: str, given: Set[str], own: Set[str]) -> None:
+def _check_names(what: str, given: Set[str], own: Set[str]) -> None:
     if given != own:
         raise ValueError(
-            f"it has the {what} {', '.join(sorted(given)) or 'none'}, and this one "
+            f"its {what} are {', '.join(sorted(given)) or 'none'}, and those of this run are "
             f"{', '.join(sorted(own)) or 'none'}"
         )
 
 
-def _take_over(trainer: Trainer, state: Mapping[str, Any]) -> None:
-    for name, part in _parts(trainer).items():
+def _restore(run: Run, state: Mapping[str, Any]) -> None:
+    for name, part in _parts(run).items():
         part.load_state_dict(state[name])
-    for name, generator in _generators(trainer).items():
+    for name, generator in _generators(run).items():
         set_state(generator, state["generators"][name])
     progress = state["progress"]
-    trainer.epoch, trainer.step = progress["epoch"], progress["step"]
-    trainer.history = {name: list(values) for name, values in progress["history"].items()}
+    run.epoch, run.step = progress["epoch"], progress["step"]
+    run.history = {name: list(values) for name, values in progress["history"].items()}
 
 
 @contextmanager
 def evaluating(model: Any) -> Iterator[None]:
-    """Has a model in the mode of `eval()` with nothing recorded, and afterwards as it was."""
-    # Here, because autograd may be off, and what is off is not imported.
+    """Set a model to evaluation mode and record nothing; restore its mode on exit."""
+    # Imported here because a disabled autograd must not be imported.
     from tinytorch_autograd import no_grad
 
     mode = model.training

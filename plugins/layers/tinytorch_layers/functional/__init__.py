@@ -1,7 +1,7 @@
-"""What the layers compute, as functions of Tensors or arrays, named as in torch.nn.functional.
+"""The functions that the layers compute, on Tensors or arrays, named as in torch.nn.functional.
 
-They are pure: what a layer draws or remembers is handed in. So `dropout` takes a mask, and
-`batch_norm` knows of no running values.
+They have no state: the caller passes in the mask of `dropout`, and `batch_norm` always uses the
+statistics of its batch.
 """
 
 from tinytorch_layers.functional.affine import linear

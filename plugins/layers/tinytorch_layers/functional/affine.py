@@ -1,4 +1,4 @@
-"""The linear map of a fully connected layer. With its rules."""
+"""The affine map of a fully connected layer, and its backward rules."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ Shape = tuple[int, ...]
 
 @op("linear")
 def linear(x: Array, weight: Array, bias: Array = None) -> Array:
-    """The map x @ weight + bias.
+    """Return x @ weight + bias.
 
     Args:
         x: a Tensor or array of shape (..., in).
-        weight: of shape (in, out).
-        bias: of shape (out,), or None for none.
+        weight: a Tensor or array of shape (in, out).
+        bias: a Tensor or array of shape (out,), or None.
 
     Returns:
-        The shape (..., out).
+        A Tensor or array of shape (..., out).
 
     Raises:
-        ValueError: the shapes do not fit.
+        ValueError: the shapes do not match.
 
     >>> import numpy as np
     >>> linear(np.ones((2, 3)), np.ones((3, 1)), np.array([0.5]))
     array([[3.5],
            [3.5]])
     """
-    # One product of matrices, where matmul would make one for each leading index.
+    # A single matrix product; matmul would compute one for each leading index.
     out = _rows(x) @ weight
     if bias is not None:
-        out = plus(out, bias)
+        out = add_bias(out, bias)
     return out if x.ndim == 2 else out.reshape((*x.shape[:-1], weight.shape[1]))
 
 
@@ -53,8 +53,8 @@ def linear_bias(grad: Array) -> Array:
     return _rows(grad).sum(axis=0)
 
 
-def plus(out: Array, bias: Array) -> Array:
-    """`out` + bias, in the memory of `out` where the dtype allows it."""
+def add_bias(out: Array, bias: Array) -> Array:
+    """Return `out` + `bias`, computed in place if the dtypes are equal."""
     if out.dtype != bias.dtype:
         return out + bias
     out += bias
@@ -62,4 +62,5 @@ def plus(out: Array, bias: Array) -> Array:
 
 
 def _rows(x: Array) -> Array:
+    """Return `x` as a matrix whose rows lie along its last axis."""
     return x if x.ndim == 2 else x.reshape((-1, x.shape[-1]))

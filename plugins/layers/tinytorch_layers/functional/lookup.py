@@ -1,4 +1,4 @@
-"""Looking rows of a table up, and adding to them. With their rules."""
+"""Selecting rows of a table by index, and the adjoint: adding values to rows."""
 
 from __future__ import annotations
 
@@ -7,94 +7,94 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import op
-from tinytorch_core.extend import unwrap
 
-from tinytorch_layers.arguments import shape_of
+from tinytorch_layers.arguments import as_array, input_shape
 
 Array = Any
 Shape = tuple[int, ...]
 
 
 def embedding(indices: Any, weight: Array, padding_idx: int | None = None) -> Array:
-    """The rows of a table that the indices name.
+    """Return the rows of a table at the given indices.
 
     Args:
         indices: integers from 0 to count − 1, of any shape: an array, a Tensor or a list.
         weight: the table, a Tensor or array of shape (count, length).
-        padding_idx: the number of a row to which no gradient is computed.
+        padding_idx: the index of a row that gets no gradient, or None.
 
     Returns:
-        The shape (*indices.shape, length).
+        A Tensor or array of shape (*indices.shape, length).
 
     Raises:
-        IndexError: there is no such row.
-        TypeError: the indices are no integers, or the table is not floating.
+        IndexError: an index is out of range.
+        TypeError: the indices are not integers, or the table is not floating.
 
     >>> embedding([1, 1, 0], np.array([[1.0, 2.0], [3.0, 4.0]]))
     array([[3., 4.],
            [3., 4.],
            [1., 2.]])
     """
-    count = shape_of("embedding", weight)[0]
-    return rows_of(weight, checked_indices("embedding", indices, count), padding_idx)
+    count = input_shape("embedding", weight)[0]
+    return take_rows(weight, checked_indices("embedding", indices, count), padding_idx)
 
 
 def checked_indices(owner: object, indices: Any, count: int) -> Array:
-    """The indices as an array, each from 0 to `count` − 1.
+    """Return the indices as an array after checking that each is in 0 to `count` − 1.
 
     Raises:
-        IndexError: one is not.
-        TypeError: they are no integers.
+        IndexError: an index is out of range.
+        TypeError: the indices are not integers.
     """
-    given = unwrap(indices)
-    array = given if hasattr(given, "dtype") else np.asarray(given)
+    array = as_array(indices)
     if array.dtype.kind not in "iu":
         raise TypeError(
-            f"{owner} takes integers as indices, not {array.dtype} of shape {array.shape}; give "
+            f"{owner} expects integers as indices, not {array.dtype} of shape {array.shape}; pass "
             "a list, an integer array, or Tensor(data, dtype=np.int64)"
         )
     wrong = (array < 0) | (array >= count)
     if wrong.any():
-        place = tuple(int(i) for i in np.argwhere(wrong)[0])
-        where = f"[{', '.join(map(str, place))}]" if place else ""
+        position = tuple(int(i) for i in np.argwhere(wrong)[0])
+        where = f"[{', '.join(map(str, position))}]" if position else ""
         raise IndexError(
-            f"{owner}: index{where} is {array[place]}, and there are {count} rows, numbered "
-            f"from 0 to {count - 1}"
+            f"{owner}: index{where} is {array[position]}, out of range for {count} rows; "
+            f"use indices from 0 to {count - 1}"
         )
     return array
 
 
 @op("embedding")
-def rows_of(weight: Array, indices: Any, padding_idx: int | None = None) -> Array:
-    """The rows of a table that the indices name."""
+def take_rows(weight: Array, indices: Any, padding_idx: int | None = None) -> Array:
+    """Return the rows of a table at the given indices."""
     return weight[indices]
 
 
-def rows_of_weight(
+def embedding_weight(
     grad: Array, weight_shape: Shape, indices: Array, padding_idx: int | None
 ) -> Array:
-    """Each row has the sum of the gradients of where it was looked up."""
-    return rows_added(grad, indices, weight_shape[0], padding_idx)
+    """dL/dweight: for each row, the sum of g over the positions that selected the row."""
+    return add_rows(grad, indices, weight_shape[0], padding_idx)
 
 
 @op("embedding_weight")
-def rows_added(values: Array, indices: Any, count: int, padding_idx: int | None = None) -> Array:
-    """A table of zeros with each value added to the row that its index names: the adjoint.
+def add_rows(values: Array, indices: Any, count: int, padding_idx: int | None = None) -> Array:
+    """Return a table of zeros with each value added to the row at its index.
+
+    This is the adjoint of `take_rows` with respect to the table.
 
     Args:
-        values: a row for each index, (*indices.shape, length).
+        values: one row for each index, of shape (*indices.shape, length).
         indices: an array of integers from 0 to count − 1.
-        count: how many rows the table has.
-        padding_idx: the number of a row that stays zero, or None.
+        count: the number of rows of the table.
+        padding_idx: the index of a row that stays zero, or None.
 
     Returns:
-        The shape (count, length).
+        An array of shape (count, length).
     """
     length = values.shape[-1]
     out = np.zeros_like(values, shape=(count, length))
     flat = indices.ravel()
     if flat.size:
-        # Values of the same row side by side, each run then added up at once.
+        # Sorting makes the values of each row contiguous; reduceat then sums each run at once.
         order = flat.argsort(kind="stable")
         rows = flat[order]
         starts = np.flatnonzero(np.diff(rows, prepend=-1))
@@ -104,7 +104,7 @@ def rows_added(values: Array, indices: Any, count: int, padding_idx: int | None 
     return out
 
 
-def rows_added_values(grad: Array, indices: Array, padding_idx: int | None) -> Array:
-    """The adjoint of adding is looking up, of the row without gradient nothing but zeros."""
-    taken = rows_of(grad, indices)
+def embedding_weight_values(grad: Array, indices: Array, padding_idx: int | None) -> Array:
+    """dL/dvalues: the rows of g at the indices, with zeros for `padding_idx`."""
+    taken = take_rows(grad, indices)
     return taken if padding_idx is None else taken * (indices != padding_idx)[..., None]

@@ -1,4 +1,4 @@
-"""Dropping values at random. With the rule."""
+"""Dropout with a given mask, and its backward rule."""
 
 from __future__ import annotations
 
@@ -8,46 +8,47 @@ import numpy as np
 
 from tinytorch_core import op
 
-from tinytorch_layers.arguments import number, shape_of
+from tinytorch_layers.arguments import input_shape, number
 
 Array = Any
 
 
 def dropout(x: Array, mask: Any, p: float) -> Array:
-    """The values where `mask` is true, over 1 − p so that their mean stays; 0 elsewhere.
+    """Return x / (1 − p) where `mask` is true, and 0 elsewhere.
 
-    What is random about it, the mask, is drawn by who calls it.
+    The factor keeps the expected value. The caller draws the mask, so this function is not
+    random.
 
     Args:
         x: a Tensor or array of any shape.
-        mask: an array of booleans of that shape.
-        p: with which probability a value was dropped, at least 0 and below 1.
+        mask: an array of booleans of the same shape.
+        p: the probability that a value is dropped, in [0, 1).
 
     Returns:
-        The shape of x.
+        A Tensor or array of the shape of x.
 
     Raises:
-        TypeError: x is not floating, or p no number.
-        ValueError: the mask has another shape, or p lies elsewhere.
+        TypeError: x is not floating, or p is not a number.
+        ValueError: the shape of the mask differs from that of x, or p is out of range.
 
     >>> dropout(np.array([1.0, 2.0]), np.array([True, False]), 0.5)
     array([2., 0.])
     """
-    shape = shape_of("dropout", x)
+    shape = input_shape("dropout", x)
     if np.shape(mask) != shape:
         raise ValueError(
-            f"dropout takes a mask of the shape of its input, {shape}, and was given "
+            f"dropout expects a mask of the shape of its input, {shape}, got "
             f"a mask of shape {np.shape(mask)}"
         )
-    return masked(x, mask, number("dropout", "p", p, 0, 1, ends="[)"))
+    return apply_mask(x, mask, number("dropout", "p", p, 0, 1, ends="[)"))
 
 
 @op("dropout")
-def masked(x: Array, mask: Any, p: float) -> Array:
-    """The values where `mask` is true, over 1 − p; 0 elsewhere."""
+def apply_mask(x: Array, mask: Any, p: float) -> Array:
+    """Return x / (1 − p) where `mask` is true, and 0 elsewhere."""
     return x * mask * (1 / (1 - p))
 
 
 def dropout_x(grad: Array, mask: Array, p: float) -> Array:
-    """The same values pass, by the same factor."""
-    return masked(grad, mask, p)
+    """dL/dx = g / (1 − p) where `mask` is true, and 0 elsewhere."""
+    return apply_mask(grad, mask, p)

@@ -1,4 +1,4 @@
-"""The largest or the mean of what each window sees, and the ops behind their derivatives."""
+"""Max and average pooling, the adjoints that their derivatives need, and the backward rules."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from tinytorch_core import op
 
-from tinytorch_layers.arguments import shape_of
+from tinytorch_layers.arguments import input_shape
 from tinytorch_layers.functional.windows import Slice, Windows, batch_first, batch_last, windows
 
 Array = Any
@@ -20,24 +20,25 @@ Shape = tuple[int, ...]
 def max_pool2d(
     x: Array, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1
 ) -> Array:
-    """The largest of what each window sees of each channel.
+    """Return the maximum of each window of each channel.
 
-    Of equal ones the first has the gradient, row by row, as in PyTorch.
+    If several values of a window are equal, the first in row-major order gets the gradient, as in
+    PyTorch.
 
     Args:
         x: images, a floating Tensor or array of shape (N, C, H, W).
-        kernel_size: the size of the window, an integer or two, for height and width.
-        stride: how far the window moves; by default its size.
-        padding: how much of −∞ is put around the images, at most half of the window.
-        dilation: how far apart the places of the window lie.
+        kernel_size: the size of the window, an integer, or two for height and width.
+        stride: the step of the window; by default its size.
+        padding: the number of pixels of −∞ added at each border, at most half of the window.
+        dilation: the spacing of the window's elements.
 
     Returns:
-        The shape (N, C, h, w).
+        A Tensor or array of shape (N, C, h, w).
 
     Raises:
-        ValueError: the images have other axes, the window is larger than they are when padded,
-            or one of the numbers is too small or large.
-        TypeError: the images are not floating, or one of the numbers is no integer.
+        ValueError: the images do not have four axes, the window is larger than the padded images,
+            or another argument is out of range.
+        TypeError: the images are not floating, or another argument is not an integer.
 
     >>> max_pool2d(np.arange(16.0).reshape(1, 1, 4, 4), 2)
     array([[[[ 5.,  7.],
@@ -48,16 +49,16 @@ def max_pool2d(
 
 
 def avg_pool2d(x: Array, kernel_size: Any, stride: Any = None, padding: Any = 0) -> Array:
-    """The mean of what each window sees of each channel, zeros of the padding included.
+    """Return the mean of each window of each channel; the zeros of the padding count.
 
     Args:
         x: images, a floating Tensor or array of shape (N, C, H, W).
-        kernel_size: the size of the window, an integer or two, for height and width.
-        stride: how far the window moves; by default its size.
-        padding: how many zeros are put around the images, at most half of the window.
+        kernel_size: the size of the window, an integer, or two for height and width.
+        stride: the step of the window; by default its size.
+        padding: the number of zeros added at each border, at most half of the window.
 
     Returns:
-        The shape (N, C, h, w).
+        A Tensor or array of shape (N, C, h, w).
 
     Raises:
         ValueError, TypeError: see `max_pool2d`.
@@ -73,141 +74,149 @@ def avg_pool2d(x: Array, kernel_size: Any, stride: Any = None, padding: Any = 0)
 def pool_windows(
     owner: str, kernel: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1
 ) -> Windows:
-    """The windows of a pooling layer from what a person writes; see `windows`."""
-    made = windows(owner, kernel, kernel if stride is None else stride, padding, dilation)
-    (high, wide), (top, _, left, _) = made.kernel, made.padding
+    """Return Windows for the arguments of a pooling layer; see `windows`."""
+    found = windows(owner, kernel, kernel if stride is None else stride, padding, dilation)
+    (high, wide), (top, _, left, _) = found.kernel, found.padding
     if 2 * top > high or 2 * left > wide:
+        # Otherwise a window could consist of padding only.
         raise ValueError(
-            f"padding of {owner} must be at most half of the kernel, {high} x {wide}, and is "
-            f"{top} x {left}: a window would see nothing else"
+            f"padding of {owner} must be at most half of the kernel, {high} x {wide}, not "
+            f"{top} x {left}"
         )
-    return made
+    return found
 
 
 def _check_axes(function: str, x: Array) -> None:
-    shape = shape_of(function, x)
+    shape = input_shape(function, x)
     if len(shape) != 4:
-        raise ValueError(f"{function} takes images of shape (N, C, H, W), and was given {shape}")
+        raise ValueError(f"{function} expects images of shape (N, C, H, W), got {shape}")
 
 
 @op("max_pool2d")
 def maxima(x: Array, windows: Any) -> Array:
-    """The largest of what each window sees."""
+    """Return the maximum of each window of each channel."""
     size = windows.size("max_pool2d", x.shape[2:])
     padded = windows.pad(batch_last(x), -math.inf)
     (_, first), *others = windows.slices(size)
     out = padded[first].copy(order="K")
-    for _, seen in others:
-        np.maximum(out, padded[seen], out=out)
+    for _, pixels in others:
+        np.maximum(out, padded[pixels], out=out)
     return batch_first(out)
 
 
 def max_pool2d_x(grad: Array, out: Array, x: Array, windows: Windows) -> Array:
-    """The place of the largest has the gradient of its window."""
+    """dL/dx: g of each window at the position of its maximum."""
     return unpool(grad, x, out, windows)
 
 
 @op("max_pool2d_input")
 def unpool(values: Array, x: Array, largest: Array, windows: Any) -> Array:
-    """Puts each window's value to where the window has its largest, zeros elsewhere.
+    """Return images with the value of each window added at the position of its maximum.
+
+    This is the adjoint of `select`.
 
     Args:
-        values: a number for each window, (N, C, h, w).
-        x: the images, (N, C, H, W).
-        largest: what `maxima` makes of them.
+        values: one number for each window, of shape (N, C, h, w).
+        x: the images, of shape (N, C, H, W).
+        largest: the result of `maxima` for these images.
         windows: those of `maxima`.
 
     Returns:
-        The shape of x.
+        An array of the shape of x, zero wherever no window has its maximum.
     """
     values, images = batch_last(values), batch_last(x)
     out = np.zeros_like(images, dtype=values.dtype, shape=windows.padded(images.shape))
-    for seen, hit in _first_hits(images, batch_last(largest), windows):
-        if windows.apart:
-            np.multiply(values, hit, out=out[seen])
+    for pixels, is_first in _first_maxima(images, batch_last(largest), windows):
+        if windows.disjoint:
+            np.multiply(values, is_first, out=out[pixels])
         else:
-            out[seen] += values * hit
+            out[pixels] += values * is_first
     return batch_first(windows.crop(out, images.shape))
 
 
 def max_pool2d_input_values(grad: Array, x: Array, largest: Array, windows: Windows) -> Array:
-    """Each window takes what came to where it has its largest."""
-    return pick(grad, x, largest, windows)
+    """dL/dvalues: for each window, g at the position of its maximum."""
+    return select(grad, x, largest, windows)
 
 
 @op("max_pool2d_pick")
-def pick(values: Array, x: Array, largest: Array, windows: Any) -> Array:
-    """Takes for each window the value from where the window has its largest.
+def select(values: Array, x: Array, largest: Array, windows: Any) -> Array:
+    """Return, for each window, the value at the position of its maximum.
 
     Args:
-        values: a number for each pixel, (N, C, H, W).
-        x: the images, (N, C, H, W).
-        largest: what `maxima` makes of them.
+        values: one number for each pixel, of shape (N, C, H, W).
+        x: the images, of shape (N, C, H, W).
+        largest: the result of `maxima` for these images.
         windows: those of `maxima`.
 
     Returns:
-        The shape (N, C, h, w).
+        An array of shape (N, C, h, w).
     """
     padded, largest = windows.pad(batch_last(values)), batch_last(largest)
     out = np.zeros_like(largest, dtype=values.dtype)
-    for seen, hit in _first_hits(batch_last(x), largest, windows):
-        out += padded[seen] * hit
+    for pixels, is_first in _first_maxima(batch_last(x), largest, windows):
+        out += padded[pixels] * is_first
     return batch_first(out)
 
 
 def max_pool2d_pick_values(grad: Array, x: Array, largest: Array, windows: Windows) -> Array:
-    """The adjoint of picking is putting."""
+    """dL/dvalues: the adjoint of `select`."""
     return unpool(grad, x, largest, windows)
 
 
-def _first_hits(images: Array, largest: Array, windows: Windows) -> Iterator[tuple[Slice, Array]]:
-    """For each place in the kernel: its slice, and in which windows it is the first largest."""
+def _first_maxima(images: Array, largest: Array, windows: Windows) -> Iterator[tuple[Slice, Array]]:
+    """Yield, for each position in the kernel, its slice and in which windows it is the maximum.
+
+    In each window only the first maximum counts.
+    """
     padded = windows.pad(images, -math.inf)
-    free = np.ones_like(largest, dtype=bool)
-    for _, seen in windows.slices(largest.shape[1:3]):
-        hit = padded[seen] == largest
-        hit &= free
-        free ^= hit
-        yield seen, hit
+    remaining = np.ones_like(largest, dtype=bool)
+    for _, pixels in windows.slices(largest.shape[1:3]):
+        is_first = padded[pixels] == largest
+        is_first &= remaining
+        remaining ^= is_first
+        yield pixels, is_first
 
 
 @op("avg_pool2d")
 def average(x: Array, windows: Any) -> Array:
-    """The mean of what each window sees."""
+    """Return the mean of each window of each channel."""
     size = windows.size("avg_pool2d", x.shape[2:])
     padded = windows.pad(batch_last(x))
     (_, first), *others = windows.slices(size)
     out = padded[first].copy(order="K")
-    for _, seen in others:
-        out += padded[seen]
+    for _, pixels in others:
+        out += padded[pixels]
     return batch_first(out * (1 / math.prod(windows.kernel)))
 
 
 def avg_pool2d_x(grad: Array, x_shape: Shape, windows: Windows) -> Array:
-    """Each pixel has its share of the gradients of the windows that saw it."""
+    """dL/dx: for each pixel, the sum of g / (kh · kw) over the windows that cover it."""
     return spread(grad, x_shape[2:], windows)
 
 
 @op("avg_pool2d_input")
 def spread(values: Array, image: Shape, windows: Any) -> Array:
-    """Spreads each window's value evenly over what it sees: the adjoint of `average`.
+    """Return images with the value of each window spread evenly over its pixels.
+
+    This is the adjoint of `average`.
 
     Args:
-        values: a number for each window, (N, C, h, w).
+        values: one number for each window, of shape (N, C, h, w).
         image: the height and width of the images.
         windows: those of `average`.
 
     Returns:
-        The shape (N, C, *image).
+        An array of shape (N, C, *image).
     """
     values = batch_last(values) * (1 / math.prod(windows.kernel))
     shape = (values.shape[0], *image, values.shape[3])
     out = np.zeros_like(values, shape=windows.padded(shape))
-    for _, seen in windows.slices(values.shape[1:3]):
-        out[seen] += values
+    for _, pixels in windows.slices(values.shape[1:3]):
+        out[pixels] += values
     return batch_first(windows.crop(out, shape))
 
 
 def avg_pool2d_input_values(grad: Array, windows: Windows) -> Array:
-    """The adjoint of spreading is the mean."""
+    """dL/dvalues: the mean of g over each window."""
     return average(grad, windows)

@@ -1,9 +1,9 @@
-"""The windows that a kernel sees of an image: where they lie, and how they are taken and put back.
+"""The sliding windows of a kernel over images: their number, and the pixels that they cover.
 
-Outside, images have the axes N, C, H, W; here and in the ops the batch comes last: C, H, W, N. So
-it also lies in memory, as far as layers follow each other, and whatever a kernel takes comes in
-long runs. The one loop is over the places in the kernel: for each of them a slice holds what all
-windows of all images see there.
+Images have the axes (N, C, H, W) outside of this package. The ops move the batch to the end,
+(C, H, W, N), so that every slice consists of long contiguous runs; the outputs of one layer are
+laid out in memory as the next layer needs them. The only loop is over the positions in the
+kernel: for each of them, one slice selects that pixel of all windows of all images.
 """
 
 from __future__ import annotations
@@ -21,14 +21,13 @@ Slice = tuple[slice, slice, slice]
 
 
 class Windows(NamedTuple):
-    """How a kernel moves over an image; two numbers are for height and width.
+    """The geometry of a kernel that slides over images; pairs are for height and width.
 
     Attributes:
-        kernel: the size of the window.
-        stride: how far it moves.
-        padding: how many zeros, or for a maximum infinities, are put around the image: on top,
-            below, on the left and on the right.
-        dilation: how far apart the places of the kernel lie.
+        kernel: the size of the kernel.
+        stride: the step of the kernel.
+        padding: the number of pixels added at the top, bottom, left and right of each image.
+        dilation: the spacing of the kernel's elements.
     """
 
     kernel: Pair
@@ -37,35 +36,36 @@ class Windows(NamedTuple):
     dilation: Pair = (1, 1)
 
     @property
-    def apart(self) -> bool:
-        """Whether no two windows see the same pixel."""
+    def disjoint(self) -> bool:
+        """Whether no two windows cover the same pixel."""
         return self.dilation == (1, 1) and all(
             s >= k for s, k in zip(self.stride, self.kernel, strict=True)
         )
 
     def size(self, owner: object, image: tuple[int, ...]) -> Pair:
-        """How many windows there are in each direction.
+        """Return the number of windows in each direction.
 
         Args:
-            owner: who is to be named in an error.
-            image: the image's height and width.
+            owner: the layer or function, for the error message.
+            image: the height and width of the images.
 
         Raises:
-            ValueError: there is none, because the kernel is larger than the padded image.
+            ValueError: the kernel is larger than the padded image.
         """
-        top, below, left, right = self.padding
-        padded = (image[0] + top + below, image[1] + left + right)
-        reach = [d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilation, strict=True)]
-        if reach[0] > padded[0] or reach[1] > padded[1]:
+        top, bottom, left, right = self.padding
+        padded = (image[0] + top + bottom, image[1] + left + right)
+        extent = [d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilation, strict=True)]
+        if extent[0] > padded[0] or extent[1] > padded[1]:
             raise ValueError(
-                f"the kernel of {owner} covers {reach[0]} x {reach[1]}, and the padded input has "
-                f"only {padded[0]} x {padded[1]}; pad more, or use a smaller kernel"
+                f"the kernel of {owner} covers {extent[0]} x {extent[1]} pixels, but the padded "
+                f"input has only {padded[0]} x {padded[1]}; increase the padding or use a "
+                "smaller kernel"
             )
-        high, wide = ((n - r) // s + 1 for n, r, s in zip(padded, reach, self.stride, strict=True))
+        high, wide = ((n - e) // s + 1 for n, e, s in zip(padded, extent, self.stride, strict=True))
         return high, wide
 
     def slices(self, size: Pair) -> Iterator[tuple[Pair, Slice]]:
-        """For each place in the kernel, what all windows see there of padded images."""
+        """Yield each position in the kernel with the slice of its pixels in padded images."""
         (high, wide), (down, right) = self.stride, self.dilation
         for i in range(self.kernel[0]):
             for j in range(self.kernel[1]):
@@ -74,7 +74,7 @@ class Windows(NamedTuple):
                 yield (i, j), (slice(None), rows, columns)
 
     def pad(self, images: Array, value: float = 0) -> Array:
-        """The images with `value` around them; themselves if there is no padding."""
+        """Return (C, H, W, N) padded with `value`; without padding, the images themselves."""
         if not any(self.padding):
             return images
         out = np.full_like(images, value, shape=self.padded(images.shape), order="C")
@@ -82,14 +82,14 @@ class Windows(NamedTuple):
         return out
 
     def crop(self, padded: Array, shape: Shape) -> Array:
-        """What `pad` had put the padding around, images of `shape`."""
+        """Return images of `shape` without their padding: the inverse of `pad`."""
         return padded[self._inside(shape)] if any(self.padding) else padded
 
     def padded(self, shape: Shape) -> Shape:
-        """The shape that images of `shape` have once they are padded."""
-        top, below, left, right = self.padding
+        """Return the shape of padded images, given their shape (C, H, W, N)."""
+        top, bottom, left, right = self.padding
         channels, high, wide, count = shape
-        return channels, top + high + below, left + wide + right, count
+        return channels, top + high + bottom, left + wide + right, count
 
     def _inside(self, shape: Shape) -> Slice:
         top, _, left, _ = self.padding
@@ -97,34 +97,35 @@ class Windows(NamedTuple):
 
 
 def batch_last(images: Array) -> Array:
-    """(C, H, W, N) from (N, C, H, W), without moving anything in memory."""
+    """Return (N, C, H, W) as (C, H, W, N), without copying."""
     return images.transpose((1, 2, 3, 0))
 
 
 def batch_first(images: Array) -> Array:
-    """(N, C, H, W) from (C, H, W, N), without moving anything in memory."""
+    """Return (C, H, W, N) as (N, C, H, W), without copying."""
     return images.transpose((3, 0, 1, 2))
 
 
 def windows(
     owner: str, kernel: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1
 ) -> Windows:
-    """Windows from what a person writes.
+    """Return Windows for the arguments of a layer.
 
     Args:
-        owner: who is to be named in an error.
+        owner: the layer or function, for error messages.
         kernel, stride, dilation: an integer, or two for height and width.
-        padding: an integer, two, "valid" for none, or "same" for as much as keeps the size of
-            the image; of an odd number of zeros more are then below and on the right.
+        padding: an integer, two integers, "valid" for none, or "same" to keep the size of the
+            image. If "same" needs an odd number, the bottom or right gets the extra pixel.
 
     Raises:
-        TypeError, ValueError: one of them is something else, or `padding` is "same" with strides.
+        TypeError, ValueError: an argument has the wrong type or is out of range, or `padding` is
+            "same" with a stride.
     """
     kernel = pair(owner, "kernel_size", kernel)
     stride = pair(owner, "stride", stride)
     dilation = pair(owner, "dilation", dilation)
     if padding == "same" and stride != (1, 1):
-        raise ValueError(f"{owner} with a stride of {stride} cannot keep the size of the image")
+        raise ValueError(f"padding='same' of {owner} requires a stride of 1, not {stride}")
     if padding == "same":
         extra = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
         sides = [side for e in extra for side in (e // 2, e - e // 2)]
@@ -135,5 +136,5 @@ def windows(
             f"padding of {owner} must be 'same', 'valid', or one or two integers, not {padding!r}"
         )
     else:
-        sides = [side for side in pair(owner, "padding", padding, least=0) for _ in range(2)]
+        sides = [side for side in pair(owner, "padding", padding, minimum=0) for _ in range(2)]
     return Windows(kernel, stride, (sides[0], sides[1], sides[2], sides[3]), dilation)

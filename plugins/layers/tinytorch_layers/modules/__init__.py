@@ -1,1 +1,1 @@
-"""The layers, by what they do; `tinytorch_layers` has them all."""
+"""The layers, grouped by purpose; `tinytorch_layers` exports all of them."""

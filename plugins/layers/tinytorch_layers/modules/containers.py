@@ -1,4 +1,4 @@
-"""Modules made of others: one after the other, and around a shortcut."""
+"""Modules that combine other modules: Sequential and Residual."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Layer = Callable[..., Any]
 class Sequential(Module):
     """Layers applied one after the other.
 
+    `model[0]` is the first layer, and `model[1:]` is a Sequential of the others.
+
     Args:
-        layers: modules, or any functions of one tensor, such as `np.tanh` or an activation.
+        layers: modules, or functions of one tensor, such as `np.tanh` or an activation.
 
     Raises:
-        TypeError: one of them cannot be called, or is a class.
-
-    `model[0]` is the first layer, `model[1:]` a Sequential of the others.
+        TypeError: a layer is not callable, or is a class.
 
     >>> from tinytorch_core import Tensor
     >>> from tinytorch_layers import Linear
@@ -42,10 +42,10 @@ class Sequential(Module):
             self.append(layer)
 
     def append(self, layer: Layer) -> Sequential:
-        """Adds a layer at the end; returns the module.
+        """Add a layer at the end; return the module.
 
         Raises:
-            TypeError: it cannot be called, or is a class.
+            TypeError: the layer is not callable, or is a class.
         """
         what = f"layer {self._length} of {type(self).__name__}"
         setattr(self, str(self._length), _checked(what, layer))
@@ -73,17 +73,17 @@ class Sequential(Module):
 
 
 class Residual(Module):
-    """Layers whose output is added to their input, x + f(x).
+    """Layers with a shortcut around them: x + f(x).
 
     He, Zhang, Ren & Sun, "Deep residual learning for image recognition", 2016, arXiv:1512.03385.
 
     Args:
-        layers: f: modules or functions, applied one after the other.
-        shortcut: what is done to x before it is added, where f changes its shape; a module or a
-            function. By default nothing.
+        layers: the modules or functions of f, applied one after the other.
+        shortcut: a module or function applied to x before the addition, for an f that changes
+            the shape; by default the identity.
 
     Raises:
-        TypeError: one of them cannot be called, or is a class.
+        TypeError: a layer or the shortcut is not callable, or is a class.
 
     >>> import numpy as np
     >>> Residual(np.square)(np.array([1.0, 2.0]))
@@ -96,20 +96,23 @@ class Residual(Module):
 
     def forward(self, x: Array) -> Array:
         out = self.body(x)
-        kept = x if self.shortcut is None else self.shortcut(x)
-        if out.shape != kept.shape:
-            what = "the input has" if self.shortcut is None else "the shortcut made"
+        identity = x if self.shortcut is None else self.shortcut(x)
+        if out.shape != identity.shape:
+            what = "the input" if self.shortcut is None else "the output of the shortcut"
             raise ValueError(
-                f"the layers of {type(self).__name__} made the shape {out.shape}, and {what} "
-                f"{kept.shape}; they must be the same, so give a shortcut= that changes x likewise"
+                f"the output of the layers of {type(self).__name__} has shape {out.shape}, but "
+                f"{what} has shape {identity.shape}; pass a shortcut= that gives the same shape"
             )
-        return kept + out
+        return identity + out
 
 
 def _checked(what: str, layer: Layer) -> Layer:
-    """The layer, if it can be one."""
+    """Return the layer after checking that it is a module or a function."""
     if isinstance(layer, type):
-        raise TypeError(f"{what} is the class {layer.__name__}; make one: {layer.__name__}(...)")
+        raise TypeError(
+            f"{what} must be a module or a function, not the class {layer.__name__}; "
+            f"create an instance: {layer.__name__}(...)"
+        )
     if not callable(layer):
         raise TypeError(f"{what} must be a module or a function, not {layer!r:.60}")
     return layer

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinytorch_layers import init
-from tinytorch_layers.arguments import integer, shape_of, wrong_shape
+from tinytorch_layers.arguments import input_shape, integer, shape_error
 from tinytorch_layers.functional.convolution import convolve
 from tinytorch_layers.functional.windows import windows
 from tinytorch_layers.module import Module
@@ -20,32 +20,33 @@ Array = Any
 
 
 class Conv2d(Module):
-    """The convolution of images with kernels that are learned; see `functional.conv2d`.
+    """The convolution of images with learned kernels; see `functional.conv2d`.
+
+    The input has shape (N, in_channels, H, W), the output (N, out_channels, h, w).
 
     Args:
-        in_channels: how many channels the images have.
-        out_channels: how many the output has.
+        in_channels: the number of channels of the images.
+        out_channels: the number of channels of the output.
         kernel_size: the size of the kernels, an integer, or two for height and width.
-        stride: how far they move, an integer or two.
-        padding: how many zeros are put around the images: an integer, two, "valid" for none, or
-            "same" for as many as keep their size.
-        dilation: how far apart the places of a kernel lie, an integer or two.
-        groups: in how many groups the channels are divided, each with its own outputs; with
-            as many as channels the convolution is depthwise.
-        bias: False for a layer without.
-        dtype: of the parameters.
-        generator: a `numpy.random.Generator`, or a seed for one, from which the parameters are
-            drawn, uniformly in ±1/√(in_channels / groups · kh · kw) as in PyTorch. None draws
-            others in every run.
+        stride: the step of the kernels, an integer or two.
+        padding: the number of zeros added at each border: an integer, two integers, "valid" for
+            none, or "same" to keep the size of the images.
+        dilation: the spacing of a kernel's elements, an integer or two.
+        groups: the number of groups of channels; each output channel sees one group. With
+            groups=in_channels the convolution is depthwise.
+        bias: whether to add a bias.
+        dtype: the dtype of the parameters.
+        generator: a `numpy.random.Generator`, or a seed for one, for the initial parameters.
+            They are uniform in ±1/√(in_channels / groups · kh · kw), as in PyTorch. With None,
+            every run differs.
 
     Attributes:
         weight: a Parameter of shape (out_channels, in_channels / groups, kh, kw).
         bias: a Parameter of shape (out_channels,), or None.
 
     Raises:
-        TypeError, ValueError: a number is no integer, too small, or not divided by `groups`.
-
-    The input has the shape (N, in_channels, H, W), the output (N, out_channels, h, w).
+        TypeError: an argument has the wrong type.
+        ValueError: a number is too small, or `groups` does not divide the channels.
 
     >>> layer = Conv2d(3, 8, kernel_size=3, padding="same", generator=0)
     >>> layer
@@ -73,8 +74,8 @@ class Conv2d(Module):
         self.groups = integer("Conv2d", "groups", groups)
         if self.in_channels % self.groups or self.out_channels % self.groups:
             raise ValueError(
-                f"groups of Conv2d must divide in_channels and out_channels, and {self.groups} "
-                f"does not divide {self.in_channels} and {self.out_channels}"
+                f"groups of Conv2d must divide in_channels and out_channels, but {self.groups} "
+                f"does not divide both {self.in_channels} and {self.out_channels}"
             )
         self.windows = windows("Conv2d", kernel_size, stride, padding, dilation)
         self.kernel_size, self.stride = kernel_size, stride
@@ -87,9 +88,9 @@ class Conv2d(Module):
         )
 
     def forward(self, x: Array) -> Array:
-        shape = shape_of(self, x)
+        shape = input_shape(self, x)
         if len(shape) != 4 or shape[1] != self.in_channels:
-            raise wrong_shape(self, f"(N, {self.in_channels}, H, W)", shape)
+            raise shape_error(self, f"(N, {self.in_channels}, H, W)", shape)
         self.windows.size(self, shape[2:])
         return convolve(x, self.weight, self.bias, self.windows, self.groups)
 

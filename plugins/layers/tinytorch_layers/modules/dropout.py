@@ -1,4 +1,4 @@
-"""The layer that drops values at random while a network is trained."""
+"""Dropout."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinytorch_layers import init
-from tinytorch_layers.arguments import number, shape_of
-from tinytorch_layers.functional.masking import masked
+from tinytorch_layers.arguments import input_shape, number
+from tinytorch_layers.functional.masking import apply_mask
 from tinytorch_layers.module import Module
 
 if TYPE_CHECKING:
@@ -18,21 +18,22 @@ Array = Any
 
 
 class Dropout(Module):
-    """In training each value is 0 with probability p, and otherwise 1 / (1 − p) times itself.
+    """Sets random values to zero in training mode; returns its input in evaluation mode.
 
-    In evaluation nothing changes. Srivastava et al., "Dropout: a simple way to prevent neural
-    networks from overfitting", 2014.
+    In training mode each value is 0 with probability p and multiplied by 1 / (1 − p) otherwise.
+    Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", 2014.
 
     Args:
-        p: the probability, at least 0 and below 1.
-        generator: a `numpy.random.Generator`, or a seed for one, from which every call draws what
-            to drop. None makes one that differs in every run.
+        p: the probability that a value is set to zero, in [0, 1).
+        generator: a `numpy.random.Generator`, or a seed for one, for the masks. With None, every
+            run differs.
 
     Attributes:
-        generator: the generator; its state is part of what a repeatable run must keep.
+        generator: the generator. A checkpoint of a repeatable run must include its state.
 
     Raises:
-        TypeError, ValueError: p is no number, or lies elsewhere.
+        TypeError: p is not a number.
+        ValueError: p is out of range.
 
     >>> layer = Dropout(0.5, generator=0)
     >>> layer(np.ones(4))
@@ -46,11 +47,11 @@ class Dropout(Module):
         self.generator = init.random_generator(generator)
 
     def forward(self, x: Array) -> Array:
-        shape = shape_of(self, x)
+        shape = input_shape(self, x)
         if not self.training or self.p == 0:
             return x
         mask = self.generator.random(shape, dtype=np.float32) >= self.p
-        return masked(x, mask, self.p)
+        return apply_mask(x, mask, self.p)
 
     def extra_repr(self) -> str:
         return f"{self.p}"

@@ -1,4 +1,4 @@
-"""The layer that gives each number a vector."""
+"""Embedding."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from tinytorch_layers import init
 from tinytorch_layers.arguments import integer
-from tinytorch_layers.functional.lookup import checked_indices, rows_of
+from tinytorch_layers.functional.lookup import checked_indices, take_rows
 from tinytorch_layers.module import Module
 from tinytorch_layers.parameter import Parameter
 
@@ -19,25 +19,26 @@ Array = Any
 
 
 class Embedding(Module):
-    """A table whose rows are looked up, and learned.
+    """A learned table of vectors, selected by index.
+
+    The input holds integers and has any shape; the output has shape (*input.shape,
+    embedding_dim).
 
     Args:
-        num_embeddings: how many rows the table has.
-        embedding_dim: how long they are.
-        padding_idx: the number of a row that stands for nothing: it is zeros at first, and has
-            no gradient. Negative numbers count from the end.
-        dtype: of the table.
-        generator: a `numpy.random.Generator`, or a seed for one, from which the table is drawn,
-            normally as in PyTorch. None draws another in every run.
+        num_embeddings: the number of rows of the table.
+        embedding_dim: the length of each row.
+        padding_idx: the index of a row for padding, or None. The row is initially zero and gets
+            no gradient. A negative index counts from the end.
+        dtype: the dtype of the table.
+        generator: a `numpy.random.Generator`, or a seed for one, for the initial table, which is
+            standard normal, as in PyTorch. With None, every run differs.
 
     Attributes:
         weight: the table, a Parameter of shape (num_embeddings, embedding_dim).
 
     Raises:
-        TypeError, ValueError: a size is no positive integer.
-        IndexError: there is no row `padding_idx`.
-
-    The input holds integers, in any shape; the output has one axis more.
+        TypeError, ValueError: a size is not a positive integer.
+        IndexError: `padding_idx` is out of range.
 
     >>> layer = Embedding(10, 3, generator=0)
     >>> layer([[1, 2, 4, 5], [4, 3, 2, 9]]).shape
@@ -61,8 +62,7 @@ class Embedding(Module):
         if padding_idx is not None:
             if not -self.num_embeddings <= padding_idx < self.num_embeddings:
                 raise IndexError(
-                    f"padding_idx of {self} is not the number of a row: there are "
-                    f"{self.num_embeddings}"
+                    f"padding_idx of {self} is out of range for {self.num_embeddings} rows"
                 )
             self.padding_idx = padding_idx % self.num_embeddings
             table[self.padding_idx] = 0
@@ -70,7 +70,7 @@ class Embedding(Module):
 
     def forward(self, indices: Any) -> Array:
         checked = checked_indices(self, indices, self.num_embeddings)
-        return rows_of(self.weight, checked, self.padding_idx)
+        return take_rows(self.weight, checked, self.padding_idx)
 
     def extra_repr(self) -> str:
         return f"{self.num_embeddings}, {self.embedding_dim}{self._options(padding_idx=None)}"

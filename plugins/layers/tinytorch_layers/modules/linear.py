@@ -1,4 +1,4 @@
-"""The fully connected layer, and the step from images to it."""
+"""Linear, the fully connected layer, and Flatten, which prepares images for it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinytorch_layers import init
-from tinytorch_layers.arguments import integer, shape_of, wrong_shape
+from tinytorch_layers.arguments import input_shape, integer, shape_error
 from tinytorch_layers.functional.affine import linear
 from tinytorch_layers.module import Module
 from tinytorch_layers.parameter import Parameter
@@ -20,24 +20,24 @@ Array = Any
 
 
 class Linear(Module):
-    """The fully connected layer x @ weight + bias. `Dense` is another name of it.
+    """The fully connected layer x @ weight + bias, also available as `Dense`.
+
+    The input has shape (..., in_features), the output (..., out_features).
 
     Args:
         in_features: the length of the last axis of the input.
-        out_features: that of the output.
-        bias: False for a layer without.
-        dtype: of the parameters.
-        generator: a `numpy.random.Generator`, or a seed for one, from which the parameters are
-            drawn, uniformly in ±1/√in_features as in PyTorch. None draws others in every run.
+        out_features: the length of the last axis of the output.
+        bias: whether to add a bias.
+        dtype: the dtype of the parameters.
+        generator: a `numpy.random.Generator`, or a seed for one, for the initial parameters.
+            They are uniform in ±1/√in_features, as in PyTorch. With None, every run differs.
 
     Attributes:
-        weight: a Parameter of shape (in_features, out_features), so PyTorch's transposed.
+        weight: a Parameter of shape (in_features, out_features), the transpose of PyTorch's.
         bias: a Parameter of shape (out_features,), or None.
 
     Raises:
-        TypeError, ValueError: a size is no positive integer.
-
-    The input has the shape (..., in_features), the output (..., out_features).
+        TypeError, ValueError: a size is not a positive integer.
 
     >>> from tinytorch_core import Tensor
     >>> layer = Linear(3, 2, generator=0)
@@ -66,9 +66,9 @@ class Linear(Module):
         )
 
     def forward(self, x: Array) -> Array:
-        shape = shape_of(self, x)
+        shape = input_shape(self, x)
         if shape[-1:] != (self.in_features,):
-            raise wrong_shape(self, f"(..., {self.in_features})", shape)
+            raise shape_error(self, f"(..., {self.in_features})", shape)
         return linear(x, self.weight, self.bias)
 
     def extra_repr(self) -> str:
@@ -80,32 +80,33 @@ Dense = Linear
 
 
 class Flatten(Module):
-    """Joins axes into one, by default all but the first, which numbers the samples.
+    """Merges axes into one, by default all but the first, the batch axis.
 
     Args:
-        start_dim: the first axis to be joined.
-        end_dim: the last one.
+        start_dim: the first axis to merge.
+        end_dim: the last axis to merge.
 
     Raises:
-        TypeError: an axis is no integer.
+        TypeError: an axis is not an integer.
 
     >>> Flatten()(np.zeros((10, 16, 5, 5))).shape
     (10, 400)
     """
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
-        least = -np.iinfo(np.int32).max
-        self.start_dim = integer("Flatten", "start_dim", start_dim, least)
-        self.end_dim = integer("Flatten", "end_dim", end_dim, least)
+        # Axes are checked against the input; this minimum only admits negative ones.
+        minimum = -np.iinfo(np.int32).max
+        self.start_dim = integer("Flatten", "start_dim", start_dim, minimum)
+        self.end_dim = integer("Flatten", "end_dim", end_dim, minimum)
 
     def forward(self, x: Array) -> Array:
-        shape = shape_of(self, x, floating=False)
+        shape = input_shape(self, x, floating=False)
         axes = len(shape)
         start, end = self.start_dim % max(axes, 1), self.end_dim % max(axes, 1)
         if not (-axes <= self.start_dim < axes and -axes <= self.end_dim < axes and start <= end):
             raise ValueError(
-                f"{self} joins the axes {self.start_dim} to {self.end_dim}, which an input of "
-                f"shape {shape} does not have in this order"
+                f"{self} cannot merge the axes {self.start_dim} to {self.end_dim} of an input of "
+                f"shape {shape}; both axes must exist, and start_dim must not come after end_dim"
             )
         return x.reshape((*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
 

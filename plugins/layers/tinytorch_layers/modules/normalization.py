@@ -1,4 +1,4 @@
-"""Layers that standardize: over the features of a sample, or over the batch."""
+"""Layer and batch normalization."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from tinytorch_core.extend import unwrap
 
 from tinytorch_layers import init
-from tinytorch_layers.arguments import integer, number, shape_of, wrong_shape
+from tinytorch_layers.arguments import input_shape, integer, number, shape_error
 from tinytorch_layers.functional.normalization import batch_norm, channelwise, layer_norm
 from tinytorch_layers.module import Module
 from tinytorch_layers.parameter import Parameter
@@ -19,23 +19,23 @@ Array = Any
 
 
 class LayerNorm(Module):
-    """Each sample standardized over its last axes, then scaled and shifted.
+    """Standardizes each sample over its last axes, then scales and shifts it.
 
     See `functional.layer_norm`.
 
     Args:
         normalized_shape: the length of the last axis, or the lengths of the last axes.
-        eps: keeps the quotient finite where there is no spread.
-        elementwise_affine: False for a layer without parameters.
-        bias: False for one that only scales.
-        dtype: of the parameters.
+        eps: added to the variance, which may be zero.
+        elementwise_affine: whether the layer has a weight and a bias.
+        bias: whether it has a bias, if `elementwise_affine`.
+        dtype: the dtype of the parameters.
 
     Attributes:
-        weight: a Parameter of shape `normalized_shape`, at first ones, or None.
-        bias: a Parameter of this shape, at first zeros, or None.
+        weight: a Parameter of shape `normalized_shape`, initially ones, or None.
+        bias: a Parameter of shape `normalized_shape`, initially zeros, or None.
 
     Raises:
-        TypeError, ValueError: a length is no positive integer, or `eps` is negative.
+        TypeError, ValueError: a length is not a positive integer, or `eps` is negative.
 
     >>> LayerNorm(2)(np.array([[1.0, 3.0]])).data.round(3)
     array([[-1.,  1.]])
@@ -54,7 +54,7 @@ class LayerNorm(Module):
         if not isinstance(lengths, tuple | list):
             lengths = (lengths,)
         if not lengths:
-            raise ValueError("normalized_shape of LayerNorm must have at least one axis")
+            raise ValueError("normalized_shape of LayerNorm must have at least one axis, not ()")
         self.normalized_shape = tuple(integer("LayerNorm", "normalized_shape", n) for n in lengths)
         self.eps = number("LayerNorm", "eps", eps, 0, math.inf, ends="[)")
         shape = self.normalized_shape
@@ -64,9 +64,9 @@ class LayerNorm(Module):
         )
 
     def forward(self, x: Array) -> Array:
-        shape, own = shape_of(self, x), self.normalized_shape
+        shape, own = input_shape(self, x), self.normalized_shape
         if shape[-len(own) :] != own:
-            raise wrong_shape(self, f"(..., {', '.join(map(str, own))})", shape)
+            raise shape_error(self, f"(..., {', '.join(map(str, own))})", shape)
         return layer_norm(x, self.weight, self.bias, len(own), self.eps, [])
 
     def extra_repr(self) -> str:
@@ -80,8 +80,9 @@ class LayerNorm(Module):
 
 
 class _BatchNorm(Module):
-    """What the two have in common; `axes` are how many an input may have."""
+    """Batch normalization for inputs with any number of axes."""
 
+    # The accepted shapes, for error messages, and the accepted numbers of axes.
     expected: str
     axes: tuple[int, ...]
     running_mean: Array
@@ -111,24 +112,24 @@ class _BatchNorm(Module):
         self.register_buffer("num_batches_tracked", np.zeros((), np.int64))
 
     def forward(self, x: Array) -> Array:
-        shape = shape_of(self, x)
+        shape = input_shape(self, x)
         if len(shape) not in self.axes or shape[1] != self.num_features:
-            raise wrong_shape(self, self.expected.format(C=self.num_features), shape)
+            raise shape_error(self, self.expected.format(C=self.num_features), shape)
         if not self.training:
-            return self._by_running_values(x)
+            return self._use_running_statistics(x)
         count = math.prod(shape) // self.num_features
         if count < 2:
             raise ValueError(
-                f"{self} in training needs more than one value for each channel, and the input "
-                f"has the shape {shape}; use a larger batch, or eval()"
+                f"{self} in training mode needs more than one value for each channel, but the "
+                f"input has shape {shape}; use a larger batch, or eval()"
             )
         kept: list[Array] = []
         out = batch_norm(x, self.weight, self.bias, self.eps, kept)
         *_, mean, variance = kept
-        self._track(mean.ravel(), variance.ravel(), count)
+        self._update_statistics(mean.ravel(), variance.ravel(), count)
         return out
 
-    def _by_running_values(self, x: Array) -> Array:
+    def _use_running_statistics(self, x: Array) -> Array:
         scale = 1 / np.sqrt(unwrap(self.running_var) + self.eps)
         scale = scale if self.weight is None else self.weight * scale
         shift = -unwrap(self.running_mean) * scale
@@ -136,14 +137,14 @@ class _BatchNorm(Module):
         axes = len(x.shape)
         return x * channelwise(scale, axes) + channelwise(shift, axes)
 
-    def _track(self, mean: Array, variance: Array, count: int) -> None:
+    def _update_statistics(self, mean: Array, variance: Array, count: int) -> None:
         self.num_batches_tracked += 1
-        part = self.momentum
-        if part is None:
-            part = 1 / int(self.num_batches_tracked)
-        self.running_mean += part * (mean - self.running_mean)
-        # The variance of all that the batch stands for, of which it is a sample.
-        self.running_var += part * (variance * (count / (count - 1)) - self.running_var)
+        momentum = self.momentum
+        if momentum is None:
+            momentum = 1 / int(self.num_batches_tracked)
+        self.running_mean += momentum * (mean - self.running_mean)
+        # Bessel's correction: the unbiased estimate of the variance, as in PyTorch.
+        self.running_var += momentum * (variance * (count / (count - 1)) - self.running_var)
 
     def extra_repr(self) -> str:
         others = self._options(eps=1e-5, momentum=0.1)
@@ -168,28 +169,28 @@ class BatchNorm1d(_BatchNorm):
 class BatchNorm2d(_BatchNorm):
     """Batch normalization of images, for inputs of shape (N, C, H, W).
 
-    In training each channel is standardized over the batch, and the running mean and variance
-    move towards those of the batch; in evaluation these are used instead. See
+    In training mode, standardizes each channel over the batch and updates the running mean and
+    variance. In evaluation mode, uses the running mean and variance instead. See
     `functional.batch_norm`.
 
     Args:
-        num_features: C, how many channels there are.
-        eps: keeps the quotient finite where there is no spread.
-        momentum: by which part the running values move to those of a batch; None keeps the
-            plain mean over all batches.
-        affine: False for a layer without parameters.
-        dtype: of the parameters and the running values.
+        num_features: C, the number of channels.
+        eps: added to the variance, which may be zero.
+        momentum: the weight of the new batch in the running mean and variance, in [0, 1]. With
+            None they are the plain averages over all batches.
+        affine: whether the layer has a weight and a bias.
+        dtype: the dtype of the parameters and of the running mean and variance.
 
     Attributes:
-        weight: a Parameter of shape (C,), at first ones, or None.
-        bias: a Parameter of shape (C,), at first zeros, or None.
-        running_mean: a buffer of shape (C,), at first zeros.
-        running_var: a buffer of shape (C,), at first ones.
-        num_batches_tracked: a buffer, how many batches there were.
+        weight: a Parameter of shape (C,), initially ones, or None.
+        bias: a Parameter of shape (C,), initially zeros, or None.
+        running_mean: a buffer of shape (C,), initially zeros.
+        running_var: a buffer of shape (C,), initially ones.
+        num_batches_tracked: a buffer, the number of batches so far.
 
     Raises:
-        TypeError, ValueError: `num_features` is no positive integer, `eps` is negative, or
-            `momentum` does not lie in [0, 1].
+        TypeError, ValueError: `num_features` is not a positive integer, `eps` is negative, or
+            `momentum` is out of range.
 
     >>> layer = BatchNorm2d(3)
     >>> layer(np.ones((2, 3, 4, 4), np.float32)).shape

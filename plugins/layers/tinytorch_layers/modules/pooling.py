@@ -1,10 +1,10 @@
-"""Layers that make images smaller."""
+"""Max and average pooling."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from tinytorch_layers.arguments import shape_of, wrong_shape
+from tinytorch_layers.arguments import input_shape, shape_error
 from tinytorch_layers.functional.pooling import average, maxima, pool_windows
 from tinytorch_layers.module import Module
 
@@ -12,7 +12,7 @@ Array = Any
 
 
 class _Pool2d(Module):
-    """What the two have in common."""
+    """The arguments of a pooling layer and the check of its input."""
 
     def __init__(self, kernel_size: Any, stride: Any, padding: Any, dilation: Any = 1) -> None:
         name = type(self).__name__
@@ -22,10 +22,10 @@ class _Pool2d(Module):
         self.padding, self.dilation = padding, dilation
 
     def _check(self, x: Array) -> None:
-        """Raises the error of an input that will not do."""
-        shape = shape_of(self, x)
+        """Raise TypeError or ValueError if the layer cannot process `x`."""
+        shape = input_shape(self, x)
         if len(shape) != 4:
-            raise wrong_shape(self, "(N, C, H, W)", shape)
+            raise shape_error(self, "(N, C, H, W)", shape)
         self.windows.size(self, shape[2:])
 
     def extra_repr(self) -> str:
@@ -34,20 +34,19 @@ class _Pool2d(Module):
 
 
 class MaxPool2d(_Pool2d):
-    """The largest of what each window sees of each channel; see `functional.max_pool2d`.
+    """Returns the maximum of each window of each channel; see `functional.max_pool2d`.
 
-    Of equal ones the first has the gradient, row by row, as in PyTorch.
+    The input has shape (N, C, H, W), the output (N, C, h, w). If several values of a window are
+    equal, the first in row-major order gets the gradient, as in PyTorch.
 
     Args:
         kernel_size: the size of the window, an integer, or two for height and width.
-        stride: how far it moves; by default its size.
-        padding: how much of −∞ is put around the images, at most half of the window.
-        dilation: how far apart the places of the window lie.
+        stride: the step of the window; by default its size.
+        padding: the number of pixels of −∞ added at each border, at most half of the window.
+        dilation: the spacing of the window's elements.
 
     Raises:
-        TypeError, ValueError: a number is no integer, or too small or large.
-
-    The input has the shape (N, C, H, W), the output (N, C, h, w).
+        TypeError, ValueError: a number is not an integer, or is out of range.
 
     >>> import numpy as np
     >>> MaxPool2d(2)(np.arange(16.0).reshape(1, 1, 4, 4))
@@ -66,18 +65,18 @@ class MaxPool2d(_Pool2d):
 
 
 class AvgPool2d(_Pool2d):
-    """The mean of what each window sees of each channel; see `functional.avg_pool2d`.
+    """Returns the mean of each window of each channel; see `functional.avg_pool2d`.
+
+    The input has shape (N, C, H, W), the output (N, C, h, w).
 
     Args:
         kernel_size: the size of the window, an integer, or two for height and width.
-        stride: how far it moves; by default its size.
-        padding: how many zeros, which count, are put around the images, at most half of the
-            window.
+        stride: the step of the window; by default its size.
+        padding: the number of zeros added at each border, at most half of the window. They count
+            towards the mean.
 
     Raises:
-        TypeError, ValueError: a number is no integer, or too small or large.
-
-    The input has the shape (N, C, H, W), the output (N, C, h, w).
+        TypeError, ValueError: a number is not an integer, or is out of range.
 
     >>> import numpy as np
     >>> AvgPool2d(2)(np.arange(16.0).reshape(1, 1, 4, 4))
