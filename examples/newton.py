@@ -68,8 +68,8 @@ def conjugate_gradients(
 ) -> tuple[np.ndarray, int]:
     """Return an approximate solution of matrix(d) = target, and the number of products.
 
-    If the matrix has negative curvature in a search direction, stop and return the solution so
-    far, which is still a descent direction.
+    If the matrix has negative curvature in a search direction, return the solution so far, or
+    `target` if that is the first direction. Both are descent directions.
     """
     solution = np.zeros_like(target)
     residual = direction = target
@@ -114,7 +114,7 @@ def trajectories(start: np.ndarray, steps: int) -> dict[str, list[tuple[np.ndarr
 
     def best(make: Callable[..., Optimizer], rates: Sequence[float]) -> Any:
         tried = [list(first_order(start, make, steps, lr)) for lr in rates]
-        return min(tried, key=lambda tried: float(rosenbrock(tried[-1][0])))
+        return min(tried, key=lambda t: float(rosenbrock(t[-1][0])))
 
     return {
         "gradient descent, momentum": best(momentum, (3e-4, 6e-4, 1e-3)),
