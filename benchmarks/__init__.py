@@ -1,1 +1,1 @@
-"""Benchmarks side by side with the peers: `make bench`, or `python -m benchmarks --help`."""
+"""Benchmarks that compare TinyTorch with its peers: `make bench`, or `python -m benchmarks`."""

@@ -1,15 +1,16 @@
-"""Measures TinyTorch beside its peers, in one run, and prints one table of ratios."""
+"""Measure TinyTorch and its peers in one run, and print one table of ratios."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from benchmarks import environment
 
 if TYPE_CHECKING:
     from benchmarks.frameworks import Framework
@@ -17,37 +18,55 @@ if TYPE_CHECKING:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs the benchmarks that are asked for."""
+    """Run the benchmarks that the command line selects."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--only", metavar="TEXT", help="workloads whose heading or name has TEXT")
-    parser.add_argument("--quick", action="store_true", help="few rounds: a glance, not a figure")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything to FILE")
+    parser.add_argument(
+        "--only", metavar="TEXT", help="only workloads whose group or name contains TEXT"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="few rounds: fast, but too noisy to publish"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all results to FILE")
     parser.add_argument("--chart", type=Path, metavar="FILE", help="draw the ratios to FILE (PNG)")
     parser.add_argument(
-        "--write", type=Path, metavar="FILE", help="put the goals and figures into FILE (README.md)"
+        "--write",
+        type=Path,
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="replace the table in FILE: every row in docs/benchmarks.md, a selection in "
+        "README.md; may be repeated",
     )
-    parser.add_argument("--threads", type=int, default=2, help="threads for everybody (2)")
+    parser.add_argument(
+        "--threads",
+        type=int,
+        default=1,
+        help="cores and BLAS threads that each framework may use (default: 1)",
+    )
     given = parser.parse_args(argv)
-    # Before NumPy and the frameworks are imported: they read these once.
-    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[variable] = str(given.threads)
-    os.environ.setdefault("JAX_PLATFORMS", "cpu")
-    run(given)
+    if given.write and given.only:
+        parser.error("--write needs every workload; leave out --only")
+    # Before NumPy and the frameworks are imported: they read the variables once.
+    setup = environment.prepare(given.threads)
+    print(f"Environment: {setup}")
+    run(given, setup)
     return 0
 
 
-def run(given: argparse.Namespace) -> None:
-    """Measures and reports."""
+def run(given: argparse.Namespace, setup: str) -> None:
+    """Measure and report."""
     from benchmarks import ecosystem, footprint, report
     from benchmarks.frameworks import FRAMEWORKS
 
+    for file in given.write:
+        report.check_markers(file)
     warnings.simplefilter("ignore")
     frameworks = [kind() for kind in FRAMEWORKS if kind.is_installed()]
     versions = {f.name: f.version() for f in frameworks}
     print(", ".join(f"{name} {version}" for name, version in versions.items()))
     missing = [kind.name for kind in FRAMEWORKS if not kind.is_installed()]
     if missing:
-        print(f"not installed, so left out: {', '.join(missing)}")
+        print(f"Not installed, so not measured: {', '.join(missing)}")
     columns = [*(f.name for f in frameworks if f.name != "tinytorch"), "by hand"]
     rows = []
     for row in measured(frameworks, given.only, given.quick):
@@ -58,21 +77,21 @@ def run(given: argparse.Namespace) -> None:
         print("\nOur time over theirs, median [quartiles]; below 1 we are faster.\n")
         print(report.table(rows, columns))
     sources = () if given.only else (footprint, ecosystem)
-    found = [figure for source in sources for figure in source.figures(given.quick)]
-    if found:
-        print(f"\n{report.figure_table(found)}")
-    goals = report.summary(rows, found)
-    print(f"\nGoals:\n\n{goals}")
-    if given.write:
-        report.write_into(given.write, f"{_where(versions)}\n\n{goals}")
+    figures = [figure for source in sources for figure in source.figures(given.quick)]
+    if figures:
+        print(f"\n{report.figure_table(figures)}")
+    results = report.results(rows, figures)
+    print(f"\nGoals:\n\n{report.result_table(results)}")
     if given.json:
-        given.json.write_text(json.dumps(report.as_json(rows, found, versions), indent=2))
+        given.json.write_text(json.dumps(report.as_json(rows, figures, versions), indent=2))
     if given.chart:
         report.chart(rows, columns, given.chart)
+    for file in given.write:
+        report.write_into(file, _conditions(setup, versions), results)
 
 
 def measured(frameworks: Sequence[Framework], only: str | None, quick: bool) -> Iterator[Row]:
-    """Each workload checked for equal results, then timed."""
+    """Check that all frameworks compute the same for each workload, then time it."""
     import statistics
 
     from benchmarks.measure import interleaved, ratio
@@ -99,16 +118,15 @@ def measured(frameworks: Sequence[Framework], only: str | None, quick: bool) -> 
         )
 
 
-def _where(versions: Mapping[str, str]) -> str:
+def _conditions(setup: str, versions: Mapping[str, str]) -> str:
     import platform
 
     import numpy as np
 
     names = ", ".join(f"{name} {version}" for name, version in versions.items())
     return (
-        f"Ratios of our time to theirs, median and quartiles, in one run on {os.cpu_count()} cores "
-        f"(Python {platform.python_version()}, NumPy {np.__version__}, {names}). "
-        "Below 1 we are faster."
+        "Our time over theirs, median [quartiles], from one run; below 1 we are faster. "
+        f"{setup}; Python {platform.python_version()}, NumPy {np.__version__}, {names}."
     )
 
 

@@ -1,4 +1,4 @@
-"""The training step as a person writes it in NumPy for one network: the limit to compare with."""
+"""A training step written by hand in NumPy: the baseline for training steps."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from benchmarks.frameworks import RATE, Arrays, Task
 
 
 def train(parameters: Arrays, x: np.ndarray, y: np.ndarray) -> Task:
-    """One step of gradient descent on the cross-entropy of a ReLU network, in place."""
+    """Return a task that makes one step of gradient descent on a ReLU network, in place.
+
+    The loss is the cross-entropy, averaged over the batch.
+    """
     state = [p.copy() for p in parameters]
     weights, biases = state[::2], state[1::2]
     rows = np.arange(len(y))
@@ -18,7 +21,7 @@ def train(parameters: Arrays, x: np.ndarray, y: np.ndarray) -> Task:
         for w, b in zip(weights[:-1], biases[:-1], strict=True):
             inputs.append(np.maximum(inputs[-1] @ w + b, 0))
         logits = inputs[-1] @ weights[-1] + biases[-1]
-        # The loss itself is computed too, as a person who watches training does.
+        # The gradients do not need the loss, but a training loop reports it.
         shifted = logits - logits.max(axis=1, keepdims=True)
         exponentials = np.exp(shifted)
         totals = exponentials.sum(axis=1, keepdims=True)
@@ -27,11 +30,11 @@ def train(parameters: Arrays, x: np.ndarray, y: np.ndarray) -> Task:
         grad[rows, y] -= 1
         grad /= len(y)
         for i in reversed(range(len(weights))):
-            for_weights, for_bias = inputs[i].T @ grad, grad.sum(axis=0)
+            weight_grad, bias_grad = inputs[i].T @ grad, grad.sum(axis=0)
             if i > 0:
                 grad = (grad @ weights[i].T) * (inputs[i] > 0)
-            weights[i] -= RATE * for_weights
-            biases[i] -= RATE * for_bias
+            weights[i] -= RATE * weight_grad
+            biases[i] -= RATE * bias_grad
         return state
 
     return task

@@ -1,4 +1,4 @@
-"""What many installed plugins cost: at the start, on or off, and in each operation."""
+"""The cost of many installed plugins: at start-up, enabled or disabled, and per op."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.footprint import Figure
+from benchmarks.measure import Figure
 
 OPS = 10
 
@@ -59,7 +59,7 @@ print(json.dumps([start, imports, op]))
 
 
 def figures(quick: bool) -> Iterator[Figure]:
-    """The cost of each of many plugins that is on, of each that is off, and of an operation."""
+    """Yield the start-up cost per enabled and per disabled plugin, and the cost of an op."""
     count, rounds = (50, 2) if quick else (500, 9)
     with tempfile.TemporaryDirectory() as name:
         site = Path(name)
@@ -72,9 +72,9 @@ def figures(quick: bool) -> Iterator[Figure]:
     start, imports = (
         {state: min(run[i] for run in runs) for state, runs in found.items()} for i in range(2)
     )
-    # Of processes that ran one after the other: a machine may be slower a minute later.
+    # Compare neighbouring processes only: the machine may be slower a minute later.
     ratios = [on[2] / none[2] for on, none in zip(found["on"], found["none"], strict=True)]
-    # Where the plugins were off, the child imported their modules itself.
+    # With the plugins disabled, the child imports their modules itself, so this times the import.
     beyond = start["on"] - start["none"] - imports["off"]
     group, many = "plugins", f"each of {count} plugins of {OPS} ops"
     yield Figure(group, f"{many}, on: start beyond its import", beyond / count * 1e3, "ms", 1)
@@ -85,7 +85,7 @@ def figures(quick: bool) -> Iterator[Figure]:
 
 
 def _install(site: Path, count: int) -> None:
-    """What pip leaves behind for so many plugins."""
+    """Write `count` plugins into `site` as pip would install them."""
     for i in range(count):
         names = [f"op_{i}_{j}" for j in range(OPS)]
         (site / f"bench_{i}.py").write_text(PLUGIN.format(names=names))
@@ -98,9 +98,9 @@ def _install(site: Path, count: int) -> None:
 
 
 def _start(site: Path | None, count: int, on: int) -> list[float]:
-    """Seconds for the start, for the modules' imports and for one op, in a process of its own."""
+    """Return the seconds for start-up, for importing the modules and for one op, in a child."""
     chosen = ["autograd", *(f"bench{i}" for i in range(on))]
-    # Bytecode is kept, as on a user's machine; the first round writes it.
+    # With bytecode, as on a user's machine; the first round writes it.
     kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     environment = kept | {"TINYTORCH_PLUGINS": ",".join(chosen)}
     if site is not None:

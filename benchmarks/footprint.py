@@ -1,4 +1,4 @@
-"""Figures that are no ratio of times: graphs, memory, start-up, toggling."""
+"""Figures other than ratios of times: graphs, memory, start-up, toggling."""
 
 from __future__ import annotations
 
@@ -14,31 +14,20 @@ import tempfile
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks import by_hand
+from benchmarks.measure import Figure, interleaved
 
 ROOT = Path(__file__).parents[1]
 PLUGINS = ("autograd", "activations", "losses", "layers")
 
 
-@dataclass(frozen=True)
-class Figure:
-    """One measured figure and the largest value we aim for, if any."""
-
-    group: str
-    name: str
-    value: float
-    unit: str
-    goal: float | None = None
-
-
 def figures(quick: bool) -> Iterator[Figure]:
-    """All of them."""
+    """Yield all figures of this module."""
     for exponent in range(3, 5 if quick else 7):
         yield from graph(10**exponent)
     yield untracked(3 if quick else 15)
@@ -49,7 +38,7 @@ def figures(quick: bool) -> Iterator[Figure]:
 
 
 def graph(nodes: int) -> Iterator[Figure]:
-    """A chain of multiplications: time and memory for each node, to show that both are linear."""
+    """Yield time and memory per node of a chain of multiplications: both should be constant."""
     from tinytorch_core import Tensor
 
     x = Tensor(np.ones(4, np.float32), requires_grad=True)
@@ -68,7 +57,7 @@ def graph(nodes: int) -> Iterator[Figure]:
         y = build()
         built = time.perf_counter()
         y.backward()
-        walked = time.perf_counter()
+        finished = time.perf_counter()
     finally:
         gc.enable()
     tracemalloc.start()
@@ -76,20 +65,18 @@ def graph(nodes: int) -> Iterator[Figure]:
     y = build()
     held = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
-    # A node keeps the array of its first input: the object and 16 bytes of data.
+    # Not counted: the array of its first input, which each node saves (16 bytes of data).
     array = sys.getsizeof(np.ones(4, np.float32))
     del y
     name = f"graph of {nodes:,} nodes"
     yield Figure("graphs", f"{name}: forward", (built - start) / nodes * 1e9, "ns/node")
-    yield Figure("graphs", f"{name}: backward", (walked - built) / nodes * 1e9, "ns/node")
+    yield Figure("graphs", f"{name}: backward", (finished - built) / nodes * 1e9, "ns/node")
     yield Figure("graphs", f"{name}: memory", held / nodes - array, "bytes/node", 400)
 
 
 def untracked(rounds: int) -> Figure:
-    """What an operator on untracked Tensors costs on top of NumPy's, all plugins on."""
+    """Return the extra time of an operator on untracked Tensors over NumPy's, all plugins on."""
     from tinytorch_core import Tensor
-
-    from benchmarks.measure import interleaved
 
     a, b = np.ones(10, np.float32), np.ones(10, np.float32)
     x, y = Tensor(a), Tensor(b)
@@ -100,7 +87,7 @@ def untracked(rounds: int) -> Figure:
 
 
 def peak_memory() -> Figure:
-    """The peak of a training step of 50 layers, over that of the step written by hand."""
+    """Return the peak memory of a training step of 50 layers, over that of the step by hand."""
     from benchmarks.frameworks import TinyTorch
 
     rng = np.random.default_rng(0)
@@ -137,7 +124,7 @@ def _peak(task: Callable[[], Any]) -> int:
 
 
 def checkpointing() -> Iterator[Figure]:
-    """50 layers in groups of 7 under `checkpoint`, over the same without: what the graph holds."""
+    """Yield memory and time of 50 layers, checkpointed in groups of 7, over the same without."""
     from tinytorch_core import Tensor
 
     from tinytorch_autograd import checkpoint
@@ -157,7 +144,7 @@ def checkpointing() -> Iterator[Figure]:
             h = np.tanh(h @ w) * 1.5
         return h
 
-    def plainly() -> Any:
+    def without() -> Any:
         return run(x, weights).sum()
 
     def in_groups() -> Any:
@@ -166,15 +153,15 @@ def checkpointing() -> Iterator[Figure]:
             h = checkpoint(run, h, weights[start : start + group])
         return h.sum()
 
-    held = {step: _held(step) for step in (plainly, in_groups)}
-    peaks = {step: _peak(functools.partial(_step, step)) for step in (plainly, in_groups)}
-    seconds = {step: _backward_seconds(step) for step in (plainly, in_groups)}
+    held = {step: _held(step) for step in (without, in_groups)}
+    peaks = {step: _peak(functools.partial(_step, step)) for step in (without, in_groups)}
+    seconds = {step: _backward_seconds(step) for step in (without, in_groups)}
     calls.clear()
     in_groups().backward()
     name = "50 layers checkpointed, over without"
-    yield Figure("memory", f"{name}: held", held[in_groups] / held[plainly], "x", 0.2)
-    yield Figure("memory", f"{name}: peak of a step", peaks[in_groups] / peaks[plainly], "x")
-    yield Figure("memory", f"{name}: time", seconds[in_groups] / seconds[plainly], "x")
+    yield Figure("memory", f"{name}: held", held[in_groups] / held[without], "x", 0.2)
+    yield Figure("memory", f"{name}: peak of a step", peaks[in_groups] / peaks[without], "x")
+    yield Figure("memory", f"{name}: time", seconds[in_groups] / seconds[without], "x")
     yield Figure("memory", "50 layers checkpointed: forwards", len(calls) / layers, "runs", 2)
 
 
@@ -183,7 +170,7 @@ def _step(build: Callable[[], Any]) -> None:
 
 
 def _held(build: Callable[[], Any]) -> int:
-    """What a graph keeps, its result not counted."""
+    """Return the bytes that a graph keeps, in a second run of `build`."""
     build()
     gc.collect()
     tracemalloc.start()
@@ -204,7 +191,7 @@ def _backward_seconds(build: Callable[[], Any]) -> float:
 
 
 def toggling() -> Iterator[Figure]:
-    """Switching autograd off and on again: the first time, and when the surfaces are known."""
+    """Yield the time to disable and enable autograd, when both surfaces are cached."""
     from tinytorch_core import plugins
 
     def toggle() -> float:
@@ -219,11 +206,11 @@ def toggling() -> Iterator[Figure]:
 
 
 def start_up(repeats: int) -> Iterator[Figure]:
-    """`import tinytorch_core` on top of `import numpy`, each set of plugins from wheels."""
+    """Yield the time of `import tinytorch_core` after `import numpy`, installed from wheels."""
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder, "base")
         base.mkdir()
-        # Only what the core needs: an environment full of packages takes longer to search.
+        # Only what the core needs: more packages on the path would make the search slower.
         for package in ("numpy", "pluggy"):
             spec = importlib.util.find_spec(package)
             assert spec is not None
@@ -244,7 +231,7 @@ def start_up(repeats: int) -> Iterator[Figure]:
 def _install(project: Path, target: Path) -> Path:
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target"]
     subprocess.run([*pip, str(target), str(project)], check=True)
-    # What building leaves behind would be packed again next time, or found before the real thing.
+    # The build's leftovers would be packed into the next wheel, or found as metadata.
     for left in (project / "build", *project.glob("*.egg-info")):
         shutil.rmtree(left, ignore_errors=True)
     return target

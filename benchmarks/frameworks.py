@@ -1,4 +1,4 @@
-"""The frameworks that are compared, behind one face, so that each workload is written once.
+"""The frameworks behind one interface, so that each workload is written once.
 
 A workload is a function of a framework and arrays: `lambda F, x, y: F.where(x > 0, x, y)`.
 """
@@ -19,7 +19,7 @@ Arrays = Sequence[np.ndarray]
 
 
 def _gradients(tensors: Sequence[Any], out: Any, start: Any) -> list[Any]:
-    """The gradients that `backward` leaves in the tensors, as PyTorch and we have it."""
+    """Run `backward` as in PyTorch and TinyTorch, and return the gradients of `tensors`."""
     for t in tensors:
         t.grad = None
     out.backward(start)
@@ -27,7 +27,7 @@ def _gradients(tensors: Sequence[Any], out: Any, start: Any) -> list[Any]:
 
 
 class Framework(ABC):
-    """One framework. The tasks it makes return arrays of its own kind."""
+    """One framework. Its tasks return its own kind of array."""
 
     name: ClassVar[str]
     module: ClassVar[str]
@@ -37,7 +37,7 @@ class Framework(ABC):
     where: Function
     softmax: Function
     cross_entropy: Function
-    # Of a framework that has none, nothing that needs them is measured.
+    # None in a framework without them; workloads that need them then skip it.
     conv2d: Function | None = None
     max_pool2d: Function | None = None
 
@@ -49,32 +49,32 @@ class Framework(ABC):
         return str(importlib.import_module(self.module).__version__)
 
     def constant(self, array: np.ndarray) -> Any:
-        """An array for use beside tracked ones."""
+        """Return `array` as the framework's own untracked array."""
         return array
 
     @abstractmethod
     def forward(self, f: Function, inputs: Arrays) -> Task | None:
-        """The function's value, recorded for a backward pass."""
+        """Return a task that computes `f` and records it for a backward pass."""
 
     @abstractmethod
     def backward(self, f: Function, inputs: Arrays) -> Task:
-        """The gradients of the elements, each weighted as `weights` says, after the forward."""
+        """Return a task that runs the forward and backward pass, starting from `weights`."""
 
     @abstractmethod
     def train(self, loss: Function, parameters: Arrays, x: np.ndarray, y: np.ndarray) -> Task:
-        """One step of gradient descent in place; returns the parameters."""
+        """Return a task that makes one step of gradient descent and returns the parameters."""
 
     def hessian_vector(self, f: Function, x: np.ndarray, v: np.ndarray) -> Task | None:
-        """The product of the Hessian of a scalar function with a vector."""
+        """Return a task that multiplies the Hessian of a scalar function by a vector."""
         return None
 
 
-# Of gradient descent; large enough that a wrong gradient shows in the parameters.
+# The learning rate; large enough that a wrong gradient changes the parameters visibly.
 RATE = 0.1
 
 
 def weights(out: Any) -> np.ndarray:
-    """The gradient to start from, in the shape of `out`: not uniform, so that it tells much."""
+    """Return the gradient of `out` to start from; not uniform, to reveal misplaced elements."""
     return np.resize(np.linspace(0.5, 1.5, 7, dtype=np.float32), tuple(out.shape))
 
 
@@ -190,7 +190,7 @@ class PyTorch(Framework):
 
 
 class Jax(Framework):
-    """JAX, compiled: what it is meant for."""
+    """JAX, compiled with `jax.jit`, as it is meant to be used."""
 
     name = "jax"
     module = "jax"
@@ -217,7 +217,7 @@ class Jax(Framework):
         return self.jax.lax.reduce_window(x, -np.inf, largest, window, window, "VALID")
 
     def forward(self, f: Function, inputs: Arrays) -> None:
-        return None  # nothing is recorded: there is no counterpart
+        return None  # JAX traces a function once and does not record each call
 
     def backward(self, f: Function, inputs: Arrays) -> Task:
         arrays = [self.np.asarray(a) for a in inputs]

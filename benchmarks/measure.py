@@ -1,4 +1,4 @@
-"""Timing several functions against each other, in turn, so that a noisy machine hits all alike."""
+"""Timing of several functions in turn, so that a noisy machine slows all of them alike."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-# Thread pools go on spinning when their work is done; the next in turn shall not pay for it.
+# Seconds to sleep before each function: thread pools keep spinning for a while after their work
+# is done, which would slow down the next function.
 SETTLING = 0.03
 
 Timed = Callable[[], object]
@@ -16,7 +17,7 @@ Timed = Callable[[], object]
 
 @dataclass(frozen=True)
 class Ratio:
-    """A ratio of times, round by round: its median and its quartiles."""
+    """The median and the quartiles of a ratio of times, one ratio per round."""
 
     median: float
     low: float
@@ -26,13 +27,24 @@ class Ratio:
         return f"{self.median:.2f} [{self.low:.2f}-{self.high:.2f}]"
 
 
+@dataclass(frozen=True)
+class Figure:
+    """A measured value that is not a ratio to a peer, and the largest value we aim for, if any."""
+
+    group: str
+    name: str
+    value: float
+    unit: str
+    goal: float | None = None
+
+
 def interleaved(
     functions: Mapping[str, Timed], rounds: int, round_seconds: float
 ) -> dict[str, list[float]]:
-    """Seconds for one call of each function, for each round.
+    """Return the seconds per call of each function, one value per round.
 
-    A round calls each function as often as fills `round_seconds`, one function after the other;
-    every other round goes through them backwards.
+    In each round every function runs in a loop for about `round_seconds`. Every other round runs
+    the functions in reverse order.
     """
     calls = {name: _calls_for(f, round_seconds) for name, f in functions.items()}
     seconds: dict[str, list[float]] = {name: [] for name in functions}
@@ -53,7 +65,7 @@ def interleaved(
 
 
 def ratio(ours: list[float], theirs: list[float]) -> Ratio:
-    """Our time over theirs, paired by round."""
+    """Return our time over theirs, paired by round."""
     pairs = [a / b for a, b in zip(ours, theirs, strict=True)]
     if len(pairs) < 2:
         return Ratio(pairs[0], pairs[0], pairs[0])

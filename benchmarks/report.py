@@ -1,4 +1,4 @@
-"""The table, and the chart."""
+"""The tables and the chart."""
 
 from __future__ import annotations
 
@@ -6,18 +6,28 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from benchmarks.footprint import Figure
-from benchmarks.measure import Ratio
+from benchmarks.measure import Figure, Ratio
 
-START = "<!-- benchmarks: made by `make bench` -->"
+# Between one of the first two lines and the last, `--write` replaces a Markdown file's text.
+ALL = "<!-- benchmarks: every row, written by `make bench` -->"
+SELECTION = "<!-- benchmarks: a selection, written by `make bench` -->"
 END = "<!-- end of benchmarks -->"
+
+# The rows of the selection: the work, and what it is compared with.
+SELECTED = (
+    ("mul, 10 elements", "pytorch"),
+    ("31 ops: tanh(h * y + y) and a sum", "pytorch"),
+    ("784-128-64-10, batch 64", "by hand"),
+    ("LeNet-5 on 28 x 28, batch 64", "pytorch"),
+    ("import tinytorch_core, no plugins, beyond numpy", ""),
+)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One measured workload: our time, and its ratio to that of each other framework."""
+    """One measured workload: our time, and its ratio to each peer's time."""
 
     group: str
     name: str
@@ -27,7 +37,7 @@ class Row:
     differing: Sequence[str] = field(default=())
 
     def missed(self) -> list[str]:
-        """The frameworks whose goal was not reached."""
+        """Return the peers for which the goal was missed."""
         return [
             name
             for name, goal in self.goals.items()
@@ -36,7 +46,7 @@ class Row:
 
 
 def table(rows: Sequence[Row], columns: Sequence[str]) -> str:
-    """The rows as Markdown. A ratio is our time over theirs: below 1 we are faster."""
+    """Return the rows as a Markdown table of our time over theirs: below 1 we are faster."""
     lines = [
         "| work | our time | " + " | ".join(f"/ {c}" for c in columns) + " | goals |",
         "|---|---" + "|---" * (len(columns) + 1) + "|",
@@ -53,7 +63,7 @@ def table(rows: Sequence[Row], columns: Sequence[str]) -> str:
 
 def _cell(row: Row, column: str) -> str:
     if column in row.differing:
-        return "other result, not timed"
+        return "different result, not timed"
     if column not in row.ratios:
         return ""
     text = str(row.ratios[column])
@@ -72,7 +82,7 @@ def _time(seconds: float) -> str:
 
 
 def figure_table(figures: Iterable[Figure]) -> str:
-    """The figures as Markdown."""
+    """Return the figures as a Markdown table."""
     lines = ["| figure | value | goal |", "|---|---|---|"]
     for f in figures:
         value = f"{f.value:.3g} {f.unit}"
@@ -82,43 +92,101 @@ def figure_table(figures: Iterable[Figure]) -> str:
     return "\n".join(lines)
 
 
-def summary(rows: Iterable[Row], figures: Iterable[Figure]) -> str:
-    """Each goal with what was measured, as Markdown; what holds for every row is one line."""
-    lines = ["| work | against | goal | measured |", "|---|---|---|---|"]
-    below: dict[str, list[float]] = {}
+class Result(NamedTuple):
+    """A goal, and what was measured."""
+
+    work: str
+    against: str
+    goal: str
+    measured: str
+
+
+def results(rows: Iterable[Row], figures: Iterable[Figure]) -> list[Result]:
+    """Return the result for each goal; the workloads whose goal is 1 are summed up by peer."""
+    found = []
+    others: dict[str, list[float]] = {}
     for row in rows:
         for name, goal in row.goals.items():
             if name in row.ratios and goal != 1:
-                mark = " **missed**" if name in row.missed() else ""
-                lines.append(f"| {row.name} | {name} | {goal:g} | {row.ratios[name]}{mark} |")
+                measured = f"{row.ratios[name]}{_mark(name in row.missed())}"
+                found.append(Result(row.name, name, f"{goal:g}", measured))
             elif name in row.ratios:
-                below.setdefault(name, []).append(row.ratios[name].median)
-    for name, ratios in below.items():
+                others.setdefault(name, []).append(row.ratios[name].median)
+    for name, ratios in others.items():
         met = sum(r <= 1 for r in ratios)
-        mark = "" if met == len(ratios) else " **missed**"
-        text = f"{met} of {len(ratios)} below 1, median {statistics.median(ratios):.2f}{mark}"
-        lines.append(f"| every other workload | {name} | 1 | {text} |")
+        text = f"{met} of {len(ratios)} below 1, median {statistics.median(ratios):.2f}"
+        text += _mark(met < len(ratios))
+        found.append(Result("every other workload", name, "1", text))
     for f in figures:
         if f.goal is not None:
-            mark = " **missed**" if f.value > f.goal else ""
-            value = f"{f.value:.3g} {f.unit}{mark}"
-            lines.append(f"| {f.name} | | {f.goal:g} {f.unit} | {value} |")
+            measured = f"{f.value:.3g} {f.unit}{_mark(f.value > f.goal)}"
+            found.append(Result(f.name, "", f"{f.goal:g} {f.unit}", measured))
+    return found
+
+
+def _mark(missed: bool) -> str:
+    return " **missed**" if missed else ""
+
+
+def result_table(results: Iterable[Result]) -> str:
+    """Return the results as a Markdown table."""
+    lines = ["| work | against | goal | measured |", "|---|---|---|---|"]
+    lines += [f"| {' | '.join(r)} |".replace("|  |", "| |") for r in results]
     return "\n".join(lines)
 
 
-def write_into(file: Path, text: str) -> None:
-    """Replaces what stands between the two marks in a Markdown file."""
-    before, start, rest = file.read_text(encoding="utf-8").partition(START)
-    _, end, after = rest.partition(END)
-    if not (start and end):
-        raise ValueError(f"{file} has no lines {START!r} and {END!r} to write between")
-    file.write_text(f"{before}{START}\n\n{text}\n\n{END}{after}", encoding="utf-8")
+def selected(results: Iterable[Result]) -> list[Result]:
+    """Return the rows for the README.
+
+    Raises:
+        ValueError: one of them was not measured.
+    """
+    found = {(r.work, r.against): r for r in results}
+    missing = [" / ".join(filter(None, key)) for key in SELECTED if key not in found]
+    if missing:
+        raise ValueError(f"not measured: {'; '.join(missing)}; run every workload, with all peers")
+    return [found[key] for key in SELECTED]
+
+
+def check_markers(file: Path) -> str:
+    """Return the start marker in a Markdown file, `ALL` or `SELECTION`.
+
+    Raises:
+        ValueError: the file does not contain a start marker followed by `END`.
+    """
+    text = file.read_text(encoding="utf-8")
+    for start in (ALL, SELECTION):
+        if END in text.partition(start)[2]:
+            return start
+    raise ValueError(
+        f"{file} needs a line {ALL!r} (or {SELECTION!r}) and after it a line {END!r}; "
+        "the table is written between them"
+    )
+
+
+def write_into(file: Path, conditions: str, results: Sequence[Result]) -> None:
+    """Replace the text between the markers of a Markdown file.
+
+    Args:
+        file: the file; its start marker decides whether it gets every row or the selection.
+        conditions: a sentence above the table: how the results were measured.
+        results: the results of a run of every workload.
+
+    Raises:
+        ValueError: the markers or a selected row are missing.
+    """
+    start = check_markers(file)
+    table = result_table(results if start == ALL else selected(results))
+    before, _, rest = file.read_text(encoding="utf-8").partition(start)
+    after = rest.partition(END)[2]
+    text = f"{before}{start}\n\n{conditions}\n\n{table}\n\n{END}{after}"
+    file.write_text(text, encoding="utf-8")
 
 
 def as_json(
     rows: Sequence[Row], figures: Sequence[Figure], versions: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Everything, for a machine to read."""
+    """Return all results as data for JSON."""
     return {
         "versions": dict(versions),
         "workloads": [asdict(r) | {"missed": r.missed()} for r in rows],
@@ -127,17 +195,19 @@ def as_json(
 
 
 def chart(rows: Sequence[Row], columns: Sequence[str], file: Path) -> None:
-    """Draws the ratios as dots on a logarithmic axis: left of the line we are faster."""
+    """Draw the ratios as dots on a logarithmic axis; left of the line we are faster."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(9, 1.2 + 0.26 * len(rows)), layout="constrained")
-    places = range(len(rows))
+    positions = range(len(rows))
     for offset, column in enumerate(columns):
         points = [
-            (r.ratios[column], i) for i, r in zip(places, rows, strict=True) if column in r.ratios
+            (r.ratios[column], i)
+            for i, r in zip(positions, rows, strict=True)
+            if column in r.ratios
         ]
         if not points:
             continue
@@ -156,7 +226,7 @@ def chart(rows: Sequence[Row], columns: Sequence[str], file: Path) -> None:
         )
     axes.axvline(1, color="black", linewidth=1)
     axes.set_xscale("log")
-    axes.set_yticks(list(places), [f"{r.name} ({r.group})" for r in rows], fontsize=7)
+    axes.set_yticks(list(positions), [f"{r.name} ({r.group})" for r in rows], fontsize=7)
     axes.invert_yaxis()
     axes.set_xlabel("our time / theirs, median and quartiles; left of the line TinyTorch is faster")
     axes.grid(axis="x", alpha=0.3)

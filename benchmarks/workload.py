@@ -1,4 +1,4 @@
-"""Workload: one line of the table, done by several frameworks, and the goals set for it."""
+"""Workload: one row of the table, run by several frameworks, with its goals."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from benchmarks.frameworks import Framework, Task
 
 @dataclass(frozen=True)
 class Workload:
-    """One line of the table.
+    """One row of the table.
 
     Attributes:
-        group: the heading it stands under.
-        name: what is done.
-        make: makes the task of a framework, or None where the framework has no counterpart.
-        by_hand: makes the task in plain NumPy, where that is the limit to compare with.
+        group: the heading of its part of the table.
+        name: what is computed.
+        make: returns the task of a framework, or None if the framework has no equivalent.
+        by_hand: returns the task in plain NumPy, if that is a baseline for this workload.
         goals: by framework, the largest ratio of our time to its time that we aim for.
-        tolerance: how far results may differ, relative to the largest.
+        tolerance: the largest allowed difference of results, relative to the largest element.
     """
 
     group: str
@@ -32,7 +32,7 @@ class Workload:
     tolerance: float = 2e-4
 
     def tasks(self, frameworks: Sequence[Framework]) -> dict[str, Task]:
-        """The task of each framework that has one, by name."""
+        """Return the task of each framework that has one, by name."""
         tasks = {f.name: task for f in frameworks if (task := self.make(f)) is not None}
         if self.by_hand is not None:
             tasks["by hand"] = self.by_hand()
@@ -40,7 +40,7 @@ class Workload:
 
 
 def differing(results: Mapping[str, Any], tolerance: float) -> list[str]:
-    """The frameworks whose results are not ours."""
+    """Return the frameworks whose results differ from ours."""
     ours = _arrays(results["tinytorch"])
     return [name for name, r in results.items() if not _equal(_arrays(r), ours, tolerance)]
 

@@ -1,4 +1,4 @@
-"""What is measured: single ops, chains, training steps, second derivatives."""
+"""The workloads: single ops, chains of ops, training steps, second derivatives."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SIZES = (10, 1_000, 1_000_000)
 
 BELOW_PEERS = {"hips": 1.0, "mygrad": 1.0}
 
-# (sizes of the layers, batch, goal against the step written by hand)
+# (sizes of the layers, batch size, goal against the step written by hand)
 NETWORKS = (
     ((2, 16, 16, 2), 32, 1.5),
     ((64, 32, 10), 64, None),
@@ -46,7 +46,7 @@ def _side(size: int) -> int:
 
 
 def workloads() -> Iterator[Workload]:
-    """All of them, in the order of the table."""
+    """Yield all workloads in the order of the table."""
     for make in (_forward, _backward):
         for size in SIZES:
             for name, (f, make_inputs) in OPS.items():
@@ -92,7 +92,7 @@ def _chain(length: int) -> Workload:
 
 
 def _training(sizes: tuple[int, ...], batch: int, goal: float | None) -> Workload:
-    # With seed 0 a unit of one network lies so near to 0 that frameworks round it either way.
+    # With seed 0, one unit is so close to 0 that rounding decides its sign in each framework.
     rng = np.random.default_rng(1)
     x = rng.standard_normal((batch, sizes[0])).astype(np.float32)
     y = rng.integers(0, sizes[-1], batch)
@@ -150,7 +150,7 @@ def _lenet(batch: int = 64) -> Workload:
         f"LeNet-5 on 28 x 28, batch {batch}",
         make,
         goals={"pytorch": 1.5},
-        # Sums over 50,000 places, in another order by each.
+        # Sums of 50,000 terms, which each framework adds in a different order.
         tolerance=1e-3,
     )
 

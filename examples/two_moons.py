@@ -1,8 +1,9 @@
-"""Separates two interleaved half moons, and draws where the network sees the border.
+"""Classify two interleaved half moons, and plot the decision boundary.
 
     python examples/two_moons.py [FOLDER] [--epochs N]
 
-Draws FOLDER/two_moons.png: the border after one epoch, after some, and at the end.
+Writes FOLDER/two_moons.png: the decision boundary after one epoch, after a sixth of the epochs,
+and at the end.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ COLOURS = ("#2166ac", "#b2182b")
 
 
 def main(folder: str | Path = ".", epochs: int = EPOCHS) -> float:
-    """Trains, draws, and returns the share of points on their side of the border."""
+    """Train the network, write the plot, and return the accuracy."""
     points, moons = make_moons(400, noise=0.18, random_state=0)
     points, targets = points.astype(np.float32), moons[:, None].astype(np.float32)
     model = Sequential(
@@ -47,19 +48,19 @@ def main(folder: str | Path = ".", epochs: int = EPOCHS) -> float:
     shown = sorted({1, max(1, epochs // 6), epochs})
     for axes, epoch in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
         trainer.fit(data, epoch)
-        right = trainer.evaluate(data)["accuracy"]
+        score = trainer.evaluate(data)["accuracy"]
         drawn = draw(axes, trainer, points, moons)
-        axes.set_title(f"After {epoch} epoch{'s' * (epoch > 1)}: {right:.1%} right")
-        print(f"epoch {epoch:3d}: {right:.1%} of the points on their side of the border")
+        axes.set_title(f"After {epoch} epoch{'s' * (epoch > 1)}: {score:.1%} correct")
+        print(f"epoch {epoch:3d}: {score:.1%} of the points classified correctly")
     figure.colorbar(drawn, ax=figure.axes, label="probability of the red moon", ticks=[0, 0.5, 1])
     picture = Path(folder) / "two_moons.png"
     figure.savefig(picture, dpi=150)
-    print(f"The border: {picture}")
-    return right
+    print(f"Decision boundary: {picture}")
+    return score
 
 
 def draw(axes: Any, trainer: Trainer, points: np.ndarray, moons: np.ndarray) -> Any:
-    """The probabilities as colours, the border where they are a half, and the points."""
+    """Draw the predicted probabilities, the decision boundary at 0.5, and the points."""
     x, y = np.meshgrid(np.linspace(-1.7, 2.7, 200), np.linspace(-1.2, 1.7, 140))
     grid = np.stack([x.ravel(), y.ravel()], axis=1).astype(np.float32)
     probability = sigmoid(trainer.predict(grid, batch_size=4096)).reshape(x.shape)
@@ -76,6 +77,8 @@ def draw(axes: Any, trainer: Trainer, points: np.ndarray, moons: np.ndarray) -> 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("folder", nargs="?", default=".", help="where the picture goes")
-    parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument(
+        "folder", nargs="?", default=".", help="folder for the picture (default: .)"
+    )
+    parser.add_argument("--epochs", type=int, default=EPOCHS, help="default: %(default)s")
     main(**vars(parser.parse_args()))

@@ -1,8 +1,8 @@
-"""Teaches a network the exclusive or, which no single layer can learn.
+"""Train a network on exclusive or, which a single linear layer cannot learn.
 
     python examples/xor.py
 
-Prints the table of truth as it is learned.
+Prints the network's answers during training.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ TARGETS = Tensor([[0], [1], [1], [0]])
 
 
 def main(steps: int = STEPS) -> np.ndarray:
-    """Trains, prints, and returns the network's answers."""
+    """Train the network, print its progress, and return its answers."""
     model = Sequential(Linear(2, 4, generator=0), Tanh(), Linear(4, 1, generator=1), Sigmoid())
-    loss_of = BinaryCrossEntropyLoss()
+    loss_function = BinaryCrossEntropyLoss()
     optimizer = Adam(model.parameters(), lr=0.05)
 
     print("   step    loss   0 xor 0   0 xor 1   1 xor 0   1 xor 1")
     for step in range(steps + 1):
         answers = model(INPUTS)
-        loss = loss_of(answers, TARGETS)
-        # At first often: 0, 1, 2, 4, 8, ...
+        loss = loss_function(answers, TARGETS)
+        # Print steps 0, 1, 2, 4, 8, ...
         if step & (step - 1) == 0:
             row = "".join(f"{answer:10.3f}" for answer in answers.data[:, 0])
             print(f"{step:7d}{loss.item():8.4f}{row}")

@@ -1,13 +1,19 @@
-"""The benchmarks time only what agrees, and hide no goal that was missed."""
+"""The benchmarks time only equal results, report missed goals, and write their tables."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from benchmarks import __main__ as program
-from benchmarks import report, workloads
-from benchmarks.footprint import Figure
-from benchmarks.measure import Ratio, interleaved, ratio
-from benchmarks.report import Row
+from benchmarks import environment, report, workloads
+from benchmarks.measure import Figure, Ratio, interleaved, ratio
+from benchmarks.report import Result, Row
 from benchmarks.workload import Workload
+
+ROOT = Path(__file__).parents[2]
 
 
 class Fake:
@@ -26,14 +32,14 @@ def row():
     return Row("chains", "a chain", 2e-6, ratios, goals)
 
 
-def test_a_result_that_differs_is_not_timed(monkeypatch):
+def test_a_framework_with_a_different_result_is_not_timed(monkeypatch):
     frameworks = [Fake("tinytorch", [1.0, 2.0]), Fake("same", [1.0, 2.0]), Fake("off", [1.0, 2.1])]
     work = Workload("group", "name", lambda F: F.task())
     monkeypatch.setattr(workloads, "workloads", lambda: [work])
     (measured,) = program.measured(frameworks, None, quick=True)
     assert list(measured.ratios) == ["same"]
     assert list(measured.differing) == ["off"]
-    assert "other result, not timed" in report.table([measured], ["same", "off"])
+    assert "different result, not timed" in report.table([measured], ["same", "off"])
 
 
 def test_every_function_is_called_in_every_round():
@@ -51,21 +57,93 @@ def test_missed_goals_are_marked(row):
     assert row.missed() == ["peer"]
     assert "**0.60 [0.50-0.70] missed**" in report.table([row], ["peer", "other"])
     figures = [Figure("g", "slow", 3.0, "ms", 2.0), Figure("g", "fast", 1.0, "ms", 2.0)]
-    summary = report.summary([row], figures)
-    assert "| a chain | peer | 0.5 | 0.60 [0.50-0.70] **missed** |" in summary
-    assert "1 of 1 below 1" in summary
-    assert "| slow | | 2 ms | 3 ms **missed** |" in summary
-    assert "| fast | | 2 ms | 1 ms |" in summary
+    table = report.result_table(report.results([row], figures))
+    assert "| a chain | peer | 0.5 | 0.60 [0.50-0.70] **missed** |" in table
+    assert "1 of 1 below 1" in table
+    assert "| slow | | 2 ms | 3 ms **missed** |" in table
+    assert "| fast | | 2 ms | 1 ms |" in table
 
 
-def test_the_summary_replaces_the_one_before(tmp_path):
+@pytest.fixture
+def results():
+    keys = [("other work", "peer"), *reversed(report.SELECTED)]
+    return [Result(work, against, "1", "0.50") for work, against in keys]
+
+
+def test_the_new_table_replaces_the_old_one(tmp_path, results):
+    file = tmp_path / "page.md"
+    file.write_text(f"before\n{report.ALL}\nold\n{report.END}\nafter\n")
+    report.write_into(file, "Measured so.", results)
+    table = report.result_table(results)
+    assert file.read_text() == (
+        f"before\n{report.ALL}\n\nMeasured so.\n\n{table}\n\n{report.END}\nafter\n"
+    )
+
+
+def test_a_file_with_the_other_marker_gets_the_five_selected_rows(tmp_path, results):
     file = tmp_path / "README.md"
-    file.write_text(f"before\n{report.START}\nold\n{report.END}\nafter\n")
-    report.write_into(file, "new")
-    assert file.read_text() == f"before\n{report.START}\n\nnew\n\n{report.END}\nafter\n"
-    file.write_text("nothing marked")
-    with pytest.raises(ValueError, match="no lines"):
-        report.write_into(file, "new")
+    file.write_text(f"{report.SELECTION}\n{report.END}\n")
+    report.write_into(file, "Measured so.", results)
+    rows = [line for line in file.read_text().splitlines() if line.startswith("| ")][1:]
+    expected = [
+        f"| {work} | {against} | 1 | 0.50 |".replace("|  |", "| |")
+        for work, against in report.SELECTED
+    ]
+    assert rows == expected
+    with pytest.raises(ValueError, match="not measured: mul, 10 elements / pytorch; run every"):
+        report.write_into(file, "Measured so.", results[:-1])
+
+
+def test_a_file_without_markers_is_rejected(tmp_path):
+    file = tmp_path / "README.md"
+    file.write_text(f"{report.END}\nin the wrong order\n{report.ALL}")
+    with pytest.raises(ValueError, match="needs a line"):
+        report.check_markers(file)
+
+
+def test_the_pages_have_their_markers():
+    assert report.check_markers(ROOT / "docs" / "benchmarks.md") == report.ALL
+    assert report.check_markers(ROOT / "README.md") == report.SELECTION
+
+
+def test_the_selected_rows_are_rows_of_the_table():
+    goals = {(w.name, peer) for w in workloads.workloads() for peer in w.goals}
+    page = (ROOT / "docs" / "benchmarks.md").read_text("utf-8")
+    for work, against in report.SELECTED:
+        assert (work, against) in goals or not against
+        assert f"| {work} | {against}" in page
+
+
+def test_variables_that_change_numpys_kernels_are_removed(monkeypatch):
+    variables = {"MKL_NUM_THREADS": "8", "OPENBLAS_CORETYPE": "Haswell"}
+    monkeypatch.setattr(os, "environ", variables)
+    cores = {0, 1, 2}
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: cores, raising=False)
+    monkeypatch.setattr(
+        os, "sched_setaffinity", lambda _, chosen: cores.intersection_update(chosen)
+    )
+    assert environment.prepare(1) == (
+        "1 core, 1 BLAS thread, OPENBLAS_CORETYPE and OPENBLAS_L2_SIZE unset "
+        "(OPENBLAS_CORETYPE was 'Haswell')"
+    )
+    assert "OPENBLAS_CORETYPE" not in variables
+    assert variables["MKL_NUM_THREADS"] == "1"
+    assert cores == {2}
+
+
+def test_the_variables_are_removed_before_numpy_is_imported():
+    # `benchmarks.__main__` itself must not import NumPy, which reads the variables once.
+    code = "import sys, benchmarks.__main__; print('numpy' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False\n"
+
+
+def test_a_partial_run_cannot_be_written(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        program.main(["--only", "chains", "--write", "README.md"])
+    assert "leave out --only" in capsys.readouterr().err
 
 
 def test_the_chart_is_drawn(row, tmp_path):

@@ -1,9 +1,10 @@
-"""Assert that this environment holds exactly the named plugins, and that they work.
+"""Check that this environment contains exactly the named distributions, and that they work.
 
     python -I probe.py autograd losses
 
-Run by ``run.py`` with the interpreter of an environment in which only wheels are installed; needs
-nothing besides them. One function per plugin, plus what must hold when a plugin is absent.
+``run.py`` runs this program in an environment that contains only the wheels of tinytorch-core,
+these distributions and their requirements. One function checks each plugin; others check what must
+hold when a plugin is absent.
 """
 
 import importlib.util
@@ -22,13 +23,15 @@ import tinytorch_core
 from tinytorch_core import Tensor, plugins
 
 ALL = {"autograd", "activations", "losses", "layers", "training"}
-# Plugins by third parties, which lie in examples/.
+# Third-party plugins, from examples/.
 EXAMPLES = {"profiler", "special", "swish"}
+# Tools for plugin authors; not a plugin.
+DEVKIT = {"devkit"}
 ABOUT_GRADIENTS = re.compile("grad|backward", re.IGNORECASE)
 
 
 def equal(value: object, expected: object) -> None:
-    """Compare a tensor, an array or a number with what it should be."""
+    """Check a tensor, an array or a number against its expected value."""
     found = value.data if isinstance(value, Tensor) else value
     np.testing.assert_allclose(np.asarray(found), np.asarray(expected), rtol=1e-6, atol=1e-7)
 
@@ -36,34 +39,40 @@ def equal(value: object, expected: object) -> None:
 def attributes_about_gradients() -> list[str]:
     x = Tensor([1.0])
     names = {name for name in (*dir(Tensor), *dir(x)) if ABOUT_GRADIENTS.search(name)}
-    # `dir` of the class may also list names whose absence is explained.
+    # `dir` may list names that raise an AttributeError with an explanation.
     return sorted(name for name in names if hasattr(x, name))
 
 
-def check_what_is_installed(expected: set[str]) -> None:
+def check_what_is_installed(expected: set[str], devkit: bool) -> None:
     found = {point.name for point in entry_points(group="tinytorch")}
     assert found == expected, f"entry points of {found}, expected {expected}"
     states = plugins.status()
     active = {state.name for state in states if state.on}
     assert {state.name for state in states} == expected, states
     assert active == expected, f"active: {active}, expected {expected}"
-    for package in ("tinytorch_core", *(f"tinytorch_{name}" for name in sorted(expected))):
+    present = expected | (DEVKIT if devkit else set())
+    for package in ("tinytorch_core", *(f"tinytorch_{name}" for name in sorted(present))):
         spec = importlib.util.find_spec(package)
         assert spec is not None, package
         home = Path(str(spec.origin)).parent
         assert home.is_relative_to(Path(sys.prefix).resolve()), f"{home} is not in {sys.prefix}"
         typed = spec.submodule_search_locations is None or (home / "py.typed").is_file()
-        assert typed, f"{package} lost its py.typed"
-    for name in (ALL | EXAMPLES) - expected:
+        assert typed, f"{package} has no py.typed"
+    for name in (ALL | EXAMPLES | DEVKIT) - present:
         assert importlib.util.find_spec(f"tinytorch_{name}") is None, name
 
 
-def check_command(expected: set[str]) -> None:
+def tinytorch(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command `tinytorch`."""
     command = Path(sysconfig.get_path("scripts"), "tinytorch")
-    done = subprocess.run([command, "plugins"], capture_output=True, text=True)
+    return subprocess.run([command, *arguments], capture_output=True, text=True)
+
+
+def check_command(expected: set[str]) -> None:
+    done = tinytorch("plugins")
     assert done.returncode == 0, done.stdout + done.stderr
     for name in ALL | EXAMPLES:
-        # Not as a part of a distribution's name, which a hint may mention.
+        # As a whole word: a hint may mention a distribution, such as tinytorch-autograd.
         listed = re.search(rf"(?<![\w-]){name}(?![\w-])", done.stdout) is not None
         assert listed == (name in expected), f"{name}:\n{done.stdout}"
 
@@ -72,18 +81,18 @@ def check_core_alone() -> None:
     home = Path(tinytorch_core.__file__).parent
     files = [f for f in home.rglob("*") if f.is_file() and "__pycache__" not in f.parts]
     mention = {f.name for f in files if ABOUT_GRADIENTS.search(f.read_text("utf-8"))}
-    assert all(name.endswith(".txt") for name in mention), f"the core mentions them in {mention}"
+    assert all(name.endswith(".txt") for name in mention), f"{mention} mention gradients"
 
 
 def check_without_autograd() -> None:
     assert not attributes_about_gradients(), attributes_about_gradients()
     equal(Tensor([2.0]) * 3, [6.0])
-    refusal = "none: it was accepted, with nothing there to serve it"
+    message = "no TypeError was raised"
     try:
         Tensor([2.0], requires_grad=True)
     except TypeError as error:
-        refusal = str(error)
-    assert "tinytorch-autograd" in refusal, f"refusal of requires_grad=True: {refusal}"
+        message = str(error)
+    assert "tinytorch-autograd" in message, f"Tensor(..., requires_grad=True): {message}"
 
 
 def check_autograd() -> None:
@@ -134,7 +143,8 @@ def check_layers(tracked: bool) -> None:
     model = Sequential(Conv2d(1, 2, 3, padding="same"), MaxPool2d(2), Flatten(), Linear(8, 1))
     model.load_state_dict({name: a * 0 + 1 for name, a in model.state_dict().items()})
     images = Tensor(np.ones((3, 1, 4, 4), np.float32))
-    # Of nine ones inside the image, and a bias, each pool sees one; eight of them, and a bias.
+    # All weights and biases are 1: the convolution's largest value is 9 + 1 in each of the 8
+    # inputs of the linear layer, which adds 1.
     equal(model(images), [[81.0]] * 3)
     if tracked:
         model(images).sum().backward()
@@ -203,12 +213,42 @@ def check_training() -> None:
         assert kept["epoch"] == 3, kept
 
 
-def main(expected: set[str]) -> None:
-    assert expected <= ALL | EXAMPLES, expected - ALL
+FIXTURE_TEST = """
+def test_fixtures(clean_core):
+    assert clean_core([1.0]).tolist() == [1.0]
+"""
+
+
+def check_devkit(expected: set[str]) -> None:
+    import tinytorch_devkit
+
+    assert callable(tinytorch_devkit.check_plugin)
+    listed = tinytorch("--help").stdout
+    assert all(name in listed for name in ("check", "new-plugin", "stubs")), listed
+    if "swish" in expected:
+        done = tinytorch("check", "swish")
+        assert done.returncode == 0, done.stdout + done.stderr
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "test_fixtures.py").write_text(FIXTURE_TEST)
+        command = [sys.executable, "-I", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def check_without_devkit() -> None:
+    done = tinytorch("check", "swish")
+    assert done.returncode == 2, done
+    assert "pip install tinytorch-devkit" in done.stderr, done.stderr
+
+
+def main(distributions: set[str]) -> None:
+    assert distributions <= ALL | EXAMPLES | DEVKIT, distributions
+    devkit = distributions >= DEVKIT
+    expected = distributions - DEVKIT
     tracked = "autograd" in expected
-    check_what_is_installed(expected)
+    check_what_is_installed(expected, devkit)
     check_command(expected)
-    if not expected:
+    if not distributions:
         check_core_alone()
     if tracked:
         check_autograd()
@@ -228,6 +268,10 @@ def main(expected: set[str]) -> None:
         check_training()
     if expected >= EXAMPLES:
         check_examples()
+    if devkit:
+        check_devkit(expected)
+    else:
+        check_without_devkit()
     assert tracked == ("tinytorch_autograd" in sys.modules)
 
 

@@ -1,9 +1,10 @@
-"""Install sets of plugins from wheels, each in an environment of its own, and probe it.
+"""Install sets of distributions from wheels, each set in a new environment, and test it.
 
     python tests/isolation/run.py dist
 
-Fails if an environment holds other plugins than the ones put there, or behaves otherwise than
-``probe.py`` expects. No test of pytest's: the environments hold neither pytest nor this checkout.
+Fails if an environment contains anything else than its set, or if a check of ``probe.py`` fails.
+This is a program rather than a pytest test because the environments contain neither this checkout
+nor, except with tinytorch-devkit, pytest.
 """
 
 import os
@@ -17,12 +18,18 @@ from pathlib import Path
 
 REQUIREMENTS = ("numpy", "pluggy", "tomlkit")
 PLUGINS = ("autograd", "activations", "losses", "layers", "training")
-# What some of them need besides; environments without them do not see it.
-BESIDES = {"training": ("safetensors>=0.4.3", "tqdm>=4.64"), "special": ("scipy>=1.13",)}
-# By third parties; their wheels lie in the folder of that name.
+# The tools for plugin authors: not a plugin, and nothing may need it.
+DEVKIT = "devkit"
+# Third-party plugins; their wheels are in the subfolder examples/.
 EXAMPLES = ("profiler", "special", "swish")
-# None, each alone as far as it needs no other, each with the one that it uses, what is used
-# together, and all. All subsets would be twice as many with every new plugin.
+# Further requirements, visible only to the environments that need them.
+EXTRA_REQUIREMENTS = {
+    "training": ("safetensors>=0.4.3", "tqdm>=4.64"),
+    "special": ("scipy>=1.13",),
+    DEVKIT: ("packaging>=22", "pytest>=8.2"),
+}
+# The core alone, each plugin with as few others as possible, common combinations, and all. The
+# number of all subsets would double with every new plugin.
 SUBSETS: tuple[tuple[str, ...], ...] = (
     (),
     ("autograd",),
@@ -37,14 +44,20 @@ SUBSETS: tuple[tuple[str, ...], ...] = (
     ("autograd", "activations", "losses"),
     PLUGINS,
     (*PLUGINS, *EXAMPLES),
+    (DEVKIT,),
+    (*PLUGINS, *EXAMPLES, DEVKIT),
 )
 PROBE = Path(__file__).with_name("probe.py").resolve()
-# pip installs from outside (`--python`), so the environments need no pip, and start in no time.
+# pip runs outside of the environments (`--python`): without pip they are created much faster.
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
 
 
 def run(*command: object, cwd: Path) -> str:
-    """The output of a command that must succeed, started with none of the caller's settings."""
+    """Run a command without the caller's Python and TinyTorch settings, and return its output.
+
+    Raises:
+        RuntimeError: the command failed; the message contains its output.
+    """
     settings = ("TINYTORCH_", "PYTHON")
     environment = {k: v for k, v in os.environ.items() if not k.startswith(settings)}
     done = subprocess.run(
@@ -61,7 +74,7 @@ def run(*command: object, cwd: Path) -> str:
 
 
 def one_wheel(folder: Path, name: str) -> Path:
-    """The one wheel of a distribution in ``folder``."""
+    """Return the wheel of a distribution in ``folder``."""
     found = sorted(folder.glob(f"tinytorch_{name}-*.whl"))
     if len(found) != 1:
         raise SystemExit(f"expected one wheel of tinytorch-{name} in {folder}, found {len(found)}")
@@ -69,22 +82,22 @@ def one_wheel(folder: Path, name: str) -> Path:
 
 
 def download_requirements(core: Path, into: Path) -> None:
-    """Fetch what the core's own metadata asks for, once, and check that it asks for no more."""
+    """Download the core's requirements, and check that there are no others than expected."""
     run(*PIP, "download", "--quiet", "--only-binary", ":all:", "--dest", into, core, cwd=into)
     names = {file.name.split("-")[0] for file in into.iterdir()}
     if names != {"tinytorch_core", *REQUIREMENTS}:
-        raise SystemExit(f"tinytorch-core should need {REQUIREMENTS} only, it brought {names}")
+        raise SystemExit(f"tinytorch-core may require only {REQUIREMENTS}, but pip got {names}")
 
 
-def download_what_else(plugin: str, into: Path) -> None:
-    """Fetch what a plugin needs besides, into a folder that others do not see."""
+def download_extra_requirements(name: str, into: Path) -> None:
+    """Download the further requirements of one distribution, and theirs, into a new folder."""
     into.mkdir()
-    pip = (*PIP, "download", "--quiet", "--only-binary", ":all:", "--no-deps")
-    run(*pip, "--dest", into, *BESIDES[plugin], cwd=into)
+    pip = (*PIP, "download", "--quiet", "--only-binary", ":all:")
+    run(*pip, "--dest", into, *EXTRA_REQUIREMENTS[name], cwd=into)
 
 
-def try_subset(subset: tuple[str, ...], wheels: dict[str, Path], folder: Path) -> str | None:
-    """None if the environment with exactly this subset behaves, else what went wrong."""
+def check_subset(subset: tuple[str, ...], wheels: dict[str, Path], folder: Path) -> str | None:
+    """Install the core and this subset, run the probe, and return the error if there is one."""
     label = " + ".join(("core", *subset))
     home = folder / label.replace(" ", "")
     start = time.perf_counter()
@@ -92,13 +105,13 @@ def try_subset(subset: tuple[str, ...], wheels: dict[str, Path], folder: Path) -
         venv.create(home, with_pip=False, symlinks=True)
         python = home / "bin" / "python"
         pip = (*PIP, "--python", python)
-        # The environment is used once: compiling all of numpy would take longer than that.
+        # Without compiling: the environment is used once, and compiling numpy takes longer.
         options = ["--quiet", "--no-compile", "--no-index", "--find-links", folder / "requirements"]
-        for plugin in set(subset) & set(BESIDES):
-            options += ["--find-links", folder / plugin]
+        for name in set(subset) & set(EXTRA_REQUIREMENTS):
+            options += ["--find-links", folder / name]
         run(*pip, "install", *options, *(wheels[name] for name in ("core", *subset)), cwd=home)
         run(*pip, "check", cwd=home)
-        # Isolated, and with warnings as errors: an overflow would be one.
+        # -W error: a numerical overflow, for example, warns.
         run(python, "-I", "-W", "error", PROBE, *subset, cwd=home)
     except RuntimeError as error:
         print(f"FAILED  {label}", flush=True)
@@ -108,21 +121,21 @@ def try_subset(subset: tuple[str, ...], wheels: dict[str, Path], folder: Path) -
 
 
 def main(dist: str) -> int:
-    """The exit status: 0 if all of them behave."""
-    wheels = {name: one_wheel(Path(dist).resolve(), name) for name in ("core", *PLUGINS)}
+    """Check all subsets and return the exit status: 0 if every check passed."""
+    wheels = {name: one_wheel(Path(dist).resolve(), name) for name in ("core", *PLUGINS, DEVKIT)}
     wheels |= {name: one_wheel(Path(dist, "examples").resolve(), name) for name in EXAMPLES}
-    with tempfile.TemporaryDirectory(prefix="tinytorch-isolation-") as name:
-        folder = Path(name).resolve()
+    with tempfile.TemporaryDirectory(prefix="tinytorch-isolation-") as temporary:
+        folder = Path(temporary).resolve()
         (folder / "requirements").mkdir()
         download_requirements(wheels["core"], folder / "requirements")
-        for plugin in BESIDES:
-            download_what_else(plugin, folder / plugin)
+        for name in EXTRA_REQUIREMENTS:
+            download_extra_requirements(name, folder / name)
         with ThreadPoolExecutor(max_workers=2) as pool:
-            problems = pool.map(lambda subset: try_subset(subset, wheels, folder), SUBSETS)
+            problems = pool.map(lambda subset: check_subset(subset, wheels, folder), SUBSETS)
             failed = [problem for problem in problems if problem]
     for problem in failed:
         print(f"\n{problem}")
-    print(f"{len(SUBSETS) - len(failed)} of {len(SUBSETS)} environments behave as they should")
+    print(f"{len(SUBSETS) - len(failed)} of {len(SUBSETS)} environments passed")
     return 1 if failed else 0
 
 

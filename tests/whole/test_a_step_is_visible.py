@@ -1,6 +1,6 @@
-"""All that a training step computes passes through `tinytorch_wrap_op`: forward and backward.
+"""Every op of a training step, forward and backward, passes through `tinytorch_wrap_op`.
 
-A plugin can so record a whole step, and later replay it.
+A plugin can therefore record a whole step and replay it.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ from tinytorch_losses import cross_entropy
 
 
 @pytest.fixture(params=["aaa", "zzz"], ids=["inside autograd", "around autograd"])
-def seen(request: pytest.FixtureRequest) -> Iterator[list[tuple[str, list[Any], Any]]]:
-    """The ops that run: name, arguments and result of each."""
+def op_calls(request: pytest.FixtureRequest) -> Iterator[list[tuple[str, list[Any], Any]]]:
+    """Return the list of ops that run: name, arguments and result of each."""
     calls: list[tuple[str, list[Any], Any]] = []
 
     @hookimpl
     def tinytorch_wrap_op(op: Any, call: Callable[..., Any]) -> Callable[..., Any]:
-        def listed(*args: Any, **kwargs: Any) -> Any:
-            made = call(*args, **kwargs)
-            calls.append((op.name, [*args, *kwargs.values()], made))
-            return made
+        def logged(*args: Any, **kwargs: Any) -> Any:
+            result = call(*args, **kwargs)
+            calls.append((op.name, [*args, *kwargs.values()], result))
+            return result
 
-        return listed
+        return logged
 
     plugins.register(SimpleNamespace(tinytorch_wrap_op=tinytorch_wrap_op), name=request.param)
     yield calls
     plugins.unregister(request.param)
 
 
-def test_every_gradient_follows_from_the_inputs_by_listed_ops(
-    seen: list[tuple[str, list[Any], Any]],
+def test_every_gradient_is_computed_by_wrapped_ops(
+    op_calls: list[tuple[str, list[Any], Any]],
 ) -> None:
     rng = np.random.default_rng(0)
     x = Tensor(rng.standard_normal((8, 4)))
@@ -50,20 +50,20 @@ def test_every_gradient_follows_from_the_inputs_by_listed_ops(
 
     hidden = relu(x @ weights[0] + biases[0])
     loss = cross_entropy(hidden @ weights[1] + biases[1], targets)
-    forward = [name for name, _, _ in seen]
+    forward = [name for name, _, _ in op_calls]
     assert forward == ["matmul", "add", "relu", "matmul", "add", "cross_entropy"]
 
     gradients = grad(loss, parameters, create_graph=True)
-    backward = [name for name, _, _ in seen[len(forward) :]]
+    backward = [name for name, _, _ in op_calls[len(forward) :]]
     assert backward.count("matmul") == 3
-    # The one thing that no op made is the gradient of the loss by itself, which is 1.
+    # The only array that no op computes is the gradient of the loss with respect to itself, 1.
     start = [np.ones_like(loss.data)]
     known = {id(a) for a in (x.data, *(p.data for p in parameters))}
-    for name, arguments, made in seen:
+    for name, arguments, result in op_calls:
         for array in _arrays(arguments):
             new = id(array) not in known and not any(np.array_equal(array, s) for s in start)
-            assert not new, f"{name} was given an array that no listed op had made"
-        known |= {id(array) for array in _arrays([made])}
+            assert not new, f"{name} got an array that no wrapped op computed"
+        known |= {id(array) for array in _arrays([result])}
     for gradient in gradients:
         assert id(gradient.data) in known
 

@@ -1,4 +1,4 @@
-"""The larger plugins in examples/, installed as their READMEs say, pass their own tests."""
+"""The larger plugins in examples/ pass their own tests when installed with pip."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ import pytest
 EXAMPLES = Path(__file__).parents[2] / "examples" / "plugins"
 
 
-def passes_its_tests(name: str, folder: Path, *options: str) -> None:
-    """Installs the plugin in `folder`, and runs its tests with what pip made of it."""
+def run_its_tests(name: str, folder: Path, *options: str) -> None:
+    """Install the plugin into `folder` and run its tests against the installed package."""
     source = folder / "source"
     shutil.copytree(EXAMPLES / f"tinytorch-{name}", source)
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     install = ["install", "--no-deps", "--target", folder / "site", source]
     subprocess.run([*pip, *install], check=True)
-    # What was installed is tested, and not what it was made from.
+    # Otherwise Python would import the package from the source folder.
     package = f"tinytorch_{name}"
-    for left in (package, "build"):
-        shutil.rmtree(source / left, ignore_errors=True)
+    for copied in (package, "build"):
+        shutil.rmtree(source / copied, ignore_errors=True)
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("TINYTORCH", "PYTEST"))}
     path = [str(folder / "site"), *filter(None, [environment.get("PYTHONPATH")])]
     tests = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--doctest-modules"]
@@ -38,10 +38,10 @@ def passes_its_tests(name: str, folder: Path, *options: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["special", "profiler"])
-def test_it_passes_its_own_tests(name: str, tmp_path: Path) -> None:
-    passes_its_tests(name, tmp_path, *(["-m", "not peers"] if name == "special" else []))
+def test_the_plugin_passes_its_own_tests(name: str, tmp_path: Path) -> None:
+    run_its_tests(name, tmp_path, *(["-m", "not peers"] if name == "special" else []))
 
 
 @pytest.mark.peers
-def test_the_special_functions_agree_with_pytorchs(tmp_path: Path) -> None:
-    passes_its_tests("special", tmp_path, "-m", "peers")
+def test_the_special_functions_agree_with_pytorch(tmp_path: Path) -> None:
+    run_its_tests("special", tmp_path, "-m", "peers")

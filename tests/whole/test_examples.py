@@ -1,4 +1,4 @@
-"""The programs in examples/ do what they promise; the long ones in a short form."""
+"""The programs in examples/ train and draw what they describe; some with fewer steps."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def program(name):
+    """Return the program as a module."""
     spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -19,14 +20,14 @@ def program(name):
 
 
 def picture(file: Path) -> np.ndarray:
-    """The colours of a picture, from 0 to 1."""
+    """Return the colours of a picture, from 0 to 1."""
     import matplotlib.image
 
     return matplotlib.image.imread(file)
 
 
 def assert_drawn(file: Path) -> None:
-    """A picture is there, wide enough to look at, and something is on it."""
+    """Check that the file is a picture at least 1000 pixels wide, and not blank."""
     colours = picture(file)
     assert colours.shape[1] >= 1000
     assert colours.std() > 0.05
@@ -44,7 +45,7 @@ def test_xor_is_learned(capsys) -> None:
     assert "Learned: 0 xor 0 = 0, 0 xor 1 = 1, 1 xor 0 = 1, 1 xor 1 = 0" in capsys.readouterr().out
 
 
-def test_the_digits_are_learned_and_shown(capsys, tmp_path) -> None:
+def test_a_network_learns_the_digits(capsys, tmp_path) -> None:
     accuracy = program("digits_mlp").main(tmp_path)
     shown = capsys.readouterr().out
     assert accuracy >= 0.975
@@ -53,25 +54,25 @@ def test_the_digits_are_learned_and_shown(capsys, tmp_path) -> None:
     assert_drawn(tmp_path / "digits_mlp.png")
 
 
-def test_a_network_that_reads_every_digit_is_drawn_too() -> None:
+def test_the_picture_without_misclassified_digits() -> None:
     history = {name: [0.5] for name in ("loss", "accuracy")}
     figure = program("digits_mlp").draw(history, [], 1.0)
-    assert figure.subfigs[1].get_suptitle() == "No digit was misread"
+    assert figure.subfigs[1].get_suptitle() == "No misclassified digits"
 
 
-def test_a_convolutional_network_learns_the_digits_fast(capsys, tmp_path) -> None:
+def test_a_convolutional_network_learns_the_digits(capsys, tmp_path) -> None:
     accuracy = program("digits_cnn").main(tmp_path, epochs=10)
     assert accuracy >= 0.985
     assert f"{accuracy:.2%}" in capsys.readouterr().out
     assert_drawn(tmp_path / "digits_cnn.png")
 
 
-def test_the_moons_are_separated(tmp_path) -> None:
+def test_the_moons_are_classified(tmp_path) -> None:
     assert program("two_moons").main(tmp_path, epochs=20) > 0.9
     assert_drawn(tmp_path / "two_moons.png")
 
 
-def test_newton_is_at_the_end_of_the_valley_long_before_the_others(capsys, tmp_path) -> None:
+def test_newton_converges_long_before_the_first_order_methods(capsys, tmp_path) -> None:
     reached = program("newton").main(tmp_path, steps=200)
     assert reached["Newton"] < 1e-20
     assert min(reached["Adam"], reached["gradient descent, momentum"]) > 1e-3
@@ -80,7 +81,7 @@ def test_newton_is_at_the_end_of_the_valley_long_before_the_others(capsys, tmp_p
 
 
 @pytest.mark.parametrize("name", ["digits_mlp", "digits_cnn", "two_moons", "newton"])
-def test_the_usage_says_what_it_is(name: str, monkeypatch, capsys) -> None:
+def test_help_shows_the_description(name: str, monkeypatch, capsys) -> None:
     import runpy
 
     monkeypatch.setattr("sys.argv", [f"{name}.py", "--help"])

@@ -25,7 +25,7 @@ def tinytorch_register_backward(rules):
     rules.add("swish", swish_backward)
 
 
-# For `tinytorch check swish`: what must come out, written in another way.
+# For `tinytorch check swish`: the expected values, computed by another formula.
 @hookimpl
 def tinytorch_describe_ops(samples):
     samples.add("swish", lambda x: x * (1 + np.tanh(x / 2)) / 2)

@@ -1,4 +1,4 @@
-"""The plugin: nothing of it is in an op's way, and what it refuses."""
+"""The plugin: it wraps ops only during a profile; its errors and its settings."""
 
 import inspect
 import os
@@ -22,57 +22,64 @@ def test_conforms(check):
     check()
 
 
-def test_at_rest_it_wraps_nothing():
+def sources():
+    """Return the source of every method of Tensor, and whether the method is a wrapper."""
+    return {
+        name: (inspect.getsource(method), hasattr(method, "__wrapped__"))
+        for name, method in inspect.getmembers(Tensor, inspect.isfunction)
+    }
+
+
+def test_without_a_running_profile_ops_are_not_wrapped():
     assert not [name for name in vars(plugin) if "wrap" in name]
     with plugins.only("profiler"):
-        here = {name: inspect.getsource(call) for name, call in Tensor._calls.items()}
-        assert not any(hasattr(call, "__wrapped__") for call in Tensor._calls.values())
+        with_plugin = sources()
     with plugins.only():
-        assert here == {name: inspect.getsource(call) for name, call in Tensor._calls.items()}
+        assert with_plugin == sources()
 
 
-def test_after_a_profile_all_is_as_it_was():
+def test_leaving_the_block_restores_the_surface():
     before = (Tensor.__bases__, plugins.active(), [s.name for s in plugins.status()])
     with profile():
         assert Tensor.__bases__ != before[0]
         assert hasattr(Tensor.__mul__, "__wrapped__")
-        assert list(inspect.signature(Tensor.clip).parameters) == ["x", "min", "max"]
+        assert list(inspect.signature(Tensor.clip).parameters)[1:] == ["min", "max"]
     assert (Tensor.__bases__, plugins.active(), [s.name for s in plugins.status()]) == before
 
 
 def test_only_one_profile_runs_at_a_time():
     with profile() as p:
         for other in (profile(), p):
-            with pytest.raises(RuntimeError, match="a profile is running already"):
+            with pytest.raises(RuntimeError, match="a profile is already running"):
                 other.__enter__()
         _ = Tensor([1.0]) + 1
     assert p.rows()[0].forward.calls == 1
 
 
-def test_two_threads_cannot_both_open_one():
-    opened, refused = [], []
+def test_only_one_of_several_threads_can_enter_a_profile():
+    entered, rejected = [], []
     start = threading.Barrier(4)
-    leave = threading.Barrier(4)
+    end = threading.Barrier(4)
 
     def attempt():
         start.wait()
         try:
             with profile():
-                opened.append(1)
-                leave.wait()
+                entered.append(1)
+                end.wait()
         except RuntimeError:
-            refused.append(1)
-            leave.wait()
+            rejected.append(1)
+            end.wait()
 
     threads = [threading.Thread(target=attempt) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert (len(opened), len(refused)) == (1, 3)
+    assert (len(entered), len(rejected)) == (1, 3)
 
 
-def test_turned_off_it_refuses():
+def test_a_profile_needs_the_plugin_enabled():
     with (
         plugins.disable("profiler"),
         pytest.raises(RuntimeError, match=r"plugins\.enable\('profiler'\)"),
@@ -80,14 +87,14 @@ def test_turned_off_it_refuses():
         profile().__enter__()
 
 
-def test_without_autograd_the_forward_is_timed():
+def test_without_autograd_only_the_forward_is_timed():
     with plugins.only("profiler"), profile() as p:
         _ = np.exp(Tensor([1.0])) * 2
     assert sorted(row.op for row in p.rows()) == ["exp", "mul"]
     assert not any(row.backward.calls for row in p.rows())
 
 
-def test_a_subclass_with_plugins_of_its_own_is_timed():
+def test_a_subclass_with_its_own_plugins_is_timed():
     class Mine(Tensor):
         pass
 
@@ -101,10 +108,10 @@ def test_a_subclass_with_plugins_of_its_own_is_timed():
 
 
 @pytest.mark.parametrize("value", [-1, 1.5, "many", True])
-def test_a_wrong_number_of_events_is_refused(value):
-    with pytest.raises(ValueError, match="max_events must be an integer from 0 on"):
+def test_an_invalid_number_of_events_is_rejected(value):
+    with pytest.raises(ValueError, match="max_events must be an integer of at least 0"):
         profile(max_events=value)
-    with pytest.raises(ValueError, match="max_events must be an integer from 0 on"):
+    with pytest.raises(ValueError, match="max_events must be an integer of at least 0"):
         settings.configure({"max_events": value})
 
 
@@ -119,12 +126,14 @@ def run(program, folder, **variables):
     )
 
 
-def test_the_setting_is_read_and_an_unknown_one_is_named(tmp_path):
+def test_the_setting_is_read_and_an_unknown_one_is_rejected(tmp_path):
     program = "import tinytorch_profiler.settings as s; print(s.max_events)"
     (tmp_path / "tinytorch.toml").write_text("[profiler]\nmax_events = 7\n")
     assert run(program, tmp_path).stdout == "7\n"
     (tmp_path / "tinytorch.toml").write_text("[profiler]\nmax_event = 7\n")
-    assert "no setting 'max_event'. Did you mean 'max_events'?" in run(program, tmp_path).stderr
+    assert (
+        "unknown setting 'max_event'. Did you mean 'max_events'?" in run(program, tmp_path).stderr
+    )
 
 
 def test_the_program_in_the_readme_runs(tmp_path):
@@ -138,5 +147,5 @@ def test_the_program_in_the_readme_runs(tmp_path):
     assert (tmp_path / "trace.json").is_file()
 
 
-def test_it_is_typed():
+def test_the_package_is_typed():
     assert Path(tinytorch_profiler.__file__).with_name("py.typed").is_file()

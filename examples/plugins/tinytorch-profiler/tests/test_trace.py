@@ -1,7 +1,4 @@
-"""The trace file has what the Trace Event Format asks for, and its events nest.
-
-Nobody opens a browser here: this checks the file against the format's description.
-"""
+"""The trace file follows the Trace Event Format, and its events nest."""
 
 import json
 import os
@@ -39,14 +36,14 @@ def complete(trace):
     return [event for event in trace["traceEvents"] if event["ph"] == "X"]
 
 
-def test_it_is_an_object_with_events(trace):
+def test_the_file_is_an_object_with_events(trace):
     assert set(trace) == {"traceEvents", "displayTimeUnit", "otherData"}
     assert trace["displayTimeUnit"] in ("ms", "ns")
     assert trace["otherData"] == {"dropped_events": 0}
     assert {event["ph"] for event in trace["traceEvents"]} == {"X", "M"}
 
 
-def test_complete_events_have_every_field_in_its_type(trace):
+def test_complete_events_have_every_field_with_its_type(trace):
     for event in complete(trace):
         assert set(event) == {"ph", "name", "cat", "ts", "dur", "pid", "tid", "args"}
         assert isinstance(event["name"], str)
@@ -70,11 +67,11 @@ def test_metadata_names_the_process_and_each_thread(trace):
     assert {event["tid"] for event in complete(trace)} == set(threads)
 
 
-def test_events_of_a_thread_lie_inside_each_other_or_apart(trace):
-    inside = 0
+def test_events_of_a_thread_nest_or_do_not_overlap(trace):
+    nested = 0
     for tid in {event["tid"] for event in complete(trace)}:
         events = [e for e in complete(trace) if e["tid"] == tid]
-        # As whole nanoseconds, which the file gives to the third digit.
+        # In nanoseconds; the file has microseconds with three decimals.
         spans = [(round(e["ts"] * 1000), round((e["ts"] + e["dur"]) * 1000)) for e in events]
         for a, (start, end) in enumerate(spans):
             for other_start, other_end in spans[a + 1 :]:
@@ -83,8 +80,8 @@ def test_events_of_a_thread_lie_inside_each_other_or_apart(trace):
                     start <= other_start and other_end <= end
                 )
                 assert apart or within
-                inside += not apart
-    assert inside  # the ops of the recorded rules
+                nested += not apart
+    assert nested  # the ops that the recorded rules ran
 
 
 def test_names_shapes_and_errors(trace):
@@ -97,7 +94,7 @@ def test_names_shapes_and_errors(trace):
     assert next(e for e in events if e["name"] == "sum")["args"]["shape"] == "()"
 
 
-def test_the_trace_is_cut_and_says_so_while_the_table_counts_on(tmp_path):
+def test_the_trace_omits_events_beyond_the_limit_but_the_table_counts_them(tmp_path):
     with profile(max_events=3) as p:
         for _ in range(5):
             _ = Tensor([1.0]) + 1
@@ -106,10 +103,12 @@ def test_the_trace_is_cut_and_says_so_while_the_table_counts_on(tmp_path):
     assert len(complete(trace)) == 3
     assert trace["otherData"] == {"dropped_events": 2}
     assert p.rows()[0].forward.calls == 5
-    assert p.table().endswith("The trace leaves out the last 2 of them: see max_events.")
+    assert p.table().endswith(
+        "The trace omits the last 2 of them; increase max_events to keep more."
+    )
 
 
-def test_a_profile_of_nothing_is_a_trace_too(tmp_path):
+def test_an_empty_profile_is_a_valid_trace(tmp_path):
     profile().save(tmp_path / "trace.json")
     trace = json.loads((tmp_path / "trace.json").read_text("utf-8"))
     assert [event["name"] for event in trace["traceEvents"]] == ["process_name"]

@@ -1,6 +1,6 @@
-"""Where the time goes: every op of the TinyTorch Tensor, timed forward and backward."""
+"""A profiler: times every op of the TinyTorch Tensor, forward and backward."""
 
-# First, because importing the core imports the active plugins, this one among them.
+# First: importing the core imports all active plugins, including this one.
 import tinytorch_core  # noqa: F401
 
 from tinytorch_profiler.profile import profile

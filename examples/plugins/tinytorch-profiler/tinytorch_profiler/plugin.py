@@ -1,4 +1,7 @@
-"""The hooks of tinytorch-profiler. It wraps no op: `profile` registers a plugin that does."""
+"""The hooks of tinytorch-profiler.
+
+They do not wrap ops. `profile` registers a second plugin that does, while its block runs.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`profile`: what a user opens around the code that is to be timed."""
+"""`profile`, the context manager that times the ops of its block."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from tinytorch_core import Op, hookimpl, plugins
 
 from tinytorch_profiler import settings, trace
 from tinytorch_profiler.recorder import BACKWARD, FORWARD, Recorder
-from tinytorch_profiler.table import Row, rows_of, table_of
+from tinytorch_profiler.table import Row, format_table, summarize
 
-# The plugin that wraps the ops: there is one while a profile runs, and none otherwise.
+# The name of the plugin that wraps the ops; it is registered while a profile runs.
 RUNNING = "profiler.running"
 
 
 class profile:
-    """Times every op that runs inside a `with` block, in all threads, forward and backward.
+    """Time every op that runs inside a `with` block, in all threads, forward and backward.
 
     Args:
-        max_events: how many runs are kept for the trace; the table counts all of them. By
+        max_events: how many runs to keep for the trace; the table counts all of them. By
             default the setting of that name, 1,000,000.
 
-    A profile can be read while it runs, and be opened again to go on. Backward rules are timed
-    where tinytorch-autograd is on, and the graph was recorded inside the block.
+    A profile can be read while it runs, and entered again to add to it. Backward rules are timed
+    if tinytorch-autograd is on and the graph was recorded inside the block.
 
     Raises:
-        RuntimeError: on entering, another profile is running, or the plugin `profiler` is off.
-        ValueError: `max_events` is no number from 0 on.
+        RuntimeError: on entering, if another profile is running or the plugin `profiler` is off.
+        ValueError: `max_events` is not an integer of at least 0.
 
     >>> from tinytorch_core import Tensor
     >>> with profile() as p:
@@ -49,14 +49,14 @@ class profile:
     def __enter__(self) -> profile:
         if "profiler" not in plugins.active():
             raise RuntimeError(
-                "the plugin 'profiler' is off; plugins.enable('profiler') turns it on, and "
-                "`tinytorch plugins` tells who turned it off"
+                "the plugin 'profiler' is off, so nothing can be timed; enable it with "
+                "plugins.enable('profiler') (`tinytorch plugins` shows which setting applies)"
             )
         try:
             plugins.register(self._hooks, name=RUNNING)
         except ValueError as error:
             raise RuntimeError(
-                "a profile is running already, and it times all ops of all threads; "
+                "a profile is already running, and it times the ops of all threads; "
                 "leave its block first"
             ) from error
         self._opened = time.perf_counter_ns()
@@ -76,43 +76,43 @@ class profile:
 
     @property
     def seconds(self) -> float:
-        """How long the block took, or has taken so far."""
+        """The seconds spent in the block, so far if it is still running."""
         if not self._recorder.running:
             return self._seconds
         return self._seconds + (time.perf_counter_ns() - self._opened) / 1e9
 
     def rows(self, by: str = "self") -> Sequence[Row]:
-        """The figures for each op that ran.
+        """Return the figures of each op that ran.
 
         Args:
-            by: what to sort by: "self", "total", "calls" or "bytes", forward and backward
-                together and the largest first; or "op", the name.
+            by: the order: "self", "total", "calls" or "bytes" for the sum of forward and
+                backward, largest first, or "op" for the name.
 
         Raises:
-            ValueError: `by` is something else.
+            ValueError: `by` is not one of these.
         """
-        return rows_of(self._recorder.logs, by)
+        return summarize(self._recorder.logs, by)
 
     def table(self, by: str = "self", limit: int | None = None) -> str:
-        """The same as text for a terminal.
+        """Return the figures as a table for a terminal.
 
         Args:
-            by: as for `rows`.
-            limit: how many ops to show; by default all.
+            by: the order of the rows, as in `rows`.
+            limit: the number of ops to show; all by default.
 
         Raises:
-            ValueError: `by` is none of these.
+            ValueError: `by` is not one of the orders.
         """
-        return table_of(self._recorder.logs, self.rows(by), self.seconds, limit)
+        return format_table(self._recorder.logs, self.rows(by), self.seconds, limit)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes a trace that chrome://tracing and https://ui.perfetto.dev open.
+        """Write a trace file for chrome://tracing or https://ui.perfetto.dev.
 
-        Each thread has its line, on which ops that run inside others lie below these; backward
-        rules are of the category "backward".
+        The trace has a row for each thread, with nested ops below the ops that ran them.
+        Backward rules have the category "backward".
 
         Args:
-            path: the file, `trace.json` for example. It is replaced.
+            path: the file to write, such as `trace.json`; an existing file is replaced.
         """
         trace.save(path, self._recorder.logs, self._start or 0)
 
@@ -122,9 +122,9 @@ class profile:
 
 
 def _hooks(recorder: Recorder) -> SimpleNamespace:
-    """The plugin that puts `recorder` around every op and every backward rule."""
+    """Return a plugin that wraps every op and every backward rule in `recorder.timed`."""
 
-    # Last, and so outermost: what other plugins do around an op is part of its time.
+    # Called last and so outermost: an op's time includes what other plugins do around it.
     @hookimpl(trylast=True)
     def tinytorch_wrap_op(op: Op, call: Callable[..., Any]) -> Callable[..., Any]:
         return recorder.timed(op, FORWARD, call)

@@ -1,4 +1,4 @@
-"""What happens in an op while a profile runs: it is timed, by thread, and written down."""
+"""Timing of ops and backward rules while a profile runs, with one log per thread."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Subject(NamedTuple):
     """What is timed.
 
     Attributes:
-        op: the name of an op.
-        provider: who brings it.
+        op: the name of the op.
+        provider: the distribution that provides the op.
         phase: FORWARD for the op itself, BACKWARD for its rule.
     """
 
@@ -28,15 +28,16 @@ class Subject(NamedTuple):
 
 
 class Span(NamedTuple):
-    """One run of an op, or of a backward rule.
+    """One run of an op or of a backward rule.
 
     Attributes:
         subject: what ran.
-        start: when it began, in nanoseconds of `time.perf_counter_ns`.
+        start: when it started, in nanoseconds of `time.perf_counter_ns`.
         duration: how long it took, in nanoseconds.
-        bytes: the size of the arrays it returned.
-        shape: the shape of its output, or of the output's gradient; None if that is no array.
-        error: the name of the exception it raised, or None.
+        bytes: the size of the arrays that it returned.
+        shape: the shape of the output, or in the backward phase of the output's gradient; None
+            if that is not an array.
+        error: the name of the exception that it raised, or None.
     """
 
     subject: Subject
@@ -48,7 +49,7 @@ class Span(NamedTuple):
 
 
 class Total:
-    """What all runs of one subject come to in one thread, in nanoseconds and bytes."""
+    """The sums over all runs of one subject in one thread, in nanoseconds and bytes."""
 
     __slots__ = ("bytes", "calls", "itself", "time")
 
@@ -56,14 +57,16 @@ class Total:
         self.calls = self.time = self.itself = self.bytes = 0
 
 
-class Log:
-    """What one thread did.
+class ThreadLog:
+    """What ran in one thread.
 
     Attributes:
         thread: the thread's name.
-        spans: what ran, the first that ended first.
-        dropped: how many spans were not kept, because there are too many.
-        totals: the sums of all that ran, those not kept among them.
+        spans: the runs that are kept, in the order in which they ended.
+        dropped: the number of runs that are not kept, because there were too many.
+        totals: the sums over all runs, kept or not.
+        nested: for each op that is running, outermost first, the time spent so far in the ops
+            that it called.
     """
 
     def __init__(self) -> None:
@@ -71,14 +74,13 @@ class Log:
         self.spans: list[Span] = []
         self.dropped = 0
         self.totals: dict[Subject, Total] = {}
-        # For each op that is running, what the ops inside it have taken so far.
-        self.inside: list[int] = []
+        self.nested: list[int] = []
 
     def finish(self, span: Span, keep: bool) -> None:
-        """Writes down what has just ended."""
-        inside = self.inside.pop()
-        if self.inside:
-            self.inside[-1] += span.duration
+        """Add the run that has just ended, the innermost one."""
+        nested = self.nested.pop()
+        if self.nested:
+            self.nested[-1] += span.duration
         if keep:
             self.spans.append(span)
         else:
@@ -86,31 +88,31 @@ class Log:
         total = self.totals.setdefault(span.subject, Total())
         total.calls += 1
         total.time += span.duration
-        total.itself += span.duration - inside
+        total.itself += span.duration - nested
         total.bytes += span.bytes
 
 
 class Recorder:
-    """Times what it is put around, in all threads, while `running` is true."""
+    """Times the callables that it wraps, in all threads, while `running` is true."""
 
     def __init__(self, max_events: int) -> None:
         self.running = False
-        self.logs: list[Log] = []
-        self._room = max_events
+        self.logs: list[ThreadLog] = []
+        self._events_left = max_events
         self._local = threading.local()
 
     def timed(self, op: Op, phase: str, call: Callable[..., Any]) -> Callable[..., Any]:
-        """`call`, with every run of it written down."""
+        """Return `call` wrapped so that each run is timed and logged."""
 
         subject = Subject(op.name, op.provider, phase)
 
         @functools.wraps(call)
         def function(*args: Any, **kwargs: Any) -> Any:
-            # A graph that is walked after the profile still comes through here.
+            # The nodes of a graph keep this function after the profile has ended.
             if not self.running:
                 return call(*args, **kwargs)
             log = self._log()
-            log.inside.append(0)
+            log.nested.append(0)
             out = error = None
             start = time.perf_counter_ns()
             try:
@@ -121,30 +123,30 @@ class Recorder:
                 raise
             finally:
                 duration = time.perf_counter_ns() - start
-                if out is NotImplemented:  # the other operand's class is asked next
-                    log.inside.pop()
+                if out is NotImplemented:  # Python tries the other operand's method next
+                    log.nested.pop()
                 else:
                     shape = _shape(args[1] if phase == BACKWARD else out)
                     span = Span(subject, start, duration, _bytes(out), shape, error)
-                    log.finish(span, self._has_room())
+                    log.finish(span, self._keep_event())
 
         return function
 
-    def _has_room(self) -> bool:
-        # Threads may read the same number: then there are a few more spans than asked for.
-        self._room -= 1
-        return self._room >= 0
+    def _keep_event(self) -> bool:
+        # Not locked: if threads read the same number, a few more events than allowed are kept.
+        self._events_left -= 1
+        return self._events_left >= 0
 
-    def _log(self) -> Log:
-        log: Log | None = getattr(self._local, "log", None)
+    def _log(self) -> ThreadLog:
+        log: ThreadLog | None = getattr(self._local, "log", None)
         if log is None:
-            log = self._local.log = Log()
+            log = self._local.log = ThreadLog()
             self.logs.append(log)
         return log
 
 
 def _bytes(value: Any) -> int:
-    """The size of the arrays in what an op or a rule returned."""
+    """Return the total size of the arrays in the result of an op or a rule."""
     if isinstance(value, Tensor):
         value = value.data
     if isinstance(value, tuple | list):

@@ -1,21 +1,21 @@
-"""The figures of a profile, by op: as rows, and as text for a terminal."""
+"""The figures of a profile for each op: as rows, and as text for a terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from tinytorch_profiler.recorder import BACKWARD, FORWARD, Log
+from tinytorch_profiler.recorder import BACKWARD, FORWARD, ThreadLog
 
 
 class Figures(NamedTuple):
-    """What one op came to, in one direction.
+    """The sums over all runs of one op, forward or backward.
 
     Attributes:
-        calls: how often it ran.
-        total: how long that took, in seconds, with the ops that ran inside it.
-        itself: how long it took without these.
-        bytes: the size of all arrays that it returned, views included.
+        calls: the number of runs.
+        total: the time in seconds, including nested ops.
+        itself: the time in seconds, without nested ops.
+        bytes: the size of all arrays that it returned, including views.
     """
 
     calls: int = 0
@@ -24,7 +24,7 @@ class Figures(NamedTuple):
     bytes: int = 0
 
     def plus(self, other: Figures) -> Figures:
-        """The sums of both."""
+        """Return the sums of both."""
         return Figures(
             self.calls + other.calls,
             self.total + other.total,
@@ -34,13 +34,13 @@ class Figures(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One op.
+    """The figures of one op.
 
     Attributes:
-        op: its name.
-        provider: the plugin that brings it, or tinytorch-core.
-        forward: the op itself.
-        backward: its backward rule; zeros where that never ran.
+        op: the op's name.
+        provider: the distribution that provides the op.
+        forward: the figures of the op itself.
+        backward: the figures of its backward rule; zeros if the rule never ran.
     """
 
     op: str
@@ -57,29 +57,35 @@ _ORDERS: Mapping[str, Callable[[Figures], float]] = {
 }
 
 
-def rows_of(logs: Iterable[Log], by: str) -> Sequence[Row]:
-    """The figures of all threads, added up by op."""
+def summarize(logs: Iterable[ThreadLog], by: str) -> Sequence[Row]:
+    """Return the figures of each op, summed over all threads.
+
+    Raises:
+        ValueError: `by` is not one of the columns to sort by.
+    """
     if by != "op" and by not in _ORDERS:
-        raise ValueError(f"a table is sorted by {', '.join(_ORDERS)} or op, not by {by!r}")
+        raise ValueError(f"rows can be sorted by {', '.join(_ORDERS)} or op, not by {by!r}")
     found: dict[tuple[str, str], dict[str, Figures]] = {}
     for log in list(logs):
-        # Copied in one go, for the thread may be running.
+        # `list` copies in one step; the thread may be adding subjects.
         for (op, provider, phase), t in list(log.totals.items()):
             figures = Figures(t.calls, t.time / 1e9, t.itself / 1e9, t.bytes)
             phases = found.setdefault((op, provider), {FORWARD: Figures(), BACKWARD: Figures()})
             phases[phase] = phases[phase].plus(figures)
-    rows = [Row(*op, f[FORWARD], f[BACKWARD]) for op, f in found.items()]
-    rows.sort(key=lambda row: row.op)
+    result = [Row(*op, f[FORWARD], f[BACKWARD]) for op, f in found.items()]
+    result.sort(key=lambda row: row.op)
     if by != "op":
-        rows.sort(key=lambda row: -_ORDERS[by](row.forward.plus(row.backward)))
-    return rows
+        result.sort(key=lambda row: -_ORDERS[by](row.forward.plus(row.backward)))
+    return result
 
 
 _COLUMNS = f"{'calls':>9} {'total':>9} {'self':>9} {'size':>9}"
 
 
-def table_of(logs: Sequence[Log], rows: Sequence[Row], seconds: float, limit: int | None) -> str:
-    """The rows as a table, with sums and what they are of."""
+def format_table(
+    logs: Sequence[ThreadLog], rows: Sequence[Row], seconds: float, limit: int | None
+) -> str:
+    """Return the rows as a table, with a last line of sums."""
     shown = rows[:limit]
     width = max([2, *(len(row.op) for row in shown)])
     lines = [f"{'':{width}}  {FORWARD:^39}  {BACKWARD:^39}".rstrip()]
@@ -90,11 +96,15 @@ def table_of(logs: Sequence[Log], rows: Sequence[Row], seconds: float, limit: in
     if len(shown) < len(rows):
         lines.append(f"and {len(rows) - len(shown)} more")
     calls = sum(row.forward.calls + row.backward.calls for row in rows)
-    took = sum(row.forward.itself + row.backward.itself for row in rows)
+    spent = sum(row.forward.itself + row.backward.itself for row in rows)
     threads = f" in {len(logs)} threads" if len(logs) > 1 else ""
-    lines.append(f"{calls:,} calls{threads} took {_time(took)}; the profile took {_time(seconds)}.")
+    lines.append(
+        f"{calls:,} calls{threads} took {_time(spent)}; the profile took {_time(seconds)}."
+    )
     if dropped := sum(log.dropped for log in logs):
-        lines.append(f"The trace leaves out the last {dropped:,} of them: see max_events.")
+        lines.append(
+            f"The trace omits the last {dropped:,} of them; increase max_events to keep more."
+        )
     return "\n".join(lines)
 
 
@@ -113,7 +123,7 @@ def _size(size: float) -> str:
 
 
 def _scaled(value: float, units: Sequence[str]) -> str:
-    """The value in the first of its units, each 1000 of the one before, that keeps it short."""
+    """Return the value in the first unit in which it is below 1000; each is 1000 of the last."""
     for unit in units[:-1]:
         if value < 999.95:
             return f"{value:.1f} {unit}"

@@ -1,7 +1,8 @@
-"""The trace file, in the JSON of the Trace Event Format.
+"""Trace files in the JSON form of the Trace Event Format.
 
-Google, "Trace Event Format", 2016: an object whose `traceEvents` are complete events ("ph": "X",
-times in microseconds) and metadata ("ph": "M") that names the process and the threads.
+Google, "Trace Event Format", 2016. The file holds an object whose `traceEvents` are complete
+events ("ph": "X", times in microseconds) and metadata events ("ph": "M") that name the process and
+the threads.
 """
 
 from __future__ import annotations
@@ -12,13 +13,19 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tinytorch_profiler.recorder import BACKWARD, Log, Span
+from tinytorch_profiler.recorder import BACKWARD, Span, ThreadLog
 
 Event = dict[str, Any]
 
 
-def save(path: str | os.PathLike[str], logs: Sequence[Log], start: int) -> None:
-    """Writes what the threads did, with times counted from `start`, in nanoseconds."""
+def save(path: str | os.PathLike[str], logs: Sequence[ThreadLog], start: int) -> None:
+    """Write a trace of all threads.
+
+    Args:
+        path: the file to write.
+        logs: one log per thread.
+        start: the time that becomes 0 in the trace, in nanoseconds of `time.perf_counter_ns`.
+    """
     dropped = sum(log.dropped for log in logs)
     trace = {
         "displayTimeUnit": "ns",
@@ -29,12 +36,12 @@ def save(path: str | os.PathLike[str], logs: Sequence[Log], start: int) -> None:
         json.dump(trace, file)
 
 
-def events(logs: Sequence[Log], start: int) -> Iterator[Event]:
-    """The events of the file."""
+def events(logs: Sequence[ThreadLog], start: int) -> Iterator[Event]:
+    """Yield the events of the file: metadata first, then each thread's ops."""
     pid = os.getpid()
     program = os.path.basename(sys.argv[0]) or "python"
     yield _name("process_name", program, pid, 0)
-    # Numbered, because the system gives the number of a thread that has ended to another one.
+    # Not the system's thread ids: it reuses the id of a thread that has ended.
     for tid, log in enumerate(list(logs), start=1):
         yield _name("thread_name", log.thread, pid, tid)
         for span in list(log.spans):

@@ -1,4 +1,4 @@
-"""What the tests share: PyTorch, on one thread, for tests marked `peers`."""
+"""A fixture for the tests marked `peers`: PyTorch, limited to one thread."""
 
 import pytest
 

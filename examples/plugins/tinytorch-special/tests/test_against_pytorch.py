@@ -1,4 +1,4 @@
-"""The functions that torch.special has too: values and first derivatives."""
+"""Values and first derivatives, compared with the functions of torch.special."""
 
 import numpy as np
 import pytest

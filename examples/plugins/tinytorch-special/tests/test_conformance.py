@@ -1,4 +1,4 @@
-"""Every function in every respect: values against SciPy, derivatives of orders 1 and 2, dtypes."""
+"""Every check of the conformance kit: values against SciPy, derivatives, dtypes and more."""
 
 import scipy.special
 
@@ -17,7 +17,7 @@ def test_every_function_is_described():
     assert described == {special.op for special in FUNCTIONS.values()}
 
 
-def test_the_package_offers_every_function_under_scipys_name():
+def test_the_package_exports_every_function_under_its_scipy_name():
     aliases = {"psi", "jn"}
     assert set(tinytorch_special.__all__) == {*FUNCTIONS, *aliases}
     for name in tinytorch_special.__all__:

@@ -1,4 +1,4 @@
-"""SciPy's own functions of Tensors, and when SciPy is imported."""
+"""SciPy's own functions called with Tensors, and when scipy.special is imported."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ UFUNCS = [n for n in FUNCTIONS if isinstance(getattr(scipy.special, n), np.ufunc
 
 
 @pytest.mark.parametrize("name", UFUNCS)
-def test_a_ufunc_of_scipys_runs_the_op(name):
+def test_a_scipy_ufunc_runs_the_op(name):
     ufunc = getattr(scipy.special, name)
     inputs = [*[1] * (ufunc.nin - 1), np.array([0.25, 0.5])]
     out = ufunc(*inputs[:-1], Tensor(inputs[-1], requires_grad=True))
@@ -29,7 +29,7 @@ def test_almost_all_are_ufuncs():
     assert set(FUNCTIONS) - set(UFUNCS) == {"polygamma", "zeta", "logsumexp", "multigammaln"}
 
 
-def test_options_of_ufuncs_are_left_to_scipy():
+def test_a_ufunc_call_with_options_runs_scipys_function():
     x = Tensor([0.5, 1.0])
     out = scipy.special.erf(x, where=np.array([True, False]), out=np.zeros(2, np.float32))
     np.testing.assert_allclose(out, [0.5204999, 0])
@@ -37,22 +37,22 @@ def test_options_of_ufuncs_are_left_to_scipy():
     np.testing.assert_array_equal(reduce(x).data, reduce(x.data))
 
 
-def test_complex_numbers_are_left_to_scipy():
+def test_complex_numbers_run_scipys_function():
     z = np.array([0.5 + 1j])
     np.testing.assert_array_equal(scipy.special.erf(Tensor(z)).data, scipy.special.erf(z))
-    with pytest.raises(TypeError, match=r"erf\(\) .* takes real numbers, not complex"):
+    with pytest.raises(TypeError, match=r"erf\(\) got complex numbers"):
         special.erf(Tensor(z))
-    with pytest.raises(TypeError, match="real numbers"):
+    with pytest.raises(TypeError, match="got complex numbers"):
         special.xlogy(2.0, 1j)
 
 
-def test_other_functions_of_scipys_are_as_without_the_plugin():
+def test_other_scipy_functions_are_unaffected():
     x = Tensor([1.0, 2.0])
     np.testing.assert_allclose(scipy.special.sindg(x).data, scipy.special.sindg(x.data))
 
 
 @pytest.mark.parametrize("n", [1.5, "1", True, Tensor(1.0)])
-def test_an_order_that_is_no_integer_is_refused(n):
+def test_an_order_that_is_not_an_integer_is_rejected(n):
     with pytest.raises(TypeError, match=r"n of polygamma\(\) must be an integer, not \w+"):
         special.polygamma(n, np.ones(2))
 
@@ -68,13 +68,13 @@ def run(program, chosen="all"):
     return done.stdout
 
 
-def test_scipys_special_functions_are_imported_when_they_are_first_used():
+def test_scipy_special_is_imported_on_first_use():
     program = """
 import sys
 import numpy as np
 from tinytorch_core import Tensor
 import tinytorch_special as special
-np.sinc(Tensor([1.0]))  # a function that no op answers
+np.sinc(Tensor([1.0]))  # a function without an op of its own
 assert "scipy.special" not in sys.modules
 print(special.erf(Tensor([0.0])))
 assert "scipy.special" in sys.modules
@@ -82,7 +82,7 @@ assert "scipy.special" in sys.modules
     assert run(program) == "Tensor([0.])\n"
 
 
-def test_without_autograd_it_works_forward():
+def test_the_forward_works_without_autograd():
     program = """
 import sys
 import scipy.special
@@ -94,7 +94,7 @@ assert "tinytorch_autograd" not in sys.modules
     assert run(program, "special") == "Tensor([0.]) Tensor([0.5])\n"
 
 
-def test_turned_off_it_says_so():
+def test_a_disabled_plugin_raises_on_tensors_only():
     with plugins.disable("special"):
         assert special.erf(0.0) == 0
         with pytest.raises(AttributeError, match="special_erf"):

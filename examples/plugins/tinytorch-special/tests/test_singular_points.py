@@ -1,4 +1,4 @@
-"""At singular points the derivative is what the docstring says, and never a silent NaN."""
+"""At singular points the derivative is the one stated in the docstring, never a silent NaN."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ import tinytorch_special as special
 from tinytorch_autograd import grad
 
 
-def slope(function, *points, of=0):
+def first_derivative(function, *points, of=0):
     inputs = [Tensor(np.array([p]), requires_grad=True) for p in points]
     with np.errstate(divide="ignore"):
         return grad(function(*inputs), inputs[of]).item()
@@ -51,7 +51,7 @@ def slope(function, *points, of=0):
     ],
 )
 def test_first_derivative(function, points, of, expected):
-    assert slope(function, *points, of=of) == pytest.approx(expected, rel=1e-14)
+    assert first_derivative(function, *points, of=of) == pytest.approx(expected, rel=1e-14)
 
 
 @pytest.mark.parametrize(
@@ -68,18 +68,18 @@ def test_first_derivative(function, points, of, expected):
 def test_second_derivative(function, point, expected):
     x = Tensor(np.array([point]), requires_grad=True)
     first = grad(function(x), x, create_graph=True)
-    # The curvature of log Φ cancels: (x²) times the error of the dtype.
+    # Cancellation in the second derivative of log Φ: the error grows as x² times the precision.
     assert grad(first, x).item() == pytest.approx(expected, rel=1e-5, abs=1e-12)
 
 
-def test_the_mixed_derivative_of_xlogy_at_0_is_that_of_the_logarithm():
+def test_the_mixed_derivative_of_xlogy_at_0():
     x, y = (Tensor(np.array(v), requires_grad=True) for v in (0.0, 2.0))
     by_y = grad(special.xlogy(x, y), y, create_graph=True)
     assert by_y.item() == 0
     assert grad(by_y, x).item() == 0.5
 
 
-def test_a_sum_of_nothing_has_the_gradient_0():
+def test_logsumexp_of_minus_infinity_has_gradient_0():
     x = Tensor(np.array([[-np.inf, -np.inf], [0.0, -np.inf]]), requires_grad=True)
     special.logsumexp(x, axis=1).backward(np.ones(2))
     np.testing.assert_array_equal(x.grad, [[0, 0], [1, 0]])

@@ -1,9 +1,12 @@
 """SciPy's special functions for the TinyTorch Tensor, with derivatives of every order.
 
-Each function takes Tensors, arrays and numbers, has SciPy's name and arguments, and keeps float32
-and float64; integers are computed in float64 and float16 in float32. Complex numbers are refused.
-The rules follow the formulas in the docstrings: DLMF is the NIST Digital Library of Mathematical
-Functions, https://dlmf.nist.gov, and A&S Abramowitz & Stegun, Handbook of Mathematical Functions.
+Each function has SciPy's name and arguments and takes Tensors, arrays and numbers. float32 and
+float64 inputs keep their dtype; integers become float64 and float16 becomes float32. Complex
+numbers raise TypeError.
+
+Each docstring states the derivative that the rule computes. DLMF is the NIST Digital Library of
+Mathematical Functions, https://dlmf.nist.gov; A&S is Abramowitz & Stegun, Handbook of Mathematical
+Functions, 1964.
 
 >>> import tinytorch_special as special
 >>> from tinytorch_core import Tensor
@@ -11,7 +14,7 @@ Functions, https://dlmf.nist.gov, and A&S Abramowitz & Stegun, Handbook of Mathe
 Tensor([ 0.      , 12.801827])
 """
 
-# First, because importing the core imports the active plugins, this one among them.
+# First: importing the core imports all active plugins, including this one.
 import tinytorch_core  # noqa: F401
 
 from tinytorch_special.bessel import (

@@ -1,7 +1,7 @@
-"""Bessel functions and modified ones, of order 0, 1 and any other, also exponentially scaled.
+"""Bessel functions and modified Bessel functions of orders 0, 1 and v, also exponentially scaled.
 
-The order is a constant: with respect to `v` walking back raises NotImplementedError. Functions of
-the second kind are infinite at 0, and NaN or infinite below.
+The derivative with respect to the order `v` raises NotImplementedError. Functions of the second
+kind are infinite at 0, and NaN or infinite for negative x.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from tinytorch_special.family import UNKNOWN, Array, rule, special
 
 @special("x")
 def j0(x: Array) -> Array:
-    """J of order 0; J₀' = -J₁ (DLMF 10.6.3)."""
+    """The Bessel function J₀; J₀' = -J₁ (DLMF 10.6.3)."""
     return scipy.special.j0(x)
 
 
 @special("x")
 def j1(x: Array) -> Array:
-    """J of order 1; J₁' = (J₀ - J₂) / 2 (DLMF 10.6.1)."""
+    """The Bessel function J₁; J₁' = (J₀ - J₂) / 2 (DLMF 10.6.1)."""
     return scipy.special.j1(x)
 
 
 @special("v x")
 def jv(v: Array, x: Array) -> Array:
-    """J of order v, of the first kind; J_v' = (J_{v-1} - J_{v+1}) / 2 (DLMF 10.6.1)."""
+    """The Bessel function of the first kind, J_v; J_v' = (J_{v-1} - J_{v+1}) / 2 (DLMF 10.6.1)."""
     return scipy.special.jv(v, x)
 
 
@@ -35,91 +35,112 @@ jn = jv
 
 @special("x")
 def y0(x: Array) -> Array:
-    """Y of order 0; Y₀' = -Y₁ (DLMF 10.6.3)."""
+    """The Bessel function Y₀; Y₀' = -Y₁ (DLMF 10.6.3)."""
     return scipy.special.y0(x)
 
 
 @special("x")
 def y1(x: Array) -> Array:
-    """Y of order 1; Y₁' = (Y₀ - Y₂) / 2 (DLMF 10.6.1)."""
+    """The Bessel function Y₁; Y₁' = (Y₀ - Y₂) / 2 (DLMF 10.6.1)."""
     return scipy.special.y1(x)
 
 
 @special("v x")
 def yv(v: Array, x: Array) -> Array:
-    """Y of order v, of the second kind; Y_v' = (Y_{v-1} - Y_{v+1}) / 2 (DLMF 10.6.1)."""
+    """The Bessel function of the second kind, Y_v; Y_v' = (Y_{v-1} - Y_{v+1}) / 2 (DLMF 10.6.1)."""
     return scipy.special.yv(v, x)
 
 
 @special("x")
 def i0(x: Array) -> Array:
-    """I of order 0; I₀' = I₁ (DLMF 10.29.3)."""
+    """The modified Bessel function I₀; I₀' = I₁ (DLMF 10.29.3)."""
     return scipy.special.i0(x)
 
 
 @special("x")
 def i1(x: Array) -> Array:
-    """I of order 1; I₁' = (I₀ + I₂) / 2 (DLMF 10.29.1)."""
+    """The modified Bessel function I₁; I₁' = (I₀ + I₂) / 2 (DLMF 10.29.1)."""
     return scipy.special.i1(x)
 
 
 @special("v x")
 def iv(v: Array, x: Array) -> Array:
-    """Modified, of the first kind, of order v; I_v' = (I_{v-1} + I_{v+1}) / 2 (DLMF 10.29.1)."""
+    """The modified Bessel function of the first kind, I_v.
+
+    I_v' = (I_{v-1} + I_{v+1}) / 2 (DLMF 10.29.1).
+    """
     return scipy.special.iv(v, x)
 
 
 @special("x")
 def i0e(x: Array) -> Array:
-    """exp(-|x|) I₀; the derivative is i1e - sign(x) i0e (DLMF 10.29.3), 0 at the kink at 0."""
+    """The scaled function exp(-|x|) I₀.
+
+    i0e' = i1e - sign(x) i0e (DLMF 10.29.3), and 0 at the kink at 0.
+    """
     return scipy.special.i0e(x)
 
 
 @special("x")
 def i1e(x: Array) -> Array:
-    """exp(-|x|) I₁; the derivative is (i0e + ive(2)) / 2 - sign(x) i1e (DLMF 10.29.1)."""
+    """The scaled function exp(-|x|) I₁.
+
+    i1e' = (i0e + ive(2)) / 2 - sign(x) i1e (DLMF 10.29.1).
+    """
     return scipy.special.i1e(x)
 
 
 @special("v x")
 def ive(v: Array, x: Array) -> Array:
-    """exp(-|x|) I_v; the derivative is (ive(v-1) + ive(v+1)) / 2 - sign(x) ive (DLMF 10.29.1)."""
+    """The scaled function exp(-|x|) I_v.
+
+    ive' = (ive(v-1) + ive(v+1)) / 2 - sign(x) ive (DLMF 10.29.1).
+    """
     return scipy.special.ive(v, x)
 
 
 @special("x")
 def k0(x: Array) -> Array:
-    """K of order 0; K₀' = -K₁ (DLMF 10.29.3)."""
+    """The modified Bessel function K₀; K₀' = -K₁ (DLMF 10.29.3)."""
     return scipy.special.k0(x)
 
 
 @special("x")
 def k1(x: Array) -> Array:
-    """K of order 1; K₁' = -(K₀ + K₂) / 2 (DLMF 10.29.1)."""
+    """The modified Bessel function K₁; K₁' = -(K₀ + K₂) / 2 (DLMF 10.29.1)."""
     return scipy.special.k1(x)
 
 
 @special("v x")
 def kv(v: Array, x: Array) -> Array:
-    """Modified, of the second kind, of order v; K_v' = -(K_{v-1} + K_{v+1}) / 2 (DLMF 10.29.1)."""
+    """The modified Bessel function of the second kind, K_v.
+
+    K_v' = -(K_{v-1} + K_{v+1}) / 2 (DLMF 10.29.1).
+    """
     return scipy.special.kv(v, x)
 
 
 @special("x")
 def k0e(x: Array) -> Array:
-    """exp(x) K₀; the derivative is k0e - k1e (DLMF 10.29.3)."""
+    """The scaled function exp(x) K₀; k0e' = k0e - k1e (DLMF 10.29.3)."""
     return scipy.special.k0e(x)
 
 
 @special("x")
 def k1e(x: Array) -> Array:
-    """exp(x) K₁; the derivative is k1e - (k0e + kve(2)) / 2 (DLMF 10.29.1)."""
+    """The scaled function exp(x) K₁.
+
+    k1e' = k1e - (k0e + kve(2)) / 2 (DLMF 10.29.1).
+    """
     return scipy.special.k1e(x)
 
 
 @special("v x")
 def kve(v: Array, x: Array) -> Array:
-    """exp(x) K_v; the derivative is kve - (kve(v-1) + kve(v+1)) / 2 (DLMF 10.29.1)."""
+    """The scaled function exp(x) K_v.
+
+    kve' = kve - (kve(v-1) + kve(v+1)) / 2 (DLMF 10.29.1).
+    """
     return scipy.special.kve(v, x)
 
 

@@ -1,4 +1,4 @@
-"""Elementary functions, as SciPy has them beside NumPy; and Wright's omega."""
+"""SciPy's elementary functions, and the Wright omega function."""
 
 from __future__ import annotations
 
@@ -21,37 +21,39 @@ def cbrt(x: Array) -> Array:
 
 @special("x")
 def exp2(x: Array) -> Array:
-    """2ˣ; exp2' = log(2) 2ˣ."""
+    """The power 2ˣ; exp2' = log(2) 2ˣ."""
     return scipy.special.exp2(x)
 
 
 @special("x")
 def exp10(x: Array) -> Array:
-    """10ˣ; exp10' = log(10) 10ˣ."""
+    """The power 10ˣ; exp10' = log(10) 10ˣ."""
     return scipy.special.exp10(x)
 
 
 @special("x")
 def expm1(x: Array) -> Array:
-    """exp(x) - 1, to full precision near 0 too; expm1' = exp(x)."""
+    """The function exp(x) - 1, precise near 0 too; expm1' = exp(x)."""
     return scipy.special.expm1(x)
 
 
 @special("x")
 def log1p(x: Array) -> Array:
-    """log(1 + x), to full precision near 0 too; log1p' = 1 / (1 + x)."""
+    """The function log(1 + x), precise near 0 too; log1p' = 1 / (1 + x)."""
     return scipy.special.log1p(x)
 
 
 @special("x")
 def cosm1(x: Array) -> Array:
-    """cos(x) - 1, to full precision near 0 too; cosm1' = -sin(x)."""
+    """The function cos(x) - 1, precise near 0 too; cosm1' = -sin(x)."""
     return scipy.special.cosm1(x)
 
 
 @special("x")
 def wrightomega(x: Array) -> Array:
-    """The ω with ω + log ω = x (Corless & Jeffrey 2002), Lambert's W of exp(x).
+    """The Wright omega function: the ω with ω + log ω = x (Corless & Jeffrey 2002).
+
+    It is Lambert's W of exp(x).
 
     ω' = ω / (1 + ω).
     """

@@ -1,4 +1,4 @@
-"""x log y and what is made of it: entropies and divergences; and the losses named after Huber."""
+"""Entropies and divergences, the function x log y in them, and the Huber losses."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from tinytorch_special.family import Array, floating, rule, special
 
 
 def ratio(x: Array, y: Array) -> Array:
-    """x / y, and 0 where both are 0: x log y is then flat along y."""
+    """Return x / y, and 0 where both are 0: there x log y is constant in y."""
     return x / np.where(unwrap(x == 0) & unwrap(y == 0), 1, y)
 
 
-# SciPy takes numbers beside float32 for float64 in the next two.
+# SciPy returns float64 if float32 is mixed with Python numbers; `astype` restores the dtype.
 
 
 @special("x y")
 def xlogy(x: Array, y: Array) -> Array:
-    """x log(y), and 0 where x = 0, whatever y is.
+    """The function x log(y), which is 0 where x = 0, for any y.
 
     ∂/∂x = log y; ∂/∂y = x / y, and 0 where both are 0.
     """
@@ -29,16 +29,16 @@ def xlogy(x: Array, y: Array) -> Array:
 
 @special("x y")
 def xlog1py(x: Array, y: Array) -> Array:
-    """x log(1 + y), and 0 where x = 0, whatever y is.
+    """The function x log(1 + y), which is 0 where x = 0, for any y.
 
-    ∂/∂x = log(1 + y); ∂/∂y = x / (1 + y), and 0 where both are 0.
+    ∂/∂x = log(1 + y); ∂/∂y = x / (1 + y), and 0 where x and 1 + y are 0.
     """
     return scipy.special.xlog1py(x, y).astype(floating(x, y))
 
 
 @special("x")
 def entr(x: Array) -> Array:
-    """-x log(x), 0 at 0, and -inf below.
+    """The entropy -x log(x), which is 0 at 0 and -inf for negative x.
 
     entr' = -log x - 1, infinite at 0.
     """
@@ -47,7 +47,9 @@ def entr(x: Array) -> Array:
 
 @special("x y")
 def rel_entr(x: Array, y: Array) -> Array:
-    """x log(x / y) for positive x and y, 0 where x = 0 and y is not negative, else inf.
+    """The relative entropy x log(x / y) of positive x and y (Boyd & Vandenberghe 2004).
+
+    It is 0 where x = 0 and y ≥ 0, and otherwise inf.
 
     ∂/∂x = log(x / y) + 1, -inf at x = 0; ∂/∂y = -x / y.
     """
@@ -56,7 +58,9 @@ def rel_entr(x: Array, y: Array) -> Array:
 
 @special("x y")
 def kl_div(x: Array, y: Array) -> Array:
-    """x log(x / y) - x + y for positive x and y, y where x = 0 and y is not negative, else inf.
+    """The divergence x log(x / y) - x + y of positive x and y (Kullback & Leibler 1951).
+
+    It is y where x = 0 and y ≥ 0, and otherwise inf.
 
     ∂/∂x = log(x / y), -inf at x = 0; ∂/∂y = 1 - x / y.
     """
@@ -65,9 +69,9 @@ def kl_div(x: Array, y: Array) -> Array:
 
 @special("delta r")
 def huber(delta: Array, r: Array) -> Array:
-    """r²/2 where |r| ≤ delta, and delta (|r| - delta/2) beyond (Huber 1964).
+    """The Huber loss: r²/2 where |r| ≤ delta, otherwise delta (|r| - delta/2) (Huber 1964).
 
-    ∂/∂r = r within the bounds and ±delta beyond; ∂/∂delta = |r| - delta beyond and 0 within.
+    ∂/∂r = r where |r| ≤ delta, otherwise delta sign(r). ∂/∂delta = max(|r| - delta, 0).
     """
     return scipy.special.huber(delta, r)
 
@@ -78,8 +82,9 @@ def _root(delta: Array, r: Array) -> Array:
 
 @special("delta r")
 def pseudo_huber(delta: Array, r: Array) -> Array:
-    """delta² (s - 1) with s = √(1 + (r/delta)²), a smooth huber.
+    """The smooth Huber loss delta² (s - 1) with s = √(1 + (r/delta)²).
 
+    (Hartley & Zisserman 2003, Multiple View Geometry in Computer Vision, A6.8.)
     ∂/∂delta = delta (s - 1)² / s; ∂/∂r = r / s.
     """
     return scipy.special.pseudo_huber(delta, r)

@@ -1,4 +1,4 @@
-"""The error function and its relatives, among them the normal distribution."""
+"""The error function, related functions, and the normal distribution."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _DENSITY = 1 / math.sqrt(2 * math.pi)
 _ROOT_HALF = math.sqrt(0.5)
 
 
-# Where x² overflows, exp(-inf) is the right answer.
+# Where x² overflows, exp(-inf) = 0 is the correct result.
 @np.errstate(over="ignore")
-def bell(x: Array) -> Array:
-    """The bell curve exp(-x²)."""
+def gaussian(x: Array) -> Array:
+    """Return exp(-x²)."""
     return np.exp(-x * x)
 
 
@@ -34,7 +34,7 @@ def erf(x: Array) -> Array:
 
 @special("x")
 def erfc(x: Array) -> Array:
-    """1 - erf(x), to full precision for large x too (DLMF 7.2.2).
+    """The complementary error function 1 - erf(x), precise for large x too (DLMF 7.2.2).
 
     erfc' = -2/√π exp(-x²).
     """
@@ -43,10 +43,10 @@ def erfc(x: Array) -> Array:
 
 @special("x")
 def erfcx(x: Array) -> Array:
-    """The scaled function exp(x²) erfc(x), from DLMF 7.2.2.
+    """The scaled function exp(x²) erfc(x) (with erfc as in DLMF 7.2.2).
 
-    erfcx' = 2 x erfcx - 2/√π. The difference cancels: its relative error grows as x² times that
-    of the dtype.
+    erfcx' = 2 x erfcx - 2/√π. For large x the two terms cancel: the relative error grows as x²
+    times the precision of the dtype.
     """
     return scipy.special.erfcx(x)
 
@@ -82,7 +82,7 @@ def erfcinv(y: Array) -> Array:
 def dawsn(x: Array) -> Array:
     """Dawson's integral exp(-x²) ∫₀ˣ exp(t²) dt (DLMF 7.2.5).
 
-    dawsn' = 1 - 2 x dawsn. The difference cancels for large x, as that of erfcx does.
+    dawsn' = 1 - 2 x dawsn. For large x the two terms cancel, as in the derivative of erfcx.
     """
     return scipy.special.dawsn(x)
 
@@ -97,16 +97,21 @@ def ndtr(x: Array) -> Array:
 
 
 def log_ndtr_rule(grad: Array, out: Array, x: Array) -> Array:
-    """φ/Φ: below 0 as √(2/π) / erfcx(-x/√2), where φ and Φ would both vanish."""
+    """The derivative is φ/Φ.
+
+    For x < 0 it is computed as √(2/π) / erfcx(-x/√2), because φ and Φ underflow there.
+    """
     below = unwrap(x < 0)
     tail = 2 * _DENSITY / erfcx(_ROOT_HALF * np.where(below, -x, 0))
-    body = _DENSITY * bell(_ROOT_HALF * np.where(below, 0, x)) * np.exp(-np.where(below, 0, out))
+    body = (
+        _DENSITY * gaussian(_ROOT_HALF * np.where(below, 0, x)) * np.exp(-np.where(below, 0, out))
+    )
     return grad * np.where(below, tail, body)
 
 
 @special("x")
 def log_ndtr(x: Array) -> Array:
-    """log Φ(x), also where Φ(x) itself is 0 in floating point.
+    """The logarithm of ndtr, log Φ(x), also where Φ(x) underflows to 0.
 
     (log Φ)' = φ / Φ.
     """
@@ -115,20 +120,20 @@ def log_ndtr(x: Array) -> Array:
 
 @special("y")
 def ndtri(y: Array) -> Array:
-    """The inverse of ndtr, the quantile function of the standard normal distribution.
+    """The inverse of ndtr: the quantile function of the standard normal distribution.
 
     ndtri' = 1 / φ(ndtri), infinite at 0 and 1.
     """
     return scipy.special.ndtri(y)
 
 
-rule(erf, lambda grad, x: grad * (_SLOPE * bell(x)))
-rule(erfc, lambda grad, x: grad * (-_SLOPE * bell(x)))
+rule(erf, lambda grad, x: grad * (_SLOPE * gaussian(x)))
+rule(erfc, lambda grad, x: grad * (-_SLOPE * gaussian(x)))
 rule(erfcx, lambda grad, out, x: grad * (2 * x * out - _SLOPE))
 rule(erfi, lambda grad, x: grad * (_SLOPE * np.exp(x * x)))
 rule(erfinv, lambda grad, out: grad * (np.exp(out * out) / _SLOPE))
 rule(erfcinv, lambda grad, out: grad * (-np.exp(out * out) / _SLOPE))
 rule(dawsn, lambda grad, out, x: grad * (1 - 2 * x * out))
-rule(ndtr, lambda grad, x: grad * (_DENSITY * bell(_ROOT_HALF * x)))
+rule(ndtr, lambda grad, x: grad * (_DENSITY * gaussian(_ROOT_HALF * x)))
 rule(log_ndtr, log_ndtr_rule)
 rule(ndtri, lambda grad, out: grad * (np.exp(0.5 * out * out) / _DENSITY))

@@ -1,4 +1,4 @@
-"""How special functions are written down: SciPy's function, and apart from it the rule."""
+"""The decorator and the table by which a module defines its functions and their rules."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ Array = Any
 Vjp = Callable[..., Array]
 Forward = TypeVar("Forward", bound=Callable[..., Any])
 
-# In the place of a vjp: with respect to this argument no derivative is known here.
+# Passed to `rule` for an input whose derivative has no formula here.
 UNKNOWN: Vjp = lambda grad: grad  # noqa: E731
 
 
 class Special(NamedTuple):
-    """One function of this package, as the hooks hand it over.
+    """One function of this package, with what the hooks register.
 
     Attributes:
-        op: the name of its op, with a prefix: `erf` alone may be another plugin's.
-        function: the function itself.
+        op: the name of its op; prefixed, because another plugin may provide an op `erf`.
+        function: the function.
         inputs: the names of the arguments that may be Tensors.
-        vjps: the rule, one function for each input.
+        vjps: the rule, one function per input.
     """
 
     op: str
@@ -34,12 +34,12 @@ class Special(NamedTuple):
     vjps: tuple[Vjp, ...]
 
 
-# Every function of this package, by its name, which is SciPy's.
+# Every function of this package by name; the names are those of scipy.special.
 FUNCTIONS: dict[str, Special] = {}
 
 
 def special(inputs: str) -> Callable[[Forward], Forward]:
-    """Makes a function of arrays an op of this package.
+    """Return a decorator that makes a function of arrays an op of this package.
 
     Args:
         inputs: the names of the arguments that may be Tensors, separated by spaces.
@@ -47,7 +47,7 @@ def special(inputs: str) -> Callable[[Forward], Forward]:
 
     def decorate(forward: Forward) -> Forward:
         name = forward.__name__
-        function = op(f"special_{name}")(_of_real_numbers(forward))
+        function = op(f"special_{name}")(_real_only(forward))
         FUNCTIONS[name] = Special(f"special_{name}", function, tuple(inputs.split()), ())
         return function
 
@@ -55,31 +55,31 @@ def special(inputs: str) -> Callable[[Forward], Forward]:
 
 
 def rule(function: Callable[..., Any], *vjps: Vjp) -> None:
-    """Adds the backward rule of a function of this package.
+    """Add the backward rule of a function of this package.
 
     Args:
         function: the function.
-        vjps: for each of its inputs the function from `grad`, and whatever else it names, to
-            that input's gradient; `UNKNOWN` where no formula is known.
+        vjps: one function per input; it takes `grad` and what else its parameters name, and
+            returns the input's gradient. `UNKNOWN` if the derivative has no formula here.
     """
     name = function.__name__
-    described = FUNCTIONS[name]
-    known = tuple(
+    defined = FUNCTIONS[name]
+    checked = tuple(
         _unknown(name, argument) if vjp is UNKNOWN else vjp
-        for argument, vjp in zip(described.inputs, vjps, strict=True)
+        for argument, vjp in zip(defined.inputs, vjps, strict=True)
     )
-    FUNCTIONS[name] = described._replace(vjps=known)
+    FUNCTIONS[name] = defined._replace(vjps=checked)
 
 
-def _of_real_numbers(forward: Forward) -> Forward:
-    """`forward`, refusing complex numbers, for which the rules are not written."""
+def _real_only(forward: Forward) -> Forward:
+    """Return `forward` with a check that rejects complex numbers, which the rules don't cover."""
 
     @functools.wraps(forward)
     def checked(*args: Any, **kwargs: Any) -> Any:
         if any(is_complex(value) for value in args):
             raise TypeError(
-                f"{forward.__name__}() of this package takes real numbers, not complex ones; "
-                f"scipy.special.{forward.__name__} may take the array, without derivatives"
+                f"tinytorch_special.{forward.__name__}() got complex numbers and takes only real "
+                f"ones; scipy.special.{forward.__name__}() may take them, without derivatives"
             )
         return forward(*args, **kwargs)
 
@@ -87,7 +87,7 @@ def _of_real_numbers(forward: Forward) -> Forward:
 
 
 def is_complex(value: Any) -> bool:
-    """Whether `value` is a complex number, or an array or Tensor of such."""
+    """Return whether `value` is a complex number, array or Tensor."""
     dtype = getattr(value, "dtype", None)
     return isinstance(value, complex) if dtype is None else dtype.kind == "c"
 
@@ -95,18 +95,18 @@ def is_complex(value: Any) -> bool:
 def _unknown(function: str, argument: str) -> Vjp:
     def vjp(grad: Array) -> Array:
         raise NotImplementedError(
-            f"the derivative of {function}() with respect to {argument!r} has no formula here; "
+            f"the derivative of {function}() with respect to {argument!r} is not implemented; "
             f"pass {argument!r} as a number or an array, or detach() it to treat it as a constant"
         )
 
     return vjp
 
 
-def whole(function: str, name: str, value: Any, least: int) -> int:
-    """`value` as an int of at least `least`.
+def integer(function: str, name: str, value: Any, least: int) -> int:
+    """Return `value` as an int of at least `least`.
 
     Raises:
-        TypeError: it is no integer; a Tensor is none, for no gradient would reach it.
+        TypeError: it is not an integer. A Tensor is rejected too: it would get no gradient.
         ValueError: it is too small.
     """
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
@@ -119,10 +119,10 @@ def whole(function: str, name: str, value: Any, least: int) -> int:
 
 
 def floating(*values: Any) -> np.dtype[Any]:
-    """The dtype in which arrays and numbers meet, a floating one; Python's numbers adapt to it."""
+    """Return the floating dtype of a result; Python numbers do not widen the arrays' dtype."""
     return np.result_type(*values, 0.0)
 
 
 def functions() -> Sequence[Special]:
-    """Every function of this package."""
+    """Return every function of this package."""
     return tuple(FUNCTIONS.values())

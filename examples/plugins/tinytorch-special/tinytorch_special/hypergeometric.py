@@ -1,4 +1,4 @@
-"""Hypergeometric functions, and the complete elliptic integrals, whose derivatives they are."""
+"""Hypergeometric functions, and the complete elliptic integrals, which they express."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from tinytorch_special.family import UNKNOWN, Array, floating, rule, special
 def hyp0f1(b: Array, x: Array) -> Array:
     """The confluent limit function ₀F₁(b; x) (DLMF 16.2.1).
 
-    ∂/∂x = ₀F₁(b + 1; x) / b (16.3.1). With respect to `b` walking back raises
-    NotImplementedError.
+    ∂/∂x = ₀F₁(b + 1; x) / b (16.3.1). ∂/∂b raises NotImplementedError.
     """
     return scipy.special.hyp0f1(b, x)
 
@@ -23,8 +22,7 @@ def hyp0f1(b: Array, x: Array) -> Array:
 def hyp1f1(a: Array, b: Array, x: Array) -> Array:
     """Kummer's confluent function M(a, b, x) = ₁F₁(a; b; x) (DLMF 13.2.2).
 
-    ∂M/∂x = a/b M(a + 1, b + 1, x) (13.3.15). With respect to `a` and `b` walking back raises
-    NotImplementedError.
+    ∂M/∂x = a/b M(a + 1, b + 1, x) (13.3.15). ∂M/∂a and ∂M/∂b raise NotImplementedError.
     """
     return scipy.special.hyp1f1(a, b, x)
 
@@ -33,8 +31,7 @@ def hyp1f1(a: Array, b: Array, x: Array) -> Array:
 def hyperu(a: Array, b: Array, x: Array) -> Array:
     """Tricomi's confluent function U(a, b, x) (DLMF 13.2.6), for x > 0.
 
-    ∂U/∂x = -a U(a + 1, b + 1, x) (13.3.22). With respect to `a` and `b` walking back raises
-    NotImplementedError.
+    ∂U/∂x = -a U(a + 1, b + 1, x) (13.3.22). ∂U/∂a and ∂U/∂b raise NotImplementedError.
     """
     return scipy.special.hyperu(a, b, x)
 
@@ -46,18 +43,18 @@ def hyp2f1_rule(grad: Array, a: Array, b: Array, c: Array, x: Array) -> Array:
 
 @special("a b c x")
 def hyp2f1(a: Array, b: Array, c: Array, x: Array) -> Array:
-    """Gauss's function ₂F₁(a, b; c; x) (DLMF 15.2.1).
+    """Gauss's hypergeometric function ₂F₁(a, b; c; x) (DLMF 15.2.1).
 
-    ∂F/∂x = ab/c F(a + 1, b + 1; c + 1; x) (15.5.1). With respect to `a`, `b` and `c` walking back
-    raises NotImplementedError.
+    ∂F/∂x = ab/c F(a + 1, b + 1; c + 1; x) (15.5.1). ∂F/∂a, ∂F/∂b and ∂F/∂c raise
+    NotImplementedError.
     """
-    # SciPy takes numbers beside float32 for float64.
+    # SciPy returns float64 if float32 is mixed with Python numbers.
     return scipy.special.hyp2f1(a, b, c, x).astype(floating(a, b, c, x))
 
 
 @special("m")
 def ellipk(m: Array) -> Array:
-    """The complete elliptic integral K of the first kind, of the parameter m = k², for m < 1.
+    """The complete elliptic integral of the first kind, K, of the parameter m = k² < 1.
 
     K = π/2 ₂F₁(1/2, 1/2; 1; m) (DLMF 19.5.1), so K' = π/8 ₂F₁(3/2, 3/2; 2; m).
     """
@@ -66,7 +63,7 @@ def ellipk(m: Array) -> Array:
 
 @special("m")
 def ellipe(m: Array) -> Array:
-    """The complete elliptic integral E of the second kind, of the parameter m = k², for m < 1.
+    """The complete elliptic integral of the second kind, E, of the parameter m = k² < 1.
 
     E = π/2 ₂F₁(-1/2, 1/2; 1; m) (DLMF 19.5.2), so E' = -π/8 ₂F₁(1/2, 3/2; 2; m).
     """

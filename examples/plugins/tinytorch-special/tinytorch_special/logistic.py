@@ -1,4 +1,4 @@
-"""The logistic function, its inverse, its logarithm, and the logarithm of a sum of exponentials."""
+"""The logistic function, its inverse and its logarithm, and logsumexp."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def expit(x: Array) -> Array:
 
 @special("y")
 def logit(y: Array) -> Array:
-    """The inverse of expit, log(y / (1 - y)), infinite at 0 and 1.
+    """The inverse of expit: log(y / (1 - y)), infinite at 0 and 1.
 
     logit' = 1 / (y (1 - y)), infinite at 0 and 1.
     """
@@ -32,7 +32,7 @@ def logit(y: Array) -> Array:
 
 @special("x")
 def log_expit(x: Array) -> Array:
-    """The logarithm of expit, which does not overflow; -log_expit(-x) is softplus.
+    """The logarithm of expit, without overflow; -log_expit(-x) is softplus.
 
     log_expit' = expit(-x).
     """
@@ -40,11 +40,11 @@ def log_expit(x: Array) -> Array:
 
 
 def _share(out: Array, a: Array, axis: Any, keepdims: bool, ndim: int) -> Array:
-    """Exp(a - out), with the axes of `out` back in their places; 0 where the whole sum is 0."""
-    return np.exp(a - _restored(np.where(unwrap(out == -np.inf), 0, out), axis, keepdims, ndim))
+    """Return exp(a - out), with the reduced axes of `out` restored; 0 where the whole sum is 0."""
+    return np.exp(a - _restore_axes(np.where(unwrap(out == -np.inf), 0, out), axis, keepdims, ndim))
 
 
-def _restored(value: Array, axis: Any, keepdims: bool, ndim: int) -> Array:
+def _restore_axes(value: Array, axis: Any, keepdims: bool, ndim: int) -> Array:
     if keepdims:
         return value
     axes = range(ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
@@ -59,27 +59,28 @@ def logsumexp_a(grad: Array, out: Array, a: Array, b: Array, axis: Any, keepdims
     """∂/∂a = b exp(a - out)."""
     ndim = _ndim(a, b)
     share = _share(out, a, axis, keepdims, ndim)
-    return _restored(grad, axis, keepdims, ndim) * (share if b is None else b * share)
+    return _restore_axes(grad, axis, keepdims, ndim) * (share if b is None else b * share)
 
 
 def logsumexp_b(grad: Array, out: Array, a: Array, b: Array, axis: Any, keepdims: bool) -> Array:
-    """∂/∂b = exp(a - out), for each element of b that `a` stretches over or is stretched over."""
+    """∂/∂b = exp(a - out), broadcast to the common shape of `a` and `b`."""
     ndim = _ndim(a, b)
-    each = _restored(grad, axis, keepdims, ndim) * _share(out, a, axis, keepdims, ndim)
+    each = _restore_axes(grad, axis, keepdims, ndim) * _share(out, a, axis, keepdims, ndim)
     return np.broadcast_to(each, np.broadcast_shapes(a.shape, b.shape))
 
 
 @special("a b")
 def logsumexp(a: Array, axis: Any = None, b: Array = None, keepdims: bool = False) -> Array:
-    """log Σ b exp(a) over all elements or over `axis`, a number or a tuple, without overflow.
+    """The logarithm of a sum of exponentials, log Σ b exp(a), without overflow.
 
-    ∂/∂a = b exp(a - out), and 0 where nothing is summed but exp(-inf); ∂/∂b = exp(a - out).
+    ∂/∂a = b exp(a - out), for b = 1 the softmax (Boyd & Vandenberghe 2004, 3.1.5), and 0 where
+    every exponential in the sum is 0; ∂/∂b = exp(a - out).
 
     Args:
         a: the exponents.
-        axis: what to sum over.
-        b: factors of the exponentials, which broadcast with `a`; 1 by default.
-        keepdims: leave the reduced axes in place, with the length 1.
+        axis: the axis or the tuple of axes to sum over; all by default.
+        b: factors of the exponentials, broadcast with `a`; 1 by default.
+        keepdims: keep the reduced axes, with length 1.
     """
     return scipy.special.logsumexp(a, axis=axis, b=b, keepdims=keepdims)
 

@@ -1,4 +1,4 @@
-"""The functions as the conformance kit calls them; the reference is SciPy's of the same name."""
+"""Descriptions for the conformance kit; the references are the functions of scipy.special."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _EVERYWHERE = (-3.0, 3.0)
 _POSITIVE = (0.3, 4.0)
 _UNIT = (0.05, 0.95)
 
-# The functions of one element, or of several that all have derivatives, and where they are tried.
+# Functions with a derivative for every input, and the interval from which inputs are drawn.
 _DOMAINS: Mapping[str, Interval] = {
     **dict.fromkeys(("erf", "erfc", "erfcx", "dawsn", "ndtr", "log_ndtr"), _EVERYWHERE),
     "erfi": (-2, 2),
@@ -40,7 +40,7 @@ _DOMAINS: Mapping[str, Interval] = {
 _X = np.array([0.6, 1.1, 1.9, 3.2])
 _Y = np.array([[0.15, 0.4], [0.62, 0.85]])
 
-# Functions whose first arguments are constants to the rule: numbers here, which are not tracked.
+# Functions without a derivative for their first arguments: these are untracked numbers here.
 _WITH_CONSTANTS: Mapping[str, list[Call]] = {
     **{name: [call(v, _X) for v in (0, 1, 2.5)] for name in ("jv", "yv", "iv", "ive", "kv", "kve")},
     **{name: [call(a, _X) for a in (0.7, 1.0, 3.5)] for name in ("gammainc", "gammaincc")},
@@ -59,7 +59,7 @@ _WITH_CONSTANTS: Mapping[str, list[Call]] = {
 _A = np.array([[0.5, -1.0, 2.0], [1.5, 0.25, -0.75]])
 _B = np.array([0.5, 2.0, 1.25])
 
-# The order, a number, comes before the input; the axis between the inputs.
+# Functions with parameters among their inputs: an order before the input, an axis between two.
 _WITH_PARAMETERS: Mapping[str, list[Call]] = {
     "polygamma": [call(n, _X) for n in (0, 1, 3)],
     "expn": [call(n, _X) for n in (0, 1, 3)],
@@ -78,17 +78,17 @@ _SIGNED = np.array([-3.0, -0.5, 0.4, 2.5])
 
 
 def describe(samples: Samples) -> None:
-    """Describes every op of this plugin."""
+    """Describe every op of this plugin."""
     for name, domain in _DOMAINS.items():
         samples.add(f"special_{name}", getattr(scipy.special, name), domain=domain)
     for name, calls in {**_WITH_CONSTANTS, **_WITH_PARAMETERS}.items():
         samples.add(f"special_{name}", getattr(scipy.special, name), calls=calls)
-    for name in ("i0e", "i1e"):  # with a kink at 0
+    for name in ("i0e", "i1e"):  # not differentiable at 0
         samples.add(f"special_{name}", getattr(scipy.special, name), kinks=[0])
-    deltas = np.array([1.0, 1.5, 0.8, 2.0])  # each clear of the residual's absolute value
+    deltas = np.array([1.0, 1.5, 0.8, 2.0])  # not close to |r|, where ∂/∂delta has a kink
     samples.add("special_huber", scipy.special.huber, calls=[call(deltas, _SIGNED)])
     _multigammaln(samples)
-    _refusals(samples)
+    _invalid_arguments(samples)
 
 
 def _multigammaln(samples: Samples) -> None:
@@ -97,7 +97,7 @@ def _multigammaln(samples: Samples) -> None:
     samples.add("special_multigammaln", reference, domain=(2.1, 5), parameters=dimensions)
 
 
-def _refusals(samples: Samples) -> None:
+def _invalid_arguments(samples: Samples) -> None:
     for name, parameter in (("polygamma", "n"), ("expn", "n")):
         samples.refuse(f"special_{name}", TypeError, parameter, 1.5, _X)
         samples.refuse(f"special_{name}", ValueError, parameter, -1, _X)

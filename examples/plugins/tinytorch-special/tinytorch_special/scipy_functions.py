@@ -1,8 +1,8 @@
-"""SciPy's own functions, called with a Tensor, run the ops of this package.
+"""SciPy's own functions run the ops of this package when they are called with a Tensor.
 
-`ops.add(..., numpy=scipy.special.erf)` would say the same, and would import scipy.special at the
-start of every program, which takes as long as importing NumPy twice. Whoever calls a function of
-SciPy's has imported it, so they are looked up when the first one arrives.
+`ops.add(..., numpy=scipy.special.erf)` would do the same, but it would import scipy.special at the
+start of every program, which takes twice as long as importing NumPy. Whoever calls a function of
+scipy.special has already imported it.
 """
 
 from __future__ import annotations
@@ -15,23 +15,47 @@ from typing import Any
 import numpy as np
 import scipy
 
+from tinytorch_core import Op
+
 from tinytorch_special.family import FUNCTIONS, is_complex
 
 
-def answering(call: Callable[..., Any]) -> Callable[..., Any]:
-    """`call`, the op through which a Tensor runs any NumPy function that no other op answers."""
+def redirected(op: Op, call: Callable[..., Any]) -> Callable[..., Any] | None:
+    """Return a wrapper for `call` that runs this package's function instead of SciPy's.
+
+    Calls with keyword arguments or complex numbers go to `call`. Returns None if `op` does not
+    run a function of scipy.special.
+    """
+    if op.name == "numpy_function":
+        return _any_function(call)
+    function = _counterpart(op.forward)
+    return None if function is None else _redirected(function, call)
+
+
+def _redirected(function: Callable[..., Any], call: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(call)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        if kwargs or any(is_complex(value) for value in args):
+            return call(*args, **kwargs)
+        return function(*args)
+
+    return run
+
+
+def _any_function(call: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a wrapper for the op that runs every NumPy function without an op of its own."""
 
     @functools.wraps(call)
-    def answer(function: Any, args: Any, kwargs: Any) -> Any:
-        ours = _ours(function)
+    def run(function: Any, args: Any, kwargs: Any) -> Any:
+        ours = _counterpart(function)
         if ours is None or kwargs or any(is_complex(value) for value in args):
             return call(function, args, kwargs)
         return ours(*args)
 
-    return answer
+    return run
 
 
-def _ours(function: Any) -> Callable[..., Any] | None:
+def _counterpart(function: Any) -> Callable[..., Any] | None:
     if not isinstance(function, np.ufunc) or "scipy.special" not in sys.modules:
         return None
     return _by_ufunc().get(function)
