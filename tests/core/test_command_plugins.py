@@ -91,7 +91,7 @@ def test_where_nothing_is_installed_it_says_how_to_begin(
 
 def test_what_a_plugin_brings(good: Any) -> None:
     record = listed(good, "good")
-    assert record["import_seconds"] > 0.03
+    assert record["import_seconds"] == pytest.approx(0.03)
     assert {key: record[key] for key in record if key != "import_seconds"} == {
         "name": "good",
         "state": "on",
@@ -107,7 +107,7 @@ def test_what_a_plugin_brings(good: Any) -> None:
     }
     cells = row(good, "good")
     assert cells[:8] == ["good", "good-dist", "1.0", "on", "installed", "2", "2", "2"]
-    assert float(cells[8]) > 30
+    assert cells[8] == "30"
 
 
 def test_what_a_plugin_brings_in_words(good: Any) -> None:

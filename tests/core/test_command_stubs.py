@@ -143,8 +143,9 @@ def test_a_type_checker_knows_what_plugins_add_and_finds_what_is_misspelt(folder
     assert [int(number) for number, _ in found] == [n for n, _ in expected], done.stdout
     for (_, message), (_, word) in zip(found, expected, strict=True):
         assert f'"{word}"' in message
-    # Nothing is wrong with the stubs themselves.
-    assert done.stdout.count(": error: ") == len(expected), done.stdout
+    # The stubs themselves are correct. `make check` checks the sources, whose errors depend on the
+    # version of NumPy.
+    assert not re.search(r"^typings\b.*: error: ", done.stdout, re.MULTILINE), done.stdout
 
 
 def test_without_the_stubs_every_name_passes(folder: Path) -> None:
@@ -165,9 +166,15 @@ def test_all_that_tensor_has_is_declared_and_nothing_else(tmp_path: Path) -> Non
     own = {name for name in offered if not name.startswith("_")}
     assert own - declared == set()
     assert {name for name in declared if not name.startswith("_")} - offered == set()
-    # Names of Python's own protocols, as far as they are of Tensor rather than of any class.
-    added = {n for n in offered if n.startswith("__") and n not in dir(type("Any", (), {}))}
-    assert added - declared - {"__slots__", "__annotations__"} == set()
+
+    class Plain:
+        x: int
+
+    assert Plain.__annotations__  # Python 3.14 adds them to the class when they are read
+    # Special names that not every class has.
+    added = {n for n in offered if n.startswith("__") and n not in dir(Plain)}
+    # `__getattr__` only raises errors; declaring it would allow every name.
+    assert added - declared - {"__slots__", "__getattr__"} == set()
 
 
 def test_without_plugins_there_is_nothing_of_theirs(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The figures: calls, times that add up, bytes; forward and backward, in threads, with errors."""
 
+import itertools
 import threading
 import time
 
@@ -14,6 +15,14 @@ from tinytorch_profiler import Figures, profile
 
 def by_op(p):
     return {row.op: row for row in p.rows()}
+
+
+@pytest.fixture(autouse=True)
+def _clock(monkeypatch):
+    """A clock that advances by 1 µs at each reading, and by `sleep`; so times are exact."""
+    readings, slept = itertools.count(0, 1000), []
+    monkeypatch.setattr(time, "sleep", lambda seconds: slept.append(round(seconds * 1e9)))
+    monkeypatch.setattr(time, "perf_counter_ns", lambda: next(readings) + sum(slept))
 
 
 class Slow:
@@ -73,8 +82,8 @@ def test_self_time_leaves_out_the_ops_inside(slow):
     rows = by_op(p)
     outer, inner = rows["outer_op"].forward, rows["inner_op"].forward
     assert (outer.calls, inner.calls) == (1, 2)
-    assert inner.total == inner.itself >= 0.02
-    assert outer.total >= 0.04
+    assert inner.total == inner.itself == pytest.approx(2 * 0.01, rel=1e-3)
+    assert outer.total == pytest.approx(0.04, rel=1e-3)
     assert outer.itself == pytest.approx(outer.total - inner.total)
     # Self times add up to the time of what ran on its own, and that lies in the profile's.
     assert outer.itself + inner.itself == pytest.approx(outer.total)
