@@ -24,11 +24,11 @@ class ArrayMethods:
 
     __slots__ = ()
 
-    def all(self: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    def all(self: Any, axis: Any = None, keepdims: Any = False) -> Any:
         """Whether all elements, or all along `axis`, are other than 0."""
         return np.all(self, axis=axis, keepdims=keepdims)
 
-    def any(self: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    def any(self: Any, axis: Any = None, keepdims: Any = False) -> Any:
         """Whether any element, or any along `axis`, is other than 0."""
         return np.any(self, axis=axis, keepdims=keepdims)
 

@@ -31,7 +31,7 @@ def average(
     weights: Any = None,
     returned: bool = False,
     *,
-    keepdims: bool = False,
+    keepdims: Any = False,
 ) -> Any:
     """Σ w x / Σ w."""
     a = array(a)
