@@ -3,6 +3,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml)
+# Options of pip that choose versions; empty for the newest that are allowed.
+CONSTRAINTS := -c constraints.txt
 DISTRIBUTIONS := $(patsubst %/,%,$(dir $(PROJECTS)))
 EXAMPLES := $(patsubst %/,%,$(wildcard examples/plugins/*/))
 
@@ -20,8 +22,8 @@ demo: $(VENV)/installed ## train a network on handwritten digits
 .PHONY: test
 test: export OMP_NUM_THREADS = 1
 test: export OPENBLAS_NUM_THREADS = 1
-test: check ## check, then run every test
-	$(BIN)/pytest -n auto -q
+test: $(VENV)/installed ## run the tests; TESTS="tests/core -x" chooses some
+	$(BIN)/pytest -n auto -q $(TESTS)
 
 .PHONY: check
 check: $(VENV)/installed ## lint, formatting and types
@@ -33,6 +35,14 @@ check: $(VENV)/installed ## lint, formatting and types
 format: $(VENV)/installed ## format the code and mend what ruff can
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
+
+# With the oldest Python allowed: newer ones may get versions that it cannot have.
+.PHONY: constraints
+constraints: ## write constraints.txt anew, with the newest versions
+	rm -rf $(VENV)
+	$(MAKE) $(VENV)/installed CONSTRAINTS=
+	sed -i '/==/d' constraints.txt
+	$(PIP) freeze --exclude-editable >> constraints.txt
 
 .PHONY: peers
 peers: $(VENV)/peers-installed ## install the frameworks we compare with
@@ -63,14 +73,14 @@ clean: ## remove everything that make creates
 
 # The *.egg-info that an editable install leaves behind goes: seen from the root of the
 # repository it would stand before the real metadata.
-$(VENV)/installed: requirements-dev.txt $(PROJECTS)
+$(VENV)/installed: requirements-dev.txt constraints.txt $(PROJECTS)
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit( \
 	    f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --quiet -r requirements-dev.txt
+	$(PIP) install --quiet -r requirements-dev.txt $(CONSTRAINTS)
 	rm -rf $(DISTRIBUTIONS:%=%/*.egg-info)
 	@touch $@
 
 $(VENV)/peers-installed: $(VENV)/installed requirements-peers.txt
-	$(PIP) install --quiet -r requirements-peers.txt
+	$(PIP) install --quiet -r requirements-peers.txt $(CONSTRAINTS)
 	@touch $@

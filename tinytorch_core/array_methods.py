@@ -24,11 +24,11 @@ class ArrayMethods:
 
     __slots__ = ()
 
-    def all(self: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    def all(self: Any, axis: Any = None, keepdims: Any = False) -> Any:
         """Return whether all elements are nonzero, of the tensor or along `axis`."""
         return np.all(self, axis=axis, keepdims=keepdims)
 
-    def any(self: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    def any(self: Any, axis: Any = None, keepdims: Any = False) -> Any:
         """Return whether any element is nonzero, of the tensor or along `axis`."""
         return np.any(self, axis=axis, keepdims=keepdims)
 

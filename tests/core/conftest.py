@@ -25,6 +25,22 @@ def each_surface(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
 
 
+# Python imports it at the start. Only `sleep` advances the clock that imports are timed with, so
+# that no test depends on the speed of the machine.
+CLOCK = """
+import time
+
+now = 0.0
+
+def sleep(seconds):
+    global now
+    now += seconds
+
+time.sleep = sleep
+time.perf_counter = lambda: now
+"""
+
+
 class Site:
     """A folder of installed distributions, and programs that are run with it."""
 
@@ -33,6 +49,7 @@ class Site:
         self.work = folder / "work"
         self.packages.mkdir()
         self.work.mkdir()
+        (self.packages / "sitecustomize.py").write_text(CLOCK)
 
     def install(
         self,

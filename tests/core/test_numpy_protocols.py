@@ -177,7 +177,6 @@ def test_numpy_functions(function: Any, args: Any, kwargs: Any) -> None:
     same(function(*tensors(args), **tensors(kwargs)), function(*args, **kwargs))
 
 
-@pytest.mark.skipif(np.lib.NumpyVersion(np.__version__) < "2.1.0", reason="new in NumPy 2.1")
 @pytest.mark.parametrize("bounds", [{"min": 0}, {"max": 1}, {"min": 0, "max": 1}], ids=str)
 def test_clip_with_the_bounds_by_name(bounds: Any) -> None:
     same(np.clip(Tensor(A), **bounds), np.clip(A, **bounds))

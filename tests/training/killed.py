@@ -1,18 +1,18 @@
-"""Trains in a process that is killed at random moments, and compares the end with a quiet run's.
+"""Train in processes that end at random calls, and compare the result with an uninterrupted run's.
 
     python tests/training/killed.py 50 FOLDER
 
-A program of its own, so that a life costs a fork and no start of Python. It kills so many lives;
-whenever a run comes to its end, it compares it and begins another.
+A program of its own, because it starts a process for every interrupted run. It interrupts so many
+runs; whenever one is complete, it compares it and begins another.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
-import signal
+import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -72,41 +72,50 @@ def outcome(file: Path, resume: bool) -> dict:
     }
 
 
-def live(file: Path, done: Path) -> int:
-    """Starts a life in a process of its own, and returns the number of the process."""
-    child = os.fork()
-    if child == 0:
-        try:
-            save_checkpoint(done, outcome(file, resume=True))
-            os._exit(0)
-        except BaseException:
-            sys.excepthook(*sys.exc_info())
-            os._exit(1)
-    return child
+# The status of a process that was ended early.
+KILLED = 9
+
+
+def live(file: Path, done: Path, calls: int) -> None:
+    """Continue the run, and end the process abruptly at the call with that number."""
+    counter = itertools.count()
+
+    def kill(*_: object) -> None:
+        if next(counter) == calls:
+            os._exit(KILLED)
+
+    sys.setprofile(kill)
+    save_checkpoint(done, outcome(file, resume=True))
+    # Python makes calls when it exits too; the run is complete by then.
+    sys.setprofile(None)
 
 
 def main(kills: int, folder: Path) -> None:
-    """Kills so many lives, and compares every run that they make up together."""
+    """End so many processes early, and compare every run that they complete together."""
     file, done = folder / "run.safetensors", folder / "done.safetensors"
-    start = time.perf_counter()
+    counter = itertools.count()
+    sys.setprofile(lambda *_: next(counter))
     save_checkpoint(folder / "quiet.safetensors", outcome(folder / "quiet.run", resume=False))
-    duration = time.perf_counter() - start
+    sys.setprofile(None)
+    calls = next(counter)
     expected = load_checkpoint(folder / "quiet.safetensors")
     chance = random.Random(0)
     killed = runs = steps = 0
     while killed < kills or runs == 0:
-        child = live(file, done)
-        if killed < kills:
-            # A few kills for each run: often enough in the middle, and often enough to its end.
-            time.sleep(chance.uniform(0, duration / 3))
-            os.kill(child, signal.SIGKILL)
-        _, status = os.waitpid(child, 0)
-        if os.WIFSIGNALED(status):
+        # A few kills for each run: often enough in the middle, and often enough to its end.
+        last = chance.randrange(calls // 3) if killed < kills else -1
+        # Not forked: NumPy and the progress bar may have started threads.
+        life = subprocess.run(
+            [sys.executable, __file__, "--live", file, done, str(last)],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        if life.returncode == KILLED:
             killed += 1
             if file.exists():
                 steps += load_checkpoint(file)["progress"]["step"] > 0
             continue
-        assert os.WEXITSTATUS(status) == 0, "a life ended with an error"
+        assert life.returncode == 0, life.stderr
         np.testing.assert_equal(load_checkpoint(done), expected)
         runs += 1
         file.unlink()
@@ -115,4 +124,7 @@ def main(kills: int, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), Path(sys.argv[2]))
+    if sys.argv[1] == "--live":
+        live(Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]))
+    else:
+        main(int(sys.argv[1]), Path(sys.argv[2]))

@@ -8,13 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-# The disk makes each life take a third of a second; .ci/run asks for more of them.
+# Each life takes half a second; .ci/run asks for more of them.
 KILLS = int(os.environ.get("TINYTORCH_KILLS", "10"))
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_killed_runs_end_as_the_uninterrupted_one_does(tmp_path) -> None:
     script = Path(__file__).with_name("killed.py")
     done = subprocess.run(

@@ -133,7 +133,7 @@ def _extreme(
     extreme: Callable[..., Any],
     a: Array,
     axis: Axis,
-    keepdims: bool,
+    keepdims: Any,
     initial: Any,
     where: Any,
     neutral: float,

@@ -67,9 +67,9 @@ def norm(x: Array, ord: Order = None, axis: Any = None, keepdims: bool = False) 
     At 0 the gradient is 0, and what ties for the largest or smallest shares it equally.
     """
     if axis is None:
-        if ord is None or (ord == 2 and x.ndim == 1) or (ord in ("f", "fro") and x.ndim == 2):
-            return np.linalg.vector_norm(x, axis=tuple(range(x.ndim)), keepdims=keepdims)
         axis = tuple(range(x.ndim))
+        if ord is None or (ord == 2 and x.ndim == 1) or (ord in ("f", "fro") and x.ndim == 2):
+            return np.linalg.vector_norm(x, axis=axis, keepdims=keepdims)
     axes = axis if isinstance(axis, tuple) else (axis,)
     if len(axes) == 2:
         return norm_of_matrices(x, "fro" if ord is None else ord, axes, keepdims)

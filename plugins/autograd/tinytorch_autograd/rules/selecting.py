@@ -52,8 +52,8 @@ def trim_zeros(filt: Array, trim: str = "fb", axis: Any = None) -> Array:
     axes = normalize_axes(axis, len(filt.shape))
     part = [slice(None)] * len(filt.shape)
     for i in axes:
-        start = int(found[:, i].min()) if "f" in trim.lower() else None
-        stop = int(found[:, i].max()) + 1 if "b" in trim.lower() else None
+        start = int(np.min(found[:, i])) if "f" in trim.lower() else None
+        stop = int(np.max(found[:, i])) + 1 if "b" in trim.lower() else None
         part[i] = slice(start, stop)
     return filt[tuple(part)]
 

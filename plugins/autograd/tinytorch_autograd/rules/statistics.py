@@ -27,7 +27,7 @@ def average(
     weights: Any = None,
     returned: bool = False,
     *,
-    keepdims: bool = False,
+    keepdims: Any = False,
 ) -> Any:
     """Return Σ w x / Σ w."""
     a = as_array(a)

@@ -1,0 +1,37 @@
+"""Print constraints that choose the oldest version of every dependency that the metadata allows.
+
+    python .ci/oldest.py > constraints.txt
+"""
+
+import re
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def requirements() -> list[str]:
+    """The requirements of every distribution, their extras included, and of the development."""
+    lines = (ROOT / "requirements-dev.txt").read_text("utf-8").splitlines()
+    for file in [*ROOT.glob("pyproject.toml"), *ROOT.glob("**/plugins/*/pyproject.toml")]:
+        project = tomllib.loads(file.read_text("utf-8"))["project"]
+        lines += project["dependencies"]
+        for extra in project.get("optional-dependencies", {}).values():
+            lines += extra
+    return lines
+
+
+def main() -> None:
+    """Print a line for each dependency; where bounds differ, the highest holds."""
+    oldest: dict[str, tuple[int, ...]] = {}
+    for line in requirements():
+        found = re.match(r"([\w.-]+)(?:\[.*\])?>=([\d.]+)", line)
+        if found and not found[1].startswith("tinytorch-"):
+            version = tuple(map(int, found[2].split(".")))
+            oldest[found[1]] = max(version, oldest.get(found[1], ()))
+    for name, version in sorted(oldest.items()):
+        print(f"{name}=={'.'.join(map(str, version))}")
+
+
+if __name__ == "__main__":
+    main()
