@@ -1,6 +1,6 @@
 """Print constraints that choose the oldest version of every dependency that the metadata allows.
 
-    python .ci/oldest.py > constraints.txt
+python .ci/oldest.py > constraints.txt
 """
 
 import re

@@ -16,7 +16,7 @@ from tinytorch_core.cli.session import aside, started_surface
 from tinytorch_core.cli.table import facts, shortened, table
 from tinytorch_core.errors import TinyTorchError, did_you_mean
 from tinytorch_core.ops import Op
-from tinytorch_core.surface import Surface
+from tinytorch_core.surface import SurfaceBuilder
 
 CORE = "core"
 
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _named(surface: Surface, name: str) -> list[Op]:
+def _named(surface: SurfaceBuilder, name: str) -> list[Op]:
     """Return the op of that name, or those that a method or NumPy function of that name runs."""
     every = list(surface.ops.values())
     if name in surface.ops:
@@ -110,7 +110,7 @@ def _numpy_name(function: Callable[..., Any]) -> str:
     return f"np{module.removeprefix('numpy')}.{name}" if module.startswith("numpy") else name
 
 
-def _record(surface: Surface, op: Op) -> dict[str, Any]:
+def _record(surface: SurfaceBuilder, op: Op) -> dict[str, Any]:
     origins = {plugin.title: plugin for plugin in surface.plugins}
     provider = origins.get(op.provider)
     return {

@@ -14,7 +14,7 @@ from tinytorch_core.cli.session import started_surface
 from tinytorch_core.cli.table import facts, table
 from tinytorch_core.errors import ConfigError, PluginError, UnknownPluginError, did_you_mean
 from tinytorch_core.plugins import PluginStatus
-from tinytorch_core.surface import Surface
+from tinytorch_core.surface import SurfaceBuilder
 
 NOTHING_INSTALLED = """\
 No plugin is installed, so Tensor is the plain one.
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     return 1 if wrong or any(status.error for status in found) else 0
 
 
-def _surface() -> tuple[Surface | None, str | None]:
+def _surface() -> tuple[SurfaceBuilder | None, str | None]:
     """Return the surface, or None and the error."""
     try:
         return started_surface(), None
@@ -88,7 +88,9 @@ def _selected(found: list[PluginStatus], names: Sequence[str]) -> list[PluginSta
     return [by_name[name] for name in names] or found
 
 
-def _contributions(surface: Surface, found: Sequence[PluginStatus]) -> dict[str, Contribution]:
+def _contributions(
+    surface: SurfaceBuilder, found: Sequence[PluginStatus]
+) -> dict[str, Contribution]:
     """Return what each plugin that is on adds, by its name."""
     titles = {plugin.name: plugin.title for plugin in surface.plugins}
     return {

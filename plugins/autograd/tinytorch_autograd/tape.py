@@ -164,7 +164,9 @@ class GradientTape:
         for y, weight in seeds:
             seed = gradients.first_gradient(y, weight)
             roots.append((y._node, from_array(type(y), seed) if nested else seed))
-        found = engine.backward_pass(roots, targets=nodes, retain_graph=keep or nested, create_graph=nested)
+        found = engine.backward_pass(
+            roots, targets=nodes, retain_graph=keep or nested, create_graph=nested
+        )
         self._used = True
         pairs = zip(wanted, nodes, strict=True)
         return tree.fill(sources, [gradients.result(x, node, found) for x, node in pairs])

@@ -17,7 +17,7 @@ from typing import Any
 
 import tinytorch_core
 from tinytorch_core import Tensor
-from tinytorch_core.extend import Keyword, Op, Surface
+from tinytorch_core.extend import Keyword, Op, SurfaceBuilder
 
 from tinytorch_devkit.annotations import BUILTINS, hints_of, signature_text, text_of
 from tinytorch_devkit.signatures import signature_of
@@ -43,7 +43,7 @@ _OPEN = ("__getattr__", "__setattr__", "__init__")
 def _anything(self: Any, *args: Any, **kwargs: Any) -> Any: ...
 
 
-def stub_files(surface: Surface) -> dict[str, str]:
+def stub_files(surface: SurfaceBuilder) -> dict[str, str]:
     """Return the text of each stub by its path, for a surface that is computed."""
     home = _plain_classes()[0].__module__
     return {
@@ -74,7 +74,7 @@ def _plain_classes() -> list[type]:
     return list(classes[first:])
 
 
-def _tensor_stub(surface: Surface) -> str:
+def _tensor_stub(surface: SurfaceBuilder) -> str:
     plain, *bases = _plain_classes()
     module = _source(plain)
     base = _class(module, plain)
@@ -157,7 +157,7 @@ def _names(base: ast.ClassDef) -> set[str]:
     }
 
 
-def _additions(surface: Surface, declared: set[str]) -> Iterator[str]:
+def _additions(surface: SurfaceBuilder, declared: set[str]) -> Iterator[str]:
     """Yield declarations of what the surface has in addition to the names in `declared`."""
     yield _constructor(surface.keywords)
     ops = {name: op for op in surface.ops.values() for name in (*op.methods, op.reflected) if name}

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, redirect_stdout
 from typing import Any
 
 from tinytorch_core import PluginWarning, plugins
-from tinytorch_core.extend import Surface, start_plugins
+from tinytorch_core.extend import SurfaceBuilder, start_plugins
 
 
 def output_to_stderr() -> AbstractContextManager[Any]:
@@ -16,7 +16,7 @@ def output_to_stderr() -> AbstractContextManager[Any]:
     return redirect_stdout(sys.stderr)
 
 
-def started_surface() -> Surface:
+def started_surface() -> SurfaceBuilder:
     """Start the plugins, leave out those that fail, and return the surface with the others.
 
     Raises:
