@@ -79,7 +79,8 @@ def _with_needs(*names: str) -> dict[str, None]:
     pending = list(names)
     while pending:
         plugin = plugins.find(pending.pop())
-        plugin.load()
+        if plugin.target is None:
+            plugin.load()
         pending += [name for name in plugin.needs if name not in found]
         found |= dict.fromkeys(plugin.needs)
     return found
