@@ -61,7 +61,7 @@ def metadata(site: Any, name: str) -> Path:
 
 
 def editable(site: Any, name: str, project: str | None) -> Path:
-    """Says in the metadata that the distribution is an editable install of a folder."""
+    """Make the distribution an editable install of a folder, and return the folder."""
     folder = site.packages.parent / f"source of {name}"
     origin = {"url": folder.as_uri(), "dir_info": {"editable": True}}
     (metadata(site, name) / "direct_url.json").write_text(json.dumps(origin))
