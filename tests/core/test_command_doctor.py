@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 
 from tinytorch_core.cli import blas, installation
 from tinytorch_core.cli.blas import better_core, check_blas
-from tinytorch_core.cli.installation import check_versions
+from tinytorch_core.cli.installation import check_editable, check_versions
 
 CHECKS = ["configuration", "plugins", "versions", "names", "editable", "BLAS"]
 
@@ -60,7 +61,7 @@ def metadata(site: Any, name: str) -> Path:
 
 
 def editable(site: Any, name: str, project: str | None) -> Path:
-    """Says in the metadata that the distribution is an editable install of a folder."""
+    """Make the distribution an editable install of a folder, and return the folder."""
     folder = site.packages.parent / f"source of {name}"
     origin = {"url": folder.as_uri(), "dir_info": {"editable": True}}
     (metadata(site, name) / "direct_url.json").write_text(json.dumps(origin))
@@ -225,16 +226,18 @@ DYNAMIC = "[tool.setuptools.dynamic]\nversion = {attr = 'package.__version__'}\n
     ],
 )
 def test_an_editable_install_and_its_source(
-    project: str, module: str, what: str | None, good: Any
+    project: str, module: str, what: str | None, good: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sys, "path", [str(good.packages)])
     folder = editable(good, "good", project)
     (folder / "package").mkdir()
     (folder / "package" / "__init__.py").write_text(module)
-    found = doctor(good)
-    assert [f["check"] for f in found] == ([] if what is None else ["editable"])
-    for finding in found:
-        assert what in finding["what"]
-        assert finding["remedy"] == f"install it again: pip install -e {folder}"
+    summary, findings = check_editable()
+    assert summary == "good-dist"
+    assert len(findings) == (what is not None)
+    for finding in findings:
+        assert what in finding.what
+        assert finding.remedy == f"install it again: pip install -e {folder}"
 
 
 def test_an_editable_install_whose_source_does_not_exist(good: Any) -> None:

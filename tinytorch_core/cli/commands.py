@@ -53,7 +53,7 @@ def add_installed(parsers: Parsers, name: str) -> None:
 
 
 def add_all_installed(parsers: Parsers) -> list[str]:
-    """Add the parsers of all commands of other distributions; return what fails, in words."""
+    """Add the parsers of all commands of other distributions; return the error messages."""
     points: dict[str, list[EntryPoint]] = {}
     for point in entry_points(COMMANDS):
         points.setdefault(point.name, []).append(point)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import functools
 import inspect
 import json
 from collections.abc import Callable, Sequence
@@ -81,11 +80,9 @@ def _other_names(op: Op) -> list[str]:
 
 def _numpy_function(name: str) -> Callable[..., Any] | None:
     """Return a function of NumPy that tensors can override, such as `np.linalg.inv`."""
-    path = name.removeprefix("numpy.").removeprefix("np.").split(".")
-    try:
-        function = functools.reduce(getattr, path, np)
-    except AttributeError:
-        return None
+    function: Any = np
+    for part in name.removeprefix("numpy.").removeprefix("np.").split("."):
+        function = getattr(function, part, None)
     # NumPy's dispatcher to `__array_function__` has the attribute `_implementation`.
     overridable = isinstance(function, np.ufunc) or hasattr(function, "_implementation")
     return function if overridable else None
