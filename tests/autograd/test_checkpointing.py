@@ -79,7 +79,7 @@ every_chain = pytest.mark.parametrize("chain", CHAINS)
 
 
 @every_chain
-def test_gradients_of_both_orders_are_those_without(chain, leaves):
+def test_first_and_second_derivatives_equal_those_without_it(chain, leaves):
     plain, checkpointed = CHAINS[chain](direct_call), CHAINS[chain](checkpoint)
     found = []
     for f in (plain, checkpointed):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -190,6 +192,17 @@ def test_right_rules_pass(right: Any) -> None:
 
 def _split(grad, arrays):
     return [grad[:2], grad[2:]]
+
+
+def test_autograd_can_be_imported_without_the_devkit() -> None:
+    program = """
+import sys
+sys.modules["tinytorch_devkit"] = None
+import importlib, pkgutil, tinytorch_autograd
+for module in pkgutil.walk_packages(tinytorch_autograd.__path__, "tinytorch_autograd."):
+    importlib.import_module(module.name)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_autograd_adds_no_checks_while_it_is_off() -> None:

@@ -6,16 +6,13 @@ import pytest
 from tinytorch_core import Tensor
 
 from tinytorch_autograd import func, gradcheck, gradgradcheck
+from tinytorch_autograd.debug.numerical import central_difference
 
 from .cases import CASES, DESCRIBED
 
 # A test for each case written out, and one for all calls of a function that is described.
 CALLS = {case.name: [case] for case in CASES}
 CALLS |= {f"np.{d.name}": [*d.cases(), *d.complex_cases()] for d in DESCRIBED}
-
-# Five points, as in `numerical`.
-STEP = 2.0**-11
-STENCIL = {-2: 1 / 12, -1: -8 / 12, 1: 8 / 12, 2: -1 / 12}
 
 
 def random_like(array, random):
@@ -35,7 +32,7 @@ def test_every_function_with_a_rule(name):
             return case.function(*map(Tensor, moved)).data
 
         np.testing.assert_allclose(value.data, at(0), rtol=1e-12, atol=1e-12)
-        expected = sum(factor * at(i * STEP) for i, factor in STENCIL.items()) / STEP
+        expected = central_difference(at)
         scale = max(1.0, np.abs(np.append(expected, value.data)).max(initial=0))
         np.testing.assert_allclose(
             found.data, expected, rtol=0, atol=1e-8 * scale, err_msg=case.name

@@ -252,7 +252,7 @@ class TestOwnership:
         assert [r.tolist() for r in results[1:]] == [[1, 1, 1]] * 2
         assert [r.tolist() for r in grad(out, (x, y), direction)] == [[1, 1, 1]] * 2
 
-    def test_an_earlier_gradient_is_not_the_next_one(self):
+    def test_a_later_gradient_does_not_overwrite_an_earlier_one(self):
         x = tracked([1, 2])
         (x * 2).sum().backward()
         kept = x.grad
@@ -271,7 +271,7 @@ class TestOwnership:
         assert x.grad.tolist() == [1, 1]
         assert direction.tolist() == [1, 1]
 
-    def test_writing_into_a_leaf_without_recording_does_not_reach_its_gradient(self):
+    def test_writing_into_a_leaf_does_not_change_its_gradient(self):
         x = tracked([1, 2])
         x.copy().backward(x.data)
         x.data[:] = 9
@@ -683,7 +683,7 @@ class TestGradientTape:
 
 
 class TestFuncGrad:
-    def test_a_number_an_array_or_a_tensor(self):
+    def test_arguments_may_be_numbers_arrays_or_tensors(self):
         square = func.grad(lambda x: (x * x).sum())
         assert square(3.0).item() == 6.0
         assert square(np.array([1.0, 2.0])).tolist() == [2.0, 4.0]
@@ -763,7 +763,7 @@ class TestEnablingAndDisabling:
         assert plugins.active() == before
         assert capsys.readouterr() == ("", "")
 
-    def test_tensors_made_before_work_afterwards(self):
+    def test_tensors_created_while_autograd_was_off_work(self):
         with plugins.disable("autograd"):
             x, y = Tensor([2.0]), Tensor([3.0])
             z = x * y
@@ -836,7 +836,7 @@ class TestAddAutograd:
             assert add_autograd(Tensor) is Tensor
             assert hasattr(Tensor, "backward")
 
-    def test_without_attaching_a_subclass_follows_tensor(self):
+    def test_a_subclass_inherits_gradients_from_tensor(self):
         class Own(Tensor):
             pass
 

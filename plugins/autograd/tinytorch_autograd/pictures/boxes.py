@@ -132,7 +132,9 @@ class _Builder:
         kept: list[Function] = []
         seen: set[int] = set()
         for node in operations:
-            used = {id(thing) for thing, _ in self._used(node) if not isinstance(thing, Function)}
+            used = {
+                id(source) for source, _ in self._used(node) if not isinstance(source, Function)
+            }
             more = 1 + len(used - seen)
             if kept and more > room - (len(kept) < len(operations) - 1):
                 break
@@ -145,15 +147,15 @@ class _Builder:
     def add_operation(self, node: Function) -> None:
         """Add the box of an op, after the boxes of the tensors it uses."""
         sources: list[int | None] = []
-        for thing, box in self._used(node):
-            if isinstance(thing, Function):
-                thing = _owner(thing)
-                if id(thing) not in self._kept:
+        for source, box in self._used(node):
+            if isinstance(source, Function):
+                source = _owner(source)
+                if id(source) not in self._kept:
                     sources.append(None)
                     continue
-            elif id(thing) not in self._indices:
-                self._indices[id(thing)] = self.diagram.add(box)
-            sources.append(self._indices[id(thing)])
+            elif id(source) not in self._indices:
+                self._indices[id(source)] = self.diagram.add(box)
+            sources.append(self._indices[id(source)])
         index = self._indices[id(node)] = self.diagram.add(self._box(node))
         self.diagram.arrows += [(s, index) for s in dict.fromkeys(sources) if s is not None]
         if None in sources:
@@ -161,8 +163,8 @@ class _Builder:
 
     def add_rest(self, count: int) -> None:
         """Insert the box for the ops that are left out, before all others."""
-        plural = "operation" if count == 1 else "operations"
-        box = Box("rest", f"… {count:,} earlier {plural}", "not shown")
+        noun = "operation" if count == 1 else "operations"
+        box = Box("rest", f"… {count:,} earlier {noun}", "not shown")
         self.diagram.boxes.insert(0, box)
         moved = [(a + 1, b + 1) for a, b in self.diagram.arrows]
         self.diagram.arrows = [(0, b + 1) for b in self._truncated] + moved
@@ -173,7 +175,7 @@ class _Builder:
         return self._indices[id(_owner(node))]
 
     def _box(self, node: Function) -> Box:
-        numbers = [_number(v) for _, v in _constants(node) if np.ndim(v) == 0]
+        numbers = [_number(v) for v in _constants(node) if np.ndim(v) == 0]
         title = " ".join([node.op.name if node.has_rule else node.saved[0], *filter(None, numbers)])
         shape = shape_text(self._shapes.get(node))
         name = None if node is self._root else self.names.of(node)
@@ -189,11 +191,11 @@ class _Builder:
                 yield edge, Box("parameter", self.names.of(edge) or title, shape_text(shape))
             elif edge is not None:
                 yield edge, Box("operation", "")
-        for key, value in _constants(node):
+        for value in _constants(node):
             name = self.names.of(value)
             if name or np.ndim(value):
                 kind = "input" if name else "constant"
-                yield key, Box(kind, name or "constant", shape_text(np.shape(value)))
+                yield value, Box(kind, name or "constant", shape_text(np.shape(value)))
 
 
 def _owner(node: Any) -> Any:
@@ -201,15 +203,15 @@ def _owner(node: Any) -> Any:
     return node.next_functions[0] if isinstance(node, Output) else node
 
 
-def _constants(node: Function) -> Iterator[tuple[Any, Any]]:
-    """Yield the untracked inputs of an op that its rule saved, each as its key and value."""
+def _constants(node: Function) -> Iterator[Any]:
+    """Yield the untracked inputs of an op that its rule saved."""
     if not node.has_rule or node.op.variadic:
         return
     saved = dict(zip(node.saves, node.saved, strict=True))
     for name, edge in zip(node.op.inputs, node.next_functions, strict=False):
         value = saved.get(name)
         if edge is None and isinstance(value, int | float | complex | np.ndarray):
-            yield value, value
+            yield value
 
 
 def _number(value: Any) -> str:
