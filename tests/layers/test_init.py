@@ -11,7 +11,7 @@ SHAPE = (300, 200)
 
 
 @pytest.mark.parametrize(
-    ("made", "low", "high"),
+    ("draw", "low", "high"),
     [
         (lambda g: init.uniform(SHAPE, -2, 3, generator=g), -2, 3),
         (lambda g: init.kaiming_uniform(SHAPE, generator=g), -math.sqrt(6 / 300), None),
@@ -35,9 +35,9 @@ SHAPE = (300, 200)
         (lambda g: Conv2d(3, 20000, 5, generator=g).bias.data, -(75**-0.5), None),
     ],
 )
-def test_uniform_values_fill_their_interval(made, low, high):
+def test_uniform_values_fill_their_interval(draw, low, high):
     high = -low if high is None else high
-    values = made(np.random.default_rng(0))
+    values = draw(np.random.default_rng(0))
     width = high - low
     assert low <= values.min() < low + 0.001 * width
     assert high - 0.001 * width < values.max() <= high
@@ -46,7 +46,7 @@ def test_uniform_values_fill_their_interval(made, low, high):
 
 
 @pytest.mark.parametrize(
-    ("made", "mean", "std"),
+    ("draw", "mean", "std"),
     [
         (lambda g: init.normal(SHAPE, 1, 3, generator=g), 1, 3),
         (lambda g: init.kaiming_normal(SHAPE, generator=g), 0, math.sqrt(2 / 300)),
@@ -55,8 +55,8 @@ def test_uniform_values_fill_their_interval(made, low, high):
         (lambda g: Embedding(300, 200, generator=g).weight.data, 0, 1),
     ],
 )
-def test_normal_values_have_the_expected_standard_deviation(made, mean, std):
-    values = made(np.random.default_rng(0))
+def test_normal_values_have_the_expected_standard_deviation(draw, mean, std):
+    values = draw(np.random.default_rng(0))
     assert values.mean() == pytest.approx(mean, abs=0.02 * std)
     assert values.std() == pytest.approx(std, rel=0.02)
     # For a normal distribution, 31.7 % of the values lie beyond one standard deviation.

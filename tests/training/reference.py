@@ -1,8 +1,8 @@
-"""What PyTorch computes for optimizers, schedules and clipping: the cases, and how to run them.
+"""Cases for optimizers, schedules and clipping, and PyTorch's results for them.
+
+Write PyTorch's results to reference.json, so that the tests run without PyTorch:
 
     python tests/training/reference.py
-
-writes PyTorch's numbers to reference.json, for tests where PyTorch is not installed.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import numpy as np
 
 FILE = Path(__file__).with_name("reference.json")
 STEPS = 10
-# The first step, one after the step without a gradient, and the last.
+# The first step, the step after the one without a gradient, and the last step.
 COMPARED = (0, 4, 9)
 
-# Some options belong together: each row is one combination that the code treats in its own way.
+# Options interact, so each row is a combination that takes a different path through the code.
 OPTIMIZERS = {
     "sgd": ("SGD", {"lr": 0.1}),
     "sgd, default lr": ("SGD", {}),
@@ -59,9 +59,9 @@ SCHEDULES = {
     "linear": ("LinearLR", {}),
     "linear, options": ("LinearLR", {"start_factor": 0.1, "end_factor": 0.8, "total_iters": 4}),
 }
-# Warm-up and cosine, one after the other.
+# A warm-up followed by a cosine.
 SEQUENCE = [("LinearLR", {"total_iters": 4}), ("CosineAnnealingLR", {"T_max": 8})]
-# Before the warm-up is at its end, so that there is a step.
+# Before the end of the warm-up, so that the rate jumps.
 MILESTONES = [3]
 SCHEDULE_STEPS = 12
 
@@ -76,16 +76,16 @@ CLIPS = {
 
 
 def start() -> list[np.ndarray]:
-    """The parameters to begin with: a matrix, a vector, a number."""
+    """Return the initial parameters: a matrix, a vector and a scalar."""
     rng = np.random.default_rng(0)
     return [rng.normal(size=shape) for shape in ((3, 2), (4,), ())]
 
 
 def gradients(parameters: list[np.ndarray], step: int) -> list[np.ndarray]:
-    """Those of a bowl around 0.5, with noise; the second parameter has none at step 3."""
+    """Return noisy gradients of a quadratic; None for the second parameter at step 3."""
     rng = np.random.default_rng(step + 1)
-    made = [3 * (p - 0.5) + rng.normal(size=p.shape) for p in parameters]
-    return [None if (i, step) == (1, 3) else g for i, g in enumerate(made)]
+    grads = [3 * (p - 0.5) + rng.normal(size=p.shape) for p in parameters]
+    return [None if (i, step) == (1, 3) else g for i, g in enumerate(grads)]
 
 
 def clipped_gradients() -> list[np.ndarray]:
@@ -97,7 +97,7 @@ def flat(arrays: list[np.ndarray]) -> list[float]:
 
 
 def with_pytorch(torch) -> dict:
-    """All numbers, as PyTorch has them."""
+    """Return PyTorch's results for all cases."""
     return {
         "optimizers": {k: _optimized(torch, *case) for k, case in OPTIMIZERS.items()},
         "schedules": {k: _scheduled(torch, *case) for k, case in SCHEDULES.items()}

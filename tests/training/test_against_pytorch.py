@@ -1,6 +1,6 @@
-"""Optimizers, schedules and clipping compute what PyTorch's compute, to 1e-10 in float64.
+"""Optimizers, schedules and clipping agree with PyTorch to 1e-10 in float64.
 
-With PyTorch they are compared with it, without it with its numbers in reference.json.
+They are compared with stored results in reference.json, and with PyTorch if it is installed.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ import tinytorch_training as training
 
 from . import reference
 
-KEPT = json.loads(reference.FILE.read_text("utf-8"))
+STORED = json.loads(reference.FILE.read_text("utf-8"))
 
 
-@pytest.fixture(scope="module", params=["kept", pytest.param("live", marks=pytest.mark.peers)])
+@pytest.fixture(scope="module", params=["stored", pytest.param("live", marks=pytest.mark.peers)])
 def expected(request: pytest.FixtureRequest) -> dict[str, Any]:
-    if request.param == "kept":
-        return KEPT
+    if request.param == "stored":
+        return STORED
     return reference.with_pytorch(request.getfixturevalue("torch"))
 
 
@@ -86,7 +86,7 @@ def test_clipping(case: str, expected: dict[str, Any]) -> None:
     tensors = parameters()
     for p, g in zip(tensors, reference.clipped_gradients(), strict=True):
         p.grad = g
-    # A generator, as model.parameters() is one.
+    # model.parameters() is a generator, too.
     norm = getattr(training, f"clip_grad_{kind}")((p for p in tensors), **options)
     close(reference.flat([p.grad for p in tensors]), expected["clips"][case]["gradients"])
     if kind == "norm":

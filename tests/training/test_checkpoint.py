@@ -1,4 +1,4 @@
-"""Checkpoint files: what goes in comes out, and a bad file is known as one."""
+"""Checkpoint files: saving and loading, atomic replacement, and detection of bad files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ STATE = {
 }
 
 
-def test_all_comes_back_bit_for_bit(tmp_path) -> None:
+def test_state_is_loaded_bit_for_bit(tmp_path) -> None:
     file = tmp_path / "run.safetensors"
     save_checkpoint(file, STATE)
     found = load_checkpoint(file)
@@ -40,20 +40,20 @@ def test_all_comes_back_bit_for_bit(tmp_path) -> None:
     assert os.listdir(tmp_path) == ["run.safetensors"]
 
 
-def test_tensors_and_numpy_numbers_come_back_as_arrays_and_numbers(tmp_path) -> None:
+def test_tensors_are_loaded_as_arrays_and_numpy_scalars_as_numbers(tmp_path) -> None:
     save_checkpoint(tmp_path / "c", {"t": Tensor([1.0, 2.0]), "i": np.int64(3), "tuple": (1, 2)})
     found = load_checkpoint(tmp_path / "c")
     assert (found["t"].tolist(), found["i"], found["tuple"]) == ([1.0, 2.0], 3, [1, 2])
 
 
-def test_the_tensors_are_there_for_every_reader_of_safetensors(tmp_path) -> None:
+def test_safetensors_can_read_the_file(tmp_path) -> None:
     save_checkpoint(tmp_path / "c", {"model": {"0.weight": np.ones(2)}, "epoch": 3})
     assert safetensors.numpy.load_file(tmp_path / "c")["model.0.weight"].tolist() == [1, 1]
     with safetensors.safe_open(tmp_path / "c", "numpy") as file:
         assert json.loads(file.metadata()["state"])["epoch"] == 3
 
 
-def test_names_that_coincide_are_kept_apart(tmp_path) -> None:
+def test_colliding_tensor_names_are_distinguished(tmp_path) -> None:
     state = {"a.b": np.ones(1), "a": {"b": np.zeros(1)}}
     save_checkpoint(tmp_path / "c", state)
     np.testing.assert_equal(load_checkpoint(tmp_path / "c"), state)
@@ -62,21 +62,21 @@ def test_names_that_coincide_are_kept_apart(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("state", "message"),
     [
-        ({"a": {"b": object()}}, "a.b is of object"),
-        ({1: 2}, "1, in the state, cannot be a key"),
-        ({"a": np.array(["x"])}, "safetensors has no <U1, which a is of"),
-        ({"a": np.ones(1, complex)}, "safetensors has no complex128, which a is of"),
-        ({"a": np.ones(1, np.longdouble)}, "safetensors has no float128, which a is of"),
+        ({"a": {"b": object()}}, "cannot save a.b of type object"),
+        ({1: 2}, "cannot save the key 1 in the state"),
+        ({"a": np.array(["x"])}, "cannot save a of dtype <U1"),
+        ({"a": np.ones(1, complex)}, "cannot save a of dtype complex128"),
+        ({"a": np.ones(1, np.longdouble)}, "cannot save a of dtype float128"),
     ],
 )
-def test_what_cannot_be_kept_is_named_and_the_old_file_stays(tmp_path, state, message) -> None:
+def test_unsupported_values_raise_and_the_old_file_stays(tmp_path, state, message) -> None:
     save_checkpoint(tmp_path / "c", {"old": 1})
     with pytest.raises(TypeError, match=message):
         save_checkpoint(tmp_path / "c", state)
     assert load_checkpoint(tmp_path / "c") == {"old": 1}
 
 
-def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch) -> None:
+def test_full_disk_leaves_the_old_file(tmp_path, monkeypatch) -> None:
     def full(descriptor):
         raise OSError(28, "No space left on device")
 
@@ -88,14 +88,14 @@ def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch) -> None:
     assert os.listdir(tmp_path) == ["c"]
 
 
-def test_what_a_killed_writer_left_is_no_hindrance(tmp_path) -> None:
+def test_temporary_file_of_a_killed_writer_is_replaced(tmp_path) -> None:
     (tmp_path / "c.tmp").write_bytes(b"half")
     save_checkpoint(tmp_path / "c", {"new": 1})
     assert load_checkpoint(tmp_path / "c") == {"new": 1}
     assert os.listdir(tmp_path) == ["c"]
 
 
-def test_a_change_of_any_byte_is_noticed(tmp_path) -> None:
+def test_change_of_any_byte_is_detected(tmp_path) -> None:
     file = tmp_path / "run.safetensors"
     save_checkpoint(file, {"weights": np.arange(4.0), "epoch": 3, "lr": [0.5]})
     good = file.read_bytes()
@@ -105,7 +105,7 @@ def test_a_change_of_any_byte_is_noticed(tmp_path) -> None:
             load_checkpoint(file)
 
 
-def test_a_file_cut_short_at_any_byte_is_noticed(tmp_path) -> None:
+def test_truncation_at_any_byte_is_detected(tmp_path) -> None:
     file = tmp_path / "run.safetensors"
     save_checkpoint(file, {"weights": np.arange(4.0), "epoch": 3})
     good = file.read_bytes()
@@ -116,9 +116,9 @@ def test_a_file_cut_short_at_any_byte_is_noticed(tmp_path) -> None:
 
 
 FOREIGN = {
-    "text": (b"epoch = 3\n", "no checkpoint, or is damaged"),
-    "pickle": (pickle.dumps({"a": 1}), "no checkpoint, or is damaged"),
-    "empty": (b"", "no checkpoint, or is damaged"),
+    "text": (b"epoch = 3\n", "not a checkpoint, or is damaged"),
+    "pickle": (pickle.dumps({"a": 1}), "not a checkpoint, or is damaged"),
+    "empty": (b"", "not a checkpoint, or is damaged"),
     "another safetensors": (
         safetensors.numpy.save({"w": np.ones(2)}),
         "was not written by save_checkpoint; its tensors: w",
@@ -131,13 +131,13 @@ FOREIGN = {
 
 
 @pytest.mark.parametrize("case", FOREIGN)
-def test_a_foreign_file_is_named(tmp_path, case) -> None:
+def test_other_files_are_rejected(tmp_path, case) -> None:
     content, message = FOREIGN[case]
     (tmp_path / "other").write_bytes(content)
     with pytest.raises(CheckpointError, match=message):
         load_checkpoint(tmp_path / "other")
 
 
-def test_a_file_that_is_not_there_is_an_error_of_the_systems_own(tmp_path) -> None:
+def test_missing_file_raises_file_not_found_error(tmp_path) -> None:
     with pytest.raises(FileNotFoundError):
         load_checkpoint(tmp_path / "missing")

@@ -1,4 +1,4 @@
-"""The updates of the optimizers pass the conformance kit."""
+"""The update ops of the optimizers pass the conformance kit."""
 
 from tinytorch_devkit import parametrize_with_checks
 

@@ -1,4 +1,4 @@
-"""Datasets and loaders: which examples come in which batch."""
+"""Datasets and data loaders."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def numbers(size=10) -> TensorDataset:
     ("size", "drop_last", "lengths"),
     [(10, False, [4, 4, 2]), (10, True, [4, 4]), (8, False, [4, 4]), (3, True, []), (0, False, [])],
 )
-def test_every_example_comes_once_in_order(size, drop_last, lengths) -> None:
+def test_each_example_occurs_once_and_in_order(size, drop_last, lengths) -> None:
     loader = DataLoader(numbers(size), batch_size=4, drop_last=drop_last)
     found = batches(loader)
     assert [len(b) for b in found] == lengths
@@ -34,7 +34,7 @@ def test_every_example_comes_once_in_order(size, drop_last, lengths) -> None:
     assert [x for b in found for x in b] == list(range(sum(lengths)))
 
 
-def test_shuffled_every_example_comes_once_in_a_new_order_each_time() -> None:
+def test_shuffling_draws_a_new_order_of_all_examples_per_epoch() -> None:
     loader = DataLoader(numbers(), 4, shuffle=True, generator=0)
     first, second = examples(loader), examples(loader)
     assert sorted(first) == sorted(second) == list(range(10))
@@ -43,7 +43,7 @@ def test_shuffled_every_example_comes_once_in_a_new_order_each_time() -> None:
     assert examples(DataLoader(numbers(), 4, shuffle=True, generator=1)) != first
 
 
-def test_two_loops_at_once_do_not_disturb_each_other() -> None:
+def test_two_simultaneous_loops_are_independent() -> None:
     loader = DataLoader(numbers(4), 2)
     assert [(a.tolist(), b.tolist()) for (a,), (b,) in zip(loader, loader, strict=True)] == [
         ([0, 1], [0, 1]),
@@ -51,7 +51,7 @@ def test_two_loops_at_once_do_not_disturb_each_other() -> None:
     ]
 
 
-def test_tensors_arrays_and_lists_keep_their_dtypes_and_are_untracked() -> None:
+def test_batches_are_untracked_copies_that_keep_the_dtype() -> None:
     x = Tensor(np.ones((4, 2), np.float32), requires_grad=True)
     data = TensorDataset(x, np.arange(4), [0.5, 1.5, 2.5, 3.5])
     (a, b, c), *_ = DataLoader(data, 3)
@@ -71,7 +71,7 @@ class Pairs(Dataset):
 
 
 @pytest.mark.parametrize("data", [Pairs(), [Pairs()[i] for i in range(5)]], ids=["own", "list"])
-def test_examples_are_stacked_in_their_structure(data) -> None:
+def test_batches_have_the_structure_of_an_example(data) -> None:
     first, *_ = DataLoader(data, 2)
     assert first["x"].tolist() == [[0, 0], [1, 1]]
     assert (first["x"].dtype, first["y"][0].dtype) == (np.float32, np.int64)
@@ -79,17 +79,17 @@ def test_examples_are_stacked_in_their_structure(data) -> None:
 
 
 @pytest.mark.parametrize("bits", [np.random.PCG64, np.random.MT19937, np.random.Philox])
-@pytest.mark.parametrize("seen", [0, 1, 3, 4])
-def test_a_loader_goes_on_where_another_one_was(seen: int, bits) -> None:
+@pytest.mark.parametrize("drawn", [0, 1, 3, 4])
+def test_state_dict_resumes_within_an_epoch(drawn: int, bits) -> None:
     def loader(seed):
         return DataLoader(numbers(), 3, shuffle=True, generator=np.random.Generator(bits(seed)))
 
     first = loader(0)
     batches(first)
     running = iter(first)
-    for _ in range(seen):
+    for _ in range(drawn):
         next(running)
-    # What others draw from the generator meanwhile is of no account for the running order.
+    # Other draws from the same generator must not affect the order of the running epoch.
     first.generator.random(5)
     state = first.state_dict()
     expected = [x.tolist() for (x,) in running]
@@ -100,7 +100,7 @@ def test_a_loader_goes_on_where_another_one_was(seen: int, bits) -> None:
     assert batches(second) == batches(first)
 
 
-class Draws(Dataset):
+class Words(Dataset):
     def __len__(self) -> int:
         return 2
 
@@ -119,38 +119,38 @@ WRONG = {
     "lengths": (
         lambda: TensorDataset(np.ones((3, 2)), np.ones(4)),
         ValueError,
-        r"same length, unlike those of the shapes \(3, 2\), \(4,\)",
+        r"same length, got shapes \(3, 2\), \(4,\)",
     ),
     "nothing": (lambda: TensorDataset(), ValueError, "one or more arrays"),
-    "a number": (lambda: TensorDataset(1.0), ValueError, "that have a first axis"),
-    "words": (lambda: next(iter(DataLoader(Draws(), 2))), TypeError, "holds numbers, not <U4"),
+    "a number": (lambda: TensorDataset(1.0), ValueError, r"with at least one axis, got \(\)"),
+    "words": (lambda: next(iter(DataLoader(Words(), 2))), TypeError, "holds numbers, not <U4"),
     "shapes": (
         lambda: next(iter(DataLoader([np.ones(2), np.ones(3)], 2))),
         ValueError,
-        r"different shapes, \[\(2,\), \(3,\)\]",
+        r"different shapes to a batch: \[\(2,\), \(3,\)\]",
     ),
     "another batch size": (
         lambda: DataLoader(numbers(), 2).load_state_dict(DataLoader(numbers(), 3).state_dict()),
         ValueError,
-        "whose batch_size is 3, and here it is 2",
+        "with batch_size=3, but this one has batch_size=2",
     ),
     "another dataset": (
         lambda: DataLoader(numbers(9)).load_state_dict(DataLoader(numbers()).state_dict()),
         ValueError,
-        "whose examples is 10, and here it is 9",
+        "with examples=10, but this one has examples=9",
     ),
     "another generator": (
         lambda: DataLoader(numbers()).load_state_dict(
             DataLoader(numbers(), generator=np.random.Generator(np.random.MT19937(0))).state_dict()
         ),
         ValueError,
-        "random state of 'MT19937', and the generator is of PCG64",
+        "belongs to a MT19937 generator, but the generator is a PCG64",
     ),
 }
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_wrong_input_is_named(case: str) -> None:
+def test_errors_for_wrong_input(case: str) -> None:
     make, error, message = WRONG[case]
     with pytest.raises(error, match=message):
         make()

@@ -1,4 +1,7 @@
-"""What a user relies on in optimizers and schedules beside the numbers, which PyTorch confirms."""
+"""Optimizers and schedules: state, groups, plugins and errors.
+
+test_against_pytorch.py compares the results with PyTorch.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,7 @@ def weights(dtype=np.float64) -> list[Tensor]:
 
 
 def learn(optimizer, tensors, steps=1) -> None:
-    """Steps towards a sum of squares of 0."""
+    """Take steps that minimize the sum of squares."""
     for _ in range(steps):
         optimizer.zero_grad()
         sum((p * p).sum() for p in tensors).backward()
@@ -50,20 +53,21 @@ def learn(optimizer, tensors, steps=1) -> None:
 
 
 @every_optimizer
-def test_a_step_goes_down_and_stays_in_the_same_array_and_dtype(make) -> None:
+def test_step_lowers_the_loss_in_place_and_keeps_the_dtype(make) -> None:
     tensors = weights(np.float32)
     arrays = [p.data for p in tensors]
     before = sum(float((a * a).sum()) for a in arrays)
     optimizer = make(tensors)
     learn(optimizer, tensors, 5)
     assert all(p.data is a and a.dtype == np.float32 for p, a in zip(tensors, arrays, strict=True))
-    kept = [v for state in optimizer.state.values() for v in state.values() if hasattr(v, "dtype")]
-    assert all(v.dtype == np.float32 for v in kept)
+    states = optimizer.state.values()
+    buffers = [v for state in states for v in state.values() if hasattr(v, "dtype")]
+    assert all(v.dtype == np.float32 for v in buffers)
     assert sum(float((a * a).sum()) for a in arrays) < before
 
 
 @every_optimizer
-def test_a_state_goes_over_to_another_optimizer(make) -> None:
+def test_state_dict_restores_another_optimizer(make) -> None:
     tensors, others = weights(), weights()
     optimizer = make(tensors)
     learn(optimizer, tensors, 3)
@@ -79,21 +83,21 @@ def test_a_state_goes_over_to_another_optimizer(make) -> None:
         np.testing.assert_array_equal(p.data, other.data)
 
 
-def test_a_state_is_a_copy() -> None:
+def test_state_dict_is_a_copy() -> None:
     tensors = weights()
     optimizer = Adam(tensors)
     learn(optimizer, tensors)
     state = optimizer.state_dict()
-    kept = state["state"][0]["exp_avg"].copy()
+    before = state["state"][0]["exp_avg"].copy()
     learn(optimizer, tensors)
-    np.testing.assert_array_equal(state["state"][0]["exp_avg"], kept)
+    np.testing.assert_array_equal(state["state"][0]["exp_avg"], before)
     fresh = Adam(tensors)
     fresh.load_state_dict(state)
     learn(fresh, tensors)
-    np.testing.assert_array_equal(state["state"][0]["exp_avg"], kept)
+    np.testing.assert_array_equal(state["state"][0]["exp_avg"], before)
 
 
-def test_groups_have_options_of_their_own() -> None:
+def test_groups_have_separate_options() -> None:
     slow, fast = Tensor([1.0], requires_grad=True), Tensor([1.0], requires_grad=True)
     optimizer = SGD([{"params": [slow]}, {"params": [fast], "lr": 0.5}], lr=0.01)
     (slow + fast).sum().backward()
@@ -102,7 +106,7 @@ def test_groups_have_options_of_their_own() -> None:
     assert [g["lr"] for g in optimizer.param_groups] == [0.01, 0.5]
 
 
-def test_what_has_no_gradient_stays_as_it_is() -> None:
+def test_parameters_without_gradient_are_unchanged() -> None:
     used, unused = Tensor([1.0], requires_grad=True), Tensor([1.0], requires_grad=True)
     frozen = Tensor([1.0])
     optimizer = AdamW([used, unused, frozen], lr=0.1, weight_decay=0.5)
@@ -114,7 +118,7 @@ def test_what_has_no_gradient_stays_as_it_is() -> None:
     assert used.grad is None
 
 
-def test_an_update_is_an_op_that_other_plugins_see() -> None:
+def test_update_is_an_op_that_other_plugins_can_wrap() -> None:
     seen = []
 
     @hookimpl
@@ -136,25 +140,25 @@ def test_an_update_is_an_op_that_other_plugins_see() -> None:
     assert seen == expected
 
 
-def test_with_the_plugin_off_a_step_says_so() -> None:
+def test_step_raises_if_the_plugin_is_disabled() -> None:
     tensors = weights()
     optimizer = SGD(tensors)
     with plugins.disable("training"), pytest.raises(AttributeError, match="'sgd_update'"):
         learn(optimizer, tensors)
 
 
-def test_without_autograd_optimizers_say_what_they_need() -> None:
+def test_optimizers_raise_if_autograd_is_disabled() -> None:
     tensors = weights()
     optimizer = SGD(tensors)
     with plugins.disable("autograd"):
         with pytest.raises(AttributeError, match="autograd"):
             optimizer.step()
-        with pytest.raises(ValueError, match=r"requires grad.*with the plugin autograd on"):
+        with pytest.raises(ValueError, match=r"requires grad.*plugin autograd is enabled"):
             SGD([Tensor([1.0])])
 
 
 @pytest.mark.parametrize("others", ["none", "autograd"])
-def test_an_update_works_on_tensors_and_arrays_with_and_without_autograd(others: str) -> None:
+def test_update_of_tensors_and_arrays_with_and_without_autograd(others: str) -> None:
     array = np.array([1.0, 2.0])
     scratch = np.empty(2), np.empty(2)
     arguments = (np.array([0.5, 1.0]), None, scratch, 0.1, 0.0, 0.0, 0.0, False)
@@ -168,7 +172,7 @@ def test_an_update_works_on_tensors_and_arrays_with_and_without_autograd(others:
 # Wrong input.
 
 
-def used_up():
+def exhausted():
     generator = (p for p in weights())
     list(generator)
     return generator
@@ -178,21 +182,25 @@ W = Tensor([1.0, 2.0], requires_grad=True)
 
 WRONG = {
     "no parameters": (lambda: SGD([]), ValueError, "SGD got no parameters. The list is empty"),
-    "a used-up generator": (
-        lambda: Adam(used_up()),
+    "an exhausted generator": (
+        lambda: Adam(exhausted()),
         ValueError,
-        "The generator was used up before",
+        "The generator is already exhausted",
     ),
-    "a used-up iterator": (lambda: SGD(iter([])), ValueError, "used up before"),
-    "clipping a used-up generator": (
-        lambda: clip_grad_norm(used_up(), 1.0),
+    "an exhausted iterator": (lambda: SGD(iter([])), ValueError, "already exhausted"),
+    "clipping an exhausted generator": (
+        lambda: clip_grad_norm(exhausted(), 1.0),
         ValueError,
-        "clip_grad_norm got no parameters. The generator was used up before",
+        "clip_grad_norm got no parameters. The generator is already exhausted",
     ),
-    "a tensor alone": (lambda: SGD(W), TypeError, r"such as model.parameters\(\).*not Tensor"),
-    "an array": (lambda: SGD([np.ones(2)]), TypeError, "number 0 is of ndarray"),
-    "integers": (lambda: SGD([Tensor([1], dtype=int)]), TypeError, r"shape \(1,\), holds int64"),
-    "computed": (lambda: SGD([W * 2]), ValueError, "was computed, by <MulBackward>"),
+    "a single tensor": (lambda: SGD(W), TypeError, r"such as model.parameters\(\).*not Tensor"),
+    "an array": (lambda: SGD([np.ones(2)]), TypeError, "parameter 0 is of type ndarray"),
+    "integers": (
+        lambda: SGD([Tensor([1], dtype=int)]),
+        TypeError,
+        r"shape \(1,\), has dtype int64",
+    ),
+    "computed": (lambda: SGD([W * 2]), ValueError, "was computed by <MulBackward>"),
     "untracked": (
         lambda: SGD([Tensor([1.0])]),
         ValueError,
@@ -202,7 +210,7 @@ WRONG = {
     "one in two groups": (
         lambda: SGD([{"params": [W]}, {"params": [W]}]),
         ValueError,
-        "already, in another group",
+        "already has one of these parameters in a different group",
     ),
     "negative lr": (lambda: SGD([W], lr=-0.1), ValueError, "lr of SGD must be 0 or more, not -0.1"),
     "lr of NaN": (lambda: Adam([W], lr=math.nan), ValueError, "lr of Adam must be a finite.*nan"),
@@ -219,7 +227,7 @@ WRONG = {
     "alpha": (lambda: RMSprop([W], alpha=1.5), ValueError, "alpha of RMSprop.*below 1, not 1.5"),
     "momentum": (lambda: SGD([W], momentum=-1), ValueError, "momentum of SGD"),
     "decay": (lambda: AdamW([W], weight_decay=-1), ValueError, "weight_decay of AdamW"),
-    "nesterov alone": (lambda: SGD([W], nesterov=True), ValueError, "needs a momentum above 0"),
+    "nesterov alone": (lambda: SGD([W], nesterov=True), ValueError, "requires a momentum above 0"),
     "nesterov, dampened": (
         lambda: SGD([W], momentum=0.9, dampening=0.1, nesterov=True),
         ValueError,
@@ -233,7 +241,7 @@ WRONG = {
     "schedule of nothing": (
         lambda: StepLR([W], 3),
         TypeError,
-        "StepLR takes an optimizer, not list",
+        "StepLR expects an optimizer, not list",
     ),
     "step size": (lambda: StepLR(SGD([W]), 0), ValueError, "step_size of StepLR must be 1 or more"),
     "half a step": (lambda: StepLR(SGD([W]), 1.5), TypeError, "must be an integer, not 1.5"),
@@ -248,25 +256,25 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_wrong_input_is_named(case: str) -> None:
+def test_errors_for_wrong_input(case: str) -> None:
     make, error, message = WRONG[case]
     with pytest.raises(error, match=message):
         make()
 
 
-def test_a_sequence_of_schedules_is_checked() -> None:
+def test_errors_for_wrong_sequences_of_schedules() -> None:
     optimizer = SGD([W])
     parts = [StepLR(optimizer, 2), StepLR(optimizer, 3)]
-    with pytest.raises(ValueError, match=r"one milestone fewer than schedules.*given 2 for 2"):
+    with pytest.raises(ValueError, match=r"one milestone fewer than schedules, got 2 for 2"):
         SequentialLR(optimizer, parts, [1, 2])
-    with pytest.raises(ValueError, match="must rise"):
+    with pytest.raises(ValueError, match="must be increasing"):
         SequentialLR(optimizer, [*parts, StepLR(optimizer, 4)], [2, 2])
-    with pytest.raises(ValueError, match="its own optimizer"):
+    with pytest.raises(ValueError, match="for the optimizer passed to SequentialLR"):
         SequentialLR(SGD([W]), parts, [2])
 
 
 @pytest.mark.parametrize("make", [lambda o: StepLR(o, 2), lambda o: LinearLR(o, total_iters=9)])
-def test_a_schedule_is_set_to_where_another_one_was(make) -> None:
+def test_state_dict_restores_another_schedule(make) -> None:
     first, second = SGD([W], lr=0.8), SGD([W], lr=0.3)
     schedule = make(first)
     for _ in range(5):
@@ -274,11 +282,11 @@ def test_a_schedule_is_set_to_where_another_one_was(make) -> None:
     other = make(second)
     other.load_state_dict(schedule.state_dict())
     assert second.param_groups[0]["lr"] == first.param_groups[0]["lr"]
-    with pytest.raises(ValueError, match=r"for 2 groups of parameters, and .* is for 1"):
+    with pytest.raises(ValueError, match=r"for 2 groups of parameters, but .* is for 1"):
         schedule.load_state_dict({"last_epoch": 1, "base_lrs": [1.0, 2.0]})
 
 
-def test_a_state_of_something_else_is_refused_and_changes_nothing() -> None:
+def test_load_state_dict_rejects_other_states_and_changes_nothing() -> None:
     tensors = weights()
     optimizer = Adam(tensors)
     learn(optimizer, tensors)
@@ -286,21 +294,21 @@ def test_a_state_of_something_else_is_refused_and_changes_nothing() -> None:
     reshaped = optimizer.state_dict()
     reshaped["state"][1]["exp_avg"] = np.zeros(3)
     others = {
-        "is of 1 groups, of .1. parameters, and Adam has 1, of .3.": Adam([W]).state_dict(),
-        "another optimizer than Adam: it has no option 'amsgrad'": SGD(tensors).state_dict(),
-        "no state of Adam.*it has 'weight'": {"weight": 1},
-        r"'exp_avg' of parameter 1 has the shape \(3,\)": reshaped,
+        "has 1 groups of .1. parameters, but Adam has 1 groups of .3.": Adam([W]).state_dict(),
+        "does not belong to Adam: it has no option 'amsgrad'": SGD(tensors).state_dict(),
+        "not a state of Adam.*got 'weight'": {"weight": 1},
+        r"'exp_avg' of parameter 1 has shape \(3,\)": reshaped,
     }
     for message, state in others.items():
         with pytest.raises(ValueError, match=message):
             optimizer.load_state_dict(state)
     after = optimizer.state_dict()
     assert after["param_groups"] == before["param_groups"]
-    for kept, now in zip(before["state"], after["state"], strict=True):
-        np.testing.assert_equal(now, kept)
+    for old, new in zip(before["state"], after["state"], strict=True):
+        np.testing.assert_equal(new, old)
 
 
-def test_gradients_that_are_not_finite_are_not_clipped() -> None:
+def test_gradients_with_a_non_finite_norm_are_not_clipped() -> None:
     w = Tensor([1.0, 2.0], requires_grad=True)
     w.grad = np.array([np.inf, 1.0], np.float32)
     assert clip_grad_norm([w], 1.0) == math.inf

@@ -1,4 +1,4 @@
-"""The training plugin at the start of a program, and switched off."""
+"""The training plugin: what it imports at start-up, and what it adds."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from tinytorch_core import Tensor, plugins
 OPS = {"sgd_update", "adam_update", "rmsprop_update"}
 
 
-def modules(program: str, chosen: str = "all") -> set[str]:
-    """The modules that a program has imported at its end."""
+def modules(program: str, selection: str = "all") -> set[str]:
+    """Return the names of the modules that a program has imported."""
     run = subprocess.run(
         [sys.executable, "-W", "error", "-c", f"{program}\nimport sys; print(*sys.modules)"],
-        env=os.environ | {"TINYTORCH_PLUGINS": chosen, "TINYTORCH_STRICT": "1"},
+        env=os.environ | {"TINYTORCH_PLUGINS": selection, "TINYTORCH_STRICT": "1"},
         capture_output=True,
         text=True,
         check=True,
@@ -27,31 +27,31 @@ def modules(program: str, chosen: str = "all") -> set[str]:
     return set(run.stdout.split())
 
 
-def test_the_start_of_a_program_is_not_slowed_by_what_few_need() -> None:
+def test_start_up_imports_no_optional_dependencies() -> None:
     loaded = modules("import tinytorch_core")
     assert "tinytorch_training.plugin" in loaded
     assert not loaded & {"tqdm", "matplotlib", "safetensors", "json"}
 
 
-def test_with_autograd_off_it_is_not_imported() -> None:
+def test_disabled_autograd_is_not_imported() -> None:
     loaded = modules("import tinytorch_training", "no:autograd")
     assert "tinytorch_training" in loaded
     assert "tinytorch_autograd" not in loaded
 
 
 @pytest.mark.parametrize("first", ["tinytorch_training", "tinytorch_training.plugin"])
-def test_it_may_be_the_first_import(first: str) -> None:
+def test_training_can_be_imported_first(first: str) -> None:
     assert "tinytorch_autograd" in modules(f"import {first}")
 
 
-def test_it_brings_ops_and_no_methods() -> None:
+def test_plugin_adds_ops_but_no_methods() -> None:
     assert set(Tensor._calls) >= OPS
     assert not [name for name in OPS if hasattr(Tensor, name)]
     with plugins.disable("training"):
         assert not OPS & set(Tensor._calls)
 
 
-def test_its_readme_shows_what_happens(capsys: pytest.CaptureFixture[str]) -> None:
+def test_output_in_the_readme_is_correct(capsys: pytest.CaptureFixture[str]) -> None:
     readme = Path(__file__).parents[2] / "plugins" / "training" / "README.md"
     (program,) = re.findall(r"```python\n(.*?)```", readme.read_text("utf-8"), flags=re.DOTALL)
     exec(program, {})

@@ -1,4 +1,4 @@
-"""The Trainer: it learns, reports, stops, and goes on where it was."""
+"""The Trainer: training, reporting, early stopping, checkpoints and errors."""
 
 from __future__ import annotations
 
@@ -52,26 +52,26 @@ def loader(**options) -> DataLoader:
 
 
 def trainer(**options) -> Trainer:
-    """With everything that has a state."""
+    """Return a Trainer with every kind of part that has a state."""
     model = network()
     optimizer = Adam(model.parameters(), lr=0.01)
-    chosen = {
+    defaults = {
         "scheduler": CosineAnnealingLR(optimizer, 8),
         "metrics": {"accuracy": accuracy},
         "early_stopping": EarlyStopping("val_loss", patience=50),
     }
-    return Trainer(model, CrossEntropyLoss(), optimizer, **chosen | options)
+    return Trainer(model, CrossEntropyLoss(), optimizer, **defaults | options)
 
 
-def same(one: Trainer, other: Trainer) -> None:
-    """Bit for bit."""
+def assert_same(one: Trainer, other: Trainer) -> None:
+    """Check that two runs are equal, bit for bit."""
     np.testing.assert_equal(other.model.state_dict(), one.model.state_dict())
     np.testing.assert_equal(other.optimizer.state_dict(), one.optimizer.state_dict())
     assert other.history == one.history
     assert (other.epoch, other.step) == (one.epoch, one.step)
 
 
-def test_a_network_is_trained_and_the_history_tells_how() -> None:
+def test_fit_trains_the_network_and_records_the_history() -> None:
     run = trainer()
     history = run.fit(loader(), 8, validation=loader(shuffle=False))
     assert history is run.history
@@ -88,14 +88,14 @@ def test_a_network_is_trained_and_the_history_tells_how() -> None:
     assert run.model.training
 
 
-def test_a_model_in_evaluation_mode_is_trained_in_training_mode() -> None:
+def test_fit_sets_training_mode() -> None:
     model, twin = network().eval(), network()
     for each in (model, twin):
         Trainer(each, CrossEntropyLoss(), SGD(each.parameters())).fit(loader(), 1)
     np.testing.assert_equal(model.state_dict(), twin.state_dict())
 
 
-def test_it_makes_the_steps_that_a_loop_by_hand_makes() -> None:
+def test_fit_equals_a_handwritten_loop() -> None:
     model, twin = network(0.0), network(0.0)
     Trainer(model, CrossEntropyLoss(), SGD(model.parameters(), lr=0.1)).fit(loader(), 2)
     optimizer = SGD(twin.parameters(), lr=0.1)
@@ -113,7 +113,7 @@ def linear_model() -> Linear:
 
 
 @pytest.mark.parametrize("size", [36, 30, 37])
-def test_accumulated_batches_are_one_large_batch(size: int) -> None:
+def test_accumulated_batches_equal_one_large_batch(size: int) -> None:
     data = TensorDataset(X[:size], X[:size, :1])
     models = linear_model(), linear_model()
     for model, (batch, accumulate) in zip(models, ((12, 1), (4, 3)), strict=True):
@@ -134,7 +134,7 @@ def test_gradients_are_clipped() -> None:
 
 
 @pytest.mark.parametrize(("interval", "lr"), [("epoch", 0.25), ("step", 2.0**-15)])
-def test_the_schedule_follows_epochs_or_steps(interval: str, lr: float) -> None:
+def test_schedule_advances_by_epochs_or_steps(interval: str, lr: float) -> None:
     model = linear_model()
     optimizer = SGD(model.parameters(), lr=1.0)
     schedule = StepLR(optimizer, 1, gamma=0.5)
@@ -145,7 +145,7 @@ def test_the_schedule_follows_epochs_or_steps(interval: str, lr: float) -> None:
     assert optimizer.param_groups[0]["lr"] == (0.125 if interval == "epoch" else lr)
 
 
-def test_means_weigh_every_example_alike() -> None:
+def test_averages_give_every_example_the_same_weight() -> None:
     model = linear_model()
     run = Trainer(model, MSELoss(), SGD(model.parameters()))
     data = TensorDataset(X[:37], X[:37, :1])
@@ -157,7 +157,7 @@ def test_means_weigh_every_example_alike() -> None:
 
 
 def stopping_run(losses: list[float], **options):
-    """A run whose validation loss is as listed, and whose model counts the epochs."""
+    """Run with the given validation losses and a model whose bias counts the epochs."""
     model = linear_model()
     model.bias.data[:] = 0.0
     rest = iter(losses)
@@ -188,7 +188,7 @@ def stopping_run(losses: list[float], **options):
         ([1, 1, 1], {}, (3, 1, 1)),
     ],
 )
-def test_it_stops_when_nothing_becomes_better(losses, options, expected) -> None:
+def test_early_stopping_without_improvement(losses, options, expected) -> None:
     assert stopping_run(losses, **options) == expected
 
 
@@ -197,7 +197,7 @@ def test_it_stops_when_nothing_becomes_better(losses, options, expected) -> None
 
 @pytest.mark.parametrize("accumulate", [1, 2])
 @pytest.mark.parametrize("interrupted_at", [1, 4, 5, 6, 11])
-def test_an_interrupted_run_ends_as_an_uninterrupted_one(
+def test_resumed_run_equals_an_uninterrupted_one(
     tmp_path, interrupted_at: int, accumulate: int
 ) -> None:
     whole = trainer(accumulate=accumulate)
@@ -206,7 +206,7 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(
     class Interrupted(Exception):
         pass
 
-    def measured(output, target):
+    def interrupting_accuracy(output, target):
         calls.append(1)
         if len(calls) > interrupted_at:
             raise Interrupted
@@ -215,37 +215,37 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(
     calls: list[int] = []
     file = tmp_path / "run.safetensors"
     options = {"checkpoint": file, "checkpoint_every": 1, "resume": True}
-    first = trainer(accumulate=accumulate, metrics={"accuracy": measured})
+    first = trainer(accumulate=accumulate, metrics={"accuracy": interrupting_accuracy})
     with pytest.raises(Interrupted):
         first.fit(loader(), 4, loader(), **options)
 
     second = trainer(accumulate=accumulate)
-    # Whatever they were made with: all random state comes from the file, if there is one.
+    # If the file exists, all random state comes from it, so the seeds must not matter.
     seed = 99 if file.exists() else 3
     second.fit(loader(generator=seed), 4, loader(generator=seed), **options)
-    same(whole, second)
+    assert_same(whole, second)
 
 
-def test_a_run_that_is_over_stays_as_it_is(tmp_path) -> None:
+def test_resuming_a_completed_run_changes_nothing(tmp_path) -> None:
     file = tmp_path / "run.safetensors"
     first, second = trainer(), trainer()
     first.fit(loader(), 3, loader(), checkpoint=file)
     second.fit(loader(), 3, loader(), checkpoint=file, resume=True)
-    same(first, second)
+    assert_same(first, second)
     first.fit(loader(), 2, loader())
-    same(first, second)
+    assert_same(first, second)
 
 
-def test_a_run_that_was_stopped_stays_stopped(tmp_path) -> None:
+def test_resuming_a_stopped_run_does_not_continue(tmp_path) -> None:
     file = tmp_path / "run.safetensors"
     runs = [trainer(early_stopping=EarlyStopping(patience=2, min_delta=9.0)) for _ in range(2)]
     for run in runs:
         run.fit(loader(), 8, loader(), checkpoint=file, resume=True)
         assert run.epoch == 3
-    same(*runs)
+    assert_same(*runs)
 
 
-def test_more_epochs_may_follow(tmp_path) -> None:
+def test_completed_run_can_be_continued_with_more_epochs(tmp_path) -> None:
     file = tmp_path / "run.safetensors"
     whole, first, second = trainer(), trainer(), trainer()
     for run in (whole, first, second):
@@ -253,27 +253,27 @@ def test_more_epochs_may_follow(tmp_path) -> None:
     whole.fit(loader(), 5, loader())
     first.fit(loader(), 3, loader(), checkpoint=file)
     second.fit(loader(), 5, loader(), checkpoint=file, resume=True)
-    same(whole, second)
+    assert_same(whole, second)
 
 
-def test_without_resume_a_run_begins_anew(tmp_path) -> None:
+def test_run_without_resume_ignores_the_checkpoint(tmp_path) -> None:
     file = tmp_path / "run.safetensors"
     first, second = trainer(), trainer()
     first.fit(loader(), 2, loader(), checkpoint=file)
     second.fit(loader(), 2, loader(), checkpoint=file)
-    same(first, second)
+    assert_same(first, second)
 
 
-def test_a_run_is_kept_and_looked_at_again(tmp_path) -> None:
+def test_save_and_load_without_fit(tmp_path) -> None:
     first, second = trainer(), trainer()
     first.fit(loader(), 2, loader())
     first.save(tmp_path / "run.safetensors")
     second.load(tmp_path / "run.safetensors")
-    same(first, second)
+    assert_same(first, second)
     np.testing.assert_array_equal(first.predict(X), second.predict(X))
 
 
-def test_a_generator_of_ones_own_is_kept_too(tmp_path) -> None:
+def test_user_generators_are_saved(tmp_path) -> None:
     noise, other = np.random.default_rng(5), np.random.default_rng(6)
     first, second = trainer(generators={"noise": noise}), trainer(generators={"noise": other})
     noise.random(3)
@@ -298,11 +298,11 @@ def with_sgd() -> Trainer:
     [
         (narrower, "its parts are .*early_stopping.*, and those of this run are model, optimizer"),
         (lambda: trainer(scheduler=None), "its parts are .*scheduler"),
-        (with_sgd, "of another optimizer than SGD"),
+        (with_sgd, "does not belong to SGD"),
         (lambda: trainer(generators={"a": np.random.default_rng(0)}), "its generators are 3.gen"),
     ],
 )
-def test_a_checkpoint_of_another_run_is_refused_and_changes_nothing(
+def test_checkpoint_of_a_different_run_is_rejected_and_changes_nothing(
     tmp_path, make, message
 ) -> None:
     file = tmp_path / "run.safetensors"
@@ -318,7 +318,7 @@ def test_a_checkpoint_of_another_run_is_refused_and_changes_nothing(
     assert (run.epoch, run.history) == (0, {})
 
 
-def test_a_checkpoint_of_another_network_is_refused(tmp_path) -> None:
+def test_checkpoint_of_a_different_network_is_rejected(tmp_path) -> None:
     file = tmp_path / "run.safetensors"
     trainer().save(file)
     run = trainer()
@@ -330,13 +330,13 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path) -> None:
     np.testing.assert_equal(run.model.state_dict(), before)
 
 
-def test_the_weights_alone_are_no_run(tmp_path) -> None:
+def test_file_with_only_weights_is_rejected(tmp_path) -> None:
     save_checkpoint(tmp_path / "weights", network().state_dict())
     with pytest.raises(CheckpointError, match=r"not saved by a Trainer; its keys are 0\.bias"):
         trainer().load(tmp_path / "weights")
 
 
-def test_a_damaged_checkpoint_stops_the_run(tmp_path) -> None:
+def test_resuming_from_a_damaged_checkpoint_raises(tmp_path) -> None:
     file = tmp_path / "run.safetensors"
     trainer().fit(loader(), 1, loader(), checkpoint=file)
     file.write_bytes(file.read_bytes()[:-7])
@@ -344,7 +344,7 @@ def test_a_damaged_checkpoint_stops_the_run(tmp_path) -> None:
         trainer().fit(loader(), 2, loader(), checkpoint=file, resume=True)
 
 
-def test_a_checkpoint_holds_no_code_and_the_weights_by_name(tmp_path) -> None:
+def test_load_checkpoint_reads_the_parts_of_a_run(tmp_path) -> None:
     run = trainer()
     run.fit(loader(), 1, loader(), checkpoint=tmp_path / "c")
     state = load_checkpoint(tmp_path / "c")
@@ -355,7 +355,7 @@ def test_a_checkpoint_holds_no_code_and_the_weights_by_name(tmp_path) -> None:
 # Numbers that are not finite.
 
 
-def test_a_loss_of_nan_stops_at_its_step_and_names_the_gradients() -> None:
+def test_nan_loss_stops_the_run_and_names_the_arrays() -> None:
     data = X.copy()
     data[20, 1] = np.nan
     model = Sequential(Linear(3, 4, dtype=np.float64), Linear(4, 2, dtype=np.float64))
@@ -364,7 +364,7 @@ def test_a_loss_of_nan_stops_at_its_step_and_names_the_gradients() -> None:
         r"the loss is nan at step 8, in epoch 2\. Not finite among the gradients: "
         r"0\.weight \(12 of 12\), 0\.bias \(4 of 4\), 1\.weight \(8 of 8\), 1\.bias \(2 of 2\)\. "
         r"Not finite among the parameters: none\. Not finite among the data in the batch: "
-        r"number 0 \(1 of 24\)\. The parameters are as step 7 left them\."
+        r"item 0 \(1 of 24\)\. The parameters are those after step 7\."
     )
     run.fit(DataLoader(DATA, 8), 1)
     before = model.state_dict()
@@ -375,7 +375,7 @@ def test_a_loss_of_nan_stops_at_its_step_and_names_the_gradients() -> None:
     assert any((after[name] != before[name]).any() for name in after)
 
 
-def test_an_infinite_gradient_of_a_finite_loss_stops_too() -> None:
+def test_infinite_gradient_of_a_finite_loss_stops_the_run() -> None:
     model = linear_model()
     run = Trainer(model, lambda output, y: (output * 0).sum().sqrt(), SGD(model.parameters()))
     before = model.state_dict()
@@ -384,7 +384,7 @@ def test_an_infinite_gradient_of_a_finite_loss_stops_too() -> None:
     np.testing.assert_equal(model.state_dict(), before)
 
 
-def test_after_an_error_a_run_goes_on_with_whole_epochs() -> None:
+def test_averages_are_reset_after_an_error_within_an_epoch() -> None:
     data = X.copy()
     data[20, 1] = np.nan
     model = network(0.0)
@@ -398,10 +398,10 @@ def test_after_an_error_a_run_goes_on_with_whole_epochs() -> None:
     assert history["loss"] == [expected]
 
 
-# What is shown.
+# Progress bar and plots.
 
 
-def test_a_progress_bar_tells_the_epoch_and_the_numbers(capsys) -> None:
+def test_progress_bar_shows_the_epoch_and_the_values(capsys) -> None:
     trainer(progress=True).fit(loader(), 2, loader())
     shown = capsys.readouterr().err
     assert "epoch 2/2: 100%" in shown
@@ -410,12 +410,12 @@ def test_a_progress_bar_tells_the_epoch_and_the_numbers(capsys) -> None:
 
 
 @pytest.mark.parametrize("progress", [None, False])
-def test_a_file_or_a_pipe_is_not_filled_with_bars(capsys, progress) -> None:
+def test_progress_bar_is_hidden_outside_of_terminals(capsys, progress) -> None:
     trainer(progress=progress).fit(loader(), 2, loader())
     assert capsys.readouterr().err == ""
 
 
-def test_the_history_becomes_a_picture(tmp_path) -> None:
+def test_plot_history(tmp_path) -> None:
     pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     run = trainer()
     run.fit(loader(), 3, loader())
@@ -428,7 +428,7 @@ def test_the_history_becomes_a_picture(tmp_path) -> None:
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_without_matplotlib_the_error_says_what_to_install(monkeypatch) -> None:
+def test_plot_history_without_matplotlib_names_the_requirement(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ModuleNotFoundError, match=r"pip install .tinytorch-training\[plot\]"):
         plot_history({"loss": [1.0]})
@@ -447,7 +447,7 @@ WRONG = {
     "no validation": (
         lambda: trainer().fit(loader(), 1),
         ValueError,
-        "watches 'val_loss', which this training does not compute",
+        "monitors 'val_loss', which this training does not compute",
     ),
     "misspelt": (
         lambda: trainer(early_stopping=EarlyStopping("val_acuracy")).fit(loader(), 1, loader()),
@@ -457,7 +457,7 @@ WRONG = {
     "no batches": (
         lambda: trainer(early_stopping=None).fit(loader(batch_size=99, drop_last=True), 1),
         ValueError,
-        "the data gave no batches",
+        "the data contain no batches",
     ),
     "one tensor": (
         lambda: trainer(early_stopping=None).fit([Tensor(X)], 1),
@@ -467,17 +467,17 @@ WRONG = {
     "a list cannot be resumed": (
         lambda: trainer(early_stopping=None).fit([], 1, checkpoint="c"),
         TypeError,
-        "takes its data from a DataLoader.*not from list",
+        "data of a run with checkpoints must be a DataLoader.*not list",
     ),
     "resume what": (
         lambda: trainer(early_stopping=None).fit(loader(), 1, resume=True),
         ValueError,
-        "resume=True needs the checkpoint",
+        "resume=True requires a checkpoint",
     ),
     "no validation batches": (
         lambda: trainer().fit(loader(), 1, []),
         ValueError,
-        "the data gave no batches",
+        "the data contain no batches",
     ),
     "a number as loss": (
         lambda: Trainer(M, lambda output, y: 0.5, SGD(M.parameters())).fit(loader(), 1),
@@ -487,7 +487,7 @@ WRONG = {
     "a class as loss": (
         lambda: Trainer(M, MSELoss, SGD(M.parameters())),
         TypeError,
-        r"loss of Trainer is the class MSELoss; make one: MSELoss\(",
+        r"loss of Trainer must be a function, not the class MSELoss; create an instance: MSELoss\(",
     ),
     "a name as loss": (
         lambda: Trainer(M, "mse", SGD(M.parameters())),
@@ -502,12 +502,12 @@ WRONG = {
     "a number as scheduler": (
         lambda: trainer(scheduler=3),
         TypeError,
-        r"scheduler of Trainer must be an LRScheduler; 3 has no step\(\)",
+        r"scheduler of Trainer must be an LRScheduler, but 3 has no method step\(\)",
     ),
     "a class as early stopping": (
         lambda: trainer(early_stopping=EarlyStopping),
         TypeError,
-        r"early_stopping of Trainer is the class EarlyStopping; make one",
+        r"early_stopping of Trainer must be an EarlyStopping, not the class EarlyStopping; create",
     ),
     "a list of metrics": (
         lambda: trainer(metrics=[accuracy]),
@@ -520,7 +520,7 @@ WRONG = {
         r"metrics\['count'\] of Trainer must be a function, not 3",
     ),
     "no data": (lambda: trainer().fit(None, 1), TypeError, r"data of fit\(\).*not NoneType"),
-    "no data to validate with": (
+    "no validation data": (
         lambda: trainer().fit(loader(), 1, 3),
         TypeError,
         r"validation of fit\(\).*not int",
@@ -538,7 +538,7 @@ WRONG = {
     "another model's parameters": (
         lambda: Trainer(network(), MSELoss(), SGD(network().parameters())),
         ValueError,
-        "this SGD changes no parameter of this model",
+        "the SGD passed to Trainer has no parameter of the model",
     ),
     "patience": (lambda: EarlyStopping(patience=0), ValueError, "patience of EarlyStopping"),
     "mode": (lambda: EarlyStopping(mode="up"), ValueError, "'min' or 'max', not 'up'"),
@@ -552,13 +552,13 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_wrong_input_is_named(case: str) -> None:
+def test_errors_for_wrong_input(case: str) -> None:
     make, error, message = WRONG[case]
     with pytest.raises(error, match=message):
         make()
 
 
-def test_a_warm_up_is_in_the_history() -> None:
+def test_history_records_the_learning_rate_of_a_warm_up() -> None:
     model = linear_model()
     optimizer = SGD(model.parameters(), lr=0.3)
     warm_up = LinearLR(optimizer, start_factor=0.5, total_iters=2)

@@ -30,7 +30,7 @@ _GAINS = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2), "s
 
 
 def random_generator(generator: Random = None) -> Generator:
-    """Return a generator for a generator or a seed; None gives one that differs in every run."""
+    """Return `generator` itself, or a new one for a seed; None draws a different seed each run."""
     return np.random.default_rng(generator)
 
 

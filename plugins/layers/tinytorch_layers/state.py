@@ -34,8 +34,8 @@ def load_arrays(
     """
     if not isinstance(mapping, Mapping):
         raise TypeError(
-            "load_state_dict() takes a dict from names to arrays, as returned by state_dict(), not "
-            f"{type(mapping).__name__}: {mapping!r:.60}"
+            "load_state_dict() expects a dict from names to arrays, as state_dict() returns, "
+            f"not {type(mapping).__name__}: {mapping!r:.60}"
         )
     given = {name: as_array(value) for name, value in mapping.items()}
     keys = IncompatibleKeys(

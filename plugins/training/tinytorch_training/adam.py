@@ -1,4 +1,4 @@
-"""Adam and AdamW: steps scaled by running moments of the gradient."""
+"""Adam and AdamW."""
 
 from __future__ import annotations
 
@@ -31,18 +31,19 @@ def adam_update(
     weight_decay: float,
     decoupled: bool,
 ) -> None:
-    """One step of `Adam`, or if `decoupled` of `AdamW`, for one parameter.
+    """Update one parameter in place by a step of `Adam`, or of `AdamW` if `decoupled`.
 
     Args:
-        parameter: what to change, in place.
+        parameter: the parameter, updated in place.
         grad: its gradient, of the same shape and dtype.
-        exp_avg, exp_avg_sq: the running means of the gradient and of its square, also changed
-            in place.
-        max_exp_avg_sq: the largest `exp_avg_sq` so far, also changed; None without `amsgrad`.
-        scratch: two arrays like the parameter, whose contents are lost.
-        step: the number of this step, from 1.
+        exp_avg, exp_avg_sq: the running averages of the gradient and of its square, updated in
+            place.
+        max_exp_avg_sq: the maximum of `exp_avg_sq` so far, updated in place; None without
+            `amsgrad`.
+        scratch: two arrays like the parameter, which are overwritten.
+        step: the number of this step, starting at 1.
         lr, betas, eps, weight_decay: see `Adam`.
-        decoupled: whether the decay acts on the parameter rather than on the gradient.
+        decoupled: whether the decay acts on the parameter instead of the gradient.
     """
     beta1, beta2 = betas
     decayed, work = scratch
@@ -70,21 +71,21 @@ def adam_update(
 
 
 class Adam(Optimizer):
-    """Adam, of Kingma and Ba (2015).
+    """The Adam optimizer of Kingma and Ba (2015).
 
-    With the gradient g, to which `weight_decay` times the parameter is added, at step t:
+    At step t, with g the gradient plus `weight_decay` · parameter:
 
         m ← β₁ m + (1 − β₁) g
         v ← β₂ v + (1 − β₂) g²
         parameter ← parameter − lr · m / (1 − β₁ᵗ) / (√(v / (1 − β₂ᵗ)) + eps)
 
     Args:
-        params: the tensors to change, or groups of them: see `Optimizer`.
+        params: the parameters, or groups of them; see `Optimizer`.
         lr: the learning rate.
-        betas: β₁ and β₂, how much of the two means is kept from step to step.
-        eps: keeps the divisor from 0.
+        betas: β₁ and β₂, the decay rates of the two running averages.
+        eps: added to the denominator, which may be zero.
         weight_decay: the factor of an L2 penalty.
-        amsgrad: divide by the largest v so far, as in Reddi et al. (2018).
+        amsgrad: whether to divide by the maximum of v so far, as in Reddi et al. (2018).
 
     Raises:
         TypeError, ValueError: see `Optimizer`.
@@ -146,15 +147,15 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam with a decay of the weights themselves, of Loshchilov and Hutter (2019).
+    """Adam with decoupled weight decay, of Loshchilov and Hutter (2019).
 
-    Before each step of `Adam`, whose moments know nothing of it:
+    Before each step of `Adam`, outside of its running averages:
 
         parameter ← parameter − lr · weight_decay · parameter
 
     Args:
         params, lr, betas, eps, amsgrad: see `Adam`.
-        weight_decay: how much of a weight each step takes away, times `lr`.
+        weight_decay: the decay of the weights per step, relative to `lr`.
 
     Raises:
         TypeError, ValueError: see `Optimizer`.

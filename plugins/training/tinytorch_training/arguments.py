@@ -1,4 +1,4 @@
-"""Checks of what optimizers, schedules and the loop are told; every message names its owner."""
+"""Checks of arguments. `owner` is the class or function named in the error messages."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tinytorch_core import Tensor
 
 
 def number(owner: str, name: str, value: Any) -> float:
-    """`value` as a Python float, which adapts to the dtype of the array it meets.
+    """Return `value` as a Python float, which does not change the dtype of an array.
 
     Raises:
-        TypeError: it is no number.
-        ValueError: it is NaN or infinite.
+        TypeError: `value` is not a real number.
+        ValueError: `value` is NaN or infinite.
     """
     if not isinstance(value, Real):
         raise TypeError(
@@ -32,7 +32,7 @@ def number(owner: str, name: str, value: Any) -> float:
 
 
 def not_negative(owner: str, name: str, value: Any) -> float:
-    """`value` as a float of 0 or more."""
+    """Return `value` as a float that is 0 or more."""
     checked = number(owner, name, value)
     if checked < 0:
         raise ValueError(f"{name} of {owner} must be 0 or more, not {checked}")
@@ -40,7 +40,7 @@ def not_negative(owner: str, name: str, value: Any) -> float:
 
 
 def positive(owner: str, name: str, value: Any) -> float:
-    """`value` as a float above 0."""
+    """Return `value` as a float above 0."""
     checked = number(owner, name, value)
     if checked <= 0:
         raise ValueError(f"{name} of {owner} must be above 0, not {checked}")
@@ -48,7 +48,7 @@ def positive(owner: str, name: str, value: Any) -> float:
 
 
 def decay(owner: str, name: str, value: Any) -> float:
-    """`value` as a float from 0 up to, but without, 1: how much of an average is kept."""
+    """Return `value`, the decay rate of a running average, as a float in [0, 1)."""
     checked = number(owner, name, value)
     if not 0 <= checked < 1:
         raise ValueError(f"{name} of {owner} must be 0 or more and below 1, not {checked}")
@@ -56,128 +56,136 @@ def decay(owner: str, name: str, value: Any) -> float:
 
 
 def decays(owner: str, name: str, value: Any) -> tuple[float, float]:
-    """`value` as the pair of decays of Adam."""
+    """Return `value` as the two decay rates of Adam."""
     if not isinstance(value, tuple | list) or len(value) != 2:
-        raise TypeError(f"{name} of {owner} must be two numbers, as (0.9, 0.999), not {value!r}")
+        raise TypeError(
+            f"{name} of {owner} must be two numbers, such as (0.9, 0.999), not {value!r}"
+        )
     first, second = value
     return decay(owner, f"{name}[0]", first), decay(owner, f"{name}[1]", second)
 
 
 def flag(owner: str, name: str, value: Any) -> bool:
-    """`value` as True or False."""
+    """Return `value` as a bool."""
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} of {owner} must be True or False, not {value!r}")
     return bool(value)
 
 
-def count(owner: str, name: str, value: Any, least: int = 1) -> int:
-    """`value` as an integer of at least `least`."""
+def count(owner: str, name: str, value: Any, minimum: int = 1) -> int:
+    """Return `value` as an integer that is `minimum` or more."""
     try:
         checked = operator.index(value)
     except TypeError:
         raise TypeError(f"{name} of {owner} must be an integer, not {value!r}") from None
-    if checked < least:
-        raise ValueError(f"{name} of {owner} must be {least} or more, not {checked}")
+    if checked < minimum:
+        raise ValueError(f"{name} of {owner} must be {minimum} or more, not {checked}")
     return checked
 
 
 def parameter_list(owner: str, parameters: Iterable[Any]) -> list[Tensor]:
-    """The parameters, each a Tensor of floating numbers, and at least one of them.
+    """Return parameters as a list of at least one floating-point Tensor.
 
     Raises:
-        TypeError: something else is among them, or it is a single Tensor.
-        ValueError: there are none, or one is there twice or was computed by an op.
+        TypeError: `parameters` is a single Tensor or not iterable, or an item is not a Tensor of
+            real floating-point numbers.
+        ValueError: there are no parameters, or one is repeated or was computed by an op.
     """
     if isinstance(parameters, Tensor) or not isinstance(parameters, Iterable):
         raise TypeError(
-            f"{owner} takes an iterable of tensors, such as model.parameters() or [w, b], "
+            f"{owner} expects an iterable of tensors, such as model.parameters() or [w, b], "
             f"not {type(parameters).__name__}"
         )
-    used_up = _is_used_up(parameters)
+    exhausted = _is_exhausted(parameters)
     found = list(parameters)
     if not found:
-        raise ValueError(f"{owner} got no parameters. {_why_none(parameters, used_up)}")
+        raise ValueError(f"{owner} got no parameters. {_why_empty(parameters, exhausted)}")
     for i, parameter in enumerate(found):
         _check_parameter(owner, i, parameter)
     if len({id(p) for p in found}) < len(found):
-        raise ValueError(f"{owner} got the same parameter more than once; give each once")
+        raise ValueError(f"{owner} got the same parameter more than once; pass each only once")
     return found
 
 
-def _is_used_up(parameters: Iterable[Any]) -> bool:
+def _is_exhausted(parameters: Iterable[Any]) -> bool:
     return (
         isinstance(parameters, GeneratorType)
         and inspect.getgeneratorstate(parameters) == inspect.GEN_CLOSED
     )
 
 
-def _why_none(parameters: Iterable[Any], used_up: bool) -> str:
-    if used_up:
+def _why_empty(parameters: Iterable[Any], exhausted: bool) -> str:
+    if exhausted:
         return (
-            "The generator was used up before: it gives its items once. Ask for a fresh one, "
-            "model.parameters(), or keep them in a list"
+            "The generator is already exhausted; call model.parameters() again, or store the "
+            "parameters in a list"
         )
     if iter(parameters) is parameters:
-        return (
-            "The iterator gave none: either it was used up before, and gives its items once, or "
-            "the model has no parameters"
-        )
+        return "The iterator is empty: it is already exhausted, or the model has no parameters"
     return f"The {type(parameters).__name__} is empty; does the model have parameters?"
 
 
 def _check_parameter(owner: str, i: int, parameter: Any) -> None:
     if not isinstance(parameter, Tensor):
         raise TypeError(
-            f"{owner} takes tensors, and number {i} is of {type(parameter).__name__}: "
+            f"{owner} expects tensors, but parameter {i} is of type {type(parameter).__name__}: "
             f"{parameter!r:.60}"
         )
     if parameter.dtype.kind != "f":
         raise TypeError(
-            f"{owner} takes tensors of real floating numbers, and number {i}, of shape "
-            f"{parameter.shape}, holds {parameter.dtype}"
+            f"{owner} expects tensors of real floating-point numbers, but parameter {i}, of "
+            f"shape {parameter.shape}, has dtype {parameter.dtype}"
         )
     if not getattr(parameter, "is_leaf", True):
         raise ValueError(
-            f"number {i} of the parameters of {owner} was computed, by {parameter.grad_fn!r}, so "
-            "no gradient is kept for it; give the leaf that it was computed from"
+            f"{owner} expects leaves, but parameter {i} was computed by {parameter.grad_fn!r} "
+            "and accumulates no gradient; pass the leaf that it was computed from"
         )
 
 
 def function(owner: str, name: str, value: Any) -> Any:
-    """`value`, which can be called, and is not a class that was meant to be made an object of."""
+    """Return `value` after checking that it is callable and not a class.
+
+    A class is probably a loss that was not instantiated.
+    """
     if isinstance(value, type):
-        raise TypeError(
-            f"{name} of {owner} is the class {value.__name__}; make one: {value.__name__}(...)"
-        )
+        raise TypeError(_not_a_class(owner, name, "a function", value))
     if not callable(value):
         raise TypeError(f"{name} of {owner} must be a function, not {value!r:.60}")
     return value
 
 
 def functions(owner: str, name: str, value: Any) -> dict[str, Any]:
-    """`value` as a dict from names to functions; empty for None."""
+    """Return `value` as a dict from names to functions; None gives an empty dict."""
     if not isinstance(value or {}, Mapping):
         raise TypeError(
-            f"{name} of {owner} must be a dict from names to functions, as "
+            f"{name} of {owner} must be a dict from names to functions, such as "
             f'{{"accuracy": accuracy}}, not {value!r:.60}'
         )
     return {key: function(owner, f"{name}[{key!r}]", f) for key, f in (value or {}).items()}
 
 
 def with_methods(owner: str, name: str, value: Any, kind: str, *methods: str) -> Any:
-    """`value`, which is None or has the methods of a `kind`."""
+    """Return `value` after checking that it is None or has the methods of a `kind`."""
     if isinstance(value, type):
-        raise TypeError(
-            f"{name} of {owner} is the class {value.__name__}; make one: {value.__name__}(...)"
-        )
+        raise TypeError(_not_a_class(owner, name, kind, value))
     missing = [m for m in methods if not callable(getattr(value, m, None))]
     if value is not None and missing:
-        raise TypeError(f"{name} of {owner} must be {kind}; {value!r:.60} has no {missing[0]}()")
+        raise TypeError(
+            f"{name} of {owner} must be {kind}, but {value!r:.60} has no method {missing[0]}()"
+        )
     return value
 
 
+def _not_a_class(owner: str, name: str, kind: str, value: type) -> str:
+    return (
+        f"{name} of {owner} must be {kind}, not the class {value.__name__}; "
+        f"create an instance: {value.__name__}(...)"
+    )
+
+
 def as_batches(owner: str, name: str, value: Any) -> Any:
-    """`value`, which can be iterated over."""
+    """Return `value` after checking that it is iterable."""
     if not (hasattr(value, "__iter__") or hasattr(value, "__getitem__")):
         raise TypeError(
             f"{name} of {owner} must be a DataLoader, or another iterable of batches, not "

@@ -1,7 +1,7 @@
-"""Checkpoints: arrays, and all else that a run must remember, in one file that is never half.
+"""Checkpoints: nested dicts and lists of arrays and numbers, written atomically to one file.
 
-The file is in the safetensors format, which any language reads and which holds no code: the arrays
-are its tensors, and the rest is JSON in its header.
+The file has the safetensors format, which many languages can read and which contains no code. The
+arrays are its tensors; everything else is JSON in its header.
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ from tinytorch_core import Tensor
 FORMAT = "tinytorch-training checkpoint"
 VERSION = "1"
 
-# What safetensors and NumPy both have.
+# The dtypes that both safetensors and NumPy support.
 _DTYPES = {
     *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
     *("float16", "float32", "float64", "complex64"),
 }
 
-# Stands in the JSON for an array, with its name among the tensors.
+# In the JSON, {_TENSOR: name} represents the array stored as the tensor `name`.
 _TENSOR = "$tensor"
 
 
 class CheckpointError(ValueError):
-    """A file is no checkpoint, is damaged, or belongs to something else."""
+    """A file is not a checkpoint, is damaged, or belongs to a different run."""
 
 
 def save_checkpoint(path: str | os.PathLike[str], state: Mapping[str, Any]) -> None:
-    """Writes a state to a file, at once: whoever reads it finds the old one or the new one, whole.
+    """Write a state to a file atomically: the file always holds the old or the new state.
 
     Args:
-        path: the file, by custom `*.safetensors`. One that is there is replaced.
-        state: dicts with strings as keys, lists and tuples, which come back as lists, of arrays,
-            tensors, numbers, strings, True, False and None.
+        path: the file, conventionally `*.safetensors`. An existing file is replaced.
+        state: nested dicts with string keys, lists and tuples of arrays, tensors, numbers,
+            strings, bools and None. Tuples are loaded as lists, tensors as arrays.
 
     Raises:
-        TypeError: something else is in `state`, or an array is of a dtype that safetensors lacks.
-        OSError: the file cannot be written. One that was there stays as it was.
+        TypeError: `state` contains another type, or a dtype that safetensors does not support.
+        OSError: the file cannot be written. An existing file is unchanged.
 
     >>> import tempfile
     >>> folder = tempfile.TemporaryDirectory()
@@ -52,7 +52,7 @@ def save_checkpoint(path: str | os.PathLike[str], state: Mapping[str, Any]) -> N
     {'weight': array([1., 1.]), 'epoch': 3}
     >>> folder.cleanup()
     """
-    # Here and below, so that they cost a program nothing at its start.
+    # Imported in functions to keep them out of the start-up time.
     import json
 
     import safetensors.numpy
@@ -65,18 +65,18 @@ def save_checkpoint(path: str | os.PathLike[str], state: Mapping[str, Any]) -> N
 
 
 def load_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The state that `save_checkpoint` wrote to a file.
+    """Return the state that `save_checkpoint` wrote to a file.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        CheckpointError: it is something else than a checkpoint, or damaged.
+        FileNotFoundError: the file does not exist.
+        CheckpointError: the file is not a checkpoint, or is damaged.
     """
     import json
 
     import safetensors
 
     path = Path(path)
-    with path.open("rb"):  # an error of the system's own, if it cannot be read
+    with path.open("rb"):  # raises the usual OSError if the file cannot be read
         pass
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
@@ -84,43 +84,49 @@ def load_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (safetensors.SafetensorError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(
-            f"{path} is no checkpoint, or is damaged: it cannot be read as safetensors ({error})"
+            f"{path} is not a checkpoint, or is damaged: cannot read it as safetensors ({error})"
         ) from error
     _check(path, metadata, tensors)
     state: dict[str, Any] = _decoded(json.loads(metadata["state"]), tensors)
     return state
 
 
-def _encoded(value: Any, at: tuple[str, ...], tensors: dict[str, Any]) -> Any:
-    """`value` as JSON has it; its arrays go into `tensors`, named by where they stand."""
+def _encoded(value: Any, keys: tuple[str, ...], tensors: dict[str, Any]) -> Any:
+    """Return `value` for JSON, and add its arrays to `tensors`, named after their `keys`."""
     if isinstance(value, Mapping):
-        return {_key(k, at): _encoded(v, (*at, k), tensors) for k, v in value.items()}
+        return {_key(k, keys): _encoded(v, (*keys, k), tensors) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_encoded(v, (*at, str(i)), tensors) for i, v in enumerate(value)]
+        return [_encoded(v, (*keys, str(i)), tensors) for i, v in enumerate(value)]
     if isinstance(value, Tensor):
         value = value.data
     if isinstance(value, np.ndarray):
-        return {_TENSOR: _add(value, ".".join(at), tensors)}
+        return {_TENSOR: _add(value, ".".join(keys), tensors)}
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise TypeError(
-        f"a checkpoint holds arrays, numbers, strings, lists and dicts; "
-        f"{'.'.join(at) or 'this'} is of {type(value).__name__}"
+        f"cannot save {'.'.join(keys) or 'the state'} of type {type(value).__name__}; "
+        "a checkpoint can hold arrays, numbers, strings, bools, None, lists and dicts"
     )
 
 
-def _key(key: Any, at: tuple[str, ...]) -> str:
+def _key(key: Any, keys: tuple[str, ...]) -> str:
     if not isinstance(key, str) or key == _TENSOR:
-        raise TypeError(f"{key!r}, in {'.'.join(at) or 'the state'}, cannot be a key: use a string")
+        raise TypeError(
+            f"cannot save the key {key!r} in {'.'.join(keys) or 'the state'}; keys must be "
+            f"strings other than {_TENSOR!r}"
+        )
     return key
 
 
 def _add(array: np.ndarray[Any, Any], name: str, tensors: dict[str, Any]) -> str:
     if array.dtype.name not in _DTYPES:
-        raise TypeError(f"safetensors has no {array.dtype}, which {name} is of")
-    while name in tensors:  # "a.b" beside {"a": {"b": ...}}
+        raise TypeError(
+            f"cannot save {name} of dtype {array.dtype}; safetensors supports "
+            f"{', '.join(sorted(_DTYPES))}"
+        )
+    while name in tensors:  # {"a.b": ..., "a": {"b": ...}} has two arrays named "a.b"
         name += "'"
     tensors[name] = np.asarray(array, order="C")
     return name
@@ -135,7 +141,7 @@ def _decoded(value: Any, tensors: Mapping[str, Any]) -> Any:
 
 
 def _digest(text: str, tensors: Mapping[str, np.ndarray[Any, Any]]) -> str:
-    """A sum over all that is in the file, which safetensors itself does not have."""
+    """Return a SHA-256 digest of the JSON and the tensors; safetensors has no checksum."""
     import hashlib
 
     digest = hashlib.sha256(text.encode())
@@ -150,23 +156,23 @@ def _check(path: Path, metadata: Mapping[str, str], tensors: Mapping[str, Any]) 
     if metadata.get("format") != FORMAT:
         names = ", ".join(sorted(tensors)[:5]) or "none"
         raise CheckpointError(
-            f"{path} is a file of safetensors, but was not written by save_checkpoint; its "
-            f"tensors: {names}. safetensors.numpy.load_file reads them"
+            f"{path} is a safetensors file, but was not written by save_checkpoint; its "
+            f"tensors: {names}. Load it with safetensors.numpy.load_file"
         )
     if metadata.get("version") != VERSION:
         raise CheckpointError(
-            f"{path} has version {metadata.get('version')} of the format, and this "
-            f"tinytorch-training reads version {VERSION}; install the one that wrote it"
+            f"{path} has version {metadata.get('version')} of the format, but this release of "
+            f"tinytorch-training reads version {VERSION}; install the release that wrote it"
         )
     if metadata.get("sha256") != _digest(metadata.get("state", ""), tensors):
         raise CheckpointError(
-            f"{path} is damaged: its content is not what was written; take an older one, or begin "
-            "anew"
+            f"{path} is damaged: its checksum does not match its content; use an older "
+            "checkpoint, or start again"
         )
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Puts a file of this content at `path`, whatever may interrupt it."""
+    """Write a file atomically: after an interruption, `path` holds the old or new content."""
     new = path.with_name(f"{path.name}.tmp")
     try:
         with new.open("wb") as file:
@@ -181,7 +187,7 @@ def _replace(path: Path, content: bytes) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Has the new name itself written to disk, where the system can open folders (not Windows)."""
+    """Flush the renaming to disk too. Windows cannot open folders, so do nothing there."""
     if os.name == "posix":
         descriptor = os.open(folder, os.O_RDONLY)
         try:

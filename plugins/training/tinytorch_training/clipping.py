@@ -1,4 +1,4 @@
-"""Clipping: gradients made smaller before a step."""
+"""Gradient clipping."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from tinytorch_training.arguments import not_negative, number, parameter_list
 
 
 def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float, norm_type: float = 2.0) -> float:
-    """Scales all gradients by one factor, so that their common norm is at most `max_norm`.
+    """Scale all gradients by one factor so that their total norm is at most `max_norm`.
 
-    PyTorch's `clip_grad_norm_`. Gradients whose norm is not finite stay as they are.
+    Equivalent to PyTorch's `clip_grad_norm_`. If the norm is not finite, the gradients are
+    unchanged.
 
     Args:
-        parameters: an iterable of tensors. Those without a gradient are left out.
-        max_norm: the largest norm that may remain.
-        norm_type: which norm, of all gradients as one vector: 2 for Euclid's, `math.inf` for the
-            largest absolute value.
+        parameters: an iterable of tensors. Those without a gradient are ignored.
+        max_norm: the maximum norm after clipping.
+        norm_type: the order of the norm of all gradients as one vector: 2 for the Euclidean
+            norm, `math.inf` for the maximum absolute value.
 
     Returns:
         The norm before clipping.
 
     Raises:
-        TypeError, ValueError: there are no parameters, or `max_norm` or `norm_type` is negative,
-            or no number.
+        TypeError, ValueError: there are no parameters, `max_norm` is not a number of 0 or more,
+            or `norm_type` is not a number above 0.
 
     >>> w = Tensor([3.0, 4.0], requires_grad=True)
     >>> (w * w).sum().backward()
@@ -43,7 +44,7 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float, norm_type: flo
     clipped = _with_gradients("clip_grad_norm", parameters)
     norms = [float(np.linalg.norm(p.grad.ravel(), norm_type)) for p in clipped]
     total = float(np.linalg.norm(norms, norm_type)) if norms else 0.0
-    # The 1e-6 is PyTorch's.
+    # PyTorch adds the same 1e-6.
     factor = limit / (total + 1e-6)
     if factor < 1 and math.isfinite(total):
         for p in clipped:
@@ -52,16 +53,17 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float, norm_type: flo
 
 
 def clip_grad_value(parameters: Iterable[Tensor], clip_value: float) -> None:
-    """Moves each element of each gradient into the range from −clip_value to clip_value.
+    """Clip every element of the gradients to [−clip_value, clip_value].
 
-    PyTorch's `clip_grad_value_`.
+    Equivalent to PyTorch's `clip_grad_value_`.
 
     Args:
-        parameters: an iterable of tensors. Those without a gradient are left out.
-        clip_value: the largest absolute value that may remain.
+        parameters: an iterable of tensors. Those without a gradient are ignored.
+        clip_value: the maximum absolute value after clipping.
 
     Raises:
-        TypeError, ValueError: there are no parameters, or `clip_value` is negative, or no number.
+        TypeError, ValueError: there are no parameters, or `clip_value` is not a number of 0 or
+            more.
 
     >>> w = Tensor([3.0, -4.0, 0.1], requires_grad=True)
     >>> (w * w).sum().backward()

@@ -1,4 +1,4 @@
-"""Data: what there is to learn from, and the batches it is handed out in."""
+"""Datasets, and the DataLoader that draws batches from them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Array = Any
 
 
 class Dataset:
-    """Examples with numbers from 0 on. A subclass defines `__len__` and `__getitem__`.
+    """A sequence of examples; a subclass defines `__len__` and `__getitem__`.
 
     >>> class Squares(Dataset):
     ...     def __len__(self):
@@ -37,26 +37,26 @@ class Dataset:
         raise NotImplementedError(f"{type(self).__name__} must define __getitem__(index)")
 
     def batch(self, indices: Sequence[int]) -> Any:
-        """Several examples as one: their numbers and arrays are stacked along a new first axis.
+        """Return several examples as one batch, stacked along a new first axis.
 
         Args:
-            indices: which examples.
+            indices: the indices of the examples.
 
         Returns:
-            Tensors in the structure of an example: a tuple of them, a dict, or just one.
+            Tensors in the structure of an example: a tuple, a dict, or a single Tensor.
         """
         return stack([self[int(i)] for i in indices])
 
 
 class TensorDataset(Dataset):
-    """Examples that lie along the first axis of arrays or tensors.
+    """Examples along the first axis of arrays or tensors.
 
     Args:
-        arrays: one or more of the same length: the inputs, the targets, ... Arrays keep their
-            dtype, lists become arrays. Nothing is copied.
+        arrays: one or more arrays of the same length: the inputs, the targets, and so on. They
+            are not copied and keep their dtypes; lists are converted to arrays.
 
     Raises:
-        ValueError: there are none, one has no axis, or the lengths differ.
+        ValueError: no arrays are passed, one is zero-dimensional, or the lengths differ.
 
     >>> data = TensorDataset(np.zeros((6, 2)), np.arange(6))
     >>> len(data), data[3]
@@ -64,14 +64,16 @@ class TensorDataset(Dataset):
     """
 
     def __init__(self, *arrays: Any) -> None:
-        self.arrays = tuple(_array(a) for a in arrays)
+        self.arrays = tuple(_as_array(a) for a in arrays)
         if not self.arrays or any(not a.shape for a in self.arrays):
-            raise ValueError("TensorDataset takes one or more arrays that have a first axis")
+            shapes = ", ".join(str(a.shape) for a in self.arrays) or "none"
+            raise ValueError(
+                f"TensorDataset expects one or more arrays with at least one axis, got {shapes}"
+            )
         if len({len(a) for a in self.arrays}) > 1:
             shapes = ", ".join(str(a.shape) for a in self.arrays)
             raise ValueError(
-                f"the arrays of a TensorDataset must have the same length, unlike those of the "
-                f"shapes {shapes}"
+                f"the arrays of a TensorDataset must have the same length, got shapes {shapes}"
             )
 
     def __len__(self) -> int:
@@ -81,17 +83,17 @@ class TensorDataset(Dataset):
         return tuple(Tensor(a[index]) for a in self.arrays)
 
     def batch(self, indices: Sequence[int]) -> tuple[Tensor, ...]:
-        """The examples with these numbers, each array's as one Tensor."""
-        # What an index array picks is a copy already.
+        """Return the examples at these indices, as one Tensor for each array."""
+        # Indexing with an array copies.
         return tuple(from_array(Tensor, a[np.asarray(indices)]) for a in self.arrays)
 
 
 def stack(examples: Sequence[Any]) -> Any:
-    """Examples as one batch: Tensors in the structure of an example.
+    """Return examples as one batch: Tensors in the structure of an example.
 
     Raises:
         TypeError: an example holds something other than numbers and arrays.
-        ValueError: the shapes differ.
+        ValueError: the shapes of the examples differ.
 
     >>> stack([{"x": 0.5, "y": 0}, {"x": 1.5, "y": 1}])
     {'x': Tensor([0.5, 1.5]), 'y': Tensor([0, 1], dtype=int64)}
@@ -104,36 +106,37 @@ def stack(examples: Sequence[Any]) -> Any:
     if type(first) is float:
         return Tensor(list(examples))
     try:
-        return Tensor(np.stack([_array(e) for e in examples]))
+        return Tensor(np.stack([_as_array(e) for e in examples]))
     except ValueError as error:
         raise ValueError(
-            f"examples of different shapes, {sorted({np.shape(e) for e in examples})}, cannot "
-            "be stacked to a batch"
+            "cannot stack examples of different shapes to a batch: "
+            f"{sorted({np.shape(e) for e in examples})}"
         ) from error
 
 
-def _array(value: Any) -> Array:
+def _as_array(value: Any) -> Array:
+    """Return the array of a Tensor, an array unchanged, and anything else as a NumPy array."""
     if isinstance(value, Tensor):
         return value.data
     return value if hasattr(value, "__array_ufunc__") else np.asarray(value)
 
 
 class DataLoader:
-    """Hands out a dataset in batches, once through for each `for` loop over it.
+    """An iterable over the batches of a dataset; each `for` loop is one epoch.
+
+    `state_dict` contains the state of the generator and the position. After `load_state_dict`,
+    a loader continues in the middle of an epoch with exactly the remaining batches.
 
     Args:
-        dataset: a `Dataset`, or anything with a length and examples by number.
-        batch_size: how many examples a batch has.
-        shuffle: in a new random order each time; otherwise in order.
-        drop_last: leave out the last batch if it is smaller.
-        generator: a `numpy.random.Generator`, or a seed for one, from which the orders are drawn.
-            None draws others in every run.
-
-    The state of the generator and the position are in `state_dict`. A loader that loads them
-    continues in the middle of an epoch, with the very batches that were still to come.
+        dataset: a `Dataset`, or any object with `__len__` and `__getitem__(index)`.
+        batch_size: the number of examples in a batch.
+        shuffle: whether to draw a new random order for each epoch.
+        drop_last: whether to omit the last batch if it is smaller.
+        generator: a `numpy.random.Generator`, or a seed for one, for the orders. With None,
+            every run differs.
 
     Raises:
-        TypeError, ValueError: something is not as above.
+        TypeError, ValueError: an argument has the wrong type or is out of range.
 
     >>> data = TensorDataset(np.arange(5.0))
     >>> [x.tolist() for (x,) in DataLoader(data, batch_size=2)]
@@ -153,7 +156,7 @@ class DataLoader:
     ) -> None:
         if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
             raise TypeError(
-                "DataLoader takes a dataset with __len__ and __getitem__, not "
+                "DataLoader expects a dataset with __len__ and __getitem__, not "
                 f"{type(dataset).__name__}"
             )
         self.dataset = dataset
@@ -161,8 +164,9 @@ class DataLoader:
         self.shuffle = flag("DataLoader", "shuffle", shuffle)
         self.drop_last = flag("DataLoader", "drop_last", drop_last)
         self.generator = np.random.default_rng(generator)
-        # Where the running epoch began, how far it is, and whether the next loop continues it.
-        self._began: Mapping[str, Any] | None = None
+        # The state of the generator before the running epoch, the number of batches drawn since,
+        # and whether the next loop continues that epoch.
+        self._epoch_start: Mapping[str, Any] | None = None
         self._position = 0
         self._resumed = False
 
@@ -173,51 +177,51 @@ class DataLoader:
 
     def __iter__(self) -> Iterator[Any]:
         if self._resumed:
-            position, order = self._position, self._order(self._generator_at_the_beginning())
+            position, order = self._position, self._order(self._generator_at_epoch_start())
         else:
-            self._began = self.generator.bit_generator.state
+            self._epoch_start = self.generator.bit_generator.state
             position, order = 0, self._order(self.generator)
         self._resumed = False
         for i in range(position, len(self)):
             self._position = i + 1
             yield self._batch(order[i * self.batch_size : (i + 1) * self.batch_size])
-        self._began, self._position = None, 0
+        self._epoch_start, self._position = None, 0
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the loader is: the state of its generator, and its position in a running epoch."""
+        """Return the state of the generator and the position in the running epoch."""
         return {
             "generator": self.generator.bit_generator.state,
-            "began": self._began,
+            "began": self._epoch_start,
             "position": self._position,
             "examples": len(self.dataset),
             "batch_size": self.batch_size,
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Takes over what `state_dict` gave: the next loop goes on from there.
+        """Restore a state from `state_dict`; the next loop continues from its position.
 
         Raises:
-            ValueError: it is of a loader with other batches, or with another kind of generator.
-                Nothing is changed.
+            ValueError: the state belongs to a loader with a different number of examples, batch
+                size or kind of generator. The loader is unchanged.
         """
         for name, own in (("examples", len(self.dataset)), ("batch_size", self.batch_size)):
             if state_dict.get(name) != own:
                 raise ValueError(
-                    f"this state is of a DataLoader whose {name} is {state_dict.get(name)}, and "
-                    f"here it is {own}; the batches would not be the same"
+                    f"this state belongs to a DataLoader with {name}={state_dict.get(name)}, but "
+                    f"this one has {name}={own}; the batches would differ"
                 )
         set_state(self.generator, state_dict["generator"])
-        self._began, self._position = state_dict["began"], state_dict["position"]
-        self._resumed = self._began is not None
+        self._epoch_start, self._position = state_dict["began"], state_dict["position"]
+        self._resumed = self._epoch_start is not None
 
     def _order(self, generator: np.random.Generator) -> Array:
         size = len(self.dataset)
         return generator.permutation(size) if self.shuffle else np.arange(size)
 
-    def _generator_at_the_beginning(self) -> np.random.Generator:
-        """A copy, because the generator itself may have moved on since."""
+    def _generator_at_epoch_start(self) -> np.random.Generator:
+        """Return a copy of the generator in its state at the start of the running epoch."""
         generator = copy.deepcopy(self.generator)
-        set_state(generator, self._began or {})
+        set_state(generator, self._epoch_start or {})
         return generator
 
     def _batch(self, indices: Array) -> Any:

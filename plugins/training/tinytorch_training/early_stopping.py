@@ -1,4 +1,4 @@
-"""Early stopping: an end to training that no longer helps."""
+"""Early stopping of a training run."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from tinytorch_training.arguments import count, flag, not_negative
 
 
 class EarlyStopping:
-    """Stops a Trainer when a number has not become better for some epochs.
+    """Stops a Trainer when a monitored value has not improved for several epochs.
 
     Args:
-        monitor: which number of the history to watch.
-        patience: how many epochs in a row it may fail to become better.
-        min_delta: by how much it must be better to count as better.
-        mode: "min" if smaller is better, "max" if larger is.
-        restore_best: give the model back, at the end, the weights of its best epoch.
+        monitor: the name of the value in the history.
+        patience: the number of epochs in a row without improvement after which to stop.
+        min_delta: the smallest change that counts as an improvement.
+        mode: "min" if smaller is better, "max" if larger is better.
+        restore_best: whether to restore the weights of the best epoch at the end.
 
     Attributes:
         best: the best value so far; None before the first epoch.
-        best_epoch: the epoch it is from, counted from 1.
-        stopped: whether patience has run out.
+        best_epoch: the epoch of the best value, starting at 1.
+        stopped: whether training should stop.
 
     Raises:
-        TypeError, ValueError: something is not as above.
+        TypeError, ValueError: an argument has the wrong type or is out of range.
     """
 
     def __init__(
@@ -51,20 +51,20 @@ class EarlyStopping:
 
     @property
     def stopped(self) -> bool:
-        """Whether patience has run out."""
+        """Whether training should stop."""
         return self._waited >= self.patience
 
     def check(self, names: Iterable[str]) -> None:
-        """Raises ValueError unless the number to watch is among those of a history."""
+        """Raise ValueError unless the monitored value is among the names of a history."""
         known = list(names)
         if self.monitor not in known:
             raise ValueError(
-                f"EarlyStopping watches {self.monitor!r}, which this training does not compute. "
+                f"EarlyStopping monitors {self.monitor!r}, which this training does not compute. "
                 f"{did_you_mean(self.monitor, known)}"
             )
 
     def update(self, epoch: int, numbers: Mapping[str, float], model: Any) -> None:
-        """Takes in the numbers of an epoch."""
+        """Compare the values of an epoch with the best so far."""
         value = numbers[self.monitor]
         if not self._better(value):
             self._waited += 1
@@ -80,12 +80,12 @@ class EarlyStopping:
         return gain > self.min_delta
 
     def restore(self, model: Any) -> None:
-        """Gives a model the weights of the best epoch, if they were kept."""
+        """Load the weights of the best epoch into a model if `restore_best` is set."""
         if self._weights is not None:
             model.load_state_dict(self._weights)
 
     def state_dict(self) -> dict[str, Any]:
-        """What is remembered, the weights of the best epoch included."""
+        """Return the state, including the weights of the best epoch."""
         return {
             "best": self.best,
             "best_epoch": self.best_epoch,
@@ -94,7 +94,7 @@ class EarlyStopping:
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Takes over what `state_dict` gave."""
+        """Restore a state from `state_dict`."""
         self.best = state_dict["best"]
         self.best_epoch = state_dict["best_epoch"]
         self._waited = state_dict["waited"]

@@ -1,4 +1,4 @@
-"""Numbers that are not finite: stopping before they spread, and saying where they are."""
+"""Detecting and reporting NaN and infinity in a training step."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ Named = Iterable[tuple[str, Any]]
 
 
 class NonFiniteError(FloatingPointError):
-    """The loss of a training step, or a gradient, is NaN or infinite. The step was not made."""
+    """The loss or a gradient of a training step is NaN or infinite; the step was skipped."""
 
 
 def all_finite(parameters: Iterable[Tensor]) -> bool:
-    """Whether the gradients that there are hold neither NaN nor infinity."""
+    """Return whether no gradient contains NaN or infinity; missing gradients are ignored."""
     grads = (p.grad for p in parameters)
     return all(g is None or np.isfinite(g).all() for g in grads)
 
 
 def describe(named_parameters: Iterable[tuple[str, Tensor]], batch: Iterable[Any]) -> str:
-    """Which gradients, parameters and inputs are not finite, in sentences."""
+    """Return sentences that list the gradients, parameters and inputs that are not finite."""
     named = list(named_parameters)
-    places = {
+    groups = {
         "gradients": [(name, p.grad) for name, p in named if p.grad is not None],
         "parameters": [(name, p.data) for name, p in named],
-        "data in the batch": [(f"number {i}", unwrap(x)) for i, x in enumerate(batch)],
+        "data in the batch": [(f"item {i}", unwrap(x)) for i, x in enumerate(batch)],
     }
-    return ". ".join(f"Not finite among the {what}: {_list(of)}" for what, of in places.items())
+    return ". ".join(f"Not finite among the {what}: {_list(of)}" for what, of in groups.items())
 
 
 def _list(named_arrays: Named) -> str:

@@ -1,4 +1,4 @@
-"""What a Trainer reports beside the loss, and the means it reports it as."""
+"""Metrics, and running averages of them over an epoch."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ Array = Any
 
 
 def accuracy(output: Array, target: Array) -> float:
-    """The share of examples whose largest score is that of the right class.
+    """Return the fraction of examples whose highest score is that of the target class.
 
     Args:
         output: scores of C classes for N examples, of shape (N, C).
-        target: the right classes, of shape (N,).
+        target: the target classes, of shape (N,).
 
     Raises:
-        ValueError: the shapes are others.
+        ValueError: the shapes do not match.
 
     >>> from tinytorch_core import Tensor
     >>> accuracy(Tensor([[0.1, 0.9], [0.8, 0.2]]), Tensor([1, 1], dtype=int))
@@ -27,14 +27,14 @@ def accuracy(output: Array, target: Array) -> float:
     scores, classes = unwrap(output), unwrap(target)
     if scores.ndim != 2 or classes.shape != scores.shape[:1]:
         raise ValueError(
-            f"accuracy takes scores of shape (N, C) and classes of shape (N,), not "
+            "accuracy expects scores of shape (N, C) and classes of shape (N,), not "
             f"{scores.shape} and {classes.shape}"
         )
     return float((scores.argmax(axis=1) == classes).mean())
 
 
 class Averages:
-    """Means over examples, of numbers that come as the means of batches.
+    """Running averages over examples, computed from the averages of batches.
 
     >>> averages = Averages()
     >>> averages.add({"loss": 1.0}, examples=3)
@@ -48,19 +48,19 @@ class Averages:
         self._examples = 0
 
     def add(self, means: Mapping[str, float], examples: int) -> None:
-        """Takes in the means of one batch of so many examples."""
+        """Add the averages of one batch with this number of examples."""
         for name, mean in means.items():
             self._sums[name] = self._sums.get(name, 0.0) + mean * examples
         self._examples += examples
 
     def means(self) -> dict[str, float]:
-        """The means over all examples so far."""
+        """Return the averages over all examples so far."""
         return {name: total / self._examples for name, total in self._sums.items()}
 
     def state_dict(self) -> dict[str, Any]:
-        """The sums so far."""
+        """Return the sums so far."""
         return {"sums": dict(self._sums), "examples": self._examples}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Takes over what `state_dict` gave."""
+        """Restore a state from `state_dict`."""
         self._sums, self._examples = dict(state_dict["sums"]), state_dict["examples"]

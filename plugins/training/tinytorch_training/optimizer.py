@@ -1,4 +1,4 @@
-"""What all optimizers share: groups of parameters, their state, and keeping both."""
+"""Optimizer, the base class: groups of parameters, and the state kept for each parameter."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ Check = Callable[[str, str, Any], Any]
 
 
 class Optimizer:
-    """Changes parameters by their gradients. A subclass says how, in `update`.
+    """Updates parameters from their gradients; a subclass defines `update`.
 
     Args:
-        params: an iterable of tensors, such as `model.parameters()`; or of groups, dicts with
-            the tensors under "params" and options that hold for them instead of the defaults.
-        defaults: the options, for each group that does not say otherwise.
+        params: an iterable of tensors, such as `model.parameters()`, or a list of groups. A group
+            is a dict with an iterable of tensors under "params" and options for them.
+        defaults: the options of groups that do not set them.
 
     Attributes:
-        param_groups: the groups. Their options, `lr` above all, may be changed at any time.
-        state: what is kept for each parameter from step to step.
+        param_groups: the groups as dicts. Options such as `lr` can be changed at any time.
+        state: the state kept between steps, for each parameter.
 
     Raises:
-        TypeError, ValueError: there are no parameters, or something else than tensors of
-            floating numbers; an option is unknown, or its value impossible.
+        TypeError, ValueError: the parameters are missing or not floating-point tensors, or an
+            option is unknown or invalid.
     """
 
-    # The options, each with what checks and converts its value.
+    # The options, each with the function that checks and converts its value.
     checks: ClassVar[Mapping[str, Check]] = {}
 
     def __init__(self, params: Iterable[Any], **defaults: Any) -> None:
@@ -45,26 +45,27 @@ class Optimizer:
             self.add_param_group(group)
         if not any(getattr(p, "requires_grad", False) for p in self.parameters()):
             raise ValueError(
-                f"none of the parameters of {type(self).__name__} requires grad, so no step would "
-                "change any; make them with requires_grad=True, with the plugin autograd on"
+                f"none of the parameters of {type(self).__name__} requires grad, so steps would "
+                "change nothing; create them with requires_grad=True while the plugin autograd "
+                "is enabled"
             )
 
     def update(
         self, parameter: Tensor, grad: Array, state: dict[str, Any], group: Mapping[str, Any]
     ) -> None:
-        """Changes one parameter, in place.
+        """Update one parameter in place.
 
         Args:
             parameter: the tensor.
-            grad: its gradient, an array, which must not be changed.
-            state: what is kept for this parameter from step to step; empty at first.
-            group: the options that hold for it.
+            grad: its gradient, an array that must not be modified.
+            state: the state kept for this parameter between steps; initially empty.
+            group: the options of its group.
         """
         raise NotImplementedError(f"{type(self).__name__} must define update()")
 
     def step(self) -> None:
-        """Changes every parameter that has a gradient."""
-        # Here, because autograd may be off, and what is off is not imported.
+        """Update every parameter that has a gradient."""
+        # Imported here because a disabled autograd must not be imported.
         from tinytorch_autograd import no_grad
 
         with no_grad():
@@ -75,15 +76,15 @@ class Optimizer:
                         self.update(parameter, grad, self.state.setdefault(parameter, {}), group)
 
     def zero_grad(self) -> None:
-        """Forgets the gradients: `grad` of every parameter is None again."""
+        """Set the gradients of all parameters to None."""
         for parameter in self.parameters():
             parameter.zero_grad()
 
     def add_param_group(self, group: Mapping[str, Any]) -> None:
-        """Adds parameters, with options of their own: `{"params": [...], "lr": 0.01}`.
+        """Add a group of parameters with its options, such as `{"params": [...], "lr": 0.01}`.
 
         Raises:
-            TypeError, ValueError: as on construction. Nothing is added then.
+            TypeError, ValueError: as in the constructor. The optimizer is unchanged.
         """
         name = type(self).__name__
         options = {key: value for key, value in group.items() if key != "params"}
@@ -91,11 +92,14 @@ class Optimizer:
         parameters = parameter_list(name, group.get("params", ()))
         known = {id(p) for p in self.parameters()}
         if not known.isdisjoint(map(id, parameters)):
-            raise ValueError(f"{name} has one of these parameters already, in another group")
+            raise ValueError(
+                f"{name} already has one of these parameters in a different group; pass each "
+                "parameter only once"
+            )
         self.param_groups.append({"params": parameters, **checked})
 
     def scratch(self, parameter: Tensor) -> tuple[Array, Array]:
-        """Two arrays like that of `parameter`, for intermediate results, the same at each step."""
+        """Return two arrays like `parameter` for intermediate results, reused between steps."""
         like = parameter.data
         key = (type(like), like.shape, like.dtype)
         if key not in self._scratch:
@@ -103,55 +107,56 @@ class Optimizer:
         return self._scratch[key]
 
     def state_dict(self) -> dict[str, Any]:
-        """All that the optimizer remembers, in plain structures of numbers and arrays.
+        """Return the state of the optimizer as dicts and lists of numbers and arrays.
 
         Returns:
-            "state": for each parameter, in order, what is kept for it; "param_groups": the
-            options of each group, with the numbers of its parameters. The arrays are copies.
+            "state": a list with the state of each parameter, in order. "param_groups": the
+            options of each group, with "params" replaced by the indices of its parameters. The
+            arrays are copies.
         """
-        number = {p: i for i, p in enumerate(self.parameters())}
+        index = {p: i for i, p in enumerate(self.parameters())}
         return {
             "state": [
-                {key: _copied(value) for key, value in self.state.get(p, {}).items()}
-                for p in number
+                {key: _copied(value) for key, value in self.state.get(p, {}).items()} for p in index
             ],
             "param_groups": [
-                {**group, "params": [number[p] for p in group["params"]]}
+                {**group, "params": [index[p] for p in group["params"]]}
                 for group in self.param_groups
             ],
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Takes over what `state_dict` gave, for parameters of the same shapes.
+        """Restore a state from `state_dict`, for parameters of the same shapes.
 
         Raises:
-            ValueError: it belongs to other parameters or another optimizer. Nothing is changed.
+            ValueError: the state belongs to different parameters or to a different kind of
+                optimizer. The optimizer is unchanged.
         """
         name = type(self).__name__
         _check_structure(name, state_dict, [len(g["params"]) for g in self.param_groups])
-        options = [self._of_a_state(group) for group in state_dict["param_groups"]]
+        options = [self._loaded_options(group) for group in state_dict["param_groups"]]
         parameters = self.parameters()
         states = [
-            {key: _fitted(name, i, p, key, value) for key, value in kept.items()}
-            for i, (p, kept) in enumerate(zip(parameters, state_dict["state"], strict=True))
+            {key: _loaded_value(name, i, p, key, value) for key, value in saved.items()}
+            for i, (p, saved) in enumerate(zip(parameters, state_dict["state"], strict=True))
         ]
-        for group, changed in zip(self.param_groups, options, strict=True):
-            group.update(changed)
-        self.state = {p: kept for p, kept in zip(parameters, states, strict=True) if kept}
+        for group, loaded in zip(self.param_groups, options, strict=True):
+            group.update(loaded)
+        self.state = {p: state for p, state in zip(parameters, states, strict=True) if state}
 
     def parameters(self) -> list[Tensor]:
-        """The parameters of all groups, in order."""
+        """Return the parameters of all groups, in order."""
         return [p for group in self.param_groups for p in group["params"]]
 
     def _groups(self, params: Iterable[Any]) -> list[Mapping[str, Any]]:
-        """`params` as groups."""
+        """Return `params` as a list of groups."""
         if isinstance(params, list | tuple) and params and isinstance(params[0], Mapping):
             return list(params)
         return [{"params": params}]
 
     def _checked(self, options: Mapping[str, Any]) -> dict[str, Any]:
         name = type(self).__name__
-        # Kept by schedules beside the options.
+        # Schedules store the initial learning rate among the options.
         checks = {**self.checks, "initial_lr": not_negative}
         for key in options:
             if key not in checks:
@@ -159,11 +164,11 @@ class Optimizer:
                 raise ValueError(f"{name} has no option {key!r}. {hint}")
         return {key: checks[key](name, key, value) for key, value in options.items()}
 
-    def _of_a_state(self, group: Mapping[str, Any]) -> dict[str, Any]:
-        """The options of a group in a state dict, which must be all that this optimizer has."""
+    def _loaded_options(self, group: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the options of a group in a state dict after checking that none is missing."""
         if missing := self.checks.keys() - group.keys():
             raise ValueError(
-                f"this state is of another optimizer than {type(self).__name__}: "
+                f"this state does not belong to {type(self).__name__}: "
                 f"it has no option {min(missing)!r}"
             )
         return self._checked({key: value for key, value in group.items() if key != "params"})
@@ -179,14 +184,14 @@ class Optimizer:
 def _check_structure(name: str, state_dict: Mapping[str, Any], sizes: list[int]) -> None:
     if not {"state", "param_groups"} <= state_dict.keys():
         raise ValueError(
-            f"this is no state of {name}, which has the keys 'state' and 'param_groups'; it has "
+            f"this is not a state of {name}: expected the keys 'state' and 'param_groups', got "
             f"{', '.join(map(repr, state_dict)) or 'none'}"
         )
     given = [len(group["params"]) for group in state_dict["param_groups"]]
     if given != sizes or len(state_dict["state"]) != sum(sizes):
         raise ValueError(
-            f"this state is of {len(given)} groups, of {given} parameters, and {name} has "
-            f"{len(sizes)}, of {sizes}"
+            f"this state has {len(given)} groups of {given} parameters, but {name} has "
+            f"{len(sizes)} groups of {sizes} parameters"
         )
 
 
@@ -194,13 +199,13 @@ def _copied(value: Any) -> Any:
     return value.copy() if hasattr(value, "shape") else value
 
 
-def _fitted(name: str, i: int, parameter: Tensor, key: str, value: Any) -> Any:
-    """What was kept for a parameter, copied; an array must have its shape."""
+def _loaded_value(name: str, i: int, parameter: Tensor, key: str, value: Any) -> Any:
+    """Return a value for the state of a parameter; an array must have its shape and is copied."""
     if not hasattr(value, "shape"):
         return value
     if value.shape != parameter.shape:
         raise ValueError(
-            f"{key!r} of parameter {i} has the shape {value.shape} in this state, and the "
-            f"parameter of {name} {parameter.shape}"
+            f"{key!r} of parameter {i} has shape {value.shape} in this state, but the parameter "
+            f"of {name} has shape {parameter.shape}"
         )
     return value.astype(parameter.dtype)

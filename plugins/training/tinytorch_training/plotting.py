@@ -1,4 +1,4 @@
-"""The curves of a training run as a picture."""
+"""Plots of a training history."""
 
 from __future__ import annotations
 
@@ -6,32 +6,32 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-# The learning rate has a scale of its own, and a formula says what it was.
-_LEFT_OUT = ("lr",)
+# The learning rate has a different scale, and its schedule is already known.
+_EXCLUDED = ("lr",)
 
 
 def plot_history(
     history: Mapping[str, Sequence[float]], file: str | os.PathLike[str] | None = None
 ) -> Any:
-    """Draws the history of a Trainer: the loss, and each metric, over the epochs.
+    """Plot the history of a Trainer: the loss and each metric over the epochs.
 
-    Needs matplotlib: `pip install "tinytorch-training[plot]"`.
+    Requires matplotlib: `pip install "tinytorch-training[plot]"`.
 
     Args:
-        history: lists of numbers, one for each epoch. What begins with "val_" is drawn beside
-            the number without it.
-        file: where to save the picture; its ending says the format.
+        history: lists with one number for each epoch, by name. A name that starts with "val_" is
+            plotted together with the name without this prefix.
+        file: where to save the figure; the extension determines the format.
 
     Returns:
-        A matplotlib Figure, which a notebook shows.
+        A matplotlib Figure, which a notebook displays.
 
     Raises:
         ModuleNotFoundError: matplotlib is not installed.
-        ValueError: there is nothing to draw.
+        ValueError: the history is empty.
     """
-    names = [n for n in history if not n.startswith("val_") and n not in _LEFT_OUT]
+    names = [n for n in history if not n.startswith("val_") and n not in _EXCLUDED]
     if not names or not history[names[0]]:
-        raise ValueError("the history is empty: there is nothing to draw before the first epoch")
+        raise ValueError("the history is empty; train for at least one epoch before plotting it")
     figure = new_figure(figsize=(5.2 * len(names), 3.6), layout="constrained")
     for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
         draw_curves(axes, history, name)
@@ -41,7 +41,7 @@ def plot_history(
 
 
 def draw_curves(axes: Any, history: Mapping[str, Sequence[float]], name: str) -> None:
-    """Draws one number, for training and if it is there for validation, into axes."""
+    """Plot one value into axes, for training and, if present, for validation."""
     for key, label in ((name, "training"), (f"val_{name}", "validation")):
         if key in history:
             epochs = range(1, len(history[key]) + 1)
@@ -55,11 +55,11 @@ def draw_curves(axes: Any, history: Mapping[str, Sequence[float]], name: str) ->
 
 
 def new_figure(**options: Any) -> Any:
-    """A Figure of matplotlib's, apart from pyplot and from any window."""
+    """Return a matplotlib Figure that is independent of pyplot, so that it opens no window."""
     try:
         from matplotlib.figure import Figure
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            'drawing needs matplotlib: pip install "tinytorch-training[plot]"', name=error.name
+            'plotting requires matplotlib: pip install "tinytorch-training[plot]"', name=error.name
         ) from error
     return Figure(**options)

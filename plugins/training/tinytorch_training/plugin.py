@@ -1,7 +1,7 @@
 """The hooks of tinytorch-training.
 
-What an optimizer does to one parameter is an op, so that a plugin that times, checks or replays
-ops sees a training step whole: forward, backward, and the update.
+The update of a parameter by an optimizer is an op. Plugins that time, check or replay ops
+therefore see the whole training step: forward pass, backward pass and updates.
 """
 
 from __future__ import annotations
@@ -19,22 +19,23 @@ if TYPE_CHECKING:
     from tinytorch_devkit import Samples
 
 tinytorch_api = (1, 1)
-# Optimizers need it, and say so. The ops here do not: to need it would keep everybody from
-# switching it off for a while.
+# "uses" instead of "needs", so that autograd can be disabled while this plugin is active: only
+# the optimizers require it, not the ops.
 tinytorch_uses = ("autograd",)
 
-_WRITTEN = ("parameter", "grad")
+_INPUTS = ("parameter", "grad")
 
 
 @hookimpl
 def tinytorch_register_ops(ops: OpTable) -> None:
-    ops.add("sgd_update", sgd_update, inputs=_WRITTEN, in_place=True)
-    ops.add("adam_update", adam_update, inputs=_WRITTEN, in_place=True)
-    ops.add("rmsprop_update", rmsprop_update, inputs=_WRITTEN, in_place=True)
+    ops.add("sgd_update", sgd_update, inputs=_INPUTS, in_place=True)
+    ops.add("adam_update", adam_update, inputs=_INPUTS, in_place=True)
+    ops.add("rmsprop_update", rmsprop_update, inputs=_INPUTS, in_place=True)
 
 
 @hookimpl
 def tinytorch_describe_ops(samples: Samples) -> None:
-    from tinytorch_training.samples import describe  # here, because programs have no use for it
+    # Imported here: only tests need the samples, and only they need tinytorch-devkit.
+    from tinytorch_training.samples import describe
 
     describe(samples)

@@ -7,19 +7,20 @@ from typing import Any
 
 
 class Bar:
-    """One bar over all epochs, with the epoch before it and the latest numbers behind it.
+    """One bar over all epochs, with the current epoch and the latest values.
 
     Args:
-        show: whether to show it; None for only on a terminal.
-        epochs: how many there are in all.
-        per_epoch: how many batches an epoch has; None if that is not known.
-        done: how many batches were done earlier.
+        show: whether to show the bar; None shows it on terminals only.
+        epochs: the total number of epochs.
+        per_epoch: the number of batches in an epoch; None if unknown.
+        done: the number of batches already processed.
     """
 
     def __init__(
         self, show: bool | None, epochs: int, per_epoch: int | None, done: int = 0
     ) -> None:
-        from tqdm import tqdm  # type: ignore[import-untyped] # when it is first needed
+        # Imported here to keep it out of the start-up time.
+        from tqdm import tqdm  # type: ignore[import-untyped]
 
         self._epochs = epochs
         self._numbers: dict[str, float] = {}
@@ -38,9 +39,12 @@ class Bar:
         self._bar.close()
 
     def advance(self, epoch: int, batches: int, numbers: Mapping[str, float]) -> None:
-        """Moves the bar on by so many batches of an epoch, counted from 1.
+        """Advance the bar by a number of batches and show the given values.
 
-        The numbers are shown until others of their names are known.
+        Args:
+            epoch: the current epoch, starting at 1.
+            batches: the number of batches processed since the last call.
+            numbers: values by name. Values of earlier calls stay until they are replaced.
         """
         if not self._bar.disable:
             self._numbers.update(numbers)

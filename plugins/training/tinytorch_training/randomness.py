@@ -1,4 +1,4 @@
-"""Random state: which generators a model draws from, and how their states are set."""
+"""Finding the random generators of a model, and restoring the state of a generator."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 
 
 def generators_of(model: Any) -> dict[str, np.random.Generator]:
-    """The NumPy generators that are attributes of a model's modules, as a Dropout's is.
+    """Return the NumPy generators that are attributes of a model's modules, such as Dropout.
 
     Args:
-        model: something with `named_modules()`.
+        model: an object with `named_modules()`.
 
     Returns:
-        The generators by the dotted names of the attributes. One that several modules share is
-        there several times.
+        The generators by the dotted names of the attributes. A generator that several modules
+        share occurs several times.
     """
     return {
         f"{name}.{attribute}".lstrip("."): value
@@ -27,15 +27,15 @@ def generators_of(model: Any) -> dict[str, np.random.Generator]:
 
 
 def set_state(generator: np.random.Generator, state: Mapping[str, Any]) -> None:
-    """Sets a generator to a state that `generator.bit_generator.state` gave.
+    """Restore the state of a generator from a value of `generator.bit_generator.state`.
 
     Raises:
-        ValueError: it is the state of another kind of generator.
+        ValueError: the state belongs to a different kind of bit generator.
     """
     own = type(generator.bit_generator).__name__
     if state.get("bit_generator") != own:
         raise ValueError(
-            f"this is the random state of {state.get('bit_generator')!r}, and the generator is "
-            f"of {own}; use the same kind as when the state was kept"
+            f"this random state belongs to a {state.get('bit_generator')} generator, but the "
+            f"generator is a {own}; use the same kind as when the state was saved"
         )
     generator.bit_generator.state = state

@@ -1,4 +1,4 @@
-"""RMSprop: steps divided by a running root mean square of the gradient."""
+"""RMSprop."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ def rmsprop_update(
     weight_decay: float,
     momentum: float,
 ) -> None:
-    """One step of `RMSprop` for one parameter.
+    """Update one parameter in place by a step of `RMSprop`.
 
     Args:
-        parameter: what to change, in place.
+        parameter: the parameter, updated in place.
         grad: its gradient, of the same shape and dtype.
-        square_avg: the running mean of the squared gradient, also changed in place.
-        grad_avg: that of the gradient, also changed; None unless `centered`.
-        momentum_buffer: the running direction, also changed; None without momentum.
-        scratch: two arrays like the parameter, whose contents are lost.
+        square_avg: the running average of the squared gradient, updated in place.
+        grad_avg: the running average of the gradient, updated in place; None unless `centered`.
+        momentum_buffer: the momentum buffer, updated in place; None without momentum.
+        scratch: two arrays like the parameter, which are overwritten.
         lr, alpha, eps, weight_decay, momentum: see `RMSprop`.
     """
     decayed, work = scratch
@@ -57,7 +57,7 @@ def rmsprop_update(
         grad_avg += work
         np.multiply(grad_avg, grad_avg, out=work)
         np.subtract(square_avg, work, out=work)
-        # A variance, which rounding may have taken below 0.
+        # Rounding can make this variance negative.
         np.maximum(work, 0, out=work)
         np.sqrt(work, out=work)
     work += eps
@@ -71,24 +71,24 @@ def rmsprop_update(
 
 
 class RMSprop(Optimizer):
-    """RMSprop, of Tieleman and Hinton (2012), optionally centered as in Graves (2013).
+    """The RMSprop optimizer of Tieleman and Hinton (2012), optionally centered (Graves, 2013).
 
-    With the gradient g, to which `weight_decay` times the parameter is added:
+    With g the gradient plus `weight_decay` · parameter:
 
         v ← alpha · v + (1 − alpha) · g²
-        a ← alpha · a + (1 − alpha) · g, and with `centered` v − a² in place of v below
-        b ← momentum · b + g / (√v + eps)
+        a ← alpha · a + (1 − alpha) · g             (only with `centered`)
+        b ← momentum · b + g / (√v + eps)           (with `centered`, v − a² instead of v)
         parameter ← parameter − lr · b
 
     Args:
-        params: the tensors to change, or groups of them: see `Optimizer`.
+        params: the parameters, or groups of them; see `Optimizer`.
         lr: the learning rate.
-        alpha: how much of the means is kept from step to step.
-        eps: keeps the divisor from 0.
+        alpha: the decay rate of the running averages.
+        eps: added to the denominator, which may be zero.
         weight_decay: the factor of an L2 penalty.
-        momentum: how much of the direction is kept from step to step; 0 for none of it.
-        centered: divide by the standard deviation of the gradient rather than by its root mean
-            square.
+        momentum: the decay rate of the momentum buffer b; 0 for no momentum.
+        centered: whether to divide by the standard deviation of the gradient instead of its root
+            mean square.
 
     Raises:
         TypeError, ValueError: see `Optimizer`.
@@ -134,12 +134,12 @@ class RMSprop(Optimizer):
         self, parameter: Tensor, grad: Array, state: dict[str, Any], group: Mapping[str, Any]
     ) -> None:
         if not state:
-            kept = ["square_avg"]
+            buffers = ["square_avg"]
             if group["centered"]:
-                kept.append("grad_avg")
+                buffers.append("grad_avg")
             if group["momentum"]:
-                kept.append("momentum_buffer")
-            state.update({name: np.zeros_like(parameter.data) for name in kept})
+                buffers.append("momentum_buffer")
+            state.update({name: np.zeros_like(parameter.data) for name in buffers})
         rmsprop_update(
             parameter,
             grad,

@@ -19,7 +19,7 @@ _ALWAYS = {"averages", "generators", "progress"}
 
 
 class Run(Protocol):
-    """The attributes of a `Trainer` that make up its state; see there."""
+    """The attributes of a run that make up its state; `Trainer` documents them."""
 
     model: Any
     optimizer: Optimizer

@@ -1,4 +1,4 @@
-"""The updates as the conformance kit calls them, with their formulas as in the papers."""
+"""Sample calls of the update ops for the conformance kit, with formulas from the papers."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ _SHAPES = ((2, 3), (), (0,))
 
 
 def describe(samples: Samples) -> None:
-    """Describes every op of this plugin."""
+    """Describe every op of this plugin."""
     sgd = {"lr": 0.1, "momentum": 0.0, "dampening": 0.0, "weight_decay": 0.0, "nesterov": False}
-    moving = {**sgd, "momentum": 0.9, "weight_decay": 0.2}
+    momentum = {**sgd, "momentum": 0.9, "weight_decay": 0.2}
     _describe(
         samples,
         "sgd_update",
         _sgd,
         (
             ("momentum_buffer",),
-            [moving, {**moving, "dampening": 0.3}, {**moving, "nesterov": True}],
+            [momentum, {**momentum, "dampening": 0.3}, {**momentum, "nesterov": True}],
         ),
         ((), [sgd, {**sgd, "weight_decay": 0.2}]),
         absent=("momentum_buffer",),
     )
     adam = {"lr": 0.1, "betas": (0.8, 0.9), "eps": 0.01, "weight_decay": 0.0, "decoupled": False}
-    decaying = {**adam, "weight_decay": 0.2, "step": 3}
-    options = [{**adam, "step": 1}, decaying, {**decaying, "decoupled": True}]
+    decay = {**adam, "weight_decay": 0.2, "step": 3}
+    options = [{**adam, "step": 1}, decay, {**decay, "decoupled": True}]
     moments = ("exp_avg", "exp_avg_sq")
     _describe(
         samples,
@@ -59,7 +59,15 @@ def _describe(
     *combinations: tuple[Sequence[str], Sequence[dict[str, Any]]],
     absent: Sequence[str],
 ) -> None:
-    """Describes an update: which buffers there are, and with them which options."""
+    """Describe an update op.
+
+    Args:
+        samples: receives the description.
+        name: the name of the op.
+        formula: computes the updated parameter.
+        combinations: names of buffers, each with the options to try with them.
+        absent: the buffers that are None if a combination does not name them.
+    """
     calls = [
         call(*_inputs(shape), **{**dict.fromkeys(absent), **_buffers(shape, buffers), **options})
         for buffers, each in combinations
@@ -72,22 +80,22 @@ def _describe(
 
 
 def _inputs(shape: tuple[int, ...]) -> tuple[Array, Array]:
-    """A parameter and its gradient."""
+    """Return a parameter and its gradient."""
     rng = np.random.default_rng(0)
     return np.asarray(rng.normal(size=shape)), np.asarray(rng.normal(size=shape))
 
 
 def _buffers(shape: tuple[int, ...], names: Sequence[str]) -> dict[str, Any]:
-    """Running means that are already under way, the squares above those of the others."""
+    """Return nonzero buffers, with averages of squares above the squares of averages."""
     rng = np.random.default_rng(1)
-    kept = {
+    buffers = {
         name: np.asarray(
             rng.uniform(0.5, 1.0, shape) if "sq" in name else rng.uniform(0, 0.5, shape)
         )
         for name in names
     }
-    # What lies in the scratch arrays must not matter.
-    return {**kept, "scratch": (np.full(shape, np.nan), np.full(shape, np.nan))}
+    # The contents of the scratch arrays must not affect the result.
+    return {**buffers, "scratch": (np.full(shape, np.nan), np.full(shape, np.nan))}
 
 
 def _sgd(

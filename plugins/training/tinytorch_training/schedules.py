@@ -1,7 +1,7 @@
-"""Schedules: the learning rate as a function of how many steps the schedule has taken.
+"""Learning rate schedules: the learning rate as a function of the number of steps.
 
-Each is a formula, evaluated anew at each step, so that nothing is lost to rounding on the way and
-a schedule can be set to any point.
+Each schedule evaluates a closed formula at every step, so that rounding errors do not accumulate
+and a schedule can be set to any step.
 """
 
 from __future__ import annotations
@@ -15,24 +15,27 @@ from tinytorch_training.optimizer import Optimizer
 
 
 class LRScheduler:
-    """Sets the learning rates of an optimizer. A subclass says how, in `rate`.
+    """Sets the learning rates of an optimizer; a subclass defines `rate`.
 
-    Made, it sets the rates for its start; each `step()` takes it one further. What a step is, an
-    epoch or a step of the optimizer, is for the caller to say.
+    The constructor sets the rates for step 0, and each call of `step()` advances by one. The
+    caller decides whether a step is an epoch or a step of the optimizer.
 
     Args:
-        optimizer: whose groups' `lr` to set. What they have now is what the formula starts from;
-            of several schedules for one optimizer, what they had before the first.
+        optimizer: the optimizer whose groups' `lr` the schedule sets. The base rates are the
+            current ones; with several schedules for one optimizer, those before the first.
 
     Attributes:
-        last_epoch: how many steps it has taken.
-        base_lrs: the rate of each group that the formula starts from.
+        last_epoch: the number of steps so far.
+        base_lrs: the base rate of each group.
+
+    Raises:
+        TypeError: `optimizer` is not an `Optimizer`.
     """
 
     def __init__(self, optimizer: Optimizer) -> None:
         if not isinstance(optimizer, Optimizer):
             raise TypeError(
-                f"{type(self).__name__} takes an optimizer, not {type(optimizer).__name__}"
+                f"{type(self).__name__} expects an optimizer, not {type(optimizer).__name__}"
             )
         self.optimizer = optimizer
         self.last_epoch = 0
@@ -40,36 +43,36 @@ class LRScheduler:
         self._set()
 
     def rate(self, base: float, t: int) -> float:
-        """The learning rate after `t` steps, for a group that starts from `base`."""
+        """Return the learning rate after `t` steps for a group with base rate `base`."""
         raise NotImplementedError(f"{type(self).__name__} must define rate()")
 
     def step(self) -> None:
-        """Takes the schedule one step further."""
+        """Advance by one step and set the learning rates."""
         self.last_epoch += 1
         self._set()
 
     def get_last_lr(self) -> list[float]:
-        """The learning rate of each group, as the schedule has set it last."""
+        """Return the current learning rate of each group."""
         return [self.rate(base, self.last_epoch) for base in self.base_lrs]
 
     def state_dict(self) -> dict[str, Any]:
-        """All that the schedule remembers: `last_epoch` and `base_lrs`."""
+        """Return the state: `last_epoch` and `base_lrs`."""
         return {"last_epoch": self.last_epoch, "base_lrs": list(self.base_lrs)}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Takes over what `state_dict` gave, and sets the rates to it.
+        """Restore a state from `state_dict` and set the learning rates.
 
         Raises:
-            ValueError: it is of a schedule for another number of groups. Nothing is changed.
+            ValueError: the state is for a different number of groups. Nothing is changed.
         """
         name = type(self).__name__
         given = list(state_dict.get("base_lrs", ()))
         if len(given) != len(self.base_lrs):
             raise ValueError(
-                f"this state is of a schedule for {len(given)} groups of parameters, and {name} "
-                f"is for {len(self.base_lrs)}"
+                f"this state is for {len(given)} groups of parameters, but {name} is for "
+                f"{len(self.base_lrs)}"
             )
-        last_epoch = count(name, "last_epoch", state_dict.get("last_epoch"), least=0)
+        last_epoch = count(name, "last_epoch", state_dict.get("last_epoch"), minimum=0)
         self.base_lrs = [not_negative(name, "base_lrs", base) for base in given]
         self.last_epoch = last_epoch
         self._set()
@@ -82,9 +85,11 @@ class LRScheduler:
 class StepLR(LRScheduler):
     """Multiplies the rate by `gamma` every `step_size` steps.
 
+        base · gamma^⌊t / step_size⌋
+
     Args:
         optimizer: see `LRScheduler`.
-        step_size: how many steps the rate stays.
+        step_size: the number of steps between changes.
         gamma: the factor.
 
     >>> from tinytorch_core import Tensor
@@ -110,14 +115,14 @@ class StepLR(LRScheduler):
 
 
 class CosineAnnealingLR(LRScheduler):
-    """Lowers the rate along half a cosine, as in Loshchilov and Hutter (2017), without restarts.
+    """Lowers the rate along half a cosine (Loshchilov and Hutter, 2017), without restarts.
 
         eta_min + (base − eta_min) (1 + cos(π t / T_max)) / 2
 
     Args:
         optimizer: see `LRScheduler`.
-        T_max: the number of steps down to `eta_min`. After them the rate rises again.
-        eta_min: the lowest rate.
+        T_max: the number of steps until the rate reaches `eta_min`; afterwards it rises again.
+        eta_min: the minimum rate.
     """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:
@@ -130,13 +135,15 @@ class CosineAnnealingLR(LRScheduler):
 
 
 class LinearLR(LRScheduler):
-    """Takes the rate along a line from one factor to another: a warm-up, by default.
+    """Changes the rate linearly between two factors; by default, a warm-up.
+
+        base · (start_factor + (end_factor − start_factor) · min(t, total_iters) / total_iters)
 
     Args:
         optimizer: see `LRScheduler`.
-        start_factor: what the rate is multiplied by at first, above 0.
-        end_factor: what it is multiplied by after `total_iters` steps, and from then on.
-        total_iters: the number of steps in between.
+        start_factor: the factor at step 0, above 0.
+        end_factor: the factor from step `total_iters` on.
+        total_iters: the number of steps of the change.
     """
 
     def __init__(
@@ -157,15 +164,16 @@ class LinearLR(LRScheduler):
 
 
 class SequentialLR(LRScheduler):
-    """Follows one schedule after another, each from its own start.
+    """Applies several schedules one after the other, each from its step 0.
 
     Args:
         optimizer: see `LRScheduler`.
-        schedulers: the schedules, made for the same optimizer.
-        milestones: the steps at which the second, the third, ... take over.
+        schedulers: the schedules, created for the same optimizer.
+        milestones: the steps at which the second, third, ... schedule starts.
 
     Raises:
-        ValueError: the milestones do not rise, or are not one fewer than the schedules.
+        TypeError, ValueError: the milestones are not increasing positive integers, one fewer
+            than the schedules, or a schedule is for a different optimizer.
 
     >>> from tinytorch_core import Tensor
     >>> from tinytorch_training import SGD
@@ -185,17 +193,21 @@ class SequentialLR(LRScheduler):
         self.schedulers = list(schedulers)
         self.milestones = [count("SequentialLR", "a milestone", m) for m in milestones]
         if any(s.optimizer is not optimizer for s in self.schedulers):
-            raise ValueError("SequentialLR takes schedules that were made for its own optimizer")
+            raise ValueError(
+                "the schedules of SequentialLR must be for the optimizer passed to SequentialLR"
+            )
         if len(self.milestones) + 1 != len(self.schedulers):
             raise ValueError(
-                f"SequentialLR needs one milestone fewer than schedules, and was given "
+                f"SequentialLR needs one milestone fewer than schedules, got "
                 f"{len(self.milestones)} for {len(self.schedulers)}"
             )
         if sorted(set(self.milestones)) != self.milestones:
-            raise ValueError(f"the milestones of SequentialLR must rise, unlike {self.milestones}")
+            raise ValueError(
+                f"the milestones of SequentialLR must be increasing, not {self.milestones}"
+            )
         super().__init__(optimizer)
 
     def rate(self, base: float, t: int) -> float:
-        which = sum(milestone <= t for milestone in self.milestones)
-        begun = self.milestones[which - 1] if which else 0
-        return self.schedulers[which].rate(base, t - begun)
+        current = sum(milestone <= t for milestone in self.milestones)
+        start = self.milestones[current - 1] if current else 0
+        return self.schedulers[current].rate(base, t - start)

@@ -27,13 +27,13 @@ def sgd_update(
     weight_decay: float,
     nesterov: bool,
 ) -> None:
-    """One step of `SGD` for one parameter.
+    """Update one parameter in place by a step of `SGD`.
 
     Args:
-        parameter: what to change, in place.
+        parameter: the parameter, updated in place.
         grad: its gradient, of the same shape and dtype.
-        momentum_buffer: the running direction, also changed in place; None without momentum.
-        scratch: two arrays like the parameter, whose contents are lost.
+        momentum_buffer: the momentum buffer, updated in place; None without momentum.
+        scratch: two arrays like the parameter, which are overwritten.
         lr, momentum, dampening, weight_decay, nesterov: see `SGD`.
     """
     decayed, product = scratch
@@ -57,19 +57,20 @@ def sgd_update(
 class SGD(Optimizer):
     """Stochastic gradient descent, with momentum as in Sutskever et al. (2013).
 
-    With the gradient g, to which `weight_decay` times the parameter is added, and the buffer b,
-    which starts as g:
+    With g the gradient plus `weight_decay` · parameter, and the momentum buffer b, which is g in
+    the first step:
 
         b ← momentum · b + (1 − dampening) · g
-        parameter ← parameter − lr · b, or with `nesterov` lr · (g + momentum · b)
+        parameter ← parameter − lr · b                      (without `nesterov`)
+        parameter ← parameter − lr · (g + momentum · b)     (with `nesterov`)
 
     Args:
-        params: the tensors to change, or groups of them: see `Optimizer`.
+        params: the parameters, or groups of them; see `Optimizer`.
         lr: the learning rate.
-        momentum: how much of the direction is kept from step to step; 0 for none of it.
-        dampening: how much of the gradient is held back from the direction.
+        momentum: the decay rate of the momentum buffer; 0 for no momentum.
+        dampening: the fraction of the gradient that is not added to the buffer.
         weight_decay: the factor of an L2 penalty.
-        nesterov: look ahead along the direction; needs a momentum, and no dampening.
+        nesterov: whether to use Nesterov momentum; requires momentum and no dampening.
 
     Raises:
         TypeError, ValueError: see `Optimizer`.
@@ -111,7 +112,7 @@ class SGD(Optimizer):
     def update(
         self, parameter: Tensor, grad: Array, state: dict[str, Any], group: Mapping[str, Any]
     ) -> None:
-        # The first gradient enters the buffer whole.
+        # As in PyTorch, the first gradient is not dampened.
         dampening = group["dampening"] if state else 0.0
         if group["momentum"] and not state:
             state["momentum_buffer"] = np.zeros_like(parameter.data)
@@ -131,7 +132,7 @@ class SGD(Optimizer):
         checked = super()._checked(options)
         if checked["nesterov"] and (not checked["momentum"] or checked["dampening"]):
             raise ValueError(
-                "nesterov of SGD needs a momentum above 0 and a dampening of 0, not "
+                "nesterov=True of SGD requires a momentum above 0 and a dampening of 0, not "
                 f"momentum={checked['momentum']} and dampening={checked['dampening']}"
             )
         return checked

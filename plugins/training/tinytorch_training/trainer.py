@@ -1,4 +1,4 @@
-"""The Trainer: the loop over epochs and batches, and everything that belongs around it."""
+"""Trainer, a training loop with metrics, validation, early stopping and checkpoints."""
 
 from __future__ import annotations
 
@@ -32,39 +32,40 @@ from tinytorch_training.schedules import LRScheduler
 
 Array = Any
 File = str | os.PathLike[str]
-Measure = Callable[[Any, Any], Any]
+Metric = Callable[[Any, Any], Any]
 
 
 class Trainer:
-    """Trains a model, tells how it goes, and keeps it.
+    """Trains a model, reports its progress, and saves checkpoints.
 
     Args:
-        model: a `Module`, which is called with the inputs of a batch.
-        loss: a function of the model's output and the target: the mean over the batch.
-        optimizer: what changes the model's parameters.
-        scheduler: what changes the learning rate, if anything does.
-        scheduler_interval: when the scheduler takes a step: after each "epoch", or after each
+        model: a `Module`, called with the inputs of a batch.
+        loss: a function of the model's output and the target that returns the mean over the
+            batch.
+        optimizer: the optimizer of the model's parameters.
+        scheduler: the learning rate schedule, or None.
+        scheduler_interval: whether to call `scheduler.step()` after each "epoch" or after each
             "step" of the optimizer.
-        metrics: functions of the output and the target, by name, that are reported beside the
-            loss as means over the examples, such as `{"accuracy": accuracy}`.
-        accumulate: how many batches make one step of the optimizer. It is the step that they
-            would make as one batch.
-        max_grad_norm: clip the gradients of each step to this norm.
-        early_stopping: when to stop before the last epoch.
-        generators: random generators by name, to be kept in checkpoints beside those of the data
-            loaders and of the model's modules, which are kept in any case.
-        progress: whether to show a progress bar; by default on a terminal only.
+        metrics: functions of the output and the target by name, such as `{"accuracy": accuracy}`.
+            They are reported as averages over the examples.
+        accumulate: the number of batches per step of the optimizer. The step is the same as for
+            a single large batch.
+        max_grad_norm: the norm to which the gradients of each step are clipped, or None.
+        early_stopping: the condition for stopping before the last epoch, or None.
+        generators: further random generators by name to save in checkpoints. Those of the data
+            loaders and of the model's modules are always saved.
+        progress: whether to show a progress bar; None shows it on terminals only.
 
     Attributes:
-        epoch: how many epochs are done.
-        step: how many steps of the optimizer are.
-        history: a dict of lists with one number for each epoch: "loss", the metrics, "lr", and of
-            the validation "val_loss" and so on.
+        epoch: the number of completed epochs.
+        step: the number of completed steps of the optimizer.
+        history: a dict of lists with one number for each epoch: "loss", the metrics, "lr" and,
+            with validation data, "val_loss" and so on.
 
     Raises:
-        TypeError: the model lacks methods of a Module, or an option is of another type.
-        ValueError: the optimizer changes no parameter of the model, or an option cannot be what
-            it is.
+        TypeError: the model lacks methods of a Module, or an argument has the wrong type.
+        ValueError: the optimizer has none of the model's parameters, or an argument is out of
+            range.
 
     >>> from tinytorch_layers import Linear
     >>> from tinytorch_training import SGD, DataLoader, TensorDataset
@@ -79,12 +80,12 @@ class Trainer:
     def __init__(
         self,
         model: Any,
-        loss: Measure,
+        loss: Metric,
         optimizer: Optimizer,
         *,
         scheduler: LRScheduler | None = None,
         scheduler_interval: str = "epoch",
-        metrics: Mapping[str, Measure] | None = None,
+        metrics: Mapping[str, Metric] | None = None,
         accumulate: int = 1,
         max_grad_norm: float | None = None,
         early_stopping: EarlyStopping | None = None,
@@ -115,7 +116,7 @@ class Trainer:
         self.epoch = 0
         self.step = 0
         self.history: dict[str, list[float]] = {}
-        # Of the running epoch; and the loaders, whose places are kept in checkpoints.
+        # The averages of the running epoch, and the loaders whose positions are saved.
         self.averages = Averages()
         self.loaders: dict[str, Any] = {}
 
@@ -129,52 +130,57 @@ class Trainer:
         checkpoint_every: int | None = None,
         resume: bool = False,
     ) -> dict[str, list[float]]:
-        """Trains until so many epochs are done.
+        """Train until `epochs` epochs are completed.
 
         Args:
-            data: a `DataLoader`, or another iterable of batches, which are tuples: the model's
-                inputs, and last the target.
-            epochs: how many epochs in all, those of earlier calls and of a checkpoint included.
-            validation: batches on which the loss and the metrics are measured after each epoch.
-            checkpoint: a file in which to keep the run after each epoch.
-            checkpoint_every: keep it also within an epoch, after each so many steps.
-            resume: go on from the checkpoint, if the file is there. The end is then, bit for bit,
-                that of a run that was never interrupted.
+            data: a `DataLoader`, or another iterable of batches. A batch is a tuple of the
+                model's inputs and, last, the target.
+            epochs: the total number of epochs, including those of earlier calls and of a resumed
+                checkpoint.
+            validation: batches for computing the loss and the metrics after each epoch, or None.
+            checkpoint: the file for saving the run after each epoch, or None.
+            checkpoint_every: also save the run every so many steps within an epoch.
+            resume: continue from the checkpoint if the file exists. The result is then bit for
+                bit that of an uninterrupted run.
 
         Returns:
             The history.
 
         Raises:
-            NonFiniteError: the loss or a gradient is NaN or infinite; the message says at which
-                step, and where. That step was not made.
-            CheckpointError: the checkpoint is damaged, or of another run.
-            TypeError, ValueError: there are no batches, or something is not as above.
+            NonFiniteError: the loss or a gradient is NaN or infinite. The message names the step
+                and the arrays. The step was skipped.
+            CheckpointError: the checkpoint is damaged, or belongs to a different run.
+            TypeError, ValueError: the data contain no batches, or an argument has the wrong type
+                or is out of range.
         """
-        epochs = count("fit()", "epochs", epochs, least=0)
+        epochs = count("fit()", "epochs", epochs, minimum=0)
         if checkpoint_every is not None:
             checkpoint_every = count("fit()", "checkpoint_every", checkpoint_every)
         self._prepare(data, validation, checkpoint, resume)
         if resume and checkpoint is not None and Path(checkpoint).exists():
             self.load(checkpoint)
 
-        def keep(within_epoch: bool) -> None:
+        def save_if_due(within_epoch: bool) -> None:
             due = not within_epoch or (checkpoint_every and self.step % checkpoint_every == 0)
             if checkpoint is not None and due:
                 self.save(checkpoint)
 
         with self._bar(data, epochs) as bar:
             while self.epoch < epochs and not self._stopped():
-                self._train_epoch(data, bar, keep)
+                self._train_epoch(data, bar, save_if_due)
                 self._end_epoch(validation, bar)
-                keep(within_epoch=False)
+                save_if_due(within_epoch=False)
         if self.early_stopping is not None:
             self.early_stopping.restore(self.model)
         return self.history
 
     def evaluate(self, data: Iterable[Any]) -> dict[str, float]:
-        """The loss and the metrics on data, as means over the examples.
+        """Return the loss and the metrics on data, averaged over the examples.
 
-        Nothing is recorded, and the model is in the mode of `eval()` meanwhile.
+        The model is in evaluation mode during the call, and no operations are recorded.
+
+        Args:
+            data: a `DataLoader`, or another iterable of batches, as for `fit`.
         """
         averages = Averages()
         with run_state.evaluating(self.model):
@@ -185,11 +191,13 @@ class Trainer:
         return _means(averages)
 
     def predict(self, x: Any, batch_size: int = 256) -> Array:
-        """The model's outputs for many inputs, as one array.
+        """Return the model's outputs for many inputs as one array.
+
+        The model is in evaluation mode during the call, and no operations are recorded.
 
         Args:
             x: an array or Tensor of shape (N, ...).
-            batch_size: how many of them are computed at a time.
+            batch_size: the number of inputs per call of the model.
         """
         with run_state.evaluating(self.model):
             starts = range(0, len(x), count("predict()", "batch_size", batch_size))
@@ -197,15 +205,16 @@ class Trainer:
         return np.concatenate([part.data for part in parts])
 
     def save(self, file: File) -> None:
-        """Keeps the run in a checkpoint: see `save_checkpoint`."""
+        """Save the run to a checkpoint; see `save_checkpoint`."""
         run_state.save(self, file)
 
     def load(self, file: File) -> None:
-        """Takes over the run that a checkpoint holds; nothing is changed if it is of another.
+        """Restore the run from a checkpoint. If this fails, nothing is changed.
 
         Raises:
-            FileNotFoundError: there is no such file.
-            CheckpointError: it is damaged, or of a run with other parts or other parameters.
+            FileNotFoundError: the file does not exist.
+            CheckpointError: the file is damaged, or belongs to a run with different parts or
+                parameters.
         """
         run_state.load(self, file)
 
@@ -213,23 +222,23 @@ class Trainer:
 
     def _prepare(self, data: Any, validation: Any, checkpoint: File | None, resume: bool) -> None:
         if resume and checkpoint is None:
-            raise ValueError("resume=True needs the checkpoint to go on from: checkpoint=...")
+            raise ValueError("resume=True requires a checkpoint to resume from: checkpoint=...")
         if checkpoint is not None and not hasattr(data, "state_dict"):
             raise TypeError(
-                "a run with checkpoints takes its data from a DataLoader, whose place can be kept, "
-                f"not from {type(data).__name__}"
+                "data of a run with checkpoints must be a DataLoader, whose position can be "
+                f"saved, not {type(data).__name__}"
             )
         as_batches("fit()", "data", data)
         if validation is not None:
             as_batches("fit()", "validation", validation)
-        # An earlier call may have been stopped by an error in the middle of an epoch.
+        # An earlier call may have ended with an error in the middle of an epoch.
         self.averages = Averages()
         loaders = {"data": data, "validation": validation}
         self.loaders = {k: loader for k, loader in loaders.items() if hasattr(loader, "state_dict")}
         if self.early_stopping is not None:
             names = ["loss", *self.metrics]
-            held_out = [f"val_{name}" for name in names] if validation is not None else []
-            self.early_stopping.check([*names, *held_out])
+            val_names = [f"val_{name}" for name in names] if validation is not None else []
+            self.early_stopping.check([*names, *val_names])
 
     def _bar(self, data: Any, epochs: int) -> Bar:
         per_epoch = len(data) if hasattr(data, "__len__") else None
@@ -239,15 +248,15 @@ class Trainer:
     def _stopped(self) -> bool:
         return self.early_stopping is not None and self.early_stopping.stopped
 
-    def _train_epoch(self, data: Any, bar: Bar, keep: Callable[..., None]) -> None:
+    def _train_epoch(self, data: Any, bar: Bar, save_if_due: Callable[..., None]) -> None:
         self.model.train()
-        batches = iter(data)
-        while several := list(islice(batches, self.accumulate)):
-            self._train_step(several)
-            bar.advance(self.epoch + 1, len(several), self.averages.means())
-            # Fewer are the last ones: the loader is at its end, and no longer within the epoch.
-            if len(several) == self.accumulate:
-                keep(within_epoch=True)
+        iterator = iter(data)
+        while batches := list(islice(iterator, self.accumulate)):
+            self._train_step(batches)
+            bar.advance(self.epoch + 1, len(batches), self.averages.means())
+            # With fewer batches the loader is exhausted, so the epoch cannot be resumed.
+            if len(batches) == self.accumulate:
+                save_if_due(within_epoch=True)
 
     def _train_step(self, batches: Sequence[Any]) -> None:
         self.optimizer.zero_grad()
@@ -256,7 +265,7 @@ class Trainer:
             output, loss = self._forward(batch)
             numbers = self._numbers(output, batch, loss)
             if not math.isfinite(numbers["loss"]):
-                # For the report: whatever NumPy warns of on the way, the report says.
+                # Compute the gradients for the error message, which replaces NumPy's warnings.
                 with np.errstate(all="ignore"):
                     loss.backward()
                 raise self._not_finite(f"the loss is {numbers['loss']}", batch)
@@ -280,25 +289,25 @@ class Trainer:
         return output, loss
 
     def _numbers(self, output: Any, batch: Any, loss: Any) -> dict[str, float]:
-        """The loss and the metrics of one batch."""
+        """Return the loss and the metrics of one batch."""
         output = output.detach() if isinstance(output, Tensor) else output
-        measured = {name: float(f(output, batch[-1])) for name, f in self.metrics.items()}
-        return {"loss": float(loss.item()), **measured}
+        metrics = {name: float(f(output, batch[-1])) for name, f in self.metrics.items()}
+        return {"loss": float(loss.item()), **metrics}
 
     def _not_finite(self, what: str, batch: Any) -> NonFiniteError:
         return NonFiniteError(
             f"{what} at step {self.step + 1}, in epoch {self.epoch + 1}. "
-            f"{describe(self.model.named_parameters(), batch)}. The parameters are as step "
-            f"{self.step} left them. A smaller learning rate or max_grad_norm may help"
+            f"{describe(self.model.named_parameters(), batch)}. The parameters are those after "
+            f"step {self.step}. A smaller learning rate or max_grad_norm may help"
         )
 
     def _end_epoch(self, validation: Any, bar: Bar) -> None:
         numbers = _means(self.averages)
         numbers["lr"] = self.optimizer.param_groups[0]["lr"]
         if validation is not None:
-            held_out = {f"val_{k}": v for k, v in self.evaluate(validation).items()}
-            bar.advance(self.epoch + 1, 0, held_out)
-            numbers |= held_out
+            val_numbers = {f"val_{k}": v for k, v in self.evaluate(validation).items()}
+            bar.advance(self.epoch + 1, 0, val_numbers)
+            numbers |= val_numbers
         for name, value in numbers.items():
             self.history.setdefault(name, []).append(value)
         self.averages = Averages()
@@ -309,16 +318,16 @@ class Trainer:
             self.early_stopping.update(self.epoch, numbers, self.model)
 
 
-_OF_A_MODULE = (
+_MODULE_ATTRIBUTES = (
     *("named_parameters", "named_modules", "train", "eval", "training"),
     *("state_dict", "load_state_dict"),
 )
 
 
 def _check_model(model: Any, optimizer: Optimizer) -> None:
-    if missing := [name for name in _OF_A_MODULE if not hasattr(model, name)]:
+    if missing := [name for name in _MODULE_ATTRIBUTES if not hasattr(model, name)]:
         raise TypeError(
-            f"Trainer takes a Module of tinytorch-layers, or what has its methods; "
+            f"model of Trainer must be a Module of tinytorch-layers, or have its methods; "
             f"{type(model).__name__} has no {', '.join(missing)}"
         )
     if not isinstance(optimizer, Optimizer):
@@ -326,23 +335,23 @@ def _check_model(model: Any, optimizer: Optimizer) -> None:
             "optimizer of Trainer must be an optimizer, such as SGD(model.parameters()), not "
             f"{optimizer!r:.60}"
         )
-    of_the_model = {id(p) for _, p in model.named_parameters()}
-    if of_the_model.isdisjoint(map(id, optimizer.parameters())):
+    model_parameters = {id(p) for _, p in model.named_parameters()}
+    if model_parameters.isdisjoint(map(id, optimizer.parameters())):
         raise ValueError(
-            f"this {type(optimizer).__name__} changes no parameter of this model; make it with "
-            "model.parameters() of the same model"
+            f"the {type(optimizer).__name__} passed to Trainer has no parameter of the model; "
+            "create it with model.parameters() of the same model"
         )
 
 
 def _means(averages: Averages) -> dict[str, float]:
     means = averages.means()
     if not means:
-        raise ValueError("the data gave no batches; is the dataset smaller than a batch?")
+        raise ValueError("the data contain no batches; is the dataset smaller than a batch?")
     return means
 
 
 def _size(batch: Any) -> int:
-    """How many examples a batch has."""
+    """Return the number of examples in a batch."""
     if not isinstance(batch, tuple | list) or len(batch) < 2:
         raise TypeError(
             "a batch must be a tuple of the model's inputs and, last, the target, not "
