@@ -82,7 +82,7 @@ def one_wheel(folder: Path, name: str) -> Path:
 
 
 def download_requirements(core: Path, into: Path) -> None:
-    """Download the core's requirements, and check that there are no others than expected."""
+    """Download the core's requirements, and check that they are exactly the expected ones."""
     run(*PIP, "download", "--quiet", "--only-binary", ":all:", "--dest", into, core, cwd=into)
     names = {file.name.split("-")[0] for file in into.iterdir()}
     if names != {"tinytorch_core", *REQUIREMENTS}:
