@@ -193,7 +193,7 @@ def test_eigenvectors_of_equal_eigenvalues_are_not_differentiable():
     matrix = (root.eigenvectors * np.sqrt(root.eigenvalues)) @ root.eigenvectors.T
     with pytest.raises(
         NotDifferentiableError,
-        match="eigenvectors .* where eigenvalues are",
+        match=r"eigenvectors .* where eigenvalues are",
     ):
         (matrix * np.arange(9).reshape(3, 3)).sum().backward()
     assert a.grad is None
@@ -274,7 +274,7 @@ def test_singular_vectors_of_equal_singular_values_are_not_differentiable():
     u, _, vh = np.linalg.svd(a)
     with pytest.raises(
         NotDifferentiableError,
-        match="vectors .* where singular values are",
+        match=r"vectors .* where singular values are",
     ):
         (u @ vh).sum().backward()
 
