@@ -1,9 +1,9 @@
-"""Writes numpy-functions.md: every NumPy function, its rule, and what was tested of it.
+"""Write numpy-functions.md: every differentiable NumPy function, its rule, and what is tested.
 
     python -m docs.numpy_functions
 
-Rules are read from where they are written: the formula of a lambda, the first line of the
-docstring of a function, the comment above.
+The text of a rule is its lambda expression or the first line of its docstring. The note is the
+comment above the rule, or the second paragraph of the docstring.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinytorch_core import Tensor, plugins
+from tinytorch_core import Op, Tensor, plugins
 
 from tinytorch_autograd.rules import FAMILIES
 from tinytorch_autograd.rules.on_demand import families, family_of
@@ -28,7 +28,6 @@ from tinytorch_autograd.rules.on_demand import families, family_of
 PAGE = Path(__file__).with_name("numpy-functions.md")
 MODULES = (np, np.linalg, np.fft)
 
-# The kinds of functions.
 DIFFERENTIABLE, NOT_DIFFERENTIABLE, OTHER = "differentiable", "not differentiable", "other"
 
 VERSION = ".".join(np.__version__.split(".")[:2])
@@ -36,8 +35,8 @@ VERSION = ".".join(np.__version__.split(".")[:2])
 INTRODUCTION = """\
 # NumPy functions with derivatives
 
-{count} functions of NumPy {version}, under {names} names, work on tensors and have a derivative;
-{flat} are declared to have none.
+{count} functions of NumPy {version}, under {names} names, are differentiable;
+{others} are declared not differentiable.
 
 ```python
 import numpy as np
@@ -48,8 +47,9 @@ np.cumsum(np.sort(x))[1].backward()  # the sum of the two smallest
 print(x.grad)  # [0. 1. 1.]
 ```
 
-Any other function works too, and raises an error that names it when it is walked back through: no
-gradient is lost silently. So does an option that a rule cannot serve, such as `where=` of a ufunc.
+Any other function also works on tensors, but `backward()` through it raises an error with its name,
+so that no gradient is lost silently. The same holds for an option that a rule does not support,
+such as `where=` of a ufunc.
 
 ```python
 y = np.setdiff1d(x, [2.0]).sum()
@@ -59,35 +59,35 @@ except RuntimeError as error:
     print(str(error)[:12])  # np.setdiff1d
 ```
 
-The methods of ufuncs are differentiable where the ufunc is: `np.add.reduce`, `np.multiply.outer`,
-`np.maximum.accumulate`, `np.add.reduceat`. `at` writes into a tensor, which is refused while
-tracked tensors take part, as are `out=`, `np.put` and the like.
+The methods of a ufunc are differentiable if the ufunc is: `np.add.reduce`, `np.multiply.outer`,
+`np.maximum.accumulate`, `np.add.reduceat`. Functions that write into a tensor, such as `np.add.at`,
+`np.put` and any function with `out=`, raise an error if an argument requires grad.
 
-## Where a derivative does not exist
+## Gradients where a function is not differentiable
 
 - Equal elements share the gradient equally: in `max`, `min`, `maximum`, `sort`, `partition`,
   `median`, `quantile`, `ptp`, `unique` and their relatives.
-- |x| has the slope 0 at 0, and so have `hypot`, `arctan2` and norms at the origin, and `std` where
-  the spread is 0.
-- Where a division by 0 makes a slope infinite, as that of `sqrt` at 0, so is the gradient; but a
-  gradient of 0 that comes in stays 0. So a branch of `where` that was not taken has the gradient 0
-  behind a root, a logarithm or a quotient too.
+- The gradient of |x| at 0 is 0. So are those of `hypot`, `arctan2` and norms at the origin, and
+  that of `std` where the result is 0.
+- Where the derivative is infinite, such as that of `sqrt` at 0, the gradient is infinite, but a
+  gradient of 0 stays 0. Elements that `where` does not select therefore have the gradient 0, even
+  through a root, a logarithm or a quotient.
 - x**y has the gradient 0 with respect to x where y is 0, and with respect to y where x is 0.
-- `clip` passes the gradient on at its bounds. `interp` has the slope to the right of a given point.
+- `clip` passes the gradient on at its bounds. `interp` has the derivative to the right of a point.
 - `prod` and `cumprod` are exact where elements are 0.
-- A NaN that a function passes over, such as `nanmean`, has the gradient 0.
+- A NaN that a function ignores, such as `nanmean`, has the gradient 0.
 
 ## The functions
 
-A rule in code takes `grad`, the gradient of the output, to that of an input; the names are those of
-`tinytorch_autograd.rule`. A function that is composed has the derivative of its parts. `order` is
-the highest order of derivative that the tests compare with numerical differentiation. This page is
-made from the rules: `python -m docs.numpy_functions`.
+A rule computes the gradient of an input from `grad`, the gradient of the output;
+`tinytorch_autograd.rule` explains the other names. A composed function consists of other ops and
+has their derivatives. `order` is the highest order of derivative that the tests compare with
+numerical differentiation. `python -m docs.numpy_functions` writes this page.
 """
 
 
 class Row(NamedTuple):
-    """One line of the page: a function under all its names."""
+    """One row of the table: a function with all its names."""
 
     names: tuple[str, ...]
     rule: str
@@ -96,7 +96,7 @@ class Row(NamedTuple):
 
 
 def public() -> dict[Any, tuple[str, ...]]:
-    """Every public function of numpy, numpy.linalg and numpy.fft, with its names."""
+    """Return the public functions of numpy, numpy.linalg and numpy.fft with their names."""
     names = defaultdict(list)
     for module in MODULES:
         for name in dir(module):
@@ -106,11 +106,16 @@ def public() -> dict[Any, tuple[str, ...]]:
     return {function: tuple(found) for function, found in names.items()}
 
 
+@functools.cache
+def ops() -> dict[Any, Op]:
+    """Return the ops of the surface by their NumPy functions."""
+    return {function: op for op in plugins.surface().ops.values() for function in op.numpy}
+
+
 def kind(function: Any) -> str:
-    """Whether a function has a derivative, is declared to have none, or is neither."""
-    plugins.active()
-    if function in Tensor._numpy_calls:
-        name = Tensor._numpy_calls[function][1].name
+    """Return DIFFERENTIABLE, NOT_DIFFERENTIABLE or OTHER."""
+    if function in ops():
+        name = ops()[function].name
         declared = any(name in family.nondifferentiable_ops for family in FAMILIES)
         return NOT_DIFFERENTIABLE if declared else DIFFERENTIABLE
     family = family_of(function)
@@ -126,15 +131,18 @@ def _tree(file: str) -> tuple[ast.Module, tuple[str, ...]]:
 
 
 def formula(vjp: Callable[..., Any] | None) -> str:
-    """The text of one function of a rule."""
+    """Return the text of one function of a rule."""
     if vjp is None:
         return "none"
     if vjp.__doc__:
-        return _first_line(vjp)
+        line = _first_line(vjp)
+        return line if line.endswith("...") else line.removesuffix(".")
     code = vjp.__code__
     tree, _ = _tree(code.co_filename)
     found = [n for n in ast.walk(tree) if isinstance(n, ast.Lambda)]
-    same = [n for n in found if n.lineno == code.co_firstlineno and _arguments(n) == _asked(vjp)]
+    same = [
+        n for n in found if n.lineno == code.co_firstlineno and _arguments(n) == _parameters(vjp)
+    ]
     return f"`{ast.unparse(same[0].body)}`" if same else ""
 
 
@@ -142,23 +150,23 @@ def _arguments(node: ast.Lambda) -> list[str]:
     return [a.arg for a in node.args.args]
 
 
-def _asked(vjp: Callable[..., Any]) -> list[str]:
+def _parameters(vjp: Callable[..., Any]) -> list[str]:
     return list(vjp.__code__.co_varnames[: vjp.__code__.co_argcount])
 
 
 def _first_line(function: Any) -> str:
     text = inspect.cleandoc(function.__doc__ or "").split("\n\n")[0]
-    return " ".join(text.split())
+    return " ".join(text.removeprefix("Return ").split())
 
 
 def _note(function: Any) -> str:
-    """The second paragraph of a docstring."""
+    """Return the second paragraph of a docstring."""
     _, _, rest = inspect.cleandoc(function.__doc__ or "").partition("\n\n")
     return " ".join(rest.partition("\n\n")[0].split())
 
 
 def comment_above(file: str, op: str) -> str:
-    """The comment over the statement that gives an op its rule."""
+    """Return the comment above the statement that gives an op its rule."""
     tree, lines = _tree(file)
     for node in tree.body:
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
@@ -174,9 +182,8 @@ def comment_above(file: str, op: str) -> str:
 
 
 def rules() -> dict[Any, tuple[str, str]]:
-    """For each differentiable function the text of its rule, and the note beside it."""
-    plugins.active()
-    numpy_of = {op.name: op.numpy for _, op in Tensor._numpy_calls.values()}
+    """Return for each differentiable function the text of its rule and its note."""
+    numpy_of = {op.name: op.numpy for op in ops().values()}
     found: dict[Any, tuple[str, str]] = {}
     for family in (*families(), *FAMILIES):
         numpy_of |= {op.name: op.numpy for op in family.ops.values()}
@@ -195,20 +202,19 @@ def _file(vjps: tuple[Any, ...]) -> str:
 
 
 def orders() -> dict[Any, int]:
-    """For each function the highest order of derivative that the tests check."""
+    """Return for each function the highest order of derivative that the tests check."""
     cases = importlib.import_module("tests.autograd.cases")
     engine = importlib.import_module("tinytorch_autograd.engine")
     tested = {d.numpy: d.order for d in cases.DESCRIBED}
-    met = set()
-    for case in cases.CASES:  # which are checked to the third order
+    names = set()
+    for case in cases.CASES:  # their derivatives are tested up to the third order
         out = case.function(*[Tensor(a, requires_grad=True) for a in case.arrays])
-        met |= {node.op.name for node in engine.nodes_of([out._node])[0]}
-    calls = Tensor._numpy_calls.items()
-    return tested | {function: 3 for function, (_, op) in calls if op.name in met}
+        names |= {node.op.name for node in engine.nodes_of([out.grad_fn])[0]}
+    return tested | {function: 3 for function, op in ops().items() if op.name in names}
 
 
 def rows() -> Iterator[Row]:
-    """The lines of the page, by name."""
+    """Yield the rows of the table, sorted by name."""
     text, tested = rules(), orders()
     for function, names in sorted(public().items(), key=lambda pair: pair[1][0].lower()):
         if kind(function) == DIFFERENTIABLE:
@@ -217,23 +223,23 @@ def rows() -> Iterator[Row]:
 
 
 def page() -> str:
-    """The text of the page."""
-    made = list(rows())
-    flat = [names for function, names in public().items() if kind(function) == NOT_DIFFERENTIABLE]
+    """Return the text of the page."""
+    table = list(rows())
+    others = [names for function, names in public().items() if kind(function) == NOT_DIFFERENTIABLE]
     lines = [
         INTRODUCTION.format(
             version=VERSION,
-            count=len(made),
-            names=sum(len(row.names) for row in made),
-            flat=len(flat),
+            count=len(table),
+            names=sum(len(row.names) for row in table),
+            others=len(others),
         ),
-        "| function | rule | at special points | order |",
+        "| function | rule | notes | order |",
         "|---|---|---|---|",
-        *(_line(row) for row in made),
+        *(_line(row) for row in table),
         "",
-        "## Without derivative",
+        "## Functions that are not differentiable",
         "",
-        *textwrap.wrap(", ".join(f"`{n}`" for names in sorted(flat) for n in names), 100),
+        *textwrap.wrap(", ".join(f"`{n}`" for names in sorted(others) for n in names), 100),
     ]
     return "\n".join(lines) + "\n"
 

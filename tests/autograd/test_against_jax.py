@@ -1,4 +1,4 @@
-"""The gradients of NumPy's functions against those of `jax.numpy`, which has most of them."""
+"""The gradients of NumPy functions agree with those of `jax.numpy`."""
 
 import warnings
 from operator import attrgetter
@@ -12,8 +12,8 @@ from .cases import DESCRIBED
 
 pytestmark = pytest.mark.peers("jax")
 
-# What torch compares already is left to it. These JAX takes seconds for, defines otherwise, or does
-# not differentiate; `nan...` are called with NumPy's own `where` inside.
+# Functions that are compared with PyTorch are not compared again. These take seconds in JAX, are
+# defined differently, or are not differentiable; the cases of `nan...` call np.where.
 LEFT_OUT = {"corrcoef", "cumprod", "insert", "linspace", "partition", "unwrap", "where", "cov"}
 LEFT_OUT |= {"unique", "unique_values", "union1d", "choose", "sort", "bincount", "resize"}
 COMPARED = {
@@ -38,7 +38,7 @@ def test_gradient_agrees_with_jax(jax, described):
     theirs = attrgetter(described.name)(jax.numpy)
     weight, _ = random_weights(case.function, case.arrays, 0)
 
-    def arrays(parameters):  # which JAX wants in the place of lists
+    def arrays(parameters):  # JAX refuses lists
         return {k: np.array(v) if isinstance(v, list) else v for k, v in parameters.items()}
 
     def total(*inputs):
@@ -49,7 +49,7 @@ def test_gradient_agrees_with_jax(jax, described):
         return (weight * out**2).sum()
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # JAX's own, about types and what it will remove
+        warnings.simplefilter("ignore")  # JAX warns about dtypes and deprecations
         expected = jax.grad(total, tuple(range(len(case.arrays))))(*case.arrays)
     found = gradients(case.function, case.arrays, weight)
     for f, e in zip(found, expected, strict=True):

@@ -1,4 +1,4 @@
-"""The derivatives of orders 1 to 3, element by element, against PyTorch in double precision."""
+"""The derivatives of orders 1 to 3 agree with PyTorch's in double precision."""
 
 import warnings
 
@@ -16,7 +16,7 @@ DESCRIBED_CASES = [case for d in DESCRIBED if d.torch for case in (*d.cases(), *
 
 
 def in_torch(torch, case):
-    """The case's function of torch's tensors."""
+    """Return the function of a case for tensors of torch."""
     if case.torch is SAME:
         return case.function
     if isinstance(case.torch, str):
@@ -25,8 +25,8 @@ def in_torch(torch, case):
 
 
 def torch_gradients(torch, case, weight, directions):
-    """What `numerical.gradients` computes, by torch."""
-    # A copy, because torch dislikes negative strides.
+    """Return what `numerical.gradients` returns, computed by torch."""
+    # A copy, because torch refuses negative strides.
     inputs = [torch.tensor(np.array(a), requires_grad=True) for a in case.arrays]
     found, weights = [in_torch(torch, case)(*inputs)], [weight]
     for direction in [*directions, None]:
@@ -61,7 +61,7 @@ def agree(torch, case, orders):
         weight, directions = random_weights(case.function, case.arrays, order - 1)
         ours = gradients(case.function, case.arrays, weight, directions)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's own, about empty tensors and its internals
+            warnings.simplefilter("ignore")  # torch warns about empty tensors and its internals
             try:
                 theirs = torch_gradients(torch, case, weight, directions)
             except RuntimeError as error:

@@ -1,4 +1,4 @@
-"""Complex numbers: gradients in PyTorch's convention, real parts where tensors are real."""
+"""Gradients of complex numbers, in PyTorch's convention."""
 
 import operator
 
@@ -21,34 +21,34 @@ def tracked(values):
     return Tensor(np.asarray(values), requires_grad=True)
 
 
-def test_the_gradient_points_where_a_real_loss_rises_fastest():
+def test_the_gradient_is_the_direction_of_steepest_ascent():
     z = tracked([3 + 4j])
     (z.real**2 + 5 * z.imag).sum().backward()
     assert z.grad.tolist() == [6 + 5j]  # dL/da + i dL/db
 
 
-def test_a_holomorphic_function_has_the_conjugate_of_its_derivative():
+def test_the_gradient_of_a_holomorphic_function_is_the_conjugate_of_its_derivative():
     z = tracked([1 + 2j])
     (z**3).backward(np.array([1 + 0j]))
     np.testing.assert_allclose(z.grad, np.conj(3 * z.data**2))
 
 
 @pytest.mark.parametrize("start", [lambda y: y.backward(), lambda y: grad(y, y)])
-def test_a_complex_output_needs_a_direction(start):
+def test_backward_of_a_complex_output_requires_a_gradient(start):
     z = tracked(1 + 2j)
     with pytest.raises(NonScalarError, match="complex128 has no gradient without a direction"):
         start(z * z)
     assert z.grad is None
 
 
-def test_a_real_output_takes_no_complex_direction():
+def test_backward_of_a_real_output_refuses_a_complex_gradient():
     x = tracked([1.0])
     with pytest.raises(TypeError, match="complex128, and the tensor real"):
         (x * 2).backward(np.array([1j]))
     assert x.grad is None
 
 
-def test_of_a_real_tensor_among_complex_ones_the_real_part_counts():
+def test_the_gradient_of_a_real_tensor_is_real_next_to_complex_tensors():
     x, z = tracked([2.0]), tracked([1 + 2j])
     y = x * z
     y.backward(np.array([1 + 1j]))
@@ -57,7 +57,7 @@ def test_of_a_real_tensor_among_complex_ones_the_real_part_counts():
     assert z.grad.tolist() == [2 + 2j]
 
 
-def test_retain_grad_and_grad_fit_a_real_tensor_on_the_way():
+def test_retain_grad_and_grad_of_a_real_intermediate_tensor_are_real():
     x = tracked([2.0])
     y = x * 2
     z = y * np.array([1 + 2j])
@@ -68,7 +68,7 @@ def test_retain_grad_and_grad_fit_a_real_tensor_on_the_way():
     assert y.grad.tolist() == found.tolist() == [2.0]
 
 
-def test_hooks_see_what_users_see():
+def test_retained_gradients_have_the_convention_of_users():
     z = tracked([1 + 2j])
     y = z * z
     y.retain_grad()
@@ -77,13 +77,13 @@ def test_hooks_see_what_users_see():
     np.testing.assert_allclose(z.grad, 1j * np.conj(2 * z.data))
 
 
-def test_apply_takes_and_gives_what_users_see():
+def test_apply_has_the_convention_of_users():
     z = tracked([1 + 2j])
     (found,) = (z**2).grad_fn.apply(np.array([1j]))[:1]
     np.testing.assert_allclose(found, 1j * np.conj(2 * z.data))
 
 
-def test_float32_and_complex64_stay():
+def test_float32_and_complex64_are_kept():
     x, z = Tensor([2.0], requires_grad=True), Tensor([1 + 2j], requires_grad=True)
     y = x * z.conj() + z.imag - z.real
     assert y.dtype == np.complex64
@@ -91,7 +91,7 @@ def test_float32_and_complex64_stay():
     assert (x.grad.dtype, z.grad.dtype) == (np.float32, np.complex64)
 
 
-def test_the_functional_transforms():
+def test_transforms_and_the_tape():
     z = 1 + 2j
     assert func.grad(lambda z: (z * z.conj()).real)(z).tolist() == 2 + 4j
     with pytest.raises(NonScalarError):
@@ -164,8 +164,8 @@ def test_functions_of_two_arguments_real_or_complex(name, kinds, order):
     check_derivative(PAIRS[name], arrays, order)
 
 
-def test_through_real_functions_in_the_middle():
-    """A real tensor on the way may be handed a complex gradient; functions before it must cope."""
+def test_real_functions_between_complex_ones():
+    """A real intermediate tensor may get a complex gradient, of which the real part counts."""
 
     def function(z, x):
         modulus = (z * z.conj()).real.sqrt()

@@ -38,7 +38,7 @@ def test_derivatives_agree_with_numerical_differentiation(case):
 
 
 @every_case
-def test_backward_changes_neither_the_inputs_nor_the_gradient_it_is_given(case):
+def test_backward_does_not_modify_its_arguments(case):
     inputs = [Tensor(a, requires_grad=True) for a in case.arrays]
     out = case.function(*inputs)
     value = out.data.copy()
@@ -52,7 +52,7 @@ def test_backward_changes_neither_the_inputs_nor_the_gradient_it_is_given(case):
 
 
 @every_case
-def test_gradient_is_an_array_of_its_own(case):
+def test_a_gradient_shares_memory_with_no_other_array(case):
     inputs = [Tensor(a, requires_grad=True) for a in case.arrays]
     weight, _ = random_weights(case.function, case.arrays, 0)
     case.function(*inputs).backward(weight)
@@ -103,7 +103,7 @@ def test_a_gradient_has_the_dtype_of_its_input_across_astype(wide):
     assert x.grad.tolist() == [3.0, 5.0]
 
 
-def test_a_gradient_has_the_dtype_of_its_input_beside_a_wider_one():
+def test_a_gradient_has_the_dtype_of_its_input_next_to_a_wider_one():
     narrow = Tensor([1.5, 2.5], requires_grad=True)
     wide = Tensor(np.array([2.0, 3.0]), requires_grad=True)
     (narrow * wide).sum().backward()
@@ -112,7 +112,7 @@ def test_a_gradient_has_the_dtype_of_its_input_beside_a_wider_one():
 
 
 class TestCoverage:
-    """A rule without a case fails here."""
+    """Every op has a rule or a declaration, and every rule has a case."""
 
     table = plain_ops()
     rules = Rules(table).of("autograd")
@@ -124,14 +124,14 @@ class TestCoverage:
             family.register_ops(own)
             family.register_rules(cls.rules)
 
-    def test_every_op_has_a_rule_or_is_declared_to_need_none(self):
+    def test_every_op_has_a_rule_or_is_declared_not_differentiable(self):
         without = {
             name
             for name, op in self.table.items()
             if not (op.in_place or op.raw or self.rules.has_no_derivative(name))
             and self.rules.get(name) is None
         }
-        # It stands for all of NumPy, and tells when it is walked back through.
+        # It runs any NumPy function, and its backward raises an error.
         assert without == {"numpy_function"}
 
     def test_every_input_of_every_rule_is_differentiated_by_a_case(self):
@@ -152,7 +152,7 @@ class TestCoverage:
         assert expected - met == set()
 
 
-# Shapes and indices that nobody thought of.
+# Random shapes and indices.
 
 
 def _values(shape, seed):

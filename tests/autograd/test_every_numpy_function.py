@@ -1,7 +1,7 @@
 """No public function of numpy, numpy.linalg or numpy.fft loses a gradient silently.
 
-Each has a derivative that `test_numpy_functions.py` checks, or is declared to have none, or raises
-with its name, or has nothing to do with tensors.
+Each function has a derivative that `test_numpy_functions.py` checks, or is declared not
+differentiable, or raises an error with its name, or does not take tensors.
 """
 
 import re
@@ -34,8 +34,8 @@ from .cases import DESCRIBED
 
 FUNCTIONS = {function: names[0] for function, names in public().items()}
 
-# Functions that raise: how to call each with a tracked tensor of three elements, x.
-WITHOUT_RULE = {
+# Functions that raise in backward, and how to call each with a tracked tensor of three elements.
+CALLS_WITHOUT_RULE = {
     "np.histogram": lambda f, x: f(x)[1],
     "np.histogram_bin_edges": lambda f, x: f(x),
     "np.histogram2d": lambda f, x: f(x, x)[1],
@@ -50,7 +50,7 @@ WITHOUT_RULE = {
     "np.polyfit": lambda f, x: f(x, x, 1),
     "np.roots": lambda f, x: np.real(f(x)),
 }
-# Functions that make a bare array of their argument, which a tracked tensor refuses at once.
+# Functions that convert their argument to an array, which a tracked tensor refuses.
 MAKE_AN_ARRAY = {
     "np.array": lambda f, x: f(x),
     "np.asarray": lambda f, x: f(x),
@@ -72,8 +72,8 @@ WRITE = {
     "np.put_along_axis": lambda f, x: f(x, np.array([0]), 1.0, 0),
     "np.putmask": lambda f, x: f(x, [True, False, False], [1.0]),
 }
-# What has nothing to do with tensors that have a gradient, and why.
-NO_TENSORS = {
+# Functions that do not take tensors that require grad, and why.
+WITHOUT_TENSORS = {
     "takes numbers, shapes or dtypes": (
         "arange base_repr bartlett binary_repr blackman broadcast_shapes diag_indices empty eye "
         "fromfunction full hamming hanning identity indices isdtype issubdtype kaiser mask_indices "
@@ -86,15 +86,15 @@ NO_TENSORS = {
         "frombuffer fromfile fromiter fromregex fromstring genfromtxt load loadtxt save savetxt "
         "savez savez_compressed"
     ),
-    "sets or tells how NumPy works": (
+    "sets or returns settings of NumPy": (
         "get_include get_printoptions getbufsize geterr geterrcall info nested_iters printoptions "
         "set_printoptions setbufsize seterr seterrcall show_config show_runtime test linalg.test "
         "fft.test"
     ),
-    "tells what an object is": "isfortran isscalar iterable",
-    "calls another function here": "row_stack",
+    "returns a property of an object": "isfortran isscalar iterable",
+    "is an alias": "row_stack",
 }
-NAMELESS = {f"np.{name}" for names in NO_TENSORS.values() for name in names.split()}
+OTHERS = {f"np.{name}" for names in WITHOUT_TENSORS.values() for name in names.split()}
 
 UNKNOWN = {name: f for f, name in FUNCTIONS.items() if kind(f) == OTHER}
 
@@ -103,12 +103,12 @@ def x():
     return Tensor(np.array([1.0, -2.0, 3.0]), requires_grad=True)
 
 
-def test_every_function_is_of_one_kind():
-    explained = {*WITHOUT_RULE, *MAKE_AN_ARRAY, *WRITE, *NAMELESS}
+def test_every_function_has_a_rule_or_a_declaration_or_an_explanation():
+    explained = {*CALLS_WITHOUT_RULE, *MAKE_AN_ARRAY, *WRITE, *OTHERS}
     assert set(UNKNOWN) - explained == set(), "neither a rule nor declared nor explained"
 
 
-def test_what_is_differentiable_is_described_for_the_tests():
+def test_every_differentiable_function_has_cases():
     described = {d.numpy for d in DESCRIBED}
     differentiable = {f: name for f, name in FUNCTIONS.items() if kind(f) == DIFFERENTIABLE}
     assert {name for f, name in differentiable.items() if f not in described} == set()
@@ -184,13 +184,13 @@ def test_230_functions_are_differentiable():
     assert Counter(map(kind, public()))[DIFFERENTIABLE] >= 230
 
 
-@pytest.mark.parametrize("name", WITHOUT_RULE)
-def test_a_function_without_rule_raises_with_its_name(name):
+@pytest.mark.parametrize("name", CALLS_WITHOUT_RULE)
+def test_a_function_without_rule_raises_in_backward_with_its_name(name):
     if name not in UNKNOWN:
         pytest.skip("not in this version of NumPy")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        out = WITHOUT_RULE[name](UNKNOWN[name], x())
+        out = CALLS_WITHOUT_RULE[name](UNKNOWN[name], x())
     assert out.requires_grad
     with pytest.raises(NoRuleError, match=r"np\.\w+.* has no backward rule"):
         out.sum().backward()
@@ -198,18 +198,18 @@ def test_a_function_without_rule_raises_with_its_name(name):
 
 @pytest.mark.filterwarnings("ignore:the matrix subclass")
 @pytest.mark.parametrize("name", MAKE_AN_ARRAY)
-def test_a_function_that_makes_an_array_refuses(name):
+def test_a_function_that_makes_an_array_refuses_a_tracked_tensor(name):
     with pytest.raises((AutogradError, AttributeError, TypeError)):
         MAKE_AN_ARRAY[name](UNKNOWN[name], x())
 
 
 @pytest.mark.parametrize("name", WRITE)
-def test_a_function_that_writes_refuses(name):
+def test_a_function_that_writes_refuses_a_tracked_tensor(name):
     with pytest.raises(InPlaceError, match=name):
         WRITE[name](UNKNOWN[name], x())
 
 
-# How to call what is declared flat, where one argument is not enough.
+# How to call functions that need more than one argument.
 TWO = [
     "allclose",
     "array_equal",
@@ -249,7 +249,7 @@ OF_INTEGERS = [
     "packbits",
     "unpackbits",
 ]
-OTHERWISE = {
+SPECIAL_CALLS = {
     "np.argpartition": lambda f, x: f(x, 1),
     "np.can_cast": lambda f, x: f(x.dtype, np.float32),
     "np.einsum_path": lambda f, x: f("i,i", x, x),
@@ -261,47 +261,48 @@ OTHERWISE = {
 }
 
 
-@pytest.mark.parametrize(
-    "name", sorted(n for f, n in FUNCTIONS.items() if kind(f) == NOT_DIFFERENTIABLE)
-)
-def test_what_is_declared_flat_is_not_tracked_and_gives_what_numpy_gives(name):
-    function = {n: f for f, n in FUNCTIONS.items()}[name]
+NONDIFFERENTIABLE = {name: f for f, name in FUNCTIONS.items() if kind(f) == NOT_DIFFERENTIABLE}
+
+
+@pytest.mark.parametrize("name", NONDIFFERENTIABLE)
+def test_a_nondifferentiable_function_returns_the_result_of_numpy_untracked(name):
+    function = NONDIFFERENTIABLE[name]
     short = name.removeprefix("np.")
     if short in OF_INTEGERS:
         return  # no tensor of integers is tracked
 
     def call(x):
-        if name in OTHERWISE:
-            return OTHERWISE[name](function, x)
+        if name in SPECIAL_CALLS:
+            return SPECIAL_CALLS[name](function, x)
         return function(x, np.array([0.5, 1.5, 2.5])) if short in TWO else function(x)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # newer versions deprecate np.fix
         found, expected = call(x()), call(Tensor(x().data))
-    for f, e in zip(listed(found), listed(expected), strict=True):
+    for f, e in zip(as_sequence(found), as_sequence(expected), strict=True):
         assert not getattr(f, "requires_grad", False)
         if short not in ("empty_like", "array_repr", "array2string", "array_str", "einsum_path"):
             np.testing.assert_array_equal(f, e)
 
 
-def listed(value):
+def as_sequence(value):
     return value if isinstance(value, tuple | list) else [value]
 
 
-def test_an_option_that_a_rule_cannot_serve_raises_with_its_name():
+def test_an_option_that_a_rule_does_not_support_raises_in_backward():
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # NumPy's, about what is left undefined
+        warnings.simplefilter("ignore")  # NumPy warns about undefined elements
         out = np.exp(x(), where=np.array([True, True, True]))
     with pytest.raises(NoRuleError, match=r"np\.exp\(where=\)"):
         out.sum().backward()
 
 
-def test_a_name_in_a_module_is_told():
+def test_the_name_of_a_function_includes_its_module():
     assert called(np.linalg.svd) == "np.linalg.svd"
     assert called(np.add.reduce, {"where": 1}) == "np.add.reduce(where=)"
 
 
-def test_a_path_that_reaches_no_tracked_tensor_costs_nothing():
+def test_a_function_without_rule_of_an_untracked_tensor_is_not_recorded():
     y = np.histogram(Tensor([1.0, 2.0]))[1]
     with pytest.raises(UntrackedError):
         grad(y.sum(), x())
@@ -310,11 +311,11 @@ def test_a_path_that_reaches_no_tracked_tensor_costs_nothing():
 def test_the_page_is_up_to_date():
     text = PAGE.read_text(encoding="utf-8")
     if f"NumPy {VERSION}," not in text:
-        pytest.skip("it is made with another version of NumPy")
+        pytest.skip("it was written with another version of NumPy")
     assert text == page(), "run `python -m docs.numpy_functions`"
 
 
-def test_the_examples_of_the_page_print_what_stands_beside_them(capsys):
+def test_the_examples_of_the_page_print_what_their_comments_show(capsys):
     names = {}
     for block in re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL):
         exec(block, names)
@@ -385,7 +386,7 @@ MATRIX = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.5]])
         lambda x: np.cov(x, x[:, :1]),
     ],
 )
-def test_a_bad_argument_raises_as_without_gradients(call):
+def test_a_bad_argument_raises_the_same_error_for_tracked_tensors(call):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with pytest.raises(Exception) as expected:  # noqa: PT011
@@ -396,6 +397,6 @@ def test_a_bad_argument_raises_as_without_gradients(call):
     assert isinstance(found.value, kinds)
 
 
-def test_an_array_to_write_into_is_refused_by_position_too():
+def test_out_is_refused_as_a_positional_argument_too():
     with pytest.raises(InPlaceError, match=r"np\.cumsum"):
         np.cumsum(x(), 0, None, np.zeros(3))

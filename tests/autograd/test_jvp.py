@@ -1,4 +1,4 @@
-"""jvp works for every function that has a backward rule, and agrees with differences of values."""
+"""jvp of every function with a rule agrees with finite differences."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from tinytorch_autograd.debug.numerical import central_difference
 
 from .cases import CASES, DESCRIBED
 
-# A test for each case written out, and one for all calls of a function that is described.
+# A test for each of CASES, and one for all cases of each function in DESCRIBED.
 CALLS = {case.name: [case] for case in CASES}
 CALLS |= {f"np.{d.name}": [*d.cases(), *d.complex_cases()] for d in DESCRIBED}
 
@@ -21,15 +21,15 @@ def random_like(array, random):
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_every_function_with_a_rule(name):
+def test_jvp_agrees_with_finite_differences(name):
     random = np.random.default_rng(0)
     for case in CALLS[name]:
         directions = [random_like(a, random) for a in case.arrays]
         value, found = func.jvp(case.function, case.arrays, directions)
 
         def at(t, case=case, directions=directions):
-            moved = [a + t * v for a, v in zip(case.arrays, directions, strict=True)]
-            return case.function(*map(Tensor, moved)).data
+            arrays = [a + t * v for a, v in zip(case.arrays, directions, strict=True)]
+            return case.function(*map(Tensor, arrays)).data
 
         np.testing.assert_allclose(value.data, at(0), rtol=1e-12, atol=1e-12)
         expected = central_difference(at)
@@ -52,8 +52,8 @@ def test_complex_functions_pass_the_checks(f):
 
 def test_gradients_of_complex_numbers_follow_pytorch():
     """The gradient of |z|**2 is 2 z, as in PyTorch."""
-    slope = func.grad(lambda z: np.sum(np.real(z * np.conjugate(z))))(Z)
-    np.testing.assert_allclose(slope.data, 2 * Z)
+    gradient = func.grad(lambda z: np.sum(np.real(z * np.conjugate(z))))(Z)
+    np.testing.assert_allclose(gradient.data, 2 * Z)
     assert func.jacobian(np.abs)(Z).shape == (2, 2)
     with pytest.raises(TypeError, match=r"np\.real"):
         func.jacobian(lambda z: z * z)(Z)

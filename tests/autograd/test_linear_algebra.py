@@ -1,4 +1,4 @@
-"""numpy.linalg where matrices are singular, values equal, or vectors undetermined; any shapes."""
+"""numpy.linalg at singular matrices, equal values and undetermined vectors, and of any shapes."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def with_eigenvalues(*values):
     return ROTATION * values @ ROTATION.T
 
 
-# Norms at 0, and their ties.
+# Norms at 0, and with ties.
 
 NORMS = {
     **{
@@ -53,22 +53,22 @@ def test_a_norm_has_the_gradient_0_at_0(options, dtype):
     x = tracked(np.zeros((2, 3), dtype))
     with np.errstate(divide="ignore"):  # of 0 ** -1, which NumPy takes for a negative order
         y = np.linalg.norm(x, **options).sum()
-    slope = grad(y, x, create_graph=True)
-    assert slope.tolist() == np.zeros((2, 3)).tolist()
-    if slope.requires_grad:
-        curvature = grad((slope * slope.conj()).real.sum(), x)
-        assert curvature.tolist() == np.zeros((2, 3)).tolist()
+    first = grad(y, x, create_graph=True)
+    assert first.tolist() == np.zeros((2, 3)).tolist()
+    if first.requires_grad:
+        second = grad((first * first.conj()).real.sum(), x)
+        assert second.tolist() == np.zeros((2, 3)).tolist()
 
 
-def test_a_norm_at_0_does_not_disturb_the_others():
+def test_a_norm_at_0_does_not_affect_the_other_norms():
     x = gradient(lambda x: np.linalg.norm(x, axis=1).sum(), [[0, 0], [3, 4]])
     np.testing.assert_allclose(x, [[0, 0], [0.6, 0.8]])
 
 
-def test_the_second_derivative_of_a_norm_beside_an_element_of_0():
+def test_the_second_derivative_of_a_norm_with_an_element_of_0():
     x = tracked([0.0, 2.0])
-    slope = grad(np.linalg.norm(x), x, create_graph=True)
-    np.testing.assert_allclose(grad(slope[0], x).data, [0.5, 0])
+    first = grad(np.linalg.norm(x), x, create_graph=True)
+    np.testing.assert_allclose(grad(first[0], x).data, [0.5, 0])
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_norms_with_ties(ord, x, expected):
 
 
 def minors(x):
-    """The cofactors of a matrix, each from its own minor."""
+    """Return the cofactors of a matrix, each computed from its minor."""
     n = len(x)
     found = np.empty_like(x)
     for i in range(n):
@@ -132,17 +132,17 @@ def test_the_gradient_of_det_is_the_cofactors(x):
     "start", [np.ones((3, 3)), np.zeros((3, 3)), np.stack([np.eye(3), np.ones((3, 3))])]
 )
 def test_det_of_a_singular_matrix_to_any_order(start, order):
-    # Every entry moves from an exact 0, so that differences see a regular matrix beside it.
+    # The matrices at the points of the differences are regular.
     check_derivative(np.linalg.det, [start], order)
 
 
-def test_one_singular_matrix_among_others():
+def test_a_stack_of_a_singular_and_a_regular_matrix():
     singular, regular = np.ones((2, 2)), np.array([[2.0, 1], [0, 1]])
     found = gradient(lambda x: np.linalg.det(x).sum(), [singular, regular])
     np.testing.assert_allclose(found, [minors(singular), minors(regular)], atol=1e-15)
 
 
-def test_log_of_the_determinant_of_a_singular_matrix():
+def test_slogdet_of_a_singular_matrix_raises_in_backward():
     x = tracked([[1, 2], [2, 4]])
     sign, logabsdet = np.linalg.slogdet(x)
     assert (sign.item(), logabsdet.item()) == (0, -np.inf)
@@ -151,10 +151,10 @@ def test_log_of_the_determinant_of_a_singular_matrix():
 
 
 @pytest.mark.parametrize("p", [None, 1, "fro"])
-def test_the_condition_number_of_a_singular_matrix(p):
+def test_cond_of_a_singular_matrix_raises_in_backward(p):
     x = tracked([[1, 2], [2, 4]])
     cond = np.linalg.cond(x, p)
-    assert cond.item() > 1e15  # as NumPy has it: infinite, or nearly so
+    assert cond.item() > 1e15  # NumPy returns infinity or a large number
     if np.isinf(cond.item()):
         with pytest.raises(NoRuleError, match=r"np\.linalg\.cond"):
             cond.backward()
@@ -163,10 +163,10 @@ def test_the_condition_number_of_a_singular_matrix(p):
 def test_pinv_and_lstsq_of_rank_deficient_matrices():
     a = np.array([[1.0, 2], [2, 4], [3, 6]])
 
-    def along(t):  # of rank 1 for every t
+    def pinv_along_a_line(t):  # of rank 1 for every t
         return np.linalg.pinv(a * (1 + t * t) + t * a)
 
-    check_derivative(along, [np.array(0.5)], 2)
+    check_derivative(pinv_along_a_line, [np.array(0.5)], 2)
     b = np.array([1.0, 2, 4])
     check_derivative(lambda t: np.linalg.lstsq(a * t, b * t**3)[0], [np.array(1.5)], 2)
 
@@ -182,21 +182,24 @@ def test_equal_eigenvalues_share_their_gradient():
 
 
 @pytest.mark.parametrize("function", [np.linalg.eigvalsh, np.linalg.svdvals])
-def test_functions_of_equal_values_alone(function):
+def test_a_function_of_all_equal_values(function):
     found = gradient(lambda a: (function(a) ** 2).sum(), 3 * np.eye(3))
     np.testing.assert_allclose(found, 6 * np.eye(3), atol=1e-12)
 
 
-def test_eigenvectors_of_equal_eigenvalues_have_no_derivative():
+def test_eigenvectors_of_equal_eigenvalues_are_not_differentiable():
     a = tracked(with_eigenvalues(1, 2, 2))
     root = np.linalg.eigh(a)
     matrix = (root.eigenvectors * np.sqrt(root.eigenvalues)) @ root.eigenvectors.T
-    with pytest.raises(NotDifferentiableError, match="eigenvectors have no derivative"):
+    with pytest.raises(
+        NotDifferentiableError,
+        match=r"eigenvectors .* where eigenvalues are",
+    ):
         (matrix * np.arange(9).reshape(3, 3)).sum().backward()
     assert a.grad is None
 
 
-def test_an_eigenvector_of_its_own_beside_equal_eigenvalues():
+def test_the_eigenvector_of_a_single_eigenvalue_next_to_equal_ones():
     a = with_eigenvalues(1, 2, 2)
 
     def projection(a):
@@ -227,13 +230,13 @@ def test_gradients_of_symmetric_decompositions_are_symmetric():
         (lambda a: np.linalg.svd(a)[::-1], "complex singular vectors"),
     ],
 )
-def test_what_depends_on_the_phase_of_complex_vectors_has_no_derivative(function, vectors):
+def test_the_phase_of_complex_vectors_is_not_differentiable(function, vectors):
     a = tracked(with_eigenvalues(1, 2, 4) + np.array([[0, 1j, 0], [-1j, 0, 0], [0, 0, 0]]))
     with pytest.raises(NotDifferentiableError, match=f"{vectors} are determined up to"):
         np.real(function(a)[-1]).sum().backward()
 
 
-def test_eigenvalues_of_a_defective_matrix_have_no_derivative():
+def test_eigenvalues_of_a_defective_matrix_are_not_differentiable():
     a = tracked([[1.0, 1], [0, 1]])
     with pytest.raises(NotDifferentiableError, match="defective"):
         np.real(np.linalg.eigvals(a)).sum().backward()  # complex since NumPy 2.5
@@ -257,7 +260,7 @@ def test_a_singular_value_of_0_has_the_gradient_0():
     np.testing.assert_allclose(found, a / 3, atol=1e-12)
 
 
-def test_singular_vectors_of_a_singular_value_of_0_have_no_derivative():
+def test_singular_vectors_of_a_singular_value_of_0_are_not_differentiable():
     a = tracked([[1.0, 0], [0, 0], [0, 0]])
     with pytest.raises(NotDifferentiableError, match="singular value is 0"):
         np.linalg.svd(a, full_matrices=False).U[1:, 1].prod().backward()
@@ -266,14 +269,17 @@ def test_singular_vectors_of_a_singular_value_of_0_have_no_derivative():
     np.testing.assert_allclose(a.grad, np.zeros((3, 2)), atol=1e-15)
 
 
-def test_singular_vectors_of_equal_singular_values_have_no_derivative():
+def test_singular_vectors_of_equal_singular_values_are_not_differentiable():
     a = tracked(2 * np.eye(2))
     u, _, vh = np.linalg.svd(a)
-    with pytest.raises(NotDifferentiableError, match="singular vectors have no derivative"):
+    with pytest.raises(
+        NotDifferentiableError,
+        match=r"vectors .* where singular values are",
+    ):
         (u @ vh).sum().backward()
 
 
-def test_singular_vectors_beyond_the_matrix_have_no_derivative():
+def test_singular_vectors_of_full_matrices_are_not_differentiable():
     a = tracked(spread((3, 2)))
     u = np.linalg.svd(a).U
     assert u.shape == (3, 3)
@@ -284,38 +290,38 @@ def test_singular_vectors_beyond_the_matrix_have_no_derivative():
 # QR.
 
 
-def test_qr_of_dependent_columns_has_no_derivative():
+def test_qr_of_dependent_columns_is_not_differentiable():
     a = tracked([[1.0, 0], [0, 0]])
     with pytest.raises(NotDifferentiableError, match="linearly dependent"):
         np.linalg.qr(a).Q.sum().backward()
 
 
-def test_columns_of_q_that_the_matrix_does_not_determine():
+def test_columns_of_q_that_complete_adds_are_not_differentiable():
     a = tracked(spread((3, 2)))
     with pytest.raises(NotDifferentiableError, match=r"only the first 2 columns of q.*'reduced'"):
         np.linalg.qr(a, mode="complete").Q[0, 2].backward()
 
 
-def test_the_raw_form_of_qr_has_no_derivative():
+def test_qr_in_raw_mode_is_not_differentiable():
     a = tracked(spread((3, 2)))
     with pytest.raises(NotDifferentiableError, match="raw"):
         np.linalg.qr(a, mode="raw")[0].sum().backward()
 
 
-# What comes back, and what is refused.
+# Results and errors.
 
 
 @pytest.mark.parametrize("name", ["svd", "eigh", "eig", "qr", "slogdet"])
 def test_results_are_named_tuples_of_tensors(name):
     a = tracked(with_eigenvalues(1, 2, 4))
     function = getattr(np.linalg, name)
-    made, plain = function(a), function(a.data)
-    assert type(made).__name__ == type(plain).__name__
-    assert made._fields == plain._fields
-    for tensor, array in zip(made, plain, strict=True):
+    tensors, arrays = function(a), function(a.data)
+    assert type(tensors).__name__ == type(arrays).__name__
+    assert tensors._fields == arrays._fields
+    for tensor, array in zip(tensors, arrays, strict=True):
         assert tensor.grad_fn is not None
         np.testing.assert_array_equal(tensor.data, array)
-    assert repr(made[0].grad_fn) == f"<{name.capitalize()}Backward output 0>"
+    assert repr(tensors[0].grad_fn) == f"<{name.capitalize()}Backward output 0>"
 
 
 def test_the_rank_of_a_matrix_is_not_tracked():
@@ -329,7 +335,7 @@ def test_the_rank_of_a_matrix_is_not_tracked():
         (lambda x: np.einsum("ij->i", x, order="F"), r"np\.einsum\(order=\)"),
     ],
 )
-def test_an_option_without_a_derivative_is_named_when_walked_back(call, name):
+def test_an_option_without_a_rule_raises_in_backward_with_its_name(call, name):
     with pytest.raises(NoRuleError, match=name):
         call(tracked(np.ones((2, 2)))).sum().backward()
 
@@ -357,7 +363,7 @@ def test_an_option_without_a_derivative_is_named_when_walked_back(call, name):
         (lambda x: np.fft.rfftn(x, axes=()), IndexError, "range"),
     ],
 )
-def test_bad_input_is_refused_as_by_numpy(call, error, message):
+def test_bad_input_raises_the_error_of_numpy(call, error, message):
     x = tracked(np.eye(2) + 1)
     with pytest.raises(error, match=message):
         call(x)
@@ -365,7 +371,7 @@ def test_bad_input_is_refused_as_by_numpy(call, error, message):
         call(x.detach())
 
 
-# Shapes that nobody thought of.
+# Random shapes.
 
 
 def arrays(shapes):
@@ -390,9 +396,9 @@ def test_tensordot_of_any_axes(data):
     axes = data.draw(st.permutations(range(len(shape))))
     count = data.draw(st.integers(0, len(shape)))
     other = data.draw(st.permutations([shape[i] for i in axes[:count]] + [2]))
-    places = list(range(len(other)))
+    free = list(range(len(other)))
     second = [
-        places.pop(next(k for k, p in enumerate(places) if other[p] == shape[i]))
+        free.pop(next(k for k, axis in enumerate(free) if other[axis] == shape[i]))
         for i in axes[:count]
     ]
     check_derivative(

@@ -1,4 +1,4 @@
-"""Every NumPy function that is described in `cases`: its derivatives of orders 1 and 2."""
+"""The derivatives of every NumPy function in `cases.DESCRIBED`."""
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -25,13 +25,13 @@ def test_derivatives_at_complex_numbers(case):
     check(case)
 
 
-DRAWN = [d for d in DESCRIBED if d.drawn]
+WITH_RANDOM_SHAPES = [d for d in DESCRIBED if d.drawn]
 
 
-@pytest.mark.parametrize("described", DRAWN, ids=[d.name for d in DRAWN])
+@pytest.mark.parametrize("described", WITH_RANDOM_SHAPES, ids=[d.name for d in WITH_RANDOM_SHAPES])
 @settings(max_examples=5, database=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_derivatives_of_any_shape(described, data):
+def test_derivatives_of_random_shapes(described, data):
     case = described.draw(data)
     for order in (1, 2):
         check_derivative(case.function, case.arrays, order)

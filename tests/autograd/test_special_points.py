@@ -1,4 +1,4 @@
-"""What NumPy's functions document for points where a derivative does not exist, or hardly does."""
+"""The documented gradients of NumPy functions at points where they are not differentiable."""
 
 import math
 import warnings
@@ -13,8 +13,8 @@ from tinytorch_autograd import grad
 INF, NAN = math.inf, math.nan
 
 
-def slopes(function, *arrays):
-    """The gradients of the sum of a function's elements."""
+def gradients(function, *arrays):
+    """Return the gradients of the sum of a function's elements, without a warning."""
     inputs = [Tensor(np.array(a, float), requires_grad=True) for a in arrays]
     out = function(*inputs)
     with warnings.catch_warnings():
@@ -66,11 +66,11 @@ def slopes(function, *arrays):
         (np.round, [0.5], None),
     ],
 )
-def test_slope(function, x, expected):
+def test_gradient(function, x, expected):
     if expected is None:
         assert not function(Tensor(np.array(x, float), requires_grad=True)).requires_grad
     else:
-        np.testing.assert_allclose(slopes(function, x)[0], expected, rtol=1e-12, atol=1e-15)
+        np.testing.assert_allclose(gradients(function, x)[0], expected, rtol=1e-12, atol=1e-15)
 
 
 @pytest.mark.parametrize(
@@ -96,8 +96,8 @@ def test_slope(function, x, expected):
         (lambda x, y: np.divide(x, y), ([6.0], [2.0]), ([0.5], [-1.5])),
     ],
 )
-def test_slopes(function, arrays, expected):
-    for found, wanted in zip(slopes(function, *arrays), expected, strict=True):
+def test_gradients(function, arrays, expected):
+    for found, wanted in zip(gradients(function, *arrays), expected, strict=True):
         np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-15)
 
 
@@ -125,11 +125,11 @@ def test_slopes(function, arrays, expected):
         lambda x: np.std(x * np.ones((2, 1)), axis=0),
     ],
 )
-def test_the_branch_not_taken_has_no_gradient_however_steep_it_is(function):
+def test_where_gives_gradient_0_to_an_infinite_derivative_that_it_does_not_select(function):
     x = Tensor(np.array([0.0, 0.25]), requires_grad=True)
     with np.errstate(all="ignore"):
         y = np.where(np.array([False, True]), function(x), x * 3)
-    y.sum().backward()  # in which a warning would be an error
+    y.sum().backward()  # pytest makes a warning an error
     assert x.grad[0] == 3
     assert np.isfinite(x.grad[1])
 
@@ -148,8 +148,7 @@ def test_all_derivatives_at_0(function):
         y = grad(y, x, create_graph=True)
 
 
-def test_a_nan_that_is_there_stays():
-    """Where the function itself is NaN there is no value to give."""
+def test_the_gradient_of_a_nan_is_nan():
     x = Tensor(np.array([NAN, 1.0]), requires_grad=True)
     (x * x).sum().backward()
     assert np.isnan(x.grad[0])

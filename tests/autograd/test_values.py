@@ -1,4 +1,4 @@
-"""The values that are documented for points where a derivative does not exist, or hardly does."""
+"""The documented gradients of ops at points where they are not differentiable."""
 
 import warnings
 
@@ -10,8 +10,8 @@ from tinytorch_core import Tensor
 RISING = np.array([1.0, 3.0, 3.0])
 
 
-def slope(function, *arrays):
-    """The gradients of the sum of a function's elements."""
+def gradient(function, *arrays):
+    """Return the gradients of the sum of a function's elements."""
     inputs = [Tensor(np.array(a, float), requires_grad=True) for a in arrays]
     function(*inputs).sum().backward()
     found = [x.grad.tolist() for x in inputs]
@@ -57,8 +57,8 @@ def slope(function, *arrays):
         (lambda x: x.astype(np.float32), [0.1], [1]),
     ],
 )
-def test_slope(function, x, expected):
-    np.testing.assert_allclose(slope(function, x), expected, rtol=1e-12)
+def test_gradient(function, x, expected):
+    np.testing.assert_allclose(gradient(function, x), expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -71,14 +71,14 @@ def test_slope(function, x, expected):
         (lambda x, y: x**y, ([0, 0], [1, 2]), [[1, 0], [0, 0]]),
         (lambda x, low: x.clip(low), ([0, 1], [1, 1]), [[0, 1], [1, 0]]),
         (lambda x, high: x.clip(max=high), ([2, 1], [1, 1]), [[0, 1], [1, 0]]),
-        # The upper of two crossed bounds is the result, so the gradient is its own.
+        # If min > max, the result is max, which gets the gradient.
         (lambda x, a, b: x.clip(a, b), ([0, 3], [2, 2], [1, 1]), [[0, 0], [0, 0], [1, 1]]),
         (lambda x, y: x % y, ([7, -7], [2, 2]), [[1, 1], [-3, 4]]),
         (lambda x, y: np.where([True, False], x, y), ([1, 2], [3, 4]), [[1, 0], [0, 1]]),
     ],
 )
-def test_slopes(function, arrays, expected):
-    for found, wanted in zip(slope(function, *arrays), expected, strict=True):
+def test_gradients(function, arrays, expected):
+    for found, wanted in zip(gradient(function, *arrays), expected, strict=True):
         np.testing.assert_allclose(found, wanted, rtol=1e-12)
 
 
@@ -88,7 +88,7 @@ def test_0_to_the_0_is_1():
     assert (x ** Tensor([0.0])).tolist() == [1.0]
 
 
-def test_two_tied_maxima_of_different_axes_share_apart():
+def test_ties_share_the_gradient_of_their_own_maximum():
     x = Tensor([[5.0, 5.0], [5.0, 1.0]], requires_grad=True)
     (x.max(axis=0) * np.array([1, 10], np.float32)).sum().backward()
     assert x.grad.tolist() == [[0.5, 10.0], [0.5, 0.0]]
@@ -108,34 +108,34 @@ def test_two_tied_maxima_of_different_axes_share_apart():
     ],
     ids=["nan", "sqrt(0)", "sqrt(-1)", "0**0.5", "0**1.5", "0**-1", "0**-0.5", "log, guarded"],
 )
-def test_the_branch_that_was_not_taken_has_no_gradient(function, x):
+def test_where_gives_gradient_0_to_elements_that_it_does_not_select(function, x):
     with np.errstate(all="ignore"):
-        found = slope(function, x)
+        found = gradient(function, x)
     assert np.isfinite(found).all()
     assert found[0] != 0
 
 
-def test_a_gradient_of_a_row_does_not_depend_on_the_other_rows():
-    """Where one element is 0, a rule may take another way; the rest must not notice."""
+def test_a_gradient_does_not_depend_on_the_other_elements():
+    """A rule may compute differently if an element is 0, with the same result for the others."""
 
     def root(x):
         return np.where(x > 0, x.sqrt(), 0)
 
     with np.errstate(all="ignore"):
-        alone, together = slope(root, [-1]), slope(root, [-1, 0])
+        alone, together = gradient(root, [-1]), gradient(root, [-1, 0])
     assert together[:1] == alone
 
 
-def test_the_slope_of_the_root_at_0_is_infinite():
+def test_the_gradient_of_sqrt_at_0_is_infinite():
     with np.errstate(divide="ignore"):
-        assert slope(lambda x: x.sqrt(), [0, 4]) == [np.inf, 0.25]
+        assert gradient(lambda x: x.sqrt(), [0, 4]) == [np.inf, 0.25]
 
 
 @pytest.mark.parametrize("name", ["mean", "var", "std"])
 def test_an_empty_reduction_has_an_empty_gradient(name):
     x = Tensor(np.zeros((0, 3)), requires_grad=True)
     with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # NumPy's, about the mean of nothing
+        warnings.simplefilter("ignore")  # NumPy warns about the mean of no elements
         getattr(x, name)(axis=0).sum().backward()
     assert x.grad.shape == (0, 3)
 
@@ -158,8 +158,7 @@ def test_an_empty_reduction_has_an_empty_gradient(name):
         lambda x: x.astype(bool),
     ],
 )
-def test_what_has_no_derivative_is_not_tracked_or_says_so(function):
-    """Never a silent zero for something with a derivative; here there is none to lose."""
+def test_a_nondifferentiable_result_is_not_tracked_or_raises_in_backward(function):
     x = Tensor([-1.5, 0.5, 2.0], requires_grad=True)
     out = function(x)
     outs = out if isinstance(out, tuple) else (out,)

@@ -1,12 +1,9 @@
-"""The checks reject wrong rules: each of these is a right one with one mistake.
-
-A test that no mistake can fail would say nothing about the rules that pass it.
-"""
+"""The checks reject wrong rules, each of which is a correct rule with one mistake."""
 
 import numpy as np
 import pytest
 
-from tinytorch_core import Tensor
+from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd.node import functions
 from tinytorch_autograd.rules.on_demand import family_of
@@ -15,8 +12,8 @@ from tinytorch_autograd.rules.reductions import sum_rule
 from .cases import DESCRIBED
 from .checks import check
 
-# The function whose checks must fail, the node that its rule belongs to, which of its inputs,
-# and the wrong rule, with the arguments of the right one.
+# The function whose checks must fail, the name of its node, the index of the input, and the wrong
+# function for that input, with the arguments of the correct one.
 RULES = {
     "sign": ("cos", "Cos", 0, lambda grad, x: grad * np.sin(x)),
     "sign of one input": ("arctan2", "Arctan2", 1, lambda grad, x, y: grad * x / (x * x + y * y)),
@@ -47,7 +44,7 @@ RULES = {
         "sort",
         "Sort",
         0,
-        lambda grad, out, x, axis: np.take_along_axis(grad, np.argsort(plain(x), axis), axis),
+        lambda grad, out, x, axis: np.take_along_axis(grad, np.argsort(unwrap(x), axis), axis),
     ),
     "count of one axis": (
         "mean",
@@ -56,36 +53,32 @@ RULES = {
         lambda grad, x_shape, axis, keepdims: sum_rule(grad, x_shape, axis, keepdims) / x_shape[0],
     ),
     "not conjugated": ("absolute", "Abs", 0, lambda grad, x: np.real(grad) * x / np.abs(x)),
-    "a constant to higher orders": (
+    "constant in higher orders": (
         "tan",
         "Tan",
         0,
-        lambda grad, out: grad * (1 + plain(out) ** 2),
+        lambda grad, out: grad * (1 + unwrap(out) ** 2),
     ),
     "float64": ("exp2", "Exp2", 0, lambda grad, out: grad * out * np.log(2)),
-    "writes into the input": ("sinh", "Sinh", 0, lambda grad, x: grad * spoiling(x)),
+    "writes into the input": ("sinh", "Sinh", 0, lambda grad, x: grad * cosh_that_writes(x)),
     "zero": ("fmod", "Fmod", 1, lambda grad, x, y: grad * 0),
 }
 
 
-def plain(x):
-    return x.data if isinstance(x, Tensor) else x
-
-
-def spoiling(x):
-    slope = np.cosh(x)
-    plain(x)[...] += 1
-    return slope
+def cosh_that_writes(x):
+    derivative = np.cosh(x)
+    unwrap(x)[...] += 1
+    return derivative
 
 
 @pytest.mark.parametrize("mistake", RULES)
 def test_a_wrong_rule_is_rejected(mistake, monkeypatch):
-    name, node, place, wrong = RULES[mistake]
+    name, node, i, wrong = RULES[mistake]
     described = [d for d in DESCRIBED if d.name == name]
     check_all(described)
-    # The gradients are written out as source that calls the rule under this name.
+    # The generated source of the gradients calls the rule under this name.
     names = functions[f"{node}Backward"]().gradients.__globals__
-    monkeypatch.setitem(names, f"vjp_{place}", wrong)
+    monkeypatch.setitem(names, f"vjp_{i}", wrong)
     with pytest.raises((AssertionError, ValueError)):  # the engine itself rejects a wrong shape
         check_all(described)
 
@@ -93,9 +86,9 @@ def test_a_wrong_rule_is_rejected(mistake, monkeypatch):
 COMPOSITIONS = {
     "factor": (np.trapezoid, lambda y, x=None, dx=1.0, axis=-1: np.sum(y, axis=axis) * dx),
     "sign": (np.diff, lambda a, n=1, axis=-1, **ends: a * 0),
-    "in reverse": (np.flip, lambda m, axis=None: m * 1),
+    "not reversed": (np.flip, lambda m, axis=None: m * 1),
     "weights left out": (np.average, lambda a, axis=None, **options: np.mean(a, axis=axis)),
-    "not wrapped": (np.tril, lambda m, k=0: m * np.tril(np.ones(m.shape, m.dtype), k - 1)),
+    "diagonal left out": (np.tril, lambda m, k=0: m * np.tril(np.ones(m.shape, m.dtype), k - 1)),
 }
 
 

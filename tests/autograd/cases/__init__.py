@@ -1,17 +1,18 @@
-"""Every differentiable op, called in every way that a rule must get right.
+"""Calls of every differentiable op, with which the tests check its rule.
 
-Each module is a family. `CASES` are calls written out, `DESCRIBED` the functions of NumPy that are
-described by what they take.
+`CASES` are single calls. `DESCRIBED` are NumPy functions with their arguments, of which many calls
+are made.
 """
 
 from . import (
     choices,
     compositions,
+    concatenation,
+    differences,
     einsum,
     elementwise,
     fourier,
     indices,
-    joins,
     linear_algebra,
     methods_of_ufuncs,
     norms,
@@ -23,7 +24,6 @@ from . import (
     reductions,
     selecting,
     shapes,
-    slopes,
 )
 from .case import SAME, Case, spread
 from .described import Described
@@ -40,7 +40,7 @@ CASES = (
     *reductions.reductions(),
     *shapes.shapes(),
     *indices.indices(),
-    *joins.joins(),
+    *concatenation.concatenation(),
     *compositions.through_numpy(),
     *compositions.methods(),
     *compositions.compositions(),
@@ -52,7 +52,7 @@ DESCRIBED = (
     *methods_of_ufuncs.DESCRIBED,
     *rearranging.DESCRIBED,
     *selecting.DESCRIBED,
-    *slopes.DESCRIBED,
+    *differences.DESCRIBED,
     *products.DESCRIBED,
     *einsum.DESCRIBED,
     *linear_algebra.DESCRIBED,

@@ -1,9 +1,9 @@
-"""Case, one call of an op, and what the cases are made of.
+"""Case, one call of an op to check.
 
-A case is a function of tensors and the arrays to differentiate it at, which stay clear of kinks
-and ties: `test_values.py` has those. Linear operations are cubed, so that their rules take part
-in the higher derivatives too. Constants are exact in float32, and of that type, so that the same
-case shows what becomes of float32.
+A case is a function of tensors and the arrays at which to differentiate it. The arrays avoid ties
+and points where the function is not differentiable; `test_values.py` covers those. Linear ops are
+cubed, so that their higher derivatives are not 0. Constants have the dtype float32 and are exact in
+it, so that the same case also runs in float32.
 """
 
 from collections.abc import Callable
@@ -19,8 +19,8 @@ SAME = object()
 class Case:
     """One call of an op.
 
-    `torch` is what to compare with: SAME where torch's tensors understand the function as it is,
-    the name of a function of torch, a function of (torch, *tensors), or None.
+    `torch` is the function to compare with: SAME if `function` also takes torch's tensors, the name
+    of a function of torch, a function of (torch, *tensors), or None.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Case:
 
 
 def spread(shape, low=-2.0, high=2.25, seed=None):
-    """Numbers between `low` and `high` in a mixed order, none equal, neighbours well apart."""
+    """Return evenly spaced numbers between `low` and `high` in random order."""
     size = int(np.prod(shape))
     values = np.linspace(low, high, size) if size > 1 else np.full(size, float(high))
     return np.random.default_rng(size if seed is None else seed).permutation(values).reshape(shape)

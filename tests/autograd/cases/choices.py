@@ -1,4 +1,4 @@
-"""Functions that choose between operands."""
+"""Functions that select one of several operands."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Several ops together, and NumPy's functions where an operator or a method does the same."""
+"""Compositions of several ops, and NumPy functions and methods that run the same ops."""
 
 from operator import methodcaller
 
@@ -8,7 +8,7 @@ from .case import SAME, Case, cubed, spread
 
 
 def through_numpy():
-    """NumPy's functions where a method or an operator does the same."""
+    """Yield calls of NumPy functions for which there are also methods or operators."""
     x, y = spread((2, 3), 0.5, 2), spread((3,), 1, 3)
     for name in ("add", "subtract", "multiply", "true_divide", "divide", "power"):
         yield Case(f"np.{name}", getattr(np, name), (x, y), None)
@@ -27,7 +27,7 @@ def through_numpy():
 
 
 def methods():
-    """Methods of arrays; `test_numpy_functions.py` has NumPy's functions of the same names."""
+    """Yield calls of methods; `test_numpy_functions.py` has the functions of the same names."""
     x = (spread((3, 3)),)
     for name, arguments, in_torch in (
         ("cumsum", (0,), True),
@@ -51,7 +51,7 @@ def _along(function, **options):
 
 
 def compositions():
-    """Several ops together, tensors used more than once."""
+    """Yield compositions of several ops, with tensors that are used more than once."""
     x = (spread((2, 3)),)
 
     def softmax(x):
@@ -72,7 +72,7 @@ def compositions():
 
 
 def _normalized(torch, x):
-    # Not torch's layer_norm, whose third derivative disagrees with torch's own basic functions.
+    # The third derivative of torch's layer_norm disagrees with that of torch's basic functions.
     spread = x.var(-1, keepdim=True, correction=0)
     return (x - x.mean(-1, keepdim=True)) / (spread + 0.1).sqrt()
 

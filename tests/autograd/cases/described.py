@@ -1,9 +1,8 @@
-"""Described, what an op takes; all checks of its rule are made from it.
+"""Described, a NumPy function with its arguments, from which the checks of its rule are made.
 
     Described("cumsum", parameters=[{"axis": 0}, {"axis": -1}], min_dims=1)
 
-stands for `np.cumsum` along these axes, of arrays of some fixed shapes and of any that Hypothesis
-thinks of, with numbers from the usual domain.
+checks `np.cumsum` along these axes, for arrays of fixed shapes and of random ones.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -30,7 +29,7 @@ PAIRS = (
 )
 
 
-def plainly(function, *inputs, **parameters):
+def call_directly(function, *inputs, **parameters):
     return function(*inputs, **parameters)
 
 
@@ -40,31 +39,30 @@ def as_list(function, *inputs, **parameters):
 
 @dataclass(frozen=True)
 class Described:
-    """A NumPy function and what it takes.
+    """A NumPy function and its arguments.
 
     Attributes:
-        name: of the function, after `np.`: "hypot", "linalg.inv", "add.reduce".
-        shapes: shapes to differentiate it at; for several inputs a tuple of shapes each.
-        domain: between which numbers the inputs lie; for several inputs a pair each.
-        parameters: keyword arguments to call it with, one dict after the other.
-        call: `call(function, *inputs, **parameters)`, where the inputs do not simply come first.
-        torch: the same in torch: the name of a function that takes the same arguments, or a
-            function of (torch, *inputs, **parameters); None where only JAX has it.
-        jax: whether `jax.numpy` has it under the same name, with the same arguments.
-        complex: whether it takes complex numbers.
-        drawn: how Hypothesis draws the shapes: "any", for several inputs "same" or "broadcast";
-            None where it cannot.
-        min_dims, max_dims, min_side: what it may draw.
+        name: the name of the function after `np.`: "hypot", "linalg.inv", "add.reduce".
+        shapes: the shapes of the input; for several inputs tuples of shapes.
+        domain: the range of the input; for several inputs a tuple of ranges.
+        parameters: keyword arguments, one dict for each call.
+        call: `call(function, *inputs, **parameters)`, if the inputs are not the first arguments.
+        torch: the name of torch's function with the same arguments, or a function of
+            (torch, *inputs, **parameters), or None to compare with JAX only.
+        jax: whether `jax.numpy` has the function under the same name, with the same arguments.
+        complex: whether to check complex inputs too.
+        drawn: the random shapes: "any", for several inputs "same" or "broadcast"; or None.
+        min_dims, max_dims, min_side: the limits of random shapes.
         order: the highest order of derivative to check.
-        float32: whether the result is of the inputs' precision.
-        function: the function itself, where `name` is not the name of one in NumPy.
+        float32: whether the result has the precision of the inputs.
+        function: the function, if `name` is not its name in NumPy.
     """
 
     name: str
     shapes: Sequence[Any] = ONE
-    domain: Any = (-2.0, 2.236)  # not evenly around 0, which so is never met
+    domain: Any = (-2.0, 2.236)  # not symmetric, so that no input is 0
     parameters: Sequence[Mapping[str, Any]] = ({},)
-    call: Callable[..., Any] = plainly
+    call: Callable[..., Any] = call_directly
     torch: Any = None
     jax: bool = True
     complex: bool = False
@@ -82,13 +80,13 @@ class Described:
         return self.function or attrgetter(self.name)(np)
 
     def cases(self):
-        """A case for each shape and each dict of parameters."""
+        """Yield a case for each shape and each dict of parameters."""
         for shapes in map(several, self.shapes):
             for parameters in self.parameters:
                 yield self.case(shapes, parameters, self.torch and self.in_torch(parameters))
 
     def complex_cases(self):
-        """The same at complex numbers."""
+        """Yield the same cases with complex inputs."""
         for shapes in map(several, self.shapes) if self.complex else ():
             for parameters in self.parameters:
                 case = self.case(shapes, parameters, self.torch and self.in_torch(parameters))
@@ -105,17 +103,17 @@ class Described:
         )
 
     def array(self, i, shape):
-        """The numbers of input `i`, never the same as those of another."""
+        """Return the numbers of input `i`, which differ from those of the other inputs."""
         low, high = self.domain[i] if isinstance(self.domain[0], tuple) else self.domain
-        apart = i * (high - low) / 97
-        return spread(shape, low + apart, high - apart / 2, seed=int(np.prod(shape)) + i)
+        shift = i * (high - low) / 97
+        return spread(shape, low + shift, high - shift / 2, seed=int(np.prod(shape)) + i)
 
     def squared(self, function, parameters):
-        """The function of tensors; squared, so that linear ones have second derivatives."""
+        """Return the function squared, so that the second derivative of a linear one is not 0."""
 
         def squared(*inputs):
             out = self.call(function, *inputs, **parameters)
-            return joined(out) ** 2
+            return concatenated(out) ** 2
 
         return squared
 
@@ -134,7 +132,7 @@ class Described:
         return theirs
 
     def draw(self, data):
-        """A case of shapes that Hypothesis draws."""
+        """Return a case with shapes that Hypothesis draws."""
         count = len(several(self.shapes[0]))
         limits = {"min_dims": self.min_dims, "max_dims": self.max_dims, "max_side": 3}
         if self.drawn == "broadcast":
@@ -147,12 +145,12 @@ class Described:
 
 
 def several(shapes):
-    """A tuple of shapes, one for each input, also from the shape of the only one."""
+    """Return a tuple of shapes, one for each input."""
     return shapes if shapes and isinstance(shapes[0], tuple) else (shapes,)
 
 
-def joined(out):
-    """One tensor of all that a function returned and that has a derivative."""
+def concatenated(out):
+    """Return one tensor of all floating-point tensors that a function returned."""
     if not isinstance(out, list | tuple):
         return out
     floats = [o.reshape(-1) for o in out if isinstance(o, Tensor) and o.dtype.kind in "fc"]

@@ -1,4 +1,4 @@
-"""Einstein's summation: every form of subscripts."""
+"""np.einsum with every form of subscripts."""
 
 from .described import Described
 
@@ -53,7 +53,7 @@ DESCRIBED = (
         for subscripts, *shapes in SUBSCRIPTS
         if len(shapes) > 2
     ),
-    # torch does not stretch an axis that has a letter.
+    # torch does not broadcast an axis that has a letter.
     einsum("i,i->i", ((1,), (3,)), torch=False),
     with_numbers(lambda f, x, y: f(x, [0, 30], y, [30, 1], [1, 0]), ((2, 3), (3, 4))),
     with_numbers(lambda f, x, y: f(x, [..., 2, 1], y, [..., 1, 0]), ((2, 2, 3), (2, 3, 2))),

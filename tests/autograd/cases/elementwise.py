@@ -1,4 +1,4 @@
-"""Functions of one element."""
+"""Elementwise functions."""
 
 import operator
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from .case import Case, spread
 
-# Per function, named as in torch, the domain.
+# The domain of each function; torch has them under the same names.
 FUNCTIONS = {
     "exp": (np.exp, (-2, 2)),
     "log": (np.log, (0.5, 3)),
@@ -42,10 +42,10 @@ def elementwise():
     for name in ("exp", "log", "sqrt", "tanh"):
         yield Case(f"x.{name}()", operator.methodcaller(name), x)
     for name, part in (("x.conj()", np.conj), ("x.real", np.real), ("x.imag", np.imag)):
-        yield Case(f"{name} of real numbers", _beside(part), x, None)
+        yield Case(f"{name} of real numbers", _cubed_plus_x(part), x, None)
     pair = (spread((2, 3)), spread((3,), -1, 3))
     yield Case("np.logaddexp", np.logaddexp, pair, "logaddexp")
 
 
-def _beside(part):
+def _cubed_plus_x(part):
     return lambda x: part(x) ** 3 + x

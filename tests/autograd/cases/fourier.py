@@ -1,4 +1,4 @@
-"""numpy.fft: transforms of real and complex numbers, along one axis and several."""
+"""numpy.fft: transforms of real and complex numbers, along one axis or several."""
 
 from .described import Described
 from .matrices import parts
@@ -8,14 +8,14 @@ LONGER_SHORTER = [{}, {"n": 6}, {"n": 3}, {"norm": "ortho"}, {"n": 7, "norm": "f
 ALONG = [*LONGER_SHORTER, {"axis": 0}, {"n": 5, "axis": 0, "norm": "backward"}]
 
 
-def apart(function, x, **parameters):
-    """A complex result as its parts."""
+def call_for_parts(function, x, **parameters):
+    """Return the real and the imaginary part of the result of a function."""
     return parts(function(x, **parameters))
 
 
 def in_torch(name, complex_result):
     def theirs(torch, x, n=None, axis=-1, norm=None):
-        return told(getattr(torch.fft, name)(x, n, axis, norm), complex_result)
+        return split_complex(getattr(torch.fft, name)(x, n, axis, norm), complex_result)
 
     return theirs
 
@@ -23,12 +23,12 @@ def in_torch(name, complex_result):
 def in_torch_along_axes(name, complex_result):
     def theirs(torch, x, s=None, axes=None, norm=None):
         options = {} if axes is None and name.endswith("2") else {"dim": axes}
-        return told(getattr(torch.fft, name)(x, s, norm=norm, **options), complex_result)
+        return split_complex(getattr(torch.fft, name)(x, s, norm=norm, **options), complex_result)
 
     return theirs
 
 
-def told(out, complex_result):
+def split_complex(out, complex_result):
     return [out.real, out.imag] if complex_result else out
 
 
@@ -36,7 +36,7 @@ def transform(name, complex_input, complex_result, **options):
     return Described(
         f"fft.{name}",
         options.pop("shapes", SHAPES),
-        call=apart if complex_result else Described.call,
+        call=call_for_parts if complex_result else Described.call,
         torch=in_torch(name, complex_result),
         jax=False,
         complex=complex_input,
@@ -61,7 +61,7 @@ def over_axes(name, complex_input, complex_result):
         f"fft.{name}",
         ((2, 3, 4),),
         parameters=parameters,
-        call=apart if complex_result else Described.call,
+        call=call_for_parts if complex_result else Described.call,
         torch=in_torch_along_axes(name, complex_result),
         jax=False,
         complex=complex_input,

@@ -9,7 +9,7 @@ from tinytorch_autograd.rules.shapes import scatter_add
 from .case import SAME, Case, spread
 
 MASK = np.array([[True, False, True, False], [False] * 4, [True, True, False, True]])
-# Name, index of an array of shape (3, 4), and whether torch understands it.
+# Name, index of an array of shape (3, 4), and whether torch supports it.
 INDICES = (
     ("1", 1, True),
     ("-1", -1, True),
@@ -59,9 +59,9 @@ def indices():
     for name, index, in_torch in INDICES:
         yield Case(f"x[{name}]", _item(index), x, SAME if in_torch else None)
     y = (spread((2, 3, 4)),)
-    apart = np.array([0, 1, 0])
-    yield Case("x[array, :, array]", _item((apart, slice(None), apart)), y)
-    yield Case("x[..., array, 0]", _item((Ellipsis, apart, 0)), y)
+    separated = np.array([0, 1, 0])
+    yield Case("x[array, :, array]", _item((separated, slice(None), separated)), y)
+    yield Case("x[..., array, 0]", _item((Ellipsis, separated, 0)), y)
     yield Case("x[x > 0]", lambda x: x[x > 0] ** 3, x)
     yield Case("0-d x[()]", _item(()), (np.array(1.5),))
     yield Case("0-d x[None, None]", _item((None, None)), (np.array(1.5),))

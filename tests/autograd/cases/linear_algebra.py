@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .described import Described, plainly
+from .described import Described, call_directly
 from .matrices import general, lengths, of, positive, singular, spectrum
 
 SQUARE = ((3, 3), (2, 2, 2), (1, 1), (0, 0), (0, 2, 2))
@@ -12,14 +12,14 @@ CONDITIONED = ((3, 3), (2, 2, 2))
 COMMON = {"domain": (-1.0, 1.25), "complex": True, "jax": False, "order": 3}
 
 
-def matrix(name, call=plainly, torch=None, shapes=SQUARE, **options):
+def matrix(name, call=call_directly, torch=None, shapes=SQUARE, **options):
     torch = f"linalg.{name}" if torch is None else torch or None
     options = {**COMMON, "min_dims": 2, **options}
     return Described(f"linalg.{name}", shapes, call=call, torch=torch, **options)
 
 
 def qr_of_tall(function, a, mode):
-    """What the matrix determines of the complete factors."""
+    """Return the part of the complete factors that the matrix determines."""
     q, r = function(a, mode=mode)
     return [q[..., :2], r]
 
@@ -34,7 +34,7 @@ def least_squares(function, a, b, **parameters):
 
 
 def of_two(name, *shapes, **options):
-    """A function of a matrix and a right-hand side."""
+    """Describe a function of a matrix and a right-hand side."""
     options = {**COMMON, "drawn": None, **options}
     return Described(f"linalg.{name}", shapes, **options)
 
@@ -53,7 +53,7 @@ DESCRIBED = (
     matrix("cholesky", of(positive), parameters=[{"upper": False}, {"upper": True}]),
     matrix("qr", shapes=ANY, parameters=[{}, {"mode": "reduced"}], drawn=None),
     matrix("qr", shapes=WIDE, parameters=[{"mode": "complete"}], drawn=None),
-    # torch has no derivative here.
+    # Not differentiable in torch.
     matrix(
         "qr",
         qr_of_tall,
@@ -95,7 +95,7 @@ DESCRIBED = (
         parameters=[{"p": p} for p in (None, 2, -2, "nuc")],
         drawn=None,
     ),
-    # torch stumbles over its own graph here.
+    # torch raises an error about its own graph.
     matrix(
         "cond",
         of(general),

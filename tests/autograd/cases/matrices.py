@@ -1,14 +1,14 @@
-"""What linear algebra is differentiated at: matrices with the properties that it needs.
+"""Matrices with the properties that functions of linear algebra need.
 
-They are computed from any matrix by what works on tensors, on torch's too, so that derivatives
-with respect to the matrix are well defined.
+They are computed from any matrix by operations of our tensors and torch's, so that functions of
+them are differentiable with respect to that matrix.
 """
 
 import numpy as np
 
 
 def like(x, array):
-    """A constant, exact in float32, for `x`: a tensor of torch's if that is one, or an array."""
+    """Return a constant to combine with `x`: a tensor of torch if `x` is one, else an array."""
     if hasattr(x, "new_tensor"):
         return x.new_tensor(np.asarray(array, float))
     return np.asarray(array, np.float32)
@@ -23,9 +23,9 @@ def eye(x):
 
 
 def positive(x):
-    """Hermitian and positive definite, with eigenvalues of at least 1, none close to another.
+    """Return a Hermitian, positive definite matrix with well separated eigenvalues of at least 1.
 
-    The diagonal keeps them apart; were it larger, a wrong rule would hardly show.
+    The constant diagonal separates them. A larger one would hide a wrong rule.
     """
     product = x @ adjoint(x)
     size = product.shape[-1]
@@ -33,14 +33,14 @@ def positive(x):
 
 
 def general(x):
-    """Square and regular, neither symmetric nor close to it."""
+    """Return a regular square matrix that is not symmetric."""
     matrix = positive(x)
     size = matrix.shape[-1]
     return matrix * like(x, 1 + (3 * np.arange(size * size) % 8).reshape(size, size) / 32)
 
 
 def of(prepare, then=None):
-    """A call of a function with its first input prepared, and its result turned into `then`."""
+    """Return a call that applies `prepare` to the first input and `then` to the result."""
 
     def call(function, x, *others, **parameters):
         out = function(prepare(x), *others, **parameters)
@@ -50,37 +50,32 @@ def of(prepare, then=None):
 
 
 def parts(out):
-    """The real and imaginary parts of a result."""
+    """Return the real and the imaginary part of a result."""
     return [out.real, out.imag]
 
 
 def weights(x):
-    """A different number for each of the last axis."""
+    """Return a different number for each element of the last axis."""
     return like(x, 0.5 + 0.25 * np.arange(x.shape[-1]))
 
 
 def spectrum(out):
-    """What does not depend on the choice of eigenvectors: values, and weighted projections."""
+    """Return eigenvalues and weighted projections, which any choice of eigenvectors gives."""
     values, vectors = out
     return [values, (vectors * weights(vectors)) @ adjoint(vectors)]
 
 
 def lengths(out):
-    """What eigenvectors of any matrix have whatever their phase: the squares of their elements."""
+    """Return eigenvalues and the squared elements of eigenvectors, which do not have a phase."""
     values, vectors = out
     squares = vectors * vectors.conj()
-    return (
-        [values.real, values.imag, squares.real]
-        if values.dtype != squares.real.dtype
-        else [
-            values,
-            squares,
-        ]
-    )
+    if values.dtype == squares.real.dtype:
+        return [values, squares]
+    return [values.real, values.imag, squares.real]
 
 
 def singular(out):
-    """What does not depend on the choice of singular vectors."""
+    """Return singular values and products that any choice of singular vectors gives."""
     u, s, vh = out
     size = s.shape[-1]
     u, vh = u[..., :size], vh[..., :size, :]

@@ -1,4 +1,4 @@
-"""`reduce`, `accumulate`, `reduceat` and `outer`, of ufuncs with a rule for it and of others."""
+"""The methods of ufuncs: `reduce`, `accumulate`, `reduceat` and `outer`."""
 
 from .described import Described
 

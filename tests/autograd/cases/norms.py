@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .described import Described, plainly
+from .described import Described, call_directly
 from .matrices import of
 
 OF_VECTORS = (2, 1, 3, 2.5, 0.5, -1, -2, np.inf, -np.inf)
@@ -10,7 +10,7 @@ OF_MATRICES = ("fro", "nuc", 1, -1, 2, -2, np.inf, -np.inf)
 
 
 def uneven(x):
-    """Numbers that are not evenly spaced, so that their sums do not tie."""
+    """Return numbers that are not evenly spaced, so that their sums differ."""
     return x + x * x / 8
 
 
@@ -26,7 +26,7 @@ def norm(name, shapes, parameters, prepare=None, **options):
         f"linalg.{name}",
         shapes,
         parameters=parameters,
-        call=plainly if prepare is None else of(prepare),
+        call=call_directly if prepare is None else of(prepare),
         torch=theirs,
         complex=True,
         order=3,

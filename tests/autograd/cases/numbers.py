@@ -41,7 +41,7 @@ DESCRIBED = (
     Described("i0", domain=(-3.0, 12.0), drawn=None),
     Described("modf", domain=(1.2, 1.8)),
     Described("modf", domain=(-2.8, -2.2), drawn=None),
-    # JAX's frexp has no derivative.
+    # frexp is not differentiable in JAX.
     Described("frexp", domain=(1.1, 1.9), jax=False),
     Described("nan_to_num", torch="nan_to_num"),
     Described(

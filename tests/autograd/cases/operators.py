@@ -1,4 +1,4 @@
-"""Operators, with every kind of other operand."""
+"""Operators, with tensors, arrays and numbers as the other operand."""
 
 import operator
 
@@ -6,8 +6,8 @@ import numpy as np
 
 from .case import Case, spread, with_constant
 
-# Per operator the domains of its operands. The quotients in `mod` lie between 2.08 and 2.86, and
-# between -2.86 and -2.08: no rounding down is near.
+# The domains of the operands of each operator. Those of `mod` keep the quotients away from whole
+# numbers: between 2.08 and 2.86, and between -2.86 and -2.08.
 DOMAINS = {
     "add": (operator.add, (-2, 2.25), (-1, 3)),
     "sub": (operator.sub, (-2, 2.25), (-1, 3)),
@@ -88,7 +88,7 @@ def powers():
     yield with_constant(
         "negative ** array", operator.pow, np.array([-1.5, -2.0, -0.5]), whole, True
     )
-    # torch takes the mixed derivative at the exponent 0 for 0. It is 1/x.
+    # The mixed derivative at the exponent 0 is 1/x; torch returns 0.
     yield Case(
         "pow, the exponent 0 tracked",
         operator.pow,

@@ -1,4 +1,4 @@
-"""Matrix products of all shapes."""
+"""Products of matrices, vectors and tensors."""
 
 import operator
 

@@ -1,4 +1,4 @@
-"""NumPy's functions that give elements another place: shapes, moving, padding."""
+"""NumPy functions that move elements: shapes, rearrangement, padding."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ SAME = (((2, 3), (2, 3)), ((2, 2), (2, 2)))
 
 
 def of(name, shapes, *parameters, **options):
-    """A function whose shapes Hypothesis does not draw."""
+    """Describe a function without random shapes."""
     return Described(name, shapes, parameters=parameters or ({},), **({"drawn": None} | options))
 
 
@@ -56,7 +56,7 @@ DESCRIBED = (
     of("broadcast_to", ((3, 1), (4,), ()), {"shape": (2, 3, 4)}),
     of("broadcast_arrays", (((3, 1), (1, 4)), ((), (2,)))),
     of("meshgrid", (((3,), (2,)), ((2,), (3,), (2,))), {}, {"indexing": "ij"}, {"sparse": True}),
-    # Moving.
+    # Rearrangement.
     any_shape("flip", complex=True),
     any_shape("flip", {"axis": 0}, {"axis": (0, -1)}, {"axis": -2}, shapes=MATRIX, min_dims=2),
     of("fliplr", MATRIX, drawn="any", min_dims=2),

@@ -1,4 +1,4 @@
-"""NumPy's reductions, running sums and statistics, with all their options."""
+"""NumPy's reductions, cumulative sums and statistics, with all their options."""
 
 import numpy as np
 
@@ -21,11 +21,11 @@ def with_where(names, shapes=((3, 4),), drawn=None, **options):
 
 
 def with_nans(f, x, **parameters):
-    """A NaN in each row of the first layer, as a constant."""
-    holes = np.zeros(x.shape, bool)
-    layer = holes.reshape(-1, *x.shape[-2:])[0]
-    layer[np.eye(*layer.shape, dtype=bool)] = True
-    return f(np.where(holes, np.array(np.nan, x.dtype), x), **parameters)
+    """Call a function with constant NaNs on the diagonal of the first matrix of x."""
+    mask = np.zeros(x.shape, bool)
+    matrix = mask.reshape(-1, *x.shape[-2:])[0]
+    matrix[np.eye(*matrix.shape, dtype=bool)] = True
+    return f(np.where(mask, np.array(np.nan, x.dtype), x), **parameters)
 
 
 def nans(names, **options):
@@ -53,7 +53,7 @@ METHODS = tuple(
 PERCENTILES = tuple(p | {"q": p["q"] * 100} for p in QUANTILES)
 
 
-def running(name):
+def cumulative(name):
     def theirs(torch, x, axis=None):
         return getattr(torch, name)(x.reshape(-1) if axis is None else x, axis or 0)
 
@@ -110,7 +110,7 @@ DESCRIBED = (
         parameters=({}, {"axis": 0}, {"axis": -1}),
         min_dims=1,
         complex=True,
-        torch=running("cumsum"),
+        torch=cumulative("cumsum"),
     ),
     *described(
         "cumprod",
@@ -118,7 +118,7 @@ DESCRIBED = (
         min_dims=1,
         domain=POSITIVE,
         complex=True,
-        torch=running("cumprod"),
+        torch=cumulative("cumprod"),
     ),
     Described("cumsum", shapes=((),), drawn=None),
     Described(

@@ -1,4 +1,4 @@
-"""Reductions, over every kind of axis."""
+"""Reductions over every kind of axis."""
 
 import numpy as np
 

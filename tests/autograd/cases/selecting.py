@@ -1,4 +1,4 @@
-"""NumPy's functions that join, cut, sort and select elements, and that make new arrays."""
+"""NumPy functions that concatenate, split, sort and select, and that create arrays."""
 
 import numpy as np
 
@@ -12,12 +12,12 @@ SAME = (((2, 3), (2, 3)), ((2, 2), (2, 2)))
 
 
 def swapped(f, x, first, **parameters):
-    """With the parameter that comes before the array."""
+    """Call a function whose first argument comes before the array."""
     return f(first, x, **parameters)
 
 
 DESCRIBED = (
-    # Joining and cutting.
+    # Concatenating and splitting.
     *(
         of(name, SAME, call=as_list)
         for name in (

@@ -1,4 +1,4 @@
-"""Functions that give the elements another shape."""
+"""Functions that change the shape of an array."""
 
 import numpy as np
 

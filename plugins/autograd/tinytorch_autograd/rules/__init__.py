@@ -1,13 +1,13 @@
 """The backward rules, by family.
 
-Each is a formula on NumPy arrays. Given Tensors, which speak NumPy's protocols, the same formula
-is recorded, and so can be differentiated in turn. A rule may name whatever
-`tinytorch_autograd.rule` lists; the node that calls it sums gradients over broadcast axes. For
-complex numbers the formula of calculus serves as it stands; `tinytorch_autograd.complex_numbers`
-says why, and what a function needs that is not holomorphic.
+A rule is a formula on NumPy arrays. With Tensors, which implement NumPy's protocols, the same
+formula is recorded, which gives higher derivatives. `tinytorch_autograd.rule` lists the arguments
+that a rule may name. The node that calls a rule sums the gradient over broadcast axes. For complex
+numbers see `tinytorch_autograd.complex_numbers`.
 
-The families here are ops of the surface. Those in `further` are looked up when such a function of
-NumPy first meets a tracked tensor; most functions there are composed of others, and have no rule.
+The families in `FAMILIES` are ops of the surface. Those in `on_demand` are imported when one of
+their NumPy functions first gets a tracked tensor; most of these functions are composed of other
+ops and do not need a rule.
 """
 
 from tinytorch_autograd.rules import (

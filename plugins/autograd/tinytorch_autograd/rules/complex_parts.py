@@ -1,6 +1,6 @@
-"""Conjugates and the parts of complex numbers: functions that are not holomorphic.
+"""The conjugate, the real part and the imaginary part, which are not holomorphic.
 
-Their formulas are G f_z + conj(G f_z*), as `tinytorch_autograd.complex_numbers` derives it.
+Their rules are G f_z + conj(G f_z*), which `tinytorch_autograd.complex_numbers` derives.
 """
 
 from __future__ import annotations

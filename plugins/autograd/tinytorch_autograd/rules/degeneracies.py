@@ -1,9 +1,9 @@
-"""What a matrix leaves undetermined: the vectors of equal values, their phases, and further ones.
+"""Checks for eigenvectors and singular vectors that the matrix does not determine.
 
-Eigenvectors and singular vectors are determined up to a factor of modulus 1, and not at all within
-the space of equal values. A derivative that would depend on the choice is an error, never NaN.
-Equal values share their gradient equally, so that what depends on the values alone has a gradient
-everywhere.
+Such vectors are determined up to a factor of modulus 1 (their phase), and for equal values only the
+space they span is. A gradient that depends on an arbitrary choice raises NotDifferentiableError
+instead of being NaN. Equal values share their gradient equally, so that a function of the values
+alone has a gradient everywhere.
 """
 
 from __future__ import annotations
@@ -20,105 +20,117 @@ Array = Any
 
 
 def equal_pairs(values: Array) -> Array:
-    """Which pairs of values are equal, up to rounding; each is equal to itself."""
+    """Return a mask of the pairs of values that are equal up to rounding, with a true diagonal."""
     gaps = np.abs(values[..., :, None] - values[..., None, :])
     return gaps <= rounding(values)[..., None, None]
 
 
-def among_others(equal: Array) -> Array:
-    """The pairs of `equal_pairs` without those of a value with itself."""
+def off_diagonal(equal: Array) -> Array:
+    """Return the mask of `equal_pairs` with a false diagonal."""
     return equal & ~np.eye(equal.shape[-1], dtype=bool)
 
 
 def nearly_zero(values: Array) -> Array:
-    """Which values are 0, up to rounding."""
+    """Return a mask of the values that are 0 up to rounding."""
     return np.abs(values) <= rounding(values)[..., None]
 
 
 def rounding(values: Array) -> Array:
-    """How far equal eigenvalues, or singular values, may come out apart."""
+    """Return the largest difference that rounding may cause between equal values."""
     largest = np.abs(values).max(axis=-1, initial=0)
     return largest * (10 * values.shape[-1] * float(np.finfo(values.dtype).eps))
 
 
-def shared(grad: Array, equal: Array) -> Array:
-    """The gradients of values, the mean of them where values are equal."""
-    if not among_others(equal).any():
+def share_equally(grad: Array, equal: Array) -> Array:
+    """Return the gradients of values, with those of equal values replaced by their mean."""
+    if not off_diagonal(equal).any():
         return grad
     share = equal / equal.sum(axis=-1, keepdims=True)
     return (share.astype(grad.dtype) @ grad[..., None])[..., 0]
 
 
-def over_gaps(x: Array, gaps: Array, equal: Array) -> Array:
-    """x / gaps, and 0 on the diagonal and wherever the values are equal."""
+def divide_by_gaps(x: Array, gaps: Array, equal: Array) -> Array:
+    """Return x / gaps, and 0 for equal values, which includes the diagonal."""
     return np.where(equal, 0, x) / np.where(equal, 1, gaps)
 
 
-def divided(x: Array, s: Array, zero: Array) -> Array:
-    """The columns of x over the singular values s, and 0 where the value is 0 and the column too.
+def divide_by_values(x: Array, s: Array, zero: Array) -> Array:
+    """Return the columns of x divided by the singular values s, and 0 where both are 0.
 
     Raises:
-        NotDifferentiableError: a column is not 0 where its singular value is.
+        NotDifferentiableError: a singular value is 0, and its column is not.
     """
     zero = zero[..., None, :]
-    if (zero & noticeable(unwrap(x))).any():
+    if (zero & significant(unwrap(x))).any():
         raise NotDifferentiableError(
-            "singular vectors have no derivative where their singular value is 0; use singular "
-            "values alone, or full_matrices=False and only the vectors of the others"
+            "singular vectors are not differentiable where their singular value is 0; use the "
+            "singular values alone, or full_matrices=False and only the other vectors"
         )
     return np.where(zero, 0, x) / np.where(zero, 1, s[..., None, :])
 
 
-def noticeable(x: Array) -> Array:
-    """Which elements of matrices are more than what rounding leaves of 0."""
+def significant(x: Array) -> Array:
+    """Return a mask of the elements of matrices that differ from 0 by more than rounding."""
     largest = np.abs(x).max(axis=(-2, -1), keepdims=True, initial=0)
     return np.abs(x) > largest * float(np.finfo(x.dtype).eps) ** 0.75
 
 
-def refuse_equal(turned: Array, equal: Array, vectors: str, values: str) -> None:
-    """Raises NotDifferentiableError if gradients ask for directions in a space of equal values."""
-    others = among_others(equal)
-    if others.any() and (others & noticeable(unwrap(turned))).any():
+def check_equal_values(inner: Array, equal: Array, vectors: str, values: str) -> None:
+    """Raise NotDifferentiableError if a gradient depends on the vectors of equal values.
+
+    Args:
+        inner: v^H g, the inner products of the vectors and their gradients.
+        equal: the mask of `equal_pairs`.
+        vectors, values: their names in the message.
+    """
+    others = off_diagonal(equal)
+    if others.any() and (others & significant(unwrap(inner))).any():
         raise NotDifferentiableError(
-            f"{vectors} have no derivative where {values} are equal, because any basis of their "
-            f"space will do; a function of the {values} alone has one"
+            f"{vectors} are not differentiable where {values} are equal, because any basis of "
+            f"their space is valid; use a function of the {values} alone"
         )
 
 
-def refuse_phases(turned: Array, vectors: str) -> None:
-    """Raises NotDifferentiableError if gradients depend on the phases of complex vectors."""
-    if turned.dtype.kind != "c":
+def check_phases(inner: Array, vectors: str) -> None:
+    """Raise NotDifferentiableError if a gradient depends on the phases of complex vectors.
+
+    Args:
+        inner: v^H g, the inner products of the vectors and their gradients.
+        vectors: their name in the message.
+    """
+    if inner.dtype.kind != "c":
         return
-    x = unwrap(turned)
+    x = unwrap(inner)
     diagonal = np.diagonal(x, axis1=-2, axis2=-1).imag
     largest = np.abs(x).max(axis=(-2, -1), initial=0)[..., None]
     if (np.abs(diagonal) > largest * float(np.finfo(x.dtype).eps) ** 0.5).any():
         raise NotDifferentiableError(
-            f"complex {vectors} are determined up to a factor of modulus 1, and this function "
-            "depends on it; use one that does not, such as np.abs"
+            f"complex {vectors} are determined up to a factor of modulus 1, and the function "
+            "depends on that factor; use a function that does not, such as np.abs"
         )
 
 
-def refuse_defective(vectors: Array, equal: Array) -> None:
-    """Raises NotDifferentiableError if equal eigenvalues have too few eigenvectors."""
-    if not among_others(equal).any():
+def check_defective(vectors: Array, equal: Array) -> None:
+    """Raise NotDifferentiableError if equal eigenvalues have too few eigenvectors."""
+    if not off_diagonal(equal).any():
         return
     smallest = np.linalg.svd(vectors, compute_uv=False)[..., -1]
     if (smallest < float(np.finfo(vectors.dtype).eps) ** 0.5).any():
         raise NotDifferentiableError(
-            "the matrix is defective: equal eigenvalues lack eigenvectors, and have no derivative"
+            "the matrix is defective, that is, equal eigenvalues lack eigenvectors, so they are "
+            "not differentiable"
         )
 
 
 def first_vectors(by_vectors: Array, size: int, vectors: str, instead: str) -> Array:
-    """The gradients of the first vectors; those of the others must be 0.
+    """Return the gradients of the first `size` vectors.
 
     Raises:
-        NotDifferentiableError: they are not.
+        NotDifferentiableError: the gradient of another vector is not 0.
     """
     if by_vectors.shape[-1] > size and unwrap(by_vectors)[..., size:].any():
         raise NotDifferentiableError(
-            f"the matrix determines only the first {size} {vectors}, and the others, on which the "
-            f"function depends, have no derivative; use {instead}"
+            f"the matrix determines only the first {size} {vectors}, and the function depends on "
+            f"others, which are not differentiable; use {instead}"
         )
     return by_vectors[..., :size]

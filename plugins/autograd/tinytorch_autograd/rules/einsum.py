@@ -1,4 +1,4 @@
-"""Einstein's summation, in all forms that `np.einsum` takes."""
+"""np.einsum, in every form of subscripts that NumPy accepts."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Array = Any
 
 family = Family()
 
-# In the order of their codes, as NumPy sorts them for an output that is not given.
+# Upper case first, as NumPy sorts letters for an output that is not given.
 LETTERS = string.ascii_uppercase + string.ascii_lowercase
 
 
 def contract(*operands: Array, subscripts: str, optimize: Any = False) -> Array:
-    """`np.einsum` with one letter for every axis, and the output given."""
+    """Return np.einsum for subscripts with a letter for every axis and an explicit output."""
     for x in operands:
         if isinstance(x, Tensor):
             options = {"subscripts": subscripts, "optimize": optimize}
@@ -36,25 +36,31 @@ def contract_rule(
 ) -> Sequence[Array]:
     """The sum of products of `grad` and the other operands.
 
-    An axis that only this operand has is filled with the gradient; a letter that stands for two
-    of its axes has its gradient on their diagonal.
+    The gradient is constant along an axis whose letter occurs only in this operand. For a letter
+    that occurs twice in this operand the gradient lies on the diagonal.
     """
     inputs, out = subscripts.split("->")
     terms = inputs.split(",")
     lengths = _lengths(terms, operands)
-    found = []
+    grads = []
     for i, (term, operand) in enumerate(zip(terms, operands, strict=True)):
-        given = [out, *terms[:i], *terms[i + 1 :]]
+        factor_terms = [out, *terms[:i], *terms[i + 1 :]]
         factors = [grad, *operands[:i], *operands[i + 1 :]]
-        made = _restore(term, given, factors, lengths)
-        text = f"{','.join(given)}->{made}"
-        whole = contract(*factors, subscripts=text, optimize=bool(optimize))
-        found.append(whole if whole.shape == operand.shape else unbroadcast(whole, operand.shape))
-    return found
+        axes = add_missing_axes(term, factor_terms, factors, lengths)
+        text = f"{','.join(factor_terms)}->{axes}"
+        full = contract(*factors, subscripts=text, optimize=bool(optimize))
+        grads.append(full if full.shape == operand.shape else unbroadcast(full, operand.shape))
+    return grads
 
 
-def _restore(term: str, given: list[str], factors: list[Array], lengths: dict[str, int]) -> str:
-    """Adds the factors that restore the axes of a term, and returns a letter for each axis."""
+def add_missing_axes(
+    term: str, factor_terms: list[str], factors: list[Array], lengths: dict[str, int]
+) -> str:
+    """Append factors, ones or an identity, for axes of `term` that the given factors lack.
+
+    Returns:
+        A letter for each axis of the gradient of `term`, none of them twice.
+    """
     dtype = factors[0].dtype
     fresh = (letter for letter in LETTERS if letter not in lengths)
     axes = ""
@@ -63,16 +69,16 @@ def _restore(term: str, given: list[str], factors: list[Array], lengths: dict[st
         if letter in axes:
             axis = next(fresh)
             factors.append(np.eye(lengths[letter], dtype=dtype))
-            given.append(letter + axis)
-        elif not any(letter in other for other in given):
+            factor_terms.append(letter + axis)
+        elif not any(letter in other for other in factor_terms):
             factors.append(np.ones(lengths[letter], dtype=dtype))
-            given.append(letter)
+            factor_terms.append(letter)
         axes += axis
     return axes
 
 
 def _lengths(terms: Sequence[str], operands: Sequence[Array]) -> dict[str, int]:
-    """The length that each letter stands for; an axis of length 1 fits any."""
+    """Return the length of the axes of each letter; an axis of length 1 broadcasts."""
     lengths: dict[str, int] = {}
     for term, x in zip(terms, operands, strict=True):
         for letter, length in zip(term, x.shape, strict=True):
@@ -85,7 +91,7 @@ family.function("einsum", contract, contract_rule, forward=contract, inputs=("op
 
 @family.composed(np.einsum)
 def einsum(*operands: Any, optimize: Any = False) -> Array:
-    """Products of elements with equal letters, summed over the letters that the output lacks."""
+    """Return products of elements with equal indices, summed over indices not in the output."""
     subscripts, arrays = _as_text(operands)
     terms, out = _with_letters(subscripts, [np.ndim(x) for x in arrays])
     if out is None:
@@ -94,7 +100,7 @@ def einsum(*operands: Any, optimize: Any = False) -> Array:
 
 
 def _as_text(operands: Sequence[Any]) -> tuple[str, list[Array]]:
-    """The subscripts as text, also where they come as lists of numbers after each operand."""
+    """Return the subscripts as text, and the operands; NumPy also takes subscripts as lists."""
     if isinstance(operands[0], str):
         return operands[0].replace(" ", ""), list(operands[1:])
     arrays, lists = list(operands[0 : len(operands) // 2 * 2 : 2]), list(operands[1::2])
@@ -107,7 +113,7 @@ def _letters(numbers: Sequence[Any]) -> str:
 
 
 def _with_letters(subscripts: str, ndims: Sequence[int]) -> tuple[list[str], str | None]:
-    """The terms and the output with letters for the dots; no output where it cannot be."""
+    """Return the terms and the output with letters for the dots; None for an invalid output."""
     inputs, arrow, out = subscripts.partition("->")
     terms = inputs.split(",")
     if len(terms) != len(ndims):

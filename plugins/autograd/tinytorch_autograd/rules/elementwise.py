@@ -1,7 +1,8 @@
-"""Functions of one element: exponentials, logarithms, roots, trigonometry.
+"""Elementwise functions: exponentials, logarithms, roots, trigonometry.
 
-At a point without derivative a rule gives the value that its line states. Where a slope is infinite
-a gradient of 0 stays 0: what is not used, such as the other branch of a `where`, has no gradient.
+Where a function is not differentiable, the comment above its rule states the gradient. Where a
+derivative is infinite, a gradient of 0 stays 0, so that elements that `where` did not select have
+the gradient 0.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ family = Family()
 
 
 def abs_rule(grad: Array, x: Array) -> Array:
-    """The sign; for complex numbers f_z = z* / 2|z| and f_z* = z / 2|z|. At 0 it is 0."""
+    """grad sign(x); for complex numbers f_z = z* / 2|z| and f_z* = z / 2|z|. At 0 it is 0."""
     if x.dtype.kind != "c":
         return grad * np.sign(unwrap(x))
     size = np.abs(x)
@@ -31,7 +32,7 @@ def abs_rule(grad: Array, x: Array) -> Array:
 
 
 def log_share(x: Array, y: Array, out: Array, log_2: float) -> Array:
-    """x - out, the logarithm of the share of x in a sum; of equal infinite operands a half."""
+    """Return log(e^x / (e^x + e^y)) = x - out; equal infinite operands have a share of 1/2 each."""
     infinite = ~np.isfinite(unwrap(out))
     if not np.any(infinite):
         return x - out
@@ -41,7 +42,7 @@ def log_share(x: Array, y: Array, out: Array, log_2: float) -> Array:
 
 
 family.rule("abs", abs_rule)
-# The slope of the root at 0 is infinite; a gradient of 0 stays 0 there.
+# The derivative at 0 is infinite; a gradient of 0 stays 0 there.
 family.rule("sqrt", lambda grad, out: safe_divide(grad, 2 * out))
 family.rule("exp", lambda grad, out: grad * out)
 family.rule("log", lambda grad, x: safe_divide(grad, x))

@@ -1,7 +1,7 @@
 """The discrete Fourier transforms.
 
-The matrix of the transform is symmetric, so that gradients, carried as
-`tinytorch_autograd.complex_numbers` tells, are transformed by itself.
+The matrix of the transform is symmetric, so the rule is the transform itself, with gradients in
+the convention of `tinytorch_autograd.complex_numbers`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_autograd.complex_numbers import real_part
+from tinytorch_autograd.rules.axes import normalize_axes, shape_along, whole_axes_before
 from tinytorch_autograd.rules.family import Family
 
 Array = Any
@@ -22,47 +23,52 @@ Shape = tuple[int, ...]
 family = Family()
 
 
-def fitted(x: Array, length: int, axis: int) -> Array:
-    """The first `length` elements along an axis, with zeros after them where there are fewer."""
+def resize(x: Array, length: int, axis: int) -> Array:
+    """Return x with `length` elements along an axis: cut off, or followed by zeros."""
     missing = length - x.shape[axis]
-    before = (slice(None),) * (axis % x.ndim)
     if missing <= 0:
-        return x[(*before, slice(length))]
+        return x[(*whole_axes_before(axis, x.ndim), slice(length))]
     shape = list(x.shape)
     shape[axis] = missing
     return np.concatenate([x, np.zeros(shape, dtype=x.dtype)], axis=axis)
 
 
 def fft_rule(grad: Array, a_shape: Shape, axis: int, norm: Norm) -> Array:
-    """The transform of the gradient, cut or filled up as the input was."""
-    return fitted(np.fft.fft(grad, None, axis, norm), a_shape[axis], axis)
+    """fft(grad), cut off or followed by zeros to the length of the input."""
+    return resize(np.fft.fft(grad, None, axis, norm), a_shape[axis], axis)
 
 
 def ifft_rule(grad: Array, a_shape: Shape, axis: int, norm: Norm) -> Array:
-    """The inverse transform of the gradient, cut or filled up as the input was."""
-    return fitted(np.fft.ifft(grad, None, axis, norm), a_shape[axis], axis)
+    """ifft(grad), cut off or followed by zeros to the length of the input."""
+    return resize(np.fft.ifft(grad, None, axis, norm), a_shape[axis], axis)
 
 
 def rfft_rule(grad: Array, a_shape: Shape, n: int | None, axis: int, norm: Norm) -> Array:
-    """The output is the first half of an fft, whose second half has the gradient 0."""
-    whole = fitted(grad, a_shape[axis] if n is None else n, axis)
-    return real_part(fft_rule(whole, a_shape, axis, norm))
+    """Re fft(grad), with zeros after grad for the half of the fft that rfft leaves out."""
+    full = resize(grad, a_shape[axis] if n is None else n, axis)
+    return real_part(fft_rule(full, a_shape, axis, norm))
 
 
 def irfft_rule(grad: Array, a_shape: Shape, axis: int, norm: Norm) -> Array:
-    """out = the real part of the ifft of the input with twice its inner elements."""
+    """ifft(grad) up to half its length, with the elements that stand for two doubled."""
     length = grad.shape[axis]
-    half = fitted(np.fft.ifft(real_part(grad), None, axis, norm), length // 2 + 1, axis)
-    weights = np.full(length // 2 + 1, 2, dtype=real_part(half).dtype)
+    half = resize(np.fft.ifft(real_part(grad), None, axis, norm), length // 2 + 1, axis)
+    weights = half_weights(length, real_part(half).dtype)
+    weights = weights.reshape(shape_along(axis, half.ndim, -1))
+    return resize(half * weights, a_shape[axis], axis)
+
+
+def half_weights(length: int, dtype: Any) -> Array:
+    """Return how often each element of a half spectrum occurs in the full one, 1 or 2 times."""
+    weights = np.full(length // 2 + 1, 2, dtype=dtype)
     weights[0] = 1
     if length % 2 == 0:
         weights[-1] = 1
-    along = (-1,) + (1,) * (half.ndim - axis % half.ndim - 1)
-    return fitted(half * weights.reshape(along), a_shape[axis], axis)
+    return weights
 
 
 def transform(name: str, rule: Callable[..., Array], forward: Callable[..., Array]) -> None:
-    """A transform along one axis as an op."""
+    """Make a transform along one axis an op."""
 
     def along_axis(a: Array, n: int | None = None, axis: int = -1, norm: Norm = None) -> Array:
         return forward(a, n, axis, norm)
@@ -75,8 +81,9 @@ transform("ifft", ifft_rule, np.fft.ifft)
 transform("rfft", rfft_rule, np.fft.rfft)
 transform("irfft", irfft_rule, np.fft.irfft)
 
-# A Hermitian input is transformed by the other direction, with the other normalization.
-_OTHER: dict[str | None, Norm] = {
+# hfft is an inverse transform, and ihfft a forward one, with the normalization of the opposite
+# direction.
+_OPPOSITE: dict[str | None, Norm] = {
     None: "forward",
     "backward": "forward",
     "ortho": "ortho",
@@ -86,14 +93,14 @@ _OTHER: dict[str | None, Norm] = {
 
 @family.composed(np.fft.hfft)
 def hfft(a: Array, n: int | None = None, axis: int = -1, norm: Norm = None) -> Array:
-    """irfft of the conjugate."""
-    return np.fft.irfft(np.conjugate(a), n, axis, _OTHER.get(norm, norm))
+    """Return irfft of the conjugate."""
+    return np.fft.irfft(np.conjugate(a), n, axis, _OPPOSITE.get(norm, norm))
 
 
 @family.composed(np.fft.ihfft)
 def ihfft(a: Array, n: int | None = None, axis: int = -1, norm: Norm = None) -> Array:
-    """The conjugate of rfft."""
-    return np.conjugate(np.fft.rfft(a, n, axis, _OTHER.get(norm, norm)))
+    """Return the conjugate of rfft."""
+    return np.conjugate(np.fft.rfft(a, n, axis, _OPPOSITE.get(norm, norm)))
 
 
 def over_axes(
@@ -103,9 +110,9 @@ def over_axes(
     on_others: Callable[..., Array],
     last_first: bool = True,
 ) -> None:
-    """A transform over several axes as one along each: along the last another than the others.
+    """Compose a transform over several axes of one along the last axis and one along the others.
 
-    Without `axes` these are the last, as many as `s` has, or all.
+    If `axes` is None, it means as many of the last axes as `s` has lengths, or all axes.
     """
 
     @family.composed(several)
@@ -122,9 +129,9 @@ def over_axes(
             a = transform(a, n, axis, norm)
         return a
 
-    transformed.__doc__ = f"`{on_others.__name__}` along the axes, `{on_last.__name__}` the last."
-    if on_last is on_others:
-        transformed.__doc__ = f"`{on_last.__name__}` along each axis."
+    others = f" and `{on_others.__name__}` along the others" if on_others is not on_last else ""
+    last = "the last axis" if others else "each axis"
+    transformed.__doc__ = f"Return `{on_last.__name__}` along {last}{others}."
 
 
 _LAST_TWO = (-2, -1)
@@ -140,20 +147,13 @@ over_axes(np.fft.irfft2, _LAST_TWO, np.fft.irfft, np.fft.ifft, last_first=False)
 
 @family.composed(np.fft.fftshift)
 def fftshift(x: Array, axes: Any = None) -> Array:
-    """Each axis rolled by half of its length."""
-    axes = chosen_axes(x, axes)
+    """Return x rolled by half of the length of each axis."""
+    axes = normalize_axes(axes, x.ndim, allow_duplicate=True)
     return np.roll(x, tuple(x.shape[axis] // 2 for axis in axes), axes)
 
 
 @family.composed(np.fft.ifftshift)
 def ifftshift(x: Array, axes: Any = None) -> Array:
-    """Each axis rolled back by half of its length."""
-    axes = chosen_axes(x, axes)
+    """Return x rolled back by half of the length of each axis."""
+    axes = normalize_axes(axes, x.ndim, allow_duplicate=True)
     return np.roll(x, tuple(-(x.shape[axis] // 2) for axis in axes), axes)
-
-
-def chosen_axes(x: Array, axes: Any) -> tuple[int, ...]:
-    """The axes as a tuple, all of them for None."""
-    if axes is None:
-        return tuple(range(x.ndim))
-    return (int(axes),) if isinstance(axes, int | np.integer) else tuple(axes)

@@ -12,15 +12,15 @@ family = Family()
 
 
 def transposed(x: Array) -> Array:
-    """The last two axes swapped."""
+    """Return x with its last two axes swapped."""
     try:
         return x.mT
-    except AttributeError:  # arrays of Dask have none
+    except AttributeError:  # Dask's arrays do not have mT
         return x.swapaxes(-1, -2)
 
 
 def matmul_left(grad: Array, x: Array, y: Array) -> Array:
-    """d/dx of x @ y: grad @ y^T, where a vector x is a row and a vector y a column."""
+    """The gradient of x in x @ y: grad @ y^T, where a vector x is a row and a vector y a column."""
     if y.ndim == 1:
         return grad[..., None] * y
     if x.ndim == 1:
@@ -29,9 +29,9 @@ def matmul_left(grad: Array, x: Array, y: Array) -> Array:
 
 
 def matmul_right(grad: Array, x: Array, y: Array) -> Array:
-    """d/dy of x @ y: x^T @ grad, where a vector x is a row and a vector y a column."""
+    """The gradient of y in x @ y: x^T @ grad, where a vector x is a row and a vector y a column."""
     if x.ndim == 1:
-        # An inner product, or a row times matrices.
+        # An inner product, or the product of a row and matrices.
         return grad * x if y.ndim == 1 else x[:, None] * grad[..., None, :]
     if y.ndim == 1:
         return (transposed(x) @ grad[..., None])[..., 0]

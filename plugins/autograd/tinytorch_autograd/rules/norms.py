@@ -1,7 +1,7 @@
 """Norms of vectors and matrices, and the condition number.
 
-At 0 every norm has the gradient 0, as |x| has. Elements that tie for a largest or smallest share
-its gradient equally.
+At 0 every norm has the gradient 0, like |x|. Where the largest or smallest elements are equal, they
+share the gradient equally.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd.complex_numbers import conj, real_part
 from tinytorch_autograd.rules.arithmetic import safe_divide
+from tinytorch_autograd.rules.axes import Axis, normalize_axes
 from tinytorch_autograd.rules.family import Family
-from tinytorch_autograd.rules.reductions import Axis, extreme_rule, restore_axes
+from tinytorch_autograd.rules.reductions import extreme_rule, restore_axes
 
 Array = Any
 Order = Any
@@ -29,42 +30,42 @@ _LAST = (-2, -1)
 def vector_norm_rule(
     grad: Array, out: Array, x: Array, axis: Axis, keepdims: bool, ord: Order
 ) -> Array:
-    """d out / d |x_i| = (|x_i| / out)^(p-1), times the sign of x_i; 0 where out is 0."""
+    """grad (|x_i| / out)^(p-1) sign(x_i); 0 where out is 0."""
     grad = real_part(grad)
     if ord == 0:
         return x * 0
     if abs(ord) == math.inf:
         size = np.abs(x)
-        return extreme_rule(grad, out, size, axis, keepdims) * slope_of_abs(x, size)
+        return extreme_rule(grad, out, size, axis, keepdims) * derivative_of_abs(x, size)
     grad, out = (restore_axes(part, x.shape, axis, keepdims) for part in (grad, out))
     if ord == 2:
         return grad * safe_divide(conj(x), out)
     size = np.abs(x)
     if ord == 1:
-        return grad * slope_of_abs(x, size)
-    return grad * power(safe_divide(size, out), ord - 1) * slope_of_abs(x, size)
+        return grad * derivative_of_abs(x, size)
+    return grad * power(safe_divide(size, out), ord - 1) * derivative_of_abs(x, size)
 
 
-def slope_of_abs(x: Array, size: Array) -> Array:
-    """d|x| / dx: the sign of x, for complex numbers conj(x) / |x|; 0 at 0."""
+def derivative_of_abs(x: Array, size: Array) -> Array:
+    """Return sign(x), or conj(x) / |x| for complex numbers; 0 at 0."""
     return safe_divide(conj(x), size) if x.dtype.kind == "c" else np.sign(unwrap(x))
 
 
 def power(ratio: Array, exponent: float) -> Array:
-    """ratio ** exponent, and 0 at 0, also for negative exponents."""
+    """Return ratio ** exponent, and 0 where the ratio is 0, even for a negative exponent."""
     zero = unwrap(ratio == 0)
     return np.where(zero, 0, np.where(zero, 1, ratio) ** exponent)
 
 
-# 0 at 0; elements that tie for the largest or smallest share the gradient equally.
+# At 0 the gradient is 0. Equal elements that are the largest or smallest share it equally.
 family.function("vector_norm", np.linalg.vector_norm, vector_norm_rule)
 
 
 @family.composed(np.linalg.norm)
 def norm(x: Array, ord: Order = None, axis: Any = None, keepdims: bool = False) -> Array:
-    """The norm of x as a vector, or of its matrices if `axis` names two axes.
+    """Return the norm of x as a vector, or of its matrices if `axis` has two axes.
 
-    At 0 the gradient is 0, and what ties for the largest or smallest shares it equally.
+    At 0 the gradient is 0. Equal elements that are the largest or smallest share it equally.
     """
     if axis is None:
         axis = tuple(range(x.ndim))
@@ -80,34 +81,34 @@ def norm(x: Array, ord: Order = None, axis: Any = None, keepdims: bool = False) 
 
 @family.composed(np.linalg.matrix_norm)
 def matrix_norm(x: Array, keepdims: bool = False, ord: Order = "fro") -> Array:
-    """The norm of each matrix, of the last two axes.
+    """Return the norm of each matrix, of the last two axes.
 
-    At 0 the gradient is 0, and what ties for the largest or smallest shares it equally.
+    At 0 the gradient is 0. Equal elements that are the largest or smallest share it equally.
     """
     return norm_of_matrices(x, ord, _LAST, keepdims)
 
 
 def norm_of_matrices(x: Array, ord: Order, axes: tuple[int, int], keepdims: bool) -> Array:
-    """Frobenius: of the elements; nuc, 2, -2: of the singular values; 1, inf: of sums of |x|."""
+    """Return norms from the elements ("fro"), singular values (2, "nuc") or Σ |x| (1, inf)."""
     if ord in ("f", "fro"):
         return np.linalg.vector_norm(x, axis=axes, keepdims=keepdims)
     if ord not in ("nuc", 1, -1, 2, -2, math.inf, -math.inf):
         return NotImplemented
-    row, column = (axis % x.ndim for axis in axes)
+    row, column = normalize_axes(axes, x.ndim)
     matrices = np.transpose(x, [i for i in range(x.ndim) if i not in (row, column)] + [row, column])
     if ord in ("nuc", 2, -2):
         parts = np.linalg.svdvals(matrices)
     else:
         parts = np.abs(matrices).sum(axis=-2 if abs(ord) == 1 else -1)
-    found = parts.sum(-1) if ord == "nuc" else parts.max(-1) if ord > 0 else parts.min(-1)
-    return restore_axes(found, x.shape, (row, column), keepdims=False) if keepdims else found
+    norms = parts.sum(-1) if ord == "nuc" else parts.max(-1) if ord > 0 else parts.min(-1)
+    return restore_axes(norms, x.shape, (row, column), keepdims=False) if keepdims else norms
 
 
 @family.composed(np.linalg.cond)
 def cond(x: Array, p: Order = None) -> Array:
-    """norm(x) norm(x^-1), or the largest singular value over the smallest.
+    """Return norm(x) norm(x^-1), or the ratio of the largest and smallest singular values.
 
-    Of a singular matrix it is infinite, and has no derivative: an error.
+    A singular matrix, whose condition number is infinite, raises an error.
     """
     if not np.isfinite(np.linalg.cond(unwrap(x), p)).all():
         return NotImplemented

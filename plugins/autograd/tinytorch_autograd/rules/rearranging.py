@@ -56,7 +56,7 @@ class Positions:
 
 def _rearrange(function: Callable[..., Any]) -> Callable[..., Any]:
     def rearranged(x: Any, *args: Any, **options: Any) -> Array:
-        """Return the elements at the positions that the function returns for their positions."""
+        """Return the rearranged elements; each gets the sum of the gradients at its positions."""
         positions = Positions()
         return positions.take(function(positions.of(x), *args, **options))
 

@@ -1,4 +1,4 @@
-"""Functions that cut a number into parts, of which all but one are flat."""
+"""Functions that split or shift a number by a piecewise constant amount."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ family = Family()
 
 @family.composed(np.divmod)
 def divmod(x: Array, y: Array) -> tuple[Array, Array]:
-    """(x // y, x % y): the quotient is flat."""
+    """Return (x // y, x % y); the derivative of the quotient is 0."""
     return x // y, np.remainder(x, y)
 
 
 @family.composed(np.modf)
 def modf(x: Array) -> tuple[Array, Array]:
-    """(x - trunc x, trunc x): the whole part is flat."""
+    """Return (x - trunc x, trunc x); the derivative of the whole part is 0."""
     whole = np.trunc(unwrap(x))
     return x - np.where(np.isfinite(whole), whole, 0), from_array(type(x), whole)
 
 
 @family.composed(np.frexp)
 def frexp(x: Array) -> tuple[Array, Array]:
-    """(x / 2**n, n): the exponent is flat."""
+    """Return (x / 2**n, n); the derivative of the exponent n is 0."""
     exponent = np.asarray(np.frexp(unwrap(x))[1])
     return np.ldexp(x, -exponent), from_array(type(x), exponent)
 
@@ -39,7 +39,7 @@ def frexp(x: Array) -> tuple[Array, Array]:
 def nan_to_num(
     x: Array, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None
 ) -> Array:
-    """X, and a constant where it is no finite number."""
+    """Return x, with constants in place of NaN and infinity, where the gradient is 0."""
     values = unwrap(x)
     replaced = np.nan_to_num(values, nan=nan, posinf=posinf, neginf=neginf)
     return np.where(np.isfinite(values), x, replaced)
@@ -49,6 +49,6 @@ def nan_to_num(
 def unwrap_phase(
     p: Array, discont: Any = None, axis: int = -1, *, period: float = 2 * np.pi
 ) -> Array:
-    """P + whole periods, which are flat."""
+    """Return p plus whole periods, whose derivative is 0."""
     values = unwrap(p)
     return p + (np.unwrap(values, discont, axis, period=period) - values).astype(p.dtype)

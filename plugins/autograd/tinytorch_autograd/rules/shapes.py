@@ -1,4 +1,4 @@
-"""Ops that move elements: reshaping, permuting, indexing, joining."""
+"""Ops that move elements: reshape, permute, indexing, broadcasting, concatenation."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tinytorch_core import op
 from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd.complex_numbers import cast, real_part
+from tinytorch_autograd.rules.axes import slices_along, whole_axes_before
 from tinytorch_autograd.rules.family import Family
 
 Array = Any
@@ -22,9 +23,9 @@ family = Family()
 
 @op("broadcast_to")
 def broadcast_to(x: Array, shape: Any) -> Array:
-    """`x` repeated to `shape`, as NumPy's function of that name."""
+    """Return `x` broadcast to `shape`; a small one is a copy."""
     if isinstance(x, np.ndarray | np.generic) and math.prod(shape) < 1_000:
-        # A view takes five times as long to make as so small an array.
+        # Creating a view takes five times as long as copying so few elements.
         out = np.empty(shape, x.dtype)
         out[...] = x
         return out
@@ -33,20 +34,20 @@ def broadcast_to(x: Array, shape: Any) -> Array:
 
 @op("scatter_add")
 def scatter_add(x: Array, index: Any, shape: Shape) -> Array:
-    """Zeros of `shape` with `x` added at `index`: the adjoint of indexing.
+    """Return zeros of `shape` with `x` added at `index`, the adjoint of indexing.
 
-    An element that `index` names twice receives both.
+    Values for the same element are summed.
     """
     out = np.zeros_like(x, shape=shape)
-    if _names_each_once(index):
+    if _is_unique(index):
         out[index] = x
     else:
         np.add.at(out, index, x)
     return out
 
 
-def _names_each_once(index: Any) -> bool:
-    """Whether no element can be named twice: slices, numbers and masks."""
+def _is_unique(index: Any) -> bool:
+    """Whether an index contains only slices, numbers and masks, which select no element twice."""
     parts = index if isinstance(index, tuple) else (index,)
     return all(
         part is None
@@ -58,18 +59,21 @@ def _names_each_once(index: Any) -> bool:
 
 
 def unbroadcast(grad: Array, shape: Shape) -> Array:
-    """The adjoint of broadcasting: `grad` summed over the axes that were added or stretched."""
+    """Return `grad` summed over the axes that broadcasting added or stretched."""
     added = len(grad.shape) - len(shape)
     if added == 1 and grad.shape[1:] == shape:
-        return grad.sum(axis=0)  # what a bias needs, for a quarter less
+        return grad.sum(axis=0)  # the common case of a bias, in a quarter less time
     if added < 0:
-        raise ValueError(f"a gradient of shape {grad.shape} cannot be that of shape {shape}")
+        raise ValueError(
+            f"a rule returned a gradient of shape {grad.shape} for an input of shape {shape}; "
+            "return one of the input's shape, or of a shape to which the input broadcasts"
+        )
     stretched = tuple(i + added for i, n in enumerate(shape) if n == 1)
     return grad.sum(axis=(*range(added), *stretched)).reshape(shape)
 
 
 def permute_rule(grad: Array, axes: Sequence[int] | None) -> Array:
-    """The axes put back where they were."""
+    """The gradient with the inverse permutation of axes."""
     if axes is None:
         return grad.T
     inverse = sorted(range(len(axes)), key=[a % len(axes) for a in axes].__getitem__)
@@ -84,14 +88,14 @@ def astype_rule(grad: Array, x_dtype: np.dtype[Any], dtype: Any) -> Array:
 
 
 def concatenate(*arrays: Array, axis: int | None = 0) -> Array:
-    """Arrays joined along `axis`; None flattens them first."""
+    """Return the arrays one after the other along `axis`; None flattens them first."""
     return np.concatenate(arrays, axis=axis)
 
 
 def concatenate_rule(
     grad: Array, arrays_shape: Sequence[Shape], axis: int | None
 ) -> Sequence[Array]:
-    """Each array gets its part of the gradient."""
+    """Each array gets its slice of the gradient."""
     parts = []
     start = 0
     for shape in arrays_shape:
@@ -101,19 +105,18 @@ def concatenate_rule(
         if axis is None:
             parts.append(grad[part].reshape(shape))
         else:
-            parts.append(grad[(slice(None),) * (axis % len(shape)) + (part,)])
+            parts.append(grad[(*whole_axes_before(axis, len(shape)), part)])
     return parts
 
 
 def stack(*arrays: Array, axis: int = 0) -> Array:
-    """Arrays of one shape joined along a new axis."""
+    """Return arrays of one shape along a new axis."""
     return np.stack(arrays, axis=axis)
 
 
 def stack_rule(grad: Array, arrays_shape: Sequence[Shape], axis: int) -> Sequence[Array]:
-    """Each array gets its layer of the gradient."""
-    before = (slice(None),) * (axis % grad.ndim)
-    return [grad[(*before, i)] for i in range(len(arrays_shape))]
+    """Each array gets its slice of the gradient."""
+    return slices_along(grad, axis)
 
 
 family.rule("reshape", lambda grad, x_shape: grad.reshape(x_shape))

@@ -1,7 +1,7 @@
-"""Functions whose derivatives NumPy does not have: the sine cardinal and Bessel's I0.
+"""sinc and i0, whose derivatives are not functions of NumPy.
 
-Each is one of a sequence, the function and all its derivatives, computed to machine precision;
-the rule of one is the next.
+`sinc_derivative` and `i0_derivative` compute the derivative of any order to machine precision.
+The rule of the derivative of order n is the derivative of order n + 1.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ family = Family()
 
 
 def sinc_derivative(x: Array, order: int = 0) -> Array:
-    """The derivative of sin(πx) / (πx), of any order.
+    """Return the derivative of order n of sinc(x) = sin(πx) / (πx).
 
-    It is ∫₀¹ (πt)^n cos(πtx + nπ/2) dt, by Gauss and Legendre's quadrature near 0; elsewhere, from
-    differentiating x sinc(x) = sin(πx) / π n times, (π^(n-1) sin(πx + nπ/2) - n sinc^(n-1)(x)) / x.
+    For |x| < n it is ∫₀¹ (πt)^n cos(πtx + nπ/2) dt by Gauss-Legendre quadrature. Elsewhere it is
+    (π^(n-1) sin(πx + nπ/2) - n sinc^(n-1)(x)) / x, from differentiating x sinc(x) = sin(πx) / π
+    n times.
     """
     if isinstance(x, Tensor):
         return run_function(sinc_derivative, x, order)
@@ -33,20 +34,20 @@ def sinc_derivative(x: Array, order: int = 0) -> Array:
         return np.sinc(x)
     near = np.abs(x) < order
     far = np.where(near, 1, x)
-    recurred = math.pi ** (order - 1) * np.sin(math.pi * far + order * math.pi / 2)
-    recurred = (recurred - order * sinc_derivative(far, order - 1)) / far
+    recurrence = math.pi ** (order - 1) * np.sin(math.pi * far + order * math.pi / 2)
+    recurrence = (recurrence - order * sinc_derivative(far, order - 1)) / far
     nodes, weights = np.polynomial.legendre.leggauss(20 + 4 * order)
     t, weights = (nodes + 1) / 2, weights / 2
     inner = np.where(near, x, 0)[..., None] * (math.pi * t) + order * math.pi / 2
     integral = (np.cos(inner) * (weights * (math.pi * t) ** order)).sum(axis=-1)
-    return np.where(near, integral, recurred).astype(x.dtype)
+    return np.where(near, integral, recurrence).astype(x.dtype)
 
 
 def i0_derivative(x: Array, order: int = 0) -> Array:
-    """The derivative of I0(x) = 1/π ∫₀^π e^(x cos θ) dθ, of any order.
+    """Return the derivative of order n of I0(x), 1/π ∫₀^π cos(θ)^n e^(x cos θ) dθ.
 
-    The n-th has the factor cos(θ)^n under the integral, a periodic function, for which the midpoint
-    rule with N nodes errs by about e^(-N²/2x). Abramowitz and Stegun (1964), 9.6.16.
+    The integrand is periodic, so the error of the midpoint rule with N nodes is about e^(-N²/2x).
+    M. Abramowitz and I. Stegun, "Handbook of mathematical functions" (1964), 9.6.16.
     """
     if isinstance(x, Tensor):
         return run_function(i0_derivative, x, order)
@@ -58,12 +59,12 @@ def i0_derivative(x: Array, order: int = 0) -> Array:
 
 
 def sinc_rule(grad: Array, x: Array, order: int) -> Array:
-    """Grad times the next derivative, computed by Gauss and Legendre's quadrature near 0."""
+    """grad sinc'(x), computed by Gauss-Legendre quadrature near 0."""
     return grad * sinc_derivative(x, order + 1)
 
 
 def i0_rule(grad: Array, x: Array, order: int) -> Array:
-    """Grad times the next derivative, computed as a periodic integral."""
+    """grad I0'(x) = grad I1(x), computed as a periodic integral."""
     return grad * i0_derivative(x, order + 1)
 
 

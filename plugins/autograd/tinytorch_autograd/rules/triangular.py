@@ -1,6 +1,6 @@
 """Decompositions with a triangular factor: Cholesky and QR.
 
-`g` is a gradient as users see it: dL = Re tr(g^H dX).
+In formulas g is a gradient as users see it, dL = Re tr(g^H dX).
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from tinytorch_autograd.rules.degeneracies import first_vectors
 from tinytorch_autograd.rules.family import Family
 
 Array = Any
-Grads = Sequence[Array]  # None for an output on which nothing depends
+Grads = Sequence[Array]  # None for an output that the loss does not depend on
 
 family = Family()
 
 
 def upper_half(x: Array) -> Array:
-    """The upper triangle, and half of the diagonal: with its adjoint a Hermitian matrix again."""
+    """Return the upper triangle with half of the diagonal; of a Hermitian x, h + h^H = x."""
     ones = np.ones(x.shape[-2:], dtype=x.dtype)
     return x * (np.triu(ones) + np.triu(ones, 1)) / 2
 
 
 @in_user_convention
 def cholesky_rule(grad: Array, out: Array, upper: bool) -> Array:
-    """a = l l^H: l^-H (half of l^H g, made Hermitian) l^-1, as for symmetric changes of a.
+    """l^-H hermitian_part(half(l^H g)) l^-1; half is the lower triangle with half its diagonal.
 
     I. Murray, "Differentiation of the Cholesky decomposition" (2016), equation 8.
     """
@@ -41,14 +41,16 @@ def cholesky_rule(grad: Array, out: Array, upper: bool) -> Array:
 
 @in_user_convention
 def qr_rule(grads: Grads, outs: Sequence[Array], a: Array, mode: str) -> Array:
-    """Of the first columns `square_qr`. The rest of a wide matrix [x y] = q [u v] is y = q v.
+    """`square_qr` of the square part; the rest of a wide matrix [x y] = q [u v] is y = q v.
 
     J. Roberts and L. Roberts, "QR and LQ decomposition matrix backpropagation algorithms for
     square, wide, and deep matrices" (2020).
     """
     rows, columns = a.shape[-2:]
     if mode == "raw":
-        raise NotDifferentiableError("np.linalg.qr(mode='raw') has no derivative; use 'reduced'")
+        raise NotDifferentiableError(
+            "np.linalg.qr(mode='raw') is not differentiable; use mode='reduced'"
+        )
     (by_q, by_r), (q, r) = grads, outs
     by_q, by_r = (0 * of if g is None else g for g, of in ((by_q, q), (by_r, r)))
     if mode == "complete" and rows > columns:
@@ -72,21 +74,21 @@ def square_qr(by_q: Array, by_r: Array, q: Array, r: Array) -> Array:
 
 
 def solve(a: Array, b: Array, why: str) -> Array:
-    """np.linalg.solve, with the reason where that has no solution."""
+    """Return np.linalg.solve(a, b), or raise NotDifferentiableError with a reason."""
     try:
         return np.linalg.solve(a, b)
     except np.linalg.LinAlgError as error:
         raise NotDifferentiableError(f"the derivative does not exist: {why}") from error
 
 
-# The gradient is symmetric, although only one triangle is read.
+# The gradient is Hermitian, although NumPy reads only one triangle.
 family.function("cholesky", np.linalg.cholesky, cholesky_rule)
-# Where the first columns depend on each other there is no derivative, nor of the columns of q that
-# mode="complete" adds: an error.
+# Raises an error if the first columns are linearly dependent, or if the loss depends on the columns
+# of q that mode="complete" adds.
 family.function("qr", np.linalg.qr, qr_rule)
 
 
 @family.composed(np.linalg.qr)
 def triangle(a: Array, mode: str = "reduced") -> Array:
-    """The triangular factor alone, of mode="r"."""
+    """Return only the triangular factor, for mode="r"."""
     return np.linalg.qr(a).R if mode == "r" else NotImplemented

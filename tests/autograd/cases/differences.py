@@ -1,4 +1,4 @@
-"""NumPy's differences, slopes, areas, interpolations and polynomials."""
+"""NumPy's differences, gradients, integrals, interpolation and polynomials."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ def of(name, shapes, *parameters, **options):
 
 
 def wide(name, shapes, *parameters, **options):
-    """A function whose results NumPy always gives in double precision."""
+    """Describe a function whose results are always in double precision."""
     return of(name, shapes, *parameters, float32=False, **options)
 
 

@@ -1,11 +1,11 @@
-"""Functions that join arrays."""
+"""Functions that concatenate arrays."""
 
 import numpy as np
 
 from .case import Case, spread
 
 
-def joins():
+def concatenation():
     three = spread((2, 3)), spread((1, 3), -1, 3), spread((4, 3), -3, 1)
     same = spread((2, 3)), spread((2, 3), -1, 3)
     for name, arrays, axes in (
@@ -14,15 +14,15 @@ def joins():
         ("stack", same, (0, 1, 2, -1)),
     ):
         for axis in axes:
-            yield Case(f"np.{name}, axis={axis}", *_joined(name, arrays, axis))
+            yield Case(f"np.{name}, axis={axis}", *_concatenated(name, arrays, axis))
     x = same[0]
     yield Case(
         "np.concatenate, axis=None", lambda *a: np.concatenate(a, axis=None) ** 3, same, None
     )
-    yield Case("np.concatenate with an array", *_joined_to_array(np.concatenate, x))
-    yield Case("np.stack with an array", *_joined_to_array(np.stack, x))
+    yield Case("np.concatenate with an array", *_with_an_array(np.concatenate, x))
+    yield Case("np.stack with an array", *_with_an_array(np.stack, x))
     yield Case("np.stack of 0-d", lambda x: np.stack([x, x * x]) ** 3, (np.array(1.5),), None)
-    yield Case("np.concatenate, one twice", lambda x: np.concatenate([x, x]) ** 3, (x,), None)
+    yield Case("np.concatenate, repeated", lambda x: np.concatenate([x, x]) ** 3, (x,), None)
     yield Case(
         "np.concatenate, empty",
         lambda x: np.concatenate([x, np.ones((1, 3), x.dtype)]) ** 3,
@@ -31,7 +31,7 @@ def joins():
     )
 
 
-def _joined(name, arrays, axis):
+def _concatenated(name, arrays, axis):
     return (
         lambda *inputs: getattr(np, name)(list(inputs), axis=axis) ** 3,
         arrays,
@@ -39,6 +39,6 @@ def _joined(name, arrays, axis):
     )
 
 
-def _joined_to_array(function, x):
+def _with_an_array(function, x):
     constant = np.ones((2, 3), np.float32)
     return lambda x: function([constant, x]) ** 3, (x,), None
