@@ -20,7 +20,7 @@ from tinytorch_core.overrides import Restore, caller
 from tinytorch_core.plugin import Plugin
 from tinytorch_core.registry import start
 from tinytorch_core.surface import SurfaceBuilder
-from tinytorch_core.tensor import Tensor, TensorBase
+from tinytorch_core.tensor import Tensor
 
 
 class PluginStatus(NamedTuple):
@@ -242,7 +242,7 @@ def unregister(name: str) -> None:
         registry.forget(registry.known[name])
 
 
-def attach(cls: type[TensorBase], *names: str) -> None:
+def attach(cls: type[Tensor], *names: str) -> None:
     """Enable plugins for one subclass of Tensor, whether or not they are enabled for Tensor.
 
     Operations on the subclass then return the subclass.

@@ -37,7 +37,7 @@ config = Config()
 # The plan in force.
 plan: Plan = resolve(overrides, config, known)
 # The names of further plugins for subclasses of Tensor.
-attached: weakref.WeakKeyDictionary[type[TensorBase], tuple[str, ...]]
+attached: weakref.WeakKeyDictionary[type[Tensor], tuple[str, ...]]
 attached = weakref.WeakKeyDictionary()
 
 # The settings with which each plugin was last configured.
@@ -114,13 +114,11 @@ def _providing(name: str) -> list[str]:
 
 def _prepare(
     new: Overrides, lenient: bool, told: Mapping[Plugin, PluginError | None]
-) -> tuple[Plan, dict[type[TensorBase], type]]:
+) -> tuple[Plan, dict[type[Tensor], type]]:
     """Return the plan for `new`, and the surface of each class; load and configure plugins."""
     importing: set[Plugin] = set()
     while True:
-        plans: dict[type[TensorBase], Plan] = {
-            Tensor: resolve(new, config, known, without=importing)
-        }
+        plans: dict[type[Tensor], Plan] = {Tensor: resolve(new, config, known, without=importing)}
         for cls, names in attached.items():
             plans[cls] = resolve(new, config, known, also=names, without=importing)
         main = plans[Tensor]
@@ -158,7 +156,7 @@ def _load(plugins: Sequence[Plugin], importing: set[Plugin]) -> bool:
     return bool(todo)
 
 
-def _check_errors(plans: Mapping[type[TensorBase], Plan], new: Overrides, lenient: bool) -> None:
+def _check_errors(plans: Mapping[type[Tensor], Plan], new: Overrides, lenient: bool) -> None:
     """Raise or report the errors that follow from the plans themselves, such as unmet needs."""
     for cls, each in plans.items():
         for name, error in each.errors.items():
@@ -192,7 +190,7 @@ def _configure(plugins: Sequence[Plugin], new: Plan) -> None:
         _configured[plugin.name] = settings
 
 
-def _surface_of(new: Plan, cls: type[TensorBase]) -> type:
+def _surface_of(new: Plan, cls: type[Tensor]) -> type:
     """Return the surface of `cls`, computed once for each set of plugins and settings."""
     settings = [(p.name, new.settings[p.name]) for p in new.active if p.name in new.settings]
     key = (new.active, repr(settings))
@@ -221,7 +219,7 @@ def _no_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _assign(surfaces: Mapping[type[TensorBase], type]) -> None:
+def _assign(surfaces: Mapping[type[Tensor], type]) -> None:
     """Give each class its surface; for each class this is one assignment."""
     for cls, surface in surfaces.items():
         if cls is Tensor:

@@ -22,7 +22,7 @@ from tinytorch_core.op_call import op_call, reflected
 from tinytorch_core.ops import Op, OpTable, numpy_op
 from tinytorch_core.plugin import Plugin, implementations
 from tinytorch_core.source import numpy_name
-from tinytorch_core.tensor import TensorBase
+from tinytorch_core.tensor import Tensor, TensorBase
 
 Value = TypeVar("Value")
 WhyMissing = Callable[[str, str], str | None]
@@ -131,8 +131,8 @@ class SurfaceBuilder:
     def __init__(
         self,
         plugins: Sequence[Plugin],
-        tensor: type[TensorBase],
-        root: type[TensorBase],
+        tensor: type[Tensor],
+        root: type[Tensor],
         why_missing: WhyMissing,
     ) -> None:
         self.plugins = tuple(plugins)

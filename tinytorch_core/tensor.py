@@ -116,7 +116,7 @@ class TensorBase(ArrayMethods):
     # The attributes of instances that belong to plugins.
     _own_state: ClassVar[frozenset[str]]
     # Explains why an attribute or a keyword is missing.
-    _why_missing: ClassVar[Callable[[str, str], str | None]]
+    _why_missing: ClassVar[Any]
     # What the surface was computed from; also marks a class as a surface.
     _surface: ClassVar[Any]
     _data: Any
@@ -483,8 +483,8 @@ def active_op(kind: type[TensorBase], name: str) -> Callable[..., Any]:
 def run_function(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Run a function of arrays on Tensors as an op of its own, as if it were a NumPy function.
 
-    The arguments are unwrapped and the results wrapped. Plugins wrap the op, and autograd looks
-    for a rule of `function`. At least one argument must be a Tensor, or a list that holds one.
+    The arguments are unwrapped and the results wrapped. Plugins wrap the op, and may
+    know more about `function`. At least one argument must be a Tensor, or a list that holds one.
     """
     tensor = next(v for v in _leaves((args, kwargs)) if isinstance(v, TensorBase))
     return tensor._run_numpy(function, args, kwargs)

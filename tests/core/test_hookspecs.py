@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tinytorch_core import PluginError, Tensor, hookimpl, hookspec, hookspecs, plugins
-from tinytorch_core.missing import Hint, hints
+from tinytorch_core.hints import Hint, hints
 
 HOOKS = {n: f for n, f in vars(hookspecs).items() if n.startswith("tinytorch_")}
 TESTS = {file.name: file.read_text("utf-8") for file in Path(__file__).parent.rglob("test_*.py")}

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tinytorch_core import Tensor, hookimpl
-from tinytorch_core.plugin import manager
+from tinytorch_core.hook_manager import manager
 
 from tinytorch_devkit import table_of_checks
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tinytorch_core.plugin import STATEMENTS, manager
+from tinytorch_core.hook_manager import manager
+from tinytorch_core.validation import STATEMENTS
 
 from tinytorch_devkit import Samples, fixtures, table_of_checks
 

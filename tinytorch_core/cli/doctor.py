@@ -8,12 +8,12 @@ import json
 from tinytorch_core import plugins
 from tinytorch_core.cli.blas import check_blas
 from tinytorch_core.cli.report import Finding, Report
-from tinytorch_core.cli.session import started_surface, why_off
+from tinytorch_core.cli.session import started_surface
 from tinytorch_core.cli.table import facts
 from tinytorch_core.config import read_config
 from tinytorch_core.discovery import installed
 from tinytorch_core.errors import ConfigError, PluginError
-from tinytorch_core.plugins import PluginStatus
+from tinytorch_core.plugins import PluginStatus, why_off
 
 LEFT_OUT = "enabled but not loaded; its ops are missing"
 

@@ -15,6 +15,7 @@ from tinytorch_core.cli.session import aside, started_surface
 from tinytorch_core.cli.table import facts, shortened, table
 from tinytorch_core.errors import TinyTorchError, did_you_mean
 from tinytorch_core.ops import Op
+from tinytorch_core.source import numpy_name
 from tinytorch_core.surface import SurfaceBuilder
 
 CORE = "core"
@@ -66,7 +67,7 @@ def _named(surface: SurfaceBuilder, name: str) -> list[Op]:
         return [surface.ops[name]]
     function = _numpy_function(name)
     found = [op for op in every if name in _other_names(op) or function in op.numpy]
-    if not found and function is not None and hasattr(surface, "numpy_op"):
+    if not found and function is not None:
         found = [surface.numpy_op(function)]
     if not found:
         known = {*surface.ops}.union(*map(_other_names, every))
@@ -98,13 +99,7 @@ def _methods(op: Op) -> list[str]:
 
 
 def _numpy_names(op: Op) -> list[str]:
-    return list(map(_numpy_name, op.numpy))
-
-
-def _numpy_name(function: Callable[..., Any]) -> str:
-    module = getattr(function, "__module__", None) or "numpy"
-    name = getattr(function, "__name__", str(function))
-    return f"np{module.removeprefix('numpy')}.{name}" if module.startswith("numpy") else name
+    return list(map(numpy_name, op.numpy))
 
 
 def _record(surface: SurfaceBuilder, op: Op) -> dict[str, Any]:
@@ -113,16 +108,21 @@ def _record(surface: SurfaceBuilder, op: Op) -> dict[str, Any]:
     return {
         "name": op.name,
         "plugin": provider.name if provider else None,
-        "distribution": provider.origin if provider else f"tinytorch-core {__version__}",
+        "distribution": provider.origin if provider else _origin(op),
         "signature": f"{op.name}{_without_annotations(op.signature)}",
         "inputs": list(op.inputs),
         "methods": _methods(op),
         "numpy": _numpy_names(op),
         "wrapped_by": surface.wrappers.get(op.name, []),
         "in_place": op.in_place,
+        "numpy_call": op.numpy_call,
         "facts": surface.explain(op),
         "doc": _doc(op),
     }
+
+
+def _origin(op: Op) -> str:
+    return f"numpy {np.__version__}" if op.numpy_call else f"tinytorch-core {__version__}"
 
 
 def _doc(op: Op) -> str | None:
@@ -149,10 +149,14 @@ def _table(records: Sequence[dict[str, Any]]) -> str:
     return table(header, [_row(record, labels) for record in records])
 
 
+def _provider(record: dict[str, Any]) -> str:
+    return record["plugin"] or ("NumPy" if record["numpy_call"] else CORE)
+
+
 def _row(record: dict[str, Any], labels: Sequence[str]) -> list[str]:
     return [
         record["name"],
-        record["plugin"] or CORE,
+        _provider(record),
         shortened(", ".join(record["methods"][:1]), 24),
         shortened(", ".join(record["numpy"]), 20),
         shortened(", ".join(record["wrapped_by"]), 20),
@@ -162,7 +166,7 @@ def _row(record: dict[str, Any], labels: Sequence[str]) -> list[str]:
 
 def _details(record: dict[str, Any]) -> str:
     pairs = [
-        ("provider", f"{record['plugin'] or CORE} ({record['distribution']})"),
+        ("provider", f"{_provider(record)} ({record['distribution']})"),
         ("signature", record["signature"]),
         ("inputs", ", ".join(record["inputs"])),
         ("methods", ", ".join(f"Tensor.{name}" for name in record["methods"])),

@@ -26,8 +26,6 @@ def redirected(op: Op, call: Callable[..., Any]) -> Callable[..., Any] | None:
     Calls with keyword arguments or complex numbers go to `call`. Returns None if `op` does not
     run a function of scipy.special.
     """
-    if op.name == "numpy_function":
-        return _any_function(call)
     function = _counterpart(op.forward)
     return None if function is None else _redirected(function, call)
 
@@ -38,19 +36,6 @@ def _redirected(function: Callable[..., Any], call: Callable[..., Any]) -> Calla
         if kwargs or any(is_complex(value) for value in args):
             return call(*args, **kwargs)
         return function(*args)
-
-    return run
-
-
-def _any_function(call: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a wrapper for the op that runs every NumPy function without an op of its own."""
-
-    @functools.wraps(call)
-    def run(function: Any, args: Any, kwargs: Any) -> Any:
-        ours = _counterpart(function)
-        if ours is None or kwargs or any(is_complex(value) for value in args):
-            return call(function, args, kwargs)
-        return ours(*args)
 
     return run
 
