@@ -77,7 +77,17 @@ def resolve(
         if decisions[name].on and plugin.failure is None and plugin not in without
     ]
     _drop_unmet(enabled, decisions, errors)
-    active = _in_order(enabled, errors)
+    names, circle = _order_of(enabled)
+    while circle:
+        first = next(plugin for plugin in enabled if plugin.name == circle[0])
+        errors[first.name] = first.error(
+            f"plugins need or use each other in a circle: {' <- '.join(circle)}",
+            remedy="One of them must do without the other.",
+        )
+        enabled.remove(first)
+        _drop_unmet(enabled, decisions, errors)
+        names, circle = _order_of(enabled)
+    active = tuple([known[name] for name in names])
     return Plan(dict(known), decisions, _settings(layers), active, errors)
 
 
@@ -131,28 +141,15 @@ def _unmet(
     )
 
 
-def _in_order(enabled: list[Plugin], errors: dict[str, PluginError]) -> tuple[Plugin, ...]:
-    """Return the plugins by name, but each after those that it needs or uses.
-
-    Of plugins that need or use each other in a circle, one is left out, with an error.
-    """
-    by_name = {plugin.name: plugin for plugin in enabled}
-    while True:
-        before = tuple([(name, (*p.needs, *p.uses)) for name, p in by_name.items()])
-        names, circle = _order(before)
-        if not circle:
-            return tuple([by_name[name] for name in names])
-        errors[circle[0]] = by_name.pop(circle[0]).error(
-            f"plugins need or use each other in a circle: {' <- '.join(circle)}",
-            remedy="One of them must do without the other.",
-        )
+def _order_of(plugins: list[Plugin]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names sorted, each after those that it needs or uses, or a circle among them."""
+    return _order(tuple([(plugin.name, (*plugin.needs, *plugin.uses)) for plugin in plugins]))
 
 
 @functools.lru_cache(maxsize=256)
 def _order(
     before: tuple[tuple[str, tuple[str, ...]], ...],
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the names in order, or a circle among them."""
     names = tuple([name for name, _ in before])
     graph = {name: [n for n in others if n in names] for name, others in before}
     if not any(graph.values()):

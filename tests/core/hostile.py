@@ -91,17 +91,17 @@ HOSTILE = {
     "deletes-a-core-method": Hostile(
         "from tinytorch_core.tensor import TensorBase\ndel TensorBase.reshape\n"
         + in_hook("tinytorch_register_ops", "ops", "pass"),
-        "its import changed TensorBase.reshape, which has been put back",
+        "its import changed TensorBase.reshape, which has been restored",
     ),
     "changes-the-tensor": Hostile(
         "from tinytorch_core import Tensor\n"
         + in_hook("tinytorch_register_ops", "ops", "Tensor.spite = abs"),
-        "tinytorch_register_ops changed Tensor.spite, which has been put back",
+        "tinytorch_register_ops changed Tensor.spite, which has been restored",
     ),
     "changes-numpy": Hostile(
         "import numpy as np\ndef add(x, y): return 5\nnp.add = add\n"
         + in_hook("tinytorch_register_ops", "ops", "pass"),
-        "its import changed numpy.add, which has been put back",
+        "its import changed numpy.add, which has been restored",
     ),
     "has:a,name": Hostile(
         in_hook("tinytorch_register_ops", "ops", "pass"), "cannot be written in a configuration"

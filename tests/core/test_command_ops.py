@@ -78,7 +78,7 @@ def test_the_record_of_an_op(records: Any) -> None:
         "doc": "Three times `x`.\n\nMore of it.",
     }
     assert facts == {
-        "derivative": "no rule: walking back raises",
+        "derivative": "no rule: backward() raises",
         "speed": "fast",
         "ops": str(len(records)),
     }
@@ -108,9 +108,9 @@ def test_the_ops_of_the_core(op: str, key: str, value: Any, records: Any) -> Non
     [
         ("add", "rule of autograd"),
         ("argmax", "none (declared)"),
-        ("triple", "no rule: walking back raises"),
+        ("triple", "no rule: backward() raises"),
         ("iadd", "none: writes in place"),
-        ("numpy", "none: gives the array"),
+        ("numpy", "none: returns the array"),
     ],
 )
 def test_whether_an_op_is_differentiable(op: str, derivative: str, records: Any) -> None:
@@ -150,7 +150,7 @@ def test_the_details_of_an_op_by_any_of_its_names(
         "methods     Tensor.triple, Tensor.times3",
         "NumPy       np.cbrt",
         "wrapped by  around, autograd, mine",
-        "derivative  no rule: walking back raises",
+        "derivative  no rule: backward() raises",
         "speed       fast",
     ):
         assert f"\n  {line}\n" in said

@@ -16,7 +16,7 @@ BROKEN = {
     "cannot_be_imported": ("import nowhere_to_be_found", "raised ModuleNotFoundError: No module"),
     "is_no_python": ("def def", "raised SyntaxError"),
     "exits": ("import sys; sys.exit(3)", "raised SystemExit: 3"),
-    "is_empty": ("", "it implements no hook. Mark its functions with @hookimpl"),
+    "is_empty": ("", "it does not implement a hook. Mark its functions with @hookimpl"),
     "forgets_the_marker": (
         "def tinytorch_register_ops(ops): pass",
         "tinytorch_register_ops has no @hookimpl of tinytorch_core",
@@ -342,10 +342,10 @@ def test_a_plugin_that_fails_half_way_has_changed_nothing(hook: str) -> None:
 @pytest.mark.parametrize(
     ("plugin", "message"),
     [
-        (SimpleNamespace(), "it implements no hook"),
+        (SimpleNamespace(), "it does not implement a hook"),
         (SimpleNamespace(tinytorch_wrap_op=lambda op, call: None), "has no @hookimpl"),
         (type(failing_in("")), "Plugin is a class"),
-        (3, "it implements no hook"),
+        (3, "it does not implement a hook"),
     ],
 )
 def test_useless_objects_are_refused_from_code_too(plugin: Any, message: str) -> None:

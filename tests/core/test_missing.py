@@ -51,12 +51,12 @@ def test_turned_off_and_by_whom() -> None:
     for name, plugin in (("backward", "autograd"), ("relu", "activations")):
         message = missed(name)
         assert message.startswith(f"'Tensor' object has no attribute '{name}'. ")
-        assert f"The plugin '{plugin}' brings it, which is off, decided by code (" in message
-        assert message.endswith(f"Turn it on: plugins.enable('{plugin}').")
+        assert f"The plugin '{plugin}' provides it, which is off, set by code (" in message
+        assert message.endswith(f"Enable it: plugins.enable('{plugin}').")
 
 
 def test_a_keyword_that_is_turned_off() -> None:
-    message = r"no keyword 'requires_grad'\. The plugin 'autograd' brings it, which is off"
+    message = r"no keyword 'requires_grad'\. The plugin 'autograd' provides it, which is off"
     with plugins.only(), pytest.raises(TypeError, match=message):
         Tensor([2.0], requires_grad=True)
 
@@ -87,7 +87,7 @@ def test_what_a_plugin_brought_before_it_was_turned_off() -> None:
     with plugins.only():
         plugins.register(plugin, name="fleeting")
         plugins.disable("fleeting")
-        assert "The plugin 'fleeting' brings it, which is off" in missed("brought_before")
+        assert "The plugin 'fleeting' provides it, which is off" in missed("brought_before")
         plugins.unregister("fleeting")
 
 
@@ -95,14 +95,14 @@ def test_not_installed(site: Any) -> None:
     done = site.start("-I", "-S", "-c", f"import sys; sys.path[:0] = {site.bare()!r}\n{ASK}")
     assert (done.returncode, done.stderr) == (0, "")
     for line in done.stdout.splitlines():
-        assert "The plugin 'autograd' brings it, which is not installed" in line
+        assert "The plugin 'autograd' provides it, which is not installed" in line
         assert line.endswith("Install it: pip install tinytorch-autograd.")
 
 
 def test_turned_off_by_a_variable_or_a_file(site: Any) -> None:
     done = site.run(ASK, TINYTORCH_PLUGINS="no:autograd")
     for line in done.stdout.splitlines():
-        assert "which is off, decided by TINYTORCH_PLUGINS. Turn it on" in line
+        assert "which is off, set by TINYTORCH_PLUGINS. Turn it on" in line
     (site.work / "tinytorch.toml").write_text("[plugins]\nautograd = false\n")
     done = site.run(ASK)
     assert len(done.stdout.splitlines()) == 2
@@ -122,11 +122,11 @@ def test_an_attribute_that_its_metadata_announces(state: str, site: Any) -> None
     """
     done = site.run(program, TINYTORCH_PLUGINS="no:zipper" if state == "off" else "")
     error = done.stderr.splitlines()[-1]
-    assert "The plugin 'zipper' brings it, which " in error
+    assert "The plugin 'zipper' provides it, which " in error
     expected = {
-        "off": "is off, decided by TINYTORCH_PLUGINS. Turn it on: plugins.enable('zipper').",
+        "off": "is off, set by TINYTORCH_PLUGINS. Enable it: plugins.enable('zipper').",
         "failed": "failed: importing zipper_module raised ZeroDivisionError: division by zero. "
-        "Reinstall or mend it, or turn it off: TINYTORCH_PLUGINS=no:zipper.",
+        "Reinstall or fix it, or disable it: TINYTORCH_PLUGINS=no:zipper.",
     }
     assert error.endswith(expected[state])
 

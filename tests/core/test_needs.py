@@ -34,7 +34,7 @@ def _alone() -> Any:
 def test_what_is_needed_and_not_there() -> None:
     message = (
         r"plugin 'upper' .*: it needs the plugin 'lower', which is not installed\. "
-        r"Install it: pip install tinytorch-lower, or turn 'upper' off as well\."
+        r"Install it: pip install tinytorch-lower, or disable 'upper' as well\."
     )
     with pytest.raises(UnmetNeedError, match=message):
         plugins.register(plugin(needs=("lower",)), name="upper")
@@ -46,7 +46,7 @@ def test_turning_off_what_is_needed_says_who_needs_it() -> None:
     plugins.register(plugin(needs=("lower",)), name="upper")
     before = plugins.active()
     message = (
-        r"plugin 'upper' .*: it needs the plugin 'lower', which is off, decided by code \(.*\)"
+        r"plugin 'upper' .*: it needs the plugin 'lower', which is off, set by code \(.*\)"
     )
     with pytest.raises(UnmetNeedError, match=message):
         plugins.disable("lower")
@@ -60,7 +60,7 @@ def test_switching_on_what_needs_another_says_how() -> None:
     plugins.register(plugin(), name="lower")
     plugins.register(plugin(needs=("lower",)), name="upper")
     with plugins.only():
-        with pytest.raises(UnmetNeedError, match=r"Turn it on: plugins.enable\('lower'\)"):
+        with pytest.raises(UnmetNeedError, match=r"Enable it: plugins.enable\('lower'\)"):
             plugins.enable("upper")
         plugins.enable("upper", "lower")
         assert plugins.active() == ("lower", "upper")
@@ -139,7 +139,7 @@ def test_at_the_start_a_plugin_without_what_it_needs_is_left_out(site: Any) -> N
     assert (done.stdout, done.stderr) == ("lower upper\n", "")
     done = site.run(program, TINYTORCH_PLUGINS="upper")
     assert done.stdout == "\n"
-    assert "it needs the plugin 'lower', which is off, decided by TINYTORCH_PLUGINS" in done.stderr
+    assert "it needs the plugin 'lower', which is off, set by TINYTORCH_PLUGINS" in done.stderr
     # It comes by itself with what it needs.
     program = "from tinytorch_core import plugins; plugins.enable('lower'); print(plugins.active())"
     done = site.run(program, TINYTORCH_PLUGINS="upper", PYTHONWARNINGS="ignore")

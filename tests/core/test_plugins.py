@@ -310,7 +310,7 @@ def test_a_wrapper_returns_none_or_a_callable() -> None:
     def tinytorch_wrap_op(op: Any, call: Any) -> Any:
         return 42
 
-    with pytest.raises(PluginError, match=r"returned 42 for the op '\w+', which is no callable"):
+    with pytest.raises(PluginError, match=r"returned 42 for the op '\w+', which is not callable"):
         plugins.register(SimpleNamespace(tinytorch_wrap_op=tinytorch_wrap_op), name="answer")
 
 
@@ -435,7 +435,7 @@ def test_a_plugin_for_one_subclass(abc: None) -> None:
 def test_attach_refuses_what_it_cannot_extend(abc: None) -> None:
     with pytest.raises(TypeError, match=r"to extend Tensor itself use plugins.enable"):
         plugins.attach(Tensor, "a")
-    with pytest.raises(TypeError, match="no subclass of Tensor"):
+    with pytest.raises(TypeError, match="not a subclass of Tensor"):
         plugins.attach(int, "a")  # type: ignore[arg-type]
 
     class Mine(Tensor):

@@ -31,7 +31,7 @@ def test_with_every_plugin_off_tensor_has_nothing_of_gradients() -> None:
         names = {*dir(Tensor), *dir(Tensor([1.0])), *Tensor._calls, *Tensor._keywords}
         assert not [name for name in names if ABOUT_GRADIENTS.search(name)]
         assert not hasattr(Tensor([1.0]), "grad")
-        with pytest.raises(TypeError, match="The plugin 'autograd' brings it, which is off"):
+        with pytest.raises(TypeError, match="The plugin 'autograd' provides it, which is off"):
             Tensor([2.0], requires_grad=True)
 
 
