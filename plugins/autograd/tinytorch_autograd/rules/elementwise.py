@@ -76,9 +76,7 @@ family.function(
 )
 
 # Piecewise constant functions and logical values.
-_NONDIFFERENTIABLE: tuple[np.ufunc, ...] = (
-    *(np.floor, np.ceil, np.trunc, np.rint, np.isnan, np.isinf, np.isfinite, np.signbit),
-    *(np.logical_and, np.logical_or, np.logical_not, np.logical_xor),
-)
-for _ufunc in _NONDIFFERENTIABLE:
+for _ufunc in (np.floor, np.ceil, np.trunc, np.rint, np.isnan, np.isinf, np.isfinite, np.signbit):
     family.function(_ufunc.__name__, _ufunc, differentiable=False)
+for _logical in (np.logical_and, np.logical_or, np.logical_not, np.logical_xor):
+    family.function(_logical.__name__, _logical, differentiable=False)
