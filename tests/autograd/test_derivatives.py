@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
-from tinytorch_core import Tensor
-from tinytorch_core.core_ops import plain_ops
+from tinytorch_core import Tensor, plugins
 
 from tinytorch_autograd import Rules
 from tinytorch_autograd.debug.numerical import check_derivative, gradients, random_weights
@@ -114,14 +113,13 @@ def test_a_gradient_has_the_dtype_of_its_input_next_to_a_wider_one():
 class TestCoverage:
     """Every op has a rule or a declaration, and every rule has a case."""
 
-    table = plain_ops()
-    rules = Rules(table).of("autograd")
-
     @classmethod
     def setup_class(cls):
-        own = cls.table.of("autograd")
+        with plugins.disabled():
+            cls.table = plugins.surface().ops.of("autograd")
+        cls.rules = Rules(cls.table, "autograd")
         for family in (*FAMILIES, *families()):
-            family.register_ops(own)
+            family.register_ops(cls.table)
             family.register_rules(cls.rules)
 
     def test_every_op_has_a_rule_or_is_declared_not_differentiable(self):

@@ -10,7 +10,7 @@ Axis = int | tuple[int, ...] | None
 
 
 def normalize_axes(axis: Axis, ndim: int, allow_duplicate: bool = False) -> tuple[int, ...]:
-    """Return axes as a tuple of numbers from 0; None stands for all axes.
+    """Return axes as a tuple of numbers from 0; None means all axes.
 
     Raises:
         AxisError: an axis is out of bounds.

@@ -102,11 +102,11 @@ def gradient(f: Array, *varargs: Any, axis: Any = None, edge_order: int = 1) -> 
     spacings = spacings * len(axes) if len(spacings) == 1 else spacings
     if len(spacings) != len(axes) or any(len(f.shape) and f.shape[a] <= edge_order for a in axes):
         return NotImplemented  # NumPy raises its own error
-    slopes = [_slopes(f, h, a, edge_order) for h, a in zip(spacings, axes, strict=True)]
-    return slopes[0] if len(slopes) == 1 else tuple(slopes)
+    results = [_along(f, h, a, edge_order) for h, a in zip(spacings, axes, strict=True)]
+    return results[0] if len(results) == 1 else tuple(results)
 
 
-def _slopes(f: Array, h: Array, axis: int, edge_order: int) -> Array:
+def _along(f: Array, h: Array, axis: int, edge_order: int) -> Array:
     f = np.moveaxis(f, axis, -1)
     steps = h[1:] - h[:-1] if h.shape else h * np.ones(f.shape[-1] - 1)
     steps = np.astype(steps, f.dtype)

@@ -50,7 +50,7 @@ def rfft_rule(grad: Array, a_shape: Shape, n: int | None, axis: int, norm: Norm)
 
 
 def irfft_rule(grad: Array, a_shape: Shape, axis: int, norm: Norm) -> Array:
-    """ifft(grad) up to half its length, with the elements that stand for two doubled."""
+    """The first half of ifft(grad), times the `half_weights`."""
     length = grad.shape[axis]
     half = resize(np.fft.ifft(real_part(grad), None, axis, norm), length // 2 + 1, axis)
     weights = half_weights(length, real_part(half).dtype)

@@ -12,10 +12,10 @@ import numpy as np
 from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd.rules import whole_reductions as whole
+from tinytorch_autograd.rules.axes import Axis
 from tinytorch_autograd.rules.family import Family
 
 Array = Any
-Axis = int | tuple[int, ...] | None
 
 family = Family()
 

@@ -1,7 +1,7 @@
 """The families that are imported when one of their NumPy functions first gets a tracked tensor.
 
-Importing all of them takes longer than importing the rest of autograd. `family_of` therefore reads
-an index and imports only the family of the function.
+Importing all of them would take longer than importing the rest of autograd. `family_of` looks a
+function up in an index and imports only the module of its family.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import numpy as np
 
 from tinytorch_autograd.rules.family import Family
 
-# For each module its functions by their dotted names below `numpy`. "ufunc.reduce" stands for the
-# method of every ufunc, and "ufunc.__call__" for a ufunc called with options such as dtype=.
-# `contract`, `sinc_derivative` and `i0_derivative` are functions of the module itself.
+# The functions of each module by their dotted names below `numpy`. "ufunc.reduce" is the method of
+# all ufuncs, and "ufunc.__call__" the call of a ufunc with options such as dtype=. `contract`,
+# `sinc_derivative` and `i0_derivative` are functions of the module itself.
 INDEX = {
     "numbers": """
         angle arctan2 cbrt copysign deg2rad degrees fabs float_power fmax fmin fmod heaviside hypot

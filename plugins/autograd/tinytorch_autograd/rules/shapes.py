@@ -96,16 +96,14 @@ def concatenate_rule(
     grad: Array, arrays_shape: Sequence[Shape], axis: int | None
 ) -> Sequence[Array]:
     """Each array gets its slice of the gradient."""
+    before = () if axis is None else whole_axes_before(axis, grad.ndim)
     parts = []
     start = 0
     for shape in arrays_shape:
         length = math.prod(shape) if axis is None else shape[axis]
-        part = slice(start, start + length)
+        part = grad[(*before, slice(start, start + length))]
+        parts.append(part.reshape(shape) if axis is None else part)
         start += length
-        if axis is None:
-            parts.append(grad[part].reshape(shape))
-        else:
-            parts.append(grad[(*whole_axes_before(axis, len(shape)), part)])
     return parts
 
 
@@ -114,7 +112,7 @@ def stack(*arrays: Array, axis: int = 0) -> Array:
     return np.stack(arrays, axis=axis)
 
 
-def stack_rule(grad: Array, arrays_shape: Sequence[Shape], axis: int) -> Sequence[Array]:
+def stack_rule(grad: Array, axis: int) -> Sequence[Array]:
     """Each array gets its slice of the gradient."""
     return slices_along(grad, axis)
 

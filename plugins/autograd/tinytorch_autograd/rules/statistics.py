@@ -11,11 +11,10 @@ import numpy as np
 from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd.rules.arrays import as_array
-from tinytorch_autograd.rules.axes import normalize_axes
+from tinytorch_autograd.rules.axes import Axis, normalize_axes
 from tinytorch_autograd.rules.family import Family
 
 Array = Any
-Axis = int | tuple[int, ...] | None
 
 family = Family()
 
