@@ -45,6 +45,8 @@ _configured: dict[str, Mapping[str, Any]] = {}
 # The surfaces of Tensor by plugins and settings; those of a subclass belong to the subclass.
 _surfaces: dict[Any, type] = {}
 _keys: weakref.WeakKeyDictionary[type, Any] = weakref.WeakKeyDictionary()
+# The errors that have been reported in warnings, by plugin.
+_reported: dict[str, str] = {}
 _started = False
 
 
@@ -64,7 +66,7 @@ def put_in_force(new: Overrides, *, lenient: bool = False) -> None:
         if new.names(plugin.name):
             plugin.failure = None  # an explicit request tries again
     try:
-        new_plan, surfaces = _prepare(new, lenient, before)
+        new_plan, surfaces = _prepare(new, lenient)
     except BaseException:
         for plugin, failure in before.items():
             plugin.failure = failure
@@ -72,6 +74,8 @@ def put_in_force(new: Overrides, *, lenient: bool = False) -> None:
             _configure(plan.active, plan)
         raise
     overrides, plan = new, new_plan
+    for plugin in plan.active:
+        _reported.pop(plugin.name, None)
     _assign(surfaces)
 
 
@@ -80,6 +84,7 @@ def forget(plugin: Plugin) -> None:
     global overrides, plan
     overrides = overrides.forgetting(plugin.name)
     del known[plugin.name]
+    _reported.pop(plugin.name, None)
     plugin.unregister()
     for key in [key for key in _surfaces if plugin in key[0]]:
         del _surfaces[key]
@@ -112,9 +117,7 @@ def _providing(name: str) -> list[str]:
     return [n for n, p in sorted(known.items()) if name in p.attributes or p.title in titles]
 
 
-def _prepare(
-    new: Overrides, lenient: bool, told: Mapping[Plugin, PluginError | None]
-) -> tuple[Plan, dict[type[Tensor], type]]:
+def _prepare(new: Overrides, lenient: bool) -> tuple[Plan, dict[type[Tensor], type]]:
     """Return the plan for `new`, and the surface of each class; load and configure plugins."""
     importing: set[Plugin] = set()
     while True:
@@ -133,9 +136,8 @@ def _prepare(
         except PluginError as error:
             if not lenient:
                 raise
-            plugin = known[error.plugin]
-            plugin.failure = error
-            _warn(error, told.get(plugin))
+            known[error.plugin].failure = error
+            _warn(error)
 
 
 def _load(plugins: Sequence[Plugin], importing: set[Plugin]) -> bool:
@@ -164,15 +166,16 @@ def _check_errors(plans: Mapping[type[Tensor], Plan], new: Overrides, lenient: b
             if error is plugin.failure:
                 continue  # reported when it happened
             if lenient:
-                _warn(error, plan.errors.get(name))
+                _warn(error)
                 continue
             expected = plugin in plan.active or new.names(name) or cls is not Tensor
             if expected or not isinstance(error, UnmetNeedError):
                 raise error
 
 
-def _warn(error: PluginError, told: PluginError | None) -> None:
-    if str(told) != str(error):
+def _warn(error: PluginError) -> None:
+    if _reported.get(error.plugin) != str(error):
+        _reported[error.plugin] = str(error)
         message = f"{error} It is left out; everything else works."
         warnings.warn(message, PluginWarning, stacklevel=2)
 

@@ -107,7 +107,7 @@ HOSTILE = {
         in_hook("tinytorch_register_ops", "ops", "pass"), "cannot be written in a configuration"
     ),
     "comes-twice": Hostile(
-        in_hook("tinytorch_register_ops", "ops", "pass"), "several distributions bring a plugin"
+        in_hook("tinytorch_register_ops", "ops", "pass"), "several distributions provide a plugin"
     ),
 }
 

@@ -120,13 +120,12 @@ def test_every_command_works_with_broken_plugins(name: str, broken: Any) -> None
 
 
 @pytest.mark.parametrize("name", ["plugins", "ops", "doctor", "stubs"])
-def test_a_plugin_that_works_only_once_is_named(name: str, make_site: Any) -> None:
+def test_no_command_computes_the_surface_twice(name: str, make_site: Any) -> None:
     site = make_site()
     again = "fails_the_second_time"
     site.install(again, BROKEN[again].replace("{name}", again))
     done = command(site, name)
-    assert done.returncode == (2 if name in ("ops", "stubs") else 1)
-    assert f"'{again}'" in done.stdout + done.stderr
+    assert done.returncode == 0
     assert "Traceback" not in done.stderr
 
 

@@ -75,6 +75,7 @@ def test_the_record_of_an_op(records: Any) -> None:
         # Plugins wrap in the order of their names; the innermost is first.
         "wrapped_by": ["around", "autograd", "mine"],
         "in_place": False,
+        "numpy_call": False,
         "doc": "Three times `x`.\n\nMore of it.",
     }
     assert facts == {
@@ -92,7 +93,7 @@ def test_the_record_of_an_op(records: Any) -> None:
         ("add", "methods", ["__add__", "__radd__"]),
         ("add", "inputs", ["x", "y"]),
         ("add", "wrapped_by", ["autograd"]),
-        ("add", "doc", "Add arguments element-wise."),
+        ("add", "doc", "Return `self + y`, element by element."),
         ("exp", "wrapped_by", ["around", "autograd", "mine"]),
         ("max", "numpy", ["np.max", "np.amax"]),
         ("bare", "doc", None),

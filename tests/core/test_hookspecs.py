@@ -15,7 +15,9 @@ from tinytorch_core import PluginError, Tensor, hookimpl, hookspec, hookspecs, p
 from tinytorch_core.hints import Hint, hints
 
 HOOKS = {n: f for n, f in vars(hookspecs).items() if n.startswith("tinytorch_")}
-TESTS = {file.name: file.read_text("utf-8") for file in Path(__file__).parent.rglob("test_*.py")}
+TESTS = {
+    file.name: file.read_text("utf-8") for file in Path(__file__).parents[1].rglob("test_*.py")
+}
 
 
 @pytest.mark.parametrize("hook", HOOKS)

@@ -18,7 +18,7 @@ TOLD = {name: plugin.told for name, plugin in HOSTILE.items() if plugin.told}
 TOLD["names-a-class"] = "Plugin is a class, so its hooks lack their `self`"
 INNOCENT = [name for name, plugin in HOSTILE.items() if plugin.told is None]
 REMEDY = re.compile(
-    r"\b(Mend|Reinstall|Uninstall|Name|Install|Correct|Mark|Leave|Add|Return|One of them|Turn)\b"
+    r"\b(Fix|Reinstall|Uninstall|Name|Install|Correct|Mark|Leave|Add|Return|One of them|Enable)\b"
 )
 
 PROGRAM = """

@@ -102,7 +102,7 @@ def test_not_installed(site: Any) -> None:
 def test_turned_off_by_a_variable_or_a_file(site: Any) -> None:
     done = site.run(ASK, TINYTORCH_PLUGINS="no:autograd")
     for line in done.stdout.splitlines():
-        assert "which is off, set by TINYTORCH_PLUGINS. Turn it on" in line
+        assert "which is off, set by TINYTORCH_PLUGINS. Enable it" in line
     (site.work / "tinytorch.toml").write_text("[plugins]\nautograd = false\n")
     done = site.run(ASK)
     assert len(done.stdout.splitlines()) == 2

@@ -45,9 +45,7 @@ def test_turning_off_what_is_needed_says_who_needs_it() -> None:
     plugins.register(plugin(), name="lower")
     plugins.register(plugin(needs=("lower",)), name="upper")
     before = plugins.active()
-    message = (
-        r"plugin 'upper' .*: it needs the plugin 'lower', which is off, set by code \(.*\)"
-    )
+    message = r"plugin 'upper' .*: it needs the plugin 'lower', which is off, set by code \(.*\)"
     with pytest.raises(UnmetNeedError, match=message):
         plugins.disable("lower")
     assert plugins.active() == before == ("lower", "upper")

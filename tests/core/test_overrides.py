@@ -111,7 +111,7 @@ def test_settings_of_a_forgotten_plugin_are_forgotten() -> None:
 
 def test_ending_twice_is_ending_once() -> None:
     change = plugins.disable("a")
-    assert repr(change) == "<disabled a; a `with` block takes it back at its end>"
+    assert repr(change) == "<disabled a; a `with` block undoes it on exit>"
     with change:
         pass
     plugins.disable("b")

@@ -372,7 +372,7 @@ def test_two_ops_for_one_numpy_function() -> None:
     conflict(
         brings("one", numpy=np.cbrt),
         brings("two", numpy=np.cbrt),
-        "'two' cannot answer np.cbrt",
+        "'two' cannot implement np.cbrt",
         "'one'",
     )
 

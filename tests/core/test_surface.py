@@ -54,7 +54,8 @@ def test_an_op_becomes_a_method_that_takes_what_its_function_takes() -> None:
         assert repr(x.shifted()) == "Tensor([2.])"
         assert repr(x.shifted(5)) == repr(x.shifted(by=5)) == "Tensor([6.])"
         assert repr(x.shifted(twice=True)) == "Tensor([3.])"
-        assert inspect.signature(Tensor.shifted) == inspect.signature(shifted)
+        expected = inspect.signature(shifted)
+        assert str(inspect.signature(Tensor.shifted)) == str(expected).replace("x:", "self:", 1)
         assert Tensor.shifted.__doc__ == "Each element, moved."
         with pytest.raises(TypeError, match=r"shifted\(\) got an unexpected keyword"):
             x.shifted(nope=1)
@@ -198,7 +199,7 @@ def test_keywords_survive_copies(duplicate: Any) -> None:
 
 
 def test_what_a_call_runs_can_be_read() -> None:
-    assert "def mul(x, y):" in inspect.getsource(Tensor.__mul__)
+    assert "def mul(self, y):" in inspect.getsource(Tensor.__mul__)
 
 
 def test_the_same_plugins_give_the_same_surface() -> None:

@@ -87,9 +87,9 @@ def test_network_created_without_autograd_learns_after_requires_grad():
     with plugins.disable("autograd"):
         model = network()
         assert not hasattr(model[0].weight, "requires_grad")
-        with pytest.raises(AttributeError, match=r"requires_grad_.*'autograd' brings it"):
+        with pytest.raises(AttributeError, match=r"requires_grad_.*'autograd' provides it"):
             model.requires_grad_()
-        with pytest.raises(AttributeError, match=r"zero_grad.*'autograd' brings it"):
+        with pytest.raises(AttributeError, match=r"zero_grad.*'autograd' provides it"):
             model.zero_grad()
     assert not model[0].weight.requires_grad
     model.requires_grad_()

@@ -83,7 +83,7 @@ def test_it_is_listed(installed: Path) -> None:
 def test_it_conforms(installed: Path) -> None:
     done = run(installed, "-m", "tinytorch_core", "check", "swish")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines()[-1] == "  checks by the core and autograd"
+    assert done.stdout.splitlines()[-1] == "  checks by the devkit and autograd"
 
 
 def test_without_autograd_it_works_forward(installed: Path) -> None:

@@ -12,7 +12,7 @@ from tinytorch_core.cli.session import started_surface
 from tinytorch_core.cli.table import facts
 from tinytorch_core.config import read_config
 from tinytorch_core.discovery import installed
-from tinytorch_core.errors import ConfigError, PluginError
+from tinytorch_core.errors import ConfigError
 from tinytorch_core.plugins import PluginStatus, why_off
 
 LEFT_OUT = "enabled but not loaded; its ops are missing"
@@ -95,9 +95,6 @@ def check_plugins() -> Report:
         on = len(started_surface().plugins)
     except ConfigError:
         return Report("not started, because the configuration is wrong", [])
-    except PluginError as error:
-        finding = Finding(f"plugin {error.plugin!r}: {error.reason}", LEFT_OUT, error.remedy)
-        return Report("cannot be started twice", [finding])
     every = plugins.status()
     # The check of names reports plugins that several distributions provide.
     failed = [_failed(p) for p in every if p.error and ", " not in p.distribution]
