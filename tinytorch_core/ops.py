@@ -215,7 +215,8 @@ def numpy_op(function: Callable[..., Any], ops: Mapping[str, Op]) -> Op:
     'linalg.inv'
     """
     long_name = numpy_name(function)
-    short_name = long_name.removeprefix("np.")
+    of_numpy = long_name.startswith("np.")
+    short_name = long_name.removeprefix("np.") if of_numpy else long_name.rpartition(".")[2]
     candidates = (short_name, long_name, *(f"{long_name} ({i})" for i in range(2, len(ops) + 3)))
     name = next(name for name in candidates if name not in ops)
     try:
@@ -229,7 +230,7 @@ def numpy_op(function: Callable[..., Any], ops: Mapping[str, Op]) -> Op:
         signature=signature,
         numpy=(function,),
         numpy_call=True,
-        provider="NumPy" if long_name != short_name else "another library",
+        provider="NumPy" if of_numpy else "another library",
         doc=getattr(function, "__doc__", None),
     )
 

@@ -116,7 +116,7 @@ class TestCoverage:
     @classmethod
     def setup_class(cls):
         with plugins.disabled():
-            cls.table = plugins.surface().ops.of("autograd")
+            cls.table = plugins.surface().ops.copy().of("autograd")
         cls.rules = Rules(cls.table, "autograd")
         for family in (*FAMILIES, *families()):
             family.register_ops(cls.table)
@@ -129,8 +129,7 @@ class TestCoverage:
             if not (op.in_place or op.raw or self.rules.has_no_derivative(name))
             and self.rules.get(name) is None
         }
-        # It runs any NumPy function, and its backward raises an error.
-        assert without == {"numpy_function"}
+        assert without == set()
 
     def test_every_input_of_every_rule_is_differentiated_by_a_case(self):
         expected = set()
@@ -146,7 +145,8 @@ class TestCoverage:
             for node in nodes_of([out._node])[0] if out._node else ():
                 if node.has_rule:
                     pairs = zip(node.op.inputs, node.edges, strict=False)
-                    met |= {(node.op.name, x) for x, edge in pairs if edge is not None}
+                    name = node.op.name.rpartition(".")[2]  # of linalg.inv and the like
+                    met |= {(name, x) for x, edge in pairs if edge is not None}
         assert expected - met == set()
 
 

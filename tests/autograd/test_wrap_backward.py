@@ -110,7 +110,7 @@ def test_rules_are_not_wrapped_while_the_plugin_is_off(register):
         node = (Tensor([1.0], requires_grad=True) * 2).grad_fn
     assert type(node) is tinytorch_autograd.MulBackward
     assert type(node).__mro__[1] is Function
-    assert type(node).gradients.__code__.co_varnames[:2] == ("self", "grad")
+    assert type(node).gradients.__code__.co_varnames[:2] == ("_self", "grad")
     assert not seen
 
 

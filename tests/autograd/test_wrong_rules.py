@@ -78,7 +78,7 @@ def test_a_wrong_rule_is_rejected(mistake, monkeypatch):
     check_all(described)
     # The generated source of the gradients calls the rule under this name.
     names = functions[f"{node}Backward"]().gradients.__globals__
-    monkeypatch.setitem(names, f"vjp_{i}", wrong)
+    monkeypatch.setitem(names, f"_vjp_{i}", wrong)
     with pytest.raises((AssertionError, ValueError)):  # the engine itself rejects a wrong shape
         check_all(described)
 

@@ -102,14 +102,16 @@ def _recorded_op(op: Op, surface: SurfaceBuilder) -> tuple[Op, Call] | None:
     found = op_and_rule(op.numpy[0])
     if found is None:
         return None
-    with_inputs = found[0]._replace(name=op.name, provider=op.provider)
+    # A function of autograd itself, such as the one that np.einsum runs, keeps its own name.
+    name = op.name if op.provider == "NumPy" else found[0].name
+    with_inputs = found[0]._replace(name=name, provider=op.provider)
     kind = NodeKind(with_inputs, found[1], surface.tensor)
     gradients = kind.gradients
-    wrapped = surface.wrap("tinytorch_wrap_backward", {op.name: gradients}, {op.name: with_inputs})
-    if wrapped[op.name] is not gradients:
-        kind.wrapped = wrapped[op.name]
+    wrapped = surface.wrap("tinytorch_wrap_backward", {name: gradients}, {name: with_inputs})
+    if wrapped[name] is not gradients:
+        kind.wrapped = wrapped[name]
     if surface.tensor is Tensor:
-        functions.setdefault(class_name(op.name), kind.plain)
+        functions.setdefault(class_name(name), kind.plain)
     call = op_call(with_inputs, surface.tensor, Tensor)
     return with_inputs, recorded(with_inputs, call, kind, inline=True)
 
