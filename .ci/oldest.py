@@ -8,12 +8,13 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+METADATA = ("pyproject.toml", "plugins/*/pyproject.toml", "examples/plugins/*/pyproject.toml")
 
 
 def requirements() -> list[str]:
     """The requirements of every distribution, their extras included, and of the development."""
     lines = (ROOT / "requirements-dev.txt").read_text("utf-8").splitlines()
-    for file in [*ROOT.glob("pyproject.toml"), *ROOT.glob("**/plugins/*/pyproject.toml")]:
+    for file in [path for pattern in METADATA for path in ROOT.glob(pattern)]:
         project = tomllib.loads(file.read_text("utf-8"))["project"]
         lines += project["dependencies"]
         for extra in project.get("optional-dependencies", {}).values():

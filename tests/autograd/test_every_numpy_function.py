@@ -81,6 +81,7 @@ NO_TENSORS = {
     ),
     "tells what an object is": "isfortran isscalar iterable",
     "calls another function here": "row_stack",
+    "deprecated, and removed in NumPy 2.4": "in1d trapz",
 }
 NAMELESS = {f"np.{name}" for names in NO_TENSORS.values() for name in names.split()}
 

@@ -18,7 +18,7 @@ from pathlib import Path
 REQUIREMENTS = ("numpy", "packaging", "pluggy", "tomlkit")
 PLUGINS = ("autograd", "activations", "losses", "layers", "training")
 # What some of them need besides; environments without them do not see it.
-BESIDES = {"training": ("safetensors>=0.4.3", "tqdm>=4.64"), "special": ("scipy>=1.13",)}
+BESIDES = {"training": ("safetensors>=0.4.4", "tqdm>=4.64"), "special": ("scipy>=1.13",)}
 # By third parties; their wheels lie in the folder of that name.
 EXAMPLES = ("profiler", "special", "swish")
 # None, each alone as far as it needs no other, each with the one that it uses, what is used
