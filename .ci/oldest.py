@@ -1,7 +1,4 @@
-"""Print constraints that choose the oldest version of every dependency that the metadata allows.
-
-    python .ci/oldest.py > constraints.txt
-"""
+"""Print pip constraints that choose the oldest version of every dependency that is allowed."""
 
 import re
 import tomllib
