@@ -9,7 +9,7 @@ METADATA = ("pyproject.toml", "plugins/*/pyproject.toml", "examples/plugins/*/py
 
 
 def requirements() -> list[str]:
-    """The requirements of every distribution, their extras included, and of the development."""
+    """Return the requirements of every distribution and its extras, and of the development."""
     lines = (ROOT / "requirements-dev.txt").read_text("utf-8").splitlines()
     for file in [path for pattern in METADATA for path in ROOT.glob(pattern)]:
         project = tomllib.loads(file.read_text("utf-8"))["project"]
@@ -20,7 +20,7 @@ def requirements() -> list[str]:
 
 
 def main() -> None:
-    """Print a line for each dependency; where bounds differ, the highest holds."""
+    """Print a line for each dependency; where bounds differ, the highest applies."""
     oldest: dict[str, tuple[int, ...]] = {}
     for line in requirements():
         found = re.match(r"([\w.-]+)(?:\[.*\])?>=([\d.]+)", line)
