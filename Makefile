@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml)
-# Options of pip that choose versions; empty for the newest that are allowed.
+# pip options that choose versions; empty for the newest versions that the metadata allows.
 CONSTRAINTS := -c constraints.txt
 DISTRIBUTIONS := $(patsubst %/,%,$(dir $(PROJECTS)))
 EXAMPLES := $(patsubst %/,%,$(wildcard examples/plugins/*/))
@@ -12,7 +12,7 @@ EXAMPLES := $(patsubst %/,%,$(wildcard examples/plugins/*/))
 
 .PHONY: help
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z.]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z.]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: $(VENV)/installed ## train a network on handwritten digits
@@ -36,13 +36,13 @@ format: $(VENV)/installed ## format the code and mend what ruff can
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-# With the oldest Python allowed: newer ones may get versions that it cannot have.
+# Use the oldest supported Python: newer ones may get versions that do not support it.
 .PHONY: constraints
-constraints: ## write constraints.txt anew, with the newest versions
+constraints: ## write the newest versions into constraints.txt
 	rm -rf $(VENV)
 	$(MAKE) $(VENV)/installed CONSTRAINTS=
-	sed -i '/==/d' constraints.txt
-	$(PIP) freeze --exclude-editable >> constraints.txt
+	(grep '^#' constraints.txt; $(PIP) freeze --exclude-editable) > $(VENV)/constraints.txt
+	mv $(VENV)/constraints.txt constraints.txt
 
 .PHONY: peers
 peers: $(VENV)/peers-installed ## install the frameworks we compare with

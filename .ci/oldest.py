@@ -1,19 +1,17 @@
-"""Print constraints that choose the oldest version of every dependency that the metadata allows.
-
-python .ci/oldest.py > constraints.txt
-"""
+"""Print pip constraints that choose the oldest version of every dependency that is allowed."""
 
 import re
 import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+METADATA = ("pyproject.toml", "plugins/*/pyproject.toml", "examples/plugins/*/pyproject.toml")
 
 
 def requirements() -> list[str]:
-    """The requirements of every distribution, their extras included, and of the development."""
+    """Return the requirements of every distribution and its extras, and of the development."""
     lines = (ROOT / "requirements-dev.txt").read_text("utf-8").splitlines()
-    for file in [*ROOT.glob("pyproject.toml"), *ROOT.glob("**/plugins/*/pyproject.toml")]:
+    for file in [path for pattern in METADATA for path in ROOT.glob(pattern)]:
         project = tomllib.loads(file.read_text("utf-8"))["project"]
         lines += project["dependencies"]
         for extra in project.get("optional-dependencies", {}).values():
@@ -22,7 +20,7 @@ def requirements() -> list[str]:
 
 
 def main() -> None:
-    """Print a line for each dependency; where bounds differ, the highest holds."""
+    """Print a line for each dependency; where bounds differ, the highest applies."""
     oldest: dict[str, tuple[int, ...]] = {}
     for line in requirements():
         found = re.match(r"([\w.-]+)(?:\[.*\])?>=([\d.]+)", line)

@@ -93,6 +93,7 @@ WITHOUT_TENSORS = {
     ),
     "returns a property of an object": "isfortran isscalar iterable",
     "is an alias": "row_stack",
+    "deprecated, and removed in NumPy 2.4": "in1d trapz",
 }
 OTHERS = {f"np.{name}" for names in WITHOUT_TENSORS.values() for name in names.split()}
 

@@ -110,14 +110,17 @@ def cond(x: Array, p: Order = None) -> Array:
 
     A singular matrix, whose condition number is infinite, raises an error.
     """
-    if not np.isfinite(np.linalg.cond(unwrap(x), p)).all():
+    value = np.linalg.cond(unwrap(x), p)
+    if not np.isfinite(value).all():
         return NotImplemented
     if p is None or p in (2, -2):
         values = np.linalg.svdvals(x)
         largest, smallest = values[..., 0], values[..., -1]
         return smallest / largest if p == -2 else largest / smallest
     inverse = np.linalg.inv(x)
-    return norm_of_matrices(x, p, _LAST, False) * norm_of_matrices(inverse, p, _LAST, False)
+    product = norm_of_matrices(x, p, _LAST, False) * norm_of_matrices(inverse, p, _LAST, False)
+    # Before NumPy 2.4, the result for complex matrices has a complex dtype.
+    return product if product.dtype == value.dtype else np.astype(product, value.dtype)
 
 
 family.not_differentiable(np.linalg.matrix_rank)
