@@ -39,4 +39,4 @@ def same_plugins():
     before = registry.overrides
     yield
     if registry.overrides != before:
-        registry.put_in_force(before)
+        registry.activate(before)

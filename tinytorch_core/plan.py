@@ -40,7 +40,10 @@ class Plan(NamedTuple):
 
     def why_off(self, name: str) -> tuple[str, str] | None:
         """Return why a plugin is not active and what to do about it, or None if it is active."""
-        return _why_off(name, self.decisions, self.errors, self.active)
+        why = _why_off(name, self.decisions, self.errors)
+        if why is None and all(plugin.name != name for plugin in self.active):
+            return "has not been started", "Import tinytorch_core first"
+        return why
 
 
 def resolve(
@@ -76,19 +79,19 @@ def resolve(
         for name, plugin in sorted(known.items())
         if decisions[name].on and plugin.failure is None and plugin not in without
     ]
-    _drop_unmet(enabled, decisions, errors)
-    names, circle = _order_of(enabled)
-    while circle:
-        first = next(plugin for plugin in enabled if plugin.name == circle[0])
+    while True:
+        _drop_unmet(enabled, decisions, errors)
+        needs = tuple([(plugin.name, (*plugin.needs, *plugin.uses)) for plugin in enabled])
+        names, circle = _in_order(needs)
+        if not circle:
+            active = tuple([known[name] for name in names])
+            return Plan(dict(known), decisions, _settings(layers), active, errors)
+        first = known[circle[0]]
+        enabled.remove(first)
         errors[first.name] = first.error(
             f"plugins need or use each other in a circle: {' <- '.join(circle)}",
             remedy="One of them must do without the other.",
         )
-        enabled.remove(first)
-        _drop_unmet(enabled, decisions, errors)
-        names, circle = _order_of(enabled)
-    active = tuple([known[name] for name in names])
-    return Plan(dict(known), decisions, _settings(layers), active, errors)
 
 
 def _decisions(layers: list[Choice], known: Mapping[str, Plugin]) -> dict[str, Decision]:
@@ -115,41 +118,26 @@ def _drop_unmet(
     enabled: list[Plugin], decisions: Mapping[str, Decision], errors: dict[str, PluginError]
 ) -> None:
     """Remove the plugins that need one which is not among them, and record why."""
-    again = True
-    while again:
-        again = False
-        names = {plugin.name for plugin in enabled}
-        for plugin in list(enabled):
-            for need in plugin.needs:
-                if need not in names and plugin in enabled:
-                    enabled.remove(plugin)
-                    errors[plugin.name] = _unmet(plugin, need, decisions, errors)
-                    again = True
-
-
-def _unmet(
-    plugin: Plugin,
-    need: str,
-    decisions: Mapping[str, Decision],
-    errors: Mapping[str, PluginError],
-) -> PluginError:
-    reason, remedy = _why_off(need, decisions, errors, ()) or ("", "")
-    return plugin.error(
-        f"it needs the plugin {need!r}, which {reason}",
-        remedy=f"{remedy}, or disable {plugin.name!r} as well.",
-        kind=UnmetNeedError,
-    )
-
-
-def _order_of(plugins: list[Plugin]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the names sorted, each after those that it needs or uses, or a circle among them."""
-    return _order(tuple([(plugin.name, (*plugin.needs, *plugin.uses)) for plugin in plugins]))
+    names = {plugin.name for plugin in enabled}
+    for plugin in list(enabled):
+        for need in plugin.needs:
+            if need not in names:
+                reason, remedy = _why_off(need, decisions, errors) or ("", "")
+                errors[plugin.name] = plugin.error(
+                    f"it needs the plugin {need!r}, which {reason}",
+                    remedy=f"{remedy}, or disable {plugin.name!r} as well.",
+                    kind=UnmetNeedError,
+                )
+                enabled.remove(plugin)
+                _drop_unmet(enabled, decisions, errors)  # others may need this one
+                return
 
 
 @functools.lru_cache(maxsize=256)
-def _order(
+def _in_order(
     before: tuple[tuple[str, tuple[str, ...]], ...],
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names, each after those that it needs or uses, or a circle among them."""
     names = tuple([name for name, _ in before])
     graph = {name: [n for n in others if n in names] for name, others in before}
     if not any(graph.values()):
@@ -163,10 +151,7 @@ def _order(
 
 
 def _why_off(
-    name: str,
-    decisions: Mapping[str, Decision],
-    errors: Mapping[str, PluginError],
-    active: Collection[Plugin],
+    name: str, decisions: Mapping[str, Decision], errors: Mapping[str, PluginError]
 ) -> tuple[str, str] | None:
     decision = decisions.get(name)
     if decision is None:
@@ -176,6 +161,4 @@ def _why_off(
     if (error := errors.get(name)) is not None:
         where = f" in {error.hook}" if error.hook else ""
         return f"failed{where}: {error.reason}", error.remedy.rstrip(".")
-    if any(plugin.name == name for plugin in active):
-        return None
-    return "has not been started", "Import tinytorch_core first"
+    return None

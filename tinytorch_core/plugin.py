@@ -44,18 +44,13 @@ class Plugin:
 
     @property
     def distribution(self) -> str:
-        """The distributions that bring the plugin."""
+        """The distributions that provide the plugin."""
         return ", ".join(p.distribution for p in self.points) or "registered from code"
 
     @property
     def version(self) -> str:
         """The versions of these distributions."""
         return ", ".join(p.version for p in self.points) or "-"
-
-    @property
-    def packages(self) -> str:
-        """The distributions as arguments of a command."""
-        return " ".join(p.distribution for p in self.points)
 
     @property
     def origin(self) -> str:
@@ -97,15 +92,12 @@ class Plugin:
     def guarded(
         self, doing: str, function: Callable[[], Any], integrity: Integrity | None = None
     ) -> Any:
-        """Call a function that runs code of this plugin, and undo what it changes in NumPy.
+        """Call a function that runs code of this plugin; restore NumPy and the plain Tensor.
 
         Args:
-            doing: what runs, for the message.
+            doing: what runs, for the error that is raised if the code changed them.
             function: the function.
-            integrity: a snapshot of NumPy and the plain Tensor; by default a new one.
-
-        Raises:
-            PluginError: the code changed NumPy or the plain Tensor.
+            integrity: a snapshot to restore; by default a new one.
         """
         integrity = integrity or Integrity()
         try:
@@ -120,11 +112,7 @@ class Plugin:
         return result
 
     def run_hook(self, hook: str, implementation: Any, arguments: Mapping[str, Any]) -> Any:
-        """Call one of the plugin's hook implementations.
-
-        Raises:
-            PluginError: the implementation raised.
-        """
+        """Call one of the plugin's hook implementations; what it raises becomes a PluginError."""
         try:
             return implementation.function(*[arguments[name] for name in implementation.argnames])
         except (PluginError, KeyboardInterrupt, GeneratorExit):

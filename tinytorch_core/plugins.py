@@ -80,14 +80,13 @@ def status() -> list[PluginStatus]:
     Disabled plugins are not imported.
     """
     with registry.lock:
-        plan = registry.plan
         wrong = None
         try:
             start()
-            plan = registry.plan
         except ConfigError:
             # The installed plugins can be listed all the same.
             wrong = Decision(False, "wrong configuration")
+        plan = registry.plan
         return [
             _status(plugin, wrong or plan.decisions[name], plan.errors.get(name))
             for name, plugin in sorted(registry.known.items())
@@ -128,7 +127,7 @@ def surface() -> SurfaceBuilder:
 
 
 def enable(*names: str) -> Restore:
-    """Enable plugins, until disabled again or for a `with` block.
+    """Enable plugins, until they are disabled again or for a `with` block.
 
     Raises:
         UnknownPluginError: no such plugin is installed or registered.
@@ -138,21 +137,19 @@ def enable(*names: str) -> Restore:
 
 
 def disable(*names: str) -> Restore:
-    """Disable plugins, until enabled again or for a `with` block.
+    """Disable plugins, until they are enabled again or for a `with` block.
 
     Raises:
-        UnknownPluginError: no such plugin is installed or registered.
-        PluginError: a plugin that stays active needs one of them; nothing has changed.
+        UnknownPluginError, PluginError: as `enable`.
     """
     return _choose("disabled", dict.fromkeys(names, False))
 
 
 def only(*names: str) -> Restore:
-    """Enable these plugins and disable all others, for good or for a `with` block.
+    """Enable these plugins and disable all others, until changed again or for a `with` block.
 
     Raises:
-        UnknownPluginError: no such plugin is installed or registered.
-        PluginError: a plugin failed, or needs one that is off; nothing has changed.
+        UnknownPluginError, PluginError: as `enable`.
     """
     return _choose("only", dict.fromkeys(names, True), others=False)
 
@@ -166,16 +163,15 @@ def disabled(*names: str) -> Restore:
     ()
 
     Raises:
-        UnknownPluginError: no such plugin is installed or registered.
-        PluginError: a plugin that stays active needs one of them; nothing has changed.
+        UnknownPluginError, PluginError: as `enable`.
     """
     return disable(*names) if names else only()
 
 
 def configure(name: str, **settings: Any) -> Restore:
-    """Change settings of a plugin, for good or for a `with` block.
+    """Change settings of a plugin, until changed again or for a `with` block.
 
-    These settings take precedence over those in files.
+    They take precedence over the settings in files.
 
     Args:
         name: the name of the plugin.
@@ -262,7 +258,7 @@ def attach(cls: type[Tensor], *names: str) -> None:
         before = registry.attached.get(cls)
         registry.attached[cls] = tuple(dict.fromkeys([*(before or ()), *names]))
         try:
-            registry.put_in_force(registry.overrides)
+            registry.activate(registry.overrides)
         except BaseException:
             if before is None:
                 del registry.attached[cls]
@@ -280,14 +276,14 @@ def _choose(what: str, names: Mapping[str, bool], others: bool | None = None) ->
 
 def _add(what: str, choice: Choice) -> Restore:
     restore = Restore(what, _undo)
-    registry.put_in_force(registry.overrides.adding(restore, choice))
+    registry.activate(registry.overrides.adding(restore, choice))
     return restore
 
 
 def _undo(restore: Restore) -> None:
     with registry.lock:
         # Leaving the block must not fail because a plugin no longer loads.
-        registry.put_in_force(registry.overrides.without(restore), lenient=not strict())
+        registry.activate(registry.overrides.without(restore), lenient=not strict())
 
 
 def _check_names(names: Iterable[str]) -> None:

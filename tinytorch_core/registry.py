@@ -50,12 +50,10 @@ _reported: dict[str, str] = {}
 _started = False
 
 
-def put_in_force(new: Overrides, *, lenient: bool = False) -> None:
-    """Make `new` the overrides in force, or raise and leave everything as it was.
+def activate(new: Overrides, *, lenient: bool = False) -> None:
+    """Put the plan for these overrides in force, or raise and leave everything as it was.
 
-    Args:
-        new: the overrides.
-        lenient: leave a plugin that fails out, with a warning, instead of raising.
+    With `lenient`, a plugin that fails is left out with a warning.
 
     Raises:
         PluginError: a plugin failed, or needs one that is off.
@@ -92,12 +90,7 @@ def forget(plugin: Plugin) -> None:
 
 
 def why_missing(kind: str, name: str) -> str | None:
-    """Return which plugin provides an attribute or keyword of Tensor, and why it is not active.
-
-    Args:
-        kind: `attributes` or `keywords`.
-        name: the name.
-    """
+    """Return which plugin provides one of Tensor's `attributes` or `keywords`, and why it is off."""
     well_known = [hint.plugin for hint in hints() if hint.kind == kind and name in hint.names]
     for plugin in [*well_known, *_providing(name)]:
         if (why := plan.why_off(plugin)) is not None:
@@ -124,7 +117,6 @@ def _prepare(new: Overrides, lenient: bool) -> tuple[Plan, dict[type[Tensor], ty
         plans: dict[type[Tensor], Plan] = {Tensor: resolve(new, config, known, without=importing)}
         for cls, names in attached.items():
             plans[cls] = resolve(new, config, known, also=names, without=importing)
-        main = plans[Tensor]
         try:
             loaded = [_load(p.active, importing) for p in plans.values()]
             if any(loaded):
@@ -132,7 +124,7 @@ def _prepare(new: Overrides, lenient: bool) -> tuple[Plan, dict[type[Tensor], ty
             _check_errors(plans, new, lenient)
             for each in plans.values():
                 _configure(each.active, each)
-            return main, {cls: _surface_of(p, cls) for cls, p in plans.items()}
+            return plans[Tensor], {cls: _surface_of(p, cls) for cls, p in plans.items()}
         except PluginError as error:
             if not lenient:
                 raise
@@ -256,7 +248,7 @@ def start(*, lenient: bool | None = None) -> None:
             config = read_config()
             config.check_names(known)
             plan = resolve(overrides, config, known)._replace(active=())
-            put_in_force(overrides, lenient=not strict() if lenient is None else lenient)
+            activate(overrides, lenient=not strict() if lenient is None else lenient)
         except BaseException:
             _started = False
             start_later()

@@ -120,9 +120,10 @@ def _check_api(plugin: Plugin) -> None:
         ) from None
     if not low <= PLUGIN_API <= high:
         versions = str(low) if low == high else f"{low} to {high}"
+        packages = " ".join(point.distribution for point in plugin.points)
         raise plugin.error(
             f"it supports the plugin API {versions}, and tinytorch-core has {PLUGIN_API}",
-            remedy=f"Install versions that fit: pip install -U tinytorch-core {plugin.packages}.",
+            remedy=f"Install versions that fit: pip install -U tinytorch-core {packages}.",
         )
 
 
