@@ -38,17 +38,16 @@ def tinytorch_add_hookspecs(manager: pluggy.PluginManager) -> None:
     A plugin that implements such a hook, and also works without the plugin that adds it, marks
     its implementation with `@hookimpl(optionalhook=True)`.
 
-    >>> from types import SimpleNamespace
     >>> from tinytorch_core import hookimpl, hookspec, plugins
     >>> class Specs:
     ...     @hookspec
     ...     def tinytorch_register_units(self, units):
     ...         "Adds physical units."
-    >>> @hookimpl
-    ... def tinytorch_add_hookspecs(manager):
-    ...     manager.add_hookspecs(Specs)
-    >>> plugin = SimpleNamespace(tinytorch_add_hookspecs=tinytorch_add_hookspecs)
-    >>> plugins.register(plugin, name="units")
+    >>> class Units:
+    ...     @hookimpl
+    ...     def tinytorch_add_hookspecs(self, manager):
+    ...         manager.add_hookspecs(Specs)
+    >>> plugins.register(Units(), name="units")
     >>> plugins.unregister("units")
     """
 
@@ -63,14 +62,13 @@ def tinytorch_configure(config: Mapping[str, Any]) -> None:
     Args:
         config: the table `[tool.tinytorch.<name>]`, empty if it is missing.
 
-    >>> from types import SimpleNamespace
     >>> from tinytorch_core import hookimpl, plugins
-    >>> @hookimpl
-    ... def tinytorch_configure(config):
-    ...     if config.get("digits", 4) < 0:
-    ...         raise ValueError("digits must not be negative")
-    >>> plugin = SimpleNamespace(tinytorch_configure=tinytorch_configure)
-    >>> plugins.register(plugin, name="printing")
+    >>> class Printing:
+    ...     @hookimpl
+    ...     def tinytorch_configure(self, config):
+    ...         if config.get("digits", 4) < 0:
+    ...             raise ValueError("digits must not be negative")
+    >>> plugins.register(Printing(), name="printing")
     >>> plugins.unregister("printing")
     """
 
@@ -84,13 +82,12 @@ def tinytorch_register_ops(ops: OpTable) -> None:
     Args:
         ops: the table; `ops.add(name, forward, method=True)` adds a row.
 
-    >>> from types import SimpleNamespace
     >>> from tinytorch_core import Tensor, hookimpl, plugins
-    >>> @hookimpl
-    ... def tinytorch_register_ops(ops):
-    ...     ops.add("cube", lambda x: x * x * x, method=True)
-    >>> plugin = SimpleNamespace(tinytorch_register_ops=tinytorch_register_ops)
-    >>> plugins.register(plugin, name="cubes")
+    >>> class Cubes:
+    ...     @hookimpl
+    ...     def tinytorch_register_ops(self, ops):
+    ...         ops.add("cube", lambda x: x * x * x, method=True)
+    >>> plugins.register(Cubes(), name="cubes")
     >>> Tensor([2.0]).cube()
     Tensor([8.])
     >>> plugins.unregister("cubes")
@@ -109,13 +106,12 @@ def tinytorch_extend_tensor(tensor: TensorExtension) -> None:
             `tensor.add_keyword(...)` adds a keyword of the constructor, and
             `tensor.add_repr(...)` a word of the repr.
 
-    >>> from types import SimpleNamespace
     >>> from tinytorch_core import Tensor, hookimpl, plugins
-    >>> @hookimpl
-    ... def tinytorch_extend_tensor(tensor):
-    ...     tensor.add("norm", lambda self: (self * self).sum().sqrt())
-    >>> plugin = SimpleNamespace(tinytorch_extend_tensor=tinytorch_extend_tensor)
-    >>> plugins.register(plugin, name="norms")
+    >>> class Norms:
+    ...     @hookimpl
+    ...     def tinytorch_extend_tensor(self, tensor):
+    ...         tensor.add("norm", lambda self: (self * self).sum().sqrt())
+    >>> plugins.register(Norms(), name="norms")
     >>> Tensor([3.0, 4.0]).norm()
     Tensor(5.)
     >>> plugins.unregister("norms")
@@ -144,18 +140,17 @@ def tinytorch_wrap_op(
     Returns:
         A callable with the arguments of `call`, or None to leave the op as it is.
 
-    >>> from types import SimpleNamespace
     >>> from tinytorch_core import Tensor, hookimpl, plugins
     >>> calls = []
-    >>> @hookimpl
-    ... def tinytorch_wrap_op(op, call):
-    ...     def counted(*args, **kwargs):
-    ...         calls.append(op.name)
-    ...         return call(*args, **kwargs)
+    >>> class Counter:
+    ...     @hookimpl
+    ...     def tinytorch_wrap_op(self, op, call):
+    ...         def counted(*args, **kwargs):
+    ...             calls.append(op.name)
+    ...             return call(*args, **kwargs)
     ...
-    ...     return counted
-    >>> plugin = SimpleNamespace(tinytorch_wrap_op=tinytorch_wrap_op)
-    >>> plugins.register(plugin, name="counter")
+    ...         return counted
+    >>> plugins.register(Counter(), name="counter")
     >>> _ = Tensor([1.0]) * 2 + 3
     >>> calls
     ['mul', 'add']
@@ -177,13 +172,12 @@ def tinytorch_explain_op(op: Op, surface: SurfaceBuilder) -> Mapping[str, str] |
         A text for each label, or None. A label is a column of `tinytorch ops`, so the label and
         the text should be short, and every op should use the same labels.
 
-    >>> from types import SimpleNamespace
     >>> from tinytorch_core import hookimpl, plugins
-    >>> @hookimpl
-    ... def tinytorch_explain_op(op):
-    ...     return {"inputs": str(len(op.inputs))}
-    >>> plugin = SimpleNamespace(tinytorch_explain_op=tinytorch_explain_op)
-    >>> plugins.register(plugin, name="counting")
+    >>> class Counting:
+    ...     @hookimpl
+    ...     def tinytorch_explain_op(self, op):
+    ...         return {"inputs": str(len(op.inputs))}
+    >>> plugins.register(Counting(), name="counting")
     >>> surface = plugins.surface()
     >>> surface.explain(surface.ops["add"])["inputs"]
     '2'
@@ -204,19 +198,16 @@ def tinytorch_describe_ops(samples: Any) -> None:
             one or more numbers that works element by element; its docstring shows how to describe
             other ops.
 
-    >>> from types import SimpleNamespace
     >>> from tinytorch_core import hookimpl, plugins
-    >>> @hookimpl
-    ... def tinytorch_register_ops(ops):
-    ...     ops.add("cube", lambda x: x * x * x, method=True, doc="The third power.")
-    >>> @hookimpl
-    ... def tinytorch_describe_ops(samples):
-    ...     samples.add("cube", lambda x: x**4 / x)
-    >>> plugin = SimpleNamespace(
-    ...     tinytorch_register_ops=tinytorch_register_ops,
-    ...     tinytorch_describe_ops=tinytorch_describe_ops,
-    ... )
-    >>> plugins.register(plugin, name="cubes")
+    >>> class Cubes:
+    ...     @hookimpl
+    ...     def tinytorch_register_ops(self, ops):
+    ...         ops.add("cube", lambda x: x * x * x, method=True, doc="The third power.")
+    ...
+    ...     @hookimpl
+    ...     def tinytorch_describe_ops(self, samples):
+    ...         samples.add("cube", lambda x: x**4 / x)
+    >>> plugins.register(Cubes(), name="cubes")
     >>> plugins.unregister("cubes")
     """
 
@@ -233,15 +224,14 @@ def tinytorch_register_checks(checks: Any) -> None:
             is described, and `checks.for_plugin(check)` a check of a plugin as a whole. Reports
             show the name and the docstring of the check.
 
-    >>> from types import SimpleNamespace
     >>> from tinytorch_core import hookimpl, plugins
     >>> def has_a_short_name(op):
     ...     "The name of an op has at most eight letters."
     ...     assert len(op.name) <= 8
-    >>> @hookimpl
-    ... def tinytorch_register_checks(checks):
-    ...     checks.for_op(has_a_short_name)
-    >>> plugin = SimpleNamespace(tinytorch_register_checks=tinytorch_register_checks)
-    >>> plugins.register(plugin, name="short-names")
+    >>> class ShortNames:
+    ...     @hookimpl
+    ...     def tinytorch_register_checks(self, checks):
+    ...         checks.for_op(has_a_short_name)
+    >>> plugins.register(ShortNames(), name="short-names")
     >>> plugins.unregister("short-names")
     """

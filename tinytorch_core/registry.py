@@ -90,7 +90,7 @@ def forget(plugin: Plugin) -> None:
 
 
 def why_missing(kind: str, name: str) -> str | None:
-    """Return which plugin provides one of Tensor's `attributes` or `keywords`, and why it is off."""
+    """Return which plugin provides an attribute or a keyword of Tensor, and why it is off."""
     well_known = [hint.plugin for hint in hints() if hint.kind == kind and name in hint.names]
     for plugin in [*well_known, *_providing(name)]:
         if (why := plan.why_off(plugin)) is not None:

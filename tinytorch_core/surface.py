@@ -41,11 +41,7 @@ class Keyword(NamedTuple):
 
 
 class TensorExtension:
-    """Adds what one plugin gives Tensor. `tinytorch_extend_tensor` receives it.
-
-    Attributes:
-        surface: the builder of the surface.
-    """
+    """Adds what one plugin gives Tensor. `tinytorch_extend_tensor` receives it."""
 
     def __init__(self, surface: SurfaceBuilder, plugin: str) -> None:
         self.surface = surface
@@ -79,12 +75,10 @@ class TensorExtension:
             ValueError: the plain Tensor or another plugin provides the keyword already.
         """
         keywords = self.surface.keywords
-        taken = keywords[name].provider if name in keywords else None
-        if name in ("data", "dtype"):
-            taken = "the plain Tensor"
-        if taken is not None:
+        if name in keywords or name in ("data", "dtype"):
+            owner = keywords[name].provider if name in keywords else "the plain Tensor"
             raise ValueError(
-                f"the keyword {name!r} of Tensor() is already provided by {taken}; "
+                f"the keyword {name!r} of Tensor() is already provided by {owner}; "
                 "choose another name, or disable one of the two"
             )
         keywords[name] = Keyword(set, get, default, self._plugin)
@@ -232,11 +226,8 @@ class SurfaceBuilder:
         Raises:
             ValueError: the plain Tensor or another plugin provides the name already.
         """
-        taken = self._owners.get(name)
-        own = name in self.namespace or name in _RESERVED or hasattr(TensorBase, name)
-        if taken is None and own:
-            taken = "the plain Tensor"
-        if taken is not None:
+        if name in self.namespace or name in _RESERVED or hasattr(TensorBase, name):
+            taken = self._owners.get(name, "the plain Tensor")
             raise ValueError(
                 f"Tensor.{name} is already provided by {taken}; "
                 "choose another name, or disable one of the two"
