@@ -12,8 +12,8 @@ import sys
 import threading
 import warnings
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from tinytorch_core.config import Config, read_config, strict
@@ -192,26 +192,20 @@ def _surface_of(new: Plan, cls: type[Tensor]) -> type:
     # Not cached here for a subclass: the cache would keep the subclass alive.
     found = _surfaces.get(key) if cls is Tensor else cls.__bases__[0]
     if found is None or (cls is not Tensor and _keys.get(found) != key):
-        with _no_garbage_collection():
+        # A surface consists of many small objects, none of them garbage: searching them for
+        # garbage took half of the time.
+        was_enabled = gc.isenabled()
+        gc.disable()
+        try:
             found = SurfaceBuilder(new.active, cls, Tensor, why_missing).build()
+        finally:
+            if was_enabled:
+                gc.enable()
         if cls is Tensor:
             _surfaces[key] = found
         else:
             _keys[found] = key
     return found
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    # A surface consists of many small objects, none of them garbage. Searching them for garbage
-    # took half of the time.
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _assign(surfaces: Mapping[type[Tensor], type]) -> None:

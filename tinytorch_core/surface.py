@@ -323,44 +323,36 @@ class SurfaceBuilder:
         methods = dict.fromkeys(op.methods, call)
         if op.reflected:
             methods[op.reflected] = reflected(op.reflected, call)
-        for name, function in methods.items():
+        for name, method in methods.items():
+            if op.provider == "tinytorch-core":
+                # `claim` would find `__eq__` and the like on every object.
+                self._owners[name], self.namespace[name] = "the plain Tensor", method
+                continue
             try:
-                self._claim_method(name, function, op)
+                self.claim(name, method, op.provider)
             except ValueError as error:
-                for plugin in self.plugins:
-                    if plugin.title == op.provider:
-                        raise plugin.error(
-                            f"the op {op.name!r} cannot be a method: {error}",
-                            hook="tinytorch_register_ops",
-                            remedy="Offer it under another name, or not as a method.",
-                        ) from error
-                raise
-
-    def _claim_method(self, name: str, function: Callable[..., Any], op: Op) -> None:
-        if op.provider == "tinytorch-core":
-            # `claim` would find `__eq__` and the like on every object.
-            self._owners[name] = "the plain Tensor"
-            self.namespace[name] = function
-        else:
-            self.claim(name, function, op.provider)
+                remedy = "Offer it under another name, or not as a method."
+                raise self._refused(op, f"be a method: {error}", remedy) from error
 
     def _numpy_calls(self, calls: Mapping[str, Any]) -> dict[Any, tuple[Any, Op]]:
         found: dict[Any, tuple[Any, Op]] = {}
         for op in self.ops.values():
             for function in op.numpy:
                 if function in found:
-                    raise self._conflict(op, function, found[function][1])
+                    other = found[function][1]
+                    reason = (
+                        f"implement {numpy_name(function)}, which {other.name!r} of "
+                        f"{other.provider} implements already"
+                    )
+                    remedy = "Leave the NumPy function out, or disable one of the two plugins."
+                    raise self._refused(op, reason, remedy)
                 found[function] = (calls[op.name], op)
         return found
 
-    def _conflict(self, op: Op, function: Any, other: Op) -> PluginError:
+    def _refused(self, op: Op, reason: str, remedy: str) -> PluginError:
         plugin = next(p for p in self.plugins if p.title == op.provider)
-        return plugin.error(
-            f"the op {op.name!r} cannot implement {numpy_name(function)}, "
-            f"which {other.name!r} of {other.provider} implements already",
-            hook="tinytorch_register_ops",
-            remedy="Leave the NumPy function out, or disable one of the two plugins.",
-        )
+        hook = "tinytorch_register_ops"
+        return plugin.error(f"the op {op.name!r} cannot {reason}", hook=hook, remedy=remedy)
 
     def _explain_missing_attributes(self) -> None:
         # In Python 3.11, a class with __getattr__ reads every attribute slowly: a recorded op
