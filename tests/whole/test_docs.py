@@ -1,4 +1,4 @@
-"""What the pages of docs/ show is what happens, and every page can be found."""
+"""The programs in docs/ print what the pages show, and the first page links to every page."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
-# Followed by a test of its own, from an empty folder.
-ELSEWHERE = {"publish-an-op.md"}
+# test_publish_an_op.py follows this page, starting in an empty folder.
+TESTED_ELSEWHERE = {"publish-an-op.md"}
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(DOCS)))
 
@@ -19,10 +19,18 @@ def programs(page: Path) -> list[str]:
     return re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
 
 
+def anchors(page: Path) -> set[str]:
+    """Return the anchors that GitHub gives the headings of a page."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize(
-    "page", [p for p in PAGES if programs(p) and p.name not in ELSEWHERE], ids=lambda p: p.stem
+    "page",
+    [p for p in PAGES if programs(p) and p.name not in TESTED_ELSEWHERE],
+    ids=lambda p: p.stem,
 )
-def test_the_programs_print_what_stands_beside_them(
+def test_the_programs_print_what_their_comments_show(
     page: Path,
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
@@ -39,14 +47,25 @@ def test_the_programs_print_what_stands_beside_them(
 
 
 @every_page
-def test_links_lead_somewhere(page: Path) -> None:
-    for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
-        if "://" not in link:
-            assert (page.parent / link).exists(), link
+def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
+        if "://" in link:
+            continue
+        file, _, anchor = link.partition("#")
+        target = page.parent / file if file else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
 
 
 @every_page
-def test_every_page_is_linked_from_the_first(page: Path) -> None:
+def test_the_first_page_links_to_every_page(page: Path) -> None:
     first = DOCS / "README.md"
     linked = re.findall(r"\]\(([^)#]+)", first.read_text(encoding="utf-8"))
     assert page == first or str(page.relative_to(DOCS)) in linked
+
+
+def test_the_terms_of_the_glossary_are_sorted() -> None:
+    text = (DOCS / "glossary.md").read_text(encoding="utf-8")
+    terms = re.findall(r"^\*\*(.+?)\*\*: ", text, flags=re.MULTILINE)
+    assert terms == sorted(terms)
+    assert len(terms) == len(set(terms)) > 30

@@ -1,4 +1,4 @@
-"""What the README shows is what happens."""
+"""The programs in the README print what it shows, and its paths and links exist."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+PROGRAMS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 
 
-def test_the_programs_print_what_stands_beside_them() -> None:
-    programs = [block for block in BLOCKS if "hookimpl" not in block]
+def test_the_programs_print_what_their_comments_show() -> None:
+    programs = [program for program in PROGRAMS if "hookimpl" not in program]
     expected = [
         line.partition("  # ")[2].strip()
         for program in programs
@@ -27,35 +27,33 @@ def test_the_programs_print_what_stands_beside_them() -> None:
         text=True,
         cwd=ROOT / "tests",
     )
-    printed = done.stdout.splitlines()
     assert expected
-    assert printed[: len(expected)] == expected
-    assert "def mul(x, y):" in done.stdout
+    assert done.stdout.splitlines()[: len(expected)] == expected
+    assert "def mul(self, y):" in done.stdout
 
 
-def test_the_plugin_is_how_the_one_in_the_examples_begins() -> None:
-    (shown,) = [block for block in BLOCKS if "hookimpl" in block]
+def test_the_plugin_is_the_one_in_the_examples() -> None:
+    (shown,) = [program for program in PROGRAMS if "hookimpl" in program]
     file = ROOT / "examples/plugins/tinytorch-swish/tinytorch_swish.py"
     code = file.read_text(encoding="utf-8")
     without_docstring = re.sub(r'\A""".*?"""\n+', "", code, flags=re.DOTALL)
-    # There it goes on with what the conformance kit needs, which a plugin can do without.
-    code, described, _ = without_docstring.partition("# For `tinytorch check swish`")
-    assert described
+    # The README leaves out the description for the conformance kit, which is optional.
+    code, description, _ = without_docstring.partition("# For `tinytorch check swish`")
+    assert description
     assert _lines(code) == _lines(shown)
 
 
-def test_every_path_in_the_map_exists() -> None:
-    section = README.partition("## Map")[2].partition("\n## ")[0]
-    paths = re.findall(r"`([\w./-]+/)`", section)
-    assert paths
-    # Named below the folder that their row is about.
-    bases = [
-        ROOT,
-        *(folder for folder in ROOT.glob("*") if folder.is_dir()),
-        *ROOT.glob("plugins/*/*"),
-    ]
-    for path in paths:
-        assert any((base / path).exists() for base in bases), path
+def test_every_folder_in_the_table_exists() -> None:
+    section = README.partition("## Folders")[2]
+    folders = re.findall(r"`([\w./-]+/)`", section)
+    assert folders
+    assert [folder for folder in folders if not (ROOT / folder).is_dir()] == []
+
+
+def test_every_link_leads_to_a_file() -> None:
+    links = re.findall(r"\]\(([^)#]+)", README)
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
 
 
 def _lines(code: str) -> list[str]:
