@@ -41,7 +41,10 @@ class Keyword(NamedTuple):
 
 
 class TensorExtension:
-    """Adds what one plugin gives Tensor. `tinytorch_extend_tensor` receives it."""
+    """Adds what one plugin gives Tensor, whose surface `surface` builds.
+
+    `tinytorch_extend_tensor` receives it.
+    """
 
     def __init__(self, surface: SurfaceBuilder, plugin: str) -> None:
         self.surface = surface
