@@ -27,7 +27,7 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> Calls:
     done = subprocess.run(
         [sys.executable, trace_calls.__file__],
         cwd=tmp_path_factory.mktemp("empty"),
-        capture_output=True,
+        stdout=subprocess.PIPE,
         text=True,
         check=True,
     )
