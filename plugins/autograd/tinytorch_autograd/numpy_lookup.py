@@ -41,7 +41,7 @@ def differentiable(op: Op, call: Call, surface: SurfaceBuilder) -> Call:
 
     @functools.cache
     def with_rule() -> tuple[Op, Call] | None:
-        return _recorded_op(op, surface)
+        return _recorded_op(op, call, surface)
 
     @functools.wraps(call)
     def run(*args: Any, **kwargs: Any) -> Any:
@@ -97,8 +97,14 @@ def _op_and_rule(family: Family, name: str) -> tuple[Op, Rule]:
     return op, rule
 
 
-def _recorded_op(op: Op, surface: SurfaceBuilder) -> tuple[Op, Call] | None:
-    """Return a NumPy function as an op with inputs and its recorded call, if it has a rule."""
+def _recorded_op(op: Op, inner: Call, surface: SurfaceBuilder) -> tuple[Op, Call] | None:
+    """Return a NumPy function as an op with inputs and its recorded call, if it has a rule.
+
+    Args:
+        op: the function as an op, with NumPy's own arguments.
+        inner: its call as other plugins have wrapped it.
+        surface: the surface that the op belongs to.
+    """
     found = op_and_rule(op.numpy[0])
     if found is None:
         return None
@@ -111,7 +117,28 @@ def _recorded_op(op: Op, surface: SurfaceBuilder) -> tuple[Op, Call] | None:
     if surface.tensor is Tensor:
         functions.setdefault(class_name(op.name), kind.plain)
     call = op_call(with_inputs, surface.tensor, Tensor)
-    return with_inputs, recorded(with_inputs, call, kind, inline=True)
+    unwrapped = surface.op_calls[op.name] is inner
+    outermost = call if unwrapped else _with_inputs(with_inputs, inner)
+    return with_inputs, recorded(with_inputs, outermost, kind, inline=unwrapped)
+
+
+def _with_inputs(op: Op, call: Call) -> Call:
+    """Return `call`, which takes NumPy's arguments, as a call that takes the arguments of `op`."""
+    takes_sequence = op.variadic and op.forward not in op.numpy
+    defaults = {name: op.signature.parameters[name].default for name in op.parameters}
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        given = op.signature.bind(*args, **kwargs).arguments
+        # The op may have parameters that this NumPy function lacks.
+        options = {
+            name: given[name]
+            for name, default in defaults.items()
+            if name in given and given[name] is not default
+        }
+        inputs = given[op.inputs[0]] if op.variadic else [given[x] for x in op.inputs]
+        return call(inputs, **options) if takes_sequence else call(*inputs, **options)
+
+    return run
 
 
 def _is_absent(name: str, value: Any) -> bool:
