@@ -1,8 +1,8 @@
 """NumPy functions that are not ops of the surface, and how tracked tensors run them.
 
-Each becomes an op when it first meets a tensor. Here it gets its derivative: two hundred functions
-have a rule or are composed of ops that have one; they are imported when first needed. A backward
-pass through any other function raises NoRuleError.
+Each becomes an op when it is first called with a tensor, and this module makes the op
+differentiable. Two hundred functions have a rule, or are composed of ops that have one; the rules
+are imported when first needed. A backward pass through any other function raises NoRuleError.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def differentiable(op: Op, call: Call, surface: SurfaceBuilder) -> Call:
 
 
 def derivative_of(function: Any) -> str:
-    """Return how a NumPy function is differentiated, in a few words for `tinytorch ops`."""
+    """Return a few words for `tinytorch ops` on how a NumPy function is differentiated."""
     family = family_of(function)
     if family is None:
         return "no rule: backward() raises"
@@ -149,7 +149,7 @@ def _is_absent(name: str, value: Any) -> bool:
 
 
 def _composed(function: Any, args: Any, options: dict[str, Any]) -> Any:
-    """Run the composition of a function; return NotImplemented if it has none that serves."""
+    """Run the composition of a function; return NotImplemented if none fits the arguments."""
     key: Any = function
     owner = getattr(function, "__self__", None)
     if isinstance(owner, np.ufunc):
@@ -202,14 +202,14 @@ def _refuse_writing_by_position(function: Any, args: Any, kwargs: Any) -> None:
 
 def _writing(function: Any) -> InPlaceError:
     return InPlaceError(
-        f"{called(function)} would write into a tensor while a tracked tensor takes part, and its "
-        "gradient would be lost; assign the result to a name instead"
+        f"{numpy_name(function)} would write into a tensor while a tracked tensor takes part, "
+        "and its gradient would be lost; assign the result to a name instead"
     )
 
 
 def _refuse_objects(function: Any, results: Any) -> None:
     if any(isinstance(t, Tensor) and t.dtype == object for t in tree.leaves(results)):
         raise NoRuleError(
-            f"{called(function)} returned an array of Python objects, which has no gradient; "
+            f"{numpy_name(function)} returned an array of Python objects, which has no gradient; "
             "write the function with NumPy functions that work on tensors"
         )
