@@ -1,11 +1,10 @@
 """The source text that autograd generates: the recorded call of an op, and a node's gradients.
 
 Both are generated for each op, because every operation of every step runs them. A flat function
-without `*args`, loops or decisions that can be made beforehand takes half the time of a general
-one. `inspect.getsource(Tensor.__mul__)` and `inspect.getsource(MulBackward.gradients)` show it.
+without `*args`, loops or decisions that depend only on the op takes half the time of a general one. `inspect.getsource(Tensor.__mul__)` and `inspect.getsource(MulBackward.gradients)` show it.
 
-Names that begin with an underscore are internal; the others are arguments of the op, and what its
-rule asks for.
+Names that begin with an underscore are internal; the others are arguments of the op, and values
+that its rule asks for.
 """
 
 from __future__ import annotations
@@ -140,7 +139,7 @@ def _value_to_save(op: Op, name: str) -> str:
 
 
 class RuleText(NamedTuple):
-    """What the text of a node's gradients depends on.
+    """The rule of an op, as far as the text of its gradients depends on it.
 
     Attributes:
         inputs: the names of the op's inputs.
