@@ -1,7 +1,8 @@
 """The source text that autograd generates: the recorded call of an op, and a node's gradients.
 
 Both are generated for each op, because every operation of every step runs them. A flat function
-without `*args`, loops or decisions that depend only on the op takes half the time of a general one. `inspect.getsource(Tensor.__mul__)` and `inspect.getsource(MulBackward.gradients)` show it.
+without `*args`, loops or decisions that depend only on the op takes half the time of a general one.
+`inspect.getsource(Tensor.__mul__)` and `inspect.getsource(MulBackward.gradients)` show the text.
 
 Names that begin with an underscore are internal; the others are arguments of the op, and values
 that its rule asks for.
