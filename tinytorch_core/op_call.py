@@ -67,6 +67,14 @@ def call_text(op: Op, names: dict[str, Any]) -> CallText:
     )
 
 
+def array_text(tensor: str) -> str:
+    """Return the text of the array of a Tensor, given the name of the variable that holds it.
+
+    Generated functions read and assign it directly, without the cost of the property `data`.
+    """
+    return f"{tensor}._data"
+
+
 def call_names(op: Op, tensor: type[TensorBase], root: type[TensorBase]) -> dict[str, Any]:
     """Return the globals that the text of an op's call uses.
 
@@ -145,8 +153,13 @@ def _unwrap_all(op: Op, tensors: Sequence[str]) -> list[str]:
 
 def _unwrap(op: Op, x: str, tensor: str) -> list[str]:
     if op.variadic:
-        return [f"    {x} = [_i._data if isinstance(_i, _Tensor) else _argument(_i) for _i in {x}]"]
-    lines = [f"    if isinstance({tensor}, _Tensor):", f"        {x} = {tensor}._data", "    else:"]
+        array = array_text("_i")
+        return [f"    {x} = [{array} if isinstance(_i, _Tensor) else _argument(_i) for _i in {x}]"]
+    lines = [
+        f"    if isinstance({tensor}, _Tensor):",
+        f"        {x} = {array_text(tensor)}",
+        "    else:",
+    ]
     if not op.operator:
         return [*lines, f"        {x} = _argument({tensor})"]
     return [
@@ -180,7 +193,7 @@ def _wrapping() -> list[str]:
         "        elif not _is_array(_array):",
         "            return _wrap(_array)",
         "    _out = _new(_Result)",
-        "    _out._data = _array",
+        f"    {array_text('_out')} = _array",
     ]
 
 

@@ -319,7 +319,8 @@ class SurfaceBuilder:
             )
         if wrapped is None:
             return call
-        self.wrappers.setdefault(op.name, []).append(plugin.name)
+        if hook == "tinytorch_wrap_op":
+            self.wrappers.setdefault(op.name, []).append(plugin.name)
         return wrapped  # type: ignore[no-any-return]
 
     def _add_methods(self, op: Op, call: Callable[..., Any]) -> None:

@@ -46,7 +46,7 @@ WRONG = [
     Wrong(
         "has_a_rule",
         plugin(_square),
-        "a rule, or a declaration that wrong has no derivative",
+        "a rule, or a declaration that wrong is not differentiable",
         "has no backward rule",
         "rules.add('wrong', ...) or rules.no_derivative('wrong')",
     ),
@@ -182,7 +182,7 @@ def test_every_check_of_autograd_rejects_some_plugin() -> None:
             shapes=[((2,), (3,))],
         ),
     ],
-    ids=["square", "two inputs", "no derivative", "stepwise", "constant", "variadic"],
+    ids=["square", "two inputs", "not differentiable", "stepwise", "constant", "variadic"],
 )
 def test_right_rules_pass(right: Any) -> None:
     results = check_plugin(right, checks=[w.check for w in WRONG])

@@ -80,13 +80,20 @@ def _other_names(op: Op) -> list[str]:
 
 
 def _numpy_function(name: str) -> Callable[..., Any] | None:
-    """Return a function of NumPy that tensors can override, such as `np.linalg.inv`."""
+    """Return a NumPy function that tensors can override: `np.linalg.inv`, `np.add.reduce`."""
     function: Any = np
     for part in name.removeprefix("numpy.").removeprefix("np.").split("."):
         function = getattr(function, part, None)
     # NumPy's dispatcher to `__array_function__` has the attribute `_implementation`.
-    overridable = isinstance(function, np.ufunc) or hasattr(function, "_implementation")
+    overridable = _is_of_ufunc(function) or hasattr(function, "_implementation")
     return function if overridable else None
+
+
+def _is_of_ufunc(function: Any) -> bool:
+    """Return whether a function is a ufunc, or a method of one that computes with arrays."""
+    name, owner = getattr(function, "__name__", None), getattr(function, "__self__", None)
+    method = name in ("accumulate", "at", "outer", "reduce", "reduceat")
+    return isinstance(owner if method else function, np.ufunc)
 
 
 def _not_on() -> str:
@@ -129,12 +136,12 @@ def _doc(op: Op) -> str | None:
     if op.doc is None:
         return None
     text = inspect.cleandoc(op.doc)
-    is_ufunc = isinstance(op.forward, np.ufunc)
+    of_ufunc = _is_of_ufunc(op.forward)
     module = getattr(op.forward, "__module__", None) or ""
-    if op.doc != op.forward.__doc__ or not (is_ufunc or module.startswith("numpy")):
+    if op.doc != op.forward.__doc__ or not (of_ufunc or module.startswith("numpy")):
         return text
     # NumPy's docstrings are long; a ufunc's summary follows its signature.
-    return text.split("\n\n")[is_ufunc]
+    return text.split("\n\n")[of_ufunc]
 
 
 def _without_annotations(signature: inspect.Signature) -> inspect.Signature:

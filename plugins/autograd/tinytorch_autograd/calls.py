@@ -10,10 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tinytorch_core import Op, Tensor
-from tinytorch_core.extend import from_array
 
 from tinytorch_autograd import tree
-from tinytorch_autograd.node import Node, class_name, next_number
+from tinytorch_autograd.node import Node, class_name, next_number, tensor_of
 from tinytorch_autograd.outputs import OutputGradients, SeveralOutputs, attach
 from tinytorch_autograd.tracking import detached
 
@@ -47,21 +46,16 @@ class Call(SeveralOutputs):
         if name != "inputs":
             return value
         # There may be more edges than inputs: to tensors that the function captures.
-        return [_lifted(x, edge) for x, edge in zip(value, self.edges or (), strict=False)]
+        pairs = zip(value, self.edges or (), strict=False)
+        return [tensor_of(edge, type(x), x.data) for x, edge in pairs]
 
     def __repr__(self) -> str:
         return f"<{class_name(self.op.name)}>"
 
 
-def _lifted(value: Tensor, node: Node | None) -> Any:
-    out = from_array(type(value), value.data)
-    out._node = node
-    return out
-
-
 def record_call(
     name: str,
-    made: Any,
+    returned: Any,
     inputs: Sequence[Any],
     edges: Sequence[Node],
     derivative: Derivative,
@@ -70,7 +64,7 @@ def record_call(
 
     Args:
         name: the name of the function.
-        made: what it returned, in nested containers.
+        returned: what it returned, in nested containers.
         inputs: the tracked tensors that it received.
         edges: the nodes of the inputs, and of other tensors that it uses.
         derivative: computes the gradients of the edges.
@@ -80,9 +74,9 @@ def record_call(
     node.edges = tuple(edges)
     node.saved = ([detached(x) for x in inputs], derivative)
     node.number, node.hooks = next_number(), None
-    results = [detached(y) for y in tree.leaves(made)]
+    results = [detached(y) for y in tree.leaves(returned)]
     node.outputs = attach(node, results, Tensor)
-    return tree.fill(made, results)
+    return tree.fill(returned, results)
 
 
 def check_function(what: str, f: Any) -> None:

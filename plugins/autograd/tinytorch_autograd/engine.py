@@ -72,23 +72,20 @@ def backward_pass(
             raise _unused(wanted - useful)
         order, useful = _leading_to(wanted, order)
     check_rules(order)
-    with enable_grad() if create_graph else _as_it_is:
+    with enable_grad() if create_graph else nullcontext():
         pending: dict[Node, Any] = {}
         for start, seed in seeds:
             grad = conj(seed)
             have = pending.get(start)
             pending[start] = grad if have is None else have + grad
         kept = propagate(pending, order, useful, wanted, retain_graph, create_graph)
-        # What remains are the leaves, and the targets at which the traversal ended.
+        # The leaves, and the targets at which the traversal ended, remain in `pending`.
         for end, grad in pending.items():
             if end.hooks is not None:
                 grad = run_hooks(end, grad)
             pending[end] = conj(grad)
     pending.update(kept)
     return pending
-
-
-_as_it_is = nullcontext()
 
 
 def propagate(

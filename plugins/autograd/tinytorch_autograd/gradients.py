@@ -55,7 +55,7 @@ def _finished(data: Any, grads: dict[Node, Any], leaf: Node) -> Any:
     grad = grads.pop(leaf)
     # An array without other references becomes the gradient as it is. Any other is copied: it may
     # be saved in a node, be the gradient of another leaf, or belong to the caller.
-    shared = _references(grad) > _ALONE
+    shared = _references(grad) > _UNSHARED
     fitted = fit(data, grad)
     if fitted is grad and (shared or getattr(grad, "base", None) is not None):
         return grad.copy()
@@ -65,13 +65,13 @@ def _finished(data: Any, grads: dict[Node, Any], leaf: Node) -> Any:
 _references = sys.getrefcount
 
 
-def _references_of_a_new_one() -> int:
+def _references_to_a_new_array() -> int:
     grad = {None: np.empty(0)}.pop(None)
     return _references(grad)
 
 
-# Counted rather than written down: it differs between versions of Python.
-_ALONE = _references_of_a_new_one()
+# Counted here, because the number differs between versions of Python.
+_UNSHARED = _references_to_a_new_array()
 
 
 def fit(data: Any, grad: Any) -> Any:
@@ -172,11 +172,11 @@ def grad(
     """
     single = isinstance(inputs, Tensor)
     wanted = _as_list(inputs)
-    made = _as_list(outputs)
-    given = _for_each(made, grad_outputs, isinstance(outputs, Tensor))
+    roots = _as_list(outputs)
+    given = _for_each(roots, grad_outputs, isinstance(outputs, Tensor))
     targets = [node_of(x, "grad() with respect to a tensor") for x in wanted]
     seeds = [
-        (node_of(y, "grad()"), _seed(y, g, create_graph)) for y, g in zip(made, given, strict=True)
+        (node_of(y, "grad()"), _seed(y, g, create_graph)) for y, g in zip(roots, given, strict=True)
     ]
     found = backward_pass(
         seeds,
@@ -192,7 +192,7 @@ def grad(
 
 
 def _as_list(tensors: Any) -> list[Any]:
-    """Return one tensor or several as a list; anything else too, to be named in an error."""
+    """Return one tensor or several as a list; other values too, for the caller to refuse."""
     single = isinstance(tensors, Tensor | np.ndarray | str)
     return list(tensors) if isinstance(tensors, Iterable) and not single else [tensors]
 

@@ -97,12 +97,12 @@ class Function:
         count = len(inputs) if self.op.variadic else len(self.op.inputs)
         leaves = [_tracked(x, kind) if i < count else x for i, x in enumerate(inputs)]
         with enable_grad():
-            self._copy_from(type(self).record(*leaves, **parameters))
+            self._copy_node_of(type(self).record(*leaves, **parameters))
         self.number, self.hooks = next_number(), None
 
-    def _copy_from(self, made: Any) -> None:
-        """Copy the state of the node of `made`, a result of the op."""
-        self.edges, self.saved = made._node.edges, made._node.saved
+    def _copy_node_of(self, results: Any) -> None:
+        """Copy what the node of the op's results holds."""
+        self.edges, self.saved = results._node.edges, results._node.saved
 
     def gradients(self, grad: Any) -> tuple[Any, ...]:
         """Return the gradients of the inputs, None for those that need none.
@@ -153,11 +153,7 @@ class Function:
 
     def _tensor(self, value: Any, node: Node | None) -> Any:
         """Return a saved array as the tensor that `node` created, or as it is without a node."""
-        if node is None:
-            return value
-        out = from_array(self.tensor_class, value)
-        out._node = node
-        return out
+        return value if node is None else tensor_of(node, self.tensor_class, value)
 
     def check_alive(self) -> None:
         """Raise GraphFreedError if a backward pass has freed this node."""
@@ -199,6 +195,13 @@ class Function:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
+
+
+def tensor_of(node: Node | None, kind: type[Tensor], array: Any) -> Any:
+    """Return a tensor on `array` as if `node` had created it."""
+    out = from_array(kind, array)
+    out._node = node
+    return out
 
 
 def _tracked(value: Any, kind: type[Tensor]) -> Any:

@@ -1,8 +1,8 @@
 """NumPy functions that are not ops of the surface, and how tracked tensors run them.
 
-Each becomes an op when it first meets a tensor. Here it gets its derivative: two hundred functions
-have a rule or are composed of ops that have one; they are imported when first needed. A backward
-pass through any other function raises NoRuleError.
+Each becomes an op when it is first called with a tensor, and this module makes the op
+differentiable. Two hundred functions have a rule, or are composed of ops that have one; the rules
+are imported when first needed. A backward pass through any other function raises NoRuleError.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def differentiable(op: Op, call: Call, surface: SurfaceBuilder) -> Call:
 
     @functools.cache
     def with_rule() -> tuple[Op, Call] | None:
-        return _recorded_op(op, surface)
+        return _recorded_op(op, call, surface)
 
     @functools.wraps(call)
     def run(*args: Any, **kwargs: Any) -> Any:
@@ -70,7 +70,7 @@ def differentiable(op: Op, call: Call, surface: SurfaceBuilder) -> Call:
 
 
 def derivative_of(function: Any) -> str:
-    """Return how a NumPy function is differentiated, in a few words for `tinytorch ops`."""
+    """Return a few words for `tinytorch ops` on how a NumPy function is differentiated."""
     family = family_of(function)
     if family is None:
         return "no rule: backward() raises"
@@ -97,8 +97,14 @@ def _op_and_rule(family: Family, name: str) -> tuple[Op, Rule]:
     return op, rule
 
 
-def _recorded_op(op: Op, surface: SurfaceBuilder) -> tuple[Op, Call] | None:
-    """Return a NumPy function as an op with inputs and its recorded call, if it has a rule."""
+def _recorded_op(op: Op, inner: Call, surface: SurfaceBuilder) -> tuple[Op, Call] | None:
+    """Return a NumPy function as an op with inputs and its recorded call, if it has a rule.
+
+    Args:
+        op: the function as an op, with NumPy's own arguments.
+        inner: its call as other plugins have wrapped it.
+        surface: the surface that the op belongs to.
+    """
     found = op_and_rule(op.numpy[0])
     if found is None:
         return None
@@ -113,7 +119,28 @@ def _recorded_op(op: Op, surface: SurfaceBuilder) -> tuple[Op, Call] | None:
     if surface.tensor is Tensor:
         functions.setdefault(class_name(name), kind.plain)
     call = op_call(with_inputs, surface.tensor, Tensor)
-    return with_inputs, recorded(with_inputs, call, kind, inline=True)
+    unwrapped = surface.op_calls[op.name] is inner
+    outermost = call if unwrapped else _with_inputs(with_inputs, inner)
+    return with_inputs, recorded(with_inputs, outermost, kind, inline=unwrapped)
+
+
+def _with_inputs(op: Op, call: Call) -> Call:
+    """Return `call`, which takes NumPy's arguments, as a call that takes the arguments of `op`."""
+    takes_sequence = op.variadic and op.forward not in op.numpy
+    defaults = {name: op.signature.parameters[name].default for name in op.parameters}
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        given = op.signature.bind(*args, **kwargs).arguments
+        # The op may have parameters that this NumPy function lacks.
+        options = {
+            name: given[name]
+            for name, default in defaults.items()
+            if name in given and given[name] is not default
+        }
+        inputs = given[op.inputs[0]] if op.variadic else [given[x] for x in op.inputs]
+        return call(inputs, **options) if takes_sequence else call(*inputs, **options)
+
+    return run
 
 
 def _is_absent(name: str, value: Any) -> bool:
@@ -124,7 +151,7 @@ def _is_absent(name: str, value: Any) -> bool:
 
 
 def _composed(function: Any, args: Any, options: dict[str, Any]) -> Any:
-    """Run the composition of a function; return NotImplemented if it has none that serves."""
+    """Run the composition of a function; return NotImplemented if none fits the arguments."""
     key: Any = function
     owner = getattr(function, "__self__", None)
     if isinstance(owner, np.ufunc):
@@ -177,14 +204,14 @@ def _refuse_writing_by_position(function: Any, args: Any, kwargs: Any) -> None:
 
 def _writing(function: Any) -> InPlaceError:
     return InPlaceError(
-        f"{called(function)} would write into a tensor while a tracked tensor takes part, and its "
-        "gradient would be lost; assign the result to a name instead"
+        f"{numpy_name(function)} would write into a tensor while a tracked tensor takes part, "
+        "and its gradient would be lost; assign the result to a name instead"
     )
 
 
 def _refuse_objects(function: Any, results: Any) -> None:
     if any(isinstance(t, Tensor) and t.dtype == object for t in tree.leaves(results)):
         raise NoRuleError(
-            f"{called(function)} returned an array of Python objects, which has no gradient; "
+            f"{numpy_name(function)} returned an array of Python objects, which has no gradient; "
             "write the function with NumPy functions that work on tensors"
         )

@@ -1,7 +1,7 @@
 """Ops with several outputs: a node for the op, and a small node for each output.
 
-Each output collects its gradient at its own node, as any tensor does, and passes it on to the node
-of the op, which thus has the gradients of all outputs when it is reached:
+Each output collects its gradient at its own node, as any tensor does, and passes it on to the
+node of the op, which has the gradients of all outputs when the backward pass reaches it:
 
     q <- Output 0 <-+
                     +- QrBackward <- a
@@ -72,9 +72,9 @@ class Output(Function):
         return f"<{class_name(self.op.name)} output {self.index}>"
 
 
-def results_of(made: Any) -> Sequence[Any]:
-    """Return the results of an op as a sequence, also if there is only one."""
-    return made if isinstance(made, tuple | list) else (made,)
+def results_of(returned: Any) -> Sequence[Any]:
+    """Return what an op returned as a sequence of results, even if it is a single one."""
+    return returned if isinstance(returned, tuple | list) else (returned,)
 
 
 def attach(
@@ -98,13 +98,13 @@ def single_output(op: str, wrap: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """
 
     def checked(result: Any) -> Any:
-        made = wrap(result)
-        if isinstance(made, tuple | list) and any(isinstance(t, Tensor) for t in made):
+        wrapped = wrap(result)
+        if isinstance(wrapped, tuple | list) and any(isinstance(t, Tensor) for t in wrapped):
             raise TypeError(
-                f"{op} returned {len(made)} outputs, and its backward rule is for one; let the "
+                f"{op} returned {len(wrapped)} outputs, and its backward rule is for one; let the "
                 "rule ask for `grads`, the gradients of all outputs, instead of `grad`"
             )
-        return made
+        return wrapped
 
     return checked
 
@@ -121,8 +121,8 @@ class SeveralOutputs(Function):
 
     outputs: tuple[weakref.ref[Output] | None, ...]
 
-    def _copy_from(self, made: Any) -> None:
-        nodes = [getattr(t, "_node", None) for t in results_of(made)]
+    def _copy_node_of(self, results: Any) -> None:
+        nodes = [getattr(t, "_node", None) for t in results_of(results)]
         (other,) = next(node.edges for node in nodes if node is not None)
         self.edges, self.saved, self.outputs = other.edges, other.saved, other.outputs
 
@@ -160,5 +160,5 @@ class SeveralOutputs(Function):
         reference = self.outputs[index]
         if reference is None:
             return None
-        # Nothing else in the graph refers to an output that is gone, so a new one serves.
+        # If the output was dropped, nothing else in the graph refers to it: create it again.
         return reference() or Output(self, index)

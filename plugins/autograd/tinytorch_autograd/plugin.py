@@ -141,7 +141,7 @@ def _wrapped(
         return numpy_lookup.differentiable(op, call, surface)
     if surface.once(_rules).has_no_derivative(op.name):
         return None
-    kind = surface.once(_nodes).get(op.name)
+    kind = surface.once(_node_kinds).get(op.name)
     if kind is None:
         return unrecorded.without_rule(op, call, surface.tensor)
     return recorded(op, call, kind, inline=surface.op_calls[op.name] is call)
@@ -177,7 +177,7 @@ def _rules(surface: SurfaceBuilder) -> Rules:
     return rules
 
 
-def _nodes(surface: SurfaceBuilder) -> dict[str, NodeKind]:
+def _node_kinds(surface: SurfaceBuilder) -> dict[str, NodeKind]:
     """Return the kind of node of each op that has a rule, by the op's name."""
     rules = surface.once(_rules)
     kinds = {

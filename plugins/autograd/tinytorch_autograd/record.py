@@ -33,31 +33,31 @@ class NodeKind:
         wrapped: the gradients as other plugins have wrapped them, or None.
     """
 
-    __slots__ = ("_plain", "_wrapped", "op", "record", "rule", "tensor", "wrapped")
+    __slots__ = ("_plain_class", "_wrapped_class", "op", "record", "rule", "tensor", "wrapped")
 
     def __init__(self, op: Op, rule: Rule, tensor: type[Tensor]) -> None:
         self.op, self.rule, self.tensor = op, rule, tensor
         self.record: Call | None = None
         self.wrapped: Call | None = None
-        self._plain: type[Function] | None = None
-        self._wrapped: type[Function] | None = None
+        self._plain_class: type[Function] | None = None
+        self._wrapped_class: type[Function] | None = None
 
     def __call__(self) -> type[Function]:
         """Return the class of the nodes."""
         if self.wrapped is None:
             return self.plain()
-        if self._wrapped is None:
+        if self._wrapped_class is None:
             plain = self.plain()
             with _creating:
-                self._wrapped = self._wrapped or _with_gradients(plain, self.wrapped)
-        return self._wrapped
+                self._wrapped_class = self._wrapped_class or _with_gradients(plain, self.wrapped)
+        return self._wrapped_class
 
     def plain(self) -> type[Function]:
         """Return the class whose gradients are not wrapped: the same for the same rule."""
-        if self._plain is None:
+        if self._plain_class is None:
             with _creating:
-                self._plain = self._plain or self._create()
-        return self._plain
+                self._plain_class = self._plain_class or self._create()
+        return self._plain_class
 
     def gradients(self, node: Function, grad: Any) -> tuple[Any, ...]:
         """Return the gradients of the inputs, computed by the rule alone."""

@@ -1,11 +1,11 @@
 """The source text that autograd generates: the recorded call of an op, and a node's gradients.
 
 Both are generated for each op, because every operation of every step runs them. A flat function
-without `*args`, loops or decisions that can be made beforehand takes half the time of a general
-one. `inspect.getsource(Tensor.__mul__)` and `inspect.getsource(MulBackward.gradients)` show it.
+without `*args`, loops or decisions that depend only on the op takes half the time of a general one.
+`inspect.getsource(Tensor.__mul__)` and `inspect.getsource(MulBackward.gradients)` show the text.
 
-Names that begin with an underscore are internal; the others are arguments of the op, and what its
-rule asks for.
+Names that begin with an underscore are internal; the others are arguments of the op, and values
+that its rule asks for.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from tinytorch_core import Op
-from tinytorch_core.extend import CallText, call_text, tuple_text
+from tinytorch_core.extend import CallText, array_text, call_text, tuple_text
 
 
 def recorded_call(
@@ -81,11 +81,16 @@ def _wrapped_call(op: Op, text: CallText, saves: Sequence[str]) -> list[str]:
     if op.variadic:
         return [*lines, *text.unwrap]
     used = [
-        f"    {x} = {tensor}._data if isinstance({tensor}, _Tensor) else _argument({tensor})"
+        f"    {x} = {_array_or(tensor, f'_argument({tensor})')}"
         for x, tensor in zip(op.inputs, text.tensors, strict=True)
         if {x, f"{x}_shape", f"{x}_dtype"} & set(saves)
     ]
     return [*lines, *used]
+
+
+def _array_or(value: str, other: str) -> str:
+    """Return the text of the array of `value` if it is a Tensor, and of `other` if it is not."""
+    return f"{array_text(value)} if isinstance({value}, _Tensor) else {other}"
 
 
 def _add_node(op: Op, saves: Sequence[str], several: bool) -> list[str]:
@@ -99,7 +104,7 @@ def _add_node(op: Op, saves: Sequence[str], several: bool) -> list[str]:
     if several:
         lines += ["    _results = _results_of(_out)"]
     elif "dtype" in op.parameters:
-        lines += ['    if _out._data.dtype.kind not in "fc":', "        return _out"]
+        lines += [f'    if {array_text("_out")}.dtype.kind not in "fc":', "        return _out"]
     attach = (
         "_node.outputs = _attach(_node, _results, _Result)" if several else "_out._node = _node"
     )
@@ -119,9 +124,9 @@ def _value_to_save(op: Op, name: str) -> str:
     """Return the text that computes one saved value."""
     x, _, what = name.rpartition("_")
     if name == "out":
-        return "_out._data"
+        return array_text("_out")
     if name == "outs":
-        return "[getattr(_result, '_data', _result) for _result in _results]"
+        return f"[{_array_or('_result', '_result')} for _result in _results]"
     if x == "outs":
         return f"[getattr(_result, '{what}', None) for _result in _results]"
     if x not in op.inputs or name in op.parameters:
@@ -135,7 +140,7 @@ def _value_to_save(op: Op, name: str) -> str:
 
 
 class RuleText(NamedTuple):
-    """What the text of a node's gradients depends on.
+    """The rule of an op, as far as the text of its gradients depends on it.
 
     Attributes:
         inputs: the names of the op's inputs.

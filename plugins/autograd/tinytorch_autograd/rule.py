@@ -120,10 +120,12 @@ class Rules:
             raise ValueError(f"unknown op {name!r}. {did_you_mean(name, self._ops)}")
         if name in self._rules:
             rule = self._rules[name]
-            owner = rule.provider if rule else "another plugin, as not differentiable"
-            raise ValueError(
-                f"the op {name!r} has a rule already, from {owner}; disable one of the two plugins"
+            taken = (
+                f"has a rule already, from {rule.provider}"
+                if rule
+                else "is declared not differentiable already"
             )
+            raise ValueError(f"the op {name!r} {taken}; disable one of the two plugins")
         return self._ops[name]
 
     def _asked(self, op: Op, vjp: Vjp) -> tuple[str, ...]:

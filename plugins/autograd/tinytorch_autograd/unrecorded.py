@@ -1,7 +1,7 @@
 """The ops that autograd does not record, wrapped so that no gradient is lost silently.
 
 An op without a rule attaches a node whose backward raises NoRuleError. Writing into a tracked
-tensor, and taking its bare array, raise at once.
+tensor raises an error, and so does converting it to an array.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Call = Callable[..., Any]
 def without_rule(op: Op, call: Call, tensor: type[Tensor]) -> Call:
     """Return the call of an op without a rule: a backward pass through its output raises.
 
-    The output is tracked all the same. As a constant it would silently have a gradient of zero.
+    The output is tracked too, because a constant would silently have a gradient of zero.
     """
 
     @functools.wraps(call)

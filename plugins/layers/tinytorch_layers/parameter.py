@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from tinytorch_core import Tensor
-from tinytorch_core.extend import from_array
 
 
 class Parameter(Tensor):
@@ -41,23 +39,3 @@ class Parameter(Tensor):
         # Only autograd provides this method.
         if requires_grad and hasattr(type(self), "requires_grad_"):
             self.requires_grad_()
-
-    @classmethod
-    def _from_array(cls, array: Any) -> Any:
-        # Gradients and detached tensors are Tensors, not Parameters.
-        return from_array(Tensor, array)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        _, parts = super().__reduce__()
-        return _rebuild, parts
-
-
-def _rebuild(
-    cls: type[Parameter], data: Any, keywords: Mapping[str, Any], state: Mapping[str, Any]
-) -> Parameter:
-    """Return a copied or unpickled Parameter on `data` itself."""
-    parameter = object.__new__(cls)
-    Tensor.__init__(parameter, data, **keywords)
-    parameter.data = data  # share the array, as Tensor does: Tensor() has copied it
-    parameter.__dict__.update(state)
-    return parameter

@@ -51,7 +51,7 @@ def tinytorch_register_backward(rules: Any) -> None:
     rules.add("conv2d_input", convolution.conv2d_input_values, convolution.conv2d_input_weight)
     rules.add("conv2d_weight", convolution.conv2d_weight_values, convolution.conv2d_weight_x)
     rules.add("max_pool2d", pooling.max_pool2d_x)
-    # The positions of the maxima are piecewise constant, so x and largest have no derivative.
+    # The positions of the maxima are piecewise constant, so x and largest have None.
     rules.add("max_pool2d_input", pooling.max_pool2d_input_values, None, None)
     rules.add("max_pool2d_pick", pooling.max_pool2d_pick_values, None, None)
     rules.add("avg_pool2d", pooling.avg_pool2d_x)

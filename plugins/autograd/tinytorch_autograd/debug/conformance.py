@@ -66,7 +66,7 @@ def has_a_rule(op: Description) -> None:
             _Problem(op, call).gradient()
     except NoRuleError as error:
         raise _failure(
-            f"a rule, or a declaration that {op.name} has no derivative",
+            f"a rule, or a declaration that {op.name} is not differentiable",
             str(error),
             f"in tinytorch_register_backward, call rules.add({op.name!r}, ...) or "
             f"rules.no_derivative({op.name!r}); leave this check out if backward() through the op "

@@ -82,7 +82,7 @@ class Run:
                 where = "" if name == "its result" else f" as {name}"
                 raise TypeError(
                     f"{self.name} returned {_described(leaf)}{where}, but must return a tensor. "
-                    "Values taken out of a tensor with float() or .data have no derivative"
+                    "Values taken out of a tensor with float() or .data are not differentiable"
                 )
             yield leaf
 
@@ -106,8 +106,8 @@ class Run:
             )
         if self.result.dtype.kind not in "fc":
             raise TypeError(
-                f"{self.name} returned a tensor of {self.result.dtype}, which has no derivative; "
-                "return a tensor of floats"
+                f"{self.name} returned a tensor of {self.result.dtype}, which is not "
+                "differentiable; return a tensor of floats"
             )
         if self.result.size != 1:
             raise NonScalarError(

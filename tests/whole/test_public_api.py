@@ -1,0 +1,158 @@
+"""Plugins, examples, templates and the programs in the docs use only public names.
+
+From the core these are the names in `tinytorch_core.__all__` and `tinytorch_core.extend.__all__`.
+From another plugin they are the names in `__all__` of its package.
+"""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import importlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import tinytorch_core
+from tinytorch_core import extend
+from tinytorch_core.tensor import TensorBase
+
+ROOT = Path(__file__).parents[2]
+AUTOGRAD = ROOT / "plugins" / "autograd"
+TEMPLATES = ROOT / "plugins" / "devkit" / "tinytorch_devkit" / "templates"
+
+PROGRAMS = sorted(
+    file
+    for folder in ("plugins", "examples", "benchmarks")
+    for file in (ROOT / folder).rglob("*.py")
+    if "build" not in file.parts
+)
+PAGES = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted((ROOT / "plugins").rglob("*.md")),
+    *sorted((ROOT / "examples").rglob("*.md")),
+]
+FILES = [*PROGRAMS, *PAGES, *sorted(TEMPLATES.glob("*.txt"))]
+
+# The public names of the core that are not attributes of `tinytorch_core.extend`.
+PUBLIC = {*tinytorch_core.__all__, "extend", "__all__", "__version__"}
+# The private attributes of every tensor: `_data`, `_calls` and the like.
+PRIVATE = {
+    name
+    for name in {*vars(TensorBase), *TensorBase.__annotations__, *TensorBase.__slots__}
+    if name.startswith("_") and not name.startswith("__")
+}
+# The attributes that autograd itself adds to tensors.
+OF_AUTOGRAD = {"_node", "_grad", "_retains"}
+
+PACKAGES = {
+    file.parent.name
+    for folder in ("plugins", "examples/plugins")
+    for file in (ROOT / folder).glob("*/tinytorch_*/__init__.py")
+}
+
+
+def sources(file: Path) -> Iterator[str]:
+    """Yield the Python programs in a file, and the examples in their docstrings."""
+    text = re.sub(r"%\{\w+\}", "mish", file.read_text(encoding="utf-8"))
+    if ".md" in file.suffixes:
+        programs = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    else:
+        programs = [text] if ".py" in file.suffixes else []
+    for program in programs:
+        yield program
+        for node in ast.walk(ast.parse(program)):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+                examples = doctest.DocTestParser().get_examples(ast.get_docstring(node) or "")
+                yield "".join(example.source for example in examples)
+
+
+def wrong_uses(source: str, own: str | None, private: set[str]) -> Iterator[str]:
+    """Yield what a program uses that is not public.
+
+    Args:
+        source: the program.
+        own: the package that the program belongs to, if any, of which it may use everything.
+        private: the attributes that it must not use.
+    """
+    in_text = re.compile(rf"\.({'|'.join(private)})\b")
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Import(names=names):
+                yield from (name.name for name in names if not is_public(name.name, own))
+            case ast.ImportFrom(module=str(module), names=names, level=0):
+                for name in names:
+                    if not is_public(f"{module}.{name.name}", own):
+                        yield f"{module}.{name.name}"
+            case ast.Attribute(value=ast.Name(id="tinytorch_core"), attr=name):
+                if not is_public(f"tinytorch_core.{name}", own):
+                    yield f"tinytorch_core.{name}"
+            case ast.Attribute(attr=name) if name in private:
+                yield name
+            case ast.ClassDef(body=body):
+                names = [part.name for part in body if isinstance(part, ast.FunctionDef)]
+                yield from private.intersection(names)
+            case ast.Constant(value=str(text)) if text in private or in_text.search(text):
+                yield text
+
+
+def is_public(name: str, own: str | None) -> bool:
+    """Return whether a dotted name is public; a package itself and foreign names are."""
+    package, _, rest = name.partition(".")
+    if package == own or not rest or package not in {"tinytorch_core", *PACKAGES}:
+        return True
+    if package == "tinytorch_core":
+        if rest.startswith("extend."):
+            return rest.removeprefix("extend.") in extend.__all__
+        return rest in PUBLIC
+    return rest in {*importlib.import_module(package).__all__, "__version__"}
+
+
+def own_package(file: Path) -> str | None:
+    """Return the package that a file of a plugin belongs to."""
+    folder = next((f for f in file.parents if f.parent.name == "plugins"), None)
+    return folder and f"tinytorch_{folder.name.removeprefix('tinytorch-')}"
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
+def test_only_public_names_are_used(file: Path) -> None:
+    private = PRIVATE if file.is_relative_to(AUTOGRAD) else PRIVATE | OF_AUTOGRAD
+    found = [use for s in sources(file) for use in wrong_uses(s, own_package(file), private)]
+    assert not found
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from tinytorch_core.tensor import Tensor",
+        "from tinytorch_core.extend import speaks_numpy",
+        "from tinytorch_core import registry",
+        "import tinytorch_core.source",
+        "import tinytorch_core; tinytorch_core.registry",
+        "from tinytorch_autograd.node import Function",
+        "from tinytorch_autograd import node",
+        "x._data",
+        "setattr(x, '_data', 1)",
+        "text = 'y = x._data'",
+        "class A(Tensor):\n    def _from_array(cls, array): ...",
+    ],
+)
+def test_private_names_are_found(source: str) -> None:
+    assert len(list(wrong_uses(source, "tinytorch_layers", PRIVATE))) == 1
+
+
+def test_documented_names_of_the_core_are_public() -> None:
+    """The docs, docstrings and comments name only public modules of the core."""
+    for file in [*PAGES, *PROGRAMS]:
+        named = re.findall(r"\btinytorch_core\.(\w+)", file.read_text(encoding="utf-8"))
+        assert set(named) <= PUBLIC, file
+
+
+def test_all_lists_are_complete_and_sorted() -> None:
+    for module in (tinytorch_core, extend):
+        assert all(hasattr(module, name) for name in module.__all__)
+        assert len(set(module.__all__)) == len(module.__all__)
+    assert not set(extend.__all__) & {"Tensor", "hookimpl", "hookspec"}
