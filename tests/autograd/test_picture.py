@@ -194,8 +194,8 @@ def test_without_graphviz_a_notebook_shows_markdown(network, monkeypatch, tmp_pa
     assert "6 operations, 4 parameters" in repr(picture)
     picture.save(tmp_path / "net.mmd")
     picture.save(tmp_path / "net.dot")
-    assert (tmp_path / "net.mmd").read_text() == picture.mermaid
-    assert (tmp_path / "net.dot").read_text().startswith("digraph")
+    assert (tmp_path / "net.mmd").read_text("utf-8") == picture.mermaid
+    assert (tmp_path / "net.dot").read_text("utf-8").startswith("digraph")
     with pytest.raises(RuntimeError, match="Graphviz"):
         picture.save(tmp_path / "net.svg")
 

@@ -153,7 +153,9 @@ def test_its_tests_pass_at_once(written: Path) -> None:
 
 
 def test_its_readme_prints_what_it_shows(written: Path) -> None:
-    (program,) = re.findall(r"```python\n(.*?)```", (written / "README.md").read_text(), re.DOTALL)
+    (program,) = re.findall(
+        r"```python\n(.*?)```", (written / "README.md").read_text("utf-8"), re.DOTALL
+    )
     expected = re.findall(r"print\(.*\)  # (.*)", program)
     done = run(written, "-c", program)
     assert (done.stdout.splitlines(), done.stderr) == (expected, "")

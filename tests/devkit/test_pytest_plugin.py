@@ -61,11 +61,11 @@ def test_run_with_plugins_fails_with_the_program(run_with_plugins):
 '''
 
 
-def run_pytest(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+def run_pytest(folder: Path, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("TINYTORCH_", "PYTEST_"))}
     command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"]
     return subprocess.run(
-        [*command, *options], cwd=folder, env=kept, capture_output=True, text=True
+        [*command, *options], cwd=folder, env=kept | variables, capture_output=True, text=True
     )
 
 
@@ -88,7 +88,8 @@ def test_a_pytest_run_that_uses_no_fixture_imports_neither_the_core_nor_numpy(
         f"    assert sorted(m for m in loaded if 'editable' not in m) == {expected.split()}\n"
     )
     # Other plugins of this environment may import NumPy.
-    done = run_pytest(tmp_path, "-p", "no:hypothesispytest", *options)
+    alone = options or ("-p", "tinytorch")
+    done = run_pytest(tmp_path, *alone, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
     assert "1 passed" in done.stdout, done.stdout
 
 

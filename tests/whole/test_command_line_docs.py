@@ -114,9 +114,9 @@ def test_the_examples_print_what_is_shown(project: Path) -> None:
         done = subprocess.run(
             ["sh", "-c", f"{command} 2>&1"],
             cwd=project,
-            env=environment,
+            env={**environment, "PYTHONUTF8": "1"},
             capture_output=True,
-            text=True,
+            encoding="utf-8",
         )
         printed = done.stdout.replace(str(project.resolve()), "/home/you/project")
         flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE

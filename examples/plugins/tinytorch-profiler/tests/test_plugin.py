@@ -120,9 +120,9 @@ def run(program, folder, **variables):
     return subprocess.run(
         [sys.executable, "-c", program],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         cwd=folder,
-        env={**kept, "TINYTORCH_STRICT": "1", **variables},
+        env={**kept, "PYTHONUTF8": "1", "TINYTORCH_STRICT": "1", **variables},
     )
 
 
