@@ -84,7 +84,7 @@ def test_blocks_of_two_threads_may_overlap() -> None:
     assert seen == [("a",), ("a", "b")]
 
 
-def test_deciding_for_ever_takes_no_memory() -> None:
+def test_toggling_again_and_again_takes_no_more_memory() -> None:
     with plugins.only("a"):
         for _ in range(50):
             plugins.disable("a")
@@ -92,6 +92,42 @@ def test_deciding_for_ever_takes_no_memory() -> None:
             plugins.enable("a")
         assert plugins.active() == ("a", "b")
         assert len(registry.overrides.layers) < 10
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_a_thousand_toggles_of_different_plugins_leave_a_bounded_number_of_overrides(
+    threads: int,
+) -> None:
+    names = ["c", "d", "e"]
+    layers: list[int] = []
+
+    def toggle() -> None:
+        for i in range(1000 // threads):
+            name = names[i % 3]
+            change = plugins.disable if i // 3 % 2 else plugins.enable
+            change(name)
+            plugins.configure(name, size=i % 2)
+            with plugins.disable("a"):
+                pass
+            layers.append(len(registry.overrides.layers))
+
+    for name in names:
+        plugins.register(Plain(), name=name)
+    try:
+        begin = len(registry.overrides.layers)
+        workers = [threading.Thread(target=toggle) for _ in range(threads)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        # Each thread has at most one choice and one setting for each plugin; blocks of other
+        # threads keep those before them apart from those after them.
+        each = 2 * len(names) + 1
+        assert max(layers) <= begin + threads * (threads + 1) * each
+        assert len(layers) == 1000 // threads * threads
+    finally:
+        for name in names:
+            plugins.unregister(name)
 
 
 def test_settings_of_a_forgotten_plugin_are_forgotten() -> None:

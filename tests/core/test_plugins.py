@@ -12,7 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinytorch_core import PluginError, Tensor, UnknownPluginError, hookimpl, plugins
+from tinytorch_core import (
+    PluginError,
+    Tensor,
+    UnknownPluginError,
+    hookimpl,
+    plugins,
+    registry,
+)
 
 
 def attribute(name: str, value: Any = True) -> SimpleNamespace:
@@ -460,3 +467,121 @@ def test_an_attachment_that_fails_leaves_the_earlier_ones(registered: Any) -> No
     assert "first" in plugins.active()
     plugins.disable("first")
     assert hasattr(Mine, "thing")
+
+
+@pytest.mark.parametrize("mixin_first", [True, False])
+def test_a_mixin_of_an_attached_class_stays_whatever_its_name(abc: None, mixin_first: bool) -> None:
+    class Surface:
+        """A mixin with the name that computed surfaces have."""
+
+        def from_mixin(self) -> str:
+            return "mixin"
+
+        def exp(self) -> str:
+            return "the mixin's"
+
+    class Mine(*((Surface, Tensor) if mixin_first else (Tensor, Surface))):  # type: ignore[misc]
+        pass
+
+    for name in ("a", "b"):
+        plugins.attach(Mine, name)
+    x = Mine([1.0])
+    assert x.from_mixin() == "mixin"
+    assert (x.exp() == "the mixin's") is mixin_first
+    assert Surface in Mine.__bases__
+    assert type(x * 2) is Mine
+    assert Surface not in Tensor.__mro__
+
+
+# Settings.
+
+
+class Configured:
+    """A plugin that notes its settings, and can be told to fail."""
+
+    def __init__(self, needs: tuple[str, ...] = ()) -> None:
+        self.tinytorch_needs = needs
+        self.given: list[dict[str, Any]] = []
+        self.fails = False
+
+    @hookimpl
+    def tinytorch_configure(self, config: Any) -> None:
+        if config.get("size", 0) < 0:
+            raise ValueError("size must not be negative")
+        self.given.append(dict(config))
+
+    @hookimpl
+    def tinytorch_extend_tensor(self, tensor: Any) -> None:
+        if self.fails:
+            raise RuntimeError("out of order")
+
+
+def state() -> tuple[Any, ...]:
+    return plugins.active(), Tensor.__bases__, plugins.status(), registry.overrides, registry.plan
+
+
+def test_a_failed_change_gives_other_plugins_their_settings_back(registered: Any) -> None:
+    first, second = Configured(), Configured()
+    registered(first, "first")
+    registered(second, "second")
+    plugins.configure("first", size=1)
+    before = state()
+    second.fails = True
+    # `first` is configured with the new setting before `second` fails.
+    with pytest.raises(PluginError, match=r"'second' .*out of order"):
+        plugins.configure("first", size=2)
+    second.fails = False
+    assert first.given == [{}, {"size": 1}, {"size": 2}, {"size": 1}]
+    assert second.given == [{}]
+    assert state() == before
+
+
+def test_a_refused_setting_changes_no_setting(registered: Any) -> None:
+    first, second = Configured(), Configured()
+    registered(first, "first")
+    registered(second, "second")
+    before = state()
+    with pytest.raises(PluginError, match="size must not be negative"):
+        plugins.configure("second", size=-1)
+    assert (first.given, second.given) == ([{}], [{}])
+    assert state() == before
+
+
+def test_a_plugin_that_cannot_be_enabled_changes_no_setting(registered: Any) -> None:
+    first, second = Configured(), Configured()
+    registered(first, "first")
+    registered(second, "second")
+    plugins.disable("first", "second")
+    before = state()
+    second.fails = True
+    with pytest.raises(PluginError, match=r"'second' .*out of order"):
+        plugins.enable("first", "second")
+    assert state() == before
+    second.fails = False
+    plugins.enable("first", "second")
+    # Configured when registered, in the failed attempt, and now, because it was never active.
+    assert first.given == second.given == [{}, {}, {}]
+
+
+def test_a_plugin_is_configured_once_for_all_classes(registered: Any) -> None:
+    class Mine(Tensor):
+        pass
+
+    class Other(Tensor):
+        pass
+
+    plugin = Configured()
+    registered(plugin, "first")
+    plugins.disable("first")
+    for cls in (Mine, Other):
+        plugins.attach(cls, "first")
+    registered(attribute("a"), "a")
+    with plugins.disable("a"), plugins.enable("first"):
+        pass
+    # When it was registered, and when it was attached after it was disabled.
+    assert plugin.given == [{}, {}]
+    plugin.fails = True
+    with pytest.raises(PluginError, match="out of order"):
+        plugins.configure("first", size=2)
+    plugin.fails = False
+    assert plugin.given == [{}, {}, {"size": 2}, {}]
