@@ -1,4 +1,4 @@
-"""What all tests share: Hypothesis without deadlines, and the frameworks we compare with."""
+"""Shared by all tests: Hypothesis without deadlines, and the frameworks to compare with."""
 
 import importlib
 import os
@@ -8,13 +8,13 @@ from hypothesis import settings
 
 from tinytorch_core import registry
 
-# How long an example takes says more about the machine than about the code.
+# The time that an example takes depends on the machine.
 settings.register_profile("tinytorch", deadline=None)
 settings.load_profile("tinytorch")
 
 
 def pytest_runtest_setup(item):
-    """`@pytest.mark.peers` needs torch, `@pytest.mark.peers("jax")` the packages it names."""
+    """Skip a test marked `peers` if torch, or the packages that the marker names, are missing."""
     marker = item.get_closest_marker("peers")
     for name in (marker.args or ("torch",)) if marker else ():
         try:
@@ -27,15 +27,15 @@ def pytest_runtest_setup(item):
 
 @pytest.fixture(scope="session")
 def torch():
-    """PyTorch, on one thread; for tests marked `peers`."""
+    """Return PyTorch, limited to one thread; for tests marked `peers`."""
     module = importlib.import_module("torch")
     module.set_num_threads(1)
     return module
 
 
 @pytest.fixture(autouse=True)
-def same_plugins():
-    """What a test decides in code about plugins holds for this test alone."""
+def restore_overrides():
+    """Undo what a test has toggled or configured."""
     before = registry.overrides
     yield
     if registry.overrides != before:

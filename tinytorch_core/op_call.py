@@ -127,7 +127,7 @@ def call_signature(op: Op) -> inspect.Signature:
 
 def _tensor_names(op: Op) -> tuple[str, ...]:
     # A method calls its tensor `self`; inside, the name of the input is that of the array.
-    method = bool(op.methods) and not op.variadic
+    method = bool(op.methods) and not op.variadic and "self" not in op.signature.parameters
     return ("self", *op.inputs[1:]) if method and op.inputs else op.inputs
 
 
@@ -305,14 +305,9 @@ def _dispatch_text(
         "    _owner = None",
     ]
     for p in arguments:
-        choose = [
-            f"if isinstance({p.name}, _Tensor):",
-            f"    if _owner is None or isinstance({p.name}, _owner.__class__):",
-            f"        _owner = {p.name}",
-        ]
+        choose = _choose(p.name)
         if p.kind is p.VAR_POSITIONAL:
-            items = [line.replace(p.name, "_item") for line in choose]
-            choose = [f"for _item in {p.name}:", *(f"    {line}" for line in items)]
+            choose = [f"for _item in {p.name}:", *(f"    {line}" for line in _choose("_item"))]
         lines += [f"    {line}" for line in choose]
     lines += [
         "    if _owner is None:",
@@ -320,3 +315,12 @@ def _dispatch_text(
         f"    return _owner._calls[{name!r}]({passed})",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _choose(name: str) -> list[str]:
+    """Return the lines that make `name` the owner if its class is the most derived so far."""
+    return [
+        f"if isinstance({name}, _Tensor):",
+        f"    if _owner is None or isinstance({name}, _owner.__class__):",
+        f"        _owner = {name}",
+    ]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Collection
-from contextlib import suppress
 from threading import get_ident
 from types import TracebackType
 from typing import NamedTuple
@@ -80,12 +79,13 @@ class Overrides(NamedTuple):
         # of a long program would grow without end.
         kept: list[tuple[Restore, Choice]] = []
         later: dict[int, _Later] = {}
+        nothing = _Later()
         for restore, choice in reversed(self.layers):
             if restore.entered:
                 later = {}
                 kept.append((restore, choice))
                 continue
-            names, settings, all_settled = later.get(restore.thread, _Later())
+            names, settings, all_settled = later.get(restore.thread, nothing)
             if names or settings:
                 choice = _reduced(choice, names, settings)
             if all_settled:
@@ -112,11 +112,11 @@ def _reduced(
     choice: Choice, names: Collection[str], settings: Collection[tuple[str, str]]
 ) -> Choice:
     plugins = {name: on for name, on in choice.plugins.items() if name not in names}
-    tables = {
-        name: {key: value for key, value in table.items() if (name, key) not in settings}
-        for name, table in choice.tables.items()
-    }
-    return choice._replace(plugins=plugins, tables={n: t for n, t in tables.items() if t})
+    tables = {}
+    for name, table in choice.tables.items():
+        if kept := {key: value for key, value in table.items() if (name, key) not in settings}:
+            tables[name] = kept
+    return Choice(choice.source, plugins, choice.others, tables)
 
 
 def caller() -> str:
@@ -125,6 +125,8 @@ def caller() -> str:
     while frame.f_back and frame.f_globals.get("__name__", "").startswith("tinytorch_"):
         frame = frame.f_back
     file = frame.f_code.co_filename
-    with suppress(OSError):  # the working directory may be gone
-        file = file.removeprefix(f"{os.getcwd()}{os.sep}")
-    return f"code ({file}:{frame.f_lineno})"
+    location = f"{file}:{frame.f_lineno}"
+    try:
+        return f"code ({location.removeprefix(f'{os.getcwd()}{os.sep}')})"
+    except OSError:  # the working directory may be gone
+        return f"code ({location})"

@@ -65,20 +65,19 @@ def resolve(
         also: names of plugins that are enabled whatever the settings say.
         without: plugins that cannot be used now, because they are being imported.
     """
-    layers = [*reversed(config.choices), *(choice for _, choice in overrides.layers)]
+    layers = [*reversed(config.choices), *[choice for _, choice in overrides.layers]]
     decisions = _decisions(layers, known)
     for name in also:
         decisions[name] = _INSTALLED
-    errors = {
-        name: plugin.failure
-        for name, plugin in known.items()
-        if plugin.failure is not None and decisions[name].on
-    }
-    enabled = [
-        plugin
-        for name, plugin in sorted(known.items())
-        if decisions[name].on and plugin.failure is None and plugin not in without
-    ]
+    errors: dict[str, PluginError] = {}
+    enabled = []
+    for name, plugin in sorted(known.items()):
+        if not decisions[name].on:
+            continue
+        if plugin.failure is not None:
+            errors[name] = plugin.failure
+        elif plugin not in without:
+            enabled.append(plugin)
     while True:
         _drop_unmet(enabled, decisions, errors)
         needs = tuple([(plugin.name, (*plugin.needs, *plugin.uses)) for plugin in enabled])

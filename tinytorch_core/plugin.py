@@ -194,14 +194,10 @@ def _names(stated: Any) -> tuple[str, ...]:
 
 def implementations(hook: str, plugins: Sequence[Plugin]) -> list[tuple[Plugin, Any]]:
     """Return the implementations of a hook by these plugins, in the order of the plugins."""
-    positions = {id(plugin.target): i for i, plugin in enumerate(plugins)}
-    found = [
-        (positions[id(implementation.plugin)], implementation)
-        for implementation in manager.implementations(hook)
-        if id(implementation.plugin) in positions
-    ]
-    found.sort(key=lambda pair: pair[0])
-    return [(plugins[i], implementation) for i, implementation in found]
+    found: dict[int, list[Any]] = {}
+    for implementation in manager.implementations(hook):
+        found.setdefault(id(implementation.plugin), []).append(implementation)
+    return [(plugin, each) for plugin in plugins for each in found.get(id(plugin.target), ())]
 
 
 def _is_importing(module: str) -> bool:

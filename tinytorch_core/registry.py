@@ -40,8 +40,8 @@ plan: Plan = resolve(overrides, config, known)
 attached: weakref.WeakKeyDictionary[type[Tensor], tuple[str, ...]]
 attached = weakref.WeakKeyDictionary()
 
-# The settings with which each plugin was last configured.
-_configured: dict[str, Mapping[str, Any]] = {}
+# The settings with which each plugin that is active, for Tensor or a subclass, was configured.
+_configured: dict[Plugin, Mapping[str, Any]] = {}
 # The surfaces of Tensor by plugins and settings; those of a subclass belong to the subclass.
 _surfaces: dict[Any, type] = {}
 _keys: weakref.WeakKeyDictionary[type, Any] = weakref.WeakKeyDictionary()
@@ -59,19 +59,21 @@ def activate(new: Overrides, *, lenient: bool = False) -> None:
         PluginError: a plugin failed, or needs one that is off.
     """
     global overrides, plan
-    before = {p: p.failure for p in known.values() if p.failure is not None}
-    for plugin in before:
+    failures = {p: p.failure for p in known.values() if p.failure is not None}
+    configured = _configured.copy()
+    for plugin in failures:
         if new.names(plugin.name):
             plugin.failure = None  # an explicit request tries again
     try:
-        new_plan, surfaces = _prepare(new, lenient)
+        plans, surfaces = _prepare(new, lenient)
     except BaseException:
-        for plugin, failure in before.items():
+        for plugin, failure in failures.items():
             plugin.failure = failure
-        with suppress(PluginError):
-            _configure(plan.active, plan)
+        _configure_as_before(configured)
         raise
-    overrides, plan = new, new_plan
+    overrides, plan = new, plans[Tensor]
+    for plugin in _configured.keys() - {p for each in plans.values() for p in each.active}:
+        del _configured[plugin]
     for plugin in plan.active:
         _reported.pop(plugin.name, None)
     _assign(surfaces)
@@ -110,21 +112,27 @@ def _providing(name: str) -> list[str]:
     return [n for n, p in sorted(known.items()) if name in p.attributes or p.title in titles]
 
 
-def _prepare(new: Overrides, lenient: bool) -> tuple[Plan, dict[type[Tensor], type]]:
-    """Return the plan for `new`, and the surface of each class; load and configure plugins."""
+def _prepare(
+    new: Overrides, lenient: bool
+) -> tuple[dict[type[Tensor], Plan], dict[type[Tensor], type]]:
+    """Return the plan for `new` and the surface of each class; load and configure plugins."""
     importing: set[Plugin] = set()
     while True:
         plans: dict[type[Tensor], Plan] = {Tensor: resolve(new, config, known, without=importing)}
-        for cls, names in attached.items():
-            plans[cls] = resolve(new, config, known, also=names, without=importing)
+        if attached:
+            for cls, names in attached.items():
+                plans[cls] = resolve(new, config, known, also=names, without=importing)
         try:
             loaded = [_load(p.active, importing) for p in plans.values()]
             if any(loaded):
                 continue  # their needs are known now
             _check_errors(plans, new, lenient)
             for each in plans.values():
-                _configure(each.active, each)
-            return plans[Tensor], {cls: _surface_of(p, cls) for cls, p in plans.items()}
+                for plugin in each.active:
+                    settings = each.settings.get(plugin.name, {})
+                    if _configured.get(plugin) != settings:
+                        _configure(plugin, settings)
+            return plans, {cls: _surface_of(p, cls) for cls, p in plans.items()}
         except PluginError as error:
             if not lenient:
                 raise
@@ -172,17 +180,23 @@ def _warn(error: PluginError) -> None:
         warnings.warn(message, PluginWarning, stacklevel=2)
 
 
-def _configure(plugins: Sequence[Plugin], new: Plan) -> None:
-    """Pass each plugin its settings, unless it is active with the same settings."""
-    for plugin in plugins:
-        settings = new.settings.get(plugin.name, {})
-        if plugin in plan.active and _configured.get(plugin.name) == settings:
-            continue
-        hook = "tinytorch_configure"
-        for _, implementation in implementations(hook, [plugin]):
-            given = {"config": dict(settings)}
-            plugin.guarded(hook, lambda: plugin.run_hook(hook, implementation, given))  # noqa: B023
-        _configured[plugin.name] = settings
+def _configure(plugin: Plugin, settings: Mapping[str, Any]) -> None:
+    """Pass a plugin its settings."""
+    hook = "tinytorch_configure"
+    for _, implementation in implementations(hook, [plugin]):
+        given = {"config": dict(settings)}
+        plugin.guarded(hook, lambda: plugin.run_hook(hook, implementation, given))  # noqa: B023
+    _configured[plugin] = settings
+
+
+def _configure_as_before(configured: Mapping[Plugin, Mapping[str, Any]]) -> None:
+    """Pass each plugin that a failed change has configured the settings that it had before."""
+    for plugin in _configured.keys() - configured.keys():
+        del _configured[plugin]
+    for plugin, settings in configured.items():
+        if _configured.get(plugin) != settings:
+            with suppress(PluginError):
+                _configure(plugin, settings)
 
 
 def _surface_of(new: Plan, cls: type[Tensor]) -> type:
@@ -190,7 +204,7 @@ def _surface_of(new: Plan, cls: type[Tensor]) -> type:
     settings = [(p.name, new.settings[p.name]) for p in new.active if p.name in new.settings]
     key = (new.active, repr(settings))
     # Not cached here for a subclass: the cache would keep the subclass alive.
-    found = _surfaces.get(key) if cls is Tensor else cls.__bases__[0]
+    found = _surfaces.get(key) if cls is Tensor else _current_surface(cls)
     if found is None or (cls is not Tensor and _keys.get(found) != key):
         # A surface consists of many small objects, none of them garbage: searching them for
         # garbage took half of the time.
@@ -213,9 +227,16 @@ def _assign(surfaces: Mapping[type[Tensor], type]) -> None:
     for cls, surface in surfaces.items():
         if cls is Tensor:
             cls.__bases__ = (surface,)
-        else:
-            others = tuple([base for base in cls.__bases__ if "_surface" not in vars(base)])
-            cls.__bases__ = (surface, *others)
+            continue
+        bases = [base for base in cls.__bases__ if "_surface" not in vars(base)]
+        # In front of the first Tensor, but after a mixin, whose methods take precedence.
+        bases.insert([issubclass(base, Tensor) for base in bases].index(True), surface)
+        cls.__bases__ = tuple(bases)
+
+
+def _current_surface(cls: type[Tensor]) -> type | None:
+    """Return the surface among the bases of a class, or None."""
+    return next((base for base in cls.__bases__ if "_surface" in vars(base)), None)
 
 
 def start(*, lenient: bool | None = None) -> None:

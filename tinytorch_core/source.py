@@ -118,7 +118,11 @@ def signature_text(
             signature.append("*")
         if p.default is p.empty:
             signature.append(p.name)
-        elif p.default is None or isinstance(p.default, bool | int | str):
+        elif p.default is None or type(p.default) in (
+            bool,
+            int,
+            str,
+        ):  # not enums, whose repr differs
             signature.append(f"{p.name}={p.default!r}")
         else:
             names[f"_default_{p.name}"] = p.default

@@ -282,6 +282,8 @@ class SurfaceBuilder:
                     wrapped = self.wrap("tinytorch_wrap_op", {op.name: call})
                 except BaseException:
                     self.ops.remove(op)
+                    del self.op_calls[op.name]
+                    self.wrappers.pop(op.name, None)
                     raise
                 self._numpy_ops[function] = op, wrapped[op.name]
             return self._numpy_ops[function]

@@ -191,13 +191,13 @@ def test_as_a_decorator():
 
 
 def test_a_decorated_function_may_run_in_two_threads_at_once():
-    both_inside, one_outside = threading.Barrier(2, timeout=10), threading.Event()
+    both_inside, one_outside = threading.Barrier(2, timeout=120), threading.Event()
     found = []
 
     @detect_anomaly()
     def step(first):
         both_inside.wait()
-        assert first or one_outside.wait(10)
+        assert first or one_outside.wait(120)
         with_log(tracked([0.0]))
 
     def run(first):

@@ -1,4 +1,4 @@
-"""What the tests of the core share: the two extreme surfaces, and plugins installed on paper."""
+"""Shared by the tests of the core: two surfaces, and folders with installed plugins."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from tinytorch_core import plugins
 
 @pytest.fixture(scope="module", params=["no plugin", "every plugin"])
 def each_surface(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Runs a test on the plain Tensor, and again with every installed plugin on."""
+    """Run a test on the plain Tensor, and again with every installed plugin."""
     everything = [p.name for p in plugins.status() if p.distribution != "registered from code"]
     with plugins.only(*everything if request.param == "every plugin" else ()):
         yield
 
 
-# Python imports it at the start. Only `sleep` advances the clock that imports are timed with, so
+# Python imports this module when it starts. Only `sleep` advances the clock that times imports, so
 # that no test depends on the speed of the machine.
 CLOCK = """
 import time
@@ -42,7 +42,7 @@ time.perf_counter = lambda: now
 
 
 class Site:
-    """A folder of installed distributions, and programs that are run with it."""
+    """A folder of installed distributions. It runs programs that import from there."""
 
     def __init__(self, folder: Path) -> None:
         self.packages = folder / "site"
@@ -62,7 +62,7 @@ class Site:
         attributes: Sequence[str] = (),
         requires: Sequence[str] = (),
     ) -> None:
-        """What pip leaves behind for a plugin of one module: the module and its metadata."""
+        """Write the files that pip installs for a plugin of one module: the module and metadata."""
         distribution = distribution or f"{name}-dist"
         module = module or f"{name}_module"
         (self.packages / f"{module}.py").write_text(textwrap.dedent(code), encoding="utf-8")
@@ -79,7 +79,7 @@ class Site:
         )
 
     def bare(self) -> list[str]:
-        """Folders with NumPy, pluggy and the core, but without any plugin."""
+        """Return import paths with NumPy, pluggy and the core, but without plugins."""
         bare = self.packages.parent / "bare"
         bare.mkdir()
         for package in (numpy, pluggy, tinytorch_core):
@@ -91,14 +91,15 @@ class Site:
         return [str(bare)]
 
     def run(self, code: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Runs a program in an empty working directory."""
+        """Run a program in the working directory, which is empty at first."""
         return self.start("-c", textwrap.dedent(code), **variables)
 
     def plugins(self, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Runs `tinytorch plugins`."""
+        """Run `tinytorch plugins`."""
         return self.start("-m", "tinytorch_core", "plugins", **variables)
 
     def start(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run Python with these arguments and environment variables."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith("TINYTORCH_")}
         kept.pop("PYTHONWARNINGS", None)
         path = [str(self.packages), *filter(None, [kept.get("PYTHONPATH")])]
@@ -122,6 +123,6 @@ def site(make_site: Callable[[], Site]) -> Site:
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
-    """Functions are called by their names in test ids."""
+    """Show functions by their names in test ids."""
     name = getattr(val, "__name__", None)
     return name if callable(val) and name != "<lambda>" else None

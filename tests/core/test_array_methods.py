@@ -1,4 +1,4 @@
-"""A Tensor has the methods of arrays, and they give what NumPy's functions give."""
+"""Tensor has methods of arrays, with the same results."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ CALLS: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("name", "args", "options"), CALLS)
-def test_a_method_gives_what_the_array_gives(
+def test_a_method_returns_what_the_method_of_the_array_returns(
     name: str, args: tuple[Any, ...], options: dict[str, Any]
 ) -> None:
     found = getattr(Tensor(MATRIX), name)(*args, **options)
@@ -54,12 +54,12 @@ def test_a_method_gives_what_the_array_gives(
         np.testing.assert_array_equal(f.data, e)
 
 
-def test_every_method_is_called() -> None:
+def test_every_method_is_tested() -> None:
     methods = {n for n in vars(array_methods.ArrayMethods) if not n.startswith("_")}
     assert methods == {name for name, _, _ in CALLS}
 
 
-def test_they_leave_the_tensor_as_it_is() -> None:
+def test_methods_do_not_change_the_tensor() -> None:
     x = Tensor(MATRIX)
     for name, args, options in CALLS:
         getattr(x, name)(*args, **options)

@@ -1,4 +1,4 @@
-"""A plugin that fails is left out: the rest works, the user hears of it once, and finds out why."""
+"""A plugin that fails is left out with one warning that names the reason; the rest works."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from tinytorch_core import PluginError, Tensor, hookimpl, plugins
 
 IMPORT = "from tinytorch_core import hookimpl\n"
 
-# How a plugin fails: its module, and what the user reads.
+# Plugins that fail: the source of the module, and a part of the message.
 BROKEN = {
     "cannot_be_imported": ("import nowhere_to_be_found", "raised ModuleNotFoundError: No module"),
-    "is_no_python": ("def def", "raised SyntaxError"),
+    "is_not_python": ("def def", "raised SyntaxError"),
     "exits": ("import sys; sys.exit(3)", "raised SystemExit: 3"),
     "is_empty": ("", "it does not implement a hook. Mark its functions with @hookimpl"),
     "forgets_the_marker": (
@@ -126,14 +126,14 @@ def listing(broken_site: Any) -> Any:
     return broken_site.plugins()
 
 
-def test_the_core_and_the_other_plugins_keep_working(program: Any) -> None:
+def test_the_core_and_other_plugins_keep_working(program: Any) -> None:
     assert program.returncode == 0, program.stderr
     assert {"a_good_one", "autograd", "zz_good"} <= set(program.stdout.split())
     assert not set(BROKEN) & set(program.stdout.split())
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_the_user_hears_of_it_once(name: str, program: Any) -> None:
+def test_one_warning_names_the_plugin_and_the_reason(name: str, program: Any) -> None:
     said = [line for line in program.stderr.splitlines() if f"plugin '{name}'" in line]
     (line,) = said
     assert f"PluginWarning: plugin '{name}' ({name}-dist 1.0)" in line
@@ -142,27 +142,27 @@ def test_the_user_hears_of_it_once(name: str, program: Any) -> None:
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_the_command_shows_it_and_why(name: str, listing: Any) -> None:
+def test_the_command_lists_the_plugin_as_failed_with_the_reason(name: str, listing: Any) -> None:
     (row,) = [line for line in listing.stdout.splitlines() if line.startswith(f"{name} ")]
     assert row.split() == [name, f"{name}-dist", "1.0", "failed", "installed"]
     (why,) = [part for part in listing.stdout.split("\n\n") if f"plugin '{name}' (" in part]
     assert BROKEN[name][1] in why
 
 
-def test_the_command_fails_without_noise(listing: Any) -> None:
+def test_the_command_exits_with_1_and_prints_no_warnings(listing: Any) -> None:
     assert listing.returncode == 1
     assert listing.stderr == ""
 
 
 @pytest.mark.parametrize("name", ["is_empty", "exits", "raises_when_it_wraps"])
-def test_the_message_says_how_to_go_on_without_it(name: str, broken_site: Any) -> None:
+def test_a_disabled_plugin_does_not_fail(name: str, broken_site: Any) -> None:
     others = ",".join(f"no:{n}" for n in BROKEN if n != name)
     again = broken_site.run("import tinytorch_core", TINYTORCH_PLUGINS=f"{others},no:{name}")
     assert (again.returncode, again.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("name", ["exits", "misspells_a_hook", "raises_when_it_extends"])
-def test_strict_mode_makes_it_an_error(name: str, broken_site: Any) -> None:
+def test_strict_mode_raises_the_error(name: str, broken_site: Any) -> None:
     only = {"TINYTORCH_PLUGINS": f"autograd,a_good_one,{name}", "TINYTORCH_STRICT": "1"}
     done = broken_site.run("import tinytorch_core; print('went on')", **only)
     assert done.returncode == 1
@@ -178,7 +178,7 @@ def test_strict_mode_does_not_stop_the_command(broken_site: Any) -> None:
     assert done.stderr == ""
 
 
-def test_strict_mode_is_content_where_nothing_is_wrong(broken_site: Any) -> None:
+def test_strict_mode_changes_nothing_if_no_plugin_fails(broken_site: Any) -> None:
     done = broken_site.run(
         "from tinytorch_core import plugins; print(*plugins.active())",
         TINYTORCH_PLUGINS="a_good_one",
@@ -187,7 +187,7 @@ def test_strict_mode_is_content_where_nothing_is_wrong(broken_site: Any) -> None
     assert (done.returncode, done.stdout, done.stderr) == (0, "a_good_one\n", "")
 
 
-def test_after_a_refused_import_the_next_one_is_refused_too(broken_site: Any) -> None:
+def test_strict_mode_raises_again_at_the_next_import(broken_site: Any) -> None:
     done = broken_site.run(
         """
         for attempt in range(2):
@@ -202,7 +202,7 @@ def test_after_a_refused_import_the_next_one_is_refused_too(broken_site: Any) ->
     assert done.stdout == "PluginError\n" * 2, done.stderr
 
 
-def test_warnings_as_errors_leave_nothing_half_done(broken_site: Any) -> None:
+def test_a_warning_turned_into_an_error_ends_the_import(broken_site: Any) -> None:
     done = broken_site.start(
         "-W", "error", "-c", "import tinytorch_core", TINYTORCH_PLUGINS="a_good_one,exits"
     )
@@ -210,7 +210,7 @@ def test_warnings_as_errors_leave_nothing_half_done(broken_site: Any) -> None:
     assert "PluginWarning: plugin 'exits'" in done.stderr
 
 
-def test_asking_for_a_failed_plugin_says_why_again(broken_site: Any) -> None:
+def test_enabling_a_failed_plugin_raises_its_error_again(broken_site: Any) -> None:
     done = broken_site.run(
         """
         import warnings
@@ -235,10 +235,10 @@ def test_asking_for_a_failed_plugin_says_why_again(broken_site: Any) -> None:
     assert "in tinytorch_wrap_op: RuntimeError: add" in done.stdout
 
 
-# What goes wrong only between two plugins, or in a way that needs an environment of its own.
+# Failures that involve two plugins or other metadata.
 
 
-def test_two_distributions_with_a_plugin_of_one_name(site: Any) -> None:
+def test_two_distributions_that_provide_a_plugin_of_the_same_name(site: Any) -> None:
     site.install("twin", GOOD, distribution="first-dist", module="first_module")
     site.install("twin", GOOD, distribution="second-dist", module="second_module")
     done = site.run("from tinytorch_core import Tensor; print(hasattr(Tensor, 'good'))")
@@ -249,7 +249,7 @@ def test_two_distributions_with_a_plugin_of_one_name(site: Any) -> None:
     assert "twin" in site.plugins().stdout
 
 
-def test_two_plugins_that_claim_one_name(site: Any) -> None:
+def test_two_plugins_that_add_the_same_attribute(site: Any) -> None:
     site.install("first", GOOD)
     site.install("second", GOOD)
     done = site.plugins()
@@ -262,7 +262,7 @@ def test_two_plugins_that_claim_one_name(site: Any) -> None:
     assert mended.returncode == 0
 
 
-def test_a_class_is_no_plugin_but_its_instance_is(site: Any) -> None:
+def test_a_class_is_refused_and_an_instance_is_accepted(site: Any) -> None:
     code = """
     from tinytorch_core import hookimpl
     class Plugin:
@@ -286,30 +286,30 @@ def test_a_class_is_no_plugin_but_its_instance_is(site: Any) -> None:
 
 
 def failing_in(hook: str) -> Any:
-    """A plugin with every hook, of which one raises."""
+    """Return a plugin with every hook, one of which raises."""
 
     class Plugin:
         @hookimpl
         def tinytorch_configure(self, config: Any) -> None:
-            self.reach("tinytorch_configure")
+            self.fail_in("tinytorch_configure")
 
         @hookimpl
         def tinytorch_register_ops(self, ops: Any) -> None:
             ops.add("halved", lambda x: x / 2, method=True)
-            self.reach("tinytorch_register_ops")
+            self.fail_in("tinytorch_register_ops")
 
         @hookimpl
         def tinytorch_wrap_op(self, op: Any, call: Any) -> Any:
             if op.name == "halved":
-                self.reach("tinytorch_wrap_op")
+                self.fail_in("tinytorch_wrap_op")
             return lambda *a, **k: call(*a, **k)
 
         @hookimpl
         def tinytorch_extend_tensor(self, tensor: Any) -> None:
             tensor.add("half", 0.5)
-            self.reach("tinytorch_extend_tensor")
+            self.fail_in("tinytorch_extend_tensor")
 
-        def reach(self, here: str) -> None:
+        def fail_in(self, here: str) -> None:
             if here == hook:
                 raise RuntimeError("half-way")
 
@@ -325,7 +325,7 @@ def failing_in(hook: str) -> Any:
         "tinytorch_extend_tensor",
     ],
 )
-def test_a_plugin_that_fails_half_way_has_changed_nothing(hook: str) -> None:
+def test_a_plugin_that_fails_in_a_later_hook_changes_nothing(hook: str) -> None:
     x = Tensor([1.0])
     before = {name: getattr(Tensor, name) for name in dir(Tensor)}, plugins.status()
     with pytest.raises(PluginError, match=f"{hook}: RuntimeError: half-way") as caught:
@@ -348,13 +348,13 @@ def test_a_plugin_that_fails_half_way_has_changed_nothing(hook: str) -> None:
         (3, "it does not implement a hook"),
     ],
 )
-def test_useless_objects_are_refused_from_code_too(plugin: Any, message: str) -> None:
+def test_objects_without_usable_hooks_are_refused(plugin: Any, message: str) -> None:
     with pytest.raises(PluginError, match=message):
         plugins.register(plugin, name="useless")
     assert "useless" not in [p.name for p in plugins.status()]
 
 
-# Imports that meet each other half-way.
+# Import order.
 
 ONE_FILE = """
 import numpy as np
@@ -366,7 +366,7 @@ def tinytorch_register_ops(ops):
 """
 
 
-def test_a_plugin_may_be_the_first_import(site: Any) -> None:
+def test_a_plugin_may_be_imported_before_the_core(site: Any) -> None:
     site.install("swish", ONE_FILE.format(at_import=""))
     done = site.run(
         """
@@ -383,7 +383,7 @@ def test_a_plugin_may_be_the_first_import(site: Any) -> None:
     assert "swish" in done.stdout
 
 
-def test_a_plugin_that_is_imported_first_may_be_off(site: Any) -> None:
+def test_a_disabled_plugin_may_be_imported_before_the_core(site: Any) -> None:
     site.install("swish", ONE_FILE.format(at_import=""))
     done = site.run(
         """
@@ -398,7 +398,7 @@ def test_a_plugin_that_is_imported_first_may_be_off(site: Any) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_subclass_made_before_its_plugin_is_ready(site: Any) -> None:
+def test_a_subclass_defined_before_the_start_is_complete(site: Any) -> None:
     site.install("swish", ONE_FILE.format(at_import=""))
     done = site.run(
         """
@@ -416,7 +416,7 @@ def test_a_subclass_made_before_its_plugin_is_ready(site: Any) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_plugin_that_makes_a_tensor_while_it_is_imported(site: Any) -> None:
+def test_a_plugin_may_create_a_tensor_while_it_is_imported(site: Any) -> None:
     site.install("swish", ONE_FILE.format(at_import="Tensor([1.0]) * 2"))
     for first in ("import swish_module", "import tinytorch_core"):
         done = site.run(f"{first}\nfrom tinytorch_core import Tensor\nprint(Tensor([0.0]).swish())")
@@ -424,7 +424,7 @@ def test_a_plugin_that_makes_a_tensor_while_it_is_imported(site: Any) -> None:
 
 
 @pytest.mark.parametrize("first", ["tinytorch_autograd", "tinytorch_autograd.plugin"])
-def test_autograd_may_be_the_first_import(first: str, site: Any) -> None:
+def test_autograd_may_be_imported_before_the_core(first: str, site: Any) -> None:
     done = site.run(
         f"""
         import {first}

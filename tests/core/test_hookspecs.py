@@ -1,4 +1,4 @@
-"""Every hook has an example that runs, and the hints name only what plugins bring."""
+"""Every hook has a docstring with an example that runs, and the hints match the plugins."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ TESTS = {
 
 
 @pytest.mark.parametrize("hook", HOOKS)
-def test_every_hook_says_when_it_is_called_what_it_gets_and_shows_it(hook: str) -> None:
+def test_every_docstring_says_when_the_hook_is_called_with_what_arguments_and_has_an_example(
+    hook: str,
+) -> None:
     doc = inspect.getdoc(HOOKS[hook])
     assert "Called" in doc
     for argument in inspect.signature(HOOKS[hook]).parameters:
@@ -30,9 +32,9 @@ def test_every_hook_says_when_it_is_called_what_it_gets_and_shows_it(hook: str) 
 
 
 @pytest.mark.parametrize("hook", HOOKS)
-def test_the_example_of_every_hook_runs(hook: str) -> None:
+def test_every_example_runs_twice_and_changes_nothing(hook: str) -> None:
     before = (plugins.active(), Tensor.__bases__)
-    # Twice, as in a notebook: nothing of the first time is in the way.
+    # Twice, as when a notebook's cell is run again.
     names = {"__name__": hookspecs.__name__}
     for _ in range(2):
         (example,) = doctest.DocTestFinder(recurse=False).find(HOOKS[hook], hook, globs=names)
@@ -43,17 +45,17 @@ def test_the_example_of_every_hook_runs(hook: str) -> None:
 
 
 @pytest.mark.parametrize("hook", HOOKS)
-def test_every_hook_is_tested_by_name(hook: str) -> None:
+def test_every_hook_is_implemented_in_a_test(hook: str) -> None:
     tested = [name for name, text in TESTS.items() if f"def {hook}(" in text]
     assert set(tested) - {Path(__file__).name}
 
 
 class Units:
-    """A hook of a plugin's own."""
+    """A hook that a plugin adds."""
 
     @hookspec
     def tinytorch_register_quantities(self, quantities: list[str]) -> None:
-        """Adds physical quantities."""
+        """Add physical quantities."""
 
 
 class Extensible:
@@ -80,7 +82,7 @@ def tinytorch_register_quantities(quantities: list[str]) -> None:
 def test_a_plugin_can_add_hooks_that_others_implement() -> None:
     extensible = Extensible()
     implementing = SimpleNamespace(tinytorch_register_quantities=tinytorch_register_quantities)
-    # The one with the hook may come before or after the one that implements it.
+    # The plugin that adds the hook may be registered before or after the other one.
     for first, second in ((extensible, implementing), (implementing, extensible)):
         plugins.register(first, name="a")
         plugins.register(second, name="b")
@@ -89,11 +91,11 @@ def test_a_plugin_can_add_hooks_that_others_implement() -> None:
         plugins.unregister("a")
 
 
-def test_two_plugins_cannot_add_the_same_hook() -> None:
+def test_a_hook_that_exists_cannot_be_added_again() -> None:
     class Same:
         @hookspec
         def tinytorch_register_ops(self, other: Any) -> None:
-            """A name that the core has."""
+            """A hook with a name of the core."""
 
     @hookimpl
     def tinytorch_add_hookspecs(manager: Any) -> None:
@@ -105,12 +107,12 @@ def test_two_plugins_cannot_add_the_same_hook() -> None:
 
 
 @pytest.mark.parametrize("hint", hints(), ids=lambda hint: f"{hint.plugin} {hint.kind}")
-def test_hints_name_all_that_a_plugin_brings(hint: Hint) -> None:
+def test_hints_name_all_attributes_and_keywords_of_a_plugin(hint: Hint) -> None:
     installed = {p.name: p.distribution for p in plugins.status()}
     assert hint.distribution == installed[hint.plugin]
     with plugins.only():
         without = set(dir(Tensor))
     with plugins.only(hint.plugin):
         offered = {n for n in dir(Tensor) if hasattr(Tensor, n) and not n.startswith("_")}
-        brought = {"attributes": offered - without, "keywords": set(Tensor._keywords)}
-    assert hint.names == brought[hint.kind]
+        added = {"attributes": offered - without, "keywords": set(Tensor._keywords)}
+    assert hint.names == added[hint.kind]

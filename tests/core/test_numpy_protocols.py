@@ -1,4 +1,4 @@
-"""NumPy's functions work on Tensors, and give a Tensor wherever they give an array."""
+"""NumPy's functions take Tensors, and return Tensors instead of arrays."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SQUARE = np.array([[2.0, 1.0], [0.5, 3.0]])
 
 
 def tensors(value: Any) -> Any:
-    """`value` with Tensors in place of floating-point arrays, however deep."""
+    """Return `value` with each array replaced by a Tensor, in nested containers too."""
     if isinstance(value, np.ndarray):
         return Tensor(value)
     if isinstance(value, list | tuple):
@@ -31,8 +31,8 @@ def tensors(value: Any) -> Any:
     return value
 
 
-def same(found: Any, expected: Any) -> None:
-    """`found` is what NumPy gave, with Tensors for its arrays and its scalars."""
+def check_same(found: Any, expected: Any) -> None:
+    """Check that `found` is `expected` with Tensors instead of arrays and NumPy scalars."""
     if isinstance(expected, np.ndarray | np.generic) and expected.dtype.kind in "biufc":
         assert isinstance(found, Tensor), type(found)
         assert found.dtype == expected.dtype
@@ -41,13 +41,13 @@ def same(found: Any, expected: Any) -> None:
         assert type(found) is type(expected)
         assert len(found) == len(expected)
         for f, e in zip(found, expected, strict=True):
-            same(f, e)
+            check_same(f, e)
     else:
         assert found == expected
         assert type(found) is type(expected)
 
 
-# What is called, and with what. Each array is given once as it is and once as a Tensor.
+# Functions and arguments. Each call is made with arrays and again with Tensors.
 CALLS: list[tuple[Any, tuple[Any, ...], dict[str, Any]]] = [
     (np.exp, (A,), {}),
     (np.sin, (A,), {}),
@@ -173,13 +173,15 @@ CALLS: list[tuple[Any, tuple[Any, ...], dict[str, Any]]] = [
     CALLS,
     ids=[f"{n}-{getattr(f, '__name__', f)}" for n, (f, _, _) in enumerate(CALLS)],
 )
-def test_numpy_functions(function: Any, args: Any, kwargs: Any) -> None:
-    same(function(*tensors(args), **tensors(kwargs)), function(*args, **kwargs))
+def test_a_numpy_function_gives_the_same_result_for_tensors(
+    function: Any, args: Any, kwargs: Any
+) -> None:
+    check_same(function(*tensors(args), **tensors(kwargs)), function(*args, **kwargs))
 
 
 @pytest.mark.parametrize("bounds", [{"min": 0}, {"max": 1}, {"min": 0, "max": 1}], ids=str)
-def test_clip_with_the_bounds_by_name(bounds: Any) -> None:
-    same(np.clip(Tensor(A), **bounds), np.clip(A, **bounds))
+def test_clip_with_bounds_as_keywords(bounds: Any) -> None:
+    check_same(np.clip(Tensor(A), **bounds), np.clip(A, **bounds))
 
 
 @pytest.mark.parametrize(
@@ -194,11 +196,11 @@ def test_clip_with_the_bounds_by_name(bounds: Any) -> None:
         (lambda t: np.stack((A, t)), np.stack((A, A))),
     ],
 )
-def test_one_tensor_among_arrays_is_enough(operation: Any, expected: Any) -> None:
-    same(operation(Tensor(A)), expected)
+def test_a_tensor_among_arrays_gives_a_tensor(operation: Any, expected: Any) -> None:
+    check_same(operation(Tensor(A)), expected)
 
 
-def test_a_tensor_becomes_an_array() -> None:
+def test_conversion_to_an_array() -> None:
     x = Tensor(A)
     assert np.asarray(x) is x.data
     assert not np.shares_memory(np.array(x), x.data)
@@ -210,7 +212,7 @@ def test_a_tensor_becomes_an_array() -> None:
     np.testing.assert_array_equal(x, A)
 
 
-def test_out_is_what_is_returned() -> None:
+def test_a_function_with_out_returns_out() -> None:
     array, target = np.zeros_like(A), Tensor(np.zeros_like(A))
     assert np.add(Tensor(A), 1, out=array) is array
     np.testing.assert_array_equal(array, A + 1)
@@ -225,7 +227,7 @@ def test_out_is_what_is_returned() -> None:
     np.testing.assert_array_equal(one.data, A.sum(0))
 
 
-def test_several_outs() -> None:
+def test_a_function_with_several_outs_returns_them() -> None:
     fraction, whole = Tensor(np.zeros_like(A)), np.zeros_like(A)
     result = np.modf(Tensor(A), out=(fraction, whole))
     assert result[0] is fraction
@@ -257,7 +259,7 @@ def test_named_tuples_keep_their_names() -> None:
     assert np.linalg.svd(Tensor(SQUARE)).S.shape == (2,)
 
 
-def test_errors_are_those_of_numpy() -> None:
+def test_functions_raise_the_errors_of_numpy() -> None:
     with pytest.raises(np.linalg.LinAlgError, match="Singular"):
         np.linalg.inv(Tensor(np.zeros((2, 2))))
     with pytest.raises(ValueError, match=r"of shapes \(2, 3\) and \(2,\): .*broadcast"):
@@ -269,7 +271,7 @@ def test_errors_are_those_of_numpy() -> None:
 
 
 class Metres(np.lib.mixins.NDArrayOperatorsMixin):
-    """An array of another library, in so far as NumPy's protocols ask for it."""
+    """An array of another library, with as much of NumPy's protocols as the test needs."""
 
     def __init__(self, values: Any) -> None:
         self.values = np.asarray(values, float)
@@ -289,7 +291,7 @@ class Metres(np.lib.mixins.NDArrayOperatorsMixin):
         return Metres(function(*[[x.values for x in args[0]]], **kwargs))
 
 
-def test_arrays_of_other_libraries_flow_through() -> None:
+def test_ops_keep_arrays_of_other_libraries() -> None:
     given = Metres([1.0, 2.0])
     x = Tensor(given)
     assert isinstance(x.data, Metres)
@@ -308,7 +310,7 @@ def test_arrays_of_other_libraries_flow_through() -> None:
     np.testing.assert_array_equal((x * 2).data.values, [2, 4])
 
 
-# By property: whatever the function and the data, it makes no difference that they are Tensors.
+# Random data.
 
 FLOATS = hnp.arrays(
     st.sampled_from([np.float32, np.float64]),
@@ -340,18 +342,20 @@ def check(function: Any, *arrays: Any) -> None:
             except Exception as error:
                 return type(error)
 
-    same(call(tensors(arrays)), call(arrays))
+    check_same(call(tensors(arrays)), call(arrays))
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(UNARY), FLOATS)
-def test_any_function_of_one_array(function: Any, a: Any) -> None:
+def test_random_arrays_give_the_same_result_as_tensors(function: Any, a: Any) -> None:
     check(function, a)
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(BINARY), FLOATS, st.data())
-def test_any_function_of_two_arrays(function: Any, a: Any, data: Any) -> None:
+def test_random_pairs_of_arrays_give_the_same_result_as_tensors(
+    function: Any, a: Any, data: Any
+) -> None:
     shape = data.draw(hnp.broadcastable_shapes(a.shape, max_dims=3, max_side=4))
     b = data.draw(hnp.arrays(np.float64, shape, elements=st.floats(-8, 8, width=16)))
     check(function, a, b)
@@ -365,6 +369,8 @@ def test_any_function_of_two_arrays(function: Any, a: Any, data: Any) -> None:
     st.data(),
     st.booleans(),
 )
-def test_any_reduction_over_any_axes(function: Any, a: Any, data: Any, keepdims: bool) -> None:
+def test_reductions_over_random_axes_give_the_same_result_for_tensors(
+    function: Any, a: Any, data: Any, keepdims: bool
+) -> None:
     axis = data.draw(st.none() | hnp.valid_tuple_axes(a.ndim) | st.integers(-a.ndim, a.ndim - 1))
     check(lambda x: function(x, axis=axis, keepdims=keepdims), a)

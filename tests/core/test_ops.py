@@ -1,4 +1,4 @@
-"""Op, the op table, and the decorator that makes one function serve arrays and Tensors."""
+"""Op, the op table, and the `op` decorator."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from tinytorch_core.ops import OpTable
 
 
 def scaled(x: Any, factor: float = 2.0) -> Any:
-    """`x` times a factor."""
+    """Return `x` times a factor."""
     return x * factor
 
 
-def test_inputs_are_the_arguments_without_default() -> None:
+def test_arguments_without_a_default_are_inputs() -> None:
     made = OpTable().add("scaled", scaled)
     assert made.inputs == ("x",)
     assert made.parameters == ("factor",)
-    assert made.doc == "`x` times a factor."
+    assert made.doc == "Return `x` times a factor."
     assert made.provider == "tinytorch-core"
 
 
-def test_inputs_can_be_named() -> None:
+def test_inputs_can_be_given_by_name() -> None:
     made = OpTable().add("scaled", scaled, inputs=("x", "factor"))
     assert made.inputs == ("x", "factor")
     assert made.parameters == ()
 
 
-def test_keyword_only_arguments_are_no_inputs() -> None:
+def test_keyword_only_arguments_are_parameters() -> None:
     def shifted(x: Any, *, by: float) -> Any:
         return x + by
 
@@ -39,7 +39,7 @@ def test_keyword_only_arguments_are_no_inputs() -> None:
     assert (made.inputs, made.parameters) == (("x",), ("by",))
 
 
-def test_star_arguments_make_an_op_variadic() -> None:
+def test_an_op_with_star_arguments_is_variadic() -> None:
     def total(*arrays: Any, axis: int = 0) -> Any:
         return sum(a.sum(axis) for a in arrays)
 
@@ -52,11 +52,11 @@ def test_star_arguments_make_an_op_variadic() -> None:
     ("method", "methods"),
     [(False, ()), (True, ("scaled",)), ("times", ("times",)), (["a", "b"], ("a", "b"))],
 )
-def test_methods(method: Any, methods: tuple[str, ...]) -> None:
+def test_method_names(method: Any, methods: tuple[str, ...]) -> None:
     assert OpTable().add("scaled", scaled, method=method).methods == methods
 
 
-def test_ufuncs_and_builtins_have_arguments_by_position() -> None:
+def test_inputs_of_ufuncs_and_builtins_are_positional() -> None:
     table = OpTable()
     assert table.add("hypot", np.hypot).inputs == ("x", "y")
     assert table.add("cbrt", np.cbrt).inputs == ("x",)
@@ -74,9 +74,7 @@ def test_ufuncs_and_builtins_have_arguments_by_position() -> None:
         ("scaled", scaled, {}, "op 'scaled' is already provided by tinytorch-core; choose another"),
     ],
 )
-def test_an_op_that_cannot_be_added_is_refused(
-    name: str, forward: Any, options: Any, message: str | None
-) -> None:
+def test_add_refuses_wrong_ops(name: str, forward: Any, options: Any, message: str | None) -> None:
     table = OpTable()
     table.add("scaled", scaled)
     if message is None:
@@ -87,7 +85,7 @@ def test_an_op_that_cannot_be_added_is_refused(
     assert list(table) == ["scaled"]
 
 
-def test_a_table_reads_like_a_mapping() -> None:
+def test_a_table_is_a_mapping() -> None:
     table = OpTable()
     made = table.add("scaled", scaled)
     assert table["scaled"] is made
@@ -96,7 +94,7 @@ def test_a_table_reads_like_a_mapping() -> None:
     assert "nope" not in table
 
 
-def test_each_plugin_adds_under_its_own_name() -> None:
+def test_a_table_of_a_plugin_adds_ops_of_that_provider() -> None:
     table = OpTable()
     assert table.of("somebody").add("scaled", scaled).provider == "somebody"
     assert table["scaled"].provider == "somebody"
@@ -107,7 +105,7 @@ def tripled(x: Any) -> Any:
     return x * 3
 
 
-def test_a_decorated_function_is_plain_on_arrays_and_the_op_on_tensors() -> None:
+def test_a_decorated_function_runs_the_op_only_on_tensors() -> None:
     calls = []
 
     @hookimpl

@@ -1,4 +1,4 @@
-"""Switching plugins on and off, the order in which they act, and what happens when two collide."""
+"""Registering, toggling and attaching plugins, the order of wrappers, and conflicts."""
 
 from __future__ import annotations
 
@@ -12,11 +12,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinytorch_core import PluginError, Tensor, UnknownPluginError, hookimpl, plugins
+from tinytorch_core import (
+    PluginError,
+    Tensor,
+    UnknownPluginError,
+    hookimpl,
+    plugins,
+    registry,
+)
 
 
 def attribute(name: str, value: Any = True) -> SimpleNamespace:
-    """A plugin that adds one attribute."""
+    """Return a plugin that adds one attribute."""
 
     @hookimpl
     def tinytorch_extend_tensor(tensor: Any) -> None:
@@ -26,7 +33,7 @@ def attribute(name: str, value: Any = True) -> SimpleNamespace:
 
 
 def wrapper(word: str, log: list[str], **order: bool) -> SimpleNamespace:
-    """A plugin that writes a word before and after each multiplication."""
+    """Return a plugin that logs a word before and after each multiplication."""
 
     @hookimpl(**order)
     def tinytorch_wrap_op(op: Any, call: Callable[..., Any]) -> Callable[..., Any] | None:
@@ -44,8 +51,8 @@ def wrapper(word: str, log: list[str], **order: bool) -> SimpleNamespace:
     return SimpleNamespace(tinytorch_wrap_op=tinytorch_wrap_op)
 
 
-def brings(name: str, **options: Any) -> SimpleNamespace:
-    """A plugin with one op, which returns its input."""
+def op_plugin(name: str, **options: Any) -> SimpleNamespace:
+    """Return a plugin with one op, which returns its input."""
 
     @hookimpl
     def tinytorch_register_ops(ops: Any) -> None:
@@ -56,7 +63,7 @@ def brings(name: str, **options: Any) -> SimpleNamespace:
 
 @pytest.fixture
 def registered() -> Iterator[Callable[..., None]]:
-    """Registers plugins that are forgotten after the test."""
+    """Return a function that registers a plugin until the end of the test."""
     names = []
 
     def register(plugin: Any, name: str) -> None:
@@ -74,8 +81,8 @@ def abc(registered: Any) -> None:
         registered(attribute(name), name)
 
 
-def letters() -> str:
-    """Which of the plugins a, b and c are on, by what Tensor has."""
+def active_letters() -> str:
+    """Return which of the plugins a, b and c are active, as seen from Tensor's attributes."""
     on = "".join(name for name in "abc" if hasattr(Tensor, name))
     assert on == "".join(name for name in plugins.active() if name in "abc")
     return on
@@ -84,7 +91,7 @@ def letters() -> str:
 # Registering.
 
 
-def test_a_registered_plugin_is_on_until_it_is_unregistered() -> None:
+def test_a_registered_plugin_is_active_until_it_is_unregistered() -> None:
     before = plugins.active()
     plugins.register(attribute("fresh"), name="fresh")
     assert Tensor.fresh is True
@@ -101,7 +108,7 @@ def test_a_registered_plugin_is_on_until_it_is_unregistered() -> None:
     assert plugins.active() == before
 
 
-def test_a_module_is_a_plugin_too(registered: Any) -> None:
+def test_a_module_can_be_registered(registered: Any) -> None:
     from types import ModuleType
 
     module = ModuleType("module")
@@ -110,13 +117,13 @@ def test_a_module_is_a_plugin_too(registered: Any) -> None:
     assert Tensor.from_module
 
 
-def test_a_name_is_given_once(abc: None) -> None:
+def test_a_name_that_is_taken_is_refused(abc: None) -> None:
     with pytest.raises(ValueError, match="a plugin 'a' exists already, from registered from code"):
         plugins.register(attribute("other"), name="a")
     assert not hasattr(Tensor, "other")
 
 
-def test_an_object_is_registered_once(registered: Any) -> None:
+def test_an_object_that_is_registered_already_is_refused(registered: Any) -> None:
     plugin = attribute("once")
     registered(plugin, "first")
     with pytest.raises(ValueError, match="registered already, as 'first'"):
@@ -140,14 +147,14 @@ class Named:
         return lambda x, y: call(call(x, y), y)
 
 
-def test_equal_plugins_are_told_apart(registered: Any) -> None:
+def test_a_plugin_that_equals_another_one_is_refused(registered: Any) -> None:
     registered(Named(), "one")
     with pytest.raises(PluginError, match=r"two.*already registered"):
         plugins.register(Named(), name="two")
     assert repr(Tensor([1.0]) * 2) == "Tensor([4.])"
 
 
-def test_a_plugin_may_be_registered_again() -> None:
+def test_a_plugin_can_be_registered_again() -> None:
     plugin = attribute("again")
     for _ in range(3):
         plugins.register(plugin, name="again")
@@ -156,7 +163,7 @@ def test_a_plugin_may_be_registered_again() -> None:
         assert not hasattr(Tensor, "again")
 
 
-def test_a_mended_plugin_may_be_registered_under_the_same_name() -> None:
+def test_after_a_failure_another_plugin_can_take_the_name() -> None:
     @hookimpl
     def tinytorch_extend_tensor(tensor: Any) -> None:
         raise RuntimeError("not finished")
@@ -171,7 +178,7 @@ def test_a_mended_plugin_may_be_registered_under_the_same_name() -> None:
     plugins.unregister("new")
 
 
-def test_only_what_was_registered_can_be_unregistered() -> None:
+def test_unregister_refuses_unknown_and_installed_plugins() -> None:
     with pytest.raises(
         UnknownPluginError, match=r"no plugin 'autogard' .*Did you mean 'autograd'\?"
     ):
@@ -180,34 +187,34 @@ def test_only_what_was_registered_can_be_unregistered() -> None:
         plugins.unregister("autograd")
 
 
-# On and off.
+# Enabling and disabling.
 
 
 def test_enable_and_disable(abc: None) -> None:
-    assert letters() == "abc"
+    assert active_letters() == "abc"
     plugins.disable("b")
-    assert letters() == "ac"
+    assert active_letters() == "ac"
     plugins.disable("a", "b")
-    assert letters() == "c"
+    assert active_letters() == "c"
     plugins.enable("b", "a")
-    assert letters() == "abc"
+    assert active_letters() == "abc"
     plugins.enable("a")
-    assert letters() == "abc"
+    assert active_letters() == "abc"
 
 
-def test_a_with_block_ends_the_change(abc: None) -> None:
+def test_a_with_block_restores_the_plugins(abc: None) -> None:
     with plugins.disable("a"):
-        assert letters() == "bc"
+        assert active_letters() == "bc"
         with plugins.only("a", "b"):
-            assert letters() == "ab"
+            assert active_letters() == "ab"
             with plugins.disable("a", "b"), plugins.enable("c"):
-                assert letters() == "c"
-            assert letters() == "ab"
-        assert letters() == "bc"
-    assert letters() == "abc"
+                assert active_letters() == "c"
+            assert active_letters() == "ab"
+        assert active_letters() == "bc"
+    assert active_letters() == "abc"
 
 
-def test_only_turns_everything_else_off(abc: None) -> None:
+def test_only_disables_all_other_plugins(abc: None) -> None:
     everything = plugins.active()
     with plugins.only("b"):
         assert plugins.active() == ("b",)
@@ -217,24 +224,24 @@ def test_only_turns_everything_else_off(abc: None) -> None:
     assert plugins.active() == everything
 
 
-def test_a_with_block_that_raises_ends_the_change_too(abc: None) -> None:
+def test_a_with_block_that_raises_restores_the_plugins(abc: None) -> None:
     with pytest.raises(KeyError), plugins.disable("a"):
         raise KeyError
-    assert letters() == "abc"
+    assert active_letters() == "abc"
 
 
-def test_a_plugin_that_is_unregistered_inside_the_block(registered: Any) -> None:
+def test_a_plugin_unregistered_inside_a_block_stays_unregistered(registered: Any) -> None:
     plugins.register(attribute("a"), name="a")
     with plugins.disable("a"):
         plugins.unregister("a")
-    assert letters() == ""
+    assert active_letters() == ""
 
 
-def test_a_plugin_that_is_registered_inside_the_block() -> None:
+def test_a_plugin_registered_inside_a_block_stays_active() -> None:
     with plugins.only():
         plugins.register(attribute("a"), name="a")
-        assert letters() == "a"
-    assert letters() == "a"
+        assert active_letters() == "a"
+    assert active_letters() == "a"
     plugins.unregister("a")
 
 
@@ -250,7 +257,7 @@ def test_an_unknown_name_changes_nothing(change: Any, abc: None) -> None:
     assert plugins.active() == everything
 
 
-def test_decisions_in_code_are_shown(abc: None) -> None:
+def test_status_shows_the_line_that_disabled_a_plugin(abc: None) -> None:
     line = sys._getframe().f_lineno + 1
     with plugins.disable("a"):
         decided = {p.name: (p.state, p.decided_by) for p in plugins.status()}
@@ -264,7 +271,7 @@ def test_decisions_in_code_are_shown(abc: None) -> None:
 
 
 @pytest.mark.parametrize("order", ["abc", "cab", "bca"])
-def test_wrappers_lie_in_the_order_of_their_names(order: str, registered: Any) -> None:
+def test_wrappers_run_in_the_order_of_plugin_names(order: str, registered: Any) -> None:
     log: list[str] = []
     for name in order:
         registered(wrapper(name, log), name)
@@ -272,7 +279,7 @@ def test_wrappers_lie_in_the_order_of_their_names(order: str, registered: Any) -
     assert log == ["c", "b", "a", "/a", "/b", "/c"]
 
 
-def test_registering_again_does_not_change_the_order(registered: Any) -> None:
+def test_enabling_again_does_not_change_the_order(registered: Any) -> None:
     log: list[str] = []
     for name in "abc":
         registered(wrapper(name, log), name)
@@ -282,7 +289,7 @@ def test_registering_again_does_not_change_the_order(registered: Any) -> None:
     assert log[:3] == ["c", "b", "a"]
 
 
-def test_tryfirst_lies_innermost_and_trylast_outermost(registered: Any) -> None:
+def test_a_tryfirst_wrapper_is_innermost_and_a_trylast_wrapper_outermost(registered: Any) -> None:
     log: list[str] = []
     registered(wrapper("a", log, trylast=True), "a")
     registered(wrapper("b", log), "b")
@@ -291,7 +298,7 @@ def test_tryfirst_lies_innermost_and_trylast_outermost(registered: Any) -> None:
     assert log[:3] == ["a", "b", "c"]
 
 
-def test_reflected_operators_and_numpy_run_what_is_wrapped(registered: Any) -> None:
+def test_reflected_operators_and_numpy_functions_run_the_wrapped_op(registered: Any) -> None:
     log: list[str] = []
     registered(wrapper("a", log), "a")
     for multiply in (
@@ -305,7 +312,7 @@ def test_reflected_operators_and_numpy_run_what_is_wrapped(registered: Any) -> N
         log.clear()
 
 
-def test_a_wrapper_returns_none_or_a_callable() -> None:
+def test_a_wrapper_that_is_not_callable_is_refused() -> None:
     @hookimpl
     def tinytorch_wrap_op(op: Any, call: Any) -> Any:
         return 42
@@ -314,11 +321,11 @@ def test_a_wrapper_returns_none_or_a_callable() -> None:
         plugins.register(SimpleNamespace(tinytorch_wrap_op=tinytorch_wrap_op), name="answer")
 
 
-# Collisions.
+# Conflicts.
 
 
-def conflict(first: Any, second: Any, *words: str) -> None:
-    """Of two plugins the second is refused, in words that name both, and nothing changes."""
+def check_conflict(first: Any, second: Any, *words: str) -> None:
+    """Check that the second plugin is refused, the error names both, and nothing changes."""
     plugins.register(first, name="first")
     try:
         before = (plugins.active(), Tensor.__bases__, plugins.status())
@@ -333,27 +340,32 @@ def conflict(first: Any, second: Any, *words: str) -> None:
         assert word in message, message
 
 
-def test_two_ops_of_one_name() -> None:
-    conflict(brings("thing"), brings("thing"), "op 'thing' is already", "tinytorch_register_ops")
+def test_two_ops_of_the_same_name_conflict() -> None:
+    check_conflict(
+        op_plugin("thing"), op_plugin("thing"), "op 'thing' is already", "tinytorch_register_ops"
+    )
 
 
-def test_two_methods_of_one_name() -> None:
-    conflict(
-        brings("one", method="thing"),
-        brings("two", method="thing"),
+def test_two_methods_of_the_same_name_conflict() -> None:
+    check_conflict(
+        op_plugin("one", method="thing"),
+        op_plugin("two", method="thing"),
         "op 'two' cannot be a method: Tensor.thing is already",
         "tinytorch_register_ops",
     )
 
 
-def test_an_attribute_named_like_a_method() -> None:
-    conflict(
-        brings("thing", method=True), attribute("thing"), "Tensor.thing", "tinytorch_extend_tensor"
+def test_an_attribute_conflicts_with_a_method_of_the_same_name() -> None:
+    check_conflict(
+        op_plugin("thing", method=True),
+        attribute("thing"),
+        "Tensor.thing",
+        "tinytorch_extend_tensor",
     )
 
 
-def test_two_attributes_of_one_name() -> None:
-    conflict(attribute("thing"), attribute("thing", False), "Tensor.thing is already")
+def test_two_attributes_of_the_same_name_conflict() -> None:
+    check_conflict(attribute("thing"), attribute("thing", False), "Tensor.thing is already")
 
 
 def keyword(name: str) -> SimpleNamespace:
@@ -364,14 +376,14 @@ def keyword(name: str) -> SimpleNamespace:
     return SimpleNamespace(tinytorch_extend_tensor=tinytorch_extend_tensor)
 
 
-def test_two_keywords_of_one_name() -> None:
-    conflict(keyword("thing"), keyword("thing"), "keyword 'thing' of Tensor() is already")
+def test_two_keywords_of_the_same_name_conflict() -> None:
+    check_conflict(keyword("thing"), keyword("thing"), "keyword 'thing' of Tensor() is already")
 
 
-def test_two_ops_for_one_numpy_function() -> None:
-    conflict(
-        brings("one", numpy=np.cbrt),
-        brings("two", numpy=np.cbrt),
+def test_two_ops_for_the_same_numpy_function_conflict() -> None:
+    check_conflict(
+        op_plugin("one", numpy=np.cbrt),
+        op_plugin("two", numpy=np.cbrt),
         "'two' cannot implement np.cbrt",
         "'one'",
     )
@@ -380,26 +392,26 @@ def test_two_ops_for_one_numpy_function() -> None:
 @pytest.mark.parametrize(
     "plugin",
     [
-        brings("mul"),
-        brings("mine", method="sum"),
-        brings("mine", method="reshape"),
-        brings("mine", method="__add__"),
-        brings("mine", operator=True, method="mine", reflected="__radd__"),
-        brings("mine", numpy=np.exp),
+        op_plugin("mul"),
+        op_plugin("mine", method="sum"),
+        op_plugin("mine", method="reshape"),
+        op_plugin("mine", method="__add__"),
+        op_plugin("mine", operator=True, method="mine", reflected="__radd__"),
+        op_plugin("mine", numpy=np.exp),
         *map(attribute, ["shape", "data", "_data", "exp", "__init__", "__hash__", "__dict__"]),
         *map(attribute, ["_calls", "_keywords", "__getattr__", "__slots__"]),
         keyword("dtype"),
         keyword("data"),
     ],
 )
-def test_what_the_plain_tensor_has_cannot_be_taken(plugin: Any) -> None:
+def test_names_of_the_plain_tensor_are_refused(plugin: Any) -> None:
     before = (plugins.active(), Tensor.__bases__)
     with pytest.raises(PluginError, match=r"plain Tensor|tinytorch-core"):
         plugins.register(plugin, name="mine")
     assert (plugins.active(), Tensor.__bases__) == before
 
 
-def test_enabling_a_plugin_that_collides_changes_nothing(registered: Any) -> None:
+def test_enabling_a_plugin_that_conflicts_changes_nothing(registered: Any) -> None:
     registered(attribute("thing"), "first")
     plugins.disable("first")
     registered(attribute("thing"), "second")
@@ -412,27 +424,27 @@ def test_enabling_a_plugin_that_collides_changes_nothing(registered: Any) -> Non
     assert (plugins.active(), Tensor.__bases__) == before
 
 
-# One subclass.
+# Plugins for a subclass.
 
 
-def test_a_plugin_for_one_subclass(abc: None) -> None:
+def test_a_plugin_attached_to_a_subclass_does_not_change_tensor(abc: None) -> None:
     class Mine(Tensor):
         pass
 
     plugins.disable("a")
     plugins.attach(Mine, "a")
     assert Mine.a
-    assert letters() == "bc"
+    assert active_letters() == "bc"
     assert type(Mine([1.0]) * 2) is Mine
     assert type(Tensor([1.0]) * Mine([2.0])) is Mine
     plugins.disable("b")
     assert not hasattr(Mine, "b")
     assert Mine.a
     plugins.enable("a", "b")
-    assert letters() == "abc"
+    assert active_letters() == "abc"
 
 
-def test_attach_refuses_what_it_cannot_extend(abc: None) -> None:
+def test_attach_refuses_other_classes_and_unknown_plugins(abc: None) -> None:
     with pytest.raises(TypeError, match=r"to extend Tensor itself use plugins.enable"):
         plugins.attach(Tensor, "a")
     with pytest.raises(TypeError, match="not a subclass of Tensor"):
@@ -446,7 +458,7 @@ def test_attach_refuses_what_it_cannot_extend(abc: None) -> None:
     assert type(Mine([1.0])) is Mine
 
 
-def test_an_attachment_that_fails_leaves_the_earlier_ones(registered: Any) -> None:
+def test_attach_that_fails_keeps_the_plugins_attached_before(registered: Any) -> None:
     class Mine(Tensor):
         pass
 
@@ -460,3 +472,121 @@ def test_an_attachment_that_fails_leaves_the_earlier_ones(registered: Any) -> No
     assert "first" in plugins.active()
     plugins.disable("first")
     assert hasattr(Mine, "thing")
+
+
+@pytest.mark.parametrize("mixin_first", [True, False])
+def test_attach_keeps_a_mixin_of_any_name(abc: None, mixin_first: bool) -> None:
+    class Surface:
+        """A mixin with the name that computed surfaces have."""
+
+        def from_mixin(self) -> str:
+            return "mixin"
+
+        def exp(self) -> str:
+            return "the mixin's"
+
+    class Mine(*((Surface, Tensor) if mixin_first else (Tensor, Surface))):  # type: ignore[misc]
+        pass
+
+    for name in ("a", "b"):
+        plugins.attach(Mine, name)
+    x = Mine([1.0])
+    assert x.from_mixin() == "mixin"
+    assert (x.exp() == "the mixin's") is mixin_first
+    assert Surface in Mine.__bases__
+    assert type(x * 2) is Mine
+    assert Surface not in Tensor.__mro__
+
+
+# Settings.
+
+
+class Configured:
+    """A plugin that records its settings, and that can be made to fail."""
+
+    def __init__(self, needs: tuple[str, ...] = ()) -> None:
+        self.tinytorch_needs = needs
+        self.given: list[dict[str, Any]] = []
+        self.fails = False
+
+    @hookimpl
+    def tinytorch_configure(self, config: Any) -> None:
+        if config.get("size", 0) < 0:
+            raise ValueError("size must not be negative")
+        self.given.append(dict(config))
+
+    @hookimpl
+    def tinytorch_extend_tensor(self, tensor: Any) -> None:
+        if self.fails:
+            raise RuntimeError("out of order")
+
+
+def state() -> tuple[Any, ...]:
+    return plugins.active(), Tensor.__bases__, plugins.status(), registry.overrides, registry.plan
+
+
+def test_a_failed_change_gives_other_plugins_their_settings_back(registered: Any) -> None:
+    first, second = Configured(), Configured()
+    registered(first, "first")
+    registered(second, "second")
+    plugins.configure("first", size=1)
+    before = state()
+    second.fails = True
+    # `first` is configured with the new setting before `second` fails.
+    with pytest.raises(PluginError, match=r"'second' .*out of order"):
+        plugins.configure("first", size=2)
+    second.fails = False
+    assert first.given == [{}, {"size": 1}, {"size": 2}, {"size": 1}]
+    assert second.given == [{}]
+    assert state() == before
+
+
+def test_a_refused_setting_changes_no_setting(registered: Any) -> None:
+    first, second = Configured(), Configured()
+    registered(first, "first")
+    registered(second, "second")
+    before = state()
+    with pytest.raises(PluginError, match="size must not be negative"):
+        plugins.configure("second", size=-1)
+    assert (first.given, second.given) == ([{}], [{}])
+    assert state() == before
+
+
+def test_a_plugin_that_cannot_be_enabled_changes_no_setting(registered: Any) -> None:
+    first, second = Configured(), Configured()
+    registered(first, "first")
+    registered(second, "second")
+    plugins.disable("first", "second")
+    before = state()
+    second.fails = True
+    with pytest.raises(PluginError, match=r"'second' .*out of order"):
+        plugins.enable("first", "second")
+    assert state() == before
+    second.fails = False
+    plugins.enable("first", "second")
+    # Configured when registered, in the failed attempt, and now, because it was never active.
+    assert first.given == second.given == [{}, {}, {}]
+
+
+def test_a_plugin_is_configured_once_for_all_classes(registered: Any) -> None:
+    class Mine(Tensor):
+        pass
+
+    class Other(Tensor):
+        pass
+
+    plugin = Configured()
+    registered(plugin, "first")
+    plugins.disable("first")
+    for cls in (Mine, Other):
+        plugins.attach(cls, "first")
+    registered(attribute("a"), "a")
+    with plugins.disable("a"), plugins.enable("first"):
+        pass
+    # When it was registered, and when it was attached after it was disabled.
+    assert plugin.given == [{}, {}]
+    plugin.fails = True
+    with pytest.raises(PluginError, match="out of order"):
+        plugins.configure("first", size=2)
+    plugin.fails = False
+    assert plugin.given == [{}, {}, {"size": 2}, {}]

@@ -1,4 +1,4 @@
-"""What a plugin hands over becomes methods, functions, keywords and words of the repr."""
+"""The surface has the methods, NumPy functions, keywords and words of the repr that plugins add."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tinytorch_core import Tensor, hookimpl, plugins
 
 @contextmanager
 def plugin(**hooks: Callable[..., Any]) -> Iterator[None]:
-    """A plugin with these hooks, named without their prefix, inside a `with` block."""
+    """Register a plugin with these hooks, named without their prefix, for a block."""
     marked = {f"tinytorch_{name}": hookimpl(function) for name, function in hooks.items()}
     plugins.register(SimpleNamespace(**marked), name="mine")
     try:
@@ -35,7 +35,7 @@ def adds(name: str, value: Any) -> Any:
     return plugin(extend_tensor=lambda tensor: tensor.add(name, value))
 
 
-@pytest.fixture(autouse=True, params=["alone", "beside every plugin"])
+@pytest.fixture(autouse=True, params=["alone", "with every plugin"])
 def _others(request: pytest.FixtureRequest) -> Iterator[None]:
     if request.param == "alone":
         with plugins.only():
@@ -44,9 +44,9 @@ def _others(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
 
 
-def test_an_op_becomes_a_method_that_takes_what_its_function_takes() -> None:
+def test_an_op_becomes_a_method_with_the_signature_of_its_function() -> None:
     def shifted(x: Any, by: float = 1.0, *, twice: bool = False) -> Any:
-        """Each element, moved."""
+        """Return each element plus `by`."""
         return x + by * (2 if twice else 1)
 
     with adds_op("shifted", shifted, method=True):
@@ -56,13 +56,13 @@ def test_an_op_becomes_a_method_that_takes_what_its_function_takes() -> None:
         assert repr(x.shifted(twice=True)) == "Tensor([3.])"
         expected = inspect.signature(shifted)
         assert str(inspect.signature(Tensor.shifted)) == str(expected).replace("x:", "self:", 1)
-        assert Tensor.shifted.__doc__ == "Each element, moved."
+        assert Tensor.shifted.__doc__ == "Return each element plus `by`."
         with pytest.raises(TypeError, match=r"shifted\(\) got an unexpected keyword"):
             x.shifted(nope=1)
     assert not hasattr(Tensor, "shifted")
 
 
-def test_the_forward_is_given_arrays_numbers_and_none() -> None:
+def test_the_forward_receives_arrays_numbers_and_none() -> None:
     seen = []
 
     def look(x: Any, y: Any) -> Any:
@@ -95,18 +95,18 @@ def test_the_forward_is_given_arrays_numbers_and_none() -> None:
     ],
     ids=str,
 )
-def test_what_an_op_returns(result: Any, text: str) -> None:
+def test_arrays_in_the_result_of_an_op_become_tensors(result: Any, text: str) -> None:
     with adds_op("give", lambda x: result, method=True):
         assert repr(Tensor([1.0]).give()) == text
 
 
-def test_a_raw_op_hands_its_result_back_as_it_is() -> None:
+def test_a_raw_op_returns_its_result_unchanged() -> None:
     with adds_op("peek", lambda x: x, method=True, raw=True):
         x = Tensor([1.0])
         assert x.peek() is x.data
 
 
-def test_an_op_answers_a_numpy_function_by_any_name_of_its_arguments() -> None:
+def test_a_numpy_function_runs_its_op_with_positional_and_keyword_arguments() -> None:
     calls = []
 
     def rolled(x: Any, shift: Any, axis: Any = None) -> Any:
@@ -123,14 +123,14 @@ def test_an_op_answers_a_numpy_function_by_any_name_of_its_arguments() -> None:
         assert len(calls) == 3
 
 
-def test_numpy_arguments_that_the_op_does_not_know_are_left_to_numpy() -> None:
+def test_numpy_runs_a_call_with_arguments_that_the_op_lacks() -> None:
     with adds_op("pairwise", lambda x, y: x * 0, numpy=np.hypot):
         x = Tensor([3.0])
         assert repr(np.hypot(x, 4)) == "Tensor([0.])"
         assert repr(np.hypot(x, 4, where=[True], out=Tensor([0.0]))) == "Tensor([5.])"
 
 
-def test_a_variadic_op() -> None:
+def test_a_variadic_op_takes_any_number_of_inputs() -> None:
     def joined(*arrays: Any, axis: int = 0) -> Any:
         return np.concatenate(arrays, axis)
 
@@ -150,7 +150,7 @@ def test_an_error_of_the_forward_names_the_op_and_the_shapes() -> None:
         Tensor([1.0, 2.0]).refuse(np.zeros((1, 3)))
 
 
-def test_methods_properties_and_attributes() -> None:
+def test_a_plugin_adds_methods_properties_and_attributes() -> None:
     with adds("norm", lambda self: (self * self).sum().sqrt()):
         assert repr(Tensor([3.0, 4.0]).norm()) == "Tensor(5.)"
     with adds("rank", property(lambda self: self.ndim)):
@@ -165,8 +165,8 @@ def test_methods_properties_and_attributes() -> None:
 
 
 @contextmanager
-def names() -> Iterator[None]:
-    """A plugin that names tensors: an attribute, a keyword, a word in the repr."""
+def naming_plugin() -> Iterator[None]:
+    """Register a plugin that adds a name: an attribute, a keyword and a word of the repr."""
 
     def extend(tensor: Any) -> None:
         tensor.add("name", None)
@@ -177,8 +177,8 @@ def names() -> Iterator[None]:
         yield
 
 
-def test_a_keyword_of_the_constructor_and_a_word_of_the_repr() -> None:
-    with names():
+def test_a_plugin_adds_a_keyword_and_a_word_of_the_repr() -> None:
+    with naming_plugin():
         x = Tensor([1.0], name="x")
         assert x.name == "x"
         assert repr(x) == "Tensor([1.], name='x')"
@@ -193,12 +193,12 @@ def test_a_keyword_of_the_constructor_and_a_word_of_the_repr() -> None:
     "duplicate", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))]
 )
 def test_keywords_survive_copies(duplicate: Any) -> None:
-    with names():
+    with naming_plugin():
         assert duplicate(Tensor([1.0], name="x")).name == "x"
         assert "name" not in vars(duplicate(Tensor([1.0])))
 
 
-def test_what_a_call_runs_can_be_read() -> None:
+def test_getsource_shows_the_code_of_an_op() -> None:
     assert "def mul(self, y):" in inspect.getsource(Tensor.__mul__)
 
 

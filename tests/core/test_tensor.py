@@ -1,4 +1,4 @@
-"""The plain Tensor behaves like the array in it, with every plugin on as with none."""
+"""Tensor behaves like a NumPy array, with every plugin and with none."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ A = np.array([[1.0, -2.0, 3.0], [4.0, 5.5, -6.0]])
 B = np.array([[2.0, 3.0, 0.5], [-1.0, 2.0, 4.0]])
 
 
-def equal(found: Any, expected: Any) -> None:
-    """The same values, shape and dtype, in a Tensor."""
+def check_equal(found: Any, expected: Any) -> None:
+    """Check that `found` is a Tensor with the values, shape and dtype of `expected`."""
     assert type(found) is Tensor
     np.testing.assert_array_equal(found.data, expected)
     assert found.shape == np.shape(expected)
@@ -34,40 +34,40 @@ def equal(found: Any, expected: Any) -> None:
     [5, 2.5, True, [1, 2], (1, 2), [[1.0], [2.0]], [True, False], range(3), [], [np.float64(1)]],
 )
 def test_python_numbers_and_sequences_become_float32(data: Any) -> None:
-    equal(Tensor(data), np.array(data, dtype=np.float32))
+    check_equal(Tensor(data), np.array(data, dtype=np.float32))
 
 
 def test_integers_of_more_than_64_bits_become_float32() -> None:
-    equal(Tensor([10**20, 1]), np.array([1e20, 1], dtype=np.float32))
+    check_equal(Tensor([10**20, 1]), np.array([1e20, 1], dtype=np.float32))
 
 
 def test_python_complex_numbers_become_complex64() -> None:
-    equal(Tensor([1 + 2j]), np.array([1 + 2j], dtype=np.complex64))
+    check_equal(Tensor([1 + 2j]), np.array([1 + 2j], dtype=np.complex64))
 
 
 @pytest.mark.parametrize(
     "dtype", ["bool", "int8", "int64", "uint8", "float16", "float32", "float64"]
 )
 def test_arrays_keep_their_dtype(dtype: str) -> None:
-    equal(Tensor(np.ones((2, 1), dtype)), np.ones((2, 1), dtype))
-    equal(Tensor(Tensor(np.ones(2, dtype))), np.ones(2, dtype))
-    equal(Tensor(np.dtype(dtype).type(1)), np.array(1, dtype))
+    check_equal(Tensor(np.ones((2, 1), dtype)), np.ones((2, 1), dtype))
+    check_equal(Tensor(Tensor(np.ones(2, dtype))), np.ones(2, dtype))
+    check_equal(Tensor(np.dtype(dtype).type(1)), np.array(1, dtype))
 
 
 @pytest.mark.parametrize("data", [[1, 2], np.array([1.0, 2.0]), np.array([1, 2])])
-def test_a_given_dtype_is_followed(data: Any) -> None:
-    equal(Tensor(data, dtype=np.int32), np.array([1, 2], dtype=np.int32))
-    equal(Tensor(data, "float64"), np.array([1.0, 2.0]))
+def test_the_dtype_argument_sets_the_dtype(data: Any) -> None:
+    check_equal(Tensor(data, dtype=np.int32), np.array([1, 2], dtype=np.int32))
+    check_equal(Tensor(data, "float64"), np.array([1.0, 2.0]))
 
 
-def test_the_data_are_copied() -> None:
+def test_the_constructor_copies_the_data() -> None:
     array = np.zeros(2)
     made = Tensor(array)
     again = Tensor(made)
     array[0] = 7.0
     made.data[1] = 7.0
-    equal(made, np.array([0.0, 7.0]))
-    equal(again, np.zeros(2))
+    check_equal(made, np.array([0.0, 7.0]))
+    check_equal(again, np.zeros(2))
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_the_data_are_copied() -> None:
     ],
     ids=lambda data: type(data).__name__,
 )
-def test_what_is_no_number_is_refused(data: Any) -> None:
+def test_data_that_are_not_numbers_are_refused(data: Any) -> None:
     with pytest.raises(TypeError, match=r"holds numbers, not .*; convert the data to numbers"):
         Tensor(data)
 
@@ -99,13 +99,13 @@ def test_ragged_data_are_refused(data: Any) -> None:
         Tensor(data)
 
 
-def test_tensor_has_the_name_that_users_know() -> None:
+def test_the_class_is_named_tensor_in_its_repr_and_errors() -> None:
     assert repr(Tensor) == "<class 'tinytorch_core.Tensor'>"
     with pytest.raises(TypeError, match=r"^Tensor\.__init__\(\) missing .* 'data'$"):
         Tensor()  # type: ignore[call-arg]
 
 
-def test_a_misspelt_keyword_is_refused_with_the_known_ones() -> None:
+def test_a_misspelt_keyword_is_refused_with_a_suggestion() -> None:
     with pytest.raises(TypeError, match=r"no keyword 'dtyp'. Did you mean 'dtype'\?"):
         Tensor([1], dtyp=int)
 
@@ -116,18 +116,18 @@ def test_a_misspelt_keyword_is_refused_with_the_known_ones() -> None:
 def test_data_is_the_array_itself_and_can_be_replaced() -> None:
     x = Tensor([1, 2])
     x.data[0] = 5
-    equal(x, np.array([5, 2], np.float32))
+    check_equal(x, np.array([5, 2], np.float32))
     array = np.arange(3)
     x.data = array
     assert x.data is array
     x.data = Tensor([4.0])
-    equal(x, np.array([4.0], np.float32))
+    check_equal(x, np.array([4.0], np.float32))
     x.data = [1, 2]
-    equal(x, np.array([1, 2], np.float32))
+    check_equal(x, np.array([1, 2], np.float32))
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 0, 4), (2, 3)])
-def test_shape_ndim_size_dtype(shape: tuple[int, ...]) -> None:
+def test_shape_ndim_size_and_dtype(shape: tuple[int, ...]) -> None:
     x = Tensor(np.zeros(shape, np.float16))
     assert (x.shape, x.ndim, x.size) == (shape, len(shape), np.zeros(shape).size)
     assert x.dtype == np.float16
@@ -154,11 +154,11 @@ BITWISE = [operator.and_, operator.or_, operator.xor]
 )
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
 def test_operators_agree_with_numpy_on_both_sides(op: Any, other: Any) -> None:
-    # A list is a Tensor in the making: float32, which the float64 on the other side widens.
+    # A list becomes float32, like the data of a Tensor; with float64 the result is float64.
     plain = np.array(other, np.float32) if isinstance(other, list | tuple) else other
-    equal(op(Tensor(A), other), op(A, plain))
-    equal(op(other, Tensor(A)), op(plain, A))
-    equal(op(Tensor(A), Tensor(plain)), op(A, np.asarray(Tensor(plain).data)))
+    check_equal(op(Tensor(A), other), op(A, plain))
+    check_equal(op(other, Tensor(A)), op(plain, A))
+    check_equal(op(Tensor(A), Tensor(plain)), op(A, np.asarray(Tensor(plain).data)))
 
 
 @pytest.mark.parametrize("op", ARITHMETIC)
@@ -170,18 +170,18 @@ def test_python_numbers_do_not_widen_a_tensor(op: Any) -> None:
 @pytest.mark.parametrize("op", BITWISE)
 def test_bitwise_operators(op: Any) -> None:
     p, q = np.array([True, True, False]), np.array([True, False, False])
-    equal(op(Tensor(p), Tensor(q)), op(p, q))
-    equal(op(q, Tensor(p)), op(q, p))
-    equal(op(Tensor(np.array([5, 6])), 3), op(np.array([5, 6]), 3))
+    check_equal(op(Tensor(p), Tensor(q)), op(p, q))
+    check_equal(op(q, Tensor(p)), op(q, p))
+    check_equal(op(Tensor(np.array([5, 6])), 3), op(np.array([5, 6]), 3))
 
 
 @pytest.mark.parametrize("op", [operator.neg, operator.pos, abs])
 def test_unary_operators(op: Any) -> None:
-    equal(op(Tensor(A)), op(A))
+    check_equal(op(Tensor(A)), op(A))
 
 
 def test_invert() -> None:
-    equal(~Tensor(np.array([True, False])), np.array([False, True]))
+    check_equal(~Tensor(np.array([True, False])), np.array([False, True]))
 
 
 @pytest.mark.parametrize(
@@ -198,21 +198,21 @@ def test_invert() -> None:
 def test_matmul(left: tuple[int, ...], right: tuple[int, ...]) -> None:
     a = np.arange(float(np.prod(left))).reshape(left)
     b = np.arange(float(np.prod(right))).reshape(right)
-    equal(Tensor(a) @ Tensor(b), a @ b)
-    equal(a @ Tensor(b), a @ b)
-    equal(Tensor(a).matmul(b), a @ b)
+    check_equal(Tensor(a) @ Tensor(b), a @ b)
+    check_equal(a @ Tensor(b), a @ b)
+    check_equal(Tensor(a).matmul(b), a @ b)
 
 
 @pytest.mark.parametrize(
     ("op", "name"), [(operator.add, "add"), (operator.mul, "mul"), (operator.matmul, "matmul")]
 )
-def test_shapes_that_do_not_fit_are_named(op: Any, name: str) -> None:
+def test_an_error_names_the_op_and_the_shapes(op: Any, name: str) -> None:
     with pytest.raises(ValueError, match=rf"{name} of shapes \(2, 3\) and \(4,\)"):
         op(Tensor(A), Tensor([1, 2, 3, 4]))
 
 
 class Polite:
-    """Knows how to add itself to anything."""
+    """An operand that implements the reflected operators itself."""
 
     def __radd__(self, other: Any) -> str:
         return "radd"
@@ -224,7 +224,7 @@ class Polite:
         return "gt"
 
 
-def test_a_foreign_operand_gets_its_turn() -> None:
+def test_operators_leave_foreign_operands_to_the_other_side() -> None:
     assert Tensor([1.0]) + Polite() == "radd"
     assert Tensor([1.0]) @ Polite() == "rmatmul"
     assert (Tensor([1.0]) < Polite()) == "gt"
@@ -232,7 +232,7 @@ def test_a_foreign_operand_gets_its_turn() -> None:
 
 
 @pytest.mark.parametrize("other", ["a", None, {}, object()], ids=lambda other: type(other).__name__)
-def test_what_cannot_be_calculated_with_is_a_type_error(other: Any) -> None:
+def test_operators_refuse_operands_that_are_not_numbers(other: Any) -> None:
     with pytest.raises(TypeError, match="unsupported operand"):
         Tensor([1.0]) + other
     with pytest.raises(TypeError, match="unsupported operand"):
@@ -241,12 +241,12 @@ def test_what_cannot_be_calculated_with_is_a_type_error(other: Any) -> None:
         Tensor([1.0]) < other  # noqa: B015
 
 
-def test_comparing_with_something_else_is_plainly_unequal() -> None:
+def test_a_tensor_does_not_equal_an_object_of_another_kind() -> None:
     assert (Tensor([1.0]) == "a") is False
     assert (Tensor([1.0]) != None) is True  # noqa: E711
 
 
-def test_tensors_are_keys_by_identity() -> None:
+def test_tensors_are_hashed_by_identity() -> None:
     x, same = Tensor([1.0]), Tensor([1.0])
     assert {x: "x"}[x] == "x"
     assert same not in {x: "x"}
@@ -271,7 +271,7 @@ def test_in_place_operators_write_into_the_same_array(op: Any) -> None:
     result = op(x, 2)
     assert result is x
     assert x.data is array
-    equal(x, op(A.copy(), 2))
+    check_equal(x, op(A.copy(), 2))
 
 
 def test_in_place_operators_take_tensors_arrays_and_lists() -> None:
@@ -279,12 +279,12 @@ def test_in_place_operators_take_tensors_arrays_and_lists() -> None:
     x += Tensor([1, 1])
     x *= np.array([2, 3], np.float32)
     x -= [1, 1]
-    equal(x, np.array([3, 8], np.float32))
+    check_equal(x, np.array([3, 8], np.float32))
     with pytest.raises(ValueError, match="iadd of shapes"):
         x += np.zeros((3, 2))
     with pytest.raises(TypeError):
         x += "a"
-    equal(x, np.array([3, 8], np.float32))
+    check_equal(x, np.array([3, 8], np.float32))
 
 
 def test_an_array_stays_an_array_when_a_tensor_is_added_in_place() -> None:
@@ -318,7 +318,7 @@ INDICES = [
 
 @pytest.mark.parametrize("index", INDICES, ids=repr)
 def test_indexing(index: Any) -> None:
-    equal(Tensor(A)[index], np.asarray(A[index]))
+    check_equal(Tensor(A)[index], np.asarray(A[index]))
 
 
 @pytest.mark.parametrize("index", INDICES, ids=repr)
@@ -328,41 +328,41 @@ def test_assigning_to_an_index(index: Any) -> None:
     x = Tensor(A)
     array = x.data
     x[index] = 9
-    equal(x, expected)
+    check_equal(x, expected)
     assert x.data is array
 
 
 def test_tensors_are_indices_and_values() -> None:
     x = Tensor(A)
     rows, mask = Tensor(np.array([1, 0])), Tensor(A) > 0
-    equal(x[rows], A[[1, 0]])
-    equal(x[mask], A[A > 0])
-    equal(x[rows, Tensor(np.array([0, 1]))], A[[1, 0], [0, 1]])
+    check_equal(x[rows], A[[1, 0]])
+    check_equal(x[mask], A[A > 0])
+    check_equal(x[rows, Tensor(np.array([0, 1]))], A[[1, 0], [0, 1]])
     x[rows] = Tensor(B)
-    equal(x, B[[1, 0]])
+    check_equal(x, B[[1, 0]])
     x[0] = [7, 8, 9]
-    equal(x[0], np.array([7.0, 8.0, 9.0]))
+    check_equal(x[0], np.array([7.0, 8.0, 9.0]))
     one, two = Tensor(np.array(1)), Tensor(np.array(2))
-    equal(Tensor(A)[0, one:two], A[0, 1:2])
+    check_equal(Tensor(A)[0, one:two], A[0, 1:2])
 
 
-def test_an_index_outside_is_an_index_error() -> None:
+def test_an_index_out_of_bounds_is_an_index_error() -> None:
     with pytest.raises(IndexError, match="out of bounds"):
         Tensor(A)[2]
     with pytest.raises(IndexError, match="too many indices"):
         Tensor(1.0)[0]
 
 
-# As Python numbers and sequences.
+# Conversion to Python numbers and sequences.
 
 
 def test_len_iteration_and_membership() -> None:
     x = Tensor(A)
     assert len(x) == 2
     for row, expected in zip(x, A, strict=True):
-        equal(row, expected)
+        check_equal(row, expected)
     first, _ = x
-    equal(first, A[0])
+    check_equal(first, A[0])
     assert 5.5 in x
     assert 7 not in x
     assert Tensor(4.0) in x
@@ -370,7 +370,7 @@ def test_len_iteration_and_membership() -> None:
     assert list(Tensor([])) == []
 
 
-def test_a_single_number_has_no_length() -> None:
+def test_a_0d_tensor_has_no_length_and_cannot_be_iterated() -> None:
     with pytest.raises(TypeError, match=r"no length; item\(\)"):
         len(Tensor(1.0))
     with pytest.raises(TypeError, match=r"cannot be iterated; item\(\)"):
@@ -378,7 +378,7 @@ def test_a_single_number_has_no_length() -> None:
 
 
 @pytest.mark.parametrize("data", [2.5, [2.5], [[2.5]]])
-def test_one_element_as_a_python_number(data: Any) -> None:
+def test_a_tensor_of_one_element_converts_to_python_numbers(data: Any) -> None:
     x = Tensor(data)
     assert (bool(x), int(x), float(x), complex(x), x.item()) == (True, 2, 2.5, 2.5, 2.5)
     assert type(x.item()) is float
@@ -387,12 +387,12 @@ def test_one_element_as_a_python_number(data: Any) -> None:
 
 @pytest.mark.parametrize("data", [[1.0, 2.0], []])
 @pytest.mark.parametrize("convert", [bool, int, float, Tensor.item])
-def test_several_elements_are_no_number(data: Any, convert: Any) -> None:
+def test_a_tensor_of_several_elements_does_not_convert_to_a_number(data: Any, convert: Any) -> None:
     with pytest.raises(ValueError, match=rf"tensor of shape \({len(data)},\)"):
         convert(Tensor(data))
 
 
-def test_a_tensor_can_be_an_index_of_a_list() -> None:
+def test_a_0d_integer_tensor_can_index_a_list() -> None:
     assert ["a", "b"][Tensor(np.array(1))] == "b"
     assert list(range(Tensor(np.array(2)))) == [0, 1]
     for x in (Tensor(1.0), Tensor(np.array([1]))):
@@ -409,20 +409,22 @@ def test_a_tensor_can_be_an_index_of_a_list() -> None:
 def test_reductions(name: str, axis: Any, keepdims: bool) -> None:
     a = np.linspace(-1, 2, 24).reshape(2, 3, 4)
     expected = np.asarray(getattr(a, name)(axis=axis, keepdims=keepdims))
-    equal(getattr(Tensor(a), name)(axis, keepdims), expected)
-    equal(getattr(Tensor(a), name)(axis=axis, keepdims=keepdims), expected)
+    check_equal(getattr(Tensor(a), name)(axis, keepdims), expected)
+    check_equal(getattr(Tensor(a), name)(axis=axis, keepdims=keepdims), expected)
 
 
 @pytest.mark.parametrize("name", ["argmax", "argmin"])
 @pytest.mark.parametrize("axis", [None, 0, -1])
-def test_positions_of_the_extremes(name: str, axis: int | None) -> None:
-    equal(getattr(Tensor(A), name)(axis), np.asarray(getattr(A, name)(axis)))
-    equal(getattr(Tensor(A), name)(axis, keepdims=True), getattr(A, name)(axis, keepdims=True))
+def test_argmax_and_argmin(name: str, axis: int | None) -> None:
+    check_equal(getattr(Tensor(A), name)(axis), np.asarray(getattr(A, name)(axis)))
+    check_equal(
+        getattr(Tensor(A), name)(axis, keepdims=True), getattr(A, name)(axis, keepdims=True)
+    )
 
 
 @pytest.mark.parametrize("name", ["var", "std"])
 def test_ddof(name: str) -> None:
-    equal(getattr(Tensor(A), name)(axis=1, ddof=1), getattr(A, name)(axis=1, ddof=1))
+    check_equal(getattr(Tensor(A), name)(axis=1, ddof=1), getattr(A, name)(axis=1, ddof=1))
 
 
 @pytest.mark.parametrize("name", ["sum", "mean", "max", "var", "prod"])
@@ -430,7 +432,7 @@ def test_reductions_of_float32_stay_float32(name: str) -> None:
     assert getattr(Tensor([1.0, 2.0]), name)().dtype == np.float32
 
 
-def test_an_axis_that_is_not_there_is_an_error() -> None:
+def test_an_axis_out_of_bounds_is_an_error() -> None:
     with pytest.raises(np.exceptions.AxisError, match="axis 2 is out of bounds"):
         Tensor(A).sum(axis=2)
 
@@ -438,36 +440,36 @@ def test_an_axis_that_is_not_there_is_an_error() -> None:
 @pytest.mark.parametrize("name", ["exp", "log", "sqrt", "tanh", "abs"])
 def test_elementwise_methods(name: str) -> None:
     a = np.abs(A) if name in ("log", "sqrt") else A
-    equal(getattr(Tensor(a), name)(), getattr(np, name)(a))
-    equal(getattr(Tensor(2.0), name)(), getattr(np, name)(np.array(2, np.float32)))
+    check_equal(getattr(Tensor(a), name)(), getattr(np, name)(a))
+    check_equal(getattr(Tensor(2.0), name)(), getattr(np, name)(np.array(2, np.float32)))
 
 
 @pytest.mark.parametrize(
     "bounds", [(-1, 2), (None, 2), (-1, None), (B - 2, B), (None, None)], ids=str
 )
 def test_clip(bounds: tuple[Any, Any]) -> None:
-    equal(Tensor(A).clip(*bounds), np.clip(A, *bounds))
-    equal(Tensor(A).clip(min=bounds[0], max=bounds[1]), np.clip(A, *bounds))
+    check_equal(Tensor(A).clip(*bounds), np.clip(A, *bounds))
+    check_equal(Tensor(A).clip(min=bounds[0], max=bounds[1]), np.clip(A, *bounds))
     tensors = [b if b is None else Tensor(np.asarray(b, float)) for b in bounds]
-    equal(Tensor(A).clip(*tensors), np.clip(A, *bounds))
+    check_equal(Tensor(A).clip(*tensors), np.clip(A, *bounds))
 
 
 def test_clip_with_one_bound() -> None:
-    equal(Tensor(A).clip(2), np.clip(A, 2, None))
-    equal(Tensor(A).clip(max=2), np.clip(A, None, 2))
+    check_equal(Tensor(A).clip(2), np.clip(A, 2, None))
+    check_equal(Tensor(A).clip(max=2), np.clip(A, None, 2))
 
 
 @pytest.mark.parametrize("shape", [(6,), (3, 2), (-1,), (1, -1, 2)])
 def test_reshape_takes_numbers_or_one_tuple(shape: tuple[int, ...]) -> None:
-    equal(Tensor(A).reshape(*shape), A.reshape(shape))
-    equal(Tensor(A).reshape(shape), A.reshape(shape))
-    equal(Tensor(A).reshape(list(shape)), A.reshape(shape))
+    check_equal(Tensor(A).reshape(*shape), A.reshape(shape))
+    check_equal(Tensor(A).reshape(shape), A.reshape(shape))
+    check_equal(Tensor(A).reshape(list(shape)), A.reshape(shape))
 
 
-def test_reshape_to_and_from_a_single_number() -> None:
-    equal(Tensor([3.0]).reshape(()), np.array(3, np.float32))
-    equal(Tensor([3.0]).reshape(), np.array(3, np.float32))
-    equal(Tensor(3.0).reshape(1, 1), np.array([[3]], np.float32))
+def test_reshape_to_and_from_0d() -> None:
+    check_equal(Tensor([3.0]).reshape(()), np.array(3, np.float32))
+    check_equal(Tensor([3.0]).reshape(), np.array(3, np.float32))
+    check_equal(Tensor(3.0).reshape(1, 1), np.array([[3]], np.float32))
     with pytest.raises(ValueError, match="cannot reshape"):
         Tensor(A).reshape(4)
 
@@ -475,14 +477,14 @@ def test_reshape_to_and_from_a_single_number() -> None:
 def test_permute_transpose_T_and_mT() -> None:
     a = np.arange(24.0).reshape(2, 3, 4)
     x = Tensor(a)
-    equal(x.permute(2, 0, 1), a.transpose(2, 0, 1))
-    equal(x.permute((2, 0, 1)), a.transpose(2, 0, 1))
-    equal(x.permute(-1, 0, 1), a.transpose(2, 0, 1))
-    equal(x.transpose(0, 2), a.swapaxes(0, 2))
-    equal(x.transpose(), a.swapaxes(1, 2))
-    equal(x.T, a.T)
-    equal(x.mT, a.swapaxes(1, 2))
-    equal(Tensor([1.0, 2.0]).T, np.array([1, 2], np.float32))
+    check_equal(x.permute(2, 0, 1), a.transpose(2, 0, 1))
+    check_equal(x.permute((2, 0, 1)), a.transpose(2, 0, 1))
+    check_equal(x.permute(-1, 0, 1), a.transpose(2, 0, 1))
+    check_equal(x.transpose(0, 2), a.swapaxes(0, 2))
+    check_equal(x.transpose(), a.swapaxes(1, 2))
+    check_equal(x.T, a.T)
+    check_equal(x.mT, a.swapaxes(1, 2))
+    check_equal(Tensor([1.0, 2.0]).T, np.array([1, 2], np.float32))
     with pytest.raises(
         ValueError, match=r"mT needs at least two axes, and the tensor has shape \(3,\)"
     ):
@@ -491,22 +493,22 @@ def test_permute_transpose_T_and_mT() -> None:
 
 def test_astype_copy_and_numpy() -> None:
     x = Tensor(A)
-    equal(x.astype(np.int32), A.astype(np.int32))
-    equal(x.astype("float32"), A.astype(np.float32))
+    check_equal(x.astype(np.int32), A.astype(np.int32))
+    check_equal(x.astype("float32"), A.astype(np.float32))
     assert x.numpy() is x.data
     duplicate = x.copy()
     duplicate[0] = 0
-    equal(x, A)
+    check_equal(x, A)
 
 
 @pytest.mark.parametrize("name", ["sum", "exp", "clip", "reshape", "permute", "astype", "argmax"])
-def test_methods_say_what_they_do(name: str) -> None:
+def test_methods_have_names_and_docstrings(name: str) -> None:
     method = getattr(Tensor, name)
     assert method.__name__ == name
     assert len(method.__doc__) > 10
 
 
-def test_an_attribute_that_nobody_has_is_an_attribute_error() -> None:
+def test_an_unknown_attribute_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="'Tensor' object has no attribute 'nope'"):
         Tensor([1.0]).nope  # noqa: B018
 
@@ -515,7 +517,7 @@ def test_an_attribute_that_nobody_has_is_an_attribute_error() -> None:
 
 
 class Named(Tensor):
-    """As a user might write it."""
+    """A subclass with a constructor argument and an attribute."""
 
     unit = "m"
 
@@ -534,10 +536,10 @@ COPIES = [
 @pytest.mark.parametrize(
     "data", [2.0, [], A, np.array([1, 2]), np.array(True), np.arange(6).reshape(2, 3).T]
 )
-def test_a_copy_has_the_same_data_in_an_array_of_its_own(duplicate: Any, data: Any) -> None:
+def test_a_copy_has_equal_data_in_another_array(duplicate: Any, data: Any) -> None:
     x = Tensor(data)
     made = duplicate(x)
-    equal(made, x.data)
+    check_equal(made, x.data)
     assert not np.shares_memory(made.data, x.data)
 
 
@@ -549,7 +551,7 @@ def test_copies_of_a_subclass_keep_its_class_and_attributes(duplicate: Any) -> N
     assert type(made) is Named
     assert (made.name, made.unit) == ("length", "m")
     assert made.history is not x.history
-    equal(made.history[0], np.array([3], np.float32))
+    check_equal(made.history[0], np.array([3], np.float32))
     np.testing.assert_array_equal(made.data, x.data)
 
 
@@ -562,7 +564,7 @@ def test_a_shallow_copy_shares_the_array() -> None:
 
 
 @pytest.mark.parametrize("duplicate", [copy.copy, *COPIES])
-def test_what_a_plugin_has_left_in_a_tensor_is_not_copied(duplicate: Any) -> None:
+def test_state_of_a_disabled_plugin_is_not_copied(duplicate: Any) -> None:
     with plugins.only("autograd"):
         x = Tensor([2.0], requires_grad=True)
         (x * x).backward()
@@ -572,7 +574,7 @@ def test_what_a_plugin_has_left_in_a_tensor_is_not_copied(duplicate: Any) -> Non
     assert repr(made) == "Tensor([2.])"
 
 
-def test_deepcopy_keeps_shared_tensors_shared() -> None:
+def test_deepcopy_copies_a_shared_tensor_once() -> None:
     x = Tensor([1.0])
     first, second = copy.deepcopy([x, x])
     assert first is second
@@ -609,13 +611,13 @@ def test_a_subclass_has_the_operators() -> None:
     ],
     ids=lambda value: value.replace("\n", " ") if isinstance(value, str) else "",
 )
-def test_the_repr_reads_like_the_data(data: Any, text: str) -> None:
+def test_repr_and_str(data: Any, text: str) -> None:
     assert repr(Tensor(data)) == str(Tensor(data)) == text
 
 
 @pytest.mark.parametrize("data", [1.5, [1, 2], [[0.25], [4]], [1e-8, 1e8]])
-def test_the_repr_can_be_typed_in_again(data: Any) -> None:
-    equal(eval(repr(Tensor(data))), Tensor(data).data)
+def test_eval_of_the_repr_gives_an_equal_tensor(data: Any) -> None:
+    check_equal(eval(repr(Tensor(data))), Tensor(data).data)
 
 
 def test_a_large_repr_stays_short() -> None:
@@ -623,6 +625,6 @@ def test_a_large_repr_stays_short() -> None:
 
 
 @pytest.mark.parametrize("name", [3, None])
-def test_a_plugin_is_named_by_a_string(name: Any) -> None:
+def test_a_plugin_name_that_is_not_a_string_is_refused(name: Any) -> None:
     with pytest.raises(TypeError, match=f"named by a string, not by {name}"):
         plugins.disable(name)

@@ -1,9 +1,9 @@
-"""Train in processes that end at random calls, and compare the result with an uninterrupted run's.
+"""Interrupt training at random calls, and compare the results with an uninterrupted run.
 
     python tests/training/killed.py 50 FOLDER
 
-A program of its own, because it starts a process for every interrupted run. It interrupts so many
-runs; whenever one is complete, it compares it and begins another.
+Each interruption kills a process; the next process continues from the checkpoint. Whenever a run is
+complete, it is compared with the uninterrupted one, and another run begins.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ X = np.random.default_rng(0).normal(size=(30, 4))
 
 
 def train(file: Path, resume: bool) -> Trainer:
-    """One life of a run with everything that has a state."""
+    """Train, or continue training, with every part that has state."""
     model = Sequential(
         Linear(4, 8, dtype=np.float64, generator=1),
         BatchNorm1d(8, dtype=np.float64),
@@ -62,7 +62,7 @@ def train(file: Path, resume: bool) -> Trainer:
 
 
 def outcome(file: Path, resume: bool) -> dict:
-    """All that is left of a run at its end."""
+    """Return all results of a run."""
     run = train(file, resume)
     return {
         "weights": run.model.state_dict(),
@@ -72,12 +72,12 @@ def outcome(file: Path, resume: bool) -> dict:
     }
 
 
-# The status of a process that was ended early.
+# The exit status of a process that was killed.
 KILLED = 9
 
 
-def live(file: Path, done: Path, calls: int) -> None:
-    """Continue the run, and end the process abruptly at the call with that number."""
+def run_until_call(file: Path, done: Path, calls: int) -> None:
+    """Continue the run, and exit without cleaning up at the function call of that number."""
     counter = itertools.count()
 
     def kill(*_: object) -> None:
@@ -86,12 +86,12 @@ def live(file: Path, done: Path, calls: int) -> None:
 
     sys.setprofile(kill)
     save_checkpoint(done, outcome(file, resume=True))
-    # Python makes calls when it exits too; the run is complete by then.
+    # Python calls functions at exit too, when the run is complete.
     sys.setprofile(None)
 
 
 def main(kills: int, folder: Path) -> None:
-    """End so many processes early, and compare every run that they complete together."""
+    """Kill that many processes, and compare every run that they complete."""
     file, done = folder / "run.safetensors", folder / "done.safetensors"
     counter = itertools.count()
     sys.setprofile(lambda *_: next(counter))
@@ -102,29 +102,31 @@ def main(kills: int, folder: Path) -> None:
     chance = random.Random(0)
     killed = runs = steps = 0
     while killed < kills or runs == 0:
-        # A few kills for each run: often enough in the middle, and often enough to its end.
+        # A process makes at most a third of the calls of a run, so a run is killed a few times.
         last = chance.randrange(calls // 3) if killed < kills else -1
         # Not forked: NumPy and the progress bar may have started threads.
-        life = subprocess.run(
+        process = subprocess.run(
             [sys.executable, __file__, "--live", file, done, str(last)],
             stderr=subprocess.PIPE,
             text=True,
         )
-        if life.returncode == KILLED:
+        if process.returncode == KILLED:
             killed += 1
             if file.exists():
                 steps += load_checkpoint(file)["progress"]["step"] > 0
             continue
-        assert life.returncode == 0, life.stderr
+        assert process.returncode == 0, process.stderr
         np.testing.assert_equal(load_checkpoint(done), expected)
         runs += 1
         file.unlink()
         done.unlink()
-    print(f"{killed} lives killed, {steps} of them after a step; {runs} runs ended as they should")
+    print(
+        f"{killed} processes killed, {steps} of them after a step; {runs} runs ended as they should"
+    )
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "--live":
-        live(Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]))
+        run_until_call(Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]))
     else:
         main(int(sys.argv[1]), Path(sys.argv[2]))

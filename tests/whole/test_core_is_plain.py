@@ -1,4 +1,4 @@
-"""The core knows nothing of gradients; all it has is a hint at who does, kept as data."""
+"""The core contains nothing about gradients, except names in the data file hints.txt."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ CORE = Path(tinytorch_core.__file__).parent
 ABOUT_GRADIENTS = re.compile("grad|backward", re.IGNORECASE)
 
 
-def test_no_source_file_speaks_of_gradients() -> None:
+def test_only_the_hints_mention_gradients() -> None:
     files = [f for f in CORE.rglob("*") if f.is_file() and f.suffix != ".pyc"]
-    speaking = {f.name for f in files if ABOUT_GRADIENTS.search(f.read_text("utf-8"))}
+    mentioning = {f.name for f in files if ABOUT_GRADIENTS.search(f.read_text("utf-8"))}
     assert {"tensor.py", "surface.py", "hints.txt"} <= {f.name for f in files}
-    assert speaking == {"hints.txt"}
+    assert mentioning == {"hints.txt"}
 
 
-def test_with_every_plugin_off_tensor_has_nothing_of_gradients() -> None:
+def test_the_plain_tensor_has_no_names_about_gradients() -> None:
     with plugins.only():
         names = {*dir(Tensor), *dir(Tensor([1.0])), *Tensor._calls, *Tensor._keywords}
         assert not [name for name in names if ABOUT_GRADIENTS.search(name)]
@@ -47,7 +47,7 @@ def test_the_core_imports_no_plugin() -> None:
         lambda x: x[1:],
     ],
 )
-def test_the_numbers_are_the_same_with_every_plugin_and_with_none(compute: object) -> None:
+def test_results_are_the_same_with_every_plugin_and_with_none(compute: object) -> None:
     x = Tensor([1.0, 2.0])
     with_all = compute(x)
     with plugins.only():

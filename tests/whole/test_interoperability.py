@@ -1,4 +1,4 @@
-"""Tensors beside SciPy, PyTorch, JAX, Dask and CuPy."""
+"""Tensors together with SciPy, PyTorch, JAX, Dask and CuPy."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ class TestDLPack:
         assert from_dlpack(x).data is not None
         assert np.shares_memory(from_dlpack(x).data, x.data)
 
-    def test_works_without_any_plugin(self):
+    def test_works_without_plugins(self):
         with plugins.only():
             assert np.from_dlpack(Tensor([1.0])).tolist() == [1.0]
             assert from_dlpack(np.ones(2)).tolist() == [1.0, 1.0]
@@ -36,7 +36,7 @@ class TestDLPack:
         assert np.from_dlpack(x.detach()).tolist() == [1.0, 2.0]
 
     @pytest.mark.parametrize("value", [[1.0], 3.0, None])
-    def test_what_speaks_no_dlpack_is_refused(self, value):
+    def test_objects_without_dlpack_are_refused(self, value):
         with pytest.raises(TypeError, match=type(value).__name__):
             from_dlpack(value)
 
@@ -55,7 +55,7 @@ class TestDLPack:
             from_dlpack(torch.ones(2, requires_grad=True))
 
     @pytest.mark.peers
-    def test_a_gradient_computed_by_pytorch_and_one_by_us_meet(self, torch):
+    def test_gradients_equal_those_of_pytorch(self, torch):
         x = Tensor(np.array([0.5, 1.5]), requires_grad=True)
         theirs = torch.from_dlpack(x.detach()).clone().requires_grad_()
         (theirs.sin() * theirs).sum().backward()
@@ -100,7 +100,7 @@ class TestSciPy:
         )
         np.testing.assert_allclose(found.x, 1, atol=1e-3)
 
-    def test_our_derivatives_are_scipys(self):
+    def test_derivatives_equal_those_of_scipy(self):
         x, p = np.array([-1.2, 1.0, 0.8]), np.array([1.0, -2.0, 0.5])
         np.testing.assert_allclose(
             func.grad(rosenbrock)(x).data, self.optimize.rosen_der(x), rtol=1e-12
@@ -132,7 +132,7 @@ DASK = {
 
 @pytest.mark.peers("dask.array")
 @pytest.mark.parametrize("name", DASK)
-def test_dask_arrays_go_forward_and_back_without_being_computed(name):
+def test_dask_arrays_stay_lazy_in_the_forward_and_the_backward_pass(name):
     import dask
     import dask.array as da
 
@@ -143,15 +143,15 @@ def test_dask_arrays_go_forward_and_back_without_being_computed(name):
         lazy = [Tensor(da.from_array(a, chunks=2), requires_grad=True) for a in arrays]
         y = f(*lazy)
         y.backward()
-        slopes = grad(f(*lazy), lazy, create_graph=True, allow_unused=True)
+        gradients = grad(f(*lazy), lazy, create_graph=True, allow_unused=True)
     ready = [Tensor(a, requires_grad=True) for a in arrays]
     f(*ready).backward()
-    for ours, other, slope in zip(lazy, ready, slopes, strict=True):
-        assert (ours.grad is None) == (other.grad is None) == (slope is None)
+    for ours, other, gradient in zip(lazy, ready, gradients, strict=True):
+        assert (ours.grad is None) == (other.grad is None) == (gradient is None)
         if ours.grad is not None:
             assert isinstance(ours.grad, da.Array)
             np.testing.assert_allclose(ours.grad.compute(), other.grad)
-            np.testing.assert_allclose(slope.data.compute(), other.grad)
+            np.testing.assert_allclose(gradient.data.compute(), other.grad)
 
 
 def cupy_or_skip():
@@ -161,7 +161,7 @@ def cupy_or_skip():
     except cupy.cuda.runtime.CUDARuntimeError:
         available = False
     if not available:
-        pytest.skip("there is no GPU")
+        pytest.skip("no GPU is available")
     return cupy
 
 

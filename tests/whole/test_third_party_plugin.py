@@ -1,4 +1,4 @@
-"""A plugin by somebody else, installed as its README says, does all that is promised."""
+"""A third-party plugin, installed with pip as its README describes, works."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ SOURCE = Path(__file__).parents[2] / "examples" / "plugins" / "tinytorch-swish"
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder into which pip has installed the plugin."""
+    """Install the plugin with pip into a folder, and return the folder."""
     folder = tmp_path_factory.mktemp("third_party")
-    # A copy, because building leaves files beside the source.
+    # A copy, because building writes files next to the source.
     copy = shutil.copytree(SOURCE, folder / "source")
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     install = ["install", "--no-deps", "--target", folder / "site", copy]
@@ -38,7 +38,7 @@ def run(installed: Path, *arguments: str, plugins: str = "all") -> subprocess.Co
     )
 
 
-DIFFERENTIATED = """
+DERIVATIVES = """
 import numpy as np
 from tinytorch_core import Tensor
 from tinytorch_autograd import grad
@@ -68,25 +68,25 @@ assert single.grad.dtype == single.swish().dtype == np.float32
 """
 
 
-def test_it_differentiates_to_the_second_order(installed: Path) -> None:
-    done = run(installed, "-c", DIFFERENTIATED)
+def test_first_and_second_derivatives(installed: Path) -> None:
+    done = run(installed, "-c", DERIVATIVES)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_it_is_listed(installed: Path) -> None:
+def test_the_command_lists_it(installed: Path) -> None:
     done = run(installed, "-m", "tinytorch_core", "plugins")
     rows = [line.split()[:5] for line in done.stdout.splitlines()]
     assert ["swish", "tinytorch-swish", "1.0", "on", "TINYTORCH_PLUGINS"] in rows
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_it_conforms(installed: Path) -> None:
+def test_it_passes_the_conformance_kit(installed: Path) -> None:
     done = run(installed, "-m", "tinytorch_core", "check", "swish")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[-1] == "  checks by the devkit and autograd"
 
 
-def test_without_autograd_it_works_forward(installed: Path) -> None:
+def test_its_op_works_without_autograd(installed: Path) -> None:
     code = """
 import sys
 from tinytorch_core import Tensor
@@ -98,7 +98,7 @@ assert "tinytorch_autograd" not in sys.modules
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_its_module_may_be_the_first_import(installed: Path) -> None:
+def test_its_module_may_be_imported_before_the_core(installed: Path) -> None:
     code = """
 import tinytorch_swish
 from tinytorch_core import Tensor, plugins
@@ -111,7 +111,7 @@ assert "swish" in plugins.active()
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_its_readme_runs(installed: Path) -> None:
+def test_the_example_in_its_readme_runs(installed: Path) -> None:
     readme = (SOURCE / "README.md").read_text("utf-8")
     (program,) = [part.partition("```")[0] for part in readme.split("```python\n")[1:]]
     done = run(installed, "-c", program)

@@ -1,4 +1,4 @@
-"""Switching plugins off leaves nothing behind, in whatever order, failures and threads included."""
+"""Toggling plugins: disabling one removes all that it added, in any order and with threads."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ INSTALLED = [p.name for p in plugins.status() if p.distribution != "registered f
 
 
 def surface(cls: type = Tensor) -> dict[str, Any]:
-    """All that Tensor has, as it lies in the classes."""
+    """Return all attributes of a class, as stored in the classes."""
     return {name: inspect.getattr_static(cls, name) for name in dir(cls)}
 
 
 class FailsInItsThirdHook:
-    """Configured, has registered an op, and raises when it extends Tensor."""
+    """A plugin that adds an op and then raises when it extends Tensor."""
 
     @hookimpl
     def tinytorch_configure(self, config: Any) -> None:
@@ -51,7 +51,7 @@ class FailsInItsThirdHook:
 
 
 class Doubles:
-    """A plugin that works, and changes what multiplication does."""
+    """A plugin that doubles the result of multiplications."""
 
     @hookimpl
     def tinytorch_extend_tensor(self, tensor: Any) -> None:
@@ -64,14 +64,14 @@ class Doubles:
         return lambda x, y: call(call(x, y), 2)
 
 
-def fail() -> None:
+def check_failing_plugin() -> None:
     with pytest.raises(PluginError, match="half-way"):
         plugins.register(FailsInItsThirdHook(), name="failing")
 
 
 @pytest.fixture(autouse=True)
-def _as_it_was() -> Iterator[None]:
-    """Every test here leaves Tensor as it found it."""
+def _tensor_is_unchanged_afterwards() -> Iterator[None]:
+    """Check that each test leaves Tensor unchanged."""
     identity, before, active = id(Tensor), surface(), plugins.active()
     yield
     assert id(Tensor) == identity
@@ -79,13 +79,13 @@ def _as_it_was() -> Iterator[None]:
     assert surface() == before
 
 
-def test_the_installed_plugins_are_those_we_mean() -> None:
+def test_autograd_is_among_the_installed_plugins() -> None:
     assert "autograd" in INSTALLED
 
 
 @pytest.mark.parametrize("name", INSTALLED)
 @pytest.mark.parametrize("others", ["with the others off", "with the others on"])
-def test_enabling_and_disabling_leaves_nothing_behind(name: str, others: str) -> None:
+def test_disabling_restores_the_surface(name: str, others: str) -> None:
     rest = [n for n in INSTALLED if n != name] if others == "with the others on" else []
     with plugins.only(*rest):
         before = surface()
@@ -100,18 +100,18 @@ def test_enabling_and_disabling_leaves_nothing_behind(name: str, others: str) ->
 
 @settings(max_examples=20)
 @given(st.permutations(INSTALLED))
-def test_every_order_of_toggling_comes_to_the_same(order: list[str]) -> None:
+def test_the_surface_does_not_depend_on_the_order_of_toggling(order: list[str]) -> None:
     with plugins.only():
         plain = surface()
         seen = {frozenset[str](): plain}
         for name in order:
             plugins.enable(name)
-            fail()
+            check_failing_plugin()
             seen[frozenset(plugins.active())] = surface()
         assert seen[frozenset(INSTALLED)] != plain
         for name in (*order[1:], order[0]):
             plugins.disable(name)
-            fail()
+            check_failing_plugin()
             active = frozenset(plugins.active())
             assert surface() == seen.setdefault(active, surface())
         assert surface() == plain
@@ -122,13 +122,13 @@ def test_every_order_of_toggling_comes_to_the_same(order: list[str]) -> None:
 
 def test_a_failed_activation_changes_nothing() -> None:
     before = surface()
-    fail()
+    check_failing_plugin()
     assert surface() == before
     assert not [name for name in dir(Tensor) if "leftover" in name]
     assert np.sinc(Tensor([0.0])).item() == 1
 
 
-def test_tensors_survive_the_change() -> None:
+def test_tensors_stay_usable_when_plugins_change() -> None:
     x = Tensor([1.0, 2.0])
     x.note = "mine"
     with plugins.only():
@@ -151,7 +151,7 @@ def test_tensors_survive_the_change() -> None:
     assert type(x) is Tensor
 
 
-def test_subclasses_survive_the_change() -> None:
+def test_subclasses_follow_when_plugins_change() -> None:
     class Mine(Tensor):
         pass
 
@@ -164,7 +164,7 @@ def test_subclasses_survive_the_change() -> None:
         assert Mine([1.0], requires_grad=True).requires_grad
 
 
-# By property.
+# Random actions.
 
 
 def _extends(attribute: str, *needs: str) -> SimpleNamespace:
@@ -175,20 +175,20 @@ def _extends(attribute: str, *needs: str) -> SimpleNamespace:
     return SimpleNamespace(tinytorch_extend_tensor=tinytorch_extend_tensor, tinytorch_needs=needs)
 
 
-MINE = {
+REGISTERED = {
     "doubles": Doubles(),
     "needs-it": _extends("needs_doubles", "doubles"),
     "first": _extends("claimed_by_two"),
     "second": _extends("claimed_by_two"),
 }
-NAMES = st.sampled_from([*INSTALLED, *MINE])
+NAMES = st.sampled_from([*INSTALLED, *REGISTERED])
 SWITCHES = ["enable", "disable", "only", "disabled"]
 ACTION = st.deferred(
     lambda: st.one_of(
         st.tuples(st.sampled_from([*SWITCHES, "attach"]), NAMES),
         st.tuples(st.just("disabled")),
-        st.tuples(st.just("register"), st.sampled_from([*MINE, "failing"])),
-        st.tuples(st.just("unregister"), st.sampled_from(list(MINE))),
+        st.tuples(st.just("register"), st.sampled_from([*REGISTERED, "failing"])),
+        st.tuples(st.just("unregister"), st.sampled_from(list(REGISTERED))),
         st.tuples(st.sampled_from(SWITCHES), NAMES, st.lists(ACTION, max_size=4)),
     )
 )
@@ -196,31 +196,33 @@ SEEN: dict[Any, dict[str, Any]] = {}
 
 
 class Toggled:
-    """Tensor and a subclass, whose plugins come and go; checked after every step."""
+    """Runs actions on the plugins of Tensor and of a subclass, and checks both after each."""
 
     def __init__(self) -> None:
         self.subclass = type("Mine", (Tensor,), {})
         self.attached: set[str] = set()
         self.forgotten: list[str] = []
 
-    def now(self) -> tuple[Any, ...]:
+    def state(self) -> tuple[Any, ...]:
         attached = registry.attached.get(self.subclass)
         return plugins.active(), registry.overrides, attached, surface(), surface(self.subclass)
 
-    def take(self, actions: list[Any]) -> None:
+    def run_all(self, actions: list[Any]) -> None:
         for action in actions:
-            before = self.now()
+            before = self.state()
             try:
                 self.step(*action)
             except (PluginError, ValueError, LookupError):
-                assert self.now() == before
+                assert self.state() == before
             self.check()
 
     def step(self, action: str, name: str = "", inside: list[Any] | None = None) -> None:
         if inside is not None:
             self.block(lambda: getattr(plugins, action)(name), inside)
         elif action == "register":
-            plugins.register(FailsInItsThirdHook() if name == "failing" else MINE[name], name=name)
+            plugins.register(
+                FailsInItsThirdHook() if name == "failing" else REGISTERED[name], name=name
+            )
         elif action == "attach":
             plugins.attach(self.subclass, name)
             self.attached.add(name)
@@ -234,49 +236,49 @@ class Toggled:
         before, begin = {*plugins.active()}, len(self.forgotten)
         entered = change().__enter__()
         self.check()
-        self.take(inside)
-        with warnings.catch_warnings(record=True) as told:
+        self.run_all(inside)
+        with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", PluginWarning)
             entered.__exit__(None, None, None)
-        # What needs a plugin that was forgotten in the block, say, cannot be on again.
-        left_out = {str(warning.message).split("'")[1] for warning in told}
+        # A plugin stays off if, say, one that it needs was unregistered in the block.
+        left_out = {str(warning.message).split("'")[1] for warning in caught}
         assert {*plugins.active()} == before - {*self.forgotten[begin:]} - left_out
         if left_out:
-            self.start_anew()
+            self.replace_subclass()
 
-    def start_anew(self) -> None:
+    def replace_subclass(self) -> None:
         registry.attached.pop(self.subclass, None)
         self.subclass, self.attached = type("Mine", (Tensor,), {}), set()
 
     def check(self) -> None:
         active = plugins.active()
         for cls, on in ((Tensor, {*active}), (self.subclass, {*active, *self.attached})):
-            # What was forgotten and comes back is computed anew: other objects, same names.
+            # A plugin that is registered again gives other objects under the same names.
             names = {k: type(v) for k, v in surface(cls).items()}
             assert names == SEEN.setdefault((cls is Tensor, active, frozenset(on)), names)
             assert (cls([3.0]) * 2).item() == (12 if "doubles" in on else 6)
 
 
 @contextmanager
-def everything_forgotten() -> Iterator[Toggled]:
+def isolated() -> Iterator[Toggled]:
     with plugins.only():
         plain, toggled = surface(), Toggled()
         try:
             yield toggled
         finally:
-            toggled.start_anew()
+            toggled.replace_subclass()
             plugins.only()
             assert surface() == plain
             for status in reversed(plugins.status()):
-                if status.name in MINE:
+                if status.name in REGISTERED:
                     plugins.unregister(status.name)
 
 
 @settings(max_examples=60)
 @given(st.lists(ACTION, max_size=8))
-def test_the_surface_depends_on_nothing_but_the_active_plugins(actions: list[Any]) -> None:
-    with everything_forgotten() as toggled:
-        toggled.take(actions)
+def test_the_surface_depends_only_on_the_active_plugins(actions: list[Any]) -> None:
+    with isolated() as toggled:
+        toggled.run_all(actions)
 
 
 # Threads.
@@ -284,7 +286,7 @@ def test_the_surface_depends_on_nothing_but_the_active_plugins(actions: list[Any
 
 @contextmanager
 def toggling(change: Callable[[], None], times: int = 150) -> Iterator[threading.Event]:
-    """A second thread that toggles while the body computes; switching as often as Python can."""
+    """Toggle in a second thread during the block, and switch threads as often as possible."""
     interval = sys.getswitchinterval()
     done = threading.Event()
     failed: list[BaseException] = []
@@ -309,17 +311,17 @@ def toggling(change: Callable[[], None], times: int = 150) -> Iterator[threading
     assert not failed
 
 
-def halves() -> None:
+def toggle_doubles() -> None:
     with plugins.disable("doubles"):
         pass
 
 
-def test_an_op_is_the_old_one_or_the_new_one_in_another_thread() -> None:
+def test_another_thread_runs_the_old_or_the_new_op() -> None:
     x = Tensor([3.0])
     plugins.register(Doubles(), name="doubles")
     try:
         seen = set()
-        with toggling(halves) as done:
+        with toggling(toggle_doubles) as done:
             while not done.is_set():
                 seen.add((x * 2).item())
         assert seen <= {6.0, 12.0}
@@ -327,7 +329,7 @@ def test_an_op_is_the_old_one_or_the_new_one_in_another_thread() -> None:
         plugins.unregister("doubles")
 
 
-def test_all_of_a_surface_comes_and_goes_at_once() -> None:
+def test_another_thread_sees_all_of_a_surface_or_nothing() -> None:
     class Several:
         @hookimpl
         def tinytorch_register_ops(self, ops: Any) -> None:
@@ -341,12 +343,12 @@ def test_all_of_a_surface_comes_and_goes_at_once() -> None:
     names = {"op_p", "op_q", "op_r", "op_s", "attribute_t"}
     plugins.register(Several(), name="doubles")
     try:
-        with toggling(halves) as done:
+        with toggling(toggle_doubles) as done:
             while not done.is_set():
-                # One look at the class, as one operation is one look at the class.
-                (now,) = Tensor.__bases__
-                assert names & set(vars(now)) in (names, set())
-                assert ("op_p" in now._calls) == ("op_p" in vars(now))
+                # Read the class once, as an operation does.
+                (current,) = Tensor.__bases__
+                assert names & set(vars(current)) in (names, set())
+                assert ("op_p" in current._calls) == ("op_p" in vars(current))
     finally:
         plugins.unregister("doubles")
 
@@ -366,7 +368,9 @@ LINEAR = Linear(2, 2, generator=0)
     ],
     ids=["arithmetic", "numpy", "shapes", "indexing", "repr", "layers and activations"],
 )
-def test_computing_while_autograd_comes_and_goes(compute: Callable[[Any, Any], Any]) -> None:
+def test_results_are_right_while_another_thread_toggles_autograd(
+    compute: Callable[[Any, Any], Any],
+) -> None:
     def toggle() -> None:
         with plugins.disable("autograd"):
             pass
@@ -379,7 +383,7 @@ def test_computing_while_autograd_comes_and_goes(compute: Callable[[Any, Any], A
 
 
 @pytest.mark.parametrize("toggled", ["activations", "layers"])
-def test_an_op_whose_own_plugin_comes_and_goes_computes_or_says_why_not(toggled: str) -> None:
+def test_an_op_runs_or_explains_while_another_thread_toggles_its_plugin(toggled: str) -> None:
     def toggle() -> None:
         with plugins.disable(toggled):
             pass
@@ -398,7 +402,7 @@ def test_an_op_whose_own_plugin_comes_and_goes_computes_or_says_why_not(toggled:
                     raise
 
 
-def test_a_plugin_that_is_forgotten_leaves_no_code_behind() -> None:
+def test_unregistering_a_plugin_frees_its_generated_code() -> None:
     def register_and_use() -> int:
         @hookimpl
         def tinytorch_register_ops(ops: Any) -> None:
@@ -410,5 +414,5 @@ def test_a_plugin_that_is_forgotten_leaves_no_code_behind() -> None:
         gc.collect()
         return sum(name.startswith("tinytorch-") for name in linecache.cache)
 
-    register_and_use()  # what it computes for the plugins without the new one is kept
+    register_and_use()  # the first time fills caches that stay
     assert register_and_use() == register_and_use()

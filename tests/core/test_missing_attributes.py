@@ -1,4 +1,4 @@
-"""Who asks for what no active plugin brings is told which one would, and why it does not."""
+"""The error of a missing attribute names the plugin that provides it, and why it is not active."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ for ask in (lambda: Tensor([1.0]).backward(), lambda: Tensor([1.0], requires_gra
 
 
 class Wraps:
-    """Any wrapper of ops; Python 3.11 then explains attributes in another way."""
+    """A plugin that wraps every op; Python 3.11 then explains attributes in another way."""
 
     @hookimpl
     def tinytorch_wrap_op(self, op: Any, call: Any) -> Any:
@@ -29,7 +29,7 @@ class Wraps:
 
 
 @pytest.fixture(params=["plain ops", "wrapped ops"])
-def _each_way(request: pytest.FixtureRequest) -> Any:
+def _with_and_without_wrappers(request: pytest.FixtureRequest) -> Any:
     with plugins.only():
         if request.param == "wrapped ops":
             plugins.register(Wraps(), name="wraps")
@@ -38,31 +38,31 @@ def _each_way(request: pytest.FixtureRequest) -> Any:
             plugins.unregister("wraps")
 
 
-def missed(name: str, owner: Any = None) -> str:
-    """What the user reads."""
+def error_of(name: str, owner: Any = None) -> str:
+    """Return the message of the AttributeError."""
     with pytest.raises(AttributeError) as caught:
         getattr(Tensor([2.0]) if owner is None else owner, name)
     assert caught.value.name == name
     return str(caught.value)
 
 
-@pytest.mark.usefixtures("_each_way")
-def test_turned_off_and_by_whom() -> None:
+@pytest.mark.usefixtures("_with_and_without_wrappers")
+def test_the_error_names_the_plugin_and_the_setting_that_disabled_it() -> None:
     for name, plugin in (("backward", "autograd"), ("relu", "activations")):
-        message = missed(name)
+        message = error_of(name)
         assert message.startswith(f"'Tensor' object has no attribute '{name}'. ")
         assert f"The plugin '{plugin}' provides it, which is off, set by code (" in message
         assert message.endswith(f"Enable it: plugins.enable('{plugin}').")
 
 
-def test_a_keyword_that_is_turned_off() -> None:
+def test_the_error_of_a_keyword_names_the_disabled_plugin() -> None:
     message = r"no keyword 'requires_grad'\. The plugin 'autograd' provides it, which is off"
     with plugins.only(), pytest.raises(TypeError, match=message):
         Tensor([2.0], requires_grad=True)
 
 
-@pytest.mark.usefixtures("_each_way")
-def test_there_is_no_such_attribute() -> None:
+@pytest.mark.usefixtures("_with_and_without_wrappers")
+def test_hasattr_and_dir_do_not_show_a_missing_attribute() -> None:
     x = Tensor([2.0])
     assert not hasattr(x, "backward")
     assert not hasattr(Tensor, "backward")
@@ -73,25 +73,25 @@ def test_there_is_no_such_attribute() -> None:
     assert pickle.loads(pickle.dumps(x)).relu == "mine"
 
 
-@pytest.mark.usefixtures("_each_way")
-def test_what_no_plugin_is_known_to_bring() -> None:
-    assert missed("no_such_thing") == "'Tensor' object has no attribute 'no_such_thing'"
+@pytest.mark.usefixtures("_with_and_without_wrappers")
+def test_an_unknown_name_gives_a_plain_attribute_error() -> None:
+    assert error_of("no_such_thing") == "'Tensor' object has no attribute 'no_such_thing'"
 
 
-def test_what_a_plugin_brought_before_it_was_turned_off() -> None:
+def test_the_error_names_a_registered_plugin_that_was_disabled() -> None:
     @hookimpl
     def tinytorch_extend_tensor(tensor: Any) -> None:
-        tensor.add("brought_before", 1)
+        tensor.add("marker_attribute", 1)
 
     plugin = SimpleNamespace(tinytorch_extend_tensor=tinytorch_extend_tensor)
     with plugins.only():
         plugins.register(plugin, name="fleeting")
         plugins.disable("fleeting")
-        assert "The plugin 'fleeting' provides it, which is off" in missed("brought_before")
+        assert "The plugin 'fleeting' provides it, which is off" in error_of("marker_attribute")
         plugins.unregister("fleeting")
 
 
-def test_not_installed(site: Any) -> None:
+def test_the_error_says_how_to_install_the_plugin(site: Any) -> None:
     done = site.start("-I", "-S", "-c", f"import sys; sys.path[:0] = {site.bare()!r}\n{ASK}")
     assert (done.returncode, done.stderr) == (0, "")
     for line in done.stdout.splitlines():
@@ -99,7 +99,7 @@ def test_not_installed(site: Any) -> None:
         assert line.endswith("Install it: pip install tinytorch-autograd.")
 
 
-def test_turned_off_by_a_variable_or_a_file(site: Any) -> None:
+def test_the_error_names_the_variable_or_the_file_that_disabled_it(site: Any) -> None:
     done = site.run(ASK, TINYTORCH_PLUGINS="no:autograd")
     for line in done.stdout.splitlines():
         assert "which is off, set by TINYTORCH_PLUGINS. Enable it" in line
@@ -111,7 +111,7 @@ def test_turned_off_by_a_variable_or_a_file(site: Any) -> None:
 
 
 @pytest.mark.parametrize("state", ["off", "failed"])
-def test_an_attribute_that_its_metadata_announces(state: str, site: Any) -> None:
+def test_attributes_in_a_plugins_metadata_are_explained(state: str, site: Any) -> None:
     site.install("zipper", "1 / 0", attributes=["zip_up"])
     program = """
     import warnings
@@ -131,7 +131,7 @@ def test_an_attribute_that_its_metadata_announces(state: str, site: Any) -> None
     assert error.endswith(expected[state])
 
 
-def test_a_plugin_that_cannot_come_back_says_why() -> None:
+def test_a_plugin_that_fails_when_registered_raises_its_error() -> None:
     @hookimpl
     def tinytorch_extend_tensor(tensor: Any) -> None:
         raise RuntimeError("out of order")

@@ -1,4 +1,4 @@
-"""A plugin says which plugins it needs, which it can use, and which versions of the core."""
+"""Plugin dependencies: `tinytorch_needs`, `tinytorch_uses` and `tinytorch_api`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def plugin(**statements: Any) -> SimpleNamespace:
 
 
 @pytest.fixture(autouse=True)
-def _alone() -> Any:
+def _no_other_plugins() -> Any:
     with plugins.only():
         try:
             yield
@@ -31,7 +31,7 @@ def _alone() -> Any:
                 plugins.unregister(name)
 
 
-def test_what_is_needed_and_not_there() -> None:
+def test_a_need_that_is_not_installed_is_an_error() -> None:
     message = (
         r"plugin 'upper' .*: it needs the plugin 'lower', which is not installed\. "
         r"Install it: pip install tinytorch-lower, or disable 'upper' as well\."
@@ -41,7 +41,7 @@ def test_what_is_needed_and_not_there() -> None:
     assert plugins.active() == ()
 
 
-def test_turning_off_what_is_needed_says_who_needs_it() -> None:
+def test_disabling_a_needed_plugin_names_the_plugin_that_needs_it() -> None:
     plugins.register(plugin(), name="lower")
     plugins.register(plugin(needs=("lower",)), name="upper")
     before = plugins.active()
@@ -54,7 +54,7 @@ def test_turning_off_what_is_needed_says_who_needs_it() -> None:
     assert plugins.active() == before
 
 
-def test_switching_on_what_needs_another_says_how() -> None:
+def test_enabling_a_plugin_without_its_need_says_what_to_enable() -> None:
     plugins.register(plugin(), name="lower")
     plugins.register(plugin(needs=("lower",)), name="upper")
     with plugins.only():
@@ -75,7 +75,7 @@ def test_a_plugin_comes_after_those_it_needs_and_uses() -> None:
 
 
 @pytest.mark.parametrize("word", ["needs", "uses"])
-def test_a_circle_is_refused(word: str) -> None:
+def test_a_circle_of_needs_or_uses_is_refused(word: str) -> None:
     plugins.register(plugin(uses=("b",)), name="a")
     with pytest.raises(PluginError, match=r"in a circle: (a <- b <- a|b <- a <- b)\. One of them"):
         plugins.register(plugin(**{word: ("a",)}), name="b")
@@ -83,7 +83,7 @@ def test_a_circle_is_refused(word: str) -> None:
 
 
 @pytest.mark.parametrize("supported", [(1, PLUGIN_API), (PLUGIN_API, PLUGIN_API + 3)])
-def test_a_supported_plugin_api(supported: tuple[int, int]) -> None:
+def test_a_plugin_that_supports_this_plugin_api_is_accepted(supported: tuple[int, int]) -> None:
     plugins.register(plugin(api=supported), name="fits")
     assert "fits" in plugins.active()
 
@@ -100,13 +100,13 @@ def test_a_supported_plugin_api(supported: tuple[int, int]) -> None:
         ({"need": ("lower",)}, r"tinytorch_need = \('lower',\).* Did you mean 'tinytorch_needs'"),
     ],
 )
-def test_statements_that_cannot_be_followed(statements: dict[str, Any], message: str) -> None:
+def test_wrong_settings_of_a_plugin_are_refused(statements: dict[str, Any], message: str) -> None:
     with pytest.raises(PluginError, match=message):
         plugins.register(plugin(**statements), name="odd")
     assert plugins.active() == ()
 
 
-def test_a_block_ends_although_what_a_plugin_needs_is_gone() -> None:
+def test_a_block_ends_with_a_warning_if_a_need_was_unregistered_inside() -> None:
     plugins.register(plugin(), name="lower")
     plugins.register(plugin(), name="other")
     plugins.register(plugin(needs=("lower",)), name="upper")
@@ -129,7 +129,7 @@ def tinytorch_register_ops(ops): pass
 """
 
 
-def test_at_the_start_a_plugin_without_what_it_needs_is_left_out(site: Any) -> None:
+def test_a_plugin_without_its_need_is_left_out_at_the_start(site: Any) -> None:
     site.install("lower", INSTALLED.format(statement=""))
     site.install("upper", INSTALLED.format(statement="tinytorch_needs = ('lower',)"))
     program = "from tinytorch_core import plugins; print(*plugins.active())"
@@ -138,7 +138,7 @@ def test_at_the_start_a_plugin_without_what_it_needs_is_left_out(site: Any) -> N
     done = site.run(program, TINYTORCH_PLUGINS="upper")
     assert done.stdout == "\n"
     assert "it needs the plugin 'lower', which is off, set by TINYTORCH_PLUGINS" in done.stderr
-    # It comes by itself with what it needs.
+    # Enabling the need activates the plugin too.
     program = "from tinytorch_core import plugins; plugins.enable('lower'); print(plugins.active())"
     done = site.run(program, TINYTORCH_PLUGINS="upper", PYTHONWARNINGS="ignore")
     assert done.stdout == "('lower', 'upper')\n"
