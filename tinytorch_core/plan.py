@@ -19,6 +19,7 @@ from tinytorch_core.plugin import Plugin
 Settings = Mapping[str, Mapping[str, Any]]
 
 _INSTALLED = Decision(True, "installed")
+_NOT_STARTED = ("has not been started", "Import tinytorch_core first")
 
 
 class Plan(NamedTuple):
@@ -42,7 +43,7 @@ class Plan(NamedTuple):
         """Return why a plugin is not active and what to do about it, or None if it is active."""
         why = _why_off(name, self.decisions, self.errors)
         if why is None and all(plugin.name != name for plugin in self.active):
-            return "has not been started", "Import tinytorch_core first"
+            return _NOT_STARTED
         return why
 
 
@@ -121,7 +122,7 @@ def _drop_unmet(
     for plugin in list(enabled):
         for need in plugin.needs:
             if need not in names:
-                reason, remedy = _why_off(need, decisions, errors) or ("", "")
+                reason, remedy = _why_off(need, decisions, errors) or _NOT_STARTED
                 errors[plugin.name] = plugin.error(
                     f"it needs the plugin {need!r}, which {reason}",
                     remedy=f"{remedy}, or disable {plugin.name!r} as well.",

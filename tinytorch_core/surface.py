@@ -146,6 +146,8 @@ class SurfaceBuilder:
         self._owners: dict[str, str] = {}
         self._memo: dict[Callable[[SurfaceBuilder], Any], Any] = {}
         self._numpy_ops: dict[Any, tuple[Op, Callable[..., Any]]] = {}
+        self._numpy_functions = NumpyFunctions(self)
+        self._other_functions: list[Any] = []
         self._lock = RLock()
 
     def build(self) -> type:
@@ -162,7 +164,7 @@ class SurfaceBuilder:
         self.namespace |= {
             "_calls": calls,
             "_numpy_calls": self._numpy_calls(calls),
-            "_numpy_functions": NumpyFunctions(self),
+            "_numpy_functions": self._numpy_functions,
             "_keywords": self.keywords,
             "_extras": tuple(self.extras),
             "_own_state": frozenset(self._owners),
@@ -286,7 +288,20 @@ class SurfaceBuilder:
                     self.wrappers.pop(op.name, None)
                     raise
                 self._numpy_ops[function] = op, wrapped[op.name]
+                self._drop_an_old_one(function, op)
             return self._numpy_ops[function]
+
+    def _drop_an_old_one(self, function: Any, op: Op) -> None:
+        # NumPy's functions are few. Others may be created anew for each call, as lambdas.
+        if op.provider != "NumPy":
+            self._other_functions.append(function)
+        if len(self._other_functions) > 256:
+            oldest = self._other_functions.pop(0)
+            dropped, _ = self._numpy_ops.pop(oldest)
+            self._numpy_functions.pop(oldest, None)
+            self.ops.remove(dropped)
+            del self.op_calls[dropped.name]
+            self.wrappers.pop(dropped.name, None)
 
     def _implementations(self, hook: str) -> list[tuple[Plugin, Any]]:
         """Return the plugins' implementations of `hook`: `tryfirst`, others, `trylast`."""
