@@ -258,8 +258,8 @@ def test_two_plugins_that_add_the_same_attribute(site: Any) -> None:
     assert (states["first"], states["second"]) == ("on", "failed")
     assert "plugin 'second' (second-dist 1.0) in tinytorch_extend_tensor" in done.stdout
     assert "Tensor.good is already provided by plugin 'first' (first-dist 1.0)" in done.stdout
-    mended = site.plugins(TINYTORCH_PLUGINS="no:first")
-    assert mended.returncode == 0
+    repaired = site.plugins(TINYTORCH_PLUGINS="no:first")
+    assert repaired.returncode == 0
 
 
 def test_a_class_is_refused_and_an_instance_is_accepted(site: Any) -> None:

@@ -260,11 +260,11 @@ def test_an_unknown_name_changes_nothing(change: Any, abc: None) -> None:
 def test_status_shows_the_line_that_disabled_a_plugin(abc: None) -> None:
     line = sys._getframe().f_lineno + 1
     with plugins.disable("a"):
-        decided = {p.name: (p.state, p.decided_by) for p in plugins.status()}
-    state, by = decided["a"]
+        shown = {p.name: (p.state, p.decided_by) for p in plugins.status()}
+    state, by = shown["a"]
     assert state == "off"
     assert by == f"code (tests/core/test_plugins.py:{line})"
-    assert decided["autograd"] == ("on", "installed")
+    assert shown["autograd"] == ("on", "installed")
 
 
 # Order.

@@ -201,7 +201,7 @@ class Toggled:
     def __init__(self) -> None:
         self.subclass = type("Mine", (Tensor,), {})
         self.attached: set[str] = set()
-        self.forgotten: list[str] = []
+        self.unregistered: list[str] = []
 
     def state(self) -> tuple[Any, ...]:
         attached = registry.attached.get(self.subclass)
@@ -230,10 +230,10 @@ class Toggled:
             getattr(plugins, action)(*filter(None, [name]))
             if action == "unregister":
                 self.attached.discard(name)
-                self.forgotten.append(name)
+                self.unregistered.append(name)
 
     def block(self, change: Callable[[], Any], inside: list[Any]) -> None:
-        before, begin = {*plugins.active()}, len(self.forgotten)
+        before, begin = {*plugins.active()}, len(self.unregistered)
         entered = change().__enter__()
         self.check()
         self.run_all(inside)
@@ -242,7 +242,7 @@ class Toggled:
             entered.__exit__(None, None, None)
         # A plugin stays off if, say, one that it needs was unregistered in the block.
         left_out = {str(warning.message).split("'")[1] for warning in caught}
-        assert {*plugins.active()} == before - {*self.forgotten[begin:]} - left_out
+        assert {*plugins.active()} == before - {*self.unregistered[begin:]} - left_out
         if left_out:
             self.replace_subclass()
 
