@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from tinytorch_core.errors import ConfigError
@@ -15,19 +16,16 @@ class ConfigFile:
     Args:
         path: the file.
         above: the keys above the table; `tinytorch.toml` has none.
+        text: the content; by default it is read from the file.
 
     Raises:
         ConfigError: the file cannot be read.
     """
 
-    def __init__(self, path: str, *above: str) -> None:
+    def __init__(self, path: str, *above: str, text: str | None = None) -> None:
         self.path = path
         self.above = above
-        self._bytes = _read(path)
-
-    def mentions(self, word: str) -> bool:
-        """Return whether the word occurs in the file; if not, parsing can be skipped."""
-        return word.encode() in self._bytes
+        self.text = _read(path) if text is None else text
 
     def table(self) -> Any:
         """Return TinyTorch's table, or None if the file has none.
@@ -35,30 +33,20 @@ class ConfigFile:
         Raises:
             ConfigError: the file is not valid TOML.
         """
+        if not all(key in self.text for key in self.above):
+            return None
         import tomllib  # here: it takes 3 ms, and most programs have no such file
 
         try:
             table: Any = tomllib.loads(self.text)
         except tomllib.TOMLDecodeError as error:
             at = re.search(r"at line (\d+)", str(error))
-            line = int(at[1]) if at else len(self.text.splitlines())
-            raise self._not_toml(line, error) from error
+            line = at[1] if at else len(self.text.splitlines())
+            message = f"{self.path}:{line} is not valid TOML: {error}. Correct the file."
+            raise ConfigError(message) from error
         for key in self.above:
             table = table.get(key) if isinstance(table, dict) else None
         return table
-
-    @property
-    def text(self) -> str:
-        """The text of the file.
-
-        Raises:
-            ConfigError: the file is not UTF-8.
-        """
-        try:
-            return self._bytes.decode("utf-8")
-        except UnicodeDecodeError as error:
-            line = self._bytes.count(b"\n", 0, error.start) + 1
-            raise self._not_toml(line, error) from error
 
     def where(self, *key: str) -> str:
         """Return `file:line` of a key of the table."""
@@ -69,13 +57,11 @@ class ConfigFile:
     def _lines(self) -> dict[tuple[str, ...], int]:
         return lines_of_keys(self.text)
 
-    def _not_toml(self, line: int, error: ValueError) -> ConfigError:
-        return ConfigError(f"{self.path}:{line} is not valid TOML: {error}. Correct the file.")
 
-
-def _read(path: str) -> bytes:
+def _read(path: str) -> str:
     try:
-        with open(path, "rb") as stream:
+        # Bytes that are not UTF-8 may occur in the comments of other tools; they are kept.
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as stream:
             return stream.read()
     except OSError as error:
         message = f"{path} cannot be read: {error.strerror}. Check its permissions."
@@ -99,21 +85,20 @@ def lines_of_keys(text: str) -> dict[tuple[str, ...], int]:
     for number, line in enumerate(text.split("\n"), 1):
         statement += f"{line}\n"
         try:
-            paths = _paths(tomllib.loads(statement))
+            table = tomllib.loads(statement)
         except tomllib.TOMLDecodeError:
             continue
         is_header = statement.lstrip().startswith("[")
-        for path in paths:
-            found.setdefault(path if is_header else header + path, begin)
-        header = paths[-1] if is_header else header
+        for path in _paths(table, () if is_header else header):
+            found.setdefault(path, begin)
+            header = path if is_header else header
         statement, begin = "", number + 1
     return found
 
 
-def _paths(table: dict[str, Any]) -> list[tuple[str, ...]]:
-    """Return the path of each key in a table, outer keys first."""
-    paths: list[tuple[str, ...]] = []
+def _paths(table: dict[str, Any], above: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Yield the path of each key in a table, outer keys first."""
     for key, value in table.items():
-        inner = _paths(value) if isinstance(value, dict) else []
-        paths += [(key,), *((key, *path) for path in inner)]
-    return paths
+        yield (*above, key)
+        if isinstance(value, dict):
+            yield from _paths(value, (*above, key))
