@@ -53,6 +53,11 @@ class Choice(NamedTuple):
             return Decision(self.plugins[name], self.source, ("plugins", name))
         return None if self.others is None else Decision(self.others, self.source, ("autoload",))
 
+    @property
+    def title(self) -> str:
+        """The name of the variable or the path of the file."""
+        return _where(self.source)
+
 
 class Config(NamedTuple):
     """All sources, the one with the highest precedence first."""

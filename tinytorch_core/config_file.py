@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 import re
-from collections.abc import Iterator
 from typing import Any
 
 from tinytorch_core.errors import ConfigError
@@ -44,18 +42,40 @@ class ConfigFile:
             line = at[1] if at else len(self.text.splitlines())
             message = f"{self.path}:{line} is not valid TOML: {error}. Correct the file."
             raise ConfigError(message) from error
-        for key in self.above:
-            table = table.get(key) if isinstance(table, dict) else None
-        return table
+        return _below(table, self.above)
 
     def where(self, *key: str) -> str:
-        """Return `file:line` of a key of the table."""
-        line = self._lines.get((*self.above, *key))
-        return self.path if line is None else f"{self.path}:{line}"
+        r"""Return `file:line` of a key of the table.
 
-    @functools.cached_property
-    def _lines(self) -> dict[tuple[str, ...], int]:
-        return lines_of_keys(self.text)
+        tomllib does not report lines. But a statement ends with the first line that makes it
+        valid TOML, so parsing line by line separates statements, whatever strings and arrays
+        they contain.
+
+        >>> ConfigFile("a.toml", text="autoload = true\n[plugins]\nlosses = false").where("plugins")
+        'a.toml:2'
+        """
+        import tomllib
+
+        header, statement, begin = "", "", 1
+        for number, line in enumerate(self.text.split("\n"), 1):
+            statement += f"{line}\n"
+            is_header = statement.lstrip().startswith("[")
+            try:
+                table = tomllib.loads(statement if is_header else header + statement)
+            except tomllib.TOMLDecodeError:
+                continue
+            if _below(table, (*self.above, *key)) is not None:
+                return f"{self.path}:{begin}"
+            header = statement if is_header else header
+            statement, begin = "", number + 1
+        return self.path
+
+
+def _below(table: Any, keys: tuple[str, ...]) -> Any:
+    """Return the value below these keys, or None."""
+    for key in keys:
+        table = table.get(key) if isinstance(table, dict) else None
+    return table
 
 
 def _read(path: str) -> str:
@@ -66,39 +86,3 @@ def _read(path: str) -> str:
     except OSError as error:
         message = f"{path} cannot be read: {error.strerror}. Check its permissions."
         raise ConfigError(message) from error
-
-
-def lines_of_keys(text: str) -> dict[tuple[str, ...], int]:
-    r"""Return the line, counted from 1, on which each key and table of a TOML text begins.
-
-    tomllib does not report lines. But a statement ends with the first line that makes it valid
-    TOML, so parsing line by line separates statements, whatever strings and arrays they contain.
-
-    >>> lines_of_keys("autoload = true\n[plugins]\nlosses = false")
-    {('autoload',): 1, ('plugins',): 2, ('plugins', 'losses'): 3}
-    """
-    import tomllib
-
-    found: dict[tuple[str, ...], int] = {}
-    header: tuple[str, ...] = ()
-    statement, begin = "", 1
-    for number, line in enumerate(text.split("\n"), 1):
-        statement += f"{line}\n"
-        try:
-            table = tomllib.loads(statement)
-        except tomllib.TOMLDecodeError:
-            continue
-        is_header = statement.lstrip().startswith("[")
-        for path in _paths(table, () if is_header else header):
-            found.setdefault(path, begin)
-            header = path if is_header else header
-        statement, begin = "", number + 1
-    return found
-
-
-def _paths(table: dict[str, Any], above: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """Yield the path of each key in a table, outer keys first."""
-    for key, value in table.items():
-        yield (*above, key)
-        if isinstance(value, dict):
-            yield from _paths(value, (*above, key))

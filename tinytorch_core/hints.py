@@ -8,14 +8,7 @@ from typing import NamedTuple
 
 
 class Hint(NamedTuple):
-    """The names of one kind that a well-known plugin adds.
-
-    Attributes:
-        plugin: the name of the plugin.
-        distribution: the distribution that provides it.
-        kind: `attributes` of Tensor, or `keywords` of its constructor.
-        names: the names.
-    """
+    """The names that a well-known plugin adds, `attributes` of Tensor or `keywords` of it."""
 
     plugin: str
     distribution: str

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from tinytorch_core import __version__
 from tinytorch_core.cli import doctor, enable, ops, plugins
-from tinytorch_core.cli.commands import add_all_installed, add_installed, add_module
+from tinytorch_core.cli.commands import add_installed, add_module
 from tinytorch_core.errors import TinyTorchError
 
 # In the order of the help.
@@ -30,19 +30,6 @@ exit status:
 """
 
 
-class _Help(argparse.RawDescriptionHelpFormatter):
-    """Keeps the line breaks of the text and omits the line that repeats COMMAND."""
-
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog)
-        # argparse ignores the indentation of commands and breaks the line after the longest name.
-        self._action_max_length = len("    new-plugin") + 2
-
-    def _format_action(self, action: argparse.Action) -> str:
-        text = super()._format_action(action)
-        return text.partition("\n")[2] if action.nargs == argparse.PARSER else text
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command.
 
@@ -55,20 +42,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Docstrings contain formulas, and some terminals lack their characters.
         sys.stdout.reconfigure(errors="replace")
-    argv = sys.argv[1:] if argv is None else argv
-    first = argv[0] if argv else "--help"
+    argv = (sys.argv[1:] if argv is None else argv) or ["--help"]
     try:
-        parser = make_parser(None if first in ("-h", "--help") else first)
+        parser = make_parser(None if argv[0] in ("-h", "--help") else argv[0])
         args = parser.parse_args(argv)
-        if args.command is None:
-            parser.print_help()
-            return OK
         status: int = args.run(args)
         sys.stdout.flush()
         return status
     except TinyTorchError as error:
         sys.stdout.flush()
-        print(f"tinytorch {first}: {error}", file=sys.stderr)
+        print(f"tinytorch {argv[0]}: {error}", file=sys.stderr)
         return USAGE
     except BrokenPipeError:
         # The reader of `tinytorch ops | head` has exited; Python would report it at exit.
@@ -88,25 +71,18 @@ def make_parser(command: str | None = None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tinytorch",
         description=DESCRIPTION,
-        formatter_class=_Help,
-        add_help=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parsers = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND")
-    for module in MODULES:
-        add_module(parsers, module)
-    errors = []
-    if command is None:
-        errors = add_all_installed(parsers)
-    elif command not in parsers.choices and not command.startswith("-"):
-        add_installed(parsers, command)
-    parser.epilog = "\n\n".join([*errors, EPILOG])
-    # Listed after the commands, which matter more.
-    options = parser.add_argument_group("options")
-    options.add_argument("-h", "--help", action="help", help="show this help and exit")
-    options.add_argument(
+    parser.add_argument(
         "--version",
         action="version",
         version=f"tinytorch-core {__version__}",
         help="show the version of tinytorch-core and exit",
     )
+    parsers = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND")
+    parsers.required = True
+    for module in MODULES:
+        add_module(parsers, module)
+    errors = add_installed(parsers, command)
+    parser.epilog = "\n\n".join([*errors, EPILOG])
     return parser

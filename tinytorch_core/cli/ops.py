@@ -116,11 +116,11 @@ def _doc(op: Op) -> str | None:
         return None
     text = inspect.cleandoc(op.doc)
     is_ufunc = isinstance(op.forward, np.ufunc)
-    module = getattr(op.forward, "__module__", None) or ""
-    if op.doc != op.forward.__doc__ or not (is_ufunc or module.startswith("numpy")):
-        return text
-    # NumPy's docstrings are long; a ufunc's summary follows its signature.
-    return text.split("\n\n")[is_ufunc]
+    is_numpy = is_ufunc or str(getattr(op.forward, "__module__", "")).startswith("numpy")
+    if op.doc == op.forward.__doc__ and is_numpy:
+        # NumPy's docstrings are long; a ufunc's summary follows its signature.
+        return text.split("\n\n")[is_ufunc]
+    return text
 
 
 def _provider(record: dict[str, Any]) -> str:
