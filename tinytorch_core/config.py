@@ -53,11 +53,6 @@ class Choice(NamedTuple):
             return Decision(self.plugins[name], self.source, ("plugins", name))
         return None if self.others is None else Decision(self.others, self.source, ("autoload",))
 
-    @property
-    def title(self) -> str:
-        """The name of the variable or the path of the file."""
-        return _where(self.source)
-
 
 class Config(NamedTuple):
     """All sources, the one with the highest precedence first."""
@@ -119,11 +114,8 @@ def parse_variable(text: str) -> Choice:
 
     >>> parse_variable("no:losses").plugins
     {'losses': False}
-    >>> choice = parse_variable("layers,activations")
-    >>> choice.decide("layers").on, choice.decide("losses").on
-    (True, False)
-    >>> parse_variable("all,no:losses").decide("layers")
-    Decision(on=True, source='TINYTORCH_PLUGINS', key=('autoload',))
+    >>> parse_variable("layers,activations").decide("losses")
+    Decision(on=False, source='TINYTORCH_PLUGINS', key=('autoload',))
     """
     plugins: dict[str, bool] = {}
     others: bool | None = None
@@ -144,15 +136,9 @@ def parse_variable(text: str) -> Choice:
 
 
 def file_choices(directory: str | os.PathLike[str] | None = None) -> tuple[Choice, ...]:
-    """Return the settings of the nearest files in or above a directory.
+    """Return the settings of the nearest files in or above a directory, by default the working one.
 
     Two files of one directory both count; `tinytorch.toml` has precedence.
-
-    Args:
-        directory: where the search starts; by default the working directory.
-
-    Raises:
-        ConfigError: a file cannot be read or is invalid.
     """
     try:
         folder = os.path.realpath(directory or os.getcwd())

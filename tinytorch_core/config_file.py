@@ -23,7 +23,14 @@ class ConfigFile:
     def __init__(self, path: str, *above: str, text: str | None = None) -> None:
         self.path = path
         self.above = above
-        self.text = _read(path) if text is None else text
+        try:
+            self.text = _read(path) if text is None else text
+        except OSError as error:
+            message = f"{path} cannot be read: {error.strerror}. Check its permissions."
+            raise ConfigError(message) from error
+
+    def __str__(self) -> str:
+        return self.path
 
     def table(self) -> Any:
         """Return TinyTorch's table, or None if the file has none.
@@ -79,10 +86,6 @@ def _below(table: Any, keys: tuple[str, ...]) -> Any:
 
 
 def _read(path: str) -> str:
-    try:
-        # Bytes that are not UTF-8 may occur in the comments of other tools; they are kept.
-        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as stream:
-            return stream.read()
-    except OSError as error:
-        message = f"{path} cannot be read: {error.strerror}. Check its permissions."
-        raise ConfigError(message) from error
+    # Bytes that are not UTF-8 may occur in the comments of other tools; they are kept.
+    with open(path, encoding="utf-8", errors="surrogateescape", newline="") as stream:
+        return stream.read()

@@ -53,11 +53,7 @@ def entry_points(group: str, path: Sequence[str] | None = None) -> list[EntryPoi
     """Return the entry points of a group on `path`, sorted by name and distribution.
 
     The working directory is skipped, because its files are not installed. If a distribution
-    occurs twice, the first on the path counts, as for imports.
-
-    Args:
-        group: the name of the group.
-        path: the folders to search; by default `sys.path`.
+    occurs twice, the first on the path counts, as for imports. The default path is `sys.path`.
     """
     found: dict[str, list[EntryPoint]] = {}
     here = os.path.realpath(os.curdir)

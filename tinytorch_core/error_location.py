@@ -13,18 +13,18 @@ from tinytorch_core.errors import PluginError
 _MACHINERY = {"pluggy", "tinytorch_core", *sys.stdlib_module_names}
 
 
-def location_of(error: PluginError, package: str, target: Any) -> str | None:
+def location_of(error: PluginError, module: str, target: Any) -> str | None:
     """Return `file:line` of the plugin's code that raised `error`, or of the wrong hook or module.
 
     Args:
         error: the plugin's error.
-        package: the plugin's module; frames of its whole package count.
+        module: the module that the plugin's entry point names.
         target: the plugin's object, or None if its import failed.
     """
     cause = error.__cause__
     if isinstance(cause, SyntaxError) and cause.filename:
         return f"{cause.filename}:{cause.lineno}"
-    package = package.partition(".")[0]
+    package = module.partition(".")[0]
     last = None
     for frame, line in traceback.walk_tb(cause.__traceback__ if cause else None):
         name = str(frame.f_globals.get("__name__", "")).partition(".")[0]

@@ -33,8 +33,6 @@ def distribution_of(plugin: str) -> str:
 def well_known_provider(name: str) -> str | None:
     """Return the distribution of the well-known plugin that adds `name` to Tensor, or None.
 
-    The plugin need not be installed.
-
     >>> well_known_provider("relu")
     'tinytorch-activations'
     """

@@ -16,8 +16,6 @@ from tinytorch_core.errors import TinyTorchError
 # In the order of the help.
 MODULES = (plugins, ops, enable, doctor)
 
-OK, USAGE = 0, 2
-
 DESCRIPTION = "Show which plugins are installed and on, and which setting applies; change it."
 
 EPILOG = """\
@@ -31,14 +29,7 @@ exit status:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command.
-
-    Args:
-        argv: the arguments; by default those of the process.
-
-    Returns:
-        The exit status, described in the help.
-    """
+    """Run the command with these arguments or those of the process; return the exit status."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Docstrings contain formulas, and some terminals lack their characters.
         sys.stdout.reconfigure(errors="replace")
@@ -52,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except TinyTorchError as error:
         sys.stdout.flush()
         print(f"tinytorch {argv[0]}: {error}", file=sys.stderr)
-        return USAGE
+        return 2
     except BrokenPipeError:
         # The reader of `tinytorch ops | head` has exited; Python would report it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -60,25 +51,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def make_parser(command: str | None = None) -> argparse.ArgumentParser:
-    """Return the parser of the core's commands and of other distributions' commands.
+    """Return the parser of the core's commands and of those that other distributions add.
 
-    Args:
-        command: the command to run; only its module is imported. By default all are.
+    If `command` is given, no other command is imported.
 
     Raises:
         TinyTorchError: the command is unknown or cannot be loaded.
     """
-    parser = argparse.ArgumentParser(
-        prog="tinytorch",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "--version",
-        action="version",
-        version=f"tinytorch-core {__version__}",
-        help="show the version of tinytorch-core and exit",
-    )
+    parser = argparse.ArgumentParser(prog="tinytorch", description=DESCRIPTION)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    version = f"tinytorch-core {__version__}"
+    parser.add_argument("--version", action="version", version=version, help="show the version")
     parsers = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND")
     parsers.required = True
     for module in MODULES:

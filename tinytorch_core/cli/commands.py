@@ -7,17 +7,15 @@ and returns the exit status. The module is imported when its command is used or 
 
 from __future__ import annotations
 
+import argparse
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
 from tinytorch_core.cli.session import aside
 from tinytorch_core.discovery import COMMANDS, EntryPoint, entry_points, import_installed
 from tinytorch_core.errors import TinyTorchError, did_you_mean
 
-if TYPE_CHECKING:
-    import argparse
-
-    Parsers = argparse._SubParsersAction[argparse.ArgumentParser]
+Parsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 # Well-known commands, each with the distribution that provides it.
 PROVIDERS = dict.fromkeys(("check", "new-plugin", "stubs"), "tinytorch-devkit")
@@ -32,17 +30,10 @@ def add_module(parsers: Parsers, module: ModuleType) -> None:
 
 
 def add_installed(parsers: Parsers, command: str | None) -> list[str]:
-    """Add the parser of one command of another distribution, or those of all such commands.
-
-    Args:
-        parsers: the parsers of the core's commands.
-        command: the command, which may be one of the core; None adds all.
-
-    Returns:
-        Why some of all commands cannot be added.
+    """Add the parser of `command`, or of all; return the errors of those that cannot be added.
 
     Raises:
-        TinyTorchError: the one command is unknown or cannot be added.
+        TinyTorchError: `command` is unknown or cannot be added.
     """
     if command in parsers.choices or (command or "").startswith("-"):
         return []
@@ -73,10 +64,7 @@ def _add(parsers: Parsers, name: str, points: list[EntryPoint]) -> str:
     command = f"the command {name!r} of {origins}"
     remedy = f"pip uninstall {points[-1].distribution}"
     if name in parsers.choices:
-        return (
-            f"{command} is ignored: the core has one of that name. "
-            f"Uninstall the distribution: {remedy}"
-        )
+        return f"{command} is ignored: the core has one of that name. Uninstall it: {remedy}"
     if len(points) > 1:
         return f"{command} is provided twice. Uninstall all but one: {remedy}"
     try:
@@ -87,8 +75,6 @@ def _add(parsers: Parsers, name: str, points: list[EntryPoint]) -> str:
     # SystemExit too: the other commands must work whatever this module does.
     except (Exception, SystemExit) as error:
         parsers.choices.pop(name, None)
-        return (
-            f"{command} cannot be loaded: {type(error).__name__}: {error}. "
-            f"Reinstall or uninstall the distribution: {remedy}"
-        )
+        reason = f"{type(error).__name__}: {error}"
+        return f"{command} cannot be loaded: {reason}. Reinstall or uninstall it: {remedy}"
     return ""

@@ -91,8 +91,8 @@ def check_configuration() -> Report:
     try:
         config = read_config()
         wrong = list(config.wrong_names(point.name for point in installed()))
-        titles = " and ".join(choice.title for choice in config.choices)
-        summary = titles or "none: every installed plugin is on"
+        sources = " and ".join(str(choice.source) for choice in config.choices)
+        summary = sources or "none: every installed plugin is on"
     except ConfigError as error:
         summary, wrong = "cannot be read", [error]
     why, remedy = "no plugin is on until this is corrected", "correct or remove that line"

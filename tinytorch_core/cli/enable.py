@@ -32,8 +32,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
             command,
             help=f"turn plugins {STATES[on]} in the project's configuration file",
             description=DESCRIPTION.format(state=STATES[on]),
-            epilog="Exit status 1: another part of the configuration is wrong. 2: nothing was "
-            "changed.",
+            epilog="Exit status 1: the configuration has another error. 2: nothing was changed.",
         )
         parser.add_argument("names", metavar="NAME", nargs="+", help="the name of a plugin")
         parser.set_defaults(on=on)

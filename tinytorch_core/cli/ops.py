@@ -20,9 +20,8 @@ from tinytorch_core.surface import SurfaceBuilder
 
 DESCRIPTION = """\
 List the ops of the core and of the plugins that are on: the provider, the method of Tensor and
-the NumPy functions that run the op, and the plugins that wrap it, innermost first. Plugins add
-further columns. With names, show all details of these ops; any NumPy function that tensors
-support can be named.
+the NumPy functions that run the op, and the plugins that wrap it, innermost first. With names
+(an op, a method or a NumPy function: tanh, __add__, np.linalg.inv), show all details of these ops.
 """
 
 
@@ -34,12 +33,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         description=DESCRIPTION,
         epilog="Exit status 2: an op is unknown, or the configuration is wrong.",
     )
-    parser.add_argument(
-        "names",
-        metavar="NAME",
-        nargs="*",
-        help="an op, a method or a NumPy function: tanh, __add__, np.linalg.inv",
-    )
+    parser.add_argument("names", metavar="NAME", nargs="*", help="an op to show in detail")
     parser.add_argument("--json", action="store_true", help="print all details as JSON")
 
 
@@ -62,9 +56,13 @@ def _named(surface: SurfaceBuilder, name: str) -> list[Op]:
     """Return the op of that name, or those that a method or NumPy function of that name runs."""
     if name in surface.ops:
         return [surface.ops[name]]
-    names = {op.name: [*_methods(op), *map(numpy_name, op.numpy)] for op in surface.ops.values()}
+    ops = surface.ops.values()
+    names = {
+        op.name: [*op.methods, *filter(None, [op.reflected]), *map(numpy_name, op.numpy)]
+        for op in ops
+    }
     function = _numpy_function(name)
-    found = [op for op in surface.ops.values() if name in names[op.name] or function in op.numpy]
+    found = [op for op in ops if name in names[op.name] or function in op.numpy]
     if not found and function is not None:
         found = [surface.numpy_op(function)]
     if not found:
@@ -85,10 +83,6 @@ def _numpy_function(name: str) -> Callable[..., Any] | None:
     return function if overridable else None
 
 
-def _methods(op: Op) -> list[str]:
-    return [*op.methods, *filter(None, [op.reflected])]
-
-
 def _record(surface: SurfaceBuilder, op: Op) -> dict[str, Any]:
     own = f"numpy {np.__version__}" if op.numpy_call else f"tinytorch-core {__version__}"
     origins = {plugin.title: (plugin.name, plugin.origin) for plugin in surface.plugins}
@@ -101,7 +95,7 @@ def _record(surface: SurfaceBuilder, op: Op) -> dict[str, Any]:
         "distribution": distribution,
         "signature": f"{op.name}{inspect.Signature(parameters)}",
         "inputs": list(op.inputs),
-        "methods": _methods(op),
+        "methods": [*op.methods, *filter(None, [op.reflected])],
         "numpy": list(map(numpy_name, op.numpy)),
         "wrapped_by": surface.wrappers.get(op.name, []),
         "in_place": op.in_place,

@@ -14,15 +14,9 @@ from tinytorch_core.cli.table import facts, table
 from tinytorch_core.errors import ConfigError, UnknownPluginError, did_you_mean
 from tinytorch_core.plugins import PluginStatus
 
-NOTHING_INSTALLED = """\
-No plugin is installed, so Tensor is the plain one.
-Install plugins with pip; they are on by default. To write one, see tinytorch_core.hookspecs.
-"""
-
 DESCRIPTION = """\
-List the installed plugins: the state, the setting that applies, how many ops each adds and wraps,
-and how many attributes it adds to Tensor. With names, show all details of these plugins. Plugins
-that are off are not imported.
+List the installed plugins: the state, the setting that applies, and how much each adds. With
+names, show all details of these plugins. Plugins that are off are not imported.
 """
 
 
@@ -65,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
             if record["place"]:
                 print(f"  at {record['place']}")
     else:
-        print(NOTHING_INSTALLED, end="")
+        print("No plugin is installed. Install plugins with pip; they are on by default.")
     if wrong is not None:
         # So that the error follows the table if both go to one file.
         sys.stdout.flush()
@@ -79,23 +73,23 @@ def _record(status: PluginStatus) -> dict[str, Any]:
     del record["on"]
     if status.on:
         surface, title = plugins.surface(), plugins.find(status.name).title
-        keywords = surface.keywords.items()
         record |= {
             "ops": [op.name for op in surface.ops.values() if op.provider == title],
             "wraps": [op for op, names in surface.wrappers.items() if status.name in names],
             "attributes": sorted(n for n, owner in surface.providers.items() if owner == title),
-            "keywords": [name for name, keyword in keywords if keyword.provider == title],
+            "keywords": [n for n, word in surface.keywords.items() if word.provider == title],
         }
     return record
 
 
 def _row(record: dict[str, Any]) -> list[str | int]:
-    row = [record[key] for key in ("name", "distribution", "version", "state")]
-    row.append(record["decided_by"].removeprefix(os.path.join(os.getcwd(), "")))
-    if record["state"] != "on":
-        return [*row, "", "", "", ""]
-    counts = [len(record["ops"]), len(record["wraps"]), len(_public_attributes(record))]
-    return [*row, *counts, _import_time(record)]
+    counts: list[str | int] = ["", "", "", ""]
+    if record["state"] == "on":
+        counts = [len(record["ops"]), len(record["wraps"]), len(_public_attributes(record))]
+        counts.append(_import_time(record))
+    setting = record["decided_by"].removeprefix(os.path.join(os.getcwd(), ""))
+    columns = ("name", "distribution", "version", "state")
+    return [*(record[column] for column in columns), setting, *counts]
 
 
 def _details(record: dict[str, Any]) -> str:

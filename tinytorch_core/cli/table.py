@@ -7,9 +7,6 @@ from collections.abc import Iterable, Sequence
 
 Cell = str | int
 
-# Two terminals of this width fit on a screen.
-WIDTH = 100
-
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
     """Return a table of text; columns of numbers are aligned to the right.
@@ -39,7 +36,7 @@ def facts(pairs: Iterable[tuple[str, str]]) -> str:
     pairs = [(label, text) for label, text in pairs if text]
     width = max((len(label) for label, _ in pairs), default=0)
     wrapper = textwrap.TextWrapper(
-        WIDTH,
+        width=100,  # two terminals of this width fit on a screen
         subsequent_indent=" " * (width + 4),
         break_long_words=False,
         break_on_hyphens=False,
