@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from tinytorch_core import ConfigError
+from tinytorch_core.cli import main
 from tinytorch_core.config import VARIABLE, Choice, Config, parse_variable, read_config, strict
-from tinytorch_core.config_file import lines_of_keys
+from tinytorch_core.config_file import ConfigFile
 from tinytorch_core.overrides import Overrides
 from tinytorch_core.plan import Settings, resolve
 
@@ -220,26 +221,41 @@ x = 1
 """
 
 
-def test_the_lines_of_keys() -> None:
+@pytest.mark.parametrize(
+    ("key", "line"),
+    [
+        (("autoload",), 2),
+        (("quoted key",), 4),
+        (("text",), 5),
+        (("list",), 9),
+        (("a",), 16),
+        (("a", "b.c"), 16),
+        (("a", "b.c", "dotted"), 17),
+        (("a", "b.c", "dotted", "key"), 17),
+        (("a", "b.c", "inline"), 18),
+        (("a", "b.c", "inline", "b"), 18),
+        (("a", "b.c", "inline", "c", "d"), 18),
+        (("plugins",), 19),
+        (("plugins", "a"), 21),
+        (("many",), 22),
+    ],
+)
+def test_the_line_of_a_key(key: tuple[str, ...], line: int) -> None:
     for text in (LINES, LINES.replace("\n", "\r\n"), LINES.rstrip()):
-        assert lines_of_keys(text) == {
-            ("autoload",): 2,
-            ("quoted key",): 4,
-            ("text",): 5,
-            ("list",): 9,
-            ("a",): 16,
-            ("a", "b.c"): 16,
-            ("a", "b.c", "dotted"): 17,
-            ("a", "b.c", "dotted", "key"): 17,
-            ("a", "b.c", "inline"): 18,
-            ("a", "b.c", "inline", "b"): 18,
-            ("a", "b.c", "inline", "c"): 18,
-            ("a", "b.c", "inline", "c", "d"): 18,
-            ("plugins",): 19,
-            ("plugins", "a"): 21,
-            ("many",): 22,
-            ("many", "x"): 23,
-        }
+        assert ConfigFile("file", text=text).where(*key) == f"file:{line}"
+        assert ConfigFile("file", *key[:1], text=text).where(*key[1:]) == f"file:{line}"
+    assert ConfigFile("file", text=LINES).where(*key, "missing") == "file"
+
+
+def test_bytes_that_are_not_utf_8_in_a_comment_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "tinytorch.toml"
+    file.write_bytes(b"[plugins]\nlosses = true  # gro\xdf\n")
+    assert on(read(tmp_path)) == "abc"
+    assert main(["disable", "losses"]) == 0
+    assert file.read_bytes() == b"[plugins]\nlosses = false  # gro\xdf\n"
 
 
 @pytest.mark.parametrize(
