@@ -7,7 +7,7 @@ Precedence, highest first: code, the variable `TINYTORCH_PLUGINS`, `tinytorch.to
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -53,21 +53,6 @@ class Choice(NamedTuple):
             return Decision(self.plugins[name], self.source, ("plugins", name))
         return None if self.others is None else Decision(self.others, self.source, ("autoload",))
 
-    @property
-    def title(self) -> str:
-        """The name of the variable or the path of the file."""
-        return self.source if isinstance(self.source, str) else self.source.path
-
-    def unknown(self, known: Collection[str]) -> Iterator[ConfigError]:
-        """Yield an error for each name that is not a known plugin."""
-        for name in self.plugins:
-            if name not in known:
-                yield _unknown(_where(self.source, "plugins", name), name, known)
-        for name in self.tables:
-            if name not in known:
-                # May be a misspelt key.
-                yield _unknown(_where(self.source, name), name, [*known, "plugins"])
-
 
 class Config(NamedTuple):
     """All sources, the one with the highest precedence first."""
@@ -76,35 +61,31 @@ class Config(NamedTuple):
 
     def decide(self, name: str) -> Decision:
         """Return the decision for the plugin `name`."""
-        for choice in self.choices:
-            if (decision := choice.decide(name)) is not None:
-                return decision
-        return Decision(True, "installed")
+        decisions = (choice.decide(name) for choice in self.choices)
+        return next(filter(None, decisions), Decision(True, "installed"))
 
-    def table(self, name: str) -> Mapping[str, Any]:
-        """Return the plugin's settings, each from the first source that has it."""
-        merged: dict[str, Any] = {}
-        for choice in reversed(self.choices):
-            merged |= choice.tables.get(name, {})
-        return merged
+    def wrong_names(self, known: Iterable[str]) -> Iterator[ConfigError]:
+        """Yield an error for each name that is not a known plugin."""
+        known = set(known)
+        for choice in self.choices:
+            keys = [("plugins", name) for name in choice.plugins]
+            for *above, name in [*keys, *((name,) for name in choice.tables)]:
+                if name not in known:
+                    # The name of a table may be a misspelt `plugins`.
+                    hint = did_you_mean(name, known if above else {*known, "plugins"})
+                    yield ConfigError(
+                        f"{_where(choice.source, *above, name)} names the plugin {name!r}, which "
+                        f"is not installed. {hint} `tinytorch plugins` lists what is installed."
+                    )
 
     def check_names(self, known: Iterable[str]) -> None:
         """Raise ConfigError if a source names a plugin that is not known."""
-        known = set(known)
-        for choice in self.choices:
-            for error in choice.unknown(known):
-                raise error
+        for error in self.wrong_names(known):
+            raise error
 
 
 def _where(source: str | ConfigFile, *key: str) -> str:
     return source if isinstance(source, str) else source.where(*key)
-
-
-def _unknown(where: str, name: str, known: Collection[str]) -> ConfigError:
-    return ConfigError(
-        f"{where} names the plugin {name!r}, which is not installed. "
-        f"{did_you_mean(name, known)} `tinytorch plugins` lists what is installed."
-    )
 
 
 def read_config(
@@ -115,11 +96,9 @@ def read_config(
     Raises:
         ConfigError: a source cannot be read or is invalid.
     """
-    environment = os.environ if environment is None else environment
-    choices = []
-    if text := environment.get(VARIABLE, "").strip():
-        choices.append(parse_variable(text))
-    return Config((*choices, *file_choices(directory)))
+    text = (os.environ if environment is None else environment).get(VARIABLE, "").strip()
+    variable = (parse_variable(text),) if text else ()
+    return Config((*variable, *file_choices(directory)))
 
 
 def strict() -> bool:
@@ -135,40 +114,31 @@ def parse_variable(text: str) -> Choice:
 
     >>> parse_variable("no:losses").plugins
     {'losses': False}
-    >>> choice = parse_variable("layers,activations")
-    >>> choice.decide("layers").on, choice.decide("losses").on
-    (True, False)
-    >>> parse_variable("all,no:losses").decide("layers")
-    Decision(on=True, source='TINYTORCH_PLUGINS', key=('autoload',))
+    >>> parse_variable("layers,activations").decide("losses")
+    Decision(on=False, source='TINYTORCH_PLUGINS', key=('autoload',))
     """
     plugins: dict[str, bool] = {}
     others: bool | None = None
-    for word in filter(None, (w.strip() for w in text.split(","))):
+    for word in filter(None, map(str.strip, text.split(","))):
         if word in ("all", "none"):
             others = word == "all"
             continue
         name = word.removeprefix("no:").strip()
-        if not name or ":" in name or plugins.get(name, name == word) != (name == word):
+        on = name == word
+        if not name or ":" in name or plugins.setdefault(name, on) != on:
             raise ConfigError(
                 f"{VARIABLE}={text!r}: {word!r} is not valid here. Write plugin names, "
                 "no:NAME, all or none, separated by commas."
             )
-        plugins[name] = name == word
     if others is None and any(plugins.values()):
         others = False
     return Choice(VARIABLE, plugins, others)
 
 
 def file_choices(directory: str | os.PathLike[str] | None = None) -> tuple[Choice, ...]:
-    """Return the settings of the nearest files in or above a directory.
+    """Return the settings of the nearest files in or above a directory, by default the working one.
 
     Two files of one directory both count; `tinytorch.toml` has precedence.
-
-    Args:
-        directory: where the search starts; by default the working directory.
-
-    Raises:
-        ConfigError: a file cannot be read or is invalid.
     """
     try:
         folder = os.path.realpath(directory or os.getcwd())
@@ -176,38 +146,34 @@ def file_choices(directory: str | os.PathLike[str] | None = None) -> tuple[Choic
         return ()
     before = None
     while folder != before:
-        if found := _files_in(folder):
-            return tuple(_choice(file, table) for file, table in found)
+        if found := tuple(_choices_in(folder)):
+            return found
         before, folder = folder, os.path.dirname(folder)
     return ()
 
 
-def _files_in(folder: str) -> list[tuple[ConfigFile, Any]]:
-    found = []
-    if os.path.isfile(own := os.path.join(folder, OWN_FILE)):
-        file = ConfigFile(own)
-        found.append((file, file.table()))
-    if os.path.isfile(project := os.path.join(folder, "pyproject.toml")):
-        file = ConfigFile(project, "tool", "tinytorch")
-        if file.mentions("tinytorch") and (table := file.table()) is not None:
-            found.append((file, table))
-    return found
+def _choices_in(folder: str) -> Iterator[Choice]:
+    for name, above in ((OWN_FILE, ()), ("pyproject.toml", ("tool", "tinytorch"))):
+        path = os.path.join(folder, name)
+        if os.path.isfile(path):
+            file = ConfigFile(path, *above)
+            if (table := file.table()) is not None:
+                yield _choice(file, table)
 
 
 def _choice(file: ConfigFile, table: Any) -> Choice:
-    if not isinstance(table, dict):
-        raise ConfigError(f"{file.where()}: [tool.tinytorch] must be a table, not {table!r}.")
-    autoload = table.get("autoload", True)
-    if not isinstance(autoload, bool):
-        raise _not_bool(file, autoload, "autoload")
-    plugins = table.get("plugins", {})
-    if not isinstance(plugins, dict):
-        where = file.where("plugins")
-        raise ConfigError(f"{where}: plugins must be a table of names, not {plugins!r}.")
+    def check(value: Any, kind: type, *key: str) -> Any:
+        if not isinstance(value, kind):
+            name = ".".join((*file.above, *key))
+            expected = "true or false" if kind is bool else "a table"
+            raise ConfigError(f"{file.where(*key)}: {name} must be {expected}, not {value!r}.")
+        return value
+
+    tables = dict(check(table, dict))
+    autoload = check(tables.pop("autoload", True), bool, "autoload")
+    plugins = check(tables.pop("plugins", {}), dict, "plugins")
     for name, on in plugins.items():
-        if not isinstance(on, bool):
-            raise _not_bool(file, on, "plugins", name)
-    tables = {name: value for name, value in table.items() if name not in ("autoload", "plugins")}
+        check(on, bool, "plugins", name)
     for name, value in tables.items():
         if not isinstance(value, dict):
             raise ConfigError(
@@ -216,8 +182,3 @@ def _choice(file: ConfigFile, table: Any) -> Choice:
                 "Put a plugin's settings into a table with its name."
             )
     return Choice(file, plugins, None if autoload else False, tables)
-
-
-def _not_bool(file: ConfigFile, value: Any, *key: str) -> ConfigError:
-    where, name = file.where(*key), ".".join(key)
-    return ConfigError(f"{where}: {name} must be true or false, not {value!r}.")

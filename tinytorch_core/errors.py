@@ -25,13 +25,7 @@ class PluginError(TinyTorchError):
     """
 
     def __init__(
-        self,
-        plugin: str,
-        reason: str,
-        *,
-        distribution: str,
-        remedy: str,
-        hook: str | None = None,
+        self, plugin: str, reason: str, *, distribution: str, remedy: str, hook: str | None = None
     ) -> None:
         self.plugin = plugin
         self.distribution = distribution

@@ -8,14 +8,7 @@ from typing import NamedTuple
 
 
 class Hint(NamedTuple):
-    """The names of one kind that a well-known plugin adds.
-
-    Attributes:
-        plugin: the name of the plugin.
-        distribution: the distribution that provides it.
-        kind: `attributes` of Tensor, or `keywords` of its constructor.
-        names: the names.
-    """
+    """The names that a well-known plugin adds, `attributes` of Tensor or `keywords` of it."""
 
     plugin: str
     distribution: str
@@ -39,8 +32,6 @@ def distribution_of(plugin: str) -> str:
 
 def well_known_provider(name: str) -> str | None:
     """Return the distribution of the well-known plugin that adds `name` to Tensor, or None.
-
-    The plugin need not be installed.
 
     >>> well_known_provider("relu")
     'tinytorch-activations'

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -154,10 +155,12 @@ def test_slow_imports_are_left_to_the_commands_that_need_them(good: Any) -> None
 
 
 def test_without_arguments_it_prints_the_help(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([]) == 0
+    with pytest.raises(SystemExit) as caught:
+        main([])
+    assert caught.value.code == 0
     said = capsys.readouterr().out
     for name in parsers():
-        assert f"\n    {name} " in said
+        assert re.search(rf"^    {name}\s+\S", said, re.MULTILINE)
     assert all(len(line) <= 80 for line in said.splitlines())
 
 
@@ -271,7 +274,7 @@ def test_a_distribution_adds_a_command(site: Any) -> None:
     # What the module prints while it is imported is not part of the command's output.
     assert (done.returncode, done.stdout, done.stderr) == (3, "hello a b\n", "imported hello\n")
     assert "usage: tinytorch hello" in command(site, "hello", "--help").stdout
-    assert "\n    hello         say hello\n" in command(site, "--help").stdout
+    assert re.search(r"^    hello +say hello$", command(site, "--help").stdout, re.MULTILINE)
 
 
 @pytest.mark.parametrize("arguments", [["plugins"], ["doctor", "--help"], ["--version"], ["other"]])
@@ -330,10 +333,10 @@ def test_two_distributions_with_one_command(site: Any) -> None:
     for number in (1, 2):
         add_command(site, "hello", SAYS.replace("{name}", "hello"), f"hello{number}")
     done = command(site, "hello")
-    message = "the command 'hello' is provided by hello1 1.0 and hello2 1.0. Uninstall all but one"
+    twice = "the command 'hello' of hello1 1.0 and hello2 1.0 is provided twice"
     assert done.returncode == 2
-    assert done.stderr == f"tinytorch hello: {message}: pip uninstall hello2\n"
-    assert f"\n{message}" in command(site, "--help").stdout
+    assert done.stderr == f"tinytorch hello: {twice}. Uninstall all but one: pip uninstall hello2\n"
+    assert f"\n{twice}" in command(site, "--help").stdout
 
 
 @pytest.mark.parametrize("name", ["check", "new-plugin", "stubs"])

@@ -214,6 +214,15 @@ def test_the_location_of_an_error(name: str, failed: Any) -> None:
     assert f"\n  at {place}\n" in table
 
 
+def test_the_line_of_the_plugin_is_preferred_to_one_of_a_library(site: Any) -> None:
+    package = site.packages / "a_package"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "plugin.py").write_text("import numpy as np\n\nnp.stack([])\n")
+    site.install("packaged", value="a_package.plugin")
+    assert listed(site, "packaged")["place"] == f"{package / 'plugin.py'}:3"
+
+
 def test_an_error_without_a_location(site: Any) -> None:
     site.install("lost", "")
     (site.packages / "lost_module.py").unlink()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tinytorch_core import config
-from tinytorch_core.cli import edit, main
+from tinytorch_core.cli import main
 
 
 @pytest.fixture
@@ -191,7 +191,7 @@ def test_a_change_that_would_change_more_is_refused(
 ) -> None:
     (work / "tinytorch.toml").write_text("[plugins]\nlosses = true\n")
     before = tree(work)
-    monkeypatch.setattr(edit.tomlkit, "dumps", lambda document: "[plugins]\n")
+    monkeypatch.setattr("tomlkit.dumps", lambda document: "[plugins]\n")
     assert main(["disable", "losses"]) == 2
     said = capsys.readouterr().err
     assert "cannot be changed safely. Add these lines below [plugins]: losses = false" in said

@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 
 from tinytorch_core import ConfigError
+from tinytorch_core.cli import main
 from tinytorch_core.config import VARIABLE, Choice, Config, parse_variable, read_config, strict
-from tinytorch_core.config_file import lines_of_keys
+from tinytorch_core.config_file import ConfigFile
+from tinytorch_core.overrides import Overrides
+from tinytorch_core.plan import Settings, resolve
 
 NAMES = ("a", "b", "c")
 
@@ -23,6 +26,11 @@ def decided(config: Config, name: str) -> tuple[bool, str]:
     """Whether a plugin is on, and the setting that applies."""
     decision = config.decide(name)
     return decision.on, decision.by
+
+
+def settings(config: Config) -> Settings:
+    """The plugins' own settings, by plugin."""
+    return resolve(Overrides(), config, {}).settings
 
 
 def read(folder: Path, variable: str = "") -> Config:
@@ -87,8 +95,8 @@ def test_a_file(file: str, prefix: str, tmp_path: Path) -> None:
     assert on(config) == "ac"
     assert decided(config, "b") == (False, f"{tmp_path / file}:2")
     assert decided(config, "a") == (True, "installed")
-    assert config.table("a") == {"digits": 3, "nested": {"deep": [1]}}
-    assert config.table("b") == {}
+    assert settings(config)["a"] == {"digits": 3, "nested": {"deep": [1]}}
+    assert settings(config).keys() == {"a"}
 
 
 def test_without_autoload_only_named_plugins_are_on(tmp_path: Path) -> None:
@@ -135,13 +143,13 @@ def test_precedence(tmp_path: Path) -> None:
         "c": (False, VARIABLE),
         "d": (True, "installed"),
     }
-    assert config.table("a") == {"x": 1, "y": 2}
+    assert settings(config)["a"] == {"x": 1, "y": 2}
 
 
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
-        ("\nplugins = 3", 2, "plugins must be a table of names, not 3"),
+        ("\nplugins = 3", 2, "plugins must be a table, not 3"),
         ("[plugins]\na = 'no'", 2, "plugins.a must be true or false, not 'no'"),
         ("plugins.b = true\nplugins.a = 0", 2, "plugins.a must be true or false, not 0"),
         ("# it\nautoload = 'no'", 2, "autoload must be true or false, not 'no'"),
@@ -165,7 +173,7 @@ def test_an_invalid_file(text: str, line: int, message: str, tmp_path: Path) -> 
 def test_tool_tinytorch_must_be_a_table(text: str, tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text(text)
     line = text.count("\n", 0, text.index("tinytorch")) + 1
-    message = rf"pyproject.toml:{line}: \[tool.tinytorch\] must be a table, not 3"
+    message = rf"pyproject.toml:{line}: tool.tinytorch must be a table, not 3"
     with pytest.raises(ConfigError, match=message):
         read(tmp_path)
 
@@ -178,7 +186,7 @@ def test_a_tool_key_that_is_not_a_table_is_ignored(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "tinytorch.toml").touch()
 
-    def refuse(*args: Any) -> Any:
+    def refuse(*args: Any, **kwargs: Any) -> Any:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("builtins.open", refuse)
@@ -213,26 +221,41 @@ x = 1
 """
 
 
-def test_the_lines_of_keys() -> None:
+@pytest.mark.parametrize(
+    ("key", "line"),
+    [
+        (("autoload",), 2),
+        (("quoted key",), 4),
+        (("text",), 5),
+        (("list",), 9),
+        (("a",), 16),
+        (("a", "b.c"), 16),
+        (("a", "b.c", "dotted"), 17),
+        (("a", "b.c", "dotted", "key"), 17),
+        (("a", "b.c", "inline"), 18),
+        (("a", "b.c", "inline", "b"), 18),
+        (("a", "b.c", "inline", "c", "d"), 18),
+        (("plugins",), 19),
+        (("plugins", "a"), 21),
+        (("many",), 22),
+    ],
+)
+def test_the_line_of_a_key(key: tuple[str, ...], line: int) -> None:
     for text in (LINES, LINES.replace("\n", "\r\n"), LINES.rstrip()):
-        assert lines_of_keys(text) == {
-            ("autoload",): 2,
-            ("quoted key",): 4,
-            ("text",): 5,
-            ("list",): 9,
-            ("a",): 16,
-            ("a", "b.c"): 16,
-            ("a", "b.c", "dotted"): 17,
-            ("a", "b.c", "dotted", "key"): 17,
-            ("a", "b.c", "inline"): 18,
-            ("a", "b.c", "inline", "b"): 18,
-            ("a", "b.c", "inline", "c"): 18,
-            ("a", "b.c", "inline", "c", "d"): 18,
-            ("plugins",): 19,
-            ("plugins", "a"): 21,
-            ("many",): 22,
-            ("many", "x"): 23,
-        }
+        assert ConfigFile("file", text=text).where(*key) == f"file:{line}"
+        assert ConfigFile("file", *key[:1], text=text).where(*key[1:]) == f"file:{line}"
+    assert ConfigFile("file", text=LINES).where(*key, "missing") == "file"
+
+
+def test_bytes_that_are_not_utf_8_in_a_comment_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "tinytorch.toml"
+    file.write_bytes(b"[plugins]\nlosses = true  # gro\xdf\n")
+    assert on(read(tmp_path)) == "abc"
+    assert main(["disable", "losses"]) == 0
+    assert file.read_bytes() == b"[plugins]\nlosses = false  # gro\xdf\n"
 
 
 @pytest.mark.parametrize(

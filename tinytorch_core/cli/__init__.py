@@ -10,13 +10,11 @@ from collections.abc import Sequence
 
 from tinytorch_core import __version__
 from tinytorch_core.cli import doctor, enable, ops, plugins
-from tinytorch_core.cli.commands import add_all_installed, add_installed, add_module
+from tinytorch_core.cli.commands import add_installed, add_module
 from tinytorch_core.errors import TinyTorchError
 
 # In the order of the help.
 MODULES = (plugins, ops, enable, doctor)
-
-OK, USAGE = 0, 2
 
 DESCRIPTION = "Show which plugins are installed and on, and which setting applies; change it."
 
@@ -30,46 +28,22 @@ exit status:
 """
 
 
-class _Help(argparse.RawDescriptionHelpFormatter):
-    """Keeps the line breaks of the text and omits the line that repeats COMMAND."""
-
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog)
-        # argparse ignores the indentation of commands and breaks the line after the longest name.
-        self._action_max_length = len("    new-plugin") + 2
-
-    def _format_action(self, action: argparse.Action) -> str:
-        text = super()._format_action(action)
-        return text.partition("\n")[2] if action.nargs == argparse.PARSER else text
-
-
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command.
-
-    Args:
-        argv: the arguments; by default those of the process.
-
-    Returns:
-        The exit status, described in the help.
-    """
+    """Run the command with these arguments or those of the process; return the exit status."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Docstrings contain formulas, and some terminals lack their characters.
         sys.stdout.reconfigure(errors="replace")
-    argv = sys.argv[1:] if argv is None else argv
-    first = argv[0] if argv else "--help"
+    argv = (sys.argv[1:] if argv is None else argv) or ["--help"]
     try:
-        parser = make_parser(None if first in ("-h", "--help") else first)
+        parser = make_parser(None if argv[0] in ("-h", "--help") else argv[0])
         args = parser.parse_args(argv)
-        if args.command is None:
-            parser.print_help()
-            return OK
         status: int = args.run(args)
         sys.stdout.flush()
         return status
     except TinyTorchError as error:
         sys.stdout.flush()
-        print(f"tinytorch {first}: {error}", file=sys.stderr)
-        return USAGE
+        print(f"tinytorch {argv[0]}: {error}", file=sys.stderr)
+        return 2
     except BrokenPipeError:
         # The reader of `tinytorch ops | head` has exited; Python would report it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -77,36 +51,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def make_parser(command: str | None = None) -> argparse.ArgumentParser:
-    """Return the parser of the core's commands and of other distributions' commands.
+    """Return the parser of the core's commands and of those that other distributions add.
 
-    Args:
-        command: the command to run; only its module is imported. By default all are.
+    If `command` is given, no other command is imported.
 
     Raises:
         TinyTorchError: the command is unknown or cannot be loaded.
     """
-    parser = argparse.ArgumentParser(
-        prog="tinytorch",
-        description=DESCRIPTION,
-        formatter_class=_Help,
-        add_help=False,
-    )
+    parser = argparse.ArgumentParser(prog="tinytorch", description=DESCRIPTION)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    version = f"tinytorch-core {__version__}"
+    parser.add_argument("--version", action="version", version=version, help="show the version")
     parsers = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND")
+    parsers.required = True
     for module in MODULES:
         add_module(parsers, module)
-    errors = []
-    if command is None:
-        errors = add_all_installed(parsers)
-    elif command not in parsers.choices and not command.startswith("-"):
-        add_installed(parsers, command)
+    errors = add_installed(parsers, command)
     parser.epilog = "\n\n".join([*errors, EPILOG])
-    # Listed after the commands, which matter more.
-    options = parser.add_argument_group("options")
-    options.add_argument("-h", "--help", action="help", help="show this help and exit")
-    options.add_argument(
-        "--version",
-        action="version",
-        version=f"tinytorch-core {__version__}",
-        help="show the version of tinytorch-core and exit",
-    )
     return parser

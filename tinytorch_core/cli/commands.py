@@ -1,4 +1,4 @@
-"""Commands that other distributions add to `tinytorch`.
+"""Add the commands of other distributions to `tinytorch`.
 
 An entry point of the group `tinytorch.commands` has the command's name and names a module with two
 functions: `add_to(commands)` adds an argparse parser of that name, and `run(args)` runs the command
@@ -7,18 +7,15 @@ and returns the exit status. The module is imported when its command is used or 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import argparse
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
 from tinytorch_core.cli.session import aside
 from tinytorch_core.discovery import COMMANDS, EntryPoint, entry_points, import_installed
 from tinytorch_core.errors import TinyTorchError, did_you_mean
 
-if TYPE_CHECKING:
-    import argparse
-
-    Parsers = argparse._SubParsersAction[argparse.ArgumentParser]
+Parsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 # Well-known commands, each with the distribution that provides it.
 PROVIDERS = dict.fromkeys(("check", "new-plugin", "stubs"), "tinytorch-devkit")
@@ -32,52 +29,44 @@ def add_module(parsers: Parsers, module: ModuleType) -> None:
         parsers.choices[name].set_defaults(run=module.run)
 
 
-def add_installed(parsers: Parsers, name: str) -> None:
-    """Add the parser of one command of another distribution.
+def add_installed(parsers: Parsers, command: str | None) -> list[str]:
+    """Add the parser of `command`, or of all; return the errors of those that cannot be added.
 
     Raises:
-        TinyTorchError: no distribution or several provide the command, or its module fails.
+        TinyTorchError: `command` is unknown or cannot be added.
     """
-    points = entry_points(COMMANDS)
-    found = [point for point in points if point.name == name]
-    if found:
-        _add(parsers, name, found)
-    elif name in PROVIDERS:
-        raise TinyTorchError(
-            f"the command {name!r} is provided by {PROVIDERS[name]}, which is not installed. "
-            f"Install it: pip install {PROVIDERS[name]}"
+    if command in parsers.choices or (command or "").startswith("-"):
+        return []
+    groups: dict[str, list[EntryPoint]] = {}
+    for point in entry_points(COMMANDS):
+        groups.setdefault(point.name, []).append(point)
+    if command is None:
+        errors = [_add(parsers, name, points) for name, points in groups.items()]
+        return list(filter(None, errors))
+    if command in groups:
+        error = _add(parsers, command, groups[command])
+    elif command in PROVIDERS:
+        error = (
+            f"the command {command!r} is provided by {PROVIDERS[command]}, which is not "
+            f"installed. Install it: pip install {PROVIDERS[command]}"
         )
     else:
-        known = {*parsers.choices, *PROVIDERS, *(point.name for point in points)}
-        raise TinyTorchError(f"{name!r} is not a command. {did_you_mean(name, known)}")
+        hint = did_you_mean(command, {*parsers.choices, *PROVIDERS, *groups})
+        error = f"{command!r} is not a command. {hint}"
+    if error:
+        raise TinyTorchError(error)
+    return []
 
 
-def add_all_installed(parsers: Parsers) -> list[str]:
-    """Add the parsers of all commands of other distributions; return the error messages."""
-    points: dict[str, list[EntryPoint]] = {}
-    for point in entry_points(COMMANDS):
-        points.setdefault(point.name, []).append(point)
-    errors = []
-    for name, found in points.items():
-        try:
-            _add(parsers, name, found)
-        except TinyTorchError as error:
-            errors.append(str(error))
-    return errors
-
-
-def _add(parsers: Parsers, name: str, points: Sequence[EntryPoint]) -> None:
+def _add(parsers: Parsers, name: str, points: list[EntryPoint]) -> str:
+    """Add the parser of a command, or return why it cannot be added."""
     origins = " and ".join(f"{point.distribution} {point.version}" for point in points)
+    command = f"the command {name!r} of {origins}"
     remedy = f"pip uninstall {points[-1].distribution}"
     if name in parsers.choices:
-        raise TinyTorchError(
-            f"the command {name!r} of {origins} is ignored: the core has one of that name. "
-            f"Uninstall the distribution: {remedy}"
-        )
+        return f"{command} is ignored: the core has one of that name. Uninstall it: {remedy}"
     if len(points) > 1:
-        raise TinyTorchError(
-            f"the command {name!r} is provided by {origins}. Uninstall all but one: {remedy}"
-        )
+        return f"{command} is provided twice. Uninstall all but one: {remedy}"
     try:
         with aside():
             add_module(parsers, import_installed(points[0].value))
@@ -86,7 +75,6 @@ def _add(parsers: Parsers, name: str, points: Sequence[EntryPoint]) -> None:
     # SystemExit too: the other commands must work whatever this module does.
     except (Exception, SystemExit) as error:
         parsers.choices.pop(name, None)
-        raise TinyTorchError(
-            f"the command {name!r} of {origins} cannot be loaded: {type(error).__name__}: {error}. "
-            f"Reinstall or uninstall the distribution: {remedy}"
-        ) from error
+        reason = f"{type(error).__name__}: {error}"
+        return f"{command} cannot be loaded: {reason}. Reinstall or uninstall it: {remedy}"
+    return ""

@@ -4,24 +4,50 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import re
+import sys
+from typing import NamedTuple
 
 from tinytorch_core import plugins
-from tinytorch_core.cli.blas import check_blas
-from tinytorch_core.cli.report import Finding, Report
 from tinytorch_core.cli.session import started_surface
 from tinytorch_core.cli.table import facts
 from tinytorch_core.config import read_config
-from tinytorch_core.discovery import installed
+from tinytorch_core.discovery import COMMANDS, PLUGINS, entry_points, installed, normalised
 from tinytorch_core.errors import ConfigError
-from tinytorch_core.plugins import PluginStatus, why_off
-
-LEFT_OUT = "enabled but not loaded; its ops are missing"
 
 DESCRIPTION = """\
 Check the configuration, the plugins that are on, the versions of their distributions (with
-`pip check`), duplicate names, editable installs with outdated metadata, and an OPENBLAS_CORETYPE
-that is older than the processor. Nothing is measured.
+`pip check`), and an OPENBLAS_CORETYPE that is older than the processor. Nothing is measured.
 """
+
+# OpenBLAS, NumPy's usual BLAS, chooses kernels for the processor unless this variable names others.
+CORETYPE = "OPENBLAS_CORETYPE"
+
+# OpenBLAS's names for x86 kernels, by the processor feature that they do not use.
+KERNELS_WITHOUT = {
+    "AVX512_SKX": {"haswell", "zen"},
+    "AVX2": {
+        *("katmai", "coppermine", "northwood", "prescott", "banias", "atom", "core2", "penryn"),
+        *("dunnington", "nehalem", "sandybridge", "athlon", "opteron", "opteron_sse3", "nano"),
+        *("barcelona", "bobcat", "bulldozer", "piledriver", "steamroller", "excavator"),
+    },
+}
+
+
+class Finding(NamedTuple):
+    """A problem of an installation, why it matters, and what to do."""
+
+    what: str
+    why: str
+    remedy: str
+
+
+class Report(NamedTuple):
+    """What a check looked at, in one line, and the problems that it found."""
+
+    summary: str
+    findings: list[Finding]
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -37,56 +63,40 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 def run(args: argparse.Namespace) -> int:
     """Print the verdict of each check, and the findings."""
-    # Imported here: subprocess, json and urllib take time that other commands need not spend.
-    from tinytorch_core.cli.installation import check_editable, check_names, check_versions
-
     reports = {
         "configuration": check_configuration(),
         "plugins": check_plugins(),
         "versions": check_versions(),
-        "names": check_names(),
-        "editable": check_editable(),
         "BLAS": check_blas(),
     }
     findings = [(check, f) for check, report in reports.items() for f in report.findings]
     if args.json:
-        checks = {
-            check: {"ok": not report.findings, "summary": report.summary}
-            for check, report in reports.items()
-        }
+        checks = {c: {"ok": not r.findings, "summary": r.summary} for c, r in reports.items()}
         records = [{"check": check, **finding._asdict()} for check, finding in findings]
         print(json.dumps({"checks": checks, "findings": records}, indent=2, ensure_ascii=False))
     else:
-        print(facts(_verdict(*item) for item in reports.items()))
-        for check, finding in findings:
-            pairs = [("what", finding.what), ("why", finding.why), ("do", finding.remedy)]
-            print(f"{check}\n{facts(pairs)}")
+        verdicts = [
+            (f"[!!] {check}", "see below") if report.findings else (f"[ok] {check}", report.summary)
+            for check, report in reports.items()
+        ]
+        print(facts(verdicts))
+        for check, (what, why, remedy) in findings:
+            print(f"{check}\n{facts([('what', what), ('why', why), ('do', remedy)])}")
         print(f"Problems found: {len(findings)}." if findings else "No problem found.")
     return 1 if findings else 0
-
-
-def _verdict(check: str, report: Report) -> tuple[str, str]:
-    if report.findings:
-        return f"[!!] {check}", "see below"
-    return f"[ok] {check}", report.summary
 
 
 def check_configuration() -> Report:
     """Read the configuration and find the names in it that no plugin has."""
     try:
         config = read_config()
+        wrong = list(config.wrong_names(point.name for point in installed()))
+        sources = " and ".join(str(choice.source) for choice in config.choices)
+        summary = sources or "none: every installed plugin is on"
     except ConfigError as error:
-        return Report("cannot be read", [_wrong(error)])
-    known = {point.name for point in installed()}
-    wrong = [_wrong(error) for choice in config.choices for error in choice.unknown(known)]
-    sources = " and ".join(choice.title for choice in config.choices)
-    return Report(sources or "none: every installed plugin is on", wrong)
-
-
-def _wrong(error: ConfigError) -> Finding:
-    return Finding(
-        str(error), "no plugin is on until this is corrected", "correct or remove that line"
-    )
+        summary, wrong = "cannot be read", [error]
+    why, remedy = "no plugin is on until this is corrected", "correct or remove that line"
+    return Report(summary, [Finding(str(error), why, remedy) for error in wrong])
 
 
 def check_plugins() -> Report:
@@ -95,14 +105,54 @@ def check_plugins() -> Report:
         on = len(started_surface().plugins)
     except ConfigError:
         return Report("not started, because the configuration is wrong", [])
-    every = plugins.status()
-    # The check of names reports plugins that several distributions provide.
-    failed = [_failed(p) for p in every if p.error and ", " not in p.distribution]
-    return Report(f"{on} of {len(every)} are on", failed)
+    found = plugins.status()
+    why = "enabled but not loaded; its ops are missing"
+    findings = []
+    for plugin in found:
+        if plugin.error:
+            reason, remedy = plugins.why_off(plugin.name) or ("", "")
+            origin = f"{plugin.name!r} of {plugin.distribution} {plugin.version}"
+            location = f", at {plugin.place}" if plugin.place else ""
+            what = f"the plugin {origin} {reason}{location}"
+            findings.append(Finding(what, why, remedy[:1].lower() + remedy[1:]))
+    return Report(f"{on} of {len(found)} are on", findings)
 
 
-def _failed(status: PluginStatus) -> Finding:
-    reason, remedy = why_off(status.name) or ("", "")
-    place = f", at {status.place}" if status.place else ""
-    what = f"the plugin {status.name!r} of {status.distribution} {status.version} {reason}{place}"
-    return Finding(what, LEFT_OUT, remedy[:1].lower() + remedy[1:])
+def check_versions() -> Report:
+    """Report what `pip check` says about the core and the distributions of plugins."""
+    import subprocess  # here: other commands do not need it
+
+    # -P and --isolated: no file in the working directory and no setting of pip has an effect.
+    command = (sys.executable, "-P", "-m", "pip", "--isolated", "check")
+    done = subprocess.run(command, capture_output=True, text=True)
+    if not done.stdout:
+        return Report(f"not checked, because pip failed: {done.stderr.strip()[-200:]}", [])
+    points = entry_points(PLUGINS) + entry_points(COMMANDS)
+    names = {"tinytorch-core", *(normalised(point.distribution) for point in points)}
+    findings = [
+        Finding(
+            line.rstrip("."),
+            "it was tested with other versions: it may fail or give wrong results",
+            f"install versions that fit: pip install -U {line.split()[0]}",
+        )
+        for line in done.stdout.splitlines()
+        # Environments often contain other conflicts, which do not concern TinyTorch.
+        if not names.isdisjoint(map(normalised, re.findall(r"\w[\w.-]*", line)))
+    ]
+    return Report("`pip check` reports nothing about TinyTorch", findings)
+
+
+def check_blas() -> Report:
+    """Find an OPENBLAS_CORETYPE that forces kernels for an older processor than this one."""
+    core = os.environ.get(CORETYPE)
+    if not core:
+        return Report(f"{CORETYPE} is not set: OpenBLAS chooses its kernels", [])
+    # A private name of NumPy, which another version may lack.
+    features = getattr(sys.modules.get("numpy._core._multiarray_umath"), "__cpu_features__", {})
+    finding = Finding(
+        f"{CORETYPE}={core} makes OpenBLAS run kernels for an older processor than this one",
+        "newer kernels use more instructions, so matrix products are usually faster",
+        f"unset {CORETYPE}, so that OpenBLAS chooses its kernels",
+    )
+    older = [name for name, kernels in KERNELS_WITHOUT.items() if core.lower() in kernels]
+    return Report(f"{CORETYPE} is {core}", [finding] if any(map(features.get, older)) else [])

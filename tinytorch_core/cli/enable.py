@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Any
 
-from tinytorch_core.cli.atomic_write import write
-from tinytorch_core.config import OWN_FILE, VARIABLE, Config, file_choices, read_config
+from tinytorch_core.config import OWN_FILE, VARIABLE, Choice, Config, file_choices, read_config
 from tinytorch_core.config_file import ConfigFile
 from tinytorch_core.discovery import installed
 from tinytorch_core.errors import ConfigError, UnknownPluginError, did_you_mean
+
+STATES = {True: "on", False: "off"}
+TOML = {True: "true", False: "false"}
 
 DESCRIPTION = """\
 Turn plugins {state} for the programs of this project: set them in the nearest tinytorch.toml, or in
@@ -22,13 +27,12 @@ in the working directory. Comments and layout are kept.
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the parsers of both commands."""
-    for command, state, on in (("enable", "on", True), ("disable", "off", False)):
+    for command, on in (("enable", True), ("disable", False)):
         parser = commands.add_parser(
             command,
-            help=f"turn plugins {state} in the project's configuration file",
-            description=DESCRIPTION.format(state=state),
-            epilog="Exit status 1: another part of the configuration is wrong. 2: nothing was "
-            "changed.",
+            help=f"turn plugins {STATES[on]} in the project's configuration file",
+            description=DESCRIPTION.format(state=STATES[on]),
+            epilog="Exit status 1: the configuration has another error. 2: nothing was changed.",
         )
         parser.add_argument("names", metavar="NAME", nargs="+", help="the name of a plugin")
         parser.set_defaults(on=on)
@@ -37,47 +41,82 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 def run(args: argparse.Namespace) -> int:
     """Change the file and print the changes."""
     known = {point.name for point in installed()}
-    _check_names(args.names, known)
-    choices = file_choices()
-    config = Config(tuple(choices))
-    changing = []
+    for name in args.names:
+        if name not in known:
+            hint = did_you_mean(name, known)
+            raise UnknownPluginError(
+                f"no plugin {name!r} is installed. {hint} Nothing was changed."
+            )
+    config = Config(file_choices())
+    changing = {}
     for name in dict.fromkeys(args.names):
         decision = config.decide(name)
         if decision.on == args.on:
-            print(f"{name} is already {_state(args.on)}: {decision.by}")
+            print(f"{name} is already {STATES[args.on]}: {decision.by}")
         else:
-            changing.append(name)
+            changing[name] = args.on
     if changing:
-        # The file with the highest precedence.
-        _switch(choices[0].source if choices else None, changing, args.on)
+        _change(config, changing)
     return _check_result(args.names, args.on, known)
 
 
-def _check_names(names: Iterable[str], known: set[str]) -> None:
-    for name in names:
-        if name not in known:
-            raise UnknownPluginError(
-                f"no plugin {name!r} is installed. {did_you_mean(name, known)} Nothing was changed."
-            )
+def _change(config: Config, plugins: Mapping[str, bool]) -> None:
+    """Set plugins in the file with the highest precedence, or in a new one, and print the lines."""
+    new_file = Choice(ConfigFile(os.path.abspath(OWN_FILE), text=""))
+    old = config.choices[0] if config.choices else new_file
+    file = old.source
+    assert isinstance(file, ConfigFile)
+    _write(file.path, _edited(file, plugins))
+    changed = ConfigFile(file.path, *file.above)
+    for name, on in plugins.items():
+        was = f"was {TOML[old.plugins[name]]}" if name in old.plugins else "was not set"
+        note = "new file" if old is new_file else was
+        print(f"{changed.where('plugins', name)}: {name} = {TOML[on]} ({note})")
 
 
-def _switch(file: ConfigFile | str | None, names: list[str], on: bool) -> None:
-    from tinytorch_core.cli.edit import switched  # here: tomlkit takes 20 ms
+def _edited(file: ConfigFile, plugins: Mapping[str, bool]) -> str:
+    """Return the text of the file with these plugins on or off, its comments and layout kept."""
+    import tomllib
 
-    old = file if isinstance(file, ConfigFile) else None
-    path = old.path if old else os.path.abspath(OWN_FILE)
-    above = old.above if old else ()
-    write(path, switched(path, old.text if old else "", above, dict.fromkeys(names, on)))
-    before = _values(old)
-    new = ConfigFile(path, *above)
-    for name in names:
-        was = f"was {_toml(before[name])}" if name in before else "was not set"
-        print(f"{new.where('plugins', name)}: {name} = {_toml(on)} ({was if old else 'new file'})")
+    import tomlkit  # here: it takes 20 ms
+
+    document, wanted = tomlkit.parse(file.text), tomllib.loads(file.text)
+    tables: list[Any] = [document, wanted]
+    for table in tables:
+        for key in file.above:
+            table = table[key]
+        if "plugins" not in table:
+            table["plugins"] = {}
+        table["plugins"].update(plugins)
+    text = tomlkit.dumps(document)
+    if "\r\n" in file.text:  # tomlkit ends the new lines with a line feed
+        text = text.replace("\r\n", "\n").replace("\n", "\r\n")
+    if tomllib.loads(text) != wanted:
+        lines = " ".join(f"{name} = {TOML[on]}" for name, on in plugins.items())
+        where = ".".join((*file.above, "plugins"))
+        raise ConfigError(
+            f"{file.path} cannot be changed safely. Add these lines below [{where}]: {lines}"
+        )
+    return text
 
 
-def _values(file: ConfigFile | None) -> dict[str, bool]:
-    values: dict[str, bool] = file.table().get("plugins", {}) if file else {}
-    return values
+def _write(path: str, text: str) -> None:
+    """Replace a file in one step: it is written completely, or the old one is unchanged."""
+    path = os.path.realpath(path)
+    new = f"{path}.{os.getpid()}.new"
+    try:
+        with open(new, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
+            stream.write(text)
+        if os.path.exists(path):
+            shutil.copymode(path, new)
+        os.replace(new, path)
+    except OSError as error:
+        with suppress(OSError):
+            os.unlink(new)
+        raise ConfigError(
+            f"{path} cannot be written: {error.strerror}. Check the permissions of the file and "
+            "its folder; nothing was changed."
+        ) from error
 
 
 def _check_result(names: Iterable[str], on: bool, known: set[str]) -> int:
@@ -89,19 +128,10 @@ def _check_result(names: Iterable[str], on: bool, known: set[str]) -> int:
         print(f"The configuration is still wrong: {error}", file=sys.stderr)
         return 1
     for name in names:
-        decision = config.decide(name)
-        if decision.on != on:
+        if config.decide(name).on != on:
             print(
                 f"{VARIABLE}={os.environ[VARIABLE]} overrides the file: "
-                f"{name} stays {_state(decision.on)} until you change the variable.",
+                f"{name} stays {STATES[not on]} until you change the variable.",
                 file=sys.stderr,
             )
     return 0
-
-
-def _state(on: bool) -> str:
-    return "on" if on else "off"
-
-
-def _toml(value: bool) -> str:
-    return str(value).lower()

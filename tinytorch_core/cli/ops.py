@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import inspect
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,13 +18,10 @@ from tinytorch_core.ops import Op
 from tinytorch_core.source import numpy_name
 from tinytorch_core.surface import SurfaceBuilder
 
-CORE = "core"
-
 DESCRIPTION = """\
 List the ops of the core and of the plugins that are on: the provider, the method of Tensor and
-the NumPy functions that run the op, and the plugins that wrap it, innermost first. Plugins add
-further columns. With names, show all details of these ops; any NumPy function that tensors
-support can be named.
+the NumPy functions that run the op, and the plugins that wrap it, innermost first. With names
+(an op, a method or a NumPy function: tanh, __add__, np.linalg.inv), show all details of these ops.
 """
 
 
@@ -36,12 +33,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         description=DESCRIPTION,
         epilog="Exit status 2: an op is unknown, or the configuration is wrong.",
     )
-    parser.add_argument(
-        "names",
-        metavar="NAME",
-        nargs="*",
-        help="an op, a method or a NumPy function: tanh, __add__, np.linalg.inv",
-    )
+    parser.add_argument("names", metavar="NAME", nargs="*", help="an op to show in detail")
     parser.add_argument("--json", action="store_true", help="print all details as JSON")
 
 
@@ -50,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     surface = started_surface()
     with aside():
         found = [op for name in args.names for op in _named(surface, name)]
-        records = [_record(surface, op) for op in found or list(surface.ops.values())]
+        records = [_record(surface, op) for op in found or surface.ops.values()]
     if args.json:
         print(json.dumps({"ops": records}, indent=2, ensure_ascii=False))
     elif args.names:
@@ -62,21 +54,23 @@ def run(args: argparse.Namespace) -> int:
 
 def _named(surface: SurfaceBuilder, name: str) -> list[Op]:
     """Return the op of that name, or those that a method or NumPy function of that name runs."""
-    every = list(surface.ops.values())
     if name in surface.ops:
         return [surface.ops[name]]
+    ops = surface.ops.values()
+    names = {
+        op.name: [*op.methods, *filter(None, [op.reflected]), *map(numpy_name, op.numpy)]
+        for op in ops
+    }
     function = _numpy_function(name)
-    found = [op for op in every if name in _other_names(op) or function in op.numpy]
+    found = [op for op in ops if name in names[op.name] or function in op.numpy]
     if not found and function is not None:
         found = [surface.numpy_op(function)]
     if not found:
-        known = {*surface.ops}.union(*map(_other_names, every))
-        raise TinyTorchError(f"no op is named {name!r}. {did_you_mean(name, known)}{_not_on()}")
+        message = f"no op is named {name!r}. {did_you_mean(name, {*names}.union(*names.values()))}"
+        if off := ", ".join(status.name for status in plugins.status() if not status.on):
+            message += f" These plugins are not on and may provide it: {off}."
+        raise TinyTorchError(message)
     return found
-
-
-def _other_names(op: Op) -> list[str]:
-    return _methods(op) + _numpy_names(op)
 
 
 def _numpy_function(name: str) -> Callable[..., Any] | None:
@@ -96,30 +90,20 @@ def _is_of_ufunc(function: Any) -> bool:
     return isinstance(owner if method else function, np.ufunc)
 
 
-def _not_on() -> str:
-    names = ", ".join(status.name for status in plugins.status() if not status.on)
-    return f" These plugins are not on and may provide it: {names}." if names else ""
-
-
-def _methods(op: Op) -> list[str]:
-    return [*op.methods, *filter(None, [op.reflected])]
-
-
-def _numpy_names(op: Op) -> list[str]:
-    return list(map(numpy_name, op.numpy))
-
-
 def _record(surface: SurfaceBuilder, op: Op) -> dict[str, Any]:
-    origins = {plugin.title: plugin for plugin in surface.plugins}
-    provider = origins.get(op.provider)
+    own = f"numpy {np.__version__}" if op.numpy_call else f"tinytorch-core {__version__}"
+    origins = {plugin.title: (plugin.name, plugin.origin) for plugin in surface.plugins}
+    plugin, distribution = origins.get(op.provider, (None, own))
+    # Without annotations, which name arrays instead of Tensors.
+    parameters = [p.replace(annotation=p.empty) for p in op.arguments]
     return {
         "name": op.name,
-        "plugin": provider.name if provider else None,
-        "distribution": provider.origin if provider else _origin(op),
-        "signature": f"{op.name}{_without_annotations(op.signature)}",
+        "plugin": plugin,
+        "distribution": distribution,
+        "signature": f"{op.name}{inspect.Signature(parameters)}",
         "inputs": list(op.inputs),
-        "methods": _methods(op),
-        "numpy": _numpy_names(op),
+        "methods": [*op.methods, *filter(None, [op.reflected])],
+        "numpy": list(map(numpy_name, op.numpy)),
         "wrapped_by": surface.wrappers.get(op.name, []),
         "in_place": op.in_place,
         "numpy_call": op.numpy_call,
@@ -128,47 +112,36 @@ def _record(surface: SurfaceBuilder, op: Op) -> dict[str, Any]:
     }
 
 
-def _origin(op: Op) -> str:
-    return f"numpy {np.__version__}" if op.numpy_call else f"tinytorch-core {__version__}"
-
-
 def _doc(op: Op) -> str | None:
     if op.doc is None:
         return None
     text = inspect.cleandoc(op.doc)
     of_ufunc = _is_of_ufunc(op.forward)
-    module = getattr(op.forward, "__module__", None) or ""
-    if op.doc != op.forward.__doc__ or not (of_ufunc or module.startswith("numpy")):
-        return text
-    # NumPy's docstrings are long; a ufunc's summary follows its signature.
-    return text.split("\n\n")[of_ufunc]
-
-
-def _without_annotations(signature: inspect.Signature) -> inspect.Signature:
-    """Return a signature without annotations, which name arrays instead of Tensors."""
-    parameters = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
-    return inspect.Signature(parameters)
-
-
-def _table(records: Sequence[dict[str, Any]]) -> str:
-    labels = list(dict.fromkeys(label for record in records for label in record["facts"]))
-    header = ["OP", "PROVIDER", "METHOD", "NUMPY", "WRAPPED BY", *map(str.upper, labels)]
-    return table(header, [_row(record, labels) for record in records])
+    of_numpy = of_ufunc or str(getattr(op.forward, "__module__", "")).startswith("numpy")
+    if op.doc == op.forward.__doc__ and of_numpy:
+        # NumPy's docstrings are long; a ufunc's summary follows its signature.
+        return text.split("\n\n")[of_ufunc]
+    return text
 
 
 def _provider(record: dict[str, Any]) -> str:
-    return record["plugin"] or ("NumPy" if record["numpy_call"] else CORE)
+    return record["plugin"] or ("NumPy" if record["numpy_call"] else "core")
 
 
-def _row(record: dict[str, Any], labels: Sequence[str]) -> list[str]:
-    return [
-        record["name"],
-        _provider(record),
-        shortened(", ".join(record["methods"][:1]), 24),
-        shortened(", ".join(record["numpy"]), 20),
-        shortened(", ".join(record["wrapped_by"]), 20),
-        *(shortened(record["facts"].get(label, ""), 32) for label in labels),
+def _table(records: list[dict[str, Any]]) -> str:
+    labels = list(dict.fromkeys(label for record in records for label in record["facts"]))
+    rows = [
+        [
+            record["name"],
+            _provider(record),
+            shortened(", ".join(record["methods"][:1]), 24),
+            shortened(", ".join(record["numpy"]), 20),
+            shortened(", ".join(record["wrapped_by"]), 20),
+            *(shortened(record["facts"].get(label, ""), 32) for label in labels),
+        ]
+        for record in records
     ]
+    return table(["OP", "PROVIDER", "METHOD", "NUMPY", "WRAPPED BY", *map(str.upper, labels)], rows)
 
 
 def _details(record: dict[str, Any]) -> str:

@@ -19,11 +19,7 @@ def aside() -> AbstractContextManager[Any]:
 
 
 def started_surface() -> SurfaceBuilder:
-    """Start the plugins and return how the surface was computed; leave out plugins that fail.
-
-    Raises:
-        ConfigError: the configuration is wrong, so no plugin is active.
-    """
+    """Start the plugins, without those that fail, and return how the surface was computed."""
     with warnings.catch_warnings(), aside():
         warnings.simplefilter("ignore", PluginWarning)
         start(lenient=True)

@@ -7,9 +7,6 @@ from collections.abc import Iterable, Sequence
 
 Cell = str | int
 
-# Two terminals of this width fit on a screen.
-WIDTH = 100
-
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
     """Return a table of text; columns of numbers are aligned to the right.
@@ -19,19 +16,14 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
     profiler   40
     losses      8
     """
-    rows = list(rows)
-    lines = [header, *rows]
-    widths = [max(len(str(cell)) for cell in column) for column in zip(*lines, strict=True)]
-    right = [any(isinstance(cell, int) for cell in column) for column in zip(*rows, strict=True)]
-    return "".join(_line(line, widths, right) for line in lines)
+    columns = map(_aligned, zip(header, *rows, strict=True))
+    return "".join("  ".join(line).rstrip() + "\n" for line in zip(*columns, strict=True))
 
 
-def _line(cells: Sequence[Cell], widths: Sequence[int], right: Sequence[bool]) -> str:
-    parts = [
-        str(cell).rjust(width) if to_right else str(cell).ljust(width)
-        for cell, width, to_right in zip(cells, widths, right, strict=True)
-    ]
-    return "  ".join(parts).rstrip() + "\n"
+def _aligned(column: Sequence[Cell]) -> list[str]:
+    width = max(len(str(cell)) for cell in column)
+    align = ">" if any(isinstance(cell, int) for cell in column) else "<"
+    return [f"{cell!s:{align}{width}}" for cell in column]
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> str:
@@ -43,15 +35,17 @@ def facts(pairs: Iterable[tuple[str, str]]) -> str:
     """
     pairs = [(label, text) for label, text in pairs if text]
     width = max((len(label) for label, _ in pairs), default=0)
-    return "".join(_filled(f"  {label:{width}}  ", text) for label, text in pairs)
-
-
-def _filled(label: str, text: str) -> str:
-    """Return the label and the text, wrapped and aligned."""
-    lines = textwrap.wrap(
-        text, WIDTH - len(label), break_long_words=False, break_on_hyphens=False
-    ) or [text]
-    return label + f"\n{' ' * len(label)}".join(lines) + "\n"
+    wrapper = textwrap.TextWrapper(
+        width=100,  # two terminals of this width fit on a screen
+        subsequent_indent=" " * (width + 4),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    lines = ""
+    for label, text in pairs:
+        wrapper.initial_indent = f"  {label:{width}}  "
+        lines += wrapper.fill(text) + "\n"
+    return lines
 
 
 def shortened(text: str, width: int) -> str:
