@@ -371,7 +371,7 @@ def test_len_iteration_and_membership() -> None:
 
 
 def test_a_single_number_has_no_length() -> None:
-    with pytest.raises(TypeError, match=r"no length; item\(\)"):
+    with pytest.raises(TypeError, match=r"no length and cannot be iterated; item\(\)"):
         len(Tensor(1.0))
     with pytest.raises(TypeError, match=r"cannot be iterated; item\(\)"):
         iter(Tensor(1.0))
