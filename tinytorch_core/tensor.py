@@ -283,6 +283,10 @@ class TensorBase(ArrayMethods):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         return np.asarray(self._calls["numpy"](self), dtype=dtype, copy=copy)
 
+    def __dlpack__(self, **options: Any) -> Any:
+        given = {name: value for name, value in options.items() if value is not None}
+        return self._calls["numpy"](self).__dlpack__(**given)  # older arrays know fewer options
+
     def __dlpack_device__(self) -> tuple[int, int]:
         return self._data.__dlpack_device__()  # type: ignore[no-any-return]
 
@@ -352,7 +356,6 @@ class TensorBase(ArrayMethods):
         def numpy(self) -> np.ndarray[Any, Any]: ...
         def __getitem__(self, index: Any) -> Self: ...
         def __setitem__(self, index: Any, value: Any) -> None: ...
-        def __dlpack__(self, **options: Any) -> Any: ...
 
         # Attributes that the active plugins add.
         def __getattr__(self, name: str) -> Any: ...
