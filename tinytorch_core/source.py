@@ -202,7 +202,7 @@ def numpy_name(function: Any) -> str:
     ('np.linalg.svd', 'np.add.reduce', 'np.exp')
     """
     ufunc = getattr(function, "__self__", function)
-    name = getattr(function, "__name__", str(function))
+    name = getattr(function, "__name__", type(function).__name__)
     if isinstance(ufunc, np.ufunc):
         # A ufunc does not know its module.
         known = getattr(np, ufunc.__name__, None) is ufunc

@@ -284,6 +284,7 @@ class TensorBase(ArrayMethods):
         return np.asarray(self._calls["numpy"](self), dtype=dtype, copy=copy)
 
     def __dlpack__(self, **options: Any) -> Any:
+        """Return the memory for another library's `from_dlpack`."""
         given = {name: value for name, value in options.items() if value is not None}
         return self._calls["numpy"](self).__dlpack__(**given)  # older arrays know fewer options
 
