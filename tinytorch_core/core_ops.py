@@ -200,7 +200,7 @@ def _add_operator(ops: OpTable, name: str, symbol: str, forward: Any, sign: str)
         ufunc(x, y, out=x)
 
     what = "the matrix product" if name == "matmul" else "element by element"
-    methods = {"method": f"__{symbol}__", "reflected": f"__r{symbol}__"}
+    methods: Any = {"method": f"__{symbol}__", "reflected": f"__r{symbol}__"}
     doc = f"Return `self {sign} y`, {what}."
     ops.add(name, forward, inputs=("x", "y"), operator=True, numpy=ufunc, doc=doc, **methods)
     doc = f"Compute `self {sign}= y`, {what}, in the memory of `self`."

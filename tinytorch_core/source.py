@@ -115,7 +115,7 @@ def signature_text(
         elif p.default is not p.empty:
             default = f"=_default_{p.name}"
             names[f"_default_{p.name}"] = p.default
-        star = {p.VAR_POSITIONAL: "*", p.VAR_KEYWORD: "**"}.get(p.kind, "")
+        star = "*" if p.kind is p.VAR_POSITIONAL else "**" if p.kind is p.VAR_KEYWORD else ""
         signature.append(f"{star}{p.name}{default}")
         passed.append(f"{p.name}={p.name}" if p.kind is p.KEYWORD_ONLY else f"{star}{p.name}")
     return ", ".join(signature), ", ".join(passed)

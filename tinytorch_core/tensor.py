@@ -7,6 +7,7 @@ wrap them; the surface has them from the op table.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
@@ -407,6 +408,39 @@ def from_array(kind: type[AnyTensor], array: Any) -> AnyTensor:
     Tensor([0., 0.], dtype=float64)
     """
     return kind._from_array(array)
+
+
+def from_dlpack(array: Any) -> Tensor:
+    """Return a Tensor on the memory of another library's array.
+
+    Writing into one changes the other. `torch.from_dlpack(tensor)` and the like go the other
+    way. An array on a GPU becomes a Tensor of a CuPy array, and needs CuPy.
+
+    Args:
+        array: an object with `__dlpack__` and `__dlpack_device__`, of numbers that NumPy knows.
+
+    Raises:
+        TypeError: `array` does not support DLPack, or holds something other than numbers.
+        BufferError: its library does not share the memory, such as PyTorch if it tracks the array.
+
+    >>> import numpy as np
+    >>> a = np.zeros(2)
+    >>> x = from_dlpack(a)
+    >>> a[0] = 5
+    >>> x
+    Tensor([5., 0.], dtype=float64)
+    """
+    if not (hasattr(array, "__dlpack__") and hasattr(array, "__dlpack_device__")):
+        raise TypeError(
+            f"from_dlpack takes an array that supports DLPack, not {type(array).__name__}; "
+            "Tensor(data) takes anything else, and copies it"
+        )
+    on_gpu = array.__dlpack_device__()[0] == 2  # DLPack's number of CUDA
+    library: Any = importlib.import_module("cupy") if on_gpu else np
+    data = library.from_dlpack(array)
+    if data.dtype.kind not in "biufc":
+        raise TypeError(f"a Tensor holds numbers, not {data.dtype}")
+    return Tensor._from_array(data)
 
 
 def active_op(kind: type[TensorBase], name: str) -> Callable[..., Any]:
