@@ -83,29 +83,9 @@ def swapaxes(x: Array, axis1: int, axis2: int) -> Array:
     return x.swapaxes(axis1, axis2)
 
 
-def real(x: Array) -> Array:
-    """Return the real part of each element."""
-    return x.real
-
-
-def imag(x: Array) -> Array:
-    """Return the imaginary part of each element."""
-    return x.imag
-
-
 def astype(x: Array, dtype: Any) -> Array:
     """Return the elements converted to another dtype."""
     return x.astype(dtype)
-
-
-def copy(x: Array) -> Array:
-    """Return a tensor with a copy of the array."""
-    return x.copy()
-
-
-def numpy(x: Array) -> Array:
-    """Return the array itself, not a copy."""
-    return x
 
 
 def getitem(x: Array, index: Any) -> Array:
@@ -179,14 +159,16 @@ def _table() -> OpTable:
         name = forward.__name__
         ops.add(name, forward, method=True, numpy=_ALIASES.get(name, getattr(np, name)))
     ops.add("clip", clip, method=True, inputs=("x", "min", "max"), numpy=np.clip)
-    ops.add("real", real, numpy=np.real)
-    ops.add("imag", imag, numpy=np.imag)
+    ops.add("real", lambda x: x.real, numpy=np.real, doc="Return the real parts.")
+    ops.add("imag", lambda x: x.imag, numpy=np.imag, doc="Return the imaginary parts.")
     ops.add("reshape", reshape, inputs=("x",), numpy=np.reshape)
     ops.add("permute", permute, numpy=np.transpose)
     ops.add("swapaxes", swapaxes, inputs=("x",), numpy=np.swapaxes)
     ops.add("astype", astype, method=True, inputs=("x",), numpy=np.astype)
-    ops.add("copy", copy, method=True, numpy=np.copy)
-    ops.add("numpy", numpy, method=True, raw=True)
+    doc = "Return a tensor with a copy of the array."
+    ops.add("copy", lambda x: x.copy(), method=True, numpy=np.copy, doc=doc)
+    doc = "Return the array itself, not a copy."
+    ops.add("numpy", lambda x: x, method=True, raw=True, doc=doc)
     ops.add("getitem", getitem, method="__getitem__", inputs=("x",))
     ops.add("setitem", setitem, method="__setitem__", inputs=("x", "value"), in_place=True)
     return ops

@@ -41,14 +41,10 @@ class CallText(NamedTuple):
 
 
 def call_text(op: Op, names: dict[str, Any]) -> CallText:
-    """Return the text of the op's call in parts.
+    """Return the text of the op's call in parts, and add default values to its globals, `names`.
 
     A plugin that replaces the call can put its own lines between the parts, which spares each
     call the cost of one more function.
-
-    Args:
-        op: the op.
-        names: the globals of the generated function, to which default values are added.
     """
     tensors = _tensor_names(op)
     _, arrays = signature_text(op.arguments, names)
@@ -58,9 +54,9 @@ def call_text(op: Op, names: dict[str, Any]) -> CallText:
 
 
 def call_names(op: Op, tensor: type[TensorBase], root: type[TensorBase]) -> dict[str, Any]:
-    """Return the globals that the text of an op's call uses: `tensor` is the class of its results.
+    """Return the globals that the text of an op's call uses.
 
-    `root` is the class of all tensors, `tensor` or a base of it.
+    `tensor` is the class of the op's results, and `root` that of all tensors.
     """
     return {
         "_forward": op.forward,
@@ -122,20 +118,23 @@ def _unwrap_inputs(op: Op, tensors: Sequence[str]) -> list[str]:
     lines = [f"    _out = {tensors[0]}"] if op.in_place else []
     for x, tensor in zip(op.inputs, tensors, strict=True):
         if op.variadic:
-            each = f"_i._data if isinstance(_i, _Tensor) else _argument(_i) for _i in {x}"
-            lines += [f"    {x} = [{each}]"]
-            continue
-        lines += [f"    if isinstance({tensor}, _Tensor):", f"        {x} = {tensor}._data"]
-        if op.operator:
+            lines += [f"    {x} = [{_array_of('_i')} for _i in {x}]"]
+        elif not op.operator:
+            lines += [f"    {x} = {_array_of(tensor)}"]
+        else:
             lines += [
+                f"    if isinstance({tensor}, _Tensor):",
+                f"        {x} = {tensor}._data",
                 "    else:",
                 f"        {x} = _operand({tensor})",
                 f"        if {x} is NotImplemented:",
                 "            return NotImplemented",
             ]
-        else:
-            lines += ["    else:", f"        {x} = _argument({tensor})"]
     return lines
+
+
+def _array_of(tensor: str) -> str:
+    return f"{tensor}._data if isinstance({tensor}, _Tensor) else _argument({tensor})"
 
 
 def _run(op: Op, arrays: str) -> list[str]:

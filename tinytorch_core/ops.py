@@ -199,6 +199,9 @@ class OpTable(Mapping[str, Op]):
         return len(self._ops)
 
 
+_ANY_ARGUMENTS = inspect.signature(lambda *args, **kwargs: None)
+
+
 def numpy_op(function: Callable[..., Any], ops: Mapping[str, Op]) -> Op:
     """Return an op that runs a NumPy function with all of its options.
 
@@ -223,9 +226,6 @@ def numpy_op(function: Callable[..., Any], ops: Mapping[str, Op]) -> Op:
     return op._replace(provider="NumPy" if of_numpy else "another library")
 
 
-_ANY_ARGUMENTS = inspect.signature(lambda *args, **kwargs: None)
-
-
 def _signature(
     name: str, forward: Callable[..., Any], inputs: Sequence[str] | None
 ) -> inspect.Signature:
@@ -243,7 +243,6 @@ def _signature(
         if p.kind is p.VAR_KEYWORD:
             raise ValueError(f"op {name!r} takes **{p.name}; name each parameter instead")
         if p.name.startswith("_"):
-            # The text of a generated call begins its own names with an underscore.
             raise ValueError(
                 f"an argument of op {name!r} is named {p.name!r}; rename it, because names that "
                 "begin with an underscore belong to generated code"

@@ -416,11 +416,8 @@ def from_dlpack(array: Any) -> Tensor:
     Writing into one changes the other. `torch.from_dlpack(tensor)` and the like go the other
     way. An array on a GPU becomes a Tensor of a CuPy array, and needs CuPy.
 
-    Args:
-        array: an object with `__dlpack__` and `__dlpack_device__`, of numbers that NumPy knows.
-
     Raises:
-        TypeError: `array` does not support DLPack, or holds something other than numbers.
+        TypeError: `array` lacks `__dlpack__` or `__dlpack_device__`.
         BufferError: its library does not share the memory, such as PyTorch if it tracks the array.
 
     >>> import numpy as np
@@ -437,10 +434,7 @@ def from_dlpack(array: Any) -> Tensor:
         )
     on_gpu = array.__dlpack_device__()[0] == 2  # DLPack's number of CUDA
     library: Any = importlib.import_module("cupy") if on_gpu else np
-    data = library.from_dlpack(array)
-    if data.dtype.kind not in "biufc":
-        raise TypeError(f"a Tensor holds numbers, not {data.dtype}")
-    return Tensor._from_array(data)
+    return Tensor._from_array(library.from_dlpack(array))
 
 
 def active_op(kind: type[TensorBase], name: str) -> Callable[..., Any]:
@@ -464,16 +458,11 @@ def run_function(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any
     The arguments are unwrapped and the results wrapped. Plugins wrap the op, and may
     know more about `function`. At least one argument must be a Tensor, or a list that holds one.
     """
-    tensor = next(v for v in _leaves((args, kwargs)) if isinstance(v, TensorBase))
-    return tensor._run_numpy(function, args, kwargs)
-
-
-def _leaves(value: Any) -> list[Any]:
-    if isinstance(value, dict):
-        value = list(value.values())
-    if not isinstance(value, list | tuple):
-        return [value]
-    return [leaf for item in value for leaf in _leaves(item)]
+    values = [*args, *kwargs.values()]
+    while not isinstance(value := values.pop(0), TensorBase):
+        if isinstance(value, list | tuple):
+            values += value
+    return value._run_numpy(function, args, kwargs)
 
 
 def unwrap(value: Any) -> Any:
