@@ -68,11 +68,6 @@ def argmin(x: Array, axis: int | None = None, keepdims: bool = False) -> Array:
     return x.argmin(axis=axis, keepdims=keepdims)
 
 
-def reshape(x: Array, shape: Any) -> Array:
-    """Return the elements in another shape."""
-    return x.reshape(shape)
-
-
 def permute(x: Array, axes: Any = None) -> Array:
     """Return the tensor with its axes in another order, by default reversed."""
     return x.transpose() if axes is None else x.transpose(axes)
@@ -86,11 +81,6 @@ def swapaxes(x: Array, axis1: int, axis2: int) -> Array:
 def astype(x: Array, dtype: Any) -> Array:
     """Return the elements converted to another dtype."""
     return x.astype(dtype)
-
-
-def getitem(x: Array, index: Any) -> Array:
-    """Return the elements that `index` selects, as in NumPy; Tensors may be indices."""
-    return x[index]
 
 
 def setitem(x: Array, index: Any, value: Any) -> None:
@@ -161,7 +151,8 @@ def _table() -> OpTable:
     ops.add("clip", clip, method=True, inputs=("x", "min", "max"), numpy=np.clip)
     ops.add("real", lambda x: x.real, numpy=np.real, doc="Return the real parts.")
     ops.add("imag", lambda x: x.imag, numpy=np.imag, doc="Return the imaginary parts.")
-    ops.add("reshape", reshape, inputs=("x",), numpy=np.reshape)
+    doc = "Return the elements in another shape."
+    ops.add("reshape", lambda x, shape: x.reshape(shape), inputs=("x",), numpy=np.reshape, doc=doc)
     ops.add("permute", permute, numpy=np.transpose)
     ops.add("swapaxes", swapaxes, inputs=("x",), numpy=np.swapaxes)
     ops.add("astype", astype, method=True, inputs=("x",), numpy=np.astype)
@@ -169,7 +160,8 @@ def _table() -> OpTable:
     ops.add("copy", lambda x: x.copy(), method=True, numpy=np.copy, doc=doc)
     doc = "Return the array itself, not a copy."
     ops.add("numpy", lambda x: x, method=True, raw=True, doc=doc)
-    ops.add("getitem", getitem, method="__getitem__", inputs=("x",))
+    doc = "Return the elements that `index` selects, as in NumPy; Tensors may be indices."
+    ops.add("getitem", lambda x, index: x[index], method="__getitem__", inputs=("x",), doc=doc)
     ops.add("setitem", setitem, method="__setitem__", inputs=("x", "value"), in_place=True)
     return ops
 

@@ -176,11 +176,8 @@ def _numpy_call(op: Op) -> list[str]:
 
 def is_array(result: Any) -> bool:
     """Return whether a forward's result is an array of another library, to be kept as it is."""
-    return (
-        not isinstance(result, TensorBase)
-        and speaks_numpy(result)
-        and getattr(result, "dtype", np.dtype(object)).kind in "biufc"
-    )
+    foreign = speaks_numpy(result) and not isinstance(result, TensorBase)
+    return foreign and getattr(result, "dtype", np.dtype(object)).kind in "biufc"
 
 
 def wrap(tensor: type[TensorBase], result: Any) -> Any:
@@ -243,12 +240,9 @@ def op(name: str) -> Callable[[Function], Function]:
 
     def decorate(forward: Function) -> Function:
         arguments = list(inspect.signature(forward).parameters.values())
-
-        def write(names: dict[str, Any]) -> str:
-            return _dispatch_text(name, arguments, names)
-
-        own_names = {"_forward": forward, "_Tensor": TensorBase}
-        function: Any = define(forward.__name__, write, own_names)
+        write = functools.partial(_dispatch_text, name, arguments)
+        names = {"_forward": forward, "_Tensor": TensorBase}
+        function: Any = define(forward.__name__, write, names)
         functools.update_wrapper(function, forward)
         function.__wrapped_forward__ = forward
         return function  # type: ignore[no-any-return]
@@ -267,15 +261,15 @@ def _dispatch_text(name: str, arguments: list[inspect.Parameter], names: dict[st
         "    _owner = None",
     ]
     for p in arguments:
-        choose = [
-            f"if isinstance({p.name}, _Tensor):",
-            f"    if _owner is None or isinstance({p.name}, _owner.__class__):",
-            f"        _owner = {p.name}",
-        ]
+        x, indent = p.name, "    "
         if p.kind is p.VAR_POSITIONAL:
-            items = [line.replace(p.name, "_item") for line in choose]
-            choose = [f"for _item in {p.name}:", *(f"    {line}" for line in items)]
-        lines += [f"    {line}" for line in choose]
+            lines += [f"    for _item in {p.name}:"]
+            x, indent = "_item", "        "
+        lines += [
+            f"{indent}if isinstance({x}, _Tensor):",
+            f"{indent}    if _owner is None or isinstance({x}, _owner.__class__):",
+            f"{indent}        _owner = {x}",
+        ]
     lines += [
         "    if _owner is None:",
         f"        return _forward({passed})",

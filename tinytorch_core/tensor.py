@@ -26,10 +26,6 @@ def as_array(data: Any, dtype: Any = None) -> Any:
 
     Python numbers and sequences become float32 (complex64 if complex). An array, a NumPy scalar
     or a Tensor keeps its dtype, and an array of another library stays an array of that library.
-
-    Raises:
-        TypeError: `data` holds something other than numbers.
-        ValueError: `data` is a ragged sequence.
     """
     if isinstance(data, TensorBase):
         data = data._data
@@ -55,7 +51,8 @@ def _from_python(data: Any, dtype: Any) -> np.ndarray[Any, Any]:
     if dtype is not None or hasattr(data, "__array__"):
         return array
     # Integers of more than 64 bits make an array of objects.
-    if array.dtype.kind in "biuf" or all(isinstance(number, int) for number in array.flat):
+    large = array.dtype == object and all(isinstance(number, int) for number in array.flat)
+    if large or array.dtype.kind in "biuf":
         return array.astype(np.float32)
     return array.astype(np.complex64) if array.dtype.kind == "c" else array
 
@@ -193,9 +190,7 @@ class TensorBase(ArrayMethods):
 
     def __len__(self) -> int:
         if not self.shape:
-            raise TypeError(
-                "a 0-d tensor has no length and cannot be iterated; item() returns its value"
-            )
+            raise TypeError("a 0-d tensor is not a sequence; item() returns its value")
         return self.shape[0]
 
     def __iter__(self) -> Iterator[Any]:
@@ -301,11 +296,7 @@ class TensorBase(ArrayMethods):
         return self._run_numpy(function, inputs, kwargs)
 
     def __array_function__(
-        self,
-        function: Callable[..., Any],
-        types: Sequence[type],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
+        self, function: Any, types: Sequence[type], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         known = self._numpy_calls.get(function)
         if known is not None:
@@ -315,9 +306,7 @@ class TensorBase(ArrayMethods):
                 return call(*fitted[0], **fitted[1])
         return self._run_numpy(function, args, kwargs)
 
-    def _run_numpy(
-        self, function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]
-    ) -> Any:
+    def _run_numpy(self, function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         result = self._numpy_functions[function](*args, **kwargs)
         return _written_into(kwargs["out"], result) if "out" in kwargs else result
 
