@@ -1,7 +1,6 @@
 """A plain NumPy Tensor, and the hooks through which plugins add everything else."""
 
 from tinytorch_core import hookspecs, plugins
-from tinytorch_core.dlpack import from_dlpack
 from tinytorch_core.errors import (
     ConfigError,
     PluginError,
@@ -16,7 +15,7 @@ from tinytorch_core.op_call import op
 from tinytorch_core.ops import Op
 from tinytorch_core.registry import start_at_import
 from tinytorch_core.source import define
-from tinytorch_core.tensor import Tensor
+from tinytorch_core.tensor import Tensor, from_dlpack
 
 __version__ = "0.1.0"
 

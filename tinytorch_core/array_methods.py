@@ -58,8 +58,7 @@ class ArrayMethods:
 
     def nonzero(self: Any) -> tuple[Any, ...]:
         """Return for each axis the indices of the nonzero elements."""
-        indices: tuple[Any, ...] = np.nonzero(self)
-        return indices
+        return np.nonzero(self)
 
     def ravel(self: Any) -> Any:
         """Return the elements in one dimension."""

@@ -68,11 +68,6 @@ def argmin(x: Array, axis: int | None = None, keepdims: bool = False) -> Array:
     return x.argmin(axis=axis, keepdims=keepdims)
 
 
-def reshape(x: Array, shape: Any) -> Array:
-    """Return the elements in another shape."""
-    return x.reshape(shape)
-
-
 def permute(x: Array, axes: Any = None) -> Array:
     """Return the tensor with its axes in another order, by default reversed."""
     return x.transpose() if axes is None else x.transpose(axes)
@@ -83,48 +78,9 @@ def swapaxes(x: Array, axis1: int, axis2: int) -> Array:
     return x.swapaxes(axis1, axis2)
 
 
-def real(x: Array) -> Array:
-    """Return the real part of each element."""
-    return x.real
-
-
-def imag(x: Array) -> Array:
-    """Return the imaginary part of each element."""
-    return x.imag
-
-
 def astype(x: Array, dtype: Any) -> Array:
     """Return the elements converted to another dtype."""
     return x.astype(dtype)
-
-
-def copy(x: Array) -> Array:
-    """Return a tensor with a copy of the array."""
-    return x.copy()
-
-
-def numpy(x: Array) -> Array:
-    """Return the array itself, not a copy."""
-    return x
-
-
-def dlpack(
-    x: Array,
-    *,
-    stream: Any = None,
-    max_version: Any = None,
-    dl_device: Any = None,
-    copy: Any = None,
-) -> Any:
-    """Return the memory for another library's `from_dlpack`."""
-    options = {"stream": stream, "max_version": max_version, "dl_device": dl_device, "copy": copy}
-    # Older arrays know fewer of them.
-    return x.__dlpack__(**{name: value for name, value in options.items() if value is not None})
-
-
-def getitem(x: Array, index: Any) -> Array:
-    """Return the elements that `index` selects, as in NumPy; Tensors may be indices."""
-    return x[index]
 
 
 def setitem(x: Array, index: Any, value: Any) -> None:
@@ -157,17 +113,17 @@ _COMPARISONS: tuple[tuple[str, Any, str], ...] = (
     ("ge", np.greater_equal, ">="),
 )
 
-_UNARY: tuple[tuple[str, Any, str], ...] = (
-    ("neg", np.negative, "Return `-self`, the negative of each element."),
-    ("pos", np.positive, "Return `+self`, the elements themselves."),
-    ("invert", np.invert, "Return `~self`, each element with its bits inverted."),
-)
-
-_ELEMENTWISE: tuple[tuple[Any, str], ...] = (
-    (np.exp, "Return e to the power of each element."),
-    (np.log, "Return the natural logarithm of each element."),
-    (np.sqrt, "Return the non-negative square root of each element."),
-    (np.tanh, "Return the hyperbolic tangent of each element."),
+# The name of the op, those of its methods, the forward, and the docstring.
+_UNARY: tuple[tuple[str, str | tuple[str, ...], Any, str], ...] = (
+    ("neg", "__neg__", np.negative, "Return `-self`, the negative of each element."),
+    ("pos", "__pos__", np.positive, "Return `+self`, the elements themselves."),
+    ("invert", "__invert__", np.invert, "Return `~self`, each element with its bits inverted."),
+    ("exp", "exp", np.exp, "Return e to the power of each element."),
+    ("log", "log", np.log, "Return the natural logarithm of each element."),
+    ("sqrt", "sqrt", np.sqrt, "Return the non-negative square root of each element."),
+    ("tanh", "tanh", np.tanh, "Return the hyperbolic tangent of each element."),
+    ("abs", ("abs", "__abs__"), np.absolute, "Return the absolute value of each element."),
+    ("conjugate", ("conj", "conjugate"), np.conjugate, "Return each element's complex conjugate."),
 )
 
 # `np.amax` and `np.max` are different objects.
@@ -183,70 +139,44 @@ def core_ops() -> OpTable:
 def _table() -> OpTable:
     ops = OpTable()
     for name, symbol, forward, sign in _ARITHMETIC:
-        function = np.power if name == "pow" else forward
-        ops.add(
-            name,
-            forward,
-            method=f"__{symbol}__",
-            inputs=("x", "y"),
-            operator=True,
-            reflected=f"__r{symbol}__",
-            numpy=function,
-            doc=f"Return `self {sign} y`, {_what(name)}.",
-        )
-        ops.add(
-            f"i{name}",
-            _in_place(function),
-            method=f"__i{symbol}__",
-            operator=True,
-            in_place=True,
-            doc=f"Compute `self {sign}= y`, {_what(name)}, in the memory of `self`.",
-        )
+        _add_operator(ops, name, symbol, forward, sign)
     for name, forward, sign in _COMPARISONS:
         doc = f"Return `self {sign} y` element by element, as booleans."
         ops.add(name, forward, method=f"__{name}__", operator=True, numpy=forward, doc=doc)
-    for name, forward, doc in _UNARY:
-        ops.add(name, forward, method=f"__{name}__", numpy=forward, doc=doc)
-    for forward, doc in _ELEMENTWISE:
-        ops.add(forward.__name__, forward, method=True, numpy=forward, doc=doc)
-    ops.add(
-        "abs",
-        np.absolute,
-        method=("abs", "__abs__"),
-        numpy=np.absolute,
-        doc="Return the absolute value of each element.",
-    )
-    ops.add("clip", clip, method=True, inputs=("x", "min", "max"), numpy=np.clip)
+    for name, methods, forward, doc in _UNARY:
+        ops.add(name, forward, method=methods, numpy=forward, doc=doc)
     for forward in (sum, mean, prod, max, min, var, std, argmax, argmin):
         name = forward.__name__
         ops.add(name, forward, method=True, numpy=_ALIASES.get(name, getattr(np, name)))
-    for part in (real, imag):
-        ops.add(part.__name__, part, numpy=getattr(np, part.__name__))
-    ops.add(
-        "conjugate",
-        np.conjugate,
-        method=("conj", "conjugate"),
-        numpy=np.conjugate,
-        doc="Return the complex conjugate of each element.",
-    )
-    ops.add("reshape", reshape, inputs=("x",), numpy=np.reshape)
+    ops.add("clip", clip, method=True, inputs=("x", "min", "max"), numpy=np.clip)
+    ops.add("real", lambda x: x.real, numpy=np.real, doc="Return the real parts.")
+    ops.add("imag", lambda x: x.imag, numpy=np.imag, doc="Return the imaginary parts.")
+    doc = "Return the elements in another shape."
+    ops.add("reshape", lambda x, shape: x.reshape(shape), inputs=("x",), numpy=np.reshape, doc=doc)
     ops.add("permute", permute, numpy=np.transpose)
     ops.add("swapaxes", swapaxes, inputs=("x",), numpy=np.swapaxes)
     ops.add("astype", astype, method=True, inputs=("x",), numpy=np.astype)
-    ops.add("copy", copy, method=True, numpy=np.copy)
-    ops.add("numpy", numpy, method=True, raw=True)
-    ops.add("dlpack", dlpack, method="__dlpack__", inputs=("x",), raw=True)
-    ops.add("getitem", getitem, method="__getitem__", inputs=("x",))
+    doc = "Return a tensor with a copy of the array."
+    ops.add("copy", lambda x: x.copy(), method=True, numpy=np.copy, doc=doc)
+    doc = "Return the array itself, not a copy."
+    ops.add("numpy", lambda x: x, method=True, raw=True, doc=doc)
+    doc = "Return the elements that `index` selects, as in NumPy; Tensors may be indices."
+    ops.add("getitem", lambda x, index: x[index], method="__getitem__", inputs=("x",), doc=doc)
     ops.add("setitem", setitem, method="__setitem__", inputs=("x", "value"), in_place=True)
     return ops
 
 
-def _what(name: str) -> str:
-    return "the matrix product" if name == "matmul" else "element by element"
+def _add_operator(ops: OpTable, name: str, symbol: str, forward: Any, sign: str) -> None:
+    """Add `x + y` and the like, and `x += y`."""
+    ufunc = np.power if name == "pow" else forward
 
-
-def _in_place(ufunc: Any) -> Any:
-    def forward(x: Array, y: Array) -> None:
+    def in_place(x: Array, y: Array) -> None:
         ufunc(x, y, out=x)
 
-    return forward
+    what = "the matrix product" if name == "matmul" else "element by element"
+    methods: Any = {"method": f"__{symbol}__", "reflected": f"__r{symbol}__"}
+    doc = f"Return `self {sign} y`, {what}."
+    ops.add(name, forward, inputs=("x", "y"), operator=True, numpy=ufunc, doc=doc, **methods)
+    doc = f"Compute `self {sign}= y`, {what}, in the memory of `self`."
+    method = f"__i{symbol}__"
+    ops.add(f"i{name}", in_place, method=method, operator=True, in_place=True, doc=doc)

@@ -19,8 +19,12 @@ class HookManager(pluggy.PluginManager):
         pluggy cannot remove a hook. A plugin that is registered, unregistered and registered
         again, as in a notebook, adds its own hooks again.
         """
-        if not self._has(module_or_class):
-            super().add_hookspecs(module_or_class)
+        source = module_or_class
+        names = [n for n in dir(source) if self.parse_hookspec_opts(source, n) is not None]
+        callers = [getattr(self.hook, name, None) for name in names]
+        origins = {_origin(c.spec.namespace) if c and c.spec else None for c in callers}
+        if origins != {_origin(source)}:
+            super().add_hookspecs(source)
 
     def parse_hookimpl_opts(self, plugin: Any, name: str) -> Any:
         """Return the marks of a hook implementation, or None.
@@ -43,12 +47,6 @@ class HookManager(pluggy.PluginManager):
     def specified(self) -> list[str]:
         """Return the names of the hooks that have a specification."""
         return [name for name, caller in vars(self.hook).items() if caller.has_spec()]
-
-    def _has(self, source: Any) -> bool:
-        names = [n for n in dir(source) if self.parse_hookspec_opts(source, n) is not None]
-        callers = [getattr(self.hook, name, None) for name in names]
-        origins = [_origin(c.spec.namespace) if c and c.spec else None for c in callers]
-        return bool(names) and origins == [_origin(source)] * len(names)
 
 
 def _origin(source: Any) -> tuple[str, str]:

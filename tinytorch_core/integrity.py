@@ -13,8 +13,6 @@ import numpy as np
 
 from tinytorch_core.tensor import Tensor, TensorBase
 
-_ABSENT = object()
-
 
 class Integrity:
     """A snapshot of NumPy and the plain Tensor, which can be restored."""
@@ -40,7 +38,7 @@ class Integrity:
 
 def _restore(owner: Any, before: dict[str, Any]) -> list[str]:
     now = vars(owner).copy()
-    changed = [name for name, value in before.items() if now.get(name, _ABSENT) is not value]
+    changed = [name for name in before if name not in now or now[name] is not before[name]]
     for name in changed:
         setattr(owner, name, before[name])
     # Modules gain names as their parts are imported; a class does not.

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from tinytorch_core.ops import Op
-from tinytorch_core.source import define, signature_text, tuple_text
+from tinytorch_core.source import define, numpy_name, signature_text, tuple_text
 from tinytorch_core.tensor import TensorBase, operand, speaks_numpy, unwrap
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -41,30 +41,16 @@ class CallText(NamedTuple):
 
 
 def call_text(op: Op, names: dict[str, Any]) -> CallText:
-    """Return the text of the op's call in parts.
+    """Return the text of the op's call in parts, and add default values to its globals, `names`.
 
     A plugin that replaces the call can put its own lines between the parts, which spares each
     call the cost of one more function.
-
-    Args:
-        op: the op.
-        names: the globals of the generated function, to which default values are added.
     """
-    array_signature, arrays = signature_text(op.arguments, names)
     tensors = _tensor_names(op)
-    arguments = [
-        p.replace(name="self") if tensors and p.name == op.inputs[0] and tensors[0] == "self" else p
-        for p in op.arguments
-    ]
-    signature, passed = signature_text(arguments, names)
-    return CallText(
-        signature if tensors else array_signature,
-        passed if tensors else arrays,
-        tensors,
-        _comment(op),
-        _unwrap_all(op, tensors),
-        _run(op, arrays),
-    )
+    _, arrays = signature_text(op.arguments, names)
+    signature, passed = signature_text(call_signature(op).parameters.values(), names)
+    comment, unwrap, run = _comment(op), _unwrap_inputs(op, tensors), _run(op, arrays)
+    return CallText(signature, passed, tensors, comment, unwrap, run)
 
 
 def array_text(tensor: str) -> str:
@@ -78,10 +64,7 @@ def array_text(tensor: str) -> str:
 def call_names(op: Op, tensor: type[TensorBase], root: type[TensorBase]) -> dict[str, Any]:
     """Return the globals that the text of an op's call uses.
 
-    Args:
-        op: the op.
-        tensor: the class of the op's results.
-        root: the class of all tensors, `tensor` or a base of it.
+    `tensor` is the class of the op's results, and `root` that of all tensors.
     """
     return {
         "_forward": op.forward,
@@ -106,10 +89,11 @@ def op_call(op: Op, tensor: type[TensorBase], root: type[TensorBase]) -> Callabl
     def write(names: dict[str, Any]) -> str:
         names |= call_names(op, tensor, root)
         if op.numpy_call:
-            return _numpy_call_text(op)
-        text = call_text(op, names)
-        lines = [f"def call({text.signature}):", *text.comment, *text.unwrap, *text.run]
-        return "\n".join([*lines, "    return _out"]) + "\n"
+            lines = _numpy_call(op)
+        else:
+            text = call_text(op, names)
+            lines = [f"def call({text.signature}):", *text.comment, *text.unwrap, *text.run]
+        return "\n".join([*lines, "    return _out", ""])
 
     call = define(op.name, write, {}, call_signature(op))
     call.__doc__ = op.doc
@@ -118,11 +102,10 @@ def op_call(op: Op, tensor: type[TensorBase], root: type[TensorBase]) -> Callabl
 
 def call_signature(op: Op) -> inspect.Signature:
     """Return the signature of the op's call: that of `forward`, with `self` if it is a method."""
-    tensors = _tensor_names(op)
-    if not tensors or tensors[0] != "self":
+    if _tensor_names(op) == op.inputs:
         return op.signature
-    first, *others = op.arguments
-    return op.signature.replace(parameters=[first.replace(name="self"), *others])
+    arguments = [p.replace(name="self") if p.name == op.inputs[0] else p for p in op.arguments]
+    return op.signature.replace(parameters=arguments)
 
 
 def _tensor_names(op: Op) -> tuple[str, ...]:
@@ -132,42 +115,34 @@ def _tensor_names(op: Op) -> tuple[str, ...]:
 
 
 def _comment(op: Op) -> list[str]:
-    forward = f"{getattr(op.forward, '__module__', None) or 'numpy'}.{_name(op.forward)}"
     return [
-        f"    # _forward: the function on arrays, {forward}.",
+        f"    # _forward: the function on arrays, {numpy_name(op.forward)}.",
         "    # _Tensor: the class of all tensors; _Result: the class of what this op returns.",
         "    # Names with a leading underscore are internal; the others are the op's arguments.",
     ]
 
 
-def _name(function: Any) -> str:
-    return str(getattr(function, "__qualname__", None) or getattr(function, "__name__", "function"))
-
-
-def _unwrap_all(op: Op, tensors: Sequence[str]) -> list[str]:
+def _unwrap_inputs(op: Op, tensors: Sequence[str]) -> list[str]:
     lines = [f"    _out = {tensors[0]}"] if op.in_place else []
     for x, tensor in zip(op.inputs, tensors, strict=True):
-        lines += _unwrap(op, x, tensor)
+        if op.variadic:
+            lines += [f"    {x} = [{_array_of('_i')} for _i in {x}]"]
+        elif not op.operator:
+            lines += [f"    {x} = {_array_of(tensor)}"]
+        else:
+            lines += [
+                f"    if isinstance({tensor}, _Tensor):",
+                f"        {x} = {tensor}._data",
+                "    else:",
+                f"        {x} = _operand({tensor})",
+                f"        if {x} is NotImplemented:",
+                "            return NotImplemented",
+            ]
     return lines
 
 
-def _unwrap(op: Op, x: str, tensor: str) -> list[str]:
-    if op.variadic:
-        array = array_text("_i")
-        return [f"    {x} = [{array} if isinstance(_i, _Tensor) else _argument(_i) for _i in {x}]"]
-    lines = [
-        f"    if isinstance({tensor}, _Tensor):",
-        f"        {x} = {array_text(tensor)}",
-        "    else:",
-    ]
-    if not op.operator:
-        return [*lines, f"        {x} = _argument({tensor})"]
-    return [
-        *lines,
-        f"        {x} = _operand({tensor})",
-        f"        if {x} is NotImplemented:",
-        "            return NotImplemented",
-    ]
+def _array_of(tensor: str) -> str:
+    return f"{array_text(tensor)} if isinstance({tensor}, _Tensor) else _argument({tensor})"
 
 
 def _run(op: Op, arrays: str) -> list[str]:
@@ -182,41 +157,35 @@ def _run(op: Op, arrays: str) -> list[str]:
             "    except ValueError as _error:",
             f"        raise _explain(_error, {shapes})",
         ]
-    return lines if op.in_place or op.raw else [*lines, *_wrapping()]
+    return lines if op.in_place or op.raw else [*lines, *_WRAP_RESULT]
 
 
-def _wrapping() -> list[str]:
+_WRAP_RESULT = (
+    "    if _array.__class__ is not _ndarray:",
+    "        if isinstance(_array, _scalar):",
+    "            _array = _asarray(_array)",
+    "        elif not _is_array(_array):",
+    "            return _wrap(_array)",
+    "    _out = _new(_Result)",
+    "    _out._data = _array",
+)
+
+
+def _numpy_call(op: Op) -> list[str]:
     return [
-        "    if _array.__class__ is not _ndarray:",
-        "        if isinstance(_array, _scalar):",
-        "            _array = _asarray(_array)",
-        "        elif not _is_array(_array):",
-        "            return _wrap(_array)",
-        "    _out = _new(_Result)",
-        f"    {array_text('_out')} = _array",
-    ]
-
-
-def _numpy_call_text(op: Op) -> str:
-    lines = [
         "def call(*args, **kwargs):",
         f"    # _forward: the function on arrays, {op.name}, which no plugin offers as an op.",
         "    # _unwrap: replaces Tensors by their arrays, in nested lists, tuples and dicts too.",
         "    # _Result: the class of the Tensors that are returned.",
         "    _array = _forward(*_unwrap(args), **_unwrap(kwargs))",
-        *_wrapping(),
-        "    return _out",
+        *_WRAP_RESULT,
     ]
-    return "\n".join(lines) + "\n"
 
 
 def is_array(result: Any) -> bool:
     """Return whether a forward's result is an array of another library, to be kept as it is."""
-    return (
-        not isinstance(result, TensorBase)
-        and speaks_numpy(result)
-        and getattr(result, "dtype", np.dtype(object)).kind in "biufc"
-    )
+    foreign = speaks_numpy(result) and not isinstance(result, TensorBase)
+    return foreign and getattr(result, "dtype", np.dtype(object)).kind in "biufc"
 
 
 def wrap(tensor: type[TensorBase], result: Any) -> Any:
@@ -227,8 +196,7 @@ def wrap(tensor: type[TensorBase], result: Any) -> Any:
         return tensor._from_array(result)
     if isinstance(result, tuple | list):
         items = [wrap(tensor, item) for item in result]
-        named = hasattr(result, "_fields")
-        return type(result)(*items) if named else type(result)(items)
+        return type(result)(*items) if hasattr(result, "_fields") else type(result)(items)
     return result
 
 
@@ -280,10 +248,7 @@ def op(name: str) -> Callable[[Function], Function]:
 
     def decorate(forward: Function) -> Function:
         arguments = list(inspect.signature(forward).parameters.values())
-
-        def write(names: dict[str, Any]) -> str:
-            return _dispatch_text(name, arguments, *signature_text(arguments, names))
-
+        write = functools.partial(_dispatch_text, name, arguments)
         names = {"_forward": forward, "_Tensor": TensorBase}
         function: Any = define(forward.__name__, write, names)
         functools.update_wrapper(function, forward)
@@ -293,10 +258,9 @@ def op(name: str) -> Callable[[Function], Function]:
     return decorate
 
 
-def _dispatch_text(
-    name: str, arguments: Iterable[inspect.Parameter], signature: str, passed: str
-) -> str:
+def _dispatch_text(name: str, arguments: list[inspect.Parameter], names: dict[str, Any]) -> str:
     """Return the text that runs the op `name` of the most derived class among the Tensors."""
+    signature, passed = signature_text(arguments, names)
     lines = [
         f"def call({signature}):",
         "    # _forward: the function on arrays, run when no argument is a Tensor.",
@@ -305,22 +269,19 @@ def _dispatch_text(
         "    _owner = None",
     ]
     for p in arguments:
-        choose = _choose(p.name)
+        x, indent = p.name, "    "
         if p.kind is p.VAR_POSITIONAL:
-            choose = [f"for _item in {p.name}:", *(f"    {line}" for line in _choose("_item"))]
-        lines += [f"    {line}" for line in choose]
+            lines += [f"    for _item in {p.name}:"]
+            x, indent = "_item", "        "
+        lines += [
+            f"{indent}if isinstance({x}, _Tensor):",
+            f"{indent}    if _owner is None or isinstance({x}, _owner.__class__):",
+            f"{indent}        _owner = {x}",
+        ]
     lines += [
         "    if _owner is None:",
         f"        return _forward({passed})",
         f"    return _owner._calls[{name!r}]({passed})",
+        "",
     ]
-    return "\n".join(lines) + "\n"
-
-
-def _choose(name: str) -> list[str]:
-    """Return the lines that make `name` the owner if its class is the most derived so far."""
-    return [
-        f"if isinstance({name}, _Tensor):",
-        f"    if _owner is None or isinstance({name}, _owner.__class__):",
-        f"        _owner = {name}",
-    ]
+    return "\n".join(lines)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -63,15 +64,9 @@ class Op(NamedTuple):
     def fit(
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[Sequence[Any], dict[str, Any]] | None:
-        """Return the arguments of a NumPy function as arguments of this op.
+        """Return the arguments of a function in `numpy` as positional and keyword arguments.
 
-        Args:
-            function: the NumPy function, one of `numpy`.
-            args: its positional arguments.
-            kwargs: its keyword arguments.
-
-        Returns:
-            Positional and keyword arguments, or None if the op lacks one of them.
+        Return None if the op lacks one of them.
         """
         inputs = len(self.inputs)
         if len(args) == inputs and not kwargs and not self.variadic:
@@ -96,12 +91,8 @@ class Op(NamedTuple):
         if self.variadic:
             return fitted.pop(self.inputs[0]), fitted
         # By position: the first input of a method is named `self`.
-        leading = []
-        for x in self.inputs:
-            if x not in fitted:
-                break
-            leading.append(fitted.pop(x))
-        return leading, fitted
+        leading = takewhile(lambda x: x in fitted, self.inputs)
+        return [fitted.pop(x) for x in leading], fitted
 
 
 class OpTable(Mapping[str, Op]):
@@ -168,13 +159,18 @@ class OpTable(Mapping[str, Op]):
         forward = getattr(forward, "__wrapped_forward__", forward)
         signature = _signature(name, forward, inputs)
         arguments = signature.parameters.values()
-        op = Op(
-            name=name,
-            forward=forward,
-            inputs=tuple(inputs) if inputs is not None else _inputs(arguments),
-            signature=signature,
+        if inputs is None:
+            required = [p for p in arguments if p.default is p.empty]
+            inputs = [p.name for p in required if p.kind is not p.KEYWORD_ONLY]
+        if isinstance(method, bool):
+            method = (name,) if method else ()
+        self._ops[name] = op = Op(
+            name,
+            forward,
+            tuple(inputs),
+            signature,
             variadic=any(p.kind is p.VAR_POSITIONAL for p in arguments),
-            methods=_method_names(name, method),
+            methods=(method,) if isinstance(method, str) else tuple(method),
             operator=operator,
             reflected=reflected,
             numpy=(numpy,) if callable(numpy) else tuple(numpy),
@@ -183,7 +179,6 @@ class OpTable(Mapping[str, Op]):
             provider=self.provider,
             doc=doc or getattr(forward, "__doc__", None),
         )
-        self._ops[name] = op
         return op
 
     def insert(self, op: Op) -> None:
@@ -202,6 +197,9 @@ class OpTable(Mapping[str, Op]):
 
     def __len__(self) -> int:
         return len(self._ops)
+
+
+_ANY_ARGUMENTS = inspect.signature(lambda *args, **kwargs: None)
 
 
 def numpy_op(function: Callable[..., Any], ops: Mapping[str, Op]) -> Op:
@@ -223,25 +221,9 @@ def numpy_op(function: Callable[..., Any], ops: Mapping[str, Op]) -> Op:
         signature = numpy_signature(function)
     except (TypeError, ValueError):
         signature = _ANY_ARGUMENTS
-    return Op(
-        name=name,
-        forward=function,
-        inputs=(),
-        signature=signature,
-        numpy=(function,),
-        numpy_call=True,
-        provider="NumPy" if of_numpy else "another library",
-        doc=getattr(function, "__doc__", None),
-    )
-
-
-_ANY_ARGUMENTS = inspect.signature(lambda *args, **kwargs: None)
-
-
-def _method_names(name: str, method: bool | str | Sequence[str]) -> tuple[str, ...]:
-    if isinstance(method, bool):
-        return (name,) if method else ()
-    return (method,) if isinstance(method, str) else tuple(method)
+    doc = getattr(function, "__doc__", None)
+    op = Op(name, function, (), signature, numpy=(function,), numpy_call=True, doc=doc)
+    return op._replace(provider="NumPy" if of_numpy else "another library")
 
 
 def _signature(
@@ -261,7 +243,6 @@ def _signature(
         if p.kind is p.VAR_KEYWORD:
             raise ValueError(f"op {name!r} takes **{p.name}; name each parameter instead")
         if p.name.startswith("_"):
-            # The text of a generated call begins its own names with an underscore.
             raise ValueError(
                 f"an argument of op {name!r} is named {p.name!r}; rename it, because names that "
                 "begin with an underscore belong to generated code"
@@ -272,7 +253,3 @@ def _signature(
             f"it has {', '.join(signature.parameters)}"
         )
     return signature
-
-
-def _inputs(arguments: Iterable[inspect.Parameter]) -> tuple[str, ...]:
-    return tuple(p.name for p in arguments if p.default is p.empty and p.kind is not p.KEYWORD_ONLY)

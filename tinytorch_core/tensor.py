@@ -7,6 +7,7 @@ wrap them; the surface has them from the op table.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
@@ -25,10 +26,6 @@ def as_array(data: Any, dtype: Any = None) -> Any:
 
     Python numbers and sequences become float32 (complex64 if complex). An array, a NumPy scalar
     or a Tensor keeps its dtype, and an array of another library stays an array of that library.
-
-    Raises:
-        TypeError: `data` holds something other than numbers.
-        ValueError: `data` is a ragged sequence.
     """
     if isinstance(data, TensorBase):
         data = data._data
@@ -51,14 +48,13 @@ def _from_python(data: Any, dtype: Any) -> np.ndarray[Any, Any]:
         array = np.array(data, dtype=dtype)
     except ValueError as error:
         raise ValueError(f"{data!r:.60} cannot become a Tensor: {error}") from error
-    if dtype is None and not hasattr(data, "__array__"):
-        if array.dtype == object and all(isinstance(number, int) for number in array.flat):
-            array = array.astype(np.float64)  # integers of more than 64 bits
-        if array.dtype.kind in "biuf":
-            return array.astype(np.float32)
-        if array.dtype.kind == "c":
-            return array.astype(np.complex64)
-    return array
+    if dtype is not None or hasattr(data, "__array__"):
+        return array
+    # Integers of more than 64 bits make an array of objects.
+    large = array.dtype == object and all(isinstance(number, int) for number in array.flat)
+    if large or array.dtype.kind in "biuf":
+        return array.astype(np.float32)
+    return array.astype(np.complex64) if array.dtype.kind == "c" else array
 
 
 def speaks_numpy(value: Any) -> bool:
@@ -102,24 +98,17 @@ class TensorBase(ArrayMethods):
 
     __slots__ = ("__dict__", "__weakref__", "_data")
 
-    # Set by the surface.
-    # The call of each op, by name.
-    _calls: ClassVar[Mapping[str, Callable[..., Any]]]
-    # The call and the op of each NumPy function that an op implements.
-    _numpy_calls: ClassVar[Mapping[Any, tuple[Callable[..., Any], Any]]]
-    # The call of any other NumPy function, created when it is looked up.
-    _numpy_functions: ClassVar[Mapping[Any, Callable[..., Any]]]
-    # The constructor's keywords that plugins add.
-    _keywords: ClassVar[Mapping[str, Any]]
-    # Functions that return a word of the repr.
-    _extras: ClassVar[Sequence[Callable[[Any], str | None]]]
-    # The attributes of instances that belong to plugins.
-    _own_state: ClassVar[frozenset[str]]
-    # Explains why an attribute or a keyword is missing.
-    _why_missing: ClassVar[Any]
-    # What the surface was computed from; also marks a class as a surface.
-    _surface: ClassVar[Any]
     _data: Any
+    # Set by the surface. The calls are those of the ops by name, of the NumPy functions that ops
+    # implement (with the op), and of all other NumPy functions, created when they are looked up.
+    _calls: ClassVar[Mapping[str, Callable[..., Any]]]
+    _numpy_calls: ClassVar[Mapping[Any, tuple[Callable[..., Any], Any]]]
+    _numpy_functions: ClassVar[Mapping[Any, Callable[..., Any]]]
+    _keywords: ClassVar[Mapping[str, Any]]  # the constructor's keywords that plugins add
+    _extras: ClassVar[Sequence[Callable[[Any], str | None]]]  # each returns a word of the repr
+    _own_state: ClassVar[frozenset[str]]  # the attributes of instances that belong to plugins
+    _why_missing: ClassVar[Any]  # explains why an attribute or a keyword is missing
+    _surface: ClassVar[Any]  # the surface's builder; also marks a class as a surface
 
     def __init__(self, data: Any, dtype: Any = None, **keywords: Any) -> None:
         self._data = as_array(data, dtype)
@@ -155,8 +144,7 @@ class TensorBase(ArrayMethods):
     @property
     def shape(self) -> tuple[int, ...]:
         """The lengths of the axes."""
-        shape: tuple[int, ...] = self._data.shape
-        return shape
+        return self._data.shape  # type: ignore[no-any-return]
 
     @property
     def ndim(self) -> int:
@@ -171,8 +159,7 @@ class TensorBase(ArrayMethods):
     @property
     def dtype(self) -> np.dtype[Any]:
         """The NumPy dtype of the elements."""
-        dtype: np.dtype[Any] = self._data.dtype
-        return dtype
+        return self._data.dtype  # type: ignore[no-any-return]
 
     @property
     def real(self) -> Any:
@@ -203,13 +190,11 @@ class TensorBase(ArrayMethods):
 
     def __len__(self) -> int:
         if not self.shape:
-            raise TypeError("a 0-d tensor has no length; item() returns its value")
+            raise TypeError("a 0-d tensor is not a sequence; item() returns its value")
         return self.shape[0]
 
     def __iter__(self) -> Iterator[Any]:
-        if not self.shape:
-            raise TypeError("a 0-d tensor cannot be iterated; item() returns its value")
-        return (self[i] for i in range(self.shape[0]))
+        return (self[i] for i in range(len(self)))
 
     def __contains__(self, value: Any) -> bool:
         return bool((self._data == (value._data if isinstance(value, TensorBase) else value)).any())
@@ -259,24 +244,20 @@ class TensorBase(ArrayMethods):
         >>> Tensor([1, 2, 3, 4]).reshape(2, -1).shape
         (2, 2)
         """
-        out: Self = self._calls["reshape"](self, _spread(shape))
-        return out
+        return self._calls["reshape"](self, _spread(shape))  # type: ignore[no-any-return]
 
     def permute(self, *axes: Any) -> Self:
         """Return the tensor with its axes in another order, given as numbers or as one tuple."""
-        out: Self = self._calls["permute"](self, _spread(axes))
-        return out
+        return self._calls["permute"](self, _spread(axes))  # type: ignore[no-any-return]
 
     def transpose(self, dim0: int = -2, dim1: int = -1) -> Self:
         """Return the tensor with two axes swapped, by default the last two."""
-        out: Self = self._calls["swapaxes"](self, dim0, dim1)
-        return out
+        return self._calls["swapaxes"](self, dim0, dim1)  # type: ignore[no-any-return]
 
     @property
     def T(self) -> Self:
         """All axes in reverse order."""
-        out: Self = self._calls["permute"](self, None)
-        return out
+        return self._calls["permute"](self, None)  # type: ignore[no-any-return]
 
     @property
     def mT(self) -> Self:
@@ -287,25 +268,24 @@ class TensorBase(ArrayMethods):
         """
         if self.ndim < 2:
             raise ValueError(f"mT needs at least two axes, and the tensor has shape {self.shape}")
-        out: Self = self._calls["swapaxes"](self, -2, -1)
-        return out
+        return self._calls["swapaxes"](self, -2, -1)  # type: ignore[no-any-return]
 
     def matmul(self, other: Any) -> Self:
         """Return the matrix product `self @ other`."""
-        out: Self = self @ other
-        return out
+        return self @ other  # type: ignore[no-any-return]
 
     # NumPy's protocols.
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        array = self._calls["numpy"](self)
-        if copy is None:
-            return np.asarray(array, dtype=dtype)
-        return np.array(array, dtype=dtype, copy=copy)
+        return np.asarray(self._calls["numpy"](self), dtype=dtype, copy=copy)
+
+    def __dlpack__(self, **options: Any) -> Any:
+        """Return the memory for another library's `from_dlpack`."""
+        given = {name: value for name, value in options.items() if value is not None}
+        return self._calls["numpy"](self).__dlpack__(**given)  # older arrays know fewer options
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        device: tuple[int, int] = self._data.__dlpack_device__()
-        return device
+        return self._data.__dlpack_device__()  # type: ignore[no-any-return]
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         # Looked up once, because another thread may toggle plugins meanwhile.
@@ -316,11 +296,7 @@ class TensorBase(ArrayMethods):
         return self._run_numpy(function, inputs, kwargs)
 
     def __array_function__(
-        self,
-        function: Callable[..., Any],
-        types: Sequence[type],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
+        self, function: Any, types: Sequence[type], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         known = self._numpy_calls.get(function)
         if known is not None:
@@ -330,9 +306,7 @@ class TensorBase(ArrayMethods):
                 return call(*fitted[0], **fitted[1])
         return self._run_numpy(function, args, kwargs)
 
-    def _run_numpy(
-        self, function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]
-    ) -> Any:
+    def _run_numpy(self, function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         result = self._numpy_functions[function](*args, **kwargs)
         return _written_into(kwargs["out"], result) if "out" in kwargs else result
 
@@ -343,70 +317,36 @@ class TensorBase(ArrayMethods):
             if value != keyword.default:
                 keywords[name] = value
         # Private attributes belong to plugins, including disabled ones.
-        state = {
-            k: v
-            for k, v in self.__dict__.items()
-            if not k.startswith("_") and k not in self._own_state
-        }
+        own = self._own_state
+        state = {k: v for k, v in vars(self).items() if not k.startswith("_") and k not in own}
         return _rebuild, (type(self), self._data, keywords, state)
 
     if TYPE_CHECKING:
-        # Methods that the surface generates from the ops in core_ops.py.
-        def __add__(self, other: Any) -> Self: ...
-        def __radd__(self, other: Any) -> Self: ...
-        def __sub__(self, other: Any) -> Self: ...
-        def __rsub__(self, other: Any) -> Self: ...
-        def __mul__(self, other: Any) -> Self: ...
-        def __rmul__(self, other: Any) -> Self: ...
-        def __truediv__(self, other: Any) -> Self: ...
-        def __rtruediv__(self, other: Any) -> Self: ...
-        def __floordiv__(self, other: Any) -> Self: ...
-        def __rfloordiv__(self, other: Any) -> Self: ...
-        def __mod__(self, other: Any) -> Self: ...
-        def __rmod__(self, other: Any) -> Self: ...
-        def __pow__(self, other: Any) -> Self: ...
-        def __rpow__(self, other: Any) -> Self: ...
-        def __matmul__(self, other: Any) -> Self: ...
-        def __rmatmul__(self, other: Any) -> Self: ...
-        def __neg__(self) -> Self: ...
-        def __pos__(self) -> Self: ...
-        def __abs__(self) -> Self: ...
-        def __invert__(self) -> Self: ...
-        def __and__(self, other: Any) -> Self: ...
-        def __rand__(self, other: Any) -> Self: ...
-        def __or__(self, other: Any) -> Self: ...
-        def __ror__(self, other: Any) -> Self: ...
-        def __xor__(self, other: Any) -> Self: ...
-        def __rxor__(self, other: Any) -> Self: ...
+        # Methods that the surface generates from the ops in core_ops.py. The types of some are
+        # given by assignment, which needs `AnyTensor`: a type-checker binds `Self` only in `def`.
+        def __add__(self: AnyTensor, other: Any) -> AnyTensor: ...
+        def __neg__(self: AnyTensor) -> AnyTensor: ...
+        def sum(self: AnyTensor, axis: Any = None, keepdims: bool = False) -> AnyTensor: ...
+
+        __sub__ = __mul__ = __truediv__ = __floordiv__ = __mod__ = __pow__ = __matmul__ = __add__
+        __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rfloordiv__ = __rmod__ = __add__
+        __rpow__ = __rmatmul__ = __and__ = __rand__ = __or__ = __ror__ = __add__
+        __xor__ = __rxor__ = __lt__ = __le__ = __gt__ = __ge__ = __add__
+        __pos__ = __abs__ = __invert__ = __neg__
+        exp = log = sqrt = tanh = abs = copy = conj = conjugate = __neg__
+        mean = prod = max = min = sum
+
         def __eq__(self, other: object) -> Self: ...  # type: ignore[override]
         def __ne__(self, other: object) -> Self: ...  # type: ignore[override]
-        def __lt__(self, other: Any) -> Self: ...
-        def __le__(self, other: Any) -> Self: ...
-        def __gt__(self, other: Any) -> Self: ...
-        def __ge__(self, other: Any) -> Self: ...
-        def __getitem__(self, index: Any) -> Self: ...
-        def __setitem__(self, index: Any, value: Any) -> None: ...
-        def exp(self) -> Self: ...
-        def log(self) -> Self: ...
-        def sqrt(self) -> Self: ...
-        def tanh(self) -> Self: ...
-        def abs(self) -> Self: ...
-        def clip(self, min: Any = None, max: Any = None) -> Self: ...
-        def sum(self, axis: Any = None, keepdims: bool = False) -> Self: ...
-        def mean(self, axis: Any = None, keepdims: bool = False) -> Self: ...
-        def prod(self, axis: Any = None, keepdims: bool = False) -> Self: ...
-        def max(self, axis: Any = None, keepdims: bool = False) -> Self: ...
-        def min(self, axis: Any = None, keepdims: bool = False) -> Self: ...
         def var(self, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Self: ...
         def std(self, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Self: ...
         def argmax(self, axis: int | None = None, keepdims: bool = False) -> Self: ...
         def argmin(self, axis: int | None = None, keepdims: bool = False) -> Self: ...
+        def clip(self, min: Any = None, max: Any = None) -> Self: ...
         def astype(self, dtype: Any) -> Self: ...
-        def copy(self) -> Self: ...
-        def conj(self) -> Self: ...
-        def conjugate(self) -> Self: ...
         def numpy(self) -> np.ndarray[Any, Any]: ...
-        def __dlpack__(self, **options: Any) -> Any: ...
+        def __getitem__(self, index: Any) -> Self: ...
+        def __setitem__(self, index: Any, value: Any) -> None: ...
 
         # Attributes that the active plugins add.
         def __getattr__(self, name: str) -> Any: ...
@@ -417,13 +357,7 @@ class TensorBase(ArrayMethods):
 TensorBase.__init__.__qualname__ = "Tensor.__init__"
 
 
-class _NoSurface(TensorBase):
-    """The base of Tensor until its first surface is computed."""
-
-    __slots__ = ()
-
-
-class Tensor(_NoSurface):  # noqa: D101
+class Tensor(TensorBase):  # noqa: D101
     __doc__ = TensorBase.__doc__
     __module__ = "tinytorch_core"  # where users import it from
     __slots__ = ()
@@ -471,6 +405,33 @@ def from_array(kind: type[AnyTensor], array: Any) -> AnyTensor:
     return result
 
 
+def from_dlpack(array: Any) -> Tensor:
+    """Return a Tensor on the memory of another library's array.
+
+    Writing into one changes the other. `torch.from_dlpack(tensor)` and the like go the other
+    way. An array on a GPU becomes a Tensor of a CuPy array, and needs CuPy.
+
+    Raises:
+        TypeError: `array` lacks `__dlpack__` or `__dlpack_device__`.
+        BufferError: its library does not share the memory, such as PyTorch if it tracks the array.
+
+    >>> import numpy as np
+    >>> a = np.zeros(2)
+    >>> x = from_dlpack(a)
+    >>> a[0] = 5
+    >>> x
+    Tensor([5., 0.], dtype=float64)
+    """
+    if not (hasattr(array, "__dlpack__") and hasattr(array, "__dlpack_device__")):
+        raise TypeError(
+            f"from_dlpack takes an array that supports DLPack, not {type(array).__name__}; "
+            "Tensor(data) takes anything else, and copies it"
+        )
+    on_gpu = array.__dlpack_device__()[0] == 2  # DLPack's number of CUDA
+    library: Any = importlib.import_module("cupy") if on_gpu else np
+    return Tensor._from_array(library.from_dlpack(array))
+
+
 def active_op(kind: type[TensorBase], name: str) -> Callable[..., Any]:
     """Return the function that runs the op `name` on tensors of class `kind`.
 
@@ -492,18 +453,11 @@ def run_function(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any
     The arguments are unwrapped and the results wrapped. Plugins wrap the op, and may
     know more about `function`. At least one argument must be a Tensor, or a list that holds one.
     """
-    tensor = next(v for v in _leaves((args, kwargs)) if isinstance(v, TensorBase))
-    return tensor._run_numpy(function, args, kwargs)
-
-
-def _leaves(value: Any) -> Iterator[Any]:
-    if isinstance(value, list | tuple):
-        for item in value:
-            yield from _leaves(item)
-    elif isinstance(value, dict):
-        yield from _leaves(tuple(value.values()))
-    else:
-        yield value
+    values = [*args, *kwargs.values()]
+    while not isinstance(value := values.pop(0), TensorBase):
+        if isinstance(value, list | tuple):
+            values += value
+    return value._run_numpy(function, args, kwargs)
 
 
 def unwrap(value: Any) -> Any:

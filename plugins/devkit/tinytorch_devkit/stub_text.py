@@ -141,10 +141,14 @@ def _indented(doc: str, indent: int) -> str:
 
 
 def _close(base: ast.ClassDef) -> None:
-    """Unpack the declarations under `if TYPE_CHECKING`, and drop those that accept every name."""
+    """Unpack the declarations under `if TYPE_CHECKING`, and drop those that accept every name.
+
+    Assignments there, such as `__sub__ = __add__`, are replaced by declarations of the ops.
+    """
     body: list[ast.stmt] = []
     for node in base.body:
-        body += node.body if isinstance(node, ast.If) else [node]
+        unpacked = node.body if isinstance(node, ast.If) else [node]
+        body += [n for n in unpacked if n is node or not isinstance(n, ast.Assign)]
     base.body = [n for n in body if not (isinstance(n, ast.FunctionDef) and n.name in _OPEN)]
 
 
