@@ -27,11 +27,8 @@ class HookManager(pluggy.PluginManager):
             super().add_hookspecs(source)
 
     def parse_hookimpl_opts(self, plugin: Any, name: str) -> Any:
-        """Return the marks of a hook implementation, or None.
-
-        pluggy binds every name of a module first, which takes 20 µs for each.
-        """
-        if isinstance(plugin, ModuleType):
+        """Return the marks of a hook implementation, or None."""
+        if isinstance(plugin, ModuleType):  # pluggy would bind its names, 20 µs for each
             value = vars(plugin).get(name)
             if isinstance(value, FunctionType):
                 return getattr(value, f"{self.project_name}_impl", None)
