@@ -1,4 +1,4 @@
-"""The one plugin manager of pluggy, and the hook implementations in it."""
+"""pluggy's part: the markers of hooks, the version of the plugin API, and the one manager."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ from typing import Any
 
 import pluggy
 
-from tinytorch_core.markers import PROJECT
+PROJECT = "tinytorch"
+
+# Raised when a plugin must change to keep working. A plugin states the versions that it supports:
+# tinytorch_api = (1, 1), the lowest and the highest.
+PLUGIN_API = 1
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 class HookManager(pluggy.PluginManager):
