@@ -6,7 +6,15 @@ everything else that a plugin may use is here. Nothing else in `tinytorch_core` 
 
 from tinytorch_core.errors import did_you_mean
 from tinytorch_core.hints import well_known_provider
-from tinytorch_core.op_call import CallText, call_names, call_signature, call_text, op, op_call
+from tinytorch_core.op_call import (
+    CallText,
+    array_text,
+    call_names,
+    call_signature,
+    call_text,
+    op,
+    op_call,
+)
 from tinytorch_core.ops import Op, OpTable
 from tinytorch_core.registry import start as start_plugins
 from tinytorch_core.source import (
@@ -29,6 +37,7 @@ __all__ = [
     "TensorExtension",
     "active_op",
     "argument_names",
+    "array_text",
     "call_names",
     "call_signature",
     "call_text",

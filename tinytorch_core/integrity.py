@@ -18,18 +18,25 @@ class Integrity:
     """A snapshot of NumPy and the plain Tensor, which can be restored."""
 
     def __init__(self) -> None:
-        loaded = (sys.modules.get(name) for name in ("numpy.linalg", "numpy.fft"))
-        owners: list[Any] = [np, *filter(None, loaded), TensorBase, Tensor]
-        self._before = [(owner, vars(owner).copy()) for owner in owners]
+        loaded = filter(None, map(sys.modules.get, ("numpy.linalg", "numpy.fft")))
+        self._owners: list[Any] = [np, *loaded, TensorBase, Tensor]
+        self._before = [*map(dict, map(vars, self._owners))]
 
     def restore(self) -> list[str]:
         """Undo all changes since the snapshot, and return the names of what had changed."""
-        return sorted(name for snapshot in self._before for name in _restore(*snapshot))
+        changed = []
+        for owner, before in zip(self._owners, self._before, strict=True):
+            # Comparing lists calls `==` only for values that are not the same object.
+            try:
+                same = bool(list(vars(owner).values()) == list(before.values()))
+            except Exception:  # values that differ and cannot be compared
+                same = False
+            if not same:
+                changed += _restore(owner, before)
+        return sorted(changed)
 
 
 def _restore(owner: Any, before: dict[str, Any]) -> list[str]:
-    if _same(list(vars(owner).values()), list(before.values())):
-        return []
     now = vars(owner).copy()
     changed = [name for name in before if name not in now or now[name] is not before[name]]
     for name in changed:
@@ -39,11 +46,3 @@ def _restore(owner: Any, before: dict[str, Any]) -> list[str]:
     for name in added:
         delattr(owner, name)
     return [f"{owner.__name__}.{name}" for name in changed + added]
-
-
-def _same(now: list[Any], before: list[Any]) -> bool:
-    # Comparing lists calls `==` only for values that are not the same object.
-    try:
-        return bool(now == before)
-    except Exception:  # values that differ and cannot be compared
-        return False

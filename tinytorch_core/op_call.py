@@ -53,6 +53,14 @@ def call_text(op: Op, names: dict[str, Any]) -> CallText:
     return CallText(signature, passed, tensors, comment, unwrap, run)
 
 
+def array_text(tensor: str) -> str:
+    """Return the text of the array of a Tensor, given the name of the variable that holds it.
+
+    Generated functions read and assign it directly, without the cost of the property `data`.
+    """
+    return f"{tensor}._data"
+
+
 def call_names(op: Op, tensor: type[TensorBase], root: type[TensorBase]) -> dict[str, Any]:
     """Return the globals that the text of an op's call uses.
 
@@ -102,7 +110,7 @@ def call_signature(op: Op) -> inspect.Signature:
 
 def _tensor_names(op: Op) -> tuple[str, ...]:
     # A method calls its tensor `self`; inside, the name of the input is that of the array.
-    method = bool(op.methods) and not op.variadic
+    method = bool(op.methods) and not op.variadic and "self" not in op.signature.parameters
     return ("self", *op.inputs[1:]) if method and op.inputs else op.inputs
 
 
@@ -124,7 +132,7 @@ def _unwrap_inputs(op: Op, tensors: Sequence[str]) -> list[str]:
         else:
             lines += [
                 f"    if isinstance({tensor}, _Tensor):",
-                f"        {x} = {tensor}._data",
+                f"        {x} = {array_text(tensor)}",
                 "    else:",
                 f"        {x} = _operand({tensor})",
                 f"        if {x} is NotImplemented:",
@@ -134,7 +142,7 @@ def _unwrap_inputs(op: Op, tensors: Sequence[str]) -> list[str]:
 
 
 def _array_of(tensor: str) -> str:
-    return f"{tensor}._data if isinstance({tensor}, _Tensor) else _argument({tensor})"
+    return f"{array_text(tensor)} if isinstance({tensor}, _Tensor) else _argument({tensor})"
 
 
 def _run(op: Op, arrays: str) -> list[str]:
@@ -156,7 +164,7 @@ _WRAP_RESULT = (
     "        elif not _is_array(_array):",
     "            return _wrap(_array)",
     "    _out = _new(_Result)",
-    "    _out._data = _array",
+    f"    {array_text('_out')} = _array",
 )
 
 

@@ -110,7 +110,7 @@ def signature_text(
         if p.kind is p.KEYWORD_ONLY and not any(text.startswith("*") for text in signature):
             signature.append("*")
         default = ""
-        if p.default is None or isinstance(p.default, bool | int | str):
+        if type(p.default) in (type(None), bool, int, str):  # not enums, whose repr differs
             default = f"={p.default!r}"
         elif p.default is not p.empty:
             default = f"=_default_{p.name}"

@@ -387,14 +387,19 @@ def _written_into(out: Any, result: Any) -> Any:
 
 
 def from_array(kind: type[AnyTensor], array: Any) -> AnyTensor:
-    """Return a Tensor of class `kind` on `array` itself, without a copy.
+    """Return a Tensor on `array` itself, without a copy, as the result of an op would be.
+
+    Args:
+        kind: the class of an operand. The result has the class that ops on such operands return:
+            `kind`, or the nearest base of it that plugins extend, usually `Tensor`.
+        array: the array.
 
     >>> import numpy as np
     >>> from tinytorch_core import Tensor
     >>> from_array(Tensor, np.zeros(2))
     Tensor([0., 0.], dtype=float64)
     """
-    return kind._from_array(array)
+    return kind._surface.tensor._from_array(array)  # type: ignore[no-any-return]
 
 
 def from_dlpack(array: Any) -> Tensor:
