@@ -9,8 +9,7 @@ from tinytorch_core.errors import (
     UnknownPluginError,
     UnmetNeedError,
 )
-from tinytorch_core.hook_manager import manager
-from tinytorch_core.markers import PLUGIN_API, hookimpl, hookspec
+from tinytorch_core.hook_manager import PLUGIN_API, hookimpl, hookspec, manager
 from tinytorch_core.op_call import op
 from tinytorch_core.ops import Op
 from tinytorch_core.registry import start_at_import

@@ -14,13 +14,7 @@ import numpy as np
 
 
 class ArrayMethods:
-    """The base class of the plain Tensor.
-
-    >>> from tinytorch_core import Tensor
-    >>> Tensor([[1, 2], [3, 4]]).cumsum(axis=1)
-    Tensor([[1., 3.],
-            [3., 7.]])
-    """
+    """The base class of the plain Tensor."""
 
     __slots__ = ()
 

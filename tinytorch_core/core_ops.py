@@ -158,8 +158,7 @@ def _table() -> OpTable:
     ops.add("astype", astype, method=True, inputs=("x",), numpy=np.astype)
     doc = "Return a tensor with a copy of the array."
     ops.add("copy", lambda x: x.copy(), method=True, numpy=np.copy, doc=doc)
-    doc = "Return the array itself, not a copy."
-    ops.add("numpy", lambda x: x, method=True, raw=True, doc=doc)
+    ops.add("numpy", lambda x: x, method=True, raw=True, doc="Return the array itself, not a copy.")
     doc = "Return the elements that `index` selects, as in NumPy; Tensors may be indices."
     ops.add("getitem", lambda x, index: x[index], method="__getitem__", inputs=("x",), doc=doc)
     ops.add("setitem", setitem, method="__setitem__", inputs=("x", "value"), in_place=True)

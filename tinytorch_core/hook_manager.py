@@ -1,4 +1,4 @@
-"""The one plugin manager of pluggy, and the hook implementations in it."""
+"""pluggy's part: the markers of hooks, the version of the plugin API, and the one manager."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ from typing import Any
 
 import pluggy
 
-from tinytorch_core.markers import PROJECT
+PROJECT = "tinytorch"
+
+# Raised when a plugin must change to keep working. A plugin states the versions that it supports:
+# tinytorch_api = (1, 1), the lowest and the highest.
+PLUGIN_API = 1
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 class HookManager(pluggy.PluginManager):
@@ -27,11 +34,8 @@ class HookManager(pluggy.PluginManager):
             super().add_hookspecs(source)
 
     def parse_hookimpl_opts(self, plugin: Any, name: str) -> Any:
-        """Return the marks of a hook implementation, or None.
-
-        pluggy binds every name of a module first, which takes 20 µs for each.
-        """
-        if isinstance(plugin, ModuleType):
+        """Return the marks of a hook implementation, or None."""
+        if isinstance(plugin, ModuleType):  # pluggy would bind its names, 20 µs for each
             value = vars(plugin).get(name)
             if isinstance(value, FunctionType):
                 return getattr(value, f"{self.project_name}_impl", None)

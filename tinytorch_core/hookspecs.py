@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tinytorch_core.markers import hookspec
+from tinytorch_core.hook_manager import hookspec
 
 if TYPE_CHECKING:
     import pluggy

@@ -132,7 +132,7 @@ def _unwrap_inputs(op: Op, tensors: Sequence[str]) -> list[str]:
         else:
             lines += [
                 f"    if isinstance({tensor}, _Tensor):",
-                f"        {x} = {tensor}._data",
+                f"        {x} = {array_text(tensor)}",
                 "    else:",
                 f"        {x} = _operand({tensor})",
                 f"        if {x} is NotImplemented:",
@@ -147,16 +147,13 @@ def _array_of(tensor: str) -> str:
 
 def _run(op: Op, arrays: str) -> list[str]:
     assigned = "" if op.in_place else "_out = " if op.raw else "_array = "
-    run = f"{assigned}_forward({arrays})"
-    lines = [f"    {run}"]
-    if op.inputs:
-        shapes = op.inputs[0] if op.variadic else tuple_text(op.inputs)
-        lines = [
-            "    try:",
-            f"        {run}",
-            "    except ValueError as _error:",
-            f"        raise _explain(_error, {shapes})",
-        ]
+    shapes = op.inputs[0] if op.variadic else tuple_text(op.inputs)
+    lines = [
+        "    try:",
+        f"        {assigned}_forward({arrays})",
+        "    except ValueError as _error:",
+        f"        raise _explain(_error, {shapes})",
+    ]
     return lines if op.in_place or op.raw else [*lines, *_WRAP_RESULT]
 
 
@@ -167,7 +164,7 @@ _WRAP_RESULT = (
     "        elif not _is_array(_array):",
     "            return _wrap(_array)",
     "    _out = _new(_Result)",
-    "    _out._data = _array",
+    f"    {array_text('_out')} = _array",
 )
 
 
@@ -212,24 +209,21 @@ def _argument(op: str, value: Any) -> Any:
 
 def _explain_shapes(op: str, error: ValueError, arrays: Sequence[Any]) -> ValueError:
     """Return NumPy's error with the op's name and the shapes in front of it."""
-    if type(error) is ValueError:
+    if type(error) is ValueError and arrays:
         shapes = " and ".join(str(getattr(a, "shape", ())) for a in arrays if a is not None)
         error.args = (f"{op} of shapes {shapes}: {error}",)
     return error
 
 
 def reflected(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the method for `other * self`, given the call of the op.
-
-    `inspect.getsource` shows the source of the op itself, which the method runs.
-    """
+    """Return the method for `other * self`, given the call of the op."""
 
     def method(self: Any, other: Any) -> Any:
         return call(other, self)
 
     method.__name__ = method.__qualname__ = name
     method.__doc__ = f"Run {getattr(call, '__name__', name)} with the operands swapped."
-    method.__wrapped__ = call  # type: ignore[attr-defined]
+    method.__wrapped__ = call  # type: ignore[attr-defined]  # `inspect.getsource` shows it
     return method
 
 

@@ -23,15 +23,13 @@ class Op(NamedTuple):
         signature: the signature of `forward`.
         variadic: all positional arguments are inputs, as in `concatenate(*arrays, axis=0)`.
         methods: the names under which Tensor offers the op.
-        operator: the op implements `x + y` or the like, and leaves a foreign operand to the
-            other side.
+        operator: the op is `x + y` or the like, and leaves foreign operands to the other side.
         reflected: the name of the method for the swapped operands (`__radd__`), or None.
         numpy: the NumPy functions that run this op when they get a Tensor.
         in_place: the op writes into its first input and returns it.
         raw: the result is returned as it is, not as a Tensor.
-        numpy_call: the op is a NumPy function that no plugin offers as an op. It is created when
-            the function first meets a Tensor, and takes NumPy's own arguments, among which
-            Tensors may be anywhere, in lists too.
+        numpy_call: the op is a NumPy function that no plugin offers as an op. It takes NumPy's
+            own arguments, among which Tensors may be anywhere, in lists too.
         provider: the plugin and version that provides the op, or `tinytorch-core`.
         doc: the docstring of the method.
     """
@@ -199,15 +197,10 @@ class OpTable(Mapping[str, Op]):
         return len(self._ops)
 
 
-_ANY_ARGUMENTS = inspect.signature(lambda *args, **kwargs: None)
-
-
 def numpy_op(function: Callable[..., Any], ops: Mapping[str, Op]) -> Op:
-    """Return an op that runs a NumPy function with all of its options.
+    """Return an op that runs a function of NumPy or another library with all of its options.
 
-    Args:
-        function: a function or ufunc of NumPy, or of another library that works on arrays.
-        ops: the table that the op will be added to; the op gets a name that is free.
+    The op gets a name that is free in `ops`, the table that it will be added to.
 
     >>> numpy_op(np.linalg.inv, {}).name
     'linalg.inv'
@@ -220,7 +213,7 @@ def numpy_op(function: Callable[..., Any], ops: Mapping[str, Op]) -> Op:
     try:
         signature = numpy_signature(function)
     except (TypeError, ValueError):
-        signature = _ANY_ARGUMENTS
+        signature = inspect.signature(lambda *args, **kwargs: None)
     doc = getattr(function, "__doc__", None)
     op = Op(name, function, (), signature, numpy=(function,), numpy_call=True, doc=doc)
     return op._replace(provider="NumPy" if of_numpy else "another library")

@@ -117,9 +117,8 @@ class TensorBase(ArrayMethods):
 
     def _set_keyword(self, name: str, value: Any) -> None:
         if name not in self._keywords:
-            hint = self._why_missing("keywords", name) or did_you_mean(
-                name, ["data", "dtype", *self._keywords]
-            )
+            known = ["data", "dtype", *self._keywords]
+            hint = self._why_missing("keywords", name) or did_you_mean(name, known)
             raise TypeError(f"{type(self).__name__}() has no keyword {name!r}. {hint}")
         self._keywords[name].set(self, value)
 
@@ -327,15 +326,6 @@ class TensorBase(ArrayMethods):
         def __add__(self: AnyTensor, other: Any) -> AnyTensor: ...
         def __neg__(self: AnyTensor) -> AnyTensor: ...
         def sum(self: AnyTensor, axis: Any = None, keepdims: bool = False) -> AnyTensor: ...
-
-        __sub__ = __mul__ = __truediv__ = __floordiv__ = __mod__ = __pow__ = __matmul__ = __add__
-        __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rfloordiv__ = __rmod__ = __add__
-        __rpow__ = __rmatmul__ = __and__ = __rand__ = __or__ = __ror__ = __add__
-        __xor__ = __rxor__ = __lt__ = __le__ = __gt__ = __ge__ = __add__
-        __pos__ = __abs__ = __invert__ = __neg__
-        exp = log = sqrt = tanh = abs = copy = conj = conjugate = __neg__
-        mean = prod = max = min = sum
-
         def __eq__(self, other: object) -> Self: ...  # type: ignore[override]
         def __ne__(self, other: object) -> Self: ...  # type: ignore[override]
         def var(self, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Self: ...
@@ -347,6 +337,14 @@ class TensorBase(ArrayMethods):
         def numpy(self) -> np.ndarray[Any, Any]: ...
         def __getitem__(self, index: Any) -> Self: ...
         def __setitem__(self, index: Any, value: Any) -> None: ...
+
+        __sub__ = __mul__ = __truediv__ = __floordiv__ = __mod__ = __pow__ = __matmul__ = __add__
+        __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rfloordiv__ = __rmod__ = __add__
+        __rpow__ = __rmatmul__ = __and__ = __rand__ = __or__ = __ror__ = __add__
+        __xor__ = __rxor__ = __lt__ = __le__ = __gt__ = __ge__ = __add__
+        __pos__ = __abs__ = __invert__ = __neg__
+        exp = log = sqrt = tanh = abs = copy = conj = conjugate = __neg__
+        mean = prod = max = min = sum
 
         # Attributes that the active plugins add.
         def __getattr__(self, name: str) -> Any: ...
@@ -401,8 +399,7 @@ def from_array(kind: type[AnyTensor], array: Any) -> AnyTensor:
     >>> from_array(Tensor, np.zeros(2))
     Tensor([0., 0.], dtype=float64)
     """
-    result: AnyTensor = kind._surface.tensor._from_array(array)
-    return result
+    return kind._surface.tensor._from_array(array)  # type: ignore[no-any-return]
 
 
 def from_dlpack(array: Any) -> Tensor:

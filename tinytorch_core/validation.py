@@ -14,8 +14,7 @@ from typing import Any
 import pluggy
 
 from tinytorch_core.errors import PluginError, did_you_mean
-from tinytorch_core.hook_manager import manager
-from tinytorch_core.markers import PLUGIN_API
+from tinytorch_core.hook_manager import PLUGIN_API, manager
 from tinytorch_core.plugin import Plugin, implementations
 from tinytorch_core.source import unusual_arguments
 
