@@ -15,7 +15,7 @@ import numpy as np
 
 from tinytorch_core.ops import Op
 from tinytorch_core.source import define, numpy_name, signature_text, tuple_text
-from tinytorch_core.tensor import TensorBase, operand, speaks_numpy, unwrap
+from tinytorch_core.tensor import Tensor, operand, speaks_numpy, unwrap
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -61,14 +61,14 @@ def array_text(tensor: str) -> str:
     return f"{tensor}._data"
 
 
-def call_names(op: Op, tensor: type[TensorBase], root: type[TensorBase]) -> dict[str, Any]:
+def call_names(op: Op, tensor: type[Tensor]) -> dict[str, Any]:
     """Return the globals that the text of an op's call uses.
 
-    `tensor` is the class of the op's results, and `root` that of all tensors.
+    `tensor` is the class of the op's results.
     """
     return {
         "_forward": op.forward,
-        "_Tensor": root,
+        "_Tensor": Tensor,
         "_Result": tensor,
         "_ndarray": np.ndarray,
         "_scalar": np.generic,
@@ -83,11 +83,11 @@ def call_names(op: Op, tensor: type[TensorBase], root: type[TensorBase]) -> dict
     }
 
 
-def op_call(op: Op, tensor: type[TensorBase], root: type[TensorBase]) -> Callable[..., Any]:
-    """Return the call of an op: it takes Tensors of class `root`, and returns one of `tensor`."""
+def op_call(op: Op, tensor: type[Tensor]) -> Callable[..., Any]:
+    """Return the call of an op: it takes Tensors, and returns one of class `tensor`."""
 
     def write(names: dict[str, Any]) -> str:
-        names |= call_names(op, tensor, root)
+        names |= call_names(op, tensor)
         if op.numpy_call:
             lines = _numpy_call(op)
         else:
@@ -181,11 +181,11 @@ def _numpy_call(op: Op) -> list[str]:
 
 def is_array(result: Any) -> bool:
     """Return whether a forward's result is an array of another library, to be kept as it is."""
-    foreign = speaks_numpy(result) and not isinstance(result, TensorBase)
+    foreign = speaks_numpy(result) and not isinstance(result, Tensor)
     return foreign and getattr(result, "dtype", np.dtype(object)).kind in "biufc"
 
 
-def wrap(tensor: type[TensorBase], result: Any) -> Any:
+def wrap(tensor: type[Tensor], result: Any) -> Any:
     """Return what a forward returned with its arrays as Tensors, in tuples and lists too."""
     if isinstance(result, np.generic):
         return tensor._from_array(np.asarray(result))
@@ -243,7 +243,7 @@ def op(name: str) -> Callable[[Function], Function]:
     def decorate(forward: Function) -> Function:
         arguments = list(inspect.signature(forward).parameters.values())
         write = functools.partial(_dispatch_text, name, arguments)
-        names = {"_forward": forward, "_Tensor": TensorBase}
+        names = {"_forward": forward, "_Tensor": Tensor}
         function: Any = define(forward.__name__, write, names)
         functools.update_wrapper(function, forward)
         function.__wrapped_forward__ = forward

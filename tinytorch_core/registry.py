@@ -211,7 +211,7 @@ def _surface_of(new: Plan, cls: type[Tensor]) -> type:
         was_enabled = gc.isenabled()
         gc.disable()
         try:
-            found = SurfaceBuilder(new.active, cls, Tensor, why_missing).build()
+            found = SurfaceBuilder(new.active, cls, why_missing).build()
         finally:
             if was_enabled:
                 gc.enable()

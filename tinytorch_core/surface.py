@@ -25,7 +25,6 @@ from tinytorch_core.source import numpy_name
 from tinytorch_core.tensor import Tensor, TensorBase
 
 Value = TypeVar("Value")
-WhyMissing = Callable[[str, str], str | None]
 
 # Names that only the surface itself may add to the class.
 _RESERVED = {*TensorBase.__annotations__, "__getattr__"}
@@ -108,8 +107,8 @@ class NumpyFunctions(dict[Any, Callable[..., Any]]):
         self._surface = surface
 
     def __missing__(self, function: Any) -> Callable[..., Any]:
-        call = self[function] = self._surface.numpy_op_call(function)
-        return call
+        self._surface.numpy_op(function)
+        return self[function]
 
 
 class SurfaceBuilder:
@@ -118,7 +117,6 @@ class SurfaceBuilder:
     Attributes:
         plugins: the active plugins, in order.
         tensor: the class that gets the surface, and of which the ops return instances.
-        root: the class of all tensors, `tensor` or a base of it.
         ops: all ops, by name.
         op_calls: the calls of the ops before plugins wrap them, by name.
         wrappers: for each op the names of the plugins that wrap it, the innermost first.
@@ -129,12 +127,10 @@ class SurfaceBuilder:
         self,
         plugins: Sequence[Plugin],
         tensor: type[Tensor],
-        root: type[Tensor],
-        why_missing: WhyMissing,
+        why_missing: Callable[[str, str], str | None],
     ) -> None:
         self.plugins = tuple(plugins)
         self.tensor = tensor
-        self.root = root
         self.ops: OpTable = core_ops()
         self.op_calls: dict[str, Callable[..., Any]] = {}
         self.wrappers: dict[str, list[str]] = {}
@@ -145,7 +141,7 @@ class SurfaceBuilder:
         self._why_missing = why_missing
         self._owners: dict[str, str] = {}
         self._memo: dict[Callable[[SurfaceBuilder], Any], Any] = {}
-        self._numpy_ops: dict[Any, tuple[Op, Callable[..., Any]]] = {}
+        self._numpy_ops: dict[Any, Op] = {}
         self._numpy_functions = NumpyFunctions(self)
         self._other_functions: list[Any] = []
         self._lock = RLock()
@@ -157,7 +153,10 @@ class SurfaceBuilder:
             PluginError: a hook of a plugin failed.
         """
         self.call_hook("tinytorch_register_ops", lambda p: {"ops": self.ops.of(p.title)})
-        calls = self._wrapped_calls()
+        self.op_calls = {op.name: op_call(op, self.tensor) for op in self.ops.values()}
+        calls = Calls(self.wrap("tinytorch_wrap_op", self.op_calls))
+        for op in self.ops.values():
+            self._add_methods(op, calls[op.name])
         self.call_hook(
             "tinytorch_extend_tensor", lambda p: {"tensor": TensorExtension(self, p.title)}
         )
@@ -177,12 +176,8 @@ class SurfaceBuilder:
     def call_hook(self, hook: str, arguments: Callable[[Plugin], Mapping[str, Any]]) -> None:
         """Call a hook of every plugin of this surface, in order.
 
-        Args:
-            hook: the name of the hook.
-            arguments: returns the arguments of the hook for one plugin.
-
-        Raises:
-            PluginError: the hook of a plugin raised.
+        `arguments` returns the arguments of the hook for a plugin. An error of a plugin is a
+        PluginError.
         """
         for plugin, implementation, integrity in self._guarded(hook):
             given = arguments(plugin)
@@ -222,8 +217,7 @@ class SurfaceBuilder:
         """Return `function(surface)`, which is called once for each surface."""
         if function not in self._memo:
             self._memo[function] = function(self)
-        value: Value = self._memo[function]
-        return value
+        return self._memo[function]  # type: ignore[no-any-return]
 
     def claim(self, name: str, value: Any, owner: str) -> None:
         """Add `value` to the class under `name`.
@@ -246,10 +240,7 @@ class SurfaceBuilder:
         return MappingProxyType(self._owners)
 
     def explain(self, op: Op) -> dict[str, str]:
-        """Return what the plugins report about an op, by label.
-
-        A plugin that fails is reported under its name.
-        """
+        """Return what the plugins report about an op, by label; a failure, by plugin."""
         facts: dict[str, str] = {}
         hook = "tinytorch_explain_op"
         for plugin, implementation in self._implementations(hook):
@@ -268,40 +259,32 @@ class SurfaceBuilder:
         Raises:
             PluginError: a plugin failed to wrap it.
         """
-        return self._numpy_op(function)[0]
-
-    def numpy_op_call(self, function: Any) -> Callable[..., Any]:
-        """Return the call of `numpy_op(function)`, which takes NumPy's own arguments."""
-        return self._numpy_op(function)[1]
-
-    def _numpy_op(self, function: Any) -> tuple[Op, Callable[..., Any]]:
         with self._lock:
-            if function not in self._numpy_ops:
-                op = numpy_op(function, self.ops)
-                self.op_calls[op.name] = call = op_call(op, self.tensor, self.root)
-                self.ops.insert(op)
-                try:
-                    wrapped = self.wrap("tinytorch_wrap_op", {op.name: call})
-                except BaseException:
-                    self.ops.remove(op)
-                    del self.op_calls[op.name]
-                    self.wrappers.pop(op.name, None)
-                    raise
-                self._numpy_ops[function] = op, wrapped[op.name]
-                self._drop_an_old_one(function, op)
-            return self._numpy_ops[function]
+            if function in self._numpy_ops:
+                return self._numpy_ops[function]
+            op = numpy_op(function, self.ops)
+            self.ops.insert(op)
+            self.op_calls[op.name] = op_call(op, self.tensor)
+            try:
+                wrapped = self.wrap("tinytorch_wrap_op", {op.name: self.op_calls[op.name]})
+            except BaseException:
+                self._remove(op)
+                raise
+            self._numpy_ops[function] = op
+            self._numpy_functions[function] = wrapped[op.name]
+            # NumPy's functions are few. Others may be created anew for each call, as lambdas.
+            if op.provider != "NumPy":
+                self._other_functions.append(function)
+            if len(self._other_functions) > 256:
+                oldest = self._other_functions.pop(0)
+                del self._numpy_functions[oldest]
+                self._remove(self._numpy_ops.pop(oldest))
+            return op
 
-    def _drop_an_old_one(self, function: Any, op: Op) -> None:
-        # NumPy's functions are few. Others may be created anew for each call, as lambdas.
-        if op.provider != "NumPy":
-            self._other_functions.append(function)
-        if len(self._other_functions) > 256:
-            oldest = self._other_functions.pop(0)
-            dropped, _ = self._numpy_ops.pop(oldest)
-            self._numpy_functions.pop(oldest, None)
-            self.ops.remove(dropped)
-            del self.op_calls[dropped.name]
-            self.wrappers.pop(dropped.name, None)
+    def _remove(self, op: Op) -> None:
+        self.ops.remove(op)
+        del self.op_calls[op.name]
+        self.wrappers.pop(op.name, None)
 
     def _implementations(self, hook: str) -> list[tuple[Plugin, Any]]:
         """Return the plugins' implementations of `hook`: `tryfirst`, others, `trylast`."""
@@ -314,14 +297,6 @@ class SurfaceBuilder:
             return []
         integrity = Integrity()
         return [(*pair, integrity) for pair in found]
-
-    def _wrapped_calls(self) -> Calls:
-        for op in self.ops.values():
-            self.op_calls[op.name] = op_call(op, self.tensor, self.root)
-        calls = Calls(self.wrap("tinytorch_wrap_op", self.op_calls))
-        for op in self.ops.values():
-            self._add_methods(op, calls[op.name])
-        return calls
 
     def _wrapped(
         self, plugin: Plugin, hook: str, implementation: Any, op: Op, call: Callable[..., Any]

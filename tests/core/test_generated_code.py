@@ -56,7 +56,7 @@ def test_the_source_of_an_operator_starts_with_comments_that_explain_its_names()
 def test_the_source_of_a_numpy_op_starts_with_such_comments_too() -> None:
     with plugins.only():
         np.linalg.inv(Tensor(np.eye(2)))
-        lines = inspect.getsource(plugins.surface().numpy_op_call(np.linalg.inv)).splitlines()
+        lines = inspect.getsource(Tensor._numpy_functions[np.linalg.inv]).splitlines()
     assert all(line.startswith("    # ") for line in lines[1:4])
     assert "linalg.inv" in lines[1]
 

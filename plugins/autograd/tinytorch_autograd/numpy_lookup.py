@@ -118,7 +118,7 @@ def _recorded_op(op: Op, inner: Call, surface: SurfaceBuilder) -> tuple[Op, Call
         kind.wrapped = wrapped[name]
     if surface.tensor is Tensor:
         functions.setdefault(class_name(name), kind.plain)
-    call = op_call(with_inputs, surface.tensor, Tensor)
+    call = op_call(with_inputs, surface.tensor)
     unwrapped = surface.op_calls[op.name] is inner
     outermost = call if unwrapped else _with_inputs(with_inputs, inner)
     return with_inputs, recorded(with_inputs, outermost, kind, inline=unwrapped)

@@ -102,7 +102,7 @@ def recorded(op: Op, call: Call, kind: NodeKind, inline: bool) -> Call:
     def write(names: dict[str, Any]) -> str:
         node = kind()
         several = issubclass(node, SeveralOutputs)
-        names |= call_names(op, kind.tensor, Tensor) | {
+        names |= call_names(op, kind.tensor) | {
             "_call": call,
             "_Node": node,
             "_recording": is_grad_enabled,
