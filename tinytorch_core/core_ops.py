@@ -177,5 +177,4 @@ def _add_operator(ops: OpTable, name: str, symbol: str, forward: Any, sign: str)
     doc = f"Return `self {sign} y`, {what}."
     ops.add(name, forward, inputs=("x", "y"), operator=True, numpy=ufunc, doc=doc, **methods)
     doc = f"Compute `self {sign}= y`, {what}, in the memory of `self`."
-    method = f"__i{symbol}__"
-    ops.add(f"i{name}", in_place, method=method, operator=True, in_place=True, doc=doc)
+    ops.add(f"i{name}", in_place, method=f"__i{symbol}__", operator=True, in_place=True, doc=doc)

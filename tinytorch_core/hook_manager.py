@@ -26,12 +26,11 @@ class HookManager(pluggy.PluginManager):
         pluggy cannot remove a hook. A plugin that is registered, unregistered and registered
         again, as in a notebook, adds its own hooks again.
         """
-        source = module_or_class
-        names = [n for n in dir(source) if self.parse_hookspec_opts(source, n) is not None]
+        names = [n for n in dir(module_or_class) if self.parse_hookspec_opts(module_or_class, n)]
         callers = [getattr(self.hook, name, None) for name in names]
         origins = {_origin(c.spec.namespace) if c and c.spec else None for c in callers}
-        if origins != {_origin(source)}:
-            super().add_hookspecs(source)
+        if origins != {_origin(module_or_class)}:
+            super().add_hookspecs(module_or_class)
 
     def parse_hookimpl_opts(self, plugin: Any, name: str) -> Any:
         """Return the marks of a hook implementation, or None."""

@@ -49,8 +49,8 @@ def call_text(op: Op, names: dict[str, Any]) -> CallText:
     tensors = _tensor_names(op)
     _, arrays = signature_text(op.arguments, names)
     signature, passed = signature_text(call_signature(op).parameters.values(), names)
-    comment, unwrap, run = _comment(op), _unwrap_inputs(op, tensors), _run(op, arrays)
-    return CallText(signature, passed, tensors, comment, unwrap, run)
+    lines = _comment(op), _unwrap_inputs(op, tensors), _run(op, arrays)
+    return CallText(signature, passed, tensors, *lines)
 
 
 def array_text(tensor: str) -> str:

@@ -144,8 +144,7 @@ class OpTable(Mapping[str, Op]):
             doc: the docstring of the method; by default that of `forward`.
 
         Raises:
-            ValueError: the name is taken or is not an identifier, or the arguments of `forward`
-                cannot be used.
+            ValueError: the name or the arguments of `forward` cannot be used.
         """
         if not name.isidentifier():
             raise ValueError(f"{name!r} cannot name an op: it must be a Python identifier")

@@ -47,9 +47,8 @@ def define(
     <BLANKLINE>
     """
     file = f"tinytorch-{next(_serial)}:{name}"
-    renamed = {"co_name": name, "co_qualname": name, "co_filename": file, "co_firstlineno": 1}
-    code = _first_call.__code__.replace(**renamed)  # type: ignore[arg-type]
-    function: Any = FunctionType(code, names, name)
+    renamed: Any = {"co_name": name, "co_qualname": name, "co_filename": file, "co_firstlineno": 1}
+    function: Any = FunctionType(_first_call.__code__.replace(**renamed), names, name)
     if signature is not None:
         function.__signature__ = signature
 
@@ -61,8 +60,7 @@ def define(
         function.__code__ = call.__code__.replace(**renamed)
         return function  # type: ignore[no-any-return]
 
-    names["_compiled_function"] = compiled
-    names["_write"] = write
+    names |= {"_compiled_function": compiled, "_write": write}
     reference = weakref.ref(function, _forget)
     _files[reference] = file
     # linecache calls a one-element entry for the text when the text is needed. The entry must not

@@ -84,8 +84,7 @@ class TensorBase(ArrayMethods):
         keywords: keywords that the active plugins add.
 
     Raises:
-        TypeError: `data` holds something other than numbers, or no active plugin adds a keyword
-            of that name.
+        TypeError: `data` holds something other than numbers, or a keyword is unknown.
         ValueError: the rows of `data` have different lengths.
 
     >>> import numpy as np
@@ -273,8 +272,6 @@ class TensorBase(ArrayMethods):
         """Return the matrix product `self @ other`."""
         return self @ other  # type: ignore[no-any-return]
 
-    # NumPy's protocols.
-
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         return np.asarray(self._calls["numpy"](self), dtype=dtype, copy=copy)
 
@@ -310,11 +307,8 @@ class TensorBase(ArrayMethods):
         return _written_into(kwargs["out"], result) if "out" in kwargs else result
 
     def __reduce__(self) -> tuple[Any, ...]:
-        keywords = {}
-        for name, keyword in self._keywords.items():
-            value = keyword.get(self)
-            if value != keyword.default:
-                keywords[name] = value
+        values = {name: keyword.get(self) for name, keyword in self._keywords.items()}
+        keywords = {k: v for k, v in values.items() if v != self._keywords[k].default}
         # Private attributes belong to plugins, including disabled ones.
         own = self._own_state
         state = {k: v for k, v in vars(self).items() if not k.startswith("_") and k not in own}
@@ -351,8 +345,7 @@ class TensorBase(ArrayMethods):
         def __setattr__(self, name: str, value: Any) -> None: ...
 
 
-# The name that Python's own errors show.
-TensorBase.__init__.__qualname__ = "Tensor.__init__"
+TensorBase.__init__.__qualname__ = "Tensor.__init__"  # the name that Python's own errors show
 
 
 class Tensor(TensorBase):  # noqa: D101
@@ -363,9 +356,8 @@ class Tensor(TensorBase):  # noqa: D101
 
 def _spread(given: tuple[Any, ...]) -> Any:
     """Return `(2, 3)` for both `f(2, 3)` and `f((2, 3))`."""
-    if len(given) == 1 and not hasattr(given[0], "__index__"):
-        return given[0]
-    return given
+    is_sequence = len(given) == 1 and not hasattr(given[0], "__index__")
+    return given[0] if is_sequence else given
 
 
 def _rebuild(cls: type[TensorBase], data: Any, keywords: Any, state: Any) -> TensorBase:
@@ -420,19 +412,15 @@ def from_dlpack(array: Any) -> Tensor:
     Tensor([5., 0.], dtype=float64)
     """
     if not (hasattr(array, "__dlpack__") and hasattr(array, "__dlpack_device__")):
-        raise TypeError(
-            f"from_dlpack takes an array that supports DLPack, not {type(array).__name__}; "
-            "Tensor(data) takes anything else, and copies it"
-        )
+        name = type(array).__name__
+        raise TypeError(f"{name} does not support DLPack; Tensor(data) copies other data")
     on_gpu = array.__dlpack_device__()[0] == 2  # DLPack's number of CUDA
     library: Any = importlib.import_module("cupy") if on_gpu else np
     return Tensor._from_array(library.from_dlpack(array))
 
 
 def active_op(kind: type[TensorBase], name: str) -> Callable[..., Any]:
-    """Return the function that runs the op `name` on tensors of class `kind`.
-
-    It includes what the active plugins wrap around the op.
+    """Return what runs the op `name` on tensors of class `kind`, as plugins have wrapped it.
 
     Raises:
         AttributeError: no active plugin provides the op.
