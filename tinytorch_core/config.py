@@ -47,22 +47,11 @@ class Choice(NamedTuple):
     others: bool | None = None
     tables: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
-    def decide(self, name: str) -> Decision | None:
-        """Return the decision for the plugin `name`, or None if this source has none."""
-        if name in self.plugins:
-            return Decision(self.plugins[name], self.source, ("plugins", name))
-        return None if self.others is None else Decision(self.others, self.source, ("autoload",))
-
 
 class Config(NamedTuple):
     """All sources, the one with the highest precedence first."""
 
     choices: tuple[Choice, ...] = ()
-
-    def decide(self, name: str) -> Decision:
-        """Return the decision for the plugin `name`."""
-        decisions = (choice.decide(name) for choice in self.choices)
-        return next(filter(None, decisions), Decision(True, "installed"))
 
     def wrong_names(self, known: Iterable[str]) -> Iterator[ConfigError]:
         """Yield an error for each name that is not a known plugin."""
@@ -82,6 +71,18 @@ class Config(NamedTuple):
         """Raise ConfigError if a source names a plugin that is not known."""
         for error in self.wrong_names(known):
             raise error
+
+
+def decisions(choices: Iterable[Choice], names: Iterable[str]) -> dict[str, Decision]:
+    """Return the decision about each plugin; a later choice takes precedence."""
+    found = dict.fromkeys(names, Decision(True, "installed"))
+    for choice in choices:
+        if choice.others is not None:
+            found = dict.fromkeys(found, Decision(choice.others, choice.source, ("autoload",)))
+        for name, on in choice.plugins.items():
+            if name in found:
+                found[name] = Decision(on, choice.source, ("plugins", name))
+    return found
 
 
 def _where(source: str | ConfigFile, *key: str) -> str:
@@ -114,8 +115,9 @@ def parse_variable(text: str) -> Choice:
 
     >>> parse_variable("no:losses").plugins
     {'losses': False}
-    >>> parse_variable("layers,activations").decide("losses")
-    Decision(on=False, source='TINYTORCH_PLUGINS', key=('autoload',))
+    >>> choice = parse_variable("layers,activations")
+    >>> choice.plugins, choice.others
+    ({'layers': True, 'activations': True}, False)
     """
     plugins: dict[str, bool] = {}
     others: bool | None = None

@@ -1,7 +1,7 @@
 """The hooks of a plugin: when each is called, what it receives, and what it may return.
 
-Hooks run when plugins change, never while an op runs. Each docstring ends with an example that is
-a complete plugin.
+Hooks run when plugins change, never while an op runs. docs/hooks.md has an example of each, a
+complete plugin.
 
 A plugin, which is a module or an object, may also state three facts about itself:
 
@@ -37,18 +37,6 @@ def tinytorch_add_hookspecs(manager: pluggy.PluginManager) -> None:
 
     A plugin that implements such a hook, and also works without the plugin that adds it, marks
     its implementation with `@hookimpl(optionalhook=True)`.
-
-    >>> from tinytorch_core import hookimpl, hookspec, plugins
-    >>> class Specs:
-    ...     @hookspec
-    ...     def tinytorch_register_units(self, units):
-    ...         "Adds physical units."
-    >>> class Units:
-    ...     @hookimpl
-    ...     def tinytorch_add_hookspecs(self, manager):
-    ...         manager.add_hookspecs(Specs)
-    >>> plugins.register(Units(), name="units")
-    >>> plugins.unregister("units")
     """
 
 
@@ -61,15 +49,6 @@ def tinytorch_configure(config: Mapping[str, Any]) -> None:
 
     Args:
         config: the table `[tool.tinytorch.<name>]`, empty if it is missing.
-
-    >>> from tinytorch_core import hookimpl, plugins
-    >>> class Printing:
-    ...     @hookimpl
-    ...     def tinytorch_configure(self, config):
-    ...         if config.get("digits", 4) < 0:
-    ...             raise ValueError("digits must not be negative")
-    >>> plugins.register(Printing(), name="printing")
-    >>> plugins.unregister("printing")
     """
 
 
@@ -81,16 +60,6 @@ def tinytorch_register_ops(ops: OpTable) -> None:
 
     Args:
         ops: the table; `ops.add(name, forward, method=True)` adds a row.
-
-    >>> from tinytorch_core import Tensor, hookimpl, plugins
-    >>> class Cubes:
-    ...     @hookimpl
-    ...     def tinytorch_register_ops(self, ops):
-    ...         ops.add("cube", lambda x: x * x * x, method=True)
-    >>> plugins.register(Cubes(), name="cubes")
-    >>> Tensor([2.0]).cube()
-    Tensor([8.])
-    >>> plugins.unregister("cubes")
     """
 
 
@@ -105,16 +74,6 @@ def tinytorch_extend_tensor(tensor: TensorExtension) -> None:
             function, a property, or the default value of an attribute.
             `tensor.add_keyword(...)` adds a keyword of the constructor, and
             `tensor.add_repr(...)` a word of the repr.
-
-    >>> from tinytorch_core import Tensor, hookimpl, plugins
-    >>> class Norms:
-    ...     @hookimpl
-    ...     def tinytorch_extend_tensor(self, tensor):
-    ...         tensor.add("norm", lambda self: (self * self).sum().sqrt())
-    >>> plugins.register(Norms(), name="norms")
-    >>> Tensor([3.0, 4.0]).norm()
-    Tensor(5.)
-    >>> plugins.unregister("norms")
     """
 
 
@@ -139,22 +98,6 @@ def tinytorch_wrap_op(
 
     Returns:
         A callable with the arguments of `call`, or None to leave the op as it is.
-
-    >>> from tinytorch_core import Tensor, hookimpl, plugins
-    >>> calls = []
-    >>> class Counter:
-    ...     @hookimpl
-    ...     def tinytorch_wrap_op(self, op, call):
-    ...         def counted(*args, **kwargs):
-    ...             calls.append(op.name)
-    ...             return call(*args, **kwargs)
-    ...
-    ...         return counted
-    >>> plugins.register(Counter(), name="counter")
-    >>> _ = Tensor([1.0]) * 2 + 3
-    >>> calls
-    ['mul', 'add']
-    >>> plugins.unregister("counter")
     """
 
 
@@ -171,17 +114,6 @@ def tinytorch_explain_op(op: Op, surface: SurfaceBuilder) -> Mapping[str, str] |
     Returns:
         A text for each label, or None. A label is a column of `tinytorch ops`, so the label and
         the text should be short, and every op should use the same labels.
-
-    >>> from tinytorch_core import hookimpl, plugins
-    >>> class Counting:
-    ...     @hookimpl
-    ...     def tinytorch_explain_op(self, op):
-    ...         return {"inputs": str(len(op.inputs))}
-    >>> plugins.register(Counting(), name="counting")
-    >>> surface = plugins.surface()
-    >>> surface.explain(surface.ops["add"])["inputs"]
-    '2'
-    >>> plugins.unregister("counting")
     """
 
 
@@ -197,18 +129,6 @@ def tinytorch_describe_ops(samples: Any) -> None:
         samples: a `tinytorch_devkit.Samples`. `samples.add(name, reference)` describes an op of
             one or more numbers that works element by element; its docstring shows how to describe
             other ops.
-
-    >>> from tinytorch_core import hookimpl, plugins
-    >>> class Cubes:
-    ...     @hookimpl
-    ...     def tinytorch_register_ops(self, ops):
-    ...         ops.add("cube", lambda x: x * x * x, method=True, doc="The third power.")
-    ...
-    ...     @hookimpl
-    ...     def tinytorch_describe_ops(self, samples):
-    ...         samples.add("cube", lambda x: x**4 / x)
-    >>> plugins.register(Cubes(), name="cubes")
-    >>> plugins.unregister("cubes")
     """
 
 
@@ -223,15 +143,4 @@ def tinytorch_register_checks(checks: Any) -> None:
         checks: a `tinytorch_devkit.Checks`. `checks.for_op(check)` adds a check of every op that
             is described, and `checks.for_plugin(check)` a check of a plugin as a whole. Reports
             show the name and the docstring of the check.
-
-    >>> from tinytorch_core import hookimpl, plugins
-    >>> def has_a_short_name(op):
-    ...     "The name of an op has at most eight letters."
-    ...     assert len(op.name) <= 8
-    >>> class ShortNames:
-    ...     @hookimpl
-    ...     def tinytorch_register_checks(self, checks):
-    ...         checks.for_op(has_a_short_name)
-    >>> plugins.register(ShortNames(), name="short-names")
-    >>> plugins.unregister("short-names")
     """

@@ -78,34 +78,25 @@ class Overrides(NamedTuple):
         # of the same thread and block about the same plugins replaces it; otherwise the overrides
         # of a long program would grow without end.
         kept: list[tuple[Restore, Choice]] = []
-        later: dict[int, _Later] = {}
-        nothing = _Later()
+        # For each thread the plugins and settings that later choices are about, and whether one
+        # of them is about all plugins.
+        later: dict[int, tuple[set[str], set[tuple[str, str]], bool]] = {}
         for restore, choice in reversed(self.layers):
             if restore.entered:
                 later = {}
                 kept.append((restore, choice))
                 continue
-            names, settings, all_settled = later.get(restore.thread, nothing)
+            names, settings, others = later.get(restore.thread, (set(), set(), False))
             if names or settings:
                 choice = _reduced(choice, names, settings)
-            if all_settled:
+            if others:
                 choice = choice._replace(plugins={}, others=None)
             if choice.plugins or choice.others is not None or choice.tables:
                 kept.append((restore, choice))
-                later[restore.thread] = _Later(
-                    names.union(choice.plugins),
-                    settings.union((n, key) for n, table in choice.tables.items() for key in table),
-                    all_settled or choice.others is not None,
-                )
+                names = names.union(choice.plugins)
+                settings = settings.union((n, key) for n, t in choice.tables.items() for key in t)
+                later[restore.thread] = names, settings, others or choice.others is not None
         return kept[::-1]
-
-
-class _Later(NamedTuple):
-    """What the later choices of one thread and block are about."""
-
-    names: frozenset[str] = frozenset()
-    settings: frozenset[tuple[str, str]] = frozenset()
-    all_settled: bool = False
 
 
 def _reduced(

@@ -10,7 +10,7 @@ import functools
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
-from tinytorch_core.config import Choice, Config, Decision
+from tinytorch_core.config import Choice, Config, Decision, decisions
 from tinytorch_core.errors import PluginError, UnmetNeedError
 from tinytorch_core.hints import distribution_of
 from tinytorch_core.overrides import Overrides
@@ -18,7 +18,6 @@ from tinytorch_core.plugin import Plugin
 
 Settings = Mapping[str, Mapping[str, Any]]
 
-_INSTALLED = Decision(True, "installed")
 _NOT_STARTED = ("has not been started", "Import tinytorch_core first")
 
 
@@ -67,43 +66,31 @@ def resolve(
         without: plugins that cannot be used now, because they are being imported.
     """
     layers = [*reversed(config.choices), *[choice for _, choice in overrides.layers]]
-    decisions = _decisions(layers, known)
+    found = decisions(layers, known)
     for name in also:
-        decisions[name] = _INSTALLED
+        found[name] = Decision(True, "attached")
     errors: dict[str, PluginError] = {}
     enabled = []
     for name, plugin in sorted(known.items()):
-        if not decisions[name].on:
+        if not found[name].on:
             continue
         if plugin.failure is not None:
             errors[name] = plugin.failure
         elif plugin not in without:
             enabled.append(plugin)
     while True:
-        _drop_unmet(enabled, decisions, errors)
+        _drop_unmet(enabled, found, errors)
         needs = tuple([(plugin.name, (*plugin.needs, *plugin.uses)) for plugin in enabled])
         names, circle = _in_order(needs)
         if not circle:
             active = tuple([known[name] for name in names])
-            return Plan(dict(known), decisions, _settings(layers), active, errors)
+            return Plan(dict(known), found, _settings(layers), active, errors)
         first = known[circle[0]]
         enabled.remove(first)
         errors[first.name] = first.error(
             f"plugins need or use each other in a circle: {' <- '.join(circle)}",
             remedy="One of them must do without the other.",
         )
-
-
-def _decisions(layers: list[Choice], known: Mapping[str, Plugin]) -> dict[str, Decision]:
-    """Return the decision about each plugin; a later layer takes precedence."""
-    decisions = dict.fromkeys(known, _INSTALLED)
-    for choice in layers:
-        if choice.others is not None:
-            decisions = dict.fromkeys(known, Decision(choice.others, choice.source, ("autoload",)))
-        for name, on in choice.plugins.items():
-            if name in known:
-                decisions[name] = Decision(on, choice.source, ("plugins", name))
-    return decisions
 
 
 def _settings(layers: list[Choice]) -> Settings:

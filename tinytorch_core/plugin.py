@@ -174,16 +174,11 @@ class Plugin:
         packages = accumulate(self.module.split("."), "{}.{}".format)
         return self.target is None and any(map(_is_importing, packages))
 
-    @property
-    def is_registered(self) -> bool:
-        """Whether pluggy knows the plugin."""
-        # pluggy's own `is_registered` confuses objects that compare equal.
-        return self.target is not None and manager.get_plugin(self.name) is self.target
-
     def unregister(self) -> None:
         """Remove the plugin from pluggy."""
         self.ready = False
-        if self.is_registered:
+        # pluggy's `is_registered` confuses objects that compare equal.
+        if self.target is not None and manager.get_plugin(self.name) is self.target:
             manager.unregister(name=self.name)
 
 

@@ -26,15 +26,8 @@ from tinytorch_core.tensor import Tensor
 class PluginStatus(NamedTuple):
     """The status of one plugin, as `tinytorch plugins` shows it.
 
-    Attributes:
-        name: the name of the plugin.
-        distribution: the distribution that provides it.
-        version: the version of the distribution.
-        on: whether the plugin is active.
-        decided_by: the setting that applies, a file with its line.
-        error: why the plugin is enabled and not active, or None.
-        place: the location of the error as `file:line`, or None.
-        import_seconds: how long its import took, or None if it was not imported.
+    `on` is true if the plugin is active, and `decided_by` is the setting that applies. `error`
+    and `place`, its location, tell why a plugin that is enabled is not active.
     """
 
     name: str
@@ -97,25 +90,19 @@ def _status(plugin: Plugin, decision: Decision, error: PluginError | None) -> Pl
     error = error if decision.on else None
     location = None
     if error is not None:
-        # Imported here, because it is needed for errors only.
-        from tinytorch_core.error_location import location_of
+        from tinytorch_core.error_location import location_of  # needed for errors only
 
         location = location_of(error, plugin.module, plugin.target)
     return PluginStatus(
-        plugin.name,
-        plugin.distribution,
-        plugin.version,
-        plugin in registry.plan.active,
-        decision.by,
-        str(error) if error else None,
-        location,
-        plugin.import_seconds,
+        name=plugin.name,
+        distribution=plugin.distribution,
+        version=plugin.version,
+        on=plugin in registry.plan.active,
+        decided_by=decision.by,
+        error=str(error) if error else None,
+        place=location,
+        import_seconds=plugin.import_seconds,
     )
-
-
-def why_off(name: str) -> tuple[str, str] | None:
-    """Return why a plugin is not active and what to do about it, or None if it is active."""
-    return registry.plan.why_off(name)
 
 
 def surface() -> SurfaceBuilder:
@@ -309,5 +296,4 @@ __all__ = [
     "status",
     "surface",
     "unregister",
-    "why_off",
 ]

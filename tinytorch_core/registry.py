@@ -69,7 +69,13 @@ def activate(new: Overrides, *, lenient: bool = False) -> None:
     except BaseException:
         for plugin, failure in failures.items():
             plugin.failure = failure
-        _configure_as_before(configured)
+        # Plugins that were configured on the way get their former settings back.
+        for plugin in _configured.keys() - configured.keys():
+            del _configured[plugin]
+        for plugin, settings in configured.items():
+            if _configured.get(plugin) != settings:
+                with suppress(PluginError):
+                    _configure(plugin, settings)
         raise
     overrides, plan = new, plans[Tensor]
     for plugin in _configured.keys() - {p for each in plans.values() for p in each.active}:
@@ -106,9 +112,8 @@ def _providing(name: str) -> list[str]:
     titles = set()
     for surface in list(_surfaces.values()):
         builder: SurfaceBuilder = vars(surface)["_surface"]
-        titles.add(builder.providers.get(name))
-        if name in builder.keywords:
-            titles.add(builder.keywords[name].provider)
+        keyword = builder.keywords.get(name)
+        titles |= {builder.providers.get(name), keyword.provider if keyword else None}
     return [n for n, p in sorted(known.items()) if name in p.attributes or p.title in titles]
 
 
@@ -189,22 +194,14 @@ def _configure(plugin: Plugin, settings: Mapping[str, Any]) -> None:
     _configured[plugin] = settings
 
 
-def _configure_as_before(configured: Mapping[Plugin, Mapping[str, Any]]) -> None:
-    """Pass each plugin that a failed change has configured the settings that it had before."""
-    for plugin in _configured.keys() - configured.keys():
-        del _configured[plugin]
-    for plugin, settings in configured.items():
-        if _configured.get(plugin) != settings:
-            with suppress(PluginError):
-                _configure(plugin, settings)
-
-
 def _surface_of(new: Plan, cls: type[Tensor]) -> type:
     """Return the surface of `cls`, computed once for each set of plugins and settings."""
     settings = [(p.name, new.settings[p.name]) for p in new.active if p.name in new.settings]
     key = (new.active, repr(settings))
-    # Not cached here for a subclass: the cache would keep the subclass alive.
-    found = _surfaces.get(key) if cls is Tensor else _current_surface(cls)
+    if cls is Tensor:
+        found = _surfaces.get(key)
+    else:  # not cached here, because the cache would keep the subclass alive
+        found = next((base for base in cls.__bases__ if "_surface" in vars(base)), None)
     if found is None or (cls is not Tensor and _keys.get(found) != key):
         # A surface consists of many small objects, none of them garbage: searching them for
         # garbage took half of the time.
@@ -232,11 +229,6 @@ def _assign(surfaces: Mapping[type[Tensor], type]) -> None:
         # In front of the first Tensor, but after a mixin, whose methods take precedence.
         bases.insert([issubclass(base, Tensor) for base in bases].index(True), surface)
         cls.__bases__ = tuple(bases)
-
-
-def _current_surface(cls: type[Tensor]) -> type | None:
-    """Return the surface among the bases of a class, or None."""
-    return next((base for base in cls.__bases__ if "_surface" in vars(base)), None)
 
 
 def start(*, lenient: bool | None = None) -> None:

@@ -79,15 +79,17 @@ class TensorExtension:
         keywords = self.surface.keywords
         if name in keywords or name in ("data", "dtype"):
             owner = keywords[name].provider if name in keywords else "the plain Tensor"
-            raise ValueError(
-                f"the keyword {name!r} of Tensor() is already provided by {owner}; "
-                "choose another name, or disable one of the two"
-            )
+            raise _taken(f"the keyword {name!r} of Tensor()", owner)
         keywords[name] = Keyword(set, get, default, self._plugin)
 
     def add_repr(self, describe: Callable[[Any], str | None]) -> None:
         """Add a word to the repr: `describe(tensor)`, skipped if it is None or empty."""
         self.surface.extras.append(describe)
+
+
+def _taken(what: str, owner: str) -> ValueError:
+    remedy = "choose another name, or disable one of the two"
+    return ValueError(f"{what} is already provided by {owner}; {remedy}")
 
 
 class Calls(dict[str, Callable[..., Any]]):
@@ -226,11 +228,7 @@ class SurfaceBuilder:
             ValueError: the plain Tensor or another plugin provides the name already.
         """
         if name in self.namespace or name in _RESERVED or hasattr(TensorBase, name):
-            taken = self._owners.get(name, "the plain Tensor")
-            raise ValueError(
-                f"Tensor.{name} is already provided by {taken}; "
-                "choose another name, or disable one of the two"
-            )
+            raise _taken(f"Tensor.{name}", self._owners.get(name, "the plain Tensor"))
         self._owners[name] = owner
         self.namespace[name] = value
 

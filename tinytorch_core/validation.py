@@ -48,14 +48,11 @@ def register(plugin: Plugin) -> None:
 
 
 def _add_hookspecs(plugin: Plugin) -> None:
-    if not plugin.added_hookspecs:
-        for _, implementation in implementations("tinytorch_add_hookspecs", [plugin]):
-            arguments = [manager] * len(implementation.argnames)
-            plugin.guarded(
-                "tinytorch_add_hookspecs",
-                lambda: implementation.function(*arguments),  # noqa: B023
-            )
-        plugin.added_hookspecs = True
+    hook = "tinytorch_add_hookspecs"
+    for _, implementation in [] if plugin.added_hookspecs else implementations(hook, [plugin]):
+        arguments = [manager] * len(implementation.argnames)
+        plugin.guarded(hook, lambda: implementation.function(*arguments))  # noqa: B023
+    plugin.added_hookspecs = True
 
 
 def _checked_hooks(plugin: Plugin) -> dict[str, Any]:

@@ -10,7 +10,15 @@ import pytest
 
 from tinytorch_core import ConfigError
 from tinytorch_core.cli import main
-from tinytorch_core.config import VARIABLE, Choice, Config, parse_variable, read_config, strict
+from tinytorch_core.config import (
+    VARIABLE,
+    Choice,
+    Config,
+    decisions,
+    parse_variable,
+    read_config,
+    strict,
+)
 from tinytorch_core.config_file import ConfigFile
 from tinytorch_core.overrides import Overrides
 from tinytorch_core.plan import Settings, resolve
@@ -19,12 +27,13 @@ NAMES = ("a", "b", "c")
 
 
 def on(config: Config) -> str:
-    return "".join(name for name in NAMES if config.decide(name).on)
+    found = decisions(reversed(config.choices), NAMES)
+    return "".join(name for name in NAMES if found[name].on)
 
 
 def decided(config: Config, name: str) -> tuple[bool, str]:
     """Whether a plugin is on, and the setting that applies."""
-    decision = config.decide(name)
+    decision = decisions(reversed(config.choices), [name])[name]
     return decision.on, decision.by
 
 

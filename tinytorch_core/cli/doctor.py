@@ -9,7 +9,7 @@ import re
 import sys
 from typing import NamedTuple
 
-from tinytorch_core import plugins
+from tinytorch_core import plugins, registry
 from tinytorch_core.cli.session import started_surface
 from tinytorch_core.cli.table import facts
 from tinytorch_core.config import read_config
@@ -110,7 +110,7 @@ def check_plugins() -> Report:
     findings = []
     for plugin in found:
         if plugin.error:
-            reason, remedy = plugins.why_off(plugin.name) or ("", "")
+            reason, remedy = registry.plan.why_off(plugin.name) or ("", "")
             origin = f"{plugin.name!r} of {plugin.distribution} {plugin.version}"
             location = f", at {plugin.place}" if plugin.place else ""
             what = f"the plugin {origin} {reason}{location}"

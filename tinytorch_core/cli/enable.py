@@ -10,7 +10,15 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from tinytorch_core.config import OWN_FILE, VARIABLE, Choice, Config, file_choices, read_config
+from tinytorch_core.config import (
+    OWN_FILE,
+    VARIABLE,
+    Choice,
+    Config,
+    decisions,
+    file_choices,
+    read_config,
+)
 from tinytorch_core.config_file import ConfigFile
 from tinytorch_core.discovery import installed
 from tinytorch_core.errors import ConfigError, UnknownPluginError, did_you_mean
@@ -49,8 +57,7 @@ def run(args: argparse.Namespace) -> int:
             )
     config = Config(file_choices())
     changing = {}
-    for name in dict.fromkeys(args.names):
-        decision = config.decide(name)
+    for name, decision in decisions(reversed(config.choices), args.names).items():
         if decision.on == args.on:
             print(f"{name} is already {STATES[args.on]}: {decision.by}")
         else:
@@ -127,8 +134,8 @@ def _check_result(names: Iterable[str], on: bool, known: set[str]) -> int:
     except ConfigError as error:
         print(f"The configuration is still wrong: {error}", file=sys.stderr)
         return 1
-    for name in names:
-        if config.decide(name).on != on:
+    for name, decision in decisions(reversed(config.choices), names).items():
+        if decision.on != on:
             print(
                 f"{VARIABLE}={os.environ[VARIABLE]} overrides the file: "
                 f"{name} stays {STATES[not on]} until you change the variable.",
