@@ -94,8 +94,7 @@ def read_config(
 ) -> Config:
     """Return the settings of the environment and of the files in or above `directory`.
 
-    Raises:
-        ConfigError: a source cannot be read or is invalid.
+    ConfigError if a source cannot be read or is invalid.
     """
     text = (os.environ if environment is None else environment).get(VARIABLE, "").strip()
     variable = (parse_variable(text),) if text else ()

@@ -33,11 +33,7 @@ class ConfigFile:
         return self.path
 
     def table(self) -> Any:
-        """Return TinyTorch's table, or None if the file has none.
-
-        Raises:
-            ConfigError: the file is not valid TOML.
-        """
+        """Return TinyTorch's table, or None; ConfigError if the file is not valid TOML."""
         if not all(key in self.text for key in self.above):
             return None
         import tomllib  # here: it takes 3 ms, and most programs have no such file

@@ -94,10 +94,8 @@ class Plugin:
     ) -> Any:
         """Call a function that runs code of this plugin; restore NumPy and the plain Tensor.
 
-        Args:
-            doing: what runs, for the error that is raised if the code changed them.
-            function: the function.
-            integrity: a snapshot to restore; by default a new one.
+        `doing` says what runs, for the error that is raised if the code changed them. `integrity`
+        is the snapshot to restore, by default a new one.
         """
         integrity = integrity or Integrity()
         try:
@@ -126,11 +124,7 @@ class Plugin:
             ) from error
 
     def load(self) -> None:
-        """Import the plugin's object.
-
-        Raises:
-            PluginError: the import failed, or two distributions claim the name.
-        """
+        """Import the plugin's object; PluginError if that fails or two distributions claim it."""
         if len(self.points) > 1:
             raise self.error(
                 "several distributions provide a plugin of this name",

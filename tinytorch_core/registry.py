@@ -53,10 +53,8 @@ _started = False
 def activate(new: Overrides, *, lenient: bool = False) -> None:
     """Put the plan for these overrides in force, or raise and leave everything as it was.
 
-    With `lenient`, a plugin that fails is left out with a warning.
-
-    Raises:
-        PluginError: a plugin failed, or needs one that is off.
+    PluginError if a plugin fails or needs one that is off. With `lenient`, such a plugin is left
+    out with a warning instead.
     """
     global overrides, plan
     failures = {p: p.failure for p in known.values() if p.failure is not None}

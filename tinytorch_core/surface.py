@@ -58,11 +58,7 @@ class TensorExtension:
         self.surface.claim(name, value, self._plugin)
 
     def add_keyword(
-        self,
-        name: str,
-        set: Callable[[Any, Any], None],
-        get: Callable[[Any], Any],
-        default: Any,
+        self, name: str, set: Callable[[Any, Any], None], get: Callable[[Any], Any], default: Any
     ) -> None:
         """Add a keyword of the constructor.
 
@@ -149,11 +145,7 @@ class SurfaceBuilder:
         self._lock = RLock()
 
     def build(self) -> type:
-        """Return the surface, a class that Tensor can have as its base.
-
-        Raises:
-            PluginError: a hook of a plugin failed.
-        """
+        """Return the surface, a class for Tensor to have as its base, or raise PluginError."""
         self.call_hook("tinytorch_register_ops", lambda p: {"ops": self.ops.of(p.title)})
         self.op_calls = {op.name: op_call(op, self.tensor) for op in self.ops.values()}
         calls = Calls(self.wrap("tinytorch_wrap_op", self.op_calls))
@@ -176,11 +168,7 @@ class SurfaceBuilder:
         return type("Surface", (TensorBase,), self.namespace)
 
     def call_hook(self, hook: str, arguments: Callable[[Plugin], Mapping[str, Any]]) -> None:
-        """Call a hook of every plugin of this surface, in order.
-
-        `arguments` returns the arguments of the hook for a plugin. An error of a plugin is a
-        PluginError.
-        """
+        """Call a hook of every plugin, in order, with what `arguments` returns for the plugin."""
         for plugin, implementation, integrity in self._guarded(hook):
             given = arguments(plugin)
             plugin.guarded(
@@ -202,8 +190,7 @@ class SurfaceBuilder:
             calls: the calls, by the name of the op.
             ops: the ops that the hook receives, by name; by default those of this surface.
 
-        Raises:
-            PluginError: a plugin raised, or returned something other than a callable or None.
+        PluginError if a plugin raises, or returns something other than a callable or None.
         """
         wrapped, ops = dict(calls), self.ops if ops is None else ops
         for plugin, implementation, integrity in self._guarded(hook):
@@ -222,11 +209,7 @@ class SurfaceBuilder:
         return self._memo[function]  # type: ignore[no-any-return]
 
     def claim(self, name: str, value: Any, owner: str) -> None:
-        """Add `value` to the class under `name`.
-
-        Raises:
-            ValueError: the plain Tensor or another plugin provides the name already.
-        """
+        """Add `value` to the class under `name`; ValueError if the name is taken."""
         if name in self.namespace or name in _RESERVED or hasattr(TensorBase, name):
             raise _taken(f"Tensor.{name}", self._owners.get(name, "the plain Tensor"))
         self._owners[name] = owner
@@ -252,10 +235,7 @@ class SurfaceBuilder:
     def numpy_op(self, function: Any) -> Op:
         """Return the op that runs a NumPy function with all of its options.
 
-        The op is created and wrapped by the plugins when it is first asked for.
-
-        Raises:
-            PluginError: a plugin failed to wrap it.
+        It is created when it is first asked for; PluginError if a plugin fails to wrap it.
         """
         with self._lock:
             if function in self._numpy_ops:

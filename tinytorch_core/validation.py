@@ -23,11 +23,7 @@ STATEMENTS = ("tinytorch_api", "tinytorch_needs", "tinytorch_uses")
 
 
 def register(plugin: Plugin) -> None:
-    """Check a plugin that is loaded, and register it with pluggy.
-
-    Raises:
-        PluginError: something is wrong with its hooks. It is not registered.
-    """
+    """Register a loaded plugin with pluggy, or raise PluginError if its hooks are wrong."""
     try:
         hooks = _checked_hooks(plugin)
         manager.register(plugin.target, name=plugin.name)
