@@ -174,7 +174,7 @@ def _numpy_call(op: Op) -> list[str]:
         f"    # _forward: the function on arrays, {op.name}, which no plugin offers as an op.",
         "    # _unwrap: replaces Tensors by their arrays, in nested lists, tuples and dicts too.",
         "    # _Result: the class of the Tensors that are returned.",
-        "    _array = _forward(*_unwrap(args), **_unwrap(kwargs))",
+        "    _array = _forward(*_unwrap(args), **(_unwrap(kwargs) if kwargs else kwargs))",
         *_WRAP_RESULT,
     ]
 

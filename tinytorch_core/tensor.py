@@ -289,7 +289,8 @@ class TensorBase(ArrayMethods):
         if known is not None and method == "__call__" and not kwargs:
             return known[0](*inputs)
         function = ufunc if method == "__call__" else getattr(ufunc, method)
-        return self._run_numpy(function, inputs, kwargs)
+        result = self._numpy_functions[function](*inputs, **kwargs)
+        return _written_into(kwargs["out"], result) if "out" in kwargs else result
 
     def __array_function__(
         self, function: Any, types: Sequence[type], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -300,9 +301,6 @@ class TensorBase(ArrayMethods):
             fitted = op.fit(function, args, kwargs)
             if fitted is not None:
                 return call(*fitted[0], **fitted[1])
-        return self._run_numpy(function, args, kwargs)
-
-    def _run_numpy(self, function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         result = self._numpy_functions[function](*args, **kwargs)
         return _written_into(kwargs["out"], result) if "out" in kwargs else result
 
@@ -442,7 +440,7 @@ def run_function(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any
     while not isinstance(value := values.pop(0), TensorBase):
         if isinstance(value, list | tuple):
             values += value
-    return value._run_numpy(function, args, kwargs)
+    return value._numpy_functions[function](*args, **kwargs)
 
 
 def unwrap(value: Any) -> Any:

@@ -40,20 +40,24 @@ def differentiable(op: Op, call: Call, surface: SurfaceBuilder) -> Call:
     (function,) = op.numpy
 
     @functools.cache
+    def family() -> Family | None:
+        return family_of(function)
+
+    @functools.cache
     def with_rule() -> tuple[Op, Call] | None:
         return _recorded_op(op, call, surface)
 
     @functools.wraps(call)
     def run(*args: Any, **kwargs: Any) -> Any:
-        nodes = nodes_in((args, kwargs), surface.tensor)
+        nodes = nodes_in([*args, *kwargs.values()], surface.tensor)
         if not nodes or not is_grad_enabled():
             return call(*args, **kwargs)
         _refuse_writing(function, args, kwargs)
-        family = family_of(function)
-        if family is not None and not family.is_differentiable(function):
+        rules = family()
+        if rules is not None and not rules.is_differentiable(function):
             return call(*args, **kwargs)
         options = {name: value for name, value in kwargs.items() if not _is_absent(name, value)}
-        results = _composed(function, args, options)
+        results = _composed(rules, function, args, options)
         if results is not NotImplemented:
             return results
         if (found := with_rule()) is not None:
@@ -150,15 +154,15 @@ def _is_absent(name: str, value: Any) -> bool:
     return value is np._NoValue
 
 
-def _composed(function: Any, args: Any, options: dict[str, Any]) -> Any:
+def _composed(family: Family | None, function: Any, args: Any, options: dict[str, Any]) -> Any:
     """Run the composition of a function; return NotImplemented if none fits the arguments."""
     key: Any = function
     owner = getattr(function, "__self__", None)
     if isinstance(owner, np.ufunc):
         args = (owner, *args)
-    elif isinstance(function, np.ufunc) and options and "axis" not in options:
+    elif options and "axis" not in options and isinstance(function, np.ufunc):
         key, args = np.ufunc.__call__, (function, *args)
-    family = family_of(key)
+        family = family_of(key)
     composed = None if family is None else family.composition(key)
     if composed is None:
         return NotImplemented

@@ -17,18 +17,19 @@ def leaves(tree: Any) -> list[Any]:
     [1, 2]
     """
     found: list[Any] = []
-    _collect(tree, found)
+    _collect((tree,), found)
     return found
 
 
-def _collect(tree: Any, found: list[Any]) -> None:
-    if isinstance(tree, dict):
-        tree = tuple(tree.values())
-    if isinstance(tree, list | tuple):
-        for value in tree:
-            _collect(value, found)
-    elif tree is not None:
-        found.append(tree)
+_CONTAINERS = (list, tuple, dict)
+
+
+def _collect(values: Iterable[Any], found: list[Any]) -> None:
+    for value in values:
+        if isinstance(value, _CONTAINERS):
+            _collect(value.values() if isinstance(value, dict) else value, found)
+        elif value is not None:
+            found.append(value)
 
 
 def named_leaves(tree: Any, name: str = "") -> Iterator[tuple[str, Any]]:

@@ -7,7 +7,7 @@ tensor raises an error, and so does converting it to an array.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tinytorch_core import Op, Tensor
@@ -29,7 +29,7 @@ def without_rule(op: Op, call: Call, tensor: type[Tensor]) -> Call:
     @functools.wraps(call)
     def function(*args: Any, **kwargs: Any) -> Any:
         results = call(*args, **kwargs)
-        nodes = nodes_in((args, kwargs), tensor)
+        nodes = nodes_in([*args, *kwargs.values()], tensor)
         if nodes and is_grad_enabled():
             attach_no_backward(results, tensor, nodes, op.name, op.provider)
         return results
@@ -59,9 +59,9 @@ class NoBackward(Function):
         return f"<NoBackward of {self.saved[0]}>"
 
 
-def nodes_in(value: Any, kind: type[Tensor]) -> tuple[Node, ...]:
-    """Return the nodes of the tracked tensors in nested tuples, lists and dicts."""
-    nodes = [getattr(t, "_node", None) for t in tree.leaves(value) if isinstance(t, kind)]
+def nodes_in(values: Sequence[Any], kind: type[Tensor]) -> tuple[Node, ...]:
+    """Return the nodes of the tracked tensors among values, in nested containers too."""
+    nodes = [getattr(t, "_node", None) for t in tree.leaves(values) if isinstance(t, kind)]
     return tuple([node for node in nodes if node is not None])
 
 
