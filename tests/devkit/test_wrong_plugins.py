@@ -412,14 +412,14 @@ WRONG = [
         Leaves(),
         "Tensor.leftover to be the same after the plugin was on",
         "another value",
-        "do not assign to objects of others",
+        "do not assign to Tensor or to NumPy",
     ),
     Wrong(
         "leaves_nothing_behind",
         SimpleNamespace(tinytorch_configure=hookimpl(tinytorch_configure)),
         "np.get_printoptions() to be the same after the plugin was on",
         "another value",
-        "do not assign to objects of others",
+        "do not assign to Tensor or to NumPy",
     ),
     Wrong(
         "leaves_other_ops_alone",

@@ -14,7 +14,7 @@ Array = Any
 # 1-d, 2-d, 0-d and empty.
 _SHAPES = ((4,), (2, 3), (), (0, 3), (2, 0))
 _DIMENSIONS: tuple[dict[str, int], ...] = ({}, {"dim": 0})
-# With the second, beta x equals the threshold at x = 2/3, which is the kink below.
+# With the second set, beta x equals the threshold at x = 2/3, the kink that is passed below.
 _SOFTPLUS: tuple[dict[str, float], ...] = ({}, {"beta": 3.0, "threshold": 2.0}, {"beta": -1.0})
 
 _erf = np.vectorize(math.erf, otypes=[np.float64])

@@ -10,8 +10,8 @@ shapes, errors and, with tinytorch-autograd, derivatives:
         check()
 
 Names are imported on first use: every pytest run imports this package for its fixtures, and most
-need nothing else. PYTEST_DONT_REWRITE: otherwise pytest warns when a program imports this package
-before it starts pytest.
+need nothing else. PYTEST_DONT_REWRITE prevents pytest's warning in a program that imports this
+package before it starts pytest.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The text of types and arguments in a stub, which names only builtins, NumPy and its own class."""
+"""The text of types and arguments in a stub.
+
+A stub names only builtins, NumPy's arrays and its own class; other types become Any.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Every pytest run imports this module, including runs that have nothing to do with tensors. So the
 core, which starts the plugins and imports NumPy, is imported inside the fixtures.
-PYTEST_DONT_REWRITE: it contains no assertions.
+PYTEST_DONT_REWRITE: this module contains no assertions.
 """
 
 from __future__ import annotations

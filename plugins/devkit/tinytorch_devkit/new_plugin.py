@@ -1,4 +1,4 @@
-"""New plugins: checks of their names, and the files of a package made from templates."""
+"""Creating a plugin: check its name, and write its files from templates."""
 
 from __future__ import annotations
 
@@ -33,7 +33,6 @@ FILES = {
     "test_values.py.txt": "tests/test_values.py",
 }
 
-
 # Names that the templates themselves use.
 _USED = {"np", "op", "ops", "rules", "samples", "x"}
 
@@ -43,7 +42,7 @@ class NewPluginError(TinyTorchError):
 
 
 class _Template(string.Template):
-    """Text with placeholders such as %{name}, because workflows use $ themselves."""
+    """Text with placeholders such as %{name}; `$` already has a meaning in the CI workflow."""
 
     delimiter = "%"
 
@@ -116,7 +115,10 @@ def check_name(name: str) -> None:
 
 
 def _owner(op: str) -> str | None:
-    """Return who provides an op or attribute of Tensor, installed or well known; None if free."""
+    """Return the provider of an op or attribute of Tensor, or None if the name is free.
+
+    The provider may be a well-known distribution that is not installed.
+    """
     ops = plugins.surface().ops
     if op in ops:
         return ops[op].provider
@@ -152,7 +154,7 @@ def rendered(name: str) -> dict[str, str]:
 
 
 def _versions() -> str:
-    """Return the versions of the core that the new plugin supports: those like this one."""
+    """Return the versions of the core that the new plugin supports: this minor version."""
     major, minor, _ = tinytorch_core.__version__.split(".", 2)
     return f">={major}.{minor},<{major}.{int(minor) + 1}"
 

@@ -44,7 +44,7 @@ def describes_every_op(plugin: Subject) -> None:
 def works_alone(plugin: Subject) -> None:
     """The plugin can be imported, and its ops work, without the plugins it does not require.
 
-    It requires the plugins in `tinytorch_needs`, and the distributions that its own depends on.
+    It requires the plugins in `tinytorch_needs`, and the dependencies of its distribution.
     """
     if not plugin.installed:
         return
@@ -91,7 +91,7 @@ def _package(point: metadata.EntryPoint) -> str:
 
 
 def _run_isolated(*arguments: str) -> subprocess.CompletedProcess[str]:
-    # The new process also finds what is on the path without being installed.
+    # Pass on sys.path, because a plugin can be importable without being installed.
     path = os.pathsep.join(filter(None, sys.path))
     settings = {"PYTHONPATH": path, "TINYTORCH_PLUGINS": "none", "TINYTORCH_STRICT": "1"}
     return subprocess.run(
@@ -108,7 +108,7 @@ def leaves_nothing_behind(plugin: Subject) -> None:
         raise CheckFailure(
             f"{plugin.left_behind[0]} to be the same after the plugin was on",
             "another value",
-            "do not assign to objects of others; use ops.add, tensor.add and tinytorch_wrap_op, "
+            "do not assign to Tensor or to NumPy; use ops.add, tensor.add and tinytorch_wrap_op, "
             "which take effect only while the plugin is on",
         )
 

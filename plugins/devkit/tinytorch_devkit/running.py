@@ -1,4 +1,4 @@
-"""Running checks: from a plugin to its cases, and from the cases to results."""
+"""Running checks: the cases of a plugin, and their results."""
 
 from __future__ import annotations
 

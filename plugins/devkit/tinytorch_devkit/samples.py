@@ -6,6 +6,7 @@ A plugin adds them in `tinytorch_describe_ops`; the checks read them.
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -113,9 +114,9 @@ class Description:
     def draw(self, *shapes: Shape, seed: int = 0) -> tuple[Array, ...]:
         """Return inputs of these shapes in float64, inside the domain and away from kinks.
 
-        All their numbers differ, and none is 0.
+        All numbers are distinct and nonzero.
         """
-        # The middle of the grid, usually 0, has the offset 0.5, which does not occur here.
+        # Avoid the offset 0.5: it would include the middle of the grid, which is usually 0.
         offsets = [0.9 * (i + 1) / (len(shapes) + 1) for i in range(len(shapes))]
         return tuple(
             draw(shape, interval, self.kinks, offset=offsets[i], seed=seed + i)
@@ -176,8 +177,8 @@ class Samples:
                 and absolute.
             function: the function that users call, if it does more than the op, such as
                 checking its arguments.
-            stepwise: the names of inputs for which the result is piecewise constant, as that of
-                argmax is: the derivative with respect to them is 0.
+            stepwise: the names of inputs for which the result is piecewise constant, as for
+                argmax: the derivative with respect to them is 0.
 
         Raises:
             ValueError: no op has that name, or the arguments contradict each other.
@@ -187,7 +188,7 @@ class Samples:
         op = self._ops[name]
         if calls is not None and (shapes is not None or list(parameters) != [{}]):
             raise ValueError(
-                f"{name!r} is described by calls=, which include shapes and parameters; "
+                f"{name!r} is described with calls=, which include shapes and parameters; "
                 "leave shapes= and parameters= out"
             )
         if not (shapes is None or len(shapes)) or not (calls is None or len(calls)):
@@ -212,8 +213,9 @@ class Samples:
         if calls is None:
             chosen = _elementwise_shapes(count) if shapes is None else map(_shapes, shapes)
             drawn = [described.draw(*s, seed=seed) for seed, s in enumerate(chosen)]
-            made = tuple(Call(inputs, options) for options in parameters for inputs in drawn)
-            described = replace(described, calls=made)
+            pairs = itertools.product(parameters, drawn)
+            calls = [Call(inputs, options) for options, inputs in pairs]
+            described = replace(described, calls=tuple(calls))
         self.descriptions.append(described)
 
     def refuse(

@@ -1,8 +1,8 @@
 """The text of type stubs for Tensor with the active plugins.
 
-The stubs replace two modules. One is the module of the plain tensor: its stub declares what the
-source declares, without the `__getattr__` that accepts every name, and then what the surface adds.
-The other is `tinytorch_core/__init__.py`. Type-checkers read all other modules from their sources.
+Two modules get a stub; type-checkers read all others from their sources. One is
+`tinytorch_core/__init__.py`. The other is the module of the plain tensor: its stub declares what
+the source declares, without the `__getattr__` that accepts every name, and what the surface adds.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tinytorch_devkit.signatures import signature_of
 
 HEADER = """\
 # Written by `tinytorch stubs`. Run it again after installing, removing or updating plugins.
-# {made_of}
+# {contents}
 # mypy: disable-error-code="override, misc"
 # pyright: reportIncompatibleMethodOverride=false
 
@@ -44,7 +44,11 @@ def _anything(self: Any, *args: Any, **kwargs: Any) -> Any: ...
 
 
 def stub_files(surface: SurfaceBuilder) -> dict[str, str]:
-    """Return the text of each stub by its path, for a surface that is computed."""
+    """Return the text of each stub file by its path.
+
+    Args:
+        surface: the surface of Tensor, already computed.
+    """
     home = _plain_classes()[0].__module__
     return {
         "tinytorch_core/__init__.pyi": _package_stub(),
@@ -92,8 +96,8 @@ def _tensor_stub(surface: SurfaceBuilder) -> str:
     shadowed = (declared | _names(base)) & {kind.__name__ for kind in BUILTINS}
     text = ast.unparse(ast.fix_missing_locations(_Unshadowed(shadowed).visit(module)))
     plugins = [f"{p.name} ({p.origin})" for p in surface.plugins]
-    made_of = ", ".join([f"tinytorch-core {tinytorch_core.__version__}", *plugins])
-    return f"{HEADER.format(made_of=made_of)}{text}\n"
+    contents = ", ".join([f"tinytorch-core {tinytorch_core.__version__}", *plugins])
+    return f"{HEADER.format(contents=contents)}{text}\n"
 
 
 def _source(kind: type) -> ast.Module:

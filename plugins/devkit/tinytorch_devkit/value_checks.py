@@ -1,4 +1,4 @@
-"""Checks of an op's results: the right numbers, under each of its names, in the right dtype."""
+"""Checks of an op's results: their values, under each name of the op, and their dtypes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import Tensor
+from tinytorch_core.extend import numpy_name
 
 from tinytorch_devkit.checks import Checks
 from tinytorch_devkit.comparing import (
@@ -69,11 +70,7 @@ def _names(op: Description) -> Iterator[tuple[str, Callable[..., Any]]]:
     for method in op.op.methods:
         yield f"Tensor.{method}", getattr(Tensor, method)
     for function in op.op.numpy:
-        yield _numpy_name(function), function
-
-
-def _numpy_name(function: Any) -> str:
-    return f"np.{getattr(function, '__name__', function)}"
+        yield numpy_name(function), function
 
 
 def agrees_with_numpy(op: Description) -> None:
@@ -83,7 +80,7 @@ def agrees_with_numpy(op: Description) -> None:
             op.run(call),
             function(*call.inputs, **call.parameters),
             op.tolerance,
-            of=f"{op.text(call)}, compared with {_numpy_name(function)} on arrays",
+            of=f"{op.text(call)}, compared with {numpy_name(function)} on arrays",
             remedy="remove the NumPy function from numpy= in ops.add, or compute the same",
         )
 

@@ -1,6 +1,6 @@
 """Neural network layers and modules for the TinyTorch Tensor, as a plugin."""
 
-# The core must come first: importing it imports the active plugins, including this one.
+# Imported first: importing the core imports the active plugins, including this one.
 import tinytorch_core as _core  # noqa: F401
 
 from tinytorch_layers import functional, init

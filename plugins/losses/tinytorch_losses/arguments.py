@@ -78,8 +78,8 @@ def constant_weight(loss: str, name: str, value: Any, dtype: np.dtype[Any]) -> A
     """Return a weight as an array of `dtype`, or None for None.
 
     Raises:
-        ValueError: it requires grad. Losses are not differentiable with respect to weights, and
-            a missing gradient could be mistaken for 0.
+        ValueError: the weight requires grad. Losses are not differentiable with respect to
+            weights, and a missing gradient could be mistaken for 0.
     """
     if value is None:
         return None
@@ -97,7 +97,7 @@ def element_weight(
     """Return a weight that broadcasts to `shape` as an array of `dtype`, or None for None.
 
     Raises:
-        ValueError: it does not broadcast to `shape`, or it requires grad.
+        ValueError: the weight does not broadcast to `shape`, or requires grad.
     """
     array = constant_weight(loss, name, value, dtype)
     if array is None or array.shape == shape:
@@ -109,7 +109,7 @@ def element_weight(
     if not broadcasts:
         raise ValueError(
             f"{name} of {loss} has the shape {array.shape}, which does not broadcast to the shape "
-            f"of the input, {shape}"
+            f"of the input, {shape}; reshape the weight"
         )
     return array
 
@@ -198,7 +198,7 @@ def _check_range(loss: str, target: Array, classes: int, ignored: Array) -> None
         raise IndexError(
             f"{loss}: {first_element('target', target, invalid)}, but class numbers must be from "
             f"0 to {classes - 1}, because the input has {classes} classes; correct the target, or "
-            "mark predictions to leave out with ignore_index"
+            "mark predictions to leave out with the value of ignore_index"
         )
 
 

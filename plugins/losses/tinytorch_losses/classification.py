@@ -282,7 +282,10 @@ def _prediction_count(input: Array) -> int:
 
 
 def _classes_first(x: Array) -> Array:
-    """Swap axes 0 and 1, which moves the class axis to the front or back; 1-d stays as it is."""
+    """Return `x` with axes 0 and 1 swapped, which moves the class axis to or from the front.
+
+    An array with one axis is returned unchanged.
+    """
     if x.ndim == 2:
         return x.T
     return x if x.ndim == 1 else np.swapaxes(x, 0, 1)

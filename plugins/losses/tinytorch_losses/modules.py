@@ -31,6 +31,7 @@ class Loss:
         check_reduction(type(self).__name__, self.reduction, self.reductions)
 
     def forward(self, input: Array, target: Any) -> Array:
+        """Return the loss; every subclass must define this method."""
         raise NotImplementedError(f"{type(self).__name__} must define forward(input, target)")
 
     def __call__(self, input: Array, target: Any) -> Array:

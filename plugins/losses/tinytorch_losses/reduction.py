@@ -14,7 +14,7 @@ def check_reduction(loss: str, reduction: object, choices: Sequence[str] = REDUC
     """Check that `reduction` is one of `choices`.
 
     Raises:
-        ValueError: it is not one of them.
+        ValueError: `reduction` is not one of them.
     """
     if reduction not in choices:
         raise ValueError(
@@ -43,7 +43,7 @@ def reduce_losses(losses: Array, reduction: str, divisor: Any = None) -> Array:
 
 
 def reduce_rule(grad: Array, reduction: str, divisor: Any) -> Array:
-    """Return the gradient of each element's loss, which broadcasts to the shape of the losses.
+    """Return the gradient of each element's loss, in a shape that broadcasts to the losses.
 
     Args:
         grad: the gradient of the reduced loss.

@@ -1,6 +1,6 @@
 """Optimizers, schedules, data loading, checkpoints and a training loop, as a plugin."""
 
-# The core must come first: importing it imports the active plugins, including this one.
+# Imported first: importing the core imports the active plugins, including this one.
 import tinytorch_core as _core  # noqa: F401
 
 from tinytorch_training.adam import Adam, AdamW

@@ -1,6 +1,6 @@
 """A profiler: times every op of the TinyTorch Tensor, forward and backward."""
 
-# First: importing the core imports all active plugins, including this one.
+# Imported first: importing the core imports the active plugins, including this one.
 import tinytorch_core  # noqa: F401
 
 from tinytorch_profiler.profile import profile

@@ -14,7 +14,7 @@ Functions, 1964.
 Tensor([ 0.      , 12.801827])
 """
 
-# First: importing the core imports all active plugins, including this one.
+# Imported first: importing the core imports the active plugins, including this one.
 import tinytorch_core  # noqa: F401
 
 from tinytorch_special.bessel import (

@@ -29,8 +29,8 @@ def sigmoid(x: Array) -> Array:
     return _logistic(as_float_array(x))
 
 
-# If exp(-x) overflows to inf, 1 / (1 + inf) = 0 is the correct result. errstate costs half as much
-# as a decorator as it does in a with statement.
+# If exp(-x) overflows to inf, 1 / (1 + inf) = 0 is the correct result. A decorator, because a with
+# statement would cost twice as much.
 @np.errstate(over="ignore")
 def _logistic(x: Array) -> Array:
     return 1 / (1 + np.exp(-x))

@@ -31,5 +31,5 @@ def run(args: argparse.Namespace) -> int:
     folder = write_plugin(args.name)
     print(f"wrote {folder}/. Next:\n")
     print(f"  cd {folder}\n  pip install -e '.[test]'\n  pytest\n")
-    print(f"Then replace the formula in src/{folder.name.replace('-', '_')}/ops.py by yours.")
+    print(f"Then replace the formula in src/{folder.name.replace('-', '_')}/ops.py with yours.")
     return 0

@@ -20,7 +20,7 @@ def started_surface() -> SurfaceBuilder:
     """Start the plugins, leave out those that fail, and return the surface with the others.
 
     Raises:
-        ConfigError: the configuration is wrong. No plugin is on then.
+        ConfigError: the configuration is wrong. Then no plugin is on.
         PluginError: a plugin fails while the surface is computed again.
     """
     with warnings.catch_warnings(), output_to_stderr():
