@@ -91,7 +91,7 @@ def run(given: argparse.Namespace, setup: str) -> None:
 
 
 def measured(frameworks: Sequence[Framework], only: str | None, quick: bool) -> Iterator[Row]:
-    """Check that all frameworks compute the same for each workload, then time it."""
+    """Yield a row for each workload: check that all frameworks compute the same, then time them."""
     import statistics
 
     from benchmarks.measure import interleaved, ratio

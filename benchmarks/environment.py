@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
-# Each makes OpenBLAS, and so NumPy, use other kernels than it chooses for this processor, while
-# the peers' own libraries ignore it.
+# With these, OpenBLAS, and therefore NumPy, would not use the kernels for this processor. The
+# libraries of the peers ignore them.
 UNSET = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 
 

@@ -75,7 +75,7 @@ def graph(nodes: int) -> Iterator[Figure]:
 
 
 def untracked(rounds: int) -> Figure:
-    """Return the extra time of an operator on untracked Tensors over NumPy's, all plugins on."""
+    """Return the time of an operator on untracked Tensors minus NumPy's, with all plugins on."""
     from tinytorch_core import Tensor
 
     a, b = np.ones(10, np.float32), np.ones(10, np.float32)
@@ -87,7 +87,7 @@ def untracked(rounds: int) -> Figure:
 
 
 def peak_memory() -> Figure:
-    """Return the peak memory of a training step of 50 layers, over that of the step by hand."""
+    """Return the peak memory of a training step of 50 layers, relative to the step by hand."""
     from benchmarks.frameworks import TinyTorch
 
     rng = np.random.default_rng(0)
@@ -124,7 +124,7 @@ def _peak(task: Callable[[], Any]) -> int:
 
 
 def checkpointing() -> Iterator[Figure]:
-    """Yield memory and time of 50 layers, checkpointed in groups of 7, over the same without."""
+    """Yield memory and time of 50 layers in checkpoints of 7, relative to no checkpoints."""
     from tinytorch_core import Tensor
 
     from tinytorch_autograd import checkpoint
@@ -210,7 +210,7 @@ def start_up(repeats: int) -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder, "base")
         base.mkdir()
-        # Only what the core needs: more packages on the path would make the search slower.
+        # Only what the import needs: more packages on the path would make the search slower.
         for package in ("numpy", "pluggy"):
             spec = importlib.util.find_spec(package)
             assert spec is not None
@@ -231,7 +231,7 @@ def start_up(repeats: int) -> Iterator[Figure]:
 def _install(project: Path, target: Path) -> Path:
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target"]
     subprocess.run([*pip, str(target), str(project)], check=True)
-    # The build's leftovers would be packed into the next wheel, or found as metadata.
+    # Remove the build's files: the next wheel would contain them, or they would count as metadata.
     for left in (project / "build", *project.glob("*.egg-info")):
         shutil.rmtree(left, ignore_errors=True)
     return target

@@ -190,7 +190,7 @@ class PyTorch(Framework):
 
 
 class Jax(Framework):
-    """JAX, compiled with `jax.jit`, as it is meant to be used."""
+    """JAX, compiled with `jax.jit`, as its documentation recommends."""
 
     name = "jax"
     module = "jax"

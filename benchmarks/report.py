@@ -1,4 +1,4 @@
-"""The tables and the chart."""
+"""The tables and the chart of the results."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.measure import Figure, Ratio
 
-# Between one of the first two lines and the last, `--write` replaces a Markdown file's text.
+# `--write` replaces the text of a Markdown file between one of the first two lines and the last.
 ALL = "<!-- benchmarks: every row, written by `make bench` -->"
 SELECTION = "<!-- benchmarks: a selection, written by `make bench` -->"
 END = "<!-- end of benchmarks -->"
@@ -139,7 +139,7 @@ def selected(results: Iterable[Result]) -> list[Result]:
     """Return the rows for the README.
 
     Raises:
-        ValueError: one of them was not measured.
+        ValueError: a row was not measured.
     """
     found = {(r.work, r.against): r for r in results}
     missing = [" / ".join(filter(None, key)) for key in SELECTED if key not in found]

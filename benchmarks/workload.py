@@ -40,7 +40,7 @@ class Workload:
 
 
 def differing(results: Mapping[str, Any], tolerance: float) -> list[str]:
-    """Return the frameworks whose results differ from ours."""
+    """Return the names of the frameworks whose results differ from ours."""
     ours = _arrays(results["tinytorch"])
     return [name for name, r in results.items() if not _equal(_arrays(r), ours, tolerance)]
 

@@ -296,7 +296,7 @@ def with_sgd() -> Trainer:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (narrower, "its parts are .*early_stopping.*, and those of this run are model, optimizer"),
+        (narrower, "its parts are .*early_stopping.*, but those of this run are model, optimizer"),
         (lambda: trainer(scheduler=None), "its parts are .*scheduler"),
         (with_sgd, "does not belong to SGD"),
         (lambda: trainer(generators={"a": np.random.default_rng(0)}), "its generators are 3.gen"),

@@ -30,12 +30,12 @@ _GAINS = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2), "s
 
 
 def random_generator(generator: Random = None) -> Generator:
-    """Return `generator` itself, or a new one for a seed; None draws a different seed each run."""
+    """Return `generator`, or a new generator for a seed; None gives a different seed each run."""
     return np.random.default_rng(generator)
 
 
 def fans(shape: Shape) -> tuple[int, int]:
-    """Return fan_in and fan_out: the inputs of each output of a weight, and the reverse.
+    """Return fan_in and fan_out of a weight: the inputs per output, and the outputs per input.
 
     Args:
         shape: (in, out) as for `Linear`, or (out, in, *kernel) as for convolutions.

@@ -14,7 +14,7 @@ from tinytorch_layers.functional.windows import Windows
 
 Array = Any
 
-# Asymmetric in every respect, with overlapping windows.
+# Every attribute differs between height and width, and the windows overlap.
 _ASYMMETRIC = Windows((2, 3), (1, 2), (1, 0, 0, 2), (2, 1))
 _DISJOINT = Windows((2, 2), (2, 2))
 _IMAGE = (1, 2, 4, 4)
@@ -70,7 +70,7 @@ def _describe_normalization(samples: Samples) -> None:
 
 def _describe_lookup(samples: Samples) -> None:
     weight, indices = _numbers(4, 3), [np.array([[3, 0], [1, 3]]), np.array(2), np.array([], int)]
-    # The rule of padding_idx differs from the derivative, so no index may select that row here.
+    # The rule gives row padding_idx no gradient, unlike the derivative, so no index selects it.
     calls = [call(i, weight) for i in indices] + [call(np.array([0, 1]), weight, padding_idx=2)]
     samples.add("embedding", reference.embedding, calls=calls, function=F.embedding)
     samples.refuse("embedding", IndexError, "index[1] is 4", np.array([0, 4]), weight)

@@ -1,4 +1,4 @@
-"""Copying arrays by name into a module, after all of them have been checked."""
+"""Copying arrays by name into a module, all or none of them."""
 
 from __future__ import annotations
 

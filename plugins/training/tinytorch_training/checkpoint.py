@@ -52,7 +52,7 @@ def save_checkpoint(path: str | os.PathLike[str], state: Mapping[str, Any]) -> N
     {'weight': array([1., 1.]), 'epoch': 3}
     >>> folder.cleanup()
     """
-    # Imported in functions to keep them out of the start-up time.
+    # json, safetensors and hashlib are imported in functions, so that start-up does not load them.
     import json
 
     import safetensors.numpy

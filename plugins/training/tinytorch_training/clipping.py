@@ -44,7 +44,7 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float, norm_type: flo
     clipped = _with_gradients("clip_grad_norm", parameters)
     norms = [float(np.linalg.norm(p.grad.ravel(), norm_type)) for p in clipped]
     total = float(np.linalg.norm(norms, norm_type)) if norms else 0.0
-    # PyTorch adds the same 1e-6.
+    # PyTorch also adds 1e-6.
     factor = limit / (total + 1e-6)
     if factor < 1 and math.isfinite(total):
         for p in clipped:

@@ -1,4 +1,4 @@
-"""Optimizer, the base class: groups of parameters, and the state kept for each parameter."""
+"""Optimizer, the base class of the optimizers, with groups of parameters and their state."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ def _copied(value: Any) -> Any:
 
 
 def _loaded_value(name: str, i: int, parameter: Tensor, key: str, value: Any) -> Any:
-    """Return a value for the state of a parameter; an array must have its shape and is copied."""
+    """Return a value for the state of a parameter; an array is checked, converted and copied."""
     if not hasattr(value, "shape"):
         return value
     if value.shape != parameter.shape:

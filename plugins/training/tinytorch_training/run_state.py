@@ -1,4 +1,4 @@
-"""The state of a training run: saving all of it to a checkpoint and restoring it."""
+"""Saving the complete state of a training run to a checkpoint, and restoring it."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def _check(state: Mapping[str, Any], own: Mapping[str, Any]) -> None:
 def _check_names(what: str, given: Set[str], own: Set[str]) -> None:
     if given != own:
         raise ValueError(
-            f"its {what} are {', '.join(sorted(given)) or 'none'}, and those of this run are "
+            f"its {what} are {', '.join(sorted(given)) or 'none'}, but those of this run are "
             f"{', '.join(sorted(own)) or 'none'}"
         )
 

@@ -66,7 +66,7 @@ def _describe(
         name: the name of the op.
         formula: computes the updated parameter.
         combinations: names of buffers, each with the options to try with them.
-        absent: the buffers that are None if a combination does not name them.
+        absent: the buffers to pass as None in combinations that do not name them.
     """
     calls = [
         call(*_inputs(shape), **{**dict.fromkeys(absent), **_buffers(shape, buffers), **options})

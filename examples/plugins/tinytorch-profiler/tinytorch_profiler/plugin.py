@@ -1,6 +1,6 @@
 """The hooks of tinytorch-profiler.
 
-They do not wrap ops. `profile` registers a second plugin that does, while its block runs.
+They do not wrap ops. While a `profile` block runs, a second plugin does.
 """
 
 from __future__ import annotations

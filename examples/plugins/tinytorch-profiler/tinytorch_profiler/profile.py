@@ -124,7 +124,7 @@ class profile:
 def _hooks(recorder: Recorder) -> SimpleNamespace:
     """Return a plugin that wraps every op and every backward rule in `recorder.timed`."""
 
-    # Called last and so outermost: an op's time includes what other plugins do around it.
+    # Called last, so this wrapper is the outermost: the times include the other plugins' wrappers.
     @hookimpl(trylast=True)
     def tinytorch_wrap_op(op: Op, call: Callable[..., Any]) -> Callable[..., Any]:
         return recorder.timed(op, FORWARD, call)

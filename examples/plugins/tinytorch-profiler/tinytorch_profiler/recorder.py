@@ -103,7 +103,6 @@ class Recorder:
 
     def timed(self, op: Op, phase: str, call: Callable[..., Any]) -> Callable[..., Any]:
         """Return `call` wrapped so that each run is timed and logged."""
-
         subject = Subject(op.name, op.provider, phase)
 
         @functools.wraps(call)

@@ -123,7 +123,7 @@ def _size(size: float) -> str:
 
 
 def _scaled(value: float, units: Sequence[str]) -> str:
-    """Return the value in the first unit in which it is below 1000; each is 1000 of the last."""
+    """Return the value in the first unit in which it is below 1000; units differ by 1000."""
     for unit in units[:-1]:
         if value < 999.95:
             return f"{value:.1f} {unit}"

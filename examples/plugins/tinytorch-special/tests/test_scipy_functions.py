@@ -74,7 +74,7 @@ import sys
 import numpy as np
 from tinytorch_core import Tensor
 import tinytorch_special as special
-np.sinc(Tensor([1.0]))  # a function without an op of its own
+np.sinc(Tensor([1.0]))  # an on-demand op of a NumPy function
 assert "scipy.special" not in sys.modules
 print(special.erf(Tensor([0.0])))
 assert "scipy.special" in sys.modules

@@ -1,4 +1,4 @@
-"""Entropies and divergences, the function x log y in them, and the Huber losses."""
+"""Entropies and divergences, x log y, and the Huber losses."""
 
 from __future__ import annotations
 

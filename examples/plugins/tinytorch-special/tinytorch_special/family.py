@@ -1,9 +1,9 @@
-"""The decorator and the table by which a module defines its functions and their rules."""
+"""How the modules define their functions: `special`, `rule`, and the table of all functions."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -59,8 +59,9 @@ def rule(function: Callable[..., Any], *vjps: Vjp) -> None:
 
     Args:
         function: the function.
-        vjps: one function per input; it takes `grad` and what else its parameters name, and
-            returns the input's gradient. `UNKNOWN` if the derivative has no formula here.
+        vjps: one function per input, which returns the input's gradient. Its parameters name the
+            values that it needs, such as `grad` and `x`. `UNKNOWN` if the derivative has no
+            formula here.
     """
     name = function.__name__
     defined = FUNCTIONS[name]
@@ -106,8 +107,8 @@ def integer(function: str, name: str, value: Any, least: int) -> int:
     """Return `value` as an int of at least `least`.
 
     Raises:
-        TypeError: it is not an integer. A Tensor is rejected too: it would get no gradient.
-        ValueError: it is too small.
+        TypeError: `value` is not an integer. A Tensor is rejected: it would get no gradient.
+        ValueError: `value` is less than `least`.
     """
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
         raise TypeError(
@@ -121,8 +122,3 @@ def integer(function: str, name: str, value: Any, least: int) -> int:
 def floating(*values: Any) -> np.dtype[Any]:
     """Return the floating dtype of a result; Python numbers do not widen the arrays' dtype."""
     return np.result_type(*values, 0.0)
-
-
-def functions() -> Sequence[Special]:
-    """Return every function of this package."""
-    return tuple(FUNCTIONS.values())

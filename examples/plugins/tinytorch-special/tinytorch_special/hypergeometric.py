@@ -1,4 +1,4 @@
-"""Hypergeometric functions, and the complete elliptic integrals, which they express."""
+"""Hypergeometric functions, and the complete elliptic integrals, which are special cases."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """SciPy's own functions run the ops of this package when they are called with a Tensor.
 
 `ops.add(..., numpy=scipy.special.erf)` would do the same, but it would import scipy.special at the
-start of every program, which takes twice as long as importing NumPy. Whoever calls a function of
-scipy.special has already imported it.
+start of every program, which takes twice as long as importing NumPy. A program that calls a
+function of scipy.special has already imported it.
 """
 
 from __future__ import annotations
@@ -48,5 +48,5 @@ def _counterpart(function: Any) -> Callable[..., Any] | None:
 
 @functools.cache
 def _by_ufunc() -> Mapping[np.ufunc, Callable[..., Any]]:
-    scipys = {getattr(scipy.special, name): special for name, special in FUNCTIONS.items()}
-    return {f: s.function for f, s in scipys.items() if isinstance(f, np.ufunc)}
+    pairs = ((getattr(scipy.special, name), s.function) for name, s in FUNCTIONS.items())
+    return {ufunc: function for ufunc, function in pairs if isinstance(ufunc, np.ufunc)}

@@ -62,5 +62,5 @@ def add_bias(out: Array, bias: Array) -> Array:
 
 
 def _rows(x: Array) -> Array:
-    """Return `x` as a matrix whose rows lie along its last axis."""
+    """Return `x` as a matrix: all axes except the last are merged into one."""
     return x if x.ndim == 2 else x.reshape((-1, x.shape[-1]))

@@ -1,4 +1,4 @@
-"""2-D convolution and its two adjoints, each an op, and their backward rules.
+"""The ops of 2-D convolution: the convolution and its two adjoints, and their backward rules.
 
 A convolution is linear in the images and linear in the weight. Its derivatives are the adjoints
 of these two linear maps, and the derivatives of the adjoints are again among the three ops.

@@ -130,9 +130,9 @@ def standardize_x(grad: Array, y: Array, scale: Array, axes: Axes) -> Array:
 
 
 def channelwise(values: Array, axes: int) -> Array:
-    """Return values of shape (C,) so that they broadcast with (N, C, ...) of `axes` axes.
+    """Return values of shape (C,), reshaped to broadcast with (N, C, ...) of `axes` axes.
 
-    None stays None.
+    None is returned unchanged.
     """
     return values if values is None or axes == 2 else values.reshape((-1, *(1,) * (axes - 2)))
 

@@ -1,8 +1,8 @@
 """The sliding windows of a kernel over images: their number, and the pixels that they cover.
 
 Images have the axes (N, C, H, W) outside of this package. The ops move the batch to the end,
-(C, H, W, N), so that every slice consists of long contiguous runs; the outputs of one layer are
-laid out in memory as the next layer needs them. The only loop is over the positions in the
+(C, H, W, N), so that every slice consists of long contiguous runs. The output of a layer already
+has the memory layout that the next layer needs. The only loop is over the positions in the
 kernel: for each of them, one slice selects that pixel of all windows of all images.
 """
 

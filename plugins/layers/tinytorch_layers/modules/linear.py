@@ -94,7 +94,7 @@ class Flatten(Module):
     """
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
-        # Axes are checked against the input; this minimum only admits negative ones.
+        # `forward` checks the range; this minimum only allows negative axes.
         minimum = -np.iinfo(np.int32).max
         self.start_dim = integer("Flatten", "start_dim", start_dim, minimum)
         self.end_dim = integer("Flatten", "end_dim", end_dim, minimum)

@@ -177,7 +177,7 @@ class BatchNorm2d(_BatchNorm):
         num_features: C, the number of channels.
         eps: added to the variance, which may be zero.
         momentum: the weight of the new batch in the running mean and variance, in [0, 1]. With
-            None they are the plain averages over all batches.
+            None they are averages over all batches.
         affine: whether the layer has a weight and a bias.
         dtype: the dtype of the parameters and of the running mean and variance.
 
