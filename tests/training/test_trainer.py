@@ -384,6 +384,14 @@ def test_infinite_gradient_of_a_finite_loss_stops_the_run() -> None:
     np.testing.assert_equal(model.state_dict(), before)
 
 
+def test_text_in_a_batch_does_not_hide_a_nan_loss() -> None:
+    model = linear_model()
+    run = Trainer(model, lambda output, names: output.sum() * np.nan, SGD(model.parameters()))
+    batches = [(X[:8], np.array(["name"] * 8))]
+    with pytest.raises(NonFiniteError, match=r"data in the batch: none"):
+        run.fit(batches, 1)
+
+
 def test_averages_are_reset_after_an_error_within_an_epoch() -> None:
     data = X.copy()
     data[20, 1] = np.nan

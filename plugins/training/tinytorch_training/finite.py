@@ -40,7 +40,12 @@ def _list(named_arrays: Named) -> str:
     found = [
         f"{name} ({bad} of {array.size})"
         for name, array in named_arrays
-        if hasattr(array, "dtype") and (bad := int(array.size - np.isfinite(array).sum()))
+        if _is_numeric(array) and (bad := int(array.size - np.isfinite(array).sum()))
     ]
     more = [f"and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
     return ", ".join([*found[:_SHOWN], *more]) or "none"
+
+
+def _is_numeric(value: Any) -> bool:
+    """Return whether `value` is an array of numbers; a batch may also hold text or objects."""
+    return np.issubdtype(getattr(value, "dtype", object), np.number)
