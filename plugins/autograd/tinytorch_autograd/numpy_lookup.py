@@ -30,7 +30,7 @@ Call = Callable[..., Any]
 
 
 def differentiable(op: Op, call: Call, surface: SurfaceBuilder) -> Call:
-    """Return the call of a NumPy function that is also differentiable, if a derivative is known.
+    """Wrap the call of a NumPy function so that it is recorded if a tensor is tracked.
 
     Args:
         op: the function as an op, with NumPy's own arguments.
@@ -176,7 +176,7 @@ def _composed(family: Family | None, function: Any, args: Any, options: dict[str
 
 
 def called(function: Any, options: Iterable[str] = ()) -> str:
-    """Return the name of a NumPy function with the options it was given.
+    """Return the name of a NumPy function with the names of its options.
 
     >>> called(np.linalg.svd), called(np.add.reduce, ["where"])
     ('np.linalg.svd', 'np.add.reduce(where=)')
@@ -208,8 +208,8 @@ def _refuse_writing_by_position(function: Any, args: Any, kwargs: Any) -> None:
 
 def _writing(function: Any) -> InPlaceError:
     return InPlaceError(
-        f"{numpy_name(function)} would write into a tensor while a tracked tensor takes part, "
-        "and its gradient would be lost; assign the result to a name instead"
+        f"{numpy_name(function)} would write into a tensor while an argument requires grad, "
+        "so a gradient would be lost; assign the result to a name instead"
     )
 
 
