@@ -55,6 +55,7 @@ def differentiable(op: Op, call: Call, surface: SurfaceBuilder) -> Call:
         _refuse_writing(function, args, kwargs)
         rules = family()
         if rules is not None and not rules.is_differentiable(function):
+            _refuse_writing_by_position(function, args)
             return call(*args, **kwargs)
         options = {name: value for name, value in kwargs.items() if not _is_absent(name, value)}
         results = _composed(rules, function, args, options)
@@ -64,7 +65,7 @@ def differentiable(op: Op, call: Call, surface: SurfaceBuilder) -> Call:
             fitted = found[0].fit(function, args, options)
             if fitted is not None:
                 return found[1](*fitted[0], **fitted[1])
-        _refuse_writing_by_position(function, args, kwargs)
+        _refuse_writing_by_position(function, args)
         results = call(*args, **kwargs)
         _refuse_objects(function, results)
         attach_no_backward(results, surface.tensor, nodes, called(function, options), op.provider)
@@ -197,9 +198,11 @@ def _refuse_writing(function: Any, args: Any, kwargs: Any) -> None:
         raise _writing(function)
 
 
-def _refuse_writing_by_position(function: Any, args: Any, kwargs: Any) -> None:
+def _refuse_writing_by_position(function: Any, args: Any) -> None:
+    if len(args) == 1:
+        return  # binding the arguments takes time, and `out` is never the first
     try:
-        given = numpy_signature(function).bind(*args, **kwargs).arguments
+        given = numpy_signature(function).bind_partial(*args).arguments
     except (TypeError, ValueError):
         return  # NumPy itself raises if something is wrong
     if not _is_absent("out", given.get("out")):
