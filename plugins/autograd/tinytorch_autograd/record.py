@@ -21,7 +21,7 @@ Call = Callable[..., Any]
 
 
 class NodeKind:
-    """Returns the class of an op's nodes, which it creates when the op first runs.
+    """Provides the class of an op's nodes, and creates it when the op first runs.
 
     A surface has many ops, and a program runs few of them.
 

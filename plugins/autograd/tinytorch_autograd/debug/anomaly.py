@@ -32,9 +32,9 @@ class detect_anomaly:
     """Raise an error at the first nan or inf, inside a `with` block or a decorated function.
 
     An op that produces nan or inf raises AnomalyError with the line of your program that ran it. If
-    its backward pass produces them, the error shows the line that ran the op forward. It also does
-    if the arrays that the op saved for the backward pass were modified since. An inf that was in
-    an op's input already, as in a mask, is allowed; a nan never is.
+    its backward pass produces them, the error shows the line that ran the op forward. An op whose
+    saved arrays were modified before its backward pass raises the same error. An inf that was in an
+    op's input already, as in a mask, is allowed; a nan never is.
 
     The forward pass must run inside the block; the backward pass may run after it. A block applies
     to its own thread or task. To check a whole program, set `detect_anomaly = true` in the table
