@@ -166,7 +166,7 @@ def _note(function: Any) -> str:
 
 
 def comment_above(file: str, op: str) -> str:
-    """Return the comment above the statement that gives an op its rule."""
+    """Return the comment above the statement that adds the rule of an op."""
     tree, lines = _tree(file)
     for node in tree.body:
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):

@@ -58,11 +58,16 @@ FORWARD = {
         with_log,
         [1.0, 0.0],
         "z = np.log(y)",
-        ["log made -inf", r"\(1,\)", "from 0 to 2"],
+        ["log produced -inf", r"\(1,\)", "from 0 to 2"],
     ),
-    "log of a negative number": (with_log, [-1.0, 1.0], "z = np.log(y)", ["log made nan"]),
-    "overflow": (with_exponential, [1.0], "return np.exp", ["exp made inf", "from 1000 to 1000"]),
-    "inf - inf": (with_difference, [1.0], "return (big - big)", ["sub made nan", "with inf"]),
+    "log of a negative number": (with_log, [-1.0, 1.0], "z = np.log(y)", ["log produced nan"]),
+    "overflow": (
+        with_exponential,
+        [1.0],
+        "return np.exp",
+        ["exp produced inf", "from 1000 to 1000"],
+    ),
+    "inf - inf": (with_difference, [1.0], "return (big - big)", ["sub produced nan", "with inf"]),
 }
 
 
@@ -90,7 +95,7 @@ def test_backward_errors_show_the_line_of_the_forward_pass(create_graph, inside)
             grad(y, x, create_graph=create_graph)
     caught.match(rf"line {line_of('root = np.sqrt')}, in with_root")
     if not create_graph:
-        caught.match(r"made inf at element \(1,\) of the gradient of its input 'x'")
+        caught.match(r"produced inf at element \(1,\) of the gradient of its input 'x'")
 
 
 def test_errors_in_second_derivatives_show_the_line():
@@ -103,7 +108,7 @@ def test_errors_in_second_derivatives_show_the_line():
 
 def test_nan_in_the_data_has_its_own_message():
     with (
-        pytest.raises(AnomalyError, match=r"mul was given nan, at element \(1,\)"),
+        pytest.raises(AnomalyError, match=r"mul received nan, at element \(1,\)"),
         detect_anomaly(),
     ):
         with_log(tracked([1.0, np.nan]))

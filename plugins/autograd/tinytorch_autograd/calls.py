@@ -1,7 +1,4 @@
-"""Call: one node for a call of a whole function, whatever the function computes.
-
-`checkpoint` and `custom_gradient` record a function as one node.
-"""
+"""Call: the node of a whole function, which `checkpoint` and `custom_gradient` record."""
 
 from __future__ import annotations
 
@@ -17,8 +14,8 @@ from tinytorch_autograd.outputs import OutputGradients, SeveralOutputs, attach
 from tinytorch_autograd.tracking import detached
 
 # Takes the inputs and the gradients of the outputs (None if an output has none), and returns the
-# gradients of the edges. All are arrays, or Tensors if the computation is to be recorded. Gradients
-# are conjugate if complex.
+# gradients of the edges. All are arrays, or Tensors if the computation is to be recorded. Complex
+# gradients are conjugated, as in rules.
 Derivative = Callable[[Sequence[Any], Sequence[Any]], Sequence[Any]]
 
 

@@ -37,8 +37,8 @@ def checkpoint(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     Without arguments it is a decorator that checkpoints every call of the function.
 
     Gradients of every order equal those of `f`, also for tensors that `f` captures, such as the
-    weights of a layer. Checkpoints can be nested. The second run uses the modes of the first. It
-    draws the same random numbers if they come from the global state of `np.random`, or from
+    weights of a layer. Checkpoints can be nested. Both runs have the same context variables, and
+    draw the same random numbers if these come from the global state of `np.random`, or from
     Generators that are arguments or that the function refers to: in its object, its closure or its
     attributes.
 

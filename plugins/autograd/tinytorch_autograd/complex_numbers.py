@@ -2,9 +2,9 @@
 
 Users see PyTorch's convention: the gradient of a real loss L with respect to z = a + ib is
 dL/da + i dL/db, the direction of steepest ascent. Rules see its conjugate, G = dL/da - i dL/db.
-With G a holomorphic function f has the rule of calculus, `grad * f'(x)`, and a rule written for
-real numbers also holds for complex ones. The engine conjugates gradients where they enter and leave
-the backward pass, and for hooks. Real gradients cost nothing extra.
+In terms of G, a holomorphic function f has the rule of calculus, `grad * f'(x)`, and a rule written
+for real numbers also holds for complex ones. The engine conjugates gradients where they enter and
+leave the backward pass, and for hooks. Real gradients cost nothing extra.
 
 A function w = f(z) that is not holomorphic has the rule G f_z + conj(G f_z*), with the Wirtinger
 derivatives f_z = (df/da - i df/db) / 2 and f_z* = (df/da + i df/db) / 2. This follows from
@@ -46,7 +46,7 @@ def hermitian_part(x: Any) -> Any:
 
 
 def in_user_convention(rule: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap a rule that is written for gradients as users see them, dL = Re tr(g^H dX).
+    """Wrap a rule that is written for gradients g as users see them, dL = Re tr(g^H dX).
 
     The literature on matrices uses this convention. The first argument of the rule must be the
     gradient, or the tuple of gradients.

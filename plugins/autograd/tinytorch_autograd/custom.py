@@ -119,7 +119,7 @@ def _zeros_like(name: str, value: Any) -> Any:
 
 
 def _as_tensor(grad: Any, like: Any) -> Any:
-    """Return a gradient of the engine as users see it; `like` if it is None."""
+    """Return a gradient from the engine as a Tensor for the user; `like`, zeros, if it is None."""
     if isinstance(grad, Tensor):
         return conj(grad)
     return from_array(Tensor, like if grad is None else conj(np.asanyarray(grad)))
@@ -149,7 +149,7 @@ def _gradients_of_inputs(
 
 
 def _for_engine(name: str, grad: Any, x: Any, lifted: bool) -> Any:
-    """Return a gradient from the user's function as the engine passes it along."""
+    """Return a gradient from the user's function, checked, in the form that the engine needs."""
     if grad is None:
         return None
     if not hasattr(grad, "shape"):

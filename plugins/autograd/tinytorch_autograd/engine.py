@@ -61,7 +61,7 @@ def backward_pass(
 
     Raises:
         GraphFreedError: an earlier backward pass has freed part of the graph.
-        NoRuleError: an op on the way to a target has no backward rule.
+        NoRuleError: an op between an output and a target has no backward rule.
         UntrackedError: no output depends on a target, and `allow_unused` is false.
     """
     order, useful = nodes_of(node for node, _ in seeds)
@@ -171,6 +171,6 @@ def _no_rule(node: Function) -> NoRuleError:
     name, provider = node.saved
     return NoRuleError(
         f"{name}, of {provider}, was applied to a tracked tensor and has no backward rule. "
-        "Give it one in tinytorch_register_backward, compute it from ops that have one, or "
+        "Add one in tinytorch_register_backward, compute it from ops that have one, or "
         "detach() its input to treat it as a constant"
     )

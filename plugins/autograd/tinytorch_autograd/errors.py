@@ -36,4 +36,4 @@ class GradcheckError(AutogradError):
 
 
 class AnomalyError(AutogradError):
-    """An op made nan or inf, or its saved arrays were modified, under `detect_anomaly()`."""
+    """An op produced nan or inf, or its saved arrays were modified, under `detect_anomaly()`."""

@@ -16,7 +16,7 @@ from tinytorch_autograd.node import AccumulateGrad, Hook, Node
 
 
 class HookHandle:
-    """Returned by `register_hook`; removes the hook, also at the end of a `with` block.
+    """The handle of a registered hook. `remove()`, or the end of a `with` block, removes the hook.
 
     >>> from tinytorch_core import Tensor
     >>> x = Tensor([1.0], requires_grad=True)

@@ -56,7 +56,7 @@ class AccumulateGrad:
 
     def __repr__(self) -> str:
         tensor = self.tensor()
-        return f"<AccumulateGrad of {'a lost tensor' if tensor is None else tensor.shape}>"
+        return f"<AccumulateGrad of {'a deleted tensor' if tensor is None else tensor.shape}>"
 
 
 class Function:
@@ -101,7 +101,7 @@ class Function:
         self.number, self.hooks = next_number(), None
 
     def _copy_node_of(self, results: Any) -> None:
-        """Copy what the node of the op's results holds."""
+        """Copy the edges and the saved values of the node of `results`."""
         self.edges, self.saved = results._node.edges, results._node.saved
 
     def gradients(self, grad: Any) -> tuple[Any, ...]:
@@ -183,7 +183,7 @@ class Function:
 
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
-        """What was saved for the rule when the op ran: arrays, shapes and parameters."""
+        """The arrays, shapes and parameters saved for the rule when the op ran."""
         self.check_alive()
         return self.saved
 

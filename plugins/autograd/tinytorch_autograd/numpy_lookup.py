@@ -30,7 +30,7 @@ Call = Callable[..., Any]
 
 
 def differentiable(op: Op, call: Call, surface: SurfaceBuilder) -> Call:
-    """Return the call of a NumPy function that is also differentiable, if a derivative is known.
+    """Wrap the call of a NumPy function so that it is recorded if a tensor is tracked.
 
     Args:
         op: the function as an op, with NumPy's own arguments.
@@ -55,6 +55,7 @@ def differentiable(op: Op, call: Call, surface: SurfaceBuilder) -> Call:
         _refuse_writing(function, args, kwargs)
         rules = family()
         if rules is not None and not rules.is_differentiable(function):
+            _refuse_writing_by_position(function, args)
             return call(*args, **kwargs)
         options = {name: value for name, value in kwargs.items() if not _is_absent(name, value)}
         results = _composed(rules, function, args, options)
@@ -64,7 +65,7 @@ def differentiable(op: Op, call: Call, surface: SurfaceBuilder) -> Call:
             fitted = found[0].fit(function, args, options)
             if fitted is not None:
                 return found[1](*fitted[0], **fitted[1])
-        _refuse_writing_by_position(function, args, kwargs)
+        _refuse_writing_by_position(function, args)
         results = call(*args, **kwargs)
         _refuse_objects(function, results)
         attach_no_backward(results, surface.tensor, nodes, called(function, options), op.provider)
@@ -176,7 +177,7 @@ def _composed(family: Family | None, function: Any, args: Any, options: dict[str
 
 
 def called(function: Any, options: Iterable[str] = ()) -> str:
-    """Return the name of a NumPy function with the options it was given.
+    """Return the name of a NumPy function with the names of its options.
 
     >>> called(np.linalg.svd), called(np.add.reduce, ["where"])
     ('np.linalg.svd', 'np.add.reduce(where=)')
@@ -197,9 +198,11 @@ def _refuse_writing(function: Any, args: Any, kwargs: Any) -> None:
         raise _writing(function)
 
 
-def _refuse_writing_by_position(function: Any, args: Any, kwargs: Any) -> None:
+def _refuse_writing_by_position(function: Any, args: Any) -> None:
+    if len(args) == 1:
+        return  # binding the arguments takes time, and `out` is never the first
     try:
-        given = numpy_signature(function).bind(*args, **kwargs).arguments
+        given = numpy_signature(function).bind_partial(*args).arguments
     except (TypeError, ValueError):
         return  # NumPy itself raises if something is wrong
     if not _is_absent("out", given.get("out")):
@@ -208,8 +211,8 @@ def _refuse_writing_by_position(function: Any, args: Any, kwargs: Any) -> None:
 
 def _writing(function: Any) -> InPlaceError:
     return InPlaceError(
-        f"{numpy_name(function)} would write into a tensor while a tracked tensor takes part, "
-        "and its gradient would be lost; assign the result to a name instead"
+        f"{numpy_name(function)} would write into a tensor while an argument requires grad, "
+        "so a gradient would be lost; assign the result to a name instead"
     )
 
 

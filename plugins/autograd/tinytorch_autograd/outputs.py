@@ -54,7 +54,7 @@ class Output(Function):
         self.op, self.index = function.op, index
 
     def gradients(self, grad: Any) -> tuple[OutputGradients]:
-        """Return the gradient for the node of the op to collect."""
+        """Return the gradient with its index, for the node of the op to collect."""
         return (OutputGradients({self.index: grad}),)
 
     def apply(self, grad_output: Any) -> tuple[Any, ...]:
@@ -92,16 +92,20 @@ def attach(
 
 
 def single_output(op: str, wrap: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Return `wrap`, which an op calls on a result that is not an array, refusing several arrays.
+    """Return a function that calls `wrap`, and raises TypeError if an op returned several outputs.
 
-    The rule of the op is for one output, so the gradients of several would be lost.
+    The rule of the op is for one output, so the gradients of the others would be lost.
+
+    Args:
+        op: the name of the op.
+        wrap: puts a result that is not an array, such as a tuple of arrays, into Tensors.
     """
 
     def checked(result: Any) -> Any:
         wrapped = wrap(result)
         if isinstance(wrapped, tuple | list) and any(isinstance(t, Tensor) for t in wrapped):
             raise TypeError(
-                f"{op} returned {len(wrapped)} outputs, and its backward rule is for one; let the "
+                f"{op} returned {len(wrapped)} outputs, but its backward rule is for one; let the "
                 "rule ask for `grads`, the gradients of all outputs, instead of `grad`"
             )
         return wrapped

@@ -73,20 +73,20 @@ class _Specs:
 
         >>> from types import SimpleNamespace
         >>> from tinytorch_core import Tensor, hookimpl, plugins
-        >>> walked = []
+        >>> traversed = []
         >>> @hookimpl(optionalhook=True)
         ... def tinytorch_wrap_backward(op, call):
-        ...     def noted(node, grad):
-        ...         walked.append(op.name)
+        ...     def wrapped(node, grad):
+        ...         traversed.append(op.name)
         ...         return call(node, grad)
         ...
-        ...     return noted
+        ...     return wrapped
         >>> plugin = SimpleNamespace(tinytorch_wrap_backward=tinytorch_wrap_backward)
-        >>> plugins.register(plugin, name="walked")
+        >>> plugins.register(plugin, name="traversal")
         >>> (Tensor([1.0], requires_grad=True) * 2 + 3).backward()
-        >>> walked
+        >>> traversed
         ['add', 'mul']
-        >>> plugins.unregister("walked")
+        >>> plugins.unregister("traversal")
         """
 
 

@@ -21,16 +21,16 @@ Call = Callable[..., Any]
 
 
 class NodeKind:
-    """The class of an op's nodes, created when the op first runs.
+    """Provides the class of an op's nodes, and creates it when the op first runs.
 
-    Activation prepares many ops, of which a program runs few.
+    A surface has many ops, and a program runs few of them.
 
     Attributes:
         op: the op.
         rule: its backward rule.
         tensor: the class of the op's results, the tensors that may be tracked.
         record: the call that runs the op on tensors and adds a node.
-        wrapped: the gradients as other plugins have wrapped them, or None.
+        wrapped: computes the gradients as other plugins have wrapped them; None if none has.
     """
 
     __slots__ = ("_plain_class", "_wrapped_class", "op", "record", "rule", "tensor", "wrapped")
@@ -53,7 +53,7 @@ class NodeKind:
         return self._wrapped_class
 
     def plain(self) -> type[Function]:
-        """Return the class whose gradients are not wrapped: the same for the same rule."""
+        """Return the class whose gradients no other plugin has wrapped."""
         if self._plain_class is None:
             with _creating:
                 self._plain_class = self._plain_class or self._create()
@@ -64,7 +64,7 @@ class NodeKind:
         return self.plain().gradients(node, grad)
 
     def _create(self) -> type[Function]:
-        # The classes of Tensor's ops are cached; those of a subclass may die with it.
+        # Not cached for a subclass of Tensor, because the cache would keep the subclass alive.
         create = function_class if self.tensor is Tensor else function_class.__wrapped__
         op, rule = self.op, self.rule
         kind = create(self.tensor, op.name, op.inputs, op.variadic, rule.vjps, rule.asks)  # type: ignore[arg-type]
@@ -95,8 +95,8 @@ def recorded(op: Op, call: Call, kind: NodeKind, inline: bool) -> Call:
         op: the op.
         call: the call so far.
         kind: provides the class of the node.
-        inline: no other plugin has wrapped `call`, so that the op's own lines can be part of the
-            generated function. A multiplication of ten elements then takes 8 % less.
+        inline: no other plugin has wrapped `call`, so the generated function can contain the op's
+            own lines. A multiplication of ten elements then takes 8 % less time.
     """
 
     def write(names: dict[str, Any]) -> str:
@@ -128,7 +128,7 @@ def function_class(
     vjps: tuple[Vjp | None, ...],
     asks: tuple[tuple[str, ...], ...],
 ) -> type[Function]:
-    """Return the subclass of Function for one rule, the same for the same rule."""
+    """Return the subclass of Function for a rule; equal arguments return the same class."""
     several = any(OF_SEVERAL.intersection(names) for names in asks)
     differentiable = tuple(vjp is not None for vjp in vjps)
     text = record_source.RuleText(inputs, variadic, asks, differentiable, _saves(inputs, asks))

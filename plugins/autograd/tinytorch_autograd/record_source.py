@@ -1,7 +1,7 @@
 """The source text that autograd generates: the recorded call of an op, and a node's gradients.
 
-Both are generated for each op, because every operation of every step runs them. A flat function
-without `*args`, loops or decisions that depend only on the op takes half the time of a general one.
+Both are generated for each op, because every operation of every step runs them. A function without
+`*args`, loops or decisions that depend only on the op takes half the time of a general one.
 `inspect.getsource(Tensor.__mul__)` and `inspect.getsource(MulBackward.gradients)` show the text.
 
 Names that begin with an underscore are internal; the others are arguments of the op, and values
@@ -140,7 +140,7 @@ def _value_to_save(op: Op, name: str) -> str:
 
 
 class RuleText(NamedTuple):
-    """The rule of an op, as far as the text of its gradients depends on it.
+    """What the text of an op's gradients depends on.
 
     Attributes:
         inputs: the names of the op's inputs.

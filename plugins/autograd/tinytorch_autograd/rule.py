@@ -40,7 +40,7 @@ from tinytorch_core.extend import argument_names, did_you_mean
 
 Vjp = Callable[..., Any]
 
-# The names of a rule's arguments that are not arguments of the op.
+# What a rule may ask for besides the arguments of the op.
 OWN = ("grad", "out", "grads", "outs", "outs_shape", "outs_dtype")
 OF_SEVERAL = {"grads", "outs", "outs_shape", "outs_dtype"}
 
@@ -89,7 +89,7 @@ class Rules:
             ValueError: no op has that name, it has a rule already, the number of functions is
                 wrong, or a function has an unknown argument.
         """
-        op = self._free(name)
+        op = self._op_without_rule(name)
         expected = 1 if op.variadic else len(op.inputs)
         if len(vjps) != expected:
             raise ValueError(
@@ -104,7 +104,7 @@ class Rules:
     def no_derivative(self, *names: str) -> None:
         """Declare that ops are not differentiable: their results are never tracked."""
         for name in names:
-            self._free(name)
+            self._op_without_rule(name)
             self._rules[name] = None
 
     def get(self, name: str) -> Rule | None:
@@ -115,7 +115,8 @@ class Rules:
         """Return whether the op was declared not differentiable."""
         return name in self._rules and self._rules[name] is None
 
-    def _free(self, name: str) -> Op:
+    def _op_without_rule(self, name: str) -> Op:
+        """Return the op of that name; raise ValueError if it is unknown or has a rule."""
         if name not in self._ops:
             raise ValueError(f"unknown op {name!r}. {did_you_mean(name, self._ops)}")
         if name in self._rules:
@@ -125,10 +126,11 @@ class Rules:
                 if rule
                 else "is declared not differentiable already"
             )
-            raise ValueError(f"the op {name!r} {taken}; disable one of the two plugins")
+            raise ValueError(f"the op {name!r} {taken}; remove one, or disable its plugin")
         return self._ops[name]
 
     def _asked(self, op: Op, vjp: Vjp) -> tuple[str, ...]:
+        """Return the names of the arguments of `vjp`; raise ValueError if one is unknown."""
         names = argument_names(vjp)
         for name in names:
             if name in OWN:

@@ -1,4 +1,4 @@
-"""detect_anomaly: report the line that made the first nan or inf, forward or backward.
+"""detect_anomaly: report the line that produced the first nan or inf, forward or backward.
 
 While it is on, each op of the surface is wrapped: the wrapper checks the result and makes the new
 node check itself in the backward pass. While it is off, ops are not wrapped and cost nothing more.
@@ -31,10 +31,10 @@ _inside_block: ContextVar[bool] = ContextVar("inside_block", default=False)
 class detect_anomaly:
     """Raise an error at the first nan or inf, inside a `with` block or a decorated function.
 
-    An op that makes nan or inf raises AnomalyError with the line of your program that ran it. If
-    its backward pass makes them, the error shows the line that ran the op forward. The same holds
-    if the arrays that an op saved for the backward pass were written into since. An inf that was
-    in an op's input already, as in a mask, is allowed; a nan never is.
+    An op that produces nan or inf raises AnomalyError with the line of your program that ran it. If
+    its backward pass produces them, the error shows the line that ran the op forward. An op whose
+    saved arrays were modified before its backward pass raises the same error. An inf that was in an
+    op's input already, as in a mask, is allowed; a nan never is.
 
     The forward pass must run inside the block; the backward pass may run after it. A block applies
     to its own thread or task. To check a whole program, set `detect_anomaly = true` in the table
@@ -49,8 +49,8 @@ class detect_anomaly:
     ...     loss.backward()
     Traceback (most recent call last):
         ...
-    tinytorch_autograd.errors.AnomalyError: the backward pass of sqrt made inf at element (1,) of \
-the gradient of its input 'x', though the gradient of its output was finite. sqrt ran here:
+    tinytorch_autograd.errors.AnomalyError: the backward pass of sqrt produced inf at element (1,) \
+of the gradient of its input 'x', though the gradient of its output was finite. sqrt ran here:
       File "<doctest tinytorch_autograd.debug.anomaly.detect_anomaly[2]>", line 2, in <module>
         loss = np.sqrt(x).sum()
     """
@@ -111,14 +111,14 @@ def _check_result(name: str, result: Any, arguments: Any, location: Location) ->
     for bad, bad_index in bad_inputs:
         if bad == "nan":
             raise AnomalyError(
-                f"{name} was given nan, at element {bad_index} of an input. The nan was made "
+                f"{name} received nan, at element {bad_index} of an input. The nan was produced "
                 "before detect_anomaly began, or comes from the data; check where the input "
                 f"comes from. {name} ran here:{location}"
             )
     finite = [a for a in inputs if a.size and not bad_inputs]
     spans = ", ".join(f"from {a.min():.6g} to {a.max():.6g}" for a in finite if a.dtype.kind != "c")
     given = f" of inputs {spans}" if spans else " of inputs with inf" if bad_inputs else ""
-    raise AnomalyError(f"{name} made {kind} at element {index}{given}. It ran here:{location}")
+    raise AnomalyError(f"{name} produced {kind} at element {index}{given}. It ran here:{location}")
 
 
 def _floats_of(value: Any) -> Any:

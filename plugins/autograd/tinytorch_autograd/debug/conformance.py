@@ -2,7 +2,7 @@
 
 The function that is differentiated returns r + r²/2 for each result r of the op. Because of the
 square, the gradient of a linear op depends on its inputs too, through the gradient that its rule
-is given, so second derivatives test the rules of linear ops as well.
+receives, so second derivatives test the rules of linear ops as well.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ def keeps_dtypes_of_gradients(op: Description) -> None:
 
 
 def leaves_saved_arrays_alone(op: Description) -> None:
-    """The rule does not write into the arrays it is given, so a retained graph stays valid."""
+    """The rule does not write into the arrays it receives, so a retained graph stays valid."""
     for call in op.calls:
         tensors = _tracked(call)
         inputs = [t for t in tensors if is_tracked(t)]

@@ -58,7 +58,7 @@ def likely_reason(
     elif kink := _kink(checked, wrong, eps):
         text = kink
     elif not np.isfinite(found).all():
-        text = "the backward pass made nan or inf; detect_anomaly() shows the line"
+        text = "the backward pass produced nan or inf; detect_anomaly() shows the line"
     elif not backward.any():
         text = (
             "the gradient is zero everywhere, so the function probably breaks the graph; look for "

@@ -66,7 +66,7 @@ class _Watched:
                 parts = super().gradients(grad)  # type: ignore[misc]
         except AnomalyError as error:
             raise AnomalyError(
-                f"the backward pass of {self.op.name} made nan or inf. {self.op.name} ran here:"
+                f"the backward pass of {self.op.name} produced nan or inf. {self.op.name} ran here:"
                 f"{origin.location}"
             ) from error
         _check_gradients(self, origin, grad, parts)
@@ -94,7 +94,7 @@ def _check_saved(node: Function, origin: _Origin) -> None:
 
 
 def _check_gradients(node: Function, origin: _Origin, grad: Any, parts: Iterable[Any]) -> None:
-    # An op with several outputs is given a dict of their gradients.
+    # An op with several outputs gets a dict of their gradients.
     incoming = grad.values() if isinstance(grad, dict) else (grad,)
     bad_incoming = next(filter(None, (find_nonfinite(unwrap(g)) for g in incoming)), None)
     for i, part in enumerate(parts):
@@ -105,7 +105,7 @@ def _check_gradients(node: Function, origin: _Origin, grad: Any, parts: Iterable
         name = names[i] if i < len(names) and not node.op.variadic else str(i)
         was = "was finite" if bad_incoming is None else f"contained {bad_incoming[0]} already"
         raise AnomalyError(
-            f"the backward pass of {node.op.name} made {found[0]} at element {found[1]} of the "
+            f"the backward pass of {node.op.name} produced {found[0]} at element {found[1]} of the "
             f"gradient of its input {name!r}, though the gradient of its output {was}. "
             f"{node.op.name} ran here:{origin.location}"
         )

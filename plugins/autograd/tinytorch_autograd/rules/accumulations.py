@@ -36,8 +36,7 @@ def cumprod(a: Array, axis: int | None = None, dtype: Any = None, out: None = No
     return scan(np.multiply, as_array(a, dtype), axis)
 
 
-# `cumulative_sum` and `cumulative_prod` are new in NumPy 2.1.
-@family.composed(*(getattr(np, name) for name in ("cumulative_sum",) if hasattr(np, name)))
+@family.composed(np.cumulative_sum)
 def cumulative_sum(
     x: Array,
     /,
@@ -51,7 +50,7 @@ def cumulative_sum(
     return _with_initial(np.add, x, axis, dtype, include_initial)
 
 
-@family.composed(*(getattr(np, name) for name in ("cumulative_prod",) if hasattr(np, name)))
+@family.composed(np.cumulative_prod)
 def cumulative_prod(
     x: Array,
     /,

@@ -1,9 +1,9 @@
 """Checks for eigenvectors and singular vectors that the matrix does not determine.
 
-Such vectors are determined up to a factor of modulus 1 (their phase), and for equal values only the
-space they span is. A gradient that depends on an arbitrary choice raises NotDifferentiableError
-instead of being NaN. Equal values share their gradient equally, so that a function of the values
-alone has a gradient everywhere.
+A matrix determines each vector only up to a factor of modulus 1, its phase. The vectors of equal
+values may be any basis of their space. A gradient that depends on such a choice raises
+NotDifferentiableError instead of being NaN. Equal values share their gradient equally, so that a
+function of the values alone has a gradient everywhere.
 """
 
 from __future__ import annotations

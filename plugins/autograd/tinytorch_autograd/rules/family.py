@@ -54,7 +54,7 @@ class Family:
         self.nondifferentiable_functions: set[Any] = set()
 
     def rule(self, name: str, *vjps: Vjp | None) -> None:
-        """Give an op of the core its rule: one function for each input, as in `Rules.add`."""
+        """Add the rule of an op of the core: one function for each input, as in `Rules.add`."""
         self.rules[name] = vjps
 
     def function(
@@ -66,7 +66,7 @@ class Family:
         inputs: Sequence[str] | None = None,
         differentiable: bool = True,
     ) -> None:
-        """Make a NumPy function an op, with a rule or as not differentiable.
+        """Make a NumPy function an op, with a rule or declared not differentiable.
 
         Args:
             name: the name of the op.
@@ -122,11 +122,11 @@ class Family:
         return next((op for op in self.ops.values() if function in op.numpy), None)
 
     def is_differentiable(self, function: Any) -> bool:
-        """Whether a function of this family has a derivative."""
+        """Return whether a function of this family is differentiable."""
         return function not in self.nondifferentiable_functions
 
     def knows(self, function: Any) -> bool:
-        """Whether this family has an op, a composition or a declaration for a function."""
+        """Return whether this family has an op, a composition or a declaration for a function."""
         try:
             return (
                 function in self.nondifferentiable_functions

@@ -47,7 +47,7 @@ def scatter_add(x: Array, index: Any, shape: Shape) -> Array:
 
 
 def _is_unique(index: Any) -> bool:
-    """Whether an index contains only slices, numbers and masks, which select no element twice."""
+    """Return whether an index has only slices, numbers and masks, which never repeat an element."""
     parts = index if isinstance(index, tuple) else (index,)
     return all(
         part is None

@@ -55,9 +55,7 @@ def dsplit(ary: Array, indices_or_sections: Any) -> list[Array]:
     return _split(np.split, ary, indices_or_sections, 2)
 
 
-if hasattr(np, "unstack"):  # new in NumPy 2.1
-
-    @family.composed(np.unstack)
-    def unstack(x: Array, /, *, axis: int = 0) -> tuple[Array, ...]:
-        """Return the slices at each index of an axis."""
-        return tuple(slices_along(x, axis))
+@family.composed(np.unstack)
+def unstack(x: Array, /, *, axis: int = 0) -> tuple[Array, ...]:
+    """Return the slices at each index of an axis."""
+    return tuple(slices_along(x, axis))
