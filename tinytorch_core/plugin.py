@@ -93,7 +93,6 @@ class Plugin:
 
         Args:
             doing: what runs, for the error that is raised if the code changed them.
-            function: the function, without arguments.
             integrity: the snapshot to restore; by default a new one.
 
         PluginError if the code changed NumPy or the plain Tensor.

@@ -42,7 +42,7 @@ attached = weakref.WeakKeyDictionary()
 
 # The settings with which each plugin that is active, for Tensor or a subclass, was configured.
 _configured: dict[Plugin, Mapping[str, Any]] = {}
-# The surfaces of Tensor by plugins and settings; those of a subclass belong to the subclass.
+# The surfaces of Tensor by plugins and settings, and this key of each surface of a subclass.
 _surfaces: dict[Any, type] = {}
 _keys: weakref.WeakKeyDictionary[type, Any] = weakref.WeakKeyDictionary()
 # The errors that have been reported in warnings, by plugin.
@@ -201,7 +201,7 @@ def _surface_of(new: Plan, cls: type[Tensor]) -> type:
         found = next((base for base in cls.__bases__ if "_surface" in vars(base)), None)
     if found is None or (cls is not Tensor and _keys.get(found) != key):
         # A surface consists of many small objects, none of them garbage: searching them for
-        # garbage took half of the time.
+        # garbage took half of the time of a build.
         was_enabled = gc.isenabled()
         gc.disable()
         try:

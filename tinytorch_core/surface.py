@@ -40,7 +40,7 @@ class Keyword(NamedTuple):
 
 
 class TensorExtension:
-    """Adds what one plugin offers to the surface that `surface` builds.
+    """Adds attributes, keywords and words of the repr to the surface that `surface` builds.
 
     The hook `tinytorch_extend_tensor` receives it.
     """
@@ -118,7 +118,8 @@ class SurfaceBuilder:
         ops: all ops, by name.
         op_calls: the calls of the ops before plugins wrap them, by name.
         wrappers: for each op the names of the plugins that wrap it, the innermost first.
-        keywords: the keywords of the constructor that plugins add.
+        keywords: the keywords of the constructor that plugins add, by name.
+        namespace: the attributes of the class, by name.
     """
 
     def __init__(

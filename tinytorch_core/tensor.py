@@ -98,14 +98,13 @@ class TensorBase(ArrayMethods):
     __slots__ = ("__dict__", "__weakref__", "_data")
 
     _data: Any
-    # Set by the surface. The calls are those of the ops by name, of the NumPy functions that ops
-    # implement (with the op), and of all other NumPy functions, created when they are looked up.
+    # Set by the surface. First the calls of ops, by name or by the NumPy function they implement.
     _calls: ClassVar[Mapping[str, Callable[..., Any]]]
-    _numpy_calls: ClassVar[Mapping[Any, tuple[Callable[..., Any], Any]]]
-    _numpy_functions: ClassVar[Mapping[Any, Callable[..., Any]]]
+    _numpy_calls: ClassVar[Mapping[Any, tuple[Callable[..., Any], Any]]]  # the call and the op
+    _numpy_functions: ClassVar[Mapping[Any, Callable[..., Any]]]  # other functions, created on use
     _keywords: ClassVar[Mapping[str, Any]]  # the constructor's keywords that plugins add
     _extras: ClassVar[Sequence[Callable[[Any], str | None]]]  # each returns a word of the repr
-    _own_state: ClassVar[frozenset[str]]  # the attributes of instances that belong to plugins
+    _own_state: ClassVar[frozenset[str]]  # names on the class, whose values are not pickled
     _why_missing: ClassVar[Any]  # explains why an attribute or a keyword is missing
     _surface: ClassVar[Any]  # the surface's builder; also marks a class as a surface
 
