@@ -27,7 +27,7 @@ from tinytorch_core.surface import SurfaceBuilder
 from tinytorch_core.tensor import Tensor, TensorBase
 from tinytorch_core.validation import register
 
-# Guards everything below. Reentrant, because importing a plugin may lead here again.
+# Guards everything below. Reentrant, because importing a plugin may call these functions again.
 lock = threading.RLock()
 # The plugins that are installed or registered, by name.
 known: dict[str, Plugin] = {}
