@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml)
-# pip options that choose versions; empty for the newest versions that the metadata allows.
+# The pip options that select versions; empty for the newest versions that the metadata allows.
 CONSTRAINTS := -c constraints.txt
 DISTRIBUTIONS := $(patsubst %/,%,$(dir $(PROJECTS)))
 EXAMPLES := $(patsubst %/,%,$(wildcard examples/plugins/*/))
@@ -22,7 +22,7 @@ demo: $(VENV)/installed ## train a network on handwritten digits
 .PHONY: test
 test: export OMP_NUM_THREADS = 1
 test: export OPENBLAS_NUM_THREADS = 1
-test: $(VENV)/installed ## run the tests; TESTS="tests/core -x" chooses some
+test: $(VENV)/installed ## run the tests; TESTS="tests/core -x" selects some
 	$(BIN)/pytest -n auto -q $(TESTS)
 
 .PHONY: check
@@ -32,7 +32,7 @@ check: $(VENV)/installed ## lint, formatting and types
 	$(BIN)/mypy
 
 .PHONY: format
-format: $(VENV)/installed ## format the code and mend what ruff can
+format: $(VENV)/installed ## format the code and fix what ruff can fix
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
@@ -48,14 +48,14 @@ constraints: ## write the newest versions into constraints.txt
 peers: $(VENV)/peers-installed ## install the frameworks we compare with
 
 .PHONY: bench
-bench: $(VENV)/peers-installed ## measure against those frameworks; BENCH="--help" says what else
+bench: $(VENV)/peers-installed ## measure against those frameworks; BENCH="--help" lists options
 	$(BIN)/python -m benchmarks $(BENCH)
 
 .PHONY: docs
-docs: $(VENV)/installed ## write the page of NumPy's functions anew, from the rules
+docs: $(VENV)/installed ## generate the page of NumPy functions from the rules
 	$(BIN)/python -m docs.numpy_functions
 
-# build/ goes first and last: setuptools would pack modules that are left there but long deleted.
+# Remove build/ before and after: setuptools would pack deleted modules that are left in it.
 .PHONY: wheels
 wheels: BUILT := $(DISTRIBUTIONS) $(EXAMPLES)
 wheels: $(VENV)/installed ## build the wheel of every distribution into dist/, of examples into dist/examples/
@@ -71,8 +71,8 @@ clean: ## remove everything that make creates
 	rm -rf $(foreach d,$(DISTRIBUTIONS) $(EXAMPLES),$(d)/build $(d)/*.egg-info)
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The *.egg-info that an editable install leaves behind goes: seen from the root of the
-# repository it would stand before the real metadata.
+# Remove the *.egg-info folders that editable installs leave: in the root of the repository,
+# Python would find them before the real metadata.
 $(VENV)/installed: requirements-dev.txt constraints.txt $(PROJECTS)
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit( \
 	    f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}: make PYTHON=python3.11")'

@@ -1,4 +1,4 @@
-"""Print pip constraints that choose the oldest version of every dependency that is allowed."""
+"""Print pip constraints that select the oldest allowed version of every dependency."""
 
 import re
 import tomllib
@@ -9,7 +9,7 @@ METADATA = ("pyproject.toml", "plugins/*/pyproject.toml", "examples/plugins/*/py
 
 
 def requirements() -> list[str]:
-    """Return the requirements of every distribution and its extras, and of the development."""
+    """Return the requirements of every distribution and its extras, and those for development."""
     lines = (ROOT / "requirements-dev.txt").read_text("utf-8").splitlines()
     for file in [path for pattern in METADATA for path in ROOT.glob(pattern)]:
         project = tomllib.loads(file.read_text("utf-8"))["project"]

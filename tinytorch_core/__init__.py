@@ -36,6 +36,6 @@ __all__ = [
     "plugins",
 ]
 
-# Whatever is imported from here on may start plugins, which need the hooks.
+# Plugins implement the hooks, so add the specifications before starting the plugins.
 manager.add_hookspecs(hookspecs)
 start_at_import()

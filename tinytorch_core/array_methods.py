@@ -39,11 +39,11 @@ class ArrayMethods:
         return np.cumsum(self, axis=axis)
 
     def diagonal(self: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-        """Return the diagonal of two axes, moved by `offset`."""
+        """Return the diagonal of the matrices in two axes, `offset` above the main diagonal."""
         return np.diagonal(self, offset, axis1, axis2)
 
     def dot(self: Any, other: Any) -> Any:
-        """Return the dot product: the sum over the last axis and the second to last of `other`."""
+        """Return the dot product over the last axis, and the second-to-last axis of `other`."""
         return np.dot(self, other)
 
     def flatten(self: Any) -> Any:
@@ -51,7 +51,7 @@ class ArrayMethods:
         return np.ravel(self)
 
     def nonzero(self: Any) -> tuple[Any, ...]:
-        """Return for each axis the indices of the nonzero elements."""
+        """Return the indices of the nonzero elements, an array for each axis."""
         return np.nonzero(self)
 
     def ravel(self: Any) -> Any:
@@ -63,7 +63,7 @@ class ArrayMethods:
         return np.repeat(self, repeats, axis=axis)
 
     def round(self: Any, decimals: int = 0) -> Any:
-        """Return the elements rounded, halves to even numbers."""
+        """Return the elements rounded to `decimals` digits, halves to even digits."""
         return np.round(self, decimals)
 
     def squeeze(self: Any, axis: Any = None) -> Any:
@@ -75,9 +75,9 @@ class ArrayMethods:
         return np.swapaxes(self, axis1, axis2)
 
     def take(self: Any, indices: Any, axis: int | None = None) -> Any:
-        """Return the elements, or the slices along `axis`, of these indices."""
+        """Return the elements, or the slices along `axis`, at these indices."""
         return np.take(self, indices, axis=axis)
 
     def trace(self: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-        """Return the sum of the diagonal."""
+        """Return the sum of the diagonal that `diagonal` returns."""
         return np.trace(self, offset, axis1, axis2)

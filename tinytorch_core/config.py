@@ -139,7 +139,7 @@ def parse_variable(text: str) -> Choice:
 def file_choices(directory: str | os.PathLike[str] | None = None) -> tuple[Choice, ...]:
     """Return the settings of the nearest files in or above a directory, by default the working one.
 
-    Two files of one directory both count; `tinytorch.toml` has precedence.
+    If a directory has both files, both count; `tinytorch.toml` has precedence.
     """
     try:
         folder = os.path.realpath(directory or os.getcwd())

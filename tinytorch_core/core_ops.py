@@ -12,7 +12,7 @@ from tinytorch_core.ops import OpTable
 
 Array = Any
 
-# Called by position, the fastest way, which NumPy's stubs do not know.
+# Any, because NumPy's stubs do not allow the call by position, which is the fastest.
 _add_reduce: Any = np.add.reduce
 
 

@@ -142,7 +142,7 @@ class _InstalledFinder:
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         if name != self.package:
             return None
-        # The working directory may be listed as "".
+        # Skip the first folder if it is the working directory, which may be listed as "".
         first = os.path.realpath(sys.path[0]) == os.path.realpath(os.curdir)
         for finder in sys.meta_path:
             if finder is not self:

@@ -9,7 +9,7 @@ from typing import Any
 
 from tinytorch_core.errors import PluginError
 
-# Frames of these packages lie between the plugin and the handler; they are not the cause.
+# Frames of these packages are between the plugin and the handler, and are not the cause.
 _MACHINERY = {"pluggy", "tinytorch_core", *sys.stdlib_module_names}
 
 

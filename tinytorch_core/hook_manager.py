@@ -1,4 +1,4 @@
-"""pluggy's part: the markers of hooks, the version of the plugin API, and the one manager."""
+"""The markers `hookimpl` and `hookspec`, the version of the plugin API, and the hook manager."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pluggy
 
 PROJECT = "tinytorch"
 
-# Raised when a plugin must change to keep working. A plugin states the versions that it supports:
+# Increased when plugins must change to keep working. A plugin states the versions that it supports:
 # tinytorch_api = (1, 1), the lowest and the highest.
 PLUGIN_API = 1
 
@@ -33,7 +33,7 @@ class HookManager(pluggy.PluginManager):
             super().add_hookspecs(module_or_class)
 
     def parse_hookimpl_opts(self, plugin: Any, name: str) -> Any:
-        """Return the marks of a hook implementation, or None."""
+        """Return the options passed to `hookimpl` for an attribute of a plugin, or None."""
         if isinstance(plugin, ModuleType):  # pluggy would bind its names, 20 µs for each
             value = vars(plugin).get(name)
             if isinstance(value, FunctionType):

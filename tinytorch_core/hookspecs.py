@@ -84,10 +84,10 @@ def tinytorch_wrap_op(
     """Wrap the call of an op.
 
     Called once for each op when the surface is computed. A NumPy function that no plugin offers
-    as an op becomes one when it first meets a Tensor, under a name such as `linalg.inv`; the hook
-    is called then. Wrappers of several plugins are applied in the order of the plugins' names, so
-    the last is the outermost; one marked `tryfirst=True` is applied first, one marked
-    `trylast=True` last.
+    as an op becomes one when it is first called with a Tensor, under a name such as `linalg.inv`;
+    the hook is called then. Wrappers are applied in the order of the plugins: by name, but each
+    plugin after those that it needs or uses. The last wrapper is the outermost. One marked
+    `tryfirst=True` is applied first, one marked `trylast=True` last.
 
     Args:
         op: the op: its name, inputs and provider.
@@ -121,9 +121,9 @@ def tinytorch_explain_op(op: Op, surface: SurfaceBuilder) -> Mapping[str, str] |
 def tinytorch_describe_ops(samples: Any) -> None:
     """Describe the plugin's ops to the conformance kit of tinytorch-devkit.
 
-    Called when the plugin is checked, with no other plugin active but those it needs; never when
-    a program merely uses it. Import what the descriptions need inside the function, so that users
-    do not pay for it. Without the devkit the hook is never called.
+    Called when the plugin is checked, while only this plugin and those it needs are active; never
+    when a program merely uses it. Import what the descriptions need inside the function, so that
+    users do not pay for it. Without the devkit the hook is never called.
 
     Args:
         samples: a `tinytorch_devkit.Samples`. `samples.add(name, reference)` describes an op of
@@ -136,8 +136,8 @@ def tinytorch_describe_ops(samples: Any) -> None:
 def tinytorch_register_checks(checks: Any) -> None:
     """Add checks to the conformance kit, which then apply to every plugin that is checked.
 
-    Called when a plugin is checked; never when a program merely uses it. The checks run with this
-    plugin active, besides the one that is checked.
+    Called when a plugin is checked; never when a program merely uses it. The checks run
+    while both this plugin and the checked one are active.
 
     Args:
         checks: a `tinytorch_devkit.Checks`. `checks.for_op(check)` adds a check of every op that

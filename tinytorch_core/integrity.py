@@ -26,7 +26,7 @@ class Integrity:
         """Undo all changes since the snapshot, and return the names of what had changed."""
         changed = []
         for owner, before in zip(self._owners, self._before, strict=True):
-            # Comparing lists calls `==` only for values that are not the same object.
+            # Fast, because comparing lists calls `==` only for values that are not the same object.
             try:
                 same = bool(list(vars(owner).values()) == list(before.values()))
             except Exception:  # values that differ and cannot be compared
@@ -41,7 +41,7 @@ def _restore(owner: Any, before: dict[str, Any]) -> list[str]:
     changed = [name for name in before if name not in now or now[name] is not before[name]]
     for name in changed:
         setattr(owner, name, before[name])
-    # Modules gain names as their parts are imported; a class does not.
+    # Modules gain names when their submodules are imported; a class does not.
     added = [n for n in now.keys() - before if callable(now[n])] if isinstance(owner, type) else []
     for name in added:
         delattr(owner, name)

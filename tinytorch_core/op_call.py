@@ -109,7 +109,7 @@ def call_signature(op: Op) -> inspect.Signature:
 
 
 def _tensor_names(op: Op) -> tuple[str, ...]:
-    # A method calls its tensor `self`; inside, the name of the input is that of the array.
+    # The first argument of a method is `self`; the name of the input is used for its array.
     method = bool(op.methods) and not op.variadic and "self" not in op.signature.parameters
     return ("self", *op.inputs[1:]) if method and op.inputs else op.inputs
 
@@ -228,7 +228,7 @@ def reflected(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def op(name: str) -> Callable[[Function], Function]:
-    """Make a forward function run the op `name` when it gets a Tensor.
+    """Decorate a forward function, so that it runs the op `name` when it gets a Tensor.
 
     On arrays the function stays as it is, so one function serves users, rules and the op table:
     `table.add("swish", swish)`.

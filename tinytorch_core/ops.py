@@ -30,7 +30,8 @@ class Op(NamedTuple):
         raw: the result is returned as it is, not as a Tensor.
         numpy_call: the op is a NumPy function that no plugin offers as an op. It takes NumPy's
             own arguments, among which Tensors may be anywhere, in lists too.
-        provider: the plugin and version that provides the op, or `tinytorch-core`.
+        provider: the title of the plugin that provides the op; `tinytorch-core`; or, for a
+            `numpy_call`, `NumPy` or `another library`.
         doc: the docstring of the method.
     """
 
@@ -62,7 +63,7 @@ class Op(NamedTuple):
     def fit(
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[Sequence[Any], dict[str, Any]] | None:
-        """Return the arguments of a function in `numpy` as positional and keyword arguments.
+        """Return arguments of a function in `numpy` as positional and keyword arguments of the op.
 
         Return None if the op lacks one of them.
         """
@@ -107,7 +108,7 @@ class OpTable(Mapping[str, Op]):
         self._ops: dict[str, Op] = {} if parent is None else parent._ops
 
     def of(self, provider: str) -> OpTable:
-        """Return a view of this table that adds ops in the name of one plugin."""
+        """Return a view of this table; ops that are added through it have this provider."""
         return OpTable(provider, parent=self)
 
     def copy(self) -> OpTable:
@@ -179,7 +180,7 @@ class OpTable(Mapping[str, Op]):
         return op
 
     def insert(self, op: Op) -> None:
-        """Add an op that is complete, such as one made by `numpy_op`."""
+        """Add a complete op, such as one that `numpy_op` returns."""
         self._ops[op.name] = op
 
     def remove(self, op: Op) -> None:
@@ -241,7 +242,7 @@ def _signature(
             )
     if unknown := set(inputs or ()) - set(signature.parameters):
         raise ValueError(
-            f"op {name!r} has no argument {sorted(unknown)[0]!r} to be an input; "
-            f"it has {', '.join(signature.parameters)}"
+            f"op {name!r} has no argument {sorted(unknown)[0]!r}, which `inputs` names; "
+            f"its arguments are {', '.join(signature.parameters)}"
         )
     return signature

@@ -1,4 +1,4 @@
-"""The settings that code has made about plugins, each of which can be undone.
+"""The settings about plugins that are made in code, each of which can be undone.
 
 `with plugins.disable("losses"):` adds an override. On exit it removes the override together with
 all that were made inside the block. Overrides of other threads stay, so blocks of different
@@ -74,7 +74,7 @@ class Overrides(NamedTuple):
         )
 
     def _in_force(self) -> list[tuple[Restore, Choice]]:
-        # Without a block a choice lasts as long as the block around it, or forever. A later one
+        # A choice without a block lasts until the block around it ends, or forever. A later one
         # of the same thread and block about the same plugins replaces it; otherwise the overrides
         # of a long program would grow without end.
         kept: list[tuple[Restore, Choice]] = []

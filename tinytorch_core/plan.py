@@ -1,7 +1,7 @@
 """The plan: which plugins are to be active, with which settings, and why the others are not.
 
-`resolve` is a pure function of the overrides, the configuration and the known plugins. What
-activates plugins, reports their status or explains a missing one reads the same plan.
+`resolve` is a pure function of the overrides, the configuration and the known plugins. Its result
+is used to activate plugins, to report their status and to explain missing attributes.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _NOT_STARTED = ("has not been started", "Import tinytorch_core first")
 
 
 class Plan(NamedTuple):
-    """What is to be done about each known plugin.
+    """Which of the known plugins are to be active, and why the others are not.
 
     Attributes:
         known: the plugins by name.
         decisions: for each plugin whether it is enabled, and which setting applies.
         settings: the plugins' tables of settings, those that have any.
         active: the plugins to be active, in order: each after those that it needs or uses.
-        errors: for each plugin that is enabled and cannot be active, the reason.
+        errors: for each plugin that is enabled but cannot be active, the reason.
     """
 
     known: Mapping[str, Plugin]
@@ -56,7 +56,7 @@ def resolve(
 ) -> Plan:
     """Return the plan that follows from the settings.
 
-    Needs and order are known for plugins that are loaded; one that is not loaded has none yet.
+    What a plugin needs is known once it is loaded; until then it counts as needing nothing.
 
     Args:
         overrides: the settings made in code.
@@ -81,14 +81,14 @@ def resolve(
     while True:
         _drop_unmet(enabled, found, errors)
         needs = tuple([(plugin.name, (*plugin.needs, *plugin.uses)) for plugin in enabled])
-        names, circle = _in_order(needs)
-        if not circle:
+        names, cycle = _in_order(needs)
+        if not cycle:
             active = tuple([known[name] for name in names])
             return Plan(dict(known), found, _settings(layers), active, errors)
-        first = known[circle[0]]
+        first = known[cycle[0]]
         enabled.remove(first)
         errors[first.name] = first.error(
-            f"plugins need or use each other in a circle: {' <- '.join(circle)}",
+            f"plugins need or use each other in a cycle: {' <- '.join(cycle)}",
             remedy="One of them must do without the other.",
         )
 
@@ -124,7 +124,7 @@ def _drop_unmet(
 def _in_order(
     before: tuple[tuple[str, tuple[str, ...]], ...],
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the names, each after those that it needs or uses, or a circle among them."""
+    """Return the names, each after those that it needs or uses, or a cycle among them."""
     names = tuple([name for name, _ in before])
     graph = {name: [n for n in others if n in names] for name, others in before}
     if not any(graph.values()):

@@ -1,4 +1,4 @@
-"""Plugin: where it comes from, its object once it is loaded, and why it failed."""
+"""The class Plugin: one plugin that is installed or registered, loaded or not."""
 
 from __future__ import annotations
 
@@ -33,9 +33,6 @@ class Plugin:
     def __init__(self, name: str, points: Sequence[EntryPoint] = (), target: Any = None) -> None:
         self.name = name
         self.points = tuple(points)
-        self.target: Any = None
-        self.needs: tuple[str, ...] = ()
-        self.uses: tuple[str, ...] = ()
         self._use(target)
         self.failure: PluginError | None = None
         self.ready = False
@@ -92,10 +89,13 @@ class Plugin:
     def guarded(
         self, doing: str, function: Callable[[], Any], integrity: Integrity | None = None
     ) -> Any:
-        """Call a function that runs code of this plugin; restore NumPy and the plain Tensor.
+        """Call a function that runs code of this plugin, then restore NumPy and the plain Tensor.
 
-        `doing` says what runs, for the error that is raised if the code changed them. `integrity`
-        is the snapshot to restore, by default a new one.
+        Args:
+            doing: what runs, for the error that is raised if the code changed them.
+            integrity: the snapshot to restore; by default a new one.
+
+        PluginError if the code changed NumPy or the plain Tensor.
         """
         integrity = integrity or Integrity()
         try:
@@ -158,8 +158,8 @@ class Plugin:
         return target
 
     @property
-    def is_importing_us(self) -> bool:
-        """Whether the plugin's own module is what is importing this package right now."""
+    def is_importing_core(self) -> bool:
+        """Whether the plugin's module is being imported, and has imported this package."""
         return self.target is None and _is_importing(self.module)
 
     @property

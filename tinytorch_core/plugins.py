@@ -27,7 +27,7 @@ class PluginStatus(NamedTuple):
     """The status of one plugin, as `tinytorch plugins` shows it.
 
     `on` is true if the plugin is active, and `decided_by` is the setting that applies. `error`
-    and `place`, its location, tell why a plugin that is enabled is not active.
+    and `place`, its location, explain why a plugin that is enabled is not active.
     """
 
     name: str
@@ -52,7 +52,7 @@ def active() -> tuple[str, ...]:
 
 
 def find(plugin: Any) -> Plugin:
-    """Return the plugin of a name, or the plugin whose object or module is given.
+    """Return the plugin with this name, or with this object or module.
 
     Raises:
         UnknownPluginError: no such plugin is installed or registered.
@@ -77,7 +77,7 @@ def status() -> list[PluginStatus]:
         try:
             start()
         except ConfigError:
-            # The installed plugins can be listed all the same.
+            # The installed plugins can be listed even so.
             wrong = Decision(False, "wrong configuration")
         plan = registry.plan
         return [
@@ -106,7 +106,7 @@ def _status(plugin: Plugin, decision: Decision, error: PluginError | None) -> Pl
 
 
 def surface() -> SurfaceBuilder:
-    """Return how the surface of Tensor was computed: its plugins, ops and wrappers."""
+    """Return the builder of the surface of Tensor, which lists its plugins, ops and wrappers."""
     with registry.lock:
         start()
         builder: SurfaceBuilder = Tensor._surface
@@ -142,7 +142,7 @@ def only(*names: str) -> Restore:
 
 
 def disabled(*names: str) -> Restore:
-    """Disable plugins, all of them if no name is given: Tensor is the plain one.
+    """Disable these plugins; without names all plugins, which leaves the plain Tensor.
 
     >>> from tinytorch_core import Tensor, plugins
     >>> with plugins.disabled():

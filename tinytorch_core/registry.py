@@ -27,7 +27,7 @@ from tinytorch_core.surface import SurfaceBuilder
 from tinytorch_core.tensor import Tensor, TensorBase
 from tinytorch_core.validation import register
 
-# Guards everything below. Reentrant, because importing a plugin may lead here again.
+# Guards everything below. Reentrant, because importing a plugin may call these functions again.
 lock = threading.RLock()
 # The plugins that are installed or registered, by name.
 known: dict[str, Plugin] = {}
@@ -42,7 +42,7 @@ attached = weakref.WeakKeyDictionary()
 
 # The settings with which each plugin that is active, for Tensor or a subclass, was configured.
 _configured: dict[Plugin, Mapping[str, Any]] = {}
-# The surfaces of Tensor by plugins and settings; those of a subclass belong to the subclass.
+# The surfaces of Tensor by plugins and settings, and this key of each surface of a subclass.
 _surfaces: dict[Any, type] = {}
 _keys: weakref.WeakKeyDictionary[type, Any] = weakref.WeakKeyDictionary()
 # The errors that have been reported in warnings, by plugin.
@@ -67,7 +67,7 @@ def activate(new: Overrides, *, lenient: bool = False) -> None:
     except BaseException:
         for plugin, failure in failures.items():
             plugin.failure = failure
-        # Plugins that were configured on the way get their former settings back.
+        # `_prepare` may have configured plugins: give them their former settings back.
         for plugin in _configured.keys() - configured.keys():
             del _configured[plugin]
         for plugin, settings in configured.items():
@@ -122,9 +122,8 @@ def _prepare(
     importing: set[Plugin] = set()
     while True:
         plans: dict[type[Tensor], Plan] = {Tensor: resolve(new, config, known, without=importing)}
-        if attached:
-            for cls, names in attached.items():
-                plans[cls] = resolve(new, config, known, also=names, without=importing)
+        for cls, names in attached.items():
+            plans[cls] = resolve(new, config, known, also=names, without=importing)
         try:
             loaded = [_load(p.active, importing) for p in plans.values()]
             if any(loaded):
@@ -144,10 +143,10 @@ def _prepare(
 
 
 def _load(plugins: Sequence[Plugin], importing: set[Plugin]) -> bool:
-    """Load and register those that are not ready; return whether there were any."""
+    """Load and register the plugins that are not ready; return whether any were not."""
     todo = [plugin for plugin in plugins if not plugin.ready]
     for plugin in todo:
-        if plugin.is_importing_us:
+        if plugin.is_importing_core:
             importing.add(plugin)
             continue
         try:
@@ -184,7 +183,7 @@ def _warn(error: PluginError) -> None:
 
 
 def _configure(plugin: Plugin, settings: Mapping[str, Any]) -> None:
-    """Pass a plugin its settings."""
+    """Call the plugin's `tinytorch_configure` with its settings, and remember them."""
     hook = "tinytorch_configure"
     for _, implementation in implementations(hook, [plugin]):
         given = {"config": dict(settings)}
@@ -202,7 +201,7 @@ def _surface_of(new: Plan, cls: type[Tensor]) -> type:
         found = next((base for base in cls.__bases__ if "_surface" in vars(base)), None)
     if found is None or (cls is not Tensor and _keys.get(found) != key):
         # A surface consists of many small objects, none of them garbage: searching them for
-        # garbage took half of the time.
+        # garbage took half of the time of a build.
         was_enabled = gc.isenabled()
         gc.disable()
         try:
@@ -218,7 +217,7 @@ def _surface_of(new: Plan, cls: type[Tensor]) -> type:
 
 
 def _assign(surfaces: Mapping[type[Tensor], type]) -> None:
-    """Give each class its surface; for each class this is one assignment."""
+    """Assign each class its surface, in one step for each class."""
     for cls, surface in surfaces.items():
         if cls is Tensor:
             cls.__bases__ = (surface,)
@@ -236,7 +235,7 @@ def start(*, lenient: bool | None = None) -> None:
     of a Tensor runs it again.
 
     Args:
-        lenient: leave a plugin that fails out, with one warning. By default so, unless
+        lenient: leave out a plugin that fails, with one warning. By default true, unless
             TINYTORCH_STRICT is set.
 
     Raises:
@@ -264,9 +263,9 @@ def start(*, lenient: bool | None = None) -> None:
 
 
 def start_at_import() -> None:
-    """Run `start`, but leave a wrong configuration for the first Tensor to report.
+    """Run `start`, but let the first Tensor report a wrong configuration, not the import.
 
-    So the package can be imported, and a program can report the error in its own way.
+    So a program can import the package and report the error in its own way.
     """
     if _is_the_command():
         # The command starts the plugins itself, and lists those that fail even in strict mode.
@@ -295,7 +294,7 @@ def start_later() -> None:
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         start()
-        # Not that of `type(self)`: a subclass is already inside its own.
+        # Not `type(self).__init__`, which for a subclass may be running already.
         TensorBase.__init__(self, *args, **kwargs)
 
     namespace = {"__slots__": (), "__init__": __init__, "_surface": vars(surface)["_surface"]}

@@ -1,8 +1,8 @@
-"""Functions generated as source text, and the signatures that the text is made from.
+"""Generate functions from source text, and read and write their signatures.
 
-What runs for `x * y` is one flat function with the real signature of its op. A closure over
+The call of an op, as in `x * y`, is one function with the real signature of the op. A closure over
 `*args` and `**kwargs` would cost 100 to 300 ns more per call. A function is compiled when it is
-first called, because compiling takes 0.1 ms or more and a program runs few of all ops.
+first called, because compiling takes 0.1 ms or more and a program uses only a few of the ops.
 `inspect.getsource` shows the text.
 """
 
@@ -35,7 +35,8 @@ def define(
         write: called as `write(names)`, returns the text of one `def call(...)`. It may add to
             `names`. Equal texts are compiled once.
         names: the global names that the text uses; it becomes the function's globals.
-        signature: what `inspect.signature` shows before the first call.
+        signature: what `inspect.signature` shows; if None, the arguments are unknown until the
+            first call.
 
     >>> text = "def call(x, by=_two):\n    return x * by\n"
     >>> double = define("double", lambda names: text, {"_two": 2})

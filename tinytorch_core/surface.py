@@ -1,4 +1,4 @@
-"""Computing a surface: the class that gives Tensor what the core and the active plugins offer.
+"""Compute a surface: the class that gives Tensor what the core and the active plugins offer.
 
     ops of the core and the plugins -> wrapped by the plugins -> methods of one class
 
@@ -40,9 +40,9 @@ class Keyword(NamedTuple):
 
 
 class TensorExtension:
-    """Adds what one plugin gives Tensor, whose surface `surface` builds.
+    """Adds attributes, keywords and words of the repr to the surface that `surface` builds.
 
-    `tinytorch_extend_tensor` receives it.
+    The hook `tinytorch_extend_tensor` receives it.
     """
 
     def __init__(self, surface: SurfaceBuilder, plugin: str) -> None:
@@ -110,7 +110,7 @@ class NumpyFunctions(dict[Any, Callable[..., Any]]):
 
 
 class SurfaceBuilder:
-    """Computes one surface, and knows how it was computed. `tinytorch_wrap_op` receives it.
+    """Computes one surface, and records how. `tinytorch_wrap_op` receives it as `surface`.
 
     Attributes:
         plugins: the active plugins, in order.
@@ -118,7 +118,8 @@ class SurfaceBuilder:
         ops: all ops, by name.
         op_calls: the calls of the ops before plugins wrap them, by name.
         wrappers: for each op the names of the plugins that wrap it, the innermost first.
-        keywords: the keywords of the constructor that plugins add.
+        keywords: the keywords of the constructor that plugins add, by name.
+        namespace: the attributes of the class, by name.
     """
 
     def __init__(
@@ -145,7 +146,7 @@ class SurfaceBuilder:
         self._lock = RLock()
 
     def build(self) -> type:
-        """Return the surface, a class for Tensor to have as its base, or raise PluginError."""
+        """Return the surface, the class to become the base of Tensor, or raise PluginError."""
         self.call_hook("tinytorch_register_ops", lambda p: {"ops": self.ops.of(p.title)})
         self.op_calls = {op.name: op_call(op, self.tensor) for op in self.ops.values()}
         calls = Calls(self.wrap("tinytorch_wrap_op", self.op_calls))
@@ -221,7 +222,7 @@ class SurfaceBuilder:
         return MappingProxyType(self._owners)
 
     def explain(self, op: Op) -> dict[str, str]:
-        """Return what the plugins report about an op, by label; a failure, by plugin."""
+        """Return what the plugins report about an op, by label; an error, by the plugin's name."""
         facts: dict[str, str] = {}
         hook = "tinytorch_explain_op"
         for plugin, implementation in self._implementations(hook):
@@ -235,7 +236,7 @@ class SurfaceBuilder:
     def numpy_op(self, function: Any) -> Op:
         """Return the op that runs a NumPy function with all of its options.
 
-        It is created when it is first asked for; PluginError if a plugin fails to wrap it.
+        It is created at the first request; PluginError if a plugin fails to wrap it.
         """
         with self._lock:
             if function in self._numpy_ops:
@@ -250,7 +251,7 @@ class SurfaceBuilder:
                 raise
             self._numpy_ops[function] = op
             self._numpy_functions[function] = wrapped[op.name]
-            # NumPy's functions are few. Others may be created anew for each call, as lambdas.
+            # Other functions, such as lambdas, may be created for each call: keep the latest.
             if op.provider != "NumPy":
                 self._other_functions.append(function)
             if len(self._other_functions) > 256:

@@ -2,7 +2,7 @@
 
 `Tensor` is an empty class. Its base is the surface, a class that the core computes from the active
 plugins, and whose base is `TensorBase`. Operators and most methods are ops, so that plugins can
-wrap them; the surface has them from the op table.
+wrap them; the surface gets them from the op table.
 """
 
 from __future__ import annotations
@@ -98,14 +98,13 @@ class TensorBase(ArrayMethods):
     __slots__ = ("__dict__", "__weakref__", "_data")
 
     _data: Any
-    # Set by the surface. The calls are those of the ops by name, of the NumPy functions that ops
-    # implement (with the op), and of all other NumPy functions, created when they are looked up.
+    # Set by the surface. First the calls of ops, by name or by the NumPy function they implement.
     _calls: ClassVar[Mapping[str, Callable[..., Any]]]
-    _numpy_calls: ClassVar[Mapping[Any, tuple[Callable[..., Any], Any]]]
-    _numpy_functions: ClassVar[Mapping[Any, Callable[..., Any]]]
+    _numpy_calls: ClassVar[Mapping[Any, tuple[Callable[..., Any], Any]]]  # the call and the op
+    _numpy_functions: ClassVar[Mapping[Any, Callable[..., Any]]]  # other functions, created on use
     _keywords: ClassVar[Mapping[str, Any]]  # the constructor's keywords that plugins add
     _extras: ClassVar[Sequence[Callable[[Any], str | None]]]  # each returns a word of the repr
-    _own_state: ClassVar[frozenset[str]]  # the attributes of instances that belong to plugins
+    _own_state: ClassVar[frozenset[str]]  # names on the class, whose values are not pickled
     _why_missing: ClassVar[Any]  # explains why an attribute or a keyword is missing
     _surface: ClassVar[Any]  # the surface's builder; also marks a class as a surface
 
@@ -367,7 +366,7 @@ def _rebuild(cls: type[TensorBase], data: Any, keywords: Any, state: Any) -> Ten
 
 
 def _written_into(out: Any, result: Any) -> Any:
-    """Return the object that NumPy was told to write into, if `result` is on its array."""
+    """Return the argument `out` that was passed to NumPy, if `result` is on its array."""
     if isinstance(result, tuple):
         return tuple(_written_into(out, r) for r in result)
     for target in out if isinstance(out, tuple) else (out,):
@@ -377,11 +376,11 @@ def _written_into(out: Any, result: Any) -> Any:
 
 
 def from_array(kind: type[AnyTensor], array: Any) -> AnyTensor:
-    """Return a Tensor on `array` itself, without a copy, as the result of an op would be.
+    """Return a Tensor on `array` itself, without a copy, of the class that ops return.
 
     Args:
-        kind: the class of an operand. The result has the class that ops on such operands return:
-            `kind`, or the nearest base of it that plugins extend, usually `Tensor`.
+        kind: the class of an operand. The result has the class that ops return for it: `kind`, or
+            the nearest base of it that plugins extend, usually `Tensor`.
         array: the array.
 
     >>> import numpy as np
@@ -395,8 +394,8 @@ def from_array(kind: type[AnyTensor], array: Any) -> AnyTensor:
 def from_dlpack(array: Any) -> Tensor:
     """Return a Tensor on the memory of another library's array.
 
-    Writing into one changes the other. `torch.from_dlpack(tensor)` and the like go the other
-    way. An array on a GPU becomes a Tensor of a CuPy array, and needs CuPy.
+    Writing into one changes the other. `torch.from_dlpack(tensor)` and the like share memory in
+    the other direction. An array on a GPU becomes a Tensor of a CuPy array, and needs CuPy.
 
     Raises:
         TypeError: `array` lacks `__dlpack__` or `__dlpack_device__`.
@@ -431,10 +430,10 @@ def active_op(kind: type[TensorBase], name: str) -> Callable[..., Any]:
 
 
 def run_function(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Run a function of arrays on Tensors as an op of its own, as if it were a NumPy function.
+    """Run a function of arrays on Tensors as an op named after it, as NumPy's functions are run.
 
-    The arguments are unwrapped and the results wrapped. Plugins wrap the op, and may
-    know more about `function`. At least one argument must be a Tensor, or a list that holds one.
+    The arguments are unwrapped and the results wrapped. Plugins wrap the op, and can recognize
+    `function`, to add a rule. At least one argument must be a Tensor, or a list that contains one.
     """
     values = [*args, *kwargs.values()]
     while not isinstance(value := values.pop(0), TensorBase):

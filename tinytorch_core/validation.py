@@ -1,4 +1,4 @@
-"""Checks of a plugin that pluggy leaves out, made before the plugin is registered.
+"""Checks of a plugin that pluggy leaves out, run when the plugin is registered.
 
 pluggy accepts a hook without its marker, a misspelt hook and an argument with a default, and then
 never calls the hook, or never passes the argument.
@@ -18,7 +18,7 @@ from tinytorch_core.hook_manager import PLUGIN_API, manager
 from tinytorch_core.plugin import Plugin, implementations
 from tinytorch_core.source import unusual_arguments
 
-# What a plugin may state about itself besides its hooks.
+# The attributes by which a plugin states facts about itself, besides its hooks.
 STATEMENTS = ("tinytorch_api", "tinytorch_needs", "tinytorch_uses")
 
 
@@ -52,12 +52,12 @@ def _add_hookspecs(plugin: Plugin) -> None:
 
 
 def _checked_hooks(plugin: Plugin) -> dict[str, Any]:
-    """Return the marks of the plugin's hook implementations, by attribute."""
+    """Return the options passed to `hookimpl` for each hook implementation, by attribute."""
     target = plugin.target
     if inspect.isclass(target):
         raise plugin.error(
-            f"{target.__name__} is a class, so its hooks lack their `self`",
-            remedy="Name an instance of it, or a module.",
+            f"{target.__name__} is a class, so its hooks would be called without `self`",
+            remedy="Use an instance of it, or a module.",
         )
     names = [name for name in dir(target) if not name.startswith("__")]
     hooks = {

@@ -82,7 +82,7 @@ HOSTILE = {
     ),
     "needs-about": Hostile(
         "tinytorch_needs = ('needs-round',)\n" + in_hook("tinytorch_configure", "config", "pass"),
-        "plugins need or use each other in a circle",
+        "plugins need or use each other in a cycle",
     ),
     "needs-the-absent": Hostile(
         "tinytorch_needs = ('unheard-of',)\n" + in_hook("tinytorch_configure", "config", "pass"),

@@ -185,3 +185,11 @@ def test_a_numpy_function_that_becomes_an_op_on_first_use(
     assert said.startswith("linalg.inv\n")
     assert "\n  derivative  rule of autograd\n" in said
     assert said.endswith("\nCompute the inverse of a matrix.\n")
+
+
+def test_a_ufunc_without_documentation(capsys: pytest.CaptureFixture[str]) -> None:
+    ufunc = pytest.importorskip("numpy._core._umath_tests").inner1d_no_doc
+    plugins.surface().numpy_op(ufunc)
+    assert main(["ops", "--json"]) == 0
+    (record,) = [op for op in json.loads(capsys.readouterr().out)["ops"] if op["numpy_call"]]
+    assert record["doc"].startswith("inner1d_no_doc(")

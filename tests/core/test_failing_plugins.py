@@ -274,7 +274,7 @@ def test_a_class_is_refused_and_an_instance_is_accepted(site: Any) -> None:
     site.install("kind", code)
     points = next(site.packages.glob("*.dist-info")) / "entry_points.txt"
     points.write_text("[tinytorch]\nkind = kind_module:Plugin\n")
-    assert "Plugin is a class, so its hooks lack their `self`" in site.plugins().stdout
+    assert "Plugin is a class, so its hooks would be called without `self`" in site.plugins().stdout
     points.write_text(
         "[console_scripts]\nx = y:z\n[tinytorch]\n# it\nkind = kind_module : plugin [extra]\n"
     )

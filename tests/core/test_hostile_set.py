@@ -15,10 +15,11 @@ from tinytorch_core.cli import make_parser
 from .hostile import A_CLASS, HOSTILE
 
 TOLD = {name: plugin.told for name, plugin in HOSTILE.items() if plugin.told}
-TOLD["names-a-class"] = "Plugin is a class, so its hooks lack their `self`"
+TOLD["names-a-class"] = "Plugin is a class, so its hooks would be called without `self`"
 INNOCENT = [name for name, plugin in HOSTILE.items() if plugin.told is None]
 REMEDY = re.compile(
-    r"\b(Fix|Reinstall|Uninstall|Name|Install|Correct|Mark|Leave|Add|Return|One of them|Enable)\b"
+    r"\b(Fix|Reinstall|Uninstall|Use|Name|Install|Correct|Mark|Leave|Add|Return|Enable)\b"
+    r"|\bOne of them\b"
 )
 
 PROGRAM = """

@@ -68,7 +68,12 @@ def test_inputs_of_ufuncs_and_builtins_are_positional() -> None:
     [
         ("no name", scaled, {}, "'no name' cannot name an op: it must be a Python identifier"),
         ("free", lambda x, **options: x, {}, r"takes \*\*options; name each parameter"),
-        ("free", scaled, {"inputs": ["y"]}, "no argument 'y' to be an input; it has x, factor"),
+        (
+            "free",
+            scaled,
+            {"inputs": ["y"]},
+            "no argument 'y', which `inputs` names; its arguments are x, factor",
+        ),
         ("free", dict.fromkeys, {}, None),
         ("free", type, {}, "arguments of op 'free' cannot be read"),
         ("scaled", scaled, {}, "op 'scaled' is already provided by tinytorch-core; choose another"),

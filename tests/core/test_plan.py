@@ -39,7 +39,7 @@ def reasons(plan: Plan) -> dict[str, str]:
 ABC = {"a": (), "b": (), "c": ()}
 FILE = Choice("file", {"a": False}, None, {"a": {"size": 1, "sign": "-"}})
 VARIABLE = Choice("variable", {"a": True}, None, {"a": {"size": 2}})
-CIRCLE = "plugins need or use each other in a circle"
+CYCLE = "plugins need or use each other in a cycle"
 CODE = Choice("code", {"a": False}, None, {"a": {"size": 3}})
 
 
@@ -90,22 +90,22 @@ def test_code_takes_precedence_over_the_variable_and_that_over_files(
     assert ("a" in active(plan)) == decision.on
 
 
-def test_a_plugin_that_needs_one_of_a_circle_is_left_out_with_the_reason() -> None:
+def test_a_plugin_that_needs_one_of_a_cycle_is_left_out_with_the_reason() -> None:
     plan = resolve(Overrides(), Config(), known(a=("b",), b=("a",), c=("a",), d=()))
     assert active(plan) == ["d"]
     found = reasons(plan)
     assert sorted(found) == ["a", "b", "c"]
-    (in_circle,) = [name for name, reason in found.items() if reason.startswith(CIRCLE)]
-    (other,) = {"a", "b"} - {in_circle}
-    assert f"needs the plugin {in_circle!r}, which failed: {CIRCLE}" in found[other]
+    (in_cycle,) = [name for name, reason in found.items() if reason.startswith(CYCLE)]
+    (other,) = {"a", "b"} - {in_cycle}
+    assert f"needs the plugin {in_cycle!r}, which failed: {CYCLE}" in found[other]
     assert found["c"].startswith("it needs the plugin 'a', which failed: ")
 
 
-def test_only_one_plugin_of_a_circle_of_uses_is_left_out() -> None:
+def test_only_one_plugin_of_a_cycle_of_uses_is_left_out() -> None:
     plugins = known(a=(), b=(), c=("a",))
     plugins["a"].uses, plugins["b"].uses = ("b",), ("a",)
     plan = resolve(Overrides(), Config(), plugins)
-    (left_out,) = [name for name, reason in reasons(plan).items() if reason.startswith(CIRCLE)]
+    (left_out,) = [name for name, reason in reasons(plan).items() if reason.startswith(CYCLE)]
     assert set(active(plan)) == {"a": {"b"}, "b": {"a", "c"}}[left_out]
 
 

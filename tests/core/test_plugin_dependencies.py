@@ -77,7 +77,7 @@ def test_a_plugin_comes_after_those_it_needs_and_uses() -> None:
 @pytest.mark.parametrize("word", ["needs", "uses"])
 def test_a_circle_of_needs_or_uses_is_refused(word: str) -> None:
     plugins.register(plugin(uses=("b",)), name="a")
-    with pytest.raises(PluginError, match=r"in a circle: (a <- b <- a|b <- a <- b)\. One of them"):
+    with pytest.raises(PluginError, match=r"in a cycle: (a <- b <- a|b <- a <- b)\. One of them"):
         plugins.register(plugin(**{word: ("a",)}), name="b")
     assert plugins.active() == ("a",)
 

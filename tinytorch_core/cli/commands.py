@@ -11,7 +11,7 @@ import argparse
 from types import ModuleType
 from typing import TypeAlias
 
-from tinytorch_core.cli.session import aside
+from tinytorch_core.cli.session import prints_to_stderr
 from tinytorch_core.discovery import COMMANDS, EntryPoint, entry_points, import_installed
 from tinytorch_core.errors import TinyTorchError, did_you_mean
 
@@ -68,7 +68,7 @@ def _add(parsers: Parsers, name: str, points: list[EntryPoint]) -> str:
     if len(points) > 1:
         return f"{command} is provided twice. Uninstall all but one: {remedy}"
     try:
-        with aside():
+        with prints_to_stderr():
             add_module(parsers, import_installed(points[0].value))
         if name not in parsers.choices:
             raise LookupError(f"its add_to adds no parser named {name!r}")

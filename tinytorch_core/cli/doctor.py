@@ -62,7 +62,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the verdict of each check, and the findings."""
+    """Print the result of each check, and the problems found."""
     reports = {
         "configuration": check_configuration(),
         "plugins": check_plugins(),
@@ -119,7 +119,7 @@ def check_plugins() -> Report:
 
 
 def check_versions() -> Report:
-    """Report what `pip check` says about the core and the distributions of plugins."""
+    """Report what `pip check` finds about the core and the distributions of plugins."""
     import subprocess  # here: other commands do not need it
 
     # -P and --isolated: no file in the working directory and no setting of pip has an effect.

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import __version__, plugins
-from tinytorch_core.cli.session import aside, started_surface
+from tinytorch_core.cli.session import prints_to_stderr, started_surface
 from tinytorch_core.cli.table import facts, shortened, table
 from tinytorch_core.errors import TinyTorchError, did_you_mean
 from tinytorch_core.ops import Op
@@ -40,7 +40,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 def run(args: argparse.Namespace) -> int:
     """Print a table of all ops, or the details of some."""
     surface = started_surface()
-    with aside():
+    with prints_to_stderr():
         found = [op for name in args.names for op in _named(surface, name)]
         records = [_record(surface, op) for op in found or surface.ops.values()]
     if args.json:
@@ -120,7 +120,8 @@ def _doc(op: Op) -> str | None:
     of_numpy = of_ufunc or str(getattr(op.forward, "__module__", "")).startswith("numpy")
     if op.doc == op.forward.__doc__ and of_numpy:
         # NumPy's docstrings are long; a ufunc's summary follows its signature.
-        return text.split("\n\n")[of_ufunc]
+        first, *others = text.split("\n\n")
+        return others[0] if of_ufunc and others else first
     return text
 
 

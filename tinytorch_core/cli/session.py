@@ -1,4 +1,4 @@
-"""Starting the plugins for a command, which must work even if some of them fail."""
+"""Start the plugins for a command, which must work even if some of them fail."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tinytorch_core.registry import start
 from tinytorch_core.surface import SurfaceBuilder
 
 
-def aside() -> AbstractContextManager[Any]:
-    """Send what plugins print to stderr, because stdout is for the command's output."""
+def prints_to_stderr() -> AbstractContextManager[Any]:
+    """Redirect prints of plugins to stderr, because stdout is for the command's output."""
     return redirect_stdout(sys.stderr)
 
 
 def started_surface() -> SurfaceBuilder:
-    """Start the plugins, without those that fail, and return how the surface was computed."""
-    with warnings.catch_warnings(), aside():
+    """Start the plugins, without those that fail, and return the builder of the surface."""
+    with warnings.catch_warnings(), prints_to_stderr():
         warnings.simplefilter("ignore", PluginWarning)
         start(lenient=True)
         return plugins.surface()

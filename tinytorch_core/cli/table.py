@@ -1,4 +1,4 @@
-"""Text in aligned columns."""
+"""Format text in aligned columns."""
 
 from __future__ import annotations
 
