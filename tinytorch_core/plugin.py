@@ -158,7 +158,7 @@ class Plugin:
         return target
 
     @property
-    def is_importing_core(self) -> bool:
+    def is_importing_us(self) -> bool:
         """Whether the plugin's module is being imported, and has imported this package."""
         return self.target is None and _is_importing(self.module)
 

@@ -146,7 +146,7 @@ def _load(plugins: Sequence[Plugin], importing: set[Plugin]) -> bool:
     """Load and register the plugins that are not ready; return whether any were not."""
     todo = [plugin for plugin in plugins if not plugin.ready]
     for plugin in todo:
-        if plugin.is_importing_core:
+        if plugin.is_importing_us:
             importing.add(plugin)
             continue
         try:
