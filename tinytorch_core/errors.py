@@ -33,7 +33,9 @@ class PluginError(TinyTorchError):
         self.reason = reason
         self.remedy = remedy
         where = f" in {hook}" if hook else ""
-        super().__init__(f"plugin {plugin!r} ({distribution}){where}: {reason}. {remedy}")
+        # A reason may end with the hint of did_you_mean, which is a sentence.
+        stop = "" if reason.endswith((".", "?")) else "."
+        super().__init__(f"plugin {plugin!r} ({distribution}){where}: {reason}{stop} {remedy}")
 
 
 class UnmetNeedError(PluginError):

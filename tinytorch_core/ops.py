@@ -145,7 +145,7 @@ class OpTable(Mapping[str, Op]):
             doc: the docstring of the method; by default that of `forward`.
 
         Raises:
-            ValueError: the name or the arguments of `forward` cannot be used.
+            ValueError: the name, `numpy` or the arguments of `forward` cannot be used.
         """
         if not name.isidentifier():
             raise ValueError(f"{name!r} cannot name an op: it must be a Python identifier")
@@ -154,6 +154,13 @@ class OpTable(Mapping[str, Op]):
                 f"op {name!r} is already provided by {self._ops[name].provider}; "
                 "choose another name, or disable one of the two plugins"
             )
+        numpy = (numpy,) if callable(numpy) or isinstance(numpy, str) else tuple(numpy)
+        for function in numpy:
+            if not callable(function):
+                raise ValueError(
+                    f"numpy= of op {name!r} contains {function!r}, which is not a function; "
+                    "pass the functions themselves, such as numpy=np.exp"
+                )
         forward = getattr(forward, "__wrapped_forward__", forward)
         signature = _signature(name, forward, inputs)
         arguments = signature.parameters.values()
@@ -171,7 +178,7 @@ class OpTable(Mapping[str, Op]):
             methods=(method,) if isinstance(method, str) else tuple(method),
             operator=operator,
             reflected=reflected,
-            numpy=(numpy,) if callable(numpy) else tuple(numpy),
+            numpy=numpy,
             in_place=in_place,
             raw=raw,
             provider=self.provider,

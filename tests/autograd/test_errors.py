@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from tinytorch_core import Tensor, hookimpl, plugins
+from tinytorch_core import PluginError, Tensor, hookimpl, plugins
 
 import tinytorch_autograd as autograd
 from tinytorch_autograd import (
@@ -445,7 +445,7 @@ def test_a_numpy_function_is_differentiated_or_raises_but_is_never_a_constant(fu
 
 
 @contextmanager
-def plugin_with(name, forward, rule):
+def plugin_with(name, forward, *rule):
     """Register a plugin with one op and its rule inside a `with` block."""
 
     @hookimpl
@@ -454,7 +454,7 @@ def plugin_with(name, forward, rule):
 
     @hookimpl(optionalhook=True)
     def tinytorch_register_backward(rules):
-        rules.add(name, rule)
+        rules.add(name, *rule)
 
     plugin = SimpleNamespace(
         tinytorch_register_ops=tinytorch_register_ops,
@@ -481,8 +481,9 @@ def failing(grad, x):
         (failing, ArithmeticError, "no cubes today"),
         (lambda grad, x: np.ones(7), ValueError, r"\(7,\).*\(3,\)"),
         (lambda grad, x: None, TypeError, "the rule of .* returned None for the gradient of x"),
+        (lambda grad, x: 2.0, TypeError, r"returned 2.0 for a tensor of shape \(3,\)"),
     ],
-    ids=["raises", "returns another shape", "returns None"],
+    ids=["raises", "returns another shape", "returns None", "returns a number"],
 )
 def test_a_failing_rule_changes_no_gradients(scene, rule, error, words):
     with plugin_with("cube", cubed, rule):
@@ -490,6 +491,23 @@ def test_a_failing_rule_changes_no_gradients(scene, rule, error, words):
         with pytest.raises(error, match=words):
             loss.backward()
         scene.check_unchanged()
+
+
+@pytest.mark.parametrize(
+    ("functions", "words"),
+    [
+        ([cubed, cubed], r"needs 1 function, one for each input \(x\), not 2"),
+        ([None], r"use rules.no_derivative\('negative'\)"),
+        ([lambda grad, z: grad], r"unknown argument 'z'\. Known: .*x_shape\. Fix the plugin"),
+        ([lambda grad, x_shap: grad], r"Did you mean 'x_shape' or 'outs_shape'\? Fix the plugin"),
+    ],
+)
+def test_wrong_functions_of_a_rule_are_refused(functions, words):
+    with (
+        pytest.raises(PluginError, match=words),
+        plugin_with("negative", lambda x: -x, *functions),
+    ):
+        pass
 
 
 def test_a_rule_that_returns_too_few_gradients_is_an_error(scene):

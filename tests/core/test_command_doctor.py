@@ -157,6 +157,10 @@ def test_without_pip_versions_are_not_checked(monkeypatch: pytest.MonkeyPatch) -
     assert check_versions() == (summary, [])
 
 
+def test_warnings_that_are_errors_do_not_stop_pip(good: Any) -> None:
+    assert "not checked" not in run(good, PYTHONWARNINGS="error").stdout
+
+
 def test_two_distributions_with_one_plugin(site: Any) -> None:
     site.install("twin", GOOD, distribution="first-dist", module="first_module")
     site.install("twin", GOOD, distribution="second-dist", module="second_module")

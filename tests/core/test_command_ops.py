@@ -170,6 +170,12 @@ def test_an_unknown_op_is_an_error_with_the_nearest_names(
     assert "activations" in said.err
 
 
+def test_the_error_for_an_unknown_op_is_short(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ops", "qqq"]) == 2
+    said = capsys.readouterr().err
+    assert "no op is named 'qqq'. `tinytorch ops` lists the ops. These plugins" in said
+
+
 @pytest.mark.parametrize("name", ["np.linalg", "np.float32", "np.pi", "linalg.nothing", "", "a..b"])
 def test_a_name_in_numpy_that_is_not_an_op(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ops", name]) == 2

@@ -76,6 +76,8 @@ def test_inputs_of_ufuncs_and_builtins_are_positional() -> None:
         ),
         ("free", dict.fromkeys, {}, None),
         ("free", type, {}, "arguments of op 'free' cannot be read"),
+        ("free", scaled, {"numpy": "exp"}, r"numpy= of op 'free' contains 'exp', .* numpy=np\.exp"),
+        ("free", scaled, {"numpy": [np.exp, "log"]}, "numpy= of op 'free' contains 'log'"),
         ("scaled", scaled, {}, "op 'scaled' is already provided by tinytorch-core; choose another"),
     ],
 )

@@ -123,7 +123,8 @@ def check_versions() -> Report:
     import subprocess  # here: other commands do not need it
 
     # -P and --isolated: no file in the working directory and no setting of pip has an effect.
-    command = (sys.executable, "-P", "-m", "pip", "--isolated", "check")
+    # -W: with PYTHONWARNINGS=error, a deprecation inside pip would be an error.
+    command = (sys.executable, "-P", "-W", "ignore", "-m", "pip", "--isolated", "check")
     done = subprocess.run(command, capture_output=True, text=True)
     if not done.stdout:
         return Report(f"not checked, because pip failed: {done.stderr.strip()[-200:]}", [])

@@ -66,7 +66,10 @@ def _named(surface: SurfaceBuilder, name: str) -> list[Op]:
     if not found and function is not None:
         found = [surface.numpy_op(function)]
     if not found:
-        message = f"no op is named {name!r}. {did_you_mean(name, {*names}.union(*names.values()))}"
+        hint = did_you_mean(name, {*names}.union(*names.values()))
+        if hint.startswith("Known:"):  # several hundred names
+            hint = "`tinytorch ops` lists the ops."
+        message = f"no op is named {name!r}. {hint}"
         if off := ", ".join(status.name for status in plugins.status() if not status.on):
             message += f" These plugins are not on and may provide it: {off}."
         raise TinyTorchError(message)

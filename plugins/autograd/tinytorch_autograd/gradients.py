@@ -78,13 +78,21 @@ def fit(data: Any, grad: Any) -> Any:
     """Return a gradient in the dtype of `data`, the array of its tensor.
 
     Raises:
+        TypeError: it is not an array, so a rule is wrong.
         ValueError: it has another shape, so a rule is wrong.
     """
     if isinstance(grad, np.generic):
         grad = np.asarray(grad)
-    if grad.shape != data.shape:
+    try:
+        shape = grad.shape
+    except AttributeError:
+        raise TypeError(
+            f"a backward rule returned {grad!r:.60} for a tensor of shape {data.shape}; a rule "
+            "must return an array of the shape of its input"
+        ) from None
+    if shape != data.shape:
         raise ValueError(
-            f"a backward rule returned a gradient of shape {grad.shape} for a tensor of shape "
+            f"a backward rule returned a gradient of shape {shape} for a tensor of shape "
             f"{data.shape}; a rule must return the shape of its input"
         )
     if grad.dtype is not data.dtype and grad.dtype != data.dtype:

@@ -93,9 +93,14 @@ class Rules:
         expected = 1 if op.variadic else len(op.inputs)
         if len(vjps) != expected:
             raise ValueError(
-                f"the rule of {name!r} has {len(vjps)} functions, and the op has {expected} "
-                f"inputs ({', '.join(op.inputs)}): pass one for each, or None for an input in "
+                f"the rule of {name!r} needs {expected} function{'s' * (expected != 1)}, one for "
+                f"each input ({', '.join(op.inputs)}), not {len(vjps)}; pass None for an input in "
                 "which the op is not differentiable"
+            )
+        if vjps and all(vjp is None for vjp in vjps):
+            raise ValueError(
+                f"the rule of {name!r} has no function; to declare the op not differentiable, use "
+                f"rules.no_derivative({name!r})"
             )
         asks = tuple(() if vjp is None else self._asked(op, vjp) for vjp in vjps)
         _check_outputs(name, asks)
