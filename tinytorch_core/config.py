@@ -67,11 +67,6 @@ class Config(NamedTuple):
                         f"is not installed. {hint} `tinytorch plugins` lists what is installed."
                     )
 
-    def check_names(self, known: Iterable[str]) -> None:
-        """Raise ConfigError if a source names a plugin that is not known."""
-        for error in self.wrong_names(known):
-            raise error
-
 
 def decisions(choices: Iterable[Choice], names: Iterable[str]) -> dict[str, Decision]:
     """Return the decision about each plugin; a later choice takes precedence."""

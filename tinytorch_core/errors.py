@@ -33,8 +33,7 @@ class PluginError(TinyTorchError):
         self.reason = reason
         self.remedy = remedy
         where = f" in {hook}" if hook else ""
-        # A reason may end with the hint of did_you_mean, which is a sentence.
-        stop = "" if reason.endswith((".", "?")) else "."
+        stop = "" if reason.endswith((".", "?")) else "."  # a reason may end with a hint
         super().__init__(f"plugin {plugin!r} ({distribution}){where}: {reason}{stop} {remedy}")
 
 

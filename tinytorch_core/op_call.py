@@ -54,18 +54,12 @@ def call_text(op: Op, names: dict[str, Any]) -> CallText:
 
 
 def array_text(tensor: str) -> str:
-    """Return the text of the array of a Tensor, given the name of the variable that holds it.
-
-    Generated functions read and assign it directly, without the cost of the property `data`.
-    """
+    """Return the text of a Tensor's array, given its variable; faster than the property `data`."""
     return f"{tensor}._data"
 
 
 def call_names(op: Op, tensor: type[Tensor]) -> dict[str, Any]:
-    """Return the globals that the text of an op's call uses.
-
-    `tensor` is the class of the op's results.
-    """
+    """Return the globals of the text of an op's call, whose results have the class `tensor`."""
     return {
         "_forward": op.forward,
         "_Tensor": Tensor,

@@ -155,12 +155,11 @@ class OpTable(Mapping[str, Op]):
                 "choose another name, or disable one of the two plugins"
             )
         numpy = (numpy,) if callable(numpy) or isinstance(numpy, str) else tuple(numpy)
-        for function in numpy:
-            if not callable(function):
-                raise ValueError(
-                    f"numpy= of op {name!r} contains {function!r}, which is not a function; "
-                    "pass the functions themselves, such as numpy=np.exp"
-                )
+        if wrong := [function for function in numpy if not callable(function)]:
+            raise ValueError(
+                f"numpy= of op {name!r} contains {wrong[0]!r}, which is not a function; "
+                "pass the functions themselves, such as numpy=np.exp"
+            )
         forward = getattr(forward, "__wrapped_forward__", forward)
         signature = _signature(name, forward, inputs)
         arguments = signature.parameters.values()

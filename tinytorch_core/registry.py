@@ -250,7 +250,8 @@ def start(*, lenient: bool | None = None) -> None:
         try:
             _discover()
             config = read_config()
-            config.check_names(known)
+            for error in config.wrong_names(known):
+                raise error
             plan = resolve(overrides, config, known)._replace(active=())
             activate(overrides, lenient=not strict() if lenient is None else lenient)
         except BaseException:

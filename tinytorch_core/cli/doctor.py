@@ -122,8 +122,7 @@ def check_versions() -> Report:
     """Report what `pip check` finds about the core and the distributions of plugins."""
     import subprocess  # here: other commands do not need it
 
-    # -P and --isolated: no file in the working directory and no setting of pip has an effect.
-    # -W: with PYTHONWARNINGS=error, a deprecation inside pip would be an error.
+    # No file in the working directory, no setting of pip and no PYTHONWARNINGS has an effect.
     command = (sys.executable, "-P", "-W", "ignore", "-m", "pip", "--isolated", "check")
     done = subprocess.run(command, capture_output=True, text=True)
     if not done.stdout:

@@ -130,7 +130,8 @@ def _check_result(names: Iterable[str], on: bool, known: set[str]) -> int:
     """Print what prevents the change from taking effect, and return the exit status."""
     try:
         config = read_config()
-        config.check_names(known)
+        for error in config.wrong_names(known):
+            raise error
     except ConfigError as error:
         print(f"The configuration is still wrong: {error}", file=sys.stderr)
         return 1
