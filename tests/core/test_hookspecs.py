@@ -23,7 +23,7 @@ TESTS = {
 
 
 @pytest.mark.parametrize("hook", HOOKS)
-def test_every_docstring_says_when_the_hook_is_called_and_with_what_arguments(hook: str) -> None:
+def test_every_docstring_states_when_the_hook_is_called_and_with_what_arguments(hook: str) -> None:
     doc = inspect.getdoc(HOOKS[hook])
     assert "Called" in doc
     for argument in inspect.signature(HOOKS[hook]).parameters:
