@@ -1,4 +1,4 @@
-"""Typical uses of gradients, in the styles of PyTorch, TensorFlow, JAX and the course."""
+"""Typical uses of gradients, in the styles of PyTorch, TensorFlow, JAX and the TinyTorch course."""
 
 import copy
 import pickle
