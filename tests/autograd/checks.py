@@ -88,7 +88,7 @@ def check_float32(case):
 def recorded_dtypes():
     """Record the dtypes of the gradients that enter and leave each rule."""
     seen = []
-    kinds = [made() for made in functions.values()]
+    kinds = [create() for create in functions.values()]
     originals = {kind: kind.gradients for kind in kinds}
     for kind, rule in originals.items():
         kind.gradients = recording(rule, seen)

@@ -27,8 +27,8 @@ COMPARED = {
 def jax():
     import jax
 
-    jax.config.update("jax_enable_x64", True)
-    return jax
+    with jax.enable_x64(True):
+        yield jax
 
 
 @pytest.mark.parametrize("described", COMPARED.values(), ids=list(COMPARED))

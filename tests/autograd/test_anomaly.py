@@ -1,4 +1,4 @@
-"""detect_anomaly shows the line that made the first nan or inf, and wraps nothing while off."""
+"""detect_anomaly shows the line that produced the first nan or inf, and wraps no op while off."""
 
 import inspect
 import threading

@@ -38,7 +38,7 @@ def _detaches(x):
     return x.copy() if isinstance(x, np.ndarray) else type(x)(x.data)
 
 
-def right(grad, x):
+def _right(grad, x):
     return 2 * grad * x
 
 
@@ -59,7 +59,7 @@ WRONG = [
     ),
     Wrong(
         "loses_no_gradient",
-        plugin(_square, None, right, function=_detaches),
+        plugin(_square, None, _right, function=_detaches),
         "to be tracked, because it depends on x",
         "gradient would silently be zero",
         "compute with Tensors, not with x.data",
@@ -166,9 +166,9 @@ def test_every_check_of_autograd_rejects_some_plugin() -> None:
 
 
 @pytest.mark.parametrize(
-    "right",
+    "correct",
     [
-        plugin(_square, None, right),
+        plugin(_square, None, _right),
         plugin(
             np.hypot, None, lambda grad, out, x: grad * x / out, lambda grad, out, y: grad * y / out
         ),
@@ -184,8 +184,8 @@ def test_every_check_of_autograd_rejects_some_plugin() -> None:
     ],
     ids=["square", "two inputs", "not differentiable", "stepwise", "constant", "variadic"],
 )
-def test_right_rules_pass(right: Any) -> None:
-    results = check_plugin(right, checks=[w.check for w in WRONG])
+def test_correct_rules_pass(correct: Any) -> None:
+    results = check_plugin(correct, checks=[w.check for w in WRONG])
     assert len(results) == 6
     assert not [str(r.failure) for r in results if r.failure]
 

@@ -37,12 +37,12 @@ def test_the_given_derivative_is_used():
     x = tracked([1, 2])
     y = cube_times_ten(x)
     assert y.tolist() == [1.0, 8.0]
-    assert "cube_times_ten" in repr(y.grad_fn).lower() or "CubeTimesTen" in repr(y.grad_fn)
+    assert repr(y.grad_fn) == "<CubeTimesTenBackward output 0>"
     y.sum().backward()
     assert x.grad.tolist() == [30.0, 120.0]
 
 
-def test_higher_derivatives_follow_from_it():
+def test_higher_derivatives_differentiate_the_given_one():
     x = tracked([1, 2])
     slope = grad(cube_times_ten(x).sum(), x, create_graph=True)
     curvature = grad(slope.sum(), x, create_graph=True)
@@ -57,7 +57,7 @@ def test_right_derivatives_pass_the_checks(f):
     assert gradgradcheck(f, point)
 
 
-def test_it_can_avoid_an_overflow():
+def test_a_custom_gradient_can_avoid_an_overflow():
     x = Tensor(np.array([800.0]), requires_grad=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -65,7 +65,7 @@ def test_it_can_avoid_an_overflow():
     assert x.grad.tolist() == [1.0]
 
 
-def test_on_arrays_and_numbers_it_calls_the_function():
+def test_arrays_and_numbers_are_passed_to_the_function():
     assert cube_times_ten(np.array([2.0])).tolist() == [8.0]
     assert isinstance(cube_times_ten(np.array([2.0])), np.ndarray)
     assert cube_times_ten(2.0) == 8.0
@@ -116,7 +116,7 @@ def test_containers_several_outputs_and_keywords():
     assert (w.grad.tolist(), x.grad.tolist()) == ([100.0] * 2, [0.0] * 2)
 
 
-def test_none_means_no_gradient():
+def test_none_is_a_missing_gradient():
     @custom_gradient
     def f(x, y):
         return x * y, lambda grad: (grad * 7, None)
@@ -137,7 +137,7 @@ def test_float32_stays_float32_and_a_gradient_may_be_an_array():
     assert (x.grad.tolist(), x.grad.dtype) == ([3.0], np.float32)
 
 
-def test_transforms_use_it():
+def test_transforms_use_the_given_derivative():
     x = np.array([1.0, 2.0])
     assert func.jacobian(cube_times_ten)(x).tolist() == [[30.0, 0.0], [0.0, 120.0]]
     assert func.jvp(cube_times_ten, (x,), (np.ones(2),))[1].tolist() == [30.0, 120.0]

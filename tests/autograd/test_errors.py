@@ -27,7 +27,7 @@ from tinytorch_autograd import (
 
 
 class Scene:
-    """Two leaves with gradients, and a graph on them for one backward pass."""
+    """Two leaves that have gradients, and a loss computed from them, not yet differentiated."""
 
     def __init__(self):
         self.x = Tensor(np.array([1.0, 2.0, 3.0]), requires_grad=True)
@@ -68,7 +68,7 @@ def without_rule(s):
 
 
 INVALID = {
-    # name: a call, the error it raises, what the message must contain
+    # name: a call, the error it raises, and patterns that its message must match
     "backward without a gradient on several elements": (
         lambda s: s.y.backward(),
         NonScalarError,
@@ -86,12 +86,12 @@ INVALID = {
         UntrackedError,
         [r"\(1, 2\)"],
     ),
-    "backward of what was computed without recording": (
+    "backward of a tensor computed without recording": (
         lambda s: no_grad()(lambda: s.x.sum())().backward(),
         UntrackedError,
         [r"no_grad\(\)"],
     ),
-    "grad with respect to something unused": (
+    "grad with respect to an unused tensor": (
         lambda s: grad(s.loss, [s.x, Variable([[1.0]])]),
         UntrackedError,
         [r"\(1, 1\)", "allow_unused=True"],
@@ -109,7 +109,7 @@ INVALID = {
     "fewer directions than outputs": (
         lambda s: grad([s.loss, s.y], s.x, [None]),
         ValueError,
-        ["2", "1"],
+        ["2 outputs need a sequence of as many grad_outputs, not of 1"],
     ),
     "requires_grad of integers": (
         lambda s: Tensor(np.array([1, 2]), requires_grad=True),
@@ -160,9 +160,9 @@ INVALID = {
     "grad through an op without a rule": (
         lambda s: grad(without_rule(s), s.x),
         NoRuleError,
-        [r"det", "tinytorch_register_backward"],
+        [r"np\.setdiff1d", "tinytorch_register_backward"],
     ),
-    "np.add to out": (lambda s: np.add(s.x, 1, out=s.x), InPlaceError, ["np.add|add"]),
+    "np.add to out": (lambda s: np.add(s.x, 1, out=s.x), InPlaceError, ["add"]),
     "np.multiply to an array": (
         lambda s: np.multiply(s.x, 2, out=np.zeros(3)),
         InPlaceError,
@@ -432,16 +432,12 @@ def test_ops_before_an_input_may_lack_a_rule():
         lambda x: np.linalg.norm(x),
     ],
 )
-def test_a_numpy_function_is_differentiated_or_raises_but_is_never_a_constant(function):
+def test_a_numpy_function_is_not_treated_as_a_constant(function):
     x = Tensor(np.array([1.5, 2.25, 3.5]), requires_grad=True)
     out = function(x)
     assert out.requires_grad
-    try:
-        out.sum().backward()
-    except NoRuleError:
-        assert x.grad is None
-    else:
-        assert x.grad.any()
+    out.sum().backward()
+    assert x.grad.any()
 
 
 @contextmanager

@@ -171,7 +171,7 @@ def test_a_handle_does_not_keep_the_graph_alive():
 
 
 @pytest.mark.peers
-def test_as_in_pytorch(torch):
+def test_gradients_equal_those_of_pytorch(torch):
     found = {}
     for name, make in (
         ("torch", lambda: torch.tensor([1.0, 2.0], dtype=torch.float64, requires_grad=True)),

@@ -23,7 +23,7 @@ MATRIX = np.array([[3.0, 1.0], [0.5, 2.0]])
 
 
 class Log:
-    """A plugin that notes which ops and rules it wraps, and which of them run."""
+    """Records which ops and rules a plugin wraps, and which of them run."""
 
     def __init__(self):
         self.wrapped, self.ran = [], []
@@ -33,21 +33,21 @@ class Log:
         def tinytorch_wrap_op(op, call):
             self.wrapped.append(("op", op.name, op.inputs))
 
-            def noted(*args, **kwargs):
+            def logged(*args, **kwargs):
                 self.ran.append(op.name)
                 return call(*args, **kwargs)
 
-            return noted
+            return logged
 
         @hookimpl(optionalhook=True, **order)
         def tinytorch_wrap_backward(op, call):
             self.wrapped.append(("rule", op.name, op.inputs))
 
-            def noted(node, gradient):
+            def logged(node, gradient):
                 self.ran.append(f"{op.name} backward")
                 return call(node, gradient)
 
-            return noted
+            return logged
 
         return SimpleNamespace(
             tinytorch_wrap_op=tinytorch_wrap_op, tinytorch_wrap_backward=tinytorch_wrap_backward
@@ -60,7 +60,7 @@ class Log:
 
 @pytest.fixture(params=["inside of autograd", "outside of autograd"])
 def log(request):
-    """A plugin whose wrappers are called by autograd's, or call autograd's."""
+    """Register a plugin that wraps ops inside or outside of autograd, and return its log."""
     log = Log()
     order = {"tryfirst": True} if request.param.startswith("inside") else {"trylast": True}
     plugins.register(log.plugin(**order), name="log")
@@ -179,11 +179,11 @@ class TestDetectAnomaly:
     ],
 )
 def test_the_command_describes_the_op(name, facts, capsys, log):
-    said = described_by_the_command(name, capsys)
-    assert said["signature"].startswith(facts[0])
-    assert said["provider"].startswith(facts[1])
-    assert said["derivative"] == facts[2]
-    assert sorted(said["wrapped by"].split(", ")) == ["autograd", "log"]
+    description = described_by_the_command(name, capsys)
+    assert description["signature"].startswith(facts[0])
+    assert description["provider"].startswith(facts[1])
+    assert description["derivative"] == facts[2]
+    assert sorted(description["wrapped by"].split(", ")) == ["autograd", "log"]
 
 
 def described_by_the_command(name, capsys):
@@ -200,7 +200,7 @@ def test_the_command_lists_each_plugin_that_wraps_an_op_once(name, capsys, log):
     assert sorted(wrapped_by.split(", ")) == ["autograd", "log"]
 
 
-def test_tanh_exists_once():
+def test_tanh_is_one_op_with_and_without_activations():
     for active in (plugins.disable("activations"), plugins.enable("activations")):
         with active:
             ops = plugins.surface().ops.values()

@@ -91,7 +91,7 @@ def test_backward_from_some_of_the_outputs(x, used, slope):
 
 
 @pytest.mark.parametrize("order", [1, 2, 3])
-def test_any_order(order):
+def test_derivatives_of_any_order(order):
     def function(x):
         sine, cosine, _ = x.waves(speed=1.5)
         return sine * cosine**2 + np.exp(cosine)
@@ -146,7 +146,7 @@ def test_a_hook_of_the_op_sees_the_gradients_of_all_outputs(x):
     (node,) = sine.grad_fn.next_functions
     node.hooks = [lambda grads: seen.append(dict(grads))]
     (sine + 2 * cosine).sum().backward()
-    assert {place: grad.tolist() for place, grad in seen[0].items()} == {0: [1] * 3, 1: [2] * 3}
+    assert {index: grad.tolist() for index, grad in seen[0].items()} == {0: [1] * 3, 1: [2] * 3}
 
 
 def test_a_second_backward_pass_needs_retain_graph(x):
@@ -159,7 +159,7 @@ def test_a_second_backward_pass_needs_retain_graph(x):
             output.sum().backward()
 
 
-def test_nodes_of_outputs_and_of_the_op(x):
+def test_the_nodes_of_outputs_lead_to_the_node_of_the_op(x):
     sine, cosine, _ = x.waves()
     assert repr(cosine.grad_fn) == "<WavesBackward output 1>"
     assert cosine.grad_fn.next_functions == sine.grad_fn.next_functions
@@ -169,7 +169,7 @@ def test_nodes_of_outputs_and_of_the_op(x):
     assert node.next_functions == (x._node,)
 
 
-def test_applying_nodes_by_hand(x):
+def test_nodes_can_be_applied_by_hand(x):
     cosine = x.waves().cosine
     ones = np.ones(3)
     (passed,) = cosine.grad_fn.apply(ones)
@@ -182,7 +182,7 @@ def test_applying_nodes_by_hand(x):
     assert recorded.requires_grad
 
 
-def test_a_node_made_by_hand(x):
+def test_a_node_created_by_hand(x):
     node = tinytorch_autograd.WavesBackward(x.data, speed=2.0)
     (found,) = node.apply((np.ones(3), None, None))
     np.testing.assert_allclose(found, 2 * np.cos(2 * x.data))
@@ -244,7 +244,7 @@ def test_a_rule_for_one_output_raises_for_several(x):
         plugins.unregister("lossy")
 
 
-def test_with_a_plugin_that_wraps_the_op(x):
+def test_a_plugin_can_wrap_the_op(x):
     seen = []
 
     @hookimpl

@@ -158,9 +158,8 @@ def test_an_empty_reduction_has_an_empty_gradient(name):
         lambda x: x.astype(bool),
     ],
 )
-def test_a_nondifferentiable_result_is_not_tracked_or_raises_in_backward(function):
+def test_a_nondifferentiable_result_is_not_tracked(function):
     x = Tensor([-1.5, 0.5, 2.0], requires_grad=True)
     out = function(x)
     outs = out if isinstance(out, tuple) else (out,)
-    assert not any(o.requires_grad for o in outs if o.dtype.kind != "f")
-    assert all(o.grad_fn is None or not o.grad_fn.has_rule for o in outs)
+    assert not any(o.requires_grad for o in outs)

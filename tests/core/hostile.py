@@ -11,10 +11,10 @@ class Hostile(NamedTuple):
     """A plugin's code and its expected error message; None if it must work."""
 
     code: str
-    told: str | None
+    message: str | None
 
 
-def in_hook(hook: str, arguments: str, body: str = "raise RuntimeError('spite')") -> str:
+def in_hook(hook: str, arguments: str, body: str = "raise RuntimeError('failure')") -> str:
     return f"{HOOK}def {hook}({arguments}): {body}"
 
 
@@ -22,31 +22,33 @@ HOSTILE = {
     "fails-to-import": Hostile("import no_such_module", "raised ModuleNotFoundError"),
     "exits-at-import": Hostile("raise SystemExit('bye')", "raised SystemExit: bye"),
     "ends-at-import": Hostile(
-        "class End(BaseException): pass\nraise End('of everything')", "raised End: of everything"
+        "class End(BaseException): pass\nraise End('stop')", "raised End: stop"
     ),
     "recurses-at-import": Hostile("def f(): f()\nf()", "raised RecursionError"),
     "prints-at-import": Hostile(
-        "print('look at me')\n" + in_hook("tinytorch_explain_op", "op", "print('and me')"), None
+        "print('printed at import')\n"
+        + in_hook("tinytorch_explain_op", "op", "print('printed in a hook')"),
+        None,
     ),
     "raises-adding-hooks": Hostile(
         in_hook("tinytorch_add_hookspecs", "manager"), "in tinytorch_add_hookspecs: RuntimeError"
     ),
     "raises-configuring": Hostile(
-        in_hook("tinytorch_configure", "config"), "in tinytorch_configure: RuntimeError: spite"
+        in_hook("tinytorch_configure", "config"), "in tinytorch_configure: RuntimeError: failure"
     ),
     "raises-adding-ops": Hostile(
-        in_hook("tinytorch_register_ops", "ops"), "in tinytorch_register_ops: RuntimeError: spite"
+        in_hook("tinytorch_register_ops", "ops"), "in tinytorch_register_ops: RuntimeError: failure"
     ),
     "raises-extending": Hostile(
         in_hook("tinytorch_extend_tensor", "tensor"), "in tinytorch_extend_tensor: RuntimeError"
     ),
     "raises-wrapping": Hostile(
-        in_hook("tinytorch_wrap_op", "op, call"), "in tinytorch_wrap_op: RuntimeError: spite"
+        in_hook("tinytorch_wrap_op", "op, call"), "in tinytorch_wrap_op: RuntimeError: failure"
     ),
     "raises-adding-rules": Hostile(
         HOOK.replace("@hookimpl\n", "@hookimpl(optionalhook=True)\n")
-        + "def tinytorch_register_backward(rules): raise RuntimeError('spite')",
-        "in tinytorch_register_backward: RuntimeError: spite",
+        + "def tinytorch_register_backward(rules): raise RuntimeError('failure')",
+        "in tinytorch_register_backward: RuntimeError: failure",
     ),
     "wraps-with-a-number": Hostile(
         in_hook("tinytorch_wrap_op", "op, call", "return 1"), "returned 1 for the op 'add'"
@@ -76,12 +78,12 @@ HOSTILE = {
     "forgets-the-marker": Hostile(
         "def tinytorch_register_ops(ops): pass", "tinytorch_register_ops has no @hookimpl"
     ),
-    "needs-round": Hostile(
-        "tinytorch_needs = ('needs-about',)\n" + in_hook("tinytorch_configure", "config", "pass"),
-        "it needs the plugin 'needs-about', which failed: plugins need or use each other in a",
+    "cycle-second": Hostile(
+        "tinytorch_needs = ('cycle-first',)\n" + in_hook("tinytorch_configure", "config", "pass"),
+        "it needs the plugin 'cycle-first', which failed: plugins need or use each other in a",
     ),
-    "needs-about": Hostile(
-        "tinytorch_needs = ('needs-round',)\n" + in_hook("tinytorch_configure", "config", "pass"),
+    "cycle-first": Hostile(
+        "tinytorch_needs = ('cycle-second',)\n" + in_hook("tinytorch_configure", "config", "pass"),
         "plugins need or use each other in a cycle",
     ),
     "needs-the-absent": Hostile(
@@ -95,8 +97,8 @@ HOSTILE = {
     ),
     "changes-the-tensor": Hostile(
         "from tinytorch_core import Tensor\n"
-        + in_hook("tinytorch_register_ops", "ops", "Tensor.spite = abs"),
-        "tinytorch_register_ops changed Tensor.spite, which has been restored",
+        + in_hook("tinytorch_register_ops", "ops", "Tensor.failure = abs"),
+        "tinytorch_register_ops changed Tensor.failure, which has been restored",
     ),
     "changes-numpy": Hostile(
         "import numpy as np\ndef add(x, y): return 5\nnp.add = add\n"

@@ -63,7 +63,7 @@ def parsers() -> dict[str, argparse.ArgumentParser]:
 
 
 def test_every_command_is_listed_here() -> None:
-    # check and new-plugin need a plugin or make files; their own tests run them.
+    # check and new-plugin need a plugin or create files; their own tests run them.
     assert {name.split()[0] for name in COMMANDS} == parsers().keys() - {"check", "new-plugin"}
 
 
@@ -158,10 +158,10 @@ def test_without_arguments_it_prints_the_help(capsys: pytest.CaptureFixture[str]
     with pytest.raises(SystemExit) as caught:
         main([])
     assert caught.value.code == 0
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     for name in parsers():
-        assert re.search(rf"^    {name}\s+\S", said, re.MULTILINE)
-    assert all(len(line) <= 80 for line in said.splitlines())
+        assert re.search(rf"^    {name}\s+\S", output, re.MULTILINE)
+    assert all(len(line) <= 80 for line in output.splitlines())
 
 
 @pytest.mark.parametrize("name", parsers())
@@ -175,7 +175,7 @@ def test_every_command_and_option_has_a_description(name: str) -> None:
         assert not action.help.endswith("."), action
 
 
-def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+def test_version_prints_the_version_of_the_core(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["--version"])
     assert caught.value.code == 0
@@ -183,7 +183,9 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["--verbose"], ["plugins", "--jsn"], ["enable"]])
-def test_wrong_arguments(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_arguments_print_the_usage(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as caught:
         main(arguments)
     assert caught.value.code == 2
@@ -192,7 +194,7 @@ def test_wrong_arguments(arguments: list[str], capsys: pytest.CaptureFixture[str
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes behave differently elsewhere")
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_reader_that_exits_early(unbuffered: str, good: Any) -> None:
+def test_a_reader_that_exits_early_causes_no_error_message(unbuffered: str, good: Any) -> None:
     environment = {**os.environ, "PYTHONPATH": str(good.packages), "PYTHONUNBUFFERED": unbuffered}
     process = subprocess.Popen(
         [sys.executable, "-m", "tinytorch_core", "ops", "--json"],
@@ -204,13 +206,13 @@ def test_a_reader_that_exits_early(unbuffered: str, good: Any) -> None:
     assert process.stdout is not None
     assert process.stderr is not None
     process.stdout.close()
-    said = process.stderr.read()
+    errors = process.stderr.read()
     process.stderr.close()
     assert process.wait() == 141
-    assert said.replace(b"imported good\n", b"") == b""
+    assert errors.replace(b"imported good\n", b"") == b""
 
 
-def test_a_terminal_that_lacks_the_characters_of_formulas(good: Any) -> None:
+def test_a_terminal_that_lacks_a_character_gets_ascii(good: Any) -> None:
     done = command(good, "ops", "gelu", PYTHONIOENCODING="ascii")
     assert (done.returncode, done.stdout.isascii()) == (0, True)
     assert "Tensor.gelu" in done.stdout
@@ -233,12 +235,12 @@ def test_a_program_named_tinytorch_starts_the_plugins(good: Any) -> None:
 
 # Commands of other distributions.
 
-SAYS = """
+HELLO = """
 print("imported {name}")
 
 def add_to(commands):
-    parser = commands.add_parser("{name}", help="say {name}")
-    parser.add_argument("words", nargs="*", help="said as well")
+    parser = commands.add_parser("{name}", help="print {name}")
+    parser.add_argument("words", nargs="*", help="words to print after it")
 
 def run(args):
     print("{name}", *args.words)
@@ -252,8 +254,8 @@ UNUSABLE = {
     "not-python": ("def def", "SyntaxError: "),
     "empty": ("", "AttributeError: module "),
     "lacks-run": ("def add_to(commands): commands.add_parser('lacks-run')", "AttributeError: "),
-    "other-name": (SAYS.replace("{name}", "another"), "LookupError: its add_to adds no parser"),
-    "takes-doctor": (SAYS.replace("{name}", "doctor"), "conflicting subparser: doctor"),
+    "other-name": (HELLO.replace("{name}", "another"), "LookupError: its add_to adds no parser"),
+    "takes-doctor": (HELLO.replace("{name}", "doctor"), "conflicting subparser: doctor"),
 }
 
 
@@ -269,23 +271,23 @@ def add_command(site: Any, name: str, code: str, distribution: str) -> None:
 
 
 def test_a_distribution_adds_a_command(site: Any) -> None:
-    add_command(site, "hello", SAYS.replace("{name}", "hello"), "hello-dist")
+    add_command(site, "hello", HELLO.replace("{name}", "hello"), "hello-dist")
     done = command(site, "hello", "a", "b")
     # What the module prints while it is imported is not part of the command's output.
     assert (done.returncode, done.stdout, done.stderr) == (3, "hello a b\n", "imported hello\n")
     assert "usage: tinytorch hello" in command(site, "hello", "--help").stdout
-    assert re.search(r"^    hello +say hello$", command(site, "--help").stdout, re.MULTILINE)
+    assert re.search(r"^    hello +print hello$", command(site, "--help").stdout, re.MULTILINE)
 
 
 @pytest.mark.parametrize("arguments", [["plugins"], ["doctor", "--help"], ["--version"], ["other"]])
 def test_a_command_that_is_not_used_is_not_imported(arguments: list[str], site: Any) -> None:
-    add_command(site, "hello", SAYS.replace("{name}", "hello"), "hello-dist")
-    add_command(site, "other", SAYS.replace("{name}", "other"), "other-dist")
+    add_command(site, "hello", HELLO.replace("{name}", "hello"), "hello-dist")
+    add_command(site, "other", HELLO.replace("{name}", "other"), "other-dist")
     assert "imported hello" not in command(site, *arguments).stderr
 
 
 def test_a_file_in_the_working_directory_is_not_a_command(site: Any) -> None:
-    add_command(site, "hello", SAYS.replace("{name}", "hello"), "hello-dist")
+    add_command(site, "hello", HELLO.replace("{name}", "hello"), "hello-dist")
     (site.work / "hello_dist.py").write_text("open('trapped', 'w').close()")
     assert site.start("-m", "tinytorch_core", "hello").stdout == "hello\n"
     assert not (site.work / "trapped").exists()
@@ -296,12 +298,12 @@ def unusable(make_site: Any) -> Any:
     site = make_site()
     for name, (code, _) in UNUSABLE.items():
         add_command(site, name, code, f"{name}-dist")
-    add_command(site, "hello", SAYS.replace("{name}", "hello"), "hello-dist")
+    add_command(site, "hello", HELLO.replace("{name}", "hello"), "hello-dist")
     return site
 
 
 @pytest.mark.parametrize("name", UNUSABLE)
-def test_a_command_that_cannot_be_loaded(name: str, unusable: Any) -> None:
+def test_a_command_that_cannot_be_loaded_is_reported(name: str, unusable: Any) -> None:
     done = command(unusable, name)
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = [line for line in done.stderr.splitlines() if not line.startswith("imported")]
@@ -322,16 +324,16 @@ def test_a_broken_command_does_not_break_others(unusable: Any) -> None:
 
 @pytest.mark.parametrize("name", ["plugins", "doctor", "enable"])
 def test_a_command_of_the_core_cannot_be_replaced(name: str, site: Any) -> None:
-    add_command(site, name, SAYS.replace("{name}", name), "rival-dist")
+    add_command(site, name, HELLO.replace("{name}", name), "rival-dist")
     assert f"imported {name}" not in command(site, name, "--help").stderr
     done = command(site, "--help")
     assert f"\nthe command {name!r} of rival-dist 1.0 is ignored" in done.stdout
     assert f"imported {name}" not in done.stderr
 
 
-def test_two_distributions_with_one_command(site: Any) -> None:
+def test_a_command_that_two_distributions_provide_is_refused(site: Any) -> None:
     for number in (1, 2):
-        add_command(site, "hello", SAYS.replace("{name}", "hello"), f"hello{number}")
+        add_command(site, "hello", HELLO.replace("{name}", "hello"), f"hello{number}")
     done = command(site, "hello")
     twice = "the command 'hello' of hello1 1.0 and hello2 1.0 is provided twice"
     assert done.returncode == 2
@@ -340,7 +342,7 @@ def test_two_distributions_with_one_command(site: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["check", "new-plugin", "stubs"])
-def test_a_command_whose_distribution_is_missing(
+def test_a_command_whose_distribution_is_missing_explains_what_to_install(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(commands, "entry_points", lambda group: [])
@@ -351,8 +353,8 @@ def test_a_command_whose_distribution_is_missing(
     )
 
 
-def test_an_unknown_command(site: Any) -> None:
-    add_command(site, "hello", SAYS.replace("{name}", "hello"), "hello-dist")
+def test_an_unknown_command_is_an_error_with_a_suggestion(site: Any) -> None:
+    add_command(site, "hello", HELLO.replace("{name}", "hello"), "hello-dist")
     for name, near in (("plugin", "'plugins'"), ("helo", "'hello'"), ("chek", "'check'")):
         done = command(site, name)
         assert (done.returncode, done.stdout) == (2, "")

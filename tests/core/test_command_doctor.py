@@ -61,7 +61,7 @@ def verdicts(output: str) -> list[tuple[str, str]]:
     return re.findall(r"^  \[(ok|!!)\] (\S+)  ", output, re.MULTILINE)
 
 
-def test_no_problem(good: Any) -> None:
+def test_without_problems_every_check_passes(good: Any) -> None:
     assert doctor(good) == []
     done = run(good)
     assert verdicts(done.stdout) == [("ok", check) for check in CHECKS]
@@ -69,7 +69,7 @@ def test_no_problem(good: Any) -> None:
     assert done.returncode == 0
 
 
-def test_a_finding_in_words(good: Any) -> None:
+def test_a_finding_has_what_why_and_do(good: Any) -> None:
     done = run(good, TINYTORCH_PLUGINS="godo")
     assert done.returncode == 1
     assert verdicts(done.stdout) == [("!!", "configuration"), *(("ok", c) for c in CHECKS[1:])]
@@ -87,7 +87,7 @@ def test_every_run_gives_the_same_result(good: Any) -> None:
     assert (first.returncode, first.stdout) == (second.returncode, second.stdout)
 
 
-def test_unknown_names_in_the_configuration(good: Any) -> None:
+def test_unknown_names_in_the_configuration_are_found(good: Any) -> None:
     file = good.work / "tinytorch.toml"
     file.write_text("[plugins]\ngood = true\ngodo = false\n[other]\nx = 1\n")
     found = doctor(good)
@@ -98,14 +98,14 @@ def test_unknown_names_in_the_configuration(good: Any) -> None:
     ]
 
 
-def test_a_configuration_that_cannot_be_read(good: Any) -> None:
+def test_a_configuration_that_cannot_be_read_is_found(good: Any) -> None:
     (good.work / "tinytorch.toml").write_text("[plugins")
     (finding,) = doctor(good)
     assert finding["check"] == "configuration"
     assert "tinytorch.toml:1 is not valid TOML" in finding["what"]
 
 
-def test_a_plugin_that_failed(good: Any) -> None:
+def test_a_plugin_that_failed_is_found(good: Any) -> None:
     good.install("bad", "\nimport nowhere_to_be_found")
     (finding,) = doctor(good)
     assert finding["check"] == "plugins"
@@ -130,7 +130,7 @@ def test_a_plugin_that_failed(good: Any) -> None:
         ("nowhere-to-be-found; extra == 'more'", None),
     ],
 )
-def test_versions_that_do_not_fit(requires: str, what: str | None, good: Any) -> None:
+def test_versions_that_do_not_fit_are_found(requires: str, what: str | None, good: Any) -> None:
     text = metadata(good, "good") / "METADATA"
     text.write_text(text.read_text().replace("\n\n", f"\nRequires-Dist: {requires}\n\n", 1))
     found = doctor(good)
@@ -140,19 +140,21 @@ def test_versions_that_do_not_fit(requires: str, what: str | None, good: Any) ->
         assert finding["remedy"] == "install versions that fit: pip install -U good-dist"
 
 
-def pip_says(monkeypatch: pytest.MonkeyPatch, stdout: str, stderr: str = "") -> None:
+def replace_pip(monkeypatch: pytest.MonkeyPatch, stdout: str, stderr: str = "") -> None:
     done = SimpleNamespace(stdout=stdout, stderr=stderr)
     monkeypatch.setattr(subprocess, "run", lambda *a, **k: done)
 
 
-def test_conflicts_that_do_not_concern_tinytorch(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_conflicts_that_do_not_concern_tinytorch_are_ignored(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     mine = "other 1.0 has requirement TinyTorch_Core<0.1, but you have tinytorch-core 0.1.0."
-    pip_says(monkeypatch, f"one 1.0 requires two, which is not installed.\n{mine}\n")
+    replace_pip(monkeypatch, f"one 1.0 requires two, which is not installed.\n{mine}\n")
     assert [finding.what for finding in check_versions().findings] == [mine.rstrip(".")]
 
 
 def test_without_pip_versions_are_not_checked(monkeypatch: pytest.MonkeyPatch) -> None:
-    pip_says(monkeypatch, "", "/usr/bin/python: No module named pip\n")
+    replace_pip(monkeypatch, "", "/usr/bin/python: No module named pip\n")
     summary = "not checked, because pip failed: /usr/bin/python: No module named pip"
     assert check_versions() == (summary, [])
 
@@ -161,7 +163,7 @@ def test_warnings_that_are_errors_do_not_stop_pip(good: Any) -> None:
     assert "not checked" not in run(good, PYTHONWARNINGS="error").stdout
 
 
-def test_two_distributions_with_one_plugin(site: Any) -> None:
+def test_two_distributions_with_one_plugin_are_found(site: Any) -> None:
     site.install("twin", GOOD, distribution="first-dist", module="first_module")
     site.install("twin", GOOD, distribution="second-dist", module="second_module")
     (finding,) = doctor(site)
@@ -193,7 +195,7 @@ def test_two_distributions_with_one_plugin(site: Any) -> None:
         (None, ["AVX512_SKX", "AVX2"], False),
     ],
 )
-def test_a_variable_that_forces_older_kernels(
+def test_a_variable_that_forces_older_kernels_is_found(
     core: str | None, features: list[str], found: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
@@ -209,7 +211,7 @@ def test_a_variable_that_forces_older_kernels(
         assert finding.remedy.startswith("unset OPENBLAS_CORETYPE, ")
 
 
-def test_a_version_of_numpy_that_does_not_list_the_features(
+def test_without_a_list_of_features_the_variable_is_only_shown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Prescott")

@@ -62,7 +62,7 @@ def records(capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, Any]]:
     return {op["name"]: op for op in json.loads(capsys.readouterr().out)["ops"]}
 
 
-def test_the_record_of_an_op(records: Any) -> None:
+def test_json_has_a_record_of_each_op(records: Any) -> None:
     facts = records["triple"].pop("facts")
     assert records["triple"] == {
         "name": "triple",
@@ -100,7 +100,7 @@ def test_the_record_of_an_op(records: Any) -> None:
         ("iadd", "in_place", True),
     ],
 )
-def test_the_ops_of_the_core(op: str, key: str, value: Any, records: Any) -> None:
+def test_json_has_the_ops_of_the_core(op: str, key: str, value: Any, records: Any) -> None:
     assert records[op][key] == value
 
 
@@ -114,7 +114,9 @@ def test_the_ops_of_the_core(op: str, key: str, value: Any, records: Any) -> Non
         ("numpy", "none: returns the array"),
     ],
 )
-def test_whether_an_op_is_differentiable(op: str, derivative: str, records: Any) -> None:
+def test_autograd_adds_whether_an_op_is_differentiable(
+    op: str, derivative: str, records: Any
+) -> None:
     assert records[op]["facts"]["derivative"] == derivative
 
 
@@ -125,7 +127,7 @@ def test_without_autograd_the_column_of_derivatives_is_missing(records: Any, cap
         assert "derivative" not in op["facts"]
 
 
-def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_has_a_row_for_each_op(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ops"]) == 0
     header, *rows = capsys.readouterr().out.splitlines()
     columns = ["OP", "PROVIDER", "METHOD", "NUMPY", "WRAPPED BY", "DERIVATIVE"]
@@ -139,12 +141,10 @@ def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("name", ["triple", "times3", "np.cbrt", "numpy.cbrt", "cbrt"])
-def test_the_details_of_an_op_by_any_of_its_names(
-    name: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_any_name_of_an_op_shows_its_details(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ops", name]) == 0
-    said = capsys.readouterr().out
-    assert said.startswith("triple\n")
+    output = capsys.readouterr().out
+    assert output.startswith("triple\n")
     for line in (
         "provider    mine (registered from code)",
         "signature   triple(x, by=3.0, *, rounded=False)",
@@ -154,43 +154,43 @@ def test_the_details_of_an_op_by_any_of_its_names(
         "derivative  no rule: backward() raises",
         "speed       fast",
     ):
-        assert f"\n  {line}\n" in said
-    assert said.endswith("\nThree times `x`.\n\nMore of it.\n")
+        assert f"\n  {line}\n" in output
+    assert output.endswith("\nThree times `x`.\n\nMore of it.\n")
 
 
 def test_an_unknown_op_is_an_error_with_the_nearest_names(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(["ops", "tripel"]) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert "no op is named 'tripel'. Did you mean 'triple'" in said.err
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert "no op is named 'tripel'. Did you mean 'triple'" in output.err
     # A plugin that is off may provide it.
-    assert "These plugins are not on and may provide it: " in said.err
-    assert "activations" in said.err
+    assert "These plugins are not on and may provide it: " in output.err
+    assert "activations" in output.err
 
 
 def test_the_error_for_an_unknown_op_is_short(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ops", "qqq"]) == 2
-    said = capsys.readouterr().err
-    assert "no op is named 'qqq'. `tinytorch ops` lists the ops. These plugins" in said
+    output = capsys.readouterr().err
+    assert "no op is named 'qqq'. `tinytorch ops` lists the ops. These plugins" in output
 
 
 @pytest.mark.parametrize("name", ["np.linalg", "np.float32", "np.pi", "linalg.nothing", "", "a..b"])
-def test_a_name_in_numpy_that_is_not_an_op(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_name_in_numpy_that_is_not_an_op_is_an_error(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["ops", name]) == 2
     assert f"no op is named {name!r}. " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["np.linalg.inv", "numpy.linalg.inv", "linalg.inv"])
-def test_a_numpy_function_that_becomes_an_op_on_first_use(
-    name: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_on_demand_op_has_details_too(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ops", name]) == 0
-    said = capsys.readouterr().out
-    assert said.startswith("linalg.inv\n")
-    assert "\n  derivative  rule of autograd\n" in said
-    assert said.endswith("\nCompute the inverse of a matrix.\n")
+    output = capsys.readouterr().out
+    assert output.startswith("linalg.inv\n")
+    assert "\n  derivative  rule of autograd\n" in output
+    assert output.endswith("\nCompute the inverse of a matrix.\n")
 
 
 def test_a_ufunc_without_documentation(capsys: pytest.CaptureFixture[str]) -> None:

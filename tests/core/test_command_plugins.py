@@ -81,7 +81,7 @@ def test_the_columns_are_aligned(capsys: pytest.CaptureFixture[str]) -> None:
     assert Path(__file__).name in autograd[5]
 
 
-def test_without_plugins_it_tells_how_to_install_one(
+def test_without_plugins_it_explains_how_to_install_one(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(plugins, "status", list)
@@ -89,9 +89,9 @@ def test_without_plugins_it_tells_how_to_install_one(
     assert "No plugin is installed" in capsys.readouterr().out
 
 
-def test_what_a_plugin_adds(good: Any) -> None:
+def test_json_lists_what_a_plugin_adds(good: Any) -> None:
     record = listed(good, "good")
-    assert record["import_seconds"] > 0
+    assert record["import_seconds"] == pytest.approx(0.03)
     assert {key: record[key] for key in record if key != "import_seconds"} == {
         "name": "good",
         "state": "on",
@@ -107,10 +107,10 @@ def test_what_a_plugin_adds(good: Any) -> None:
     }
     cells = row(good, "good")
     assert cells[:8] == ["good", "good-dist", "1.0", "on", "installed", "2", "2", "2"]
-    assert (float(cells[8]) >= 0, cells[9]) == (True, "ms")
+    assert cells[8:10] == ["30", "ms"]
 
 
-def test_the_details_of_a_plugin(good: Any) -> None:
+def test_naming_plugins_shows_their_details(good: Any) -> None:
     done = good.start("-m", "tinytorch_core", "plugins", "good", "autograd")
     first, second = done.stdout.split("\n\n")
     assert first.splitlines()[0] == "good"
@@ -159,11 +159,11 @@ def test_a_wrong_configuration_is_reported_next_to_the_list(good: Any) -> None:
     assert "Did you mean 'good'?" in json.loads(done.stdout)["error"]
 
 
-def test_an_unknown_name(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_name_is_an_error_with_a_suggestion(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plugins", "autogard"]) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert "no plugin 'autogard' is installed. Did you mean 'autograd'?" in said.err
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert "no plugin 'autogard' is installed. Did you mean 'autograd'?" in output.err
 
 
 def test_the_command_changes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
@@ -183,11 +183,11 @@ LOCATIONS = {
     "below_a_hook": ("def f():\n    raise ValueError\n" + HOOK + "f()", 2),
     "in_a_lambda": (HOOK + "sorted([1, 2], key=lambda x: x.y)", 5),
     "in_a_library": (HOOK + "__import__('json').loads('{')", 5),
-    "in_its_grammar": ("x = 1\ndef def", 2),
+    "in_its_syntax": ("x = 1\ndef def", 2),
     "in_a_signature": ("\n" + HOOK.replace("(ops)", "(ops=None)") + "pass", 4),
     "in_a_class": ("\nclass Plugin:\n    pass", 2),
-    "nowhere_in_particular": ("", None),
-    "round": ('tinytorch_needs = ("round",)\n' + HOOK + "pass", None),
+    "without_hooks": ("", None),
+    "needs_itself": ('tinytorch_needs = ("needs_itself",)\n' + HOOK + "pass", None),
 }
 
 
@@ -209,9 +209,9 @@ def test_the_location_of_an_error(name: str, failed: Any) -> None:
     assert records[name]["state"] == "failed"
     file = site.packages / f"{name}_module.py"
     line = LOCATIONS[name][1]
-    place = f"{file}:{line}" if line else str(file)
-    assert records[name]["place"] == place
-    assert f"\n  at {place}\n" in table
+    location = f"{file}:{line}" if line else str(file)
+    assert records[name]["place"] == location
+    assert f"\n  at {location}\n" in table
 
 
 def test_the_line_of_the_plugin_is_preferred_to_one_of_a_library(site: Any) -> None:
@@ -223,7 +223,7 @@ def test_the_line_of_the_plugin_is_preferred_to_one_of_a_library(site: Any) -> N
     assert listed(site, "packaged")["place"] == f"{package / 'plugin.py'}:3"
 
 
-def test_an_error_without_a_location(site: Any) -> None:
+def test_an_error_may_have_no_location(site: Any) -> None:
     site.install("lost", "")
     (site.packages / "lost_module.py").unlink()
     record = listed(site, "lost")

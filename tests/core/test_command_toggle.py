@@ -48,7 +48,9 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_the_change_in_a_file(name: str, work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_only_one_line_of_a_file_changes(
+    name: str, work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     before, after = CHANGES[name]
     file = work / "tinytorch.toml"
     file.write_bytes(before.encode())
@@ -88,7 +90,9 @@ def test_the_nearest_file_with_a_table_is_changed(
     assert (work / "tinytorch.toml").read_text() == "[plugins]\nlosses = true\n"
 
 
-def test_a_new_file(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_file_a_new_one_is_written(
+    work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["disable", "losses", "losses"]) == 0
     file = work / "tinytorch.toml"
     assert file.read_text() == "[plugins]\nlosses = false\n"
@@ -107,7 +111,7 @@ def test_a_new_file(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ("disable", "autoload = false\n", "tinytorch.toml:1"),
     ],
 )
-def test_a_plugin_that_is_already_in_that_state(
+def test_a_plugin_that_is_already_in_that_state_changes_no_file(
     command: str, text: str | None, setting: str, work: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     if text is not None:
@@ -115,9 +119,9 @@ def test_a_plugin_that_is_already_in_that_state(
     before = tree(work)
     assert main([command, "losses"]) == 0
     state = {"enable": "on", "disable": "off"}[command]
-    said = capsys.readouterr().out
-    assert said.startswith(f"losses is already {state}: ")
-    assert said.endswith(f"{setting}\n")
+    output = capsys.readouterr().out
+    assert output.startswith(f"losses is already {state}: ")
+    assert output.endswith(f"{setting}\n")
     assert tree(work) == before
 
 
@@ -127,9 +131,9 @@ def test_the_variable_overrides_the_file(
     monkeypatch.setenv("TINYTORCH_PLUGINS", "no:losses")
     (work / "tinytorch.toml").write_text("[plugins]\nlosses = false\n")
     assert main(["enable", "losses"]) == 0
-    said = capsys.readouterr()
-    assert "losses = true (was false)" in said.out
-    assert said.err == (
+    output = capsys.readouterr()
+    assert "losses = true (was false)" in output.out
+    assert output.err == (
         "TINYTORCH_PLUGINS=no:losses overrides the file: "
         "losses stays off until you change the variable.\n"
     )
@@ -139,14 +143,14 @@ def test_the_variable_overrides_the_file(
 
 
 @pytest.mark.parametrize("command", ["enable", "disable"])
-def test_another_wrong_part_of_the_configuration(
+def test_another_wrong_part_of_the_configuration_is_reported(
     command: str, work: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (work / "tinytorch.toml").write_text("[plugins]\nlosess = false\nlosses = false\n")
     assert main([command, "losses"]) == 1
-    said = capsys.readouterr().err
-    assert "still wrong" in said
-    assert "tinytorch.toml:2 names the plugin 'losess'" in said
+    output = capsys.readouterr().err
+    assert "still wrong" in output
+    assert "tinytorch.toml:2 names the plugin 'losess'" in output
 
 
 ERRORS = {
@@ -164,14 +168,14 @@ def test_an_error_leaves_the_file_untouched(
     (work / "tinytorch.toml").write_text(text)
     before = tree(work)
     assert main(["disable", *names]) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.startswith("tinytorch disable: ")
-    assert message in said.err
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.startswith("tinytorch disable: ")
+    assert message in output.err
     assert tree(work) == before
 
 
-def test_a_file_that_cannot_be_written(
+def test_a_file_that_cannot_be_written_is_an_error(
     work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (work / "tinytorch.toml").write_text("[plugins]\nlosses = true\n")
@@ -193,8 +197,8 @@ def test_a_change_that_would_change_more_is_refused(
     before = tree(work)
     monkeypatch.setattr("tomlkit.dumps", lambda document: "[plugins]\n")
     assert main(["disable", "losses"]) == 2
-    said = capsys.readouterr().err
-    assert "cannot be changed safely. Add these lines below [plugins]: losses = false" in said
+    output = capsys.readouterr().err
+    assert "cannot be changed safely. Add these lines below [plugins]: losses = false" in output
     assert tree(work) == before
 
 

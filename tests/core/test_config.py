@@ -32,13 +32,13 @@ def on(config: Config) -> str:
 
 
 def decided(config: Config, name: str) -> tuple[bool, str]:
-    """Whether a plugin is on, and the setting that applies."""
+    """Return whether a plugin is on, and which setting decided it."""
     decision = decisions(reversed(config.choices), [name])[name]
     return decision.on, decision.by
 
 
 def settings(config: Config) -> Settings:
-    """The plugins' own settings, by plugin."""
+    """Return the settings of each plugin, by its name."""
     return resolve(Overrides(), config, {}).settings
 
 
@@ -68,12 +68,12 @@ def read(folder: Path, variable: str = "") -> Config:
         ("a,no:b", "a"),
     ],
 )
-def test_the_variable(text: str, names: str, tmp_path: Path) -> None:
+def test_the_variable_selects_plugins(text: str, names: str, tmp_path: Path) -> None:
     assert on(read(tmp_path, text)) == names
 
 
 @pytest.mark.parametrize("text", ["yes:a", "no:", "a:b", "all,:"])
-def test_an_invalid_variable(text: str) -> None:
+def test_an_invalid_variable_is_an_error(text: str) -> None:
     with pytest.raises(
         ConfigError, match=r"is not valid here. Write plugin names, no:NAME, all or none"
     ):
@@ -83,7 +83,9 @@ def test_an_invalid_variable(text: str) -> None:
 @pytest.mark.parametrize(
     ("value", "expected"), [(None, False), ("", False), ("0", False), ("False", False), ("1", True)]
 )
-def test_strict(value: str | None, expected: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_strict_mode_is_on_if_its_variable_is_true(
+    value: str | None, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("TINYTORCH_STRICT", raising=False)
     if value is not None:
         monkeypatch.setenv("TINYTORCH_STRICT", value)
@@ -96,7 +98,7 @@ def test_strict(value: str | None, expected: bool, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("file", "prefix"), [("tinytorch.toml", ""), ("pyproject.toml", "tool.tinytorch.")]
 )
-def test_a_file(file: str, prefix: str, tmp_path: Path) -> None:
+def test_a_file_selects_and_configures_plugins(file: str, prefix: str, tmp_path: Path) -> None:
     (tmp_path / file).write_text(
         f"[{prefix}plugins]\nb = false\n[{prefix}a]\ndigits = 3\nnested = {{deep = [1]}}\n"
     )
@@ -116,7 +118,7 @@ def test_without_autoload_only_named_plugins_are_on(tmp_path: Path) -> None:
     assert decided(config, "b") == (False, f"{tmp_path / 'tinytorch.toml'}:1")
 
 
-def test_the_nearest_directory_upward_counts(tmp_path: Path) -> None:
+def test_the_nearest_directory_with_a_configuration_applies(tmp_path: Path) -> None:
     deep = tmp_path / "project" / "src" / "deep"
     deep.mkdir(parents=True)
     assert on(read(deep)) == "abc"
@@ -139,7 +141,9 @@ def test_an_empty_table_ends_the_search(tmp_path: Path) -> None:
     assert on(read(tmp_path / "inner")) == "abc"
 
 
-def test_precedence(tmp_path: Path) -> None:
+def test_the_variable_precedes_tinytorch_toml_and_that_precedes_pyproject_toml(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "pyproject.toml").write_text(
         "[tool.tinytorch.plugins]\na = false\nb = false\nc = false\n"
         "[tool.tinytorch.a]\nx = 1\ny = 1\n"
@@ -170,7 +174,9 @@ def test_precedence(tmp_path: Path) -> None:
         ("[a]\n\udcff", 2, "is not valid TOML"),
     ],
 )
-def test_an_invalid_file(text: str, line: int, message: str, tmp_path: Path) -> None:
+def test_an_invalid_file_is_an_error_with_its_line(
+    text: str, line: int, message: str, tmp_path: Path
+) -> None:
     file = tmp_path / "tinytorch.toml"
     file.write_text(text, errors="surrogateescape")
     with pytest.raises(ConfigError, match=message) as caught:
@@ -192,7 +198,9 @@ def test_a_tool_key_that_is_not_a_table_is_ignored(tmp_path: Path) -> None:
     assert on(read(tmp_path)) == "abc"
 
 
-def test_a_file_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_cannot_be_read_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "tinytorch.toml").touch()
 
     def refuse(*args: Any, **kwargs: Any) -> Any:
@@ -249,7 +257,7 @@ x = 1
         (("many",), 22),
     ],
 )
-def test_the_line_of_a_key(key: tuple[str, ...], line: int) -> None:
+def test_where_returns_the_line_of_a_key(key: tuple[str, ...], line: int) -> None:
     for text in (LINES, LINES.replace("\n", "\r\n"), LINES.rstrip()):
         assert ConfigFile("file", text=text).where(*key) == f"file:{line}"
         assert ConfigFile("file", *key[:1], text=text).where(*key[1:]) == f"file:{line}"
@@ -285,7 +293,7 @@ def test_an_unknown_name_is_an_error_with_the_nearest_names(choice: Choice) -> N
         ("[plugin]\nb = true", ":1 names the plugin 'plugin', .*Did you mean 'plugins'"),
     ],
 )
-def test_the_line_with_an_unknown_name(text: str, message: str, tmp_path: Path) -> None:
+def test_the_error_of_an_unknown_name_has_its_line(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "tinytorch.toml").write_text(text)
     with pytest.raises(ConfigError, match=message):
         read(tmp_path).check_names(["losses", "b"])
@@ -427,7 +435,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("kind", WRONG)
-def test_a_wrong_configuration(kind: str, configured: Any) -> None:
+def test_a_wrong_configuration_raises_at_each_use(kind: str, configured: Any) -> None:
     files, variables, message = WRONG[kind]
     for file, text in files.items():
         (configured.work / file).write_text(text)
@@ -445,9 +453,9 @@ def test_a_wrong_configuration(kind: str, configured: Any) -> None:
         """,
         **variables,
     )
-    *said, states, decided = done.stdout.splitlines()
-    assert len(said) == 3, done.stderr
-    assert all(message in line for line in said)
+    *errors, states, decided = done.stdout.splitlines()
+    assert len(errors) == 3, done.stderr
+    assert all(message in line for line in errors)
     assert states == "['off', 'off']"
     assert decided == "wrong configuration"
     # The command still lists the plugins.

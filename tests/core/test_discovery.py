@@ -18,7 +18,9 @@ LONG = "".join(f"Classifier: Topic :: {i}\n" for i in range(50))
         f"Name: A-B\n{LONG}Version: 2.5\n\nName: something else\n",
     ],
 )
-def test_name_and_version(tmp_path: Path, folder: str, headers: str) -> None:
+def test_name_and_version_are_read_from_either_kind_of_metadata(
+    tmp_path: Path, folder: str, headers: str
+) -> None:
     metadata = tmp_path / folder
     metadata.mkdir()
     file = "METADATA" if folder.endswith(".dist-info") else "PKG-INFO"

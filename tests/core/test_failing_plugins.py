@@ -134,8 +134,7 @@ def test_the_core_and_other_plugins_keep_working(program: Any) -> None:
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_one_warning_names_the_plugin_and_the_reason(name: str, program: Any) -> None:
-    said = [line for line in program.stderr.splitlines() if f"plugin '{name}'" in line]
-    (line,) = said
+    (line,) = [line for line in program.stderr.splitlines() if f"plugin '{name}'" in line]
     assert f"PluginWarning: plugin '{name}' ({name}-dist 1.0)" in line
     assert BROKEN[name][1] in program.stderr
     assert program.stderr.count("It is left out; everything else works.") == len(BROKEN)
@@ -164,7 +163,7 @@ def test_a_disabled_plugin_does_not_fail(name: str, broken_site: Any) -> None:
 @pytest.mark.parametrize("name", ["exits", "misspells_a_hook", "raises_when_it_extends"])
 def test_strict_mode_raises_the_error(name: str, broken_site: Any) -> None:
     only = {"TINYTORCH_PLUGINS": f"autograd,a_good_one,{name}", "TINYTORCH_STRICT": "1"}
-    done = broken_site.run("import tinytorch_core; print('went on')", **only)
+    done = broken_site.run("import tinytorch_core; print('imported')", **only)
     assert done.returncode == 1
     assert done.stdout == ""
     assert f"PluginError: plugin '{name}' ({name}-dist 1.0)" in done.stderr
@@ -238,7 +237,7 @@ def test_enabling_a_failed_plugin_raises_its_error_again(broken_site: Any) -> No
 # Failures that involve two plugins or other metadata.
 
 
-def test_two_distributions_that_provide_a_plugin_of_the_same_name(site: Any) -> None:
+def test_two_distributions_with_a_plugin_of_the_same_name_are_refused(site: Any) -> None:
     site.install("twin", GOOD, distribution="first-dist", module="first_module")
     site.install("twin", GOOD, distribution="second-dist", module="second_module")
     done = site.run("from tinytorch_core import Tensor; print(hasattr(Tensor, 'good'))")
@@ -249,7 +248,7 @@ def test_two_distributions_that_provide_a_plugin_of_the_same_name(site: Any) -> 
     assert "twin" in site.plugins().stdout
 
 
-def test_two_plugins_that_add_the_same_attribute(site: Any) -> None:
+def test_the_second_plugin_that_adds_an_attribute_fails(site: Any) -> None:
     site.install("first", GOOD)
     site.install("second", GOOD)
     done = site.plugins()
@@ -404,13 +403,13 @@ def test_a_subclass_defined_before_the_start_is_complete(site: Any) -> None:
         """
         import swish_module
         from tinytorch_core import Tensor
-        made = []
+        lengths = []
         class Zeros(Tensor):
             def __init__(self, length):
-                made.append(length)
+                lengths.append(length)
                 super().__init__([0.0] * length)
         assert repr(Zeros(2).swish()) == "Tensor([0., 0.])"
-        assert made == [2]
+        assert lengths == [2]
         """
     )
     assert (done.returncode, done.stderr) == (0, "")

@@ -14,9 +14,9 @@ from tinytorch_core.cli import make_parser
 
 from .hostile import A_CLASS, HOSTILE
 
-TOLD = {name: plugin.told for name, plugin in HOSTILE.items() if plugin.told}
-TOLD["names-a-class"] = "Plugin is a class, so its hooks would be called without `self`"
-INNOCENT = [name for name, plugin in HOSTILE.items() if plugin.told is None]
+MESSAGES = {name: plugin.message for name, plugin in HOSTILE.items() if plugin.message}
+MESSAGES["names-a-class"] = "Plugin is a class, so its hooks would be called without `self`"
+WORKING = [name for name, plugin in HOSTILE.items() if plugin.message is None]
 REMEDY = re.compile(
     r"\b(Fix|Reinstall|Uninstall|Use|Name|Install|Correct|Mark|Leave|Add|Return|Enable)\b"
     r"|\bOne of them\b"
@@ -54,11 +54,11 @@ def hostile_site(make_site: Callable[[], Any]) -> Any:
 
 @pytest.fixture(scope="module")
 def program(hostile_site: Any) -> tuple[dict[str, str], list[str]]:
-    """The state of each plugin, and the warnings."""
+    """Return the state of each plugin, and the warnings."""
     done = hostile_site.run(PROGRAM)
     assert done.returncode == 0, done.stderr
-    states, told = json.loads(done.stdout.splitlines()[-1])
-    return states, told
+    states, warnings = json.loads(done.stdout.splitlines()[-1])
+    return states, warnings
 
 
 @pytest.fixture(scope="module")
@@ -68,44 +68,44 @@ def listing(hostile_site: Any) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def findings(hostile_site: Any) -> list[dict[str, str]]:
-    """What `tinytorch doctor` finds."""
+    """Return the findings of `tinytorch doctor`."""
     done = hostile_site.start("-m", "tinytorch_core", "doctor", "--json", OPENBLAS_CORETYPE="")
     assert done.returncode == 1, done.stderr
     return json.loads(done.stdout)["findings"]
 
 
 def test_at_least_twenty_plugins_fail() -> None:
-    assert len(TOLD) >= 20
+    assert len(MESSAGES) >= 20
 
 
 def test_the_core_and_the_good_plugins_work(program: Any) -> None:
     states, _ = program
-    working = {"activations", "autograd", "losses", *INNOCENT}
+    working = {"activations", "autograd", "losses", *WORKING}
     assert {name for name, state in states.items() if state == "on"} >= working
-    assert {name for name, state in states.items() if state == "failed"} == set(TOLD)
+    assert {name for name, state in states.items() if state == "failed"} == set(MESSAGES)
 
 
-@pytest.mark.parametrize("name", TOLD)
+@pytest.mark.parametrize("name", MESSAGES)
 def test_each_is_reported_once_by_name_with_a_remedy(name: str, program: Any) -> None:
     (message,) = [text for text in program[1] if text.startswith(f"plugin {name!r} (")]
-    assert TOLD[name] in message
-    assert REMEDY.search(message.partition(TOLD[name])[2]), message
+    assert MESSAGES[name] in message
+    assert REMEDY.search(message.partition(MESSAGES[name])[2]), message
 
 
-@pytest.mark.parametrize("name", TOLD)
+@pytest.mark.parametrize("name", MESSAGES)
 def test_the_command_lists_it_with_its_error(name: str, listing: Any) -> None:
     row = next(line for line in listing.stdout.splitlines() if line.startswith(f"{name} "))
     assert " failed " in row
-    assert TOLD[name] in listing.stdout
+    assert MESSAGES[name] in listing.stdout
     assert listing.returncode == 1
     assert "Traceback" not in listing.stderr
 
 
-@pytest.mark.parametrize("name", TOLD)
+@pytest.mark.parametrize("name", MESSAGES)
 def test_the_doctor_reports_it_with_a_remedy(name: str, findings: Any) -> None:
     (found,) = [f for f in findings if repr(name) in f["what"].partition(" failed")[0]]
     assert found["why"]
-    assert TOLD[name] in found["what"] or name == "comes-twice"
+    assert MESSAGES[name] in found["what"] or name == "comes-twice"
     assert REMEDY.search(found["remedy"].capitalize()), found
 
 
@@ -154,4 +154,4 @@ def test_json_is_valid_although_a_plugin_prints(
     done = hostile_site.start("-m", "tinytorch_core", command, "--json")
     assert done.returncode == status
     assert len(json.loads(done.stdout)[command]) > len(HOSTILE)
-    assert "look at me" in done.stderr
+    assert "printed at import" in done.stderr

@@ -91,9 +91,10 @@ def test_the_error_names_a_registered_plugin_that_was_disabled() -> None:
         plugins.unregister("fleeting")
 
 
-def test_the_error_says_how_to_install_the_plugin(site: Any) -> None:
+def test_the_error_explains_how_to_install_the_plugin(site: Any) -> None:
     done = site.start("-I", "-S", "-c", f"import sys; sys.path[:0] = {site.bare()!r}\n{ASK}")
     assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) == 2
     for line in done.stdout.splitlines():
         assert "The plugin 'autograd' provides it, which is not installed" in line
         assert line.endswith("Install it: pip install tinytorch-autograd.")
@@ -101,6 +102,7 @@ def test_the_error_says_how_to_install_the_plugin(site: Any) -> None:
 
 def test_the_error_names_the_variable_or_the_file_that_disabled_it(site: Any) -> None:
     done = site.run(ASK, TINYTORCH_PLUGINS="no:autograd")
+    assert len(done.stdout.splitlines()) == 2
     for line in done.stdout.splitlines():
         assert "which is off, set by TINYTORCH_PLUGINS. Enable it" in line
     (site.work / "tinytorch.toml").write_text("[plugins]\nautograd = false\n")

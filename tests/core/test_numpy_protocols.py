@@ -47,7 +47,7 @@ def check_same(found: Any, expected: Any) -> None:
         assert type(found) is type(expected)
 
 
-# Functions and arguments. Each call is made with arrays and again with Tensors.
+# Functions and arguments. The test runs each call with arrays and again with Tensors.
 CALLS: list[tuple[Any, tuple[Any, ...], dict[str, Any]]] = [
     (np.exp, (A,), {}),
     (np.sin, (A,), {}),
@@ -345,13 +345,13 @@ def check(function: Any, *arrays: Any) -> None:
     check_same(call(tensors(arrays)), call(arrays))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(UNARY), FLOATS)
 def test_random_arrays_give_the_same_result_as_tensors(function: Any, a: Any) -> None:
     check(function, a)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(BINARY), FLOATS, st.data())
 def test_random_pairs_of_arrays_give_the_same_result_as_tensors(
     function: Any, a: Any, data: Any
@@ -362,7 +362,7 @@ def test_random_pairs_of_arrays_give_the_same_result_as_tensors(
     check(function, b, a)
 
 
-@settings(max_examples=75, deadline=None)
+@settings(max_examples=75)
 @given(
     st.sampled_from([np.sum, np.mean, np.max, np.min, np.prod, np.std, np.var, np.any, np.median]),
     FLOATS,

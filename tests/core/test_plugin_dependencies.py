@@ -54,7 +54,7 @@ def test_disabling_a_needed_plugin_names_the_plugin_that_needs_it() -> None:
     assert plugins.active() == before
 
 
-def test_enabling_a_plugin_without_its_need_says_what_to_enable() -> None:
+def test_enabling_a_plugin_without_its_need_names_what_to_enable() -> None:
     plugins.register(plugin(), name="lower")
     plugins.register(plugin(needs=("lower",)), name="upper")
     with plugins.only():

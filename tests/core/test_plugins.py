@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -82,7 +82,7 @@ def abc(registered: Any) -> None:
 
 
 def active_letters() -> str:
-    """Return which of the plugins a, b and c are active, as seen from Tensor's attributes."""
+    """Return which of the plugins a, b and c are active, and check that Tensor agrees."""
     on = "".join(name for name in "abc" if hasattr(Tensor, name))
     assert on == "".join(name for name in plugins.active() if name in "abc")
     return on
@@ -109,8 +109,6 @@ def test_a_registered_plugin_is_active_until_it_is_unregistered() -> None:
 
 
 def test_a_module_can_be_registered(registered: Any) -> None:
-    from types import ModuleType
-
     module = ModuleType("module")
     vars(module).update(vars(attribute("from_module")))
     registered(module, "module")
@@ -185,6 +183,12 @@ def test_unregister_refuses_unknown_and_installed_plugins() -> None:
         plugins.unregister("autogard")
     with pytest.raises(ValueError, match=r"is installed; use plugins.disable\('autograd'\)"):
         plugins.unregister("autograd")
+
+
+@pytest.mark.parametrize("name", [3, None])
+def test_a_plugin_name_that_is_not_a_string_is_refused(name: Any) -> None:
+    with pytest.raises(TypeError, match=f"named by a string, not by {name}"):
+        plugins.disable(name)
 
 
 # Enabling and disabling.
@@ -502,7 +506,7 @@ def test_attach_keeps_a_mixin_of_any_name(abc: None, mixin_first: bool) -> None:
 
 
 class Configured:
-    """A plugin that records its settings, and that can be made to fail."""
+    """A plugin that records its settings, and raises an error if `fails` is set."""
 
     def __init__(self, needs: tuple[str, ...] = ()) -> None:
         self.tinytorch_needs = needs
@@ -525,7 +529,7 @@ def state() -> tuple[Any, ...]:
     return plugins.active(), Tensor.__bases__, plugins.status(), registry.overrides, registry.plan
 
 
-def test_a_failed_change_gives_other_plugins_their_settings_back(registered: Any) -> None:
+def test_a_failed_change_restores_the_settings_of_other_plugins(registered: Any) -> None:
     first, second = Configured(), Configured()
     registered(first, "first")
     registered(second, "second")

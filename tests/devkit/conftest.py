@@ -1,3 +1,3 @@
-"""Plugins that are installed on paper, as in the tests of the core."""
+"""The fixtures that simulate installed plugins, from the tests of the core."""
 
 from tests.core.conftest import make_site, site  # noqa: F401

@@ -24,7 +24,7 @@ def code(name: str = "cube", formula: str = "x * x * x", reference: str = "x**3"
     return HOOKS.format(name=name, formula=formula, reference=reference)
 
 
-def test_a_correct_plugin(site) -> None:
+def test_a_correct_plugin_passes(site) -> None:
     site.install("cube", code())
     done = site.start("-m", "tinytorch_core", "check", "cube")
     assert (done.returncode, done.stderr) == (0, "")
@@ -38,7 +38,7 @@ def test_a_correct_plugin(site) -> None:
     ]
 
 
-def test_a_wrong_plugin_and_a_correct_one(site) -> None:
+def test_a_wrong_plugin_fails_and_is_reported_before_a_correct_one(site) -> None:
     site.install("cube", code())
     site.install("wrong", code("wrong", reference="x**2"))
     done = site.start("-m", "tinytorch_core", "check", "wrong", "cube")
@@ -56,7 +56,7 @@ def test_verbose_lists_each_check_and_the_reasons_for_left_out_checks(site) -> N
     assert ["plugin-cube-works_alone", "passed"] in lines
 
 
-def test_only_some_checks(site) -> None:
+def test_only_selects_checks(site) -> None:
     site.install("wrong", code("wrong", reference="x**2"))
     only = ("--only", "keeps_dtypes", "--only", "is_documented")
     done = site.start("-m", "tinytorch_core", "check", "wrong", "-v", *only)
@@ -74,7 +74,7 @@ def test_only_some_checks(site) -> None:
         (["cube", "--only", "dtypes"], "no check is named 'dtypes'."),
     ],
 )
-def test_unknown_names(site, arguments: list[str], message: str) -> None:
+def test_unknown_names_are_errors(site, arguments: list[str], message: str) -> None:
     site.install("cube", code())
     done = site.start("-m", "tinytorch_core", "check", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
@@ -90,7 +90,7 @@ def test_a_plugin_that_is_off_can_be_checked_while_another_fails(site) -> None:
     assert "checks by the devkit\n" in done.stdout
 
 
-def test_a_plugin_that_fails_to_import(site) -> None:
+def test_a_plugin_that_fails_to_import_is_an_error(site) -> None:
     site.install("broken", "raise RuntimeError('broken')")
     done = site.start("-W", "ignore", "-m", "tinytorch_core", "check", "broken")
     assert (done.returncode, done.stdout) == (2, "")
@@ -125,7 +125,9 @@ def test_wrong_descriptions_are_an_error_that_names_the_hook(site) -> None:
         ),
     ],
 )
-def test_a_plugin_that_does_not_work_alone(site, preamble: str, expected: str, found: str) -> None:
+def test_a_plugin_that_does_not_work_alone_fails(
+    site, preamble: str, expected: str, found: str
+) -> None:
     site.install("cube", f"{preamble}\n{code()}")
     done = site.start("-m", "tinytorch_core", "check", "cube", "--only", "works_alone")
     assert done.returncode == 1

@@ -44,7 +44,7 @@ class Loud:
     @hookimpl
     def tinytorch_register_checks(self, checks: Any) -> None:
         checks.for_op(is_loud, applies=lambda op: op.elementwise)
-        checks.for_plugin(is_seen)
+        checks.for_plugin(is_on_here)
 
 
 def is_loud(op: Any) -> None:
@@ -57,8 +57,8 @@ def is_loud(op: Any) -> None:
         raise CheckFailure(op.name.upper(), op.name, "press\nshift")
 
 
-def is_seen(plugin: Any) -> None:
-    """The plugin can be switched on."""
+def is_on_here(plugin: Any) -> None:
+    """The plugin can be enabled."""
     with plugin.on("loud"):
         assert plugin.name in plugins.active()
         assert plugin.ops == ("cube",)
@@ -81,7 +81,7 @@ def test_a_correct_plugin_passes_every_check() -> None:
 
 def test_active_plugins_add_checks(loud: None) -> None:
     before = plugins.active()
-    (result, seen) = check_plugin(Cubes(), checks=["is_loud", "is_seen"])
+    (result, seen) = check_plugin(Cubes(), checks=["is_loud", "is_on_here"])
     assert (result.outcome, seen.outcome) == ("failed", "passed")
     assert result.case.check.summary == "The name of the op is written in capitals."
     assert str(result.failure).splitlines() == [
@@ -166,7 +166,7 @@ def _step(x: Any, buffer: Any) -> None:
         (np.ones((2, 1)), np.ones(2), ("the shape (2,)", "the shape (2, 1)")),
     ],
 )
-def test_results_are_compared_in_words(found: Any, expected: Any, differs: Any) -> None:
+def test_difference_describes_how_results_differ(found: Any, expected: Any, differs: Any) -> None:
     assert difference(found, expected, 1e-9) == differs
 
 
@@ -192,11 +192,11 @@ def test_a_registered_object_is_checked_under_its_name() -> None:
         plugins.unregister("mine")
 
 
-def test_the_plugins_that_it_needs_are_on_too() -> None:
-    class Needy(Cubes):
+def test_the_plugins_that_a_plugin_needs_are_on_too() -> None:
+    class Dependent(Cubes):
         tinytorch_needs = ("losses",)
 
-    (result,) = check_plugin(Needy(), checks=["leaves_other_ops_alone"])
+    (result,) = check_plugin(Dependent(), checks=["leaves_other_ops_alone"])
     assert result.failure is None
 
 
@@ -222,7 +222,7 @@ def test_the_active_plugins_are_restored_after_a_failure(loud: None) -> None:
         assert plugins.active() == before
 
 
-def test_unknown_names() -> None:
+def test_unknown_names_are_errors_with_a_suggestion() -> None:
     with pytest.raises(UnknownPluginError, match=r"no plugin 'loses'.* Did you mean 'losses'"):
         cases_of("loses")
     with pytest.raises(UnknownCheckError, match="Did you mean 'keeps_dtypes'"):

@@ -1,6 +1,6 @@
 """`tinytorch new-plugin`: the checks of the name, and a package whose tests pass at once.
 
-tests/whole/test_publish_an_op.py installs such a package with pip and goes on from there.
+tests/whole/test_publish_an_op.py installs such a package with pip and uses it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 import tomllib
 from importlib.resources import files
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -48,7 +49,7 @@ from tinytorch_devkit.new_plugin import NewPluginError, check_name, rendered, wr
         ("zero-grad", "Tensor already has 'zero_grad', from tinytorch-autograd"),
     ],
 )
-def test_invalid_and_taken_names(
+def test_invalid_and_taken_names_are_refused(
     name: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -66,7 +67,7 @@ def test_names_of_plugins_that_are_off_are_taken() -> None:
 
 
 @pytest.mark.parametrize("name", ["mish", "my-swish", "b2", "fourier-2d"])
-def test_valid_names(name: str) -> None:
+def test_valid_names_are_accepted(name: str) -> None:
     check_name(name)
     project = tomllib.loads(rendered(name)["pyproject.toml"])["project"]
     assert project["name"] == f"tinytorch-{name}"
@@ -77,9 +78,10 @@ def test_valid_names(name: str) -> None:
 
 def test_an_existing_folder_is_not_changed(tmp_path: Path) -> None:
     (tmp_path / "tinytorch-mish").mkdir()
-    (tmp_path / "tinytorch-mish" / "mine").write_text("precious")
+    (tmp_path / "tinytorch-mish" / "mine").write_text("kept")
     with pytest.raises(NewPluginError, match="exists and was not changed"):
         write_plugin("mish", tmp_path)
+    assert (tmp_path / "tinytorch-mish" / "mine").read_text() == "kept"
     assert [f.name for f in tmp_path.rglob("*")] == ["tinytorch-mish", "mine"]
 
 
@@ -94,12 +96,14 @@ def test_a_failure_leaves_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("author", ['Ada "Countess" Lovelace', "José Ávila", None])
-def test_the_author_comes_from_git(author: str | None, monkeypatch) -> None:
+def test_the_license_has_the_author_from_git_and_the_year(author: str | None, monkeypatch) -> None:
     monkeypatch.setattr(new_plugin, "_from_git", lambda key: author)
+    today = SimpleNamespace(date=SimpleNamespace(today=lambda: datetime.date(1999, 12, 31)))
+    monkeypatch.setattr(new_plugin, "datetime", today)
     written = rendered("mish")
     expected = author or "Your Name"
     assert tomllib.loads(written["pyproject.toml"])["project"]["authors"] == [{"name": expected}]
-    assert f"Copyright (c) {datetime.date.today().year} {expected}\n" in written["LICENSE"]
+    assert f"Copyright (c) 1999 {expected}\n" in written["LICENSE"]
 
 
 def test_without_git_the_author_is_a_placeholder(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,6 +161,7 @@ def test_its_readme_prints_what_it_shows(written: Path) -> None:
         r"```python\n(.*?)```", (written / "README.md").read_text("utf-8"), re.DOTALL
     )
     expected = re.findall(r"print\(.*\)  # (.*)", program)
+    assert expected
     done = run(written, "-c", program)
     assert (done.stdout.splitlines(), done.stderr) == (expected, "")
 

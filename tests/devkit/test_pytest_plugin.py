@@ -1,4 +1,4 @@
-"""The pytest fixtures, in a separate pytest process, as plugin authors run it."""
+"""The pytest fixtures of the devkit, in separate pytest processes like those of plugin authors."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 
 PROGRAM = '''
-import subprocess, sys
 from types import SimpleNamespace
 
 import pytest
 
-from tinytorch_core import PluginError, Tensor, hookimpl, plugins
+from tinytorch_core import Tensor, hookimpl, plugins
 
 
 def test_clean_core(clean_core):

@@ -25,7 +25,7 @@ from tinytorch_core.cli import main
 from tinytorch_devkit.annotations import text_of
 
 T = TypeVar("T", bound=Tensor)
-QUOTES = "Says \\n and '''quotes''' and \"\"\"."
+QUOTES = "Contains \\n and '''quotes''' and \"\"\"."
 
 
 @hookimpl
@@ -149,7 +149,7 @@ def test_a_type_checker_knows_what_plugins_add_and_reports_misspelt_names(folder
     assert not re.search(r"^typings\b.*: error: ", done.stdout, re.MULTILINE), done.stdout
 
 
-def test_only_the_source_accepts_every_name(folder: Path) -> None:
+def test_the_stub_does_not_accept_every_name_as_the_source_does(folder: Path) -> None:
     source = Path(tinytorch_core.__file__).with_name("tensor.py").read_text("utf-8")
     assert "def __getattr__(self, name: str) -> Any" in source
     assert "__getattr__" not in (folder / "typings/tinytorch_core/tensor.pyi").read_text("utf-8")
@@ -243,7 +243,7 @@ def test_the_stub_is_valid_python_for_any_kind_of_attribute(tmp_path: Path) -> N
     assert {"method", "in_c", "of_the_class", "of_none", "partial", "colour"} <= declared.keys()
 
 
-def test_details_that_type_checkers_rely_on(folder: Path) -> None:
+def test_the_stub_has_the_details_that_type_checkers_need(folder: Path) -> None:
     functions = {n.name: n for n in stub_of(folder).body if isinstance(n, ast.FunctionDef)}
     assert ast.unparse(functions["__iadd__"].returns) == "Self"
     assert ast.unparse(functions["__setitem__"].returns) == "None"
@@ -252,16 +252,16 @@ def test_details_that_type_checkers_rely_on(folder: Path) -> None:
     assert "import tinytorch_core.plugins as plugins\n" in package
 
 
-def test_it_prints_the_files_and_the_plugins(
+def test_the_command_prints_the_files_and_the_plugins(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with plugins.only("autograd"):
         assert main(["stubs"]) == 0
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     files = [os.path.join("typings", "tinytorch_core", f) for f in ("__init__.pyi", "tensor.pyi")]
-    assert said.splitlines()[:2] == files
-    assert "autograd" in said.splitlines()[2]
+    assert output.splitlines()[:2] == files
+    assert "autograd" in output.splitlines()[2]
     assert "autograd (tinytorch-autograd" in Path(files[1]).read_text("utf-8")
     # A second run writes the same files.
     before = Path(files[1]).read_bytes()
@@ -270,7 +270,9 @@ def test_it_prints_the_files_and_the_plugins(
     assert Path(files[1]).read_bytes() == before
 
 
-def test_an_unwritable_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unwritable_folder_is_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "file").touch()
     assert main(["stubs", "--output", str(tmp_path / "file")]) == 2
     assert "cannot be written" in capsys.readouterr().err
@@ -298,5 +300,5 @@ def test_an_unwritable_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         ("what is this", "Any"),
     ],
 )
-def test_types_as_text(hint: Any, text: str) -> None:
+def test_types_are_written_as_text(hint: Any, text: str) -> None:
     assert text_of(hint) == text

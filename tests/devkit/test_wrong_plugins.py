@@ -72,11 +72,11 @@ def _calling_directly(x):
 
 def _undescribed(ops: Any) -> None:
     ops.add("wrong", lambda x: x)
-    ops.add("wronger", lambda x: x)
+    ops.add("other", lambda x: x)
 
 
 def tinytorch_configure(config: Any) -> None:
-    """Changes how arrays are printed, each time."""
+    """Change how arrays are printed, at each call."""
     np.set_printoptions(precision=np.get_printoptions()["precision"] + 1)
 
 
@@ -113,11 +113,11 @@ class Unique:
         raise TypeError("there is only one")
 
 
-def noting(x):
+def twice(x):
     return x * 2
 
 
-def lifted(x, offset=0):
+def twice_and_more(x, offset=0):
     """Twice the input, and more."""
     return x * 2 + offset
 
@@ -132,9 +132,9 @@ def _ignoring_arrays() -> Any:
 
         return checked if op.name == "wrong" else None
 
-    made = plugin(lambda x, y: x + y)
-    made.tinytorch_wrap_op = tinytorch_wrap_op
-    return made
+    result = plugin(lambda x, y: x + y)
+    result.tinytorch_wrap_op = tinytorch_wrap_op
+    return result
 
 
 def _with_attribute(value: Any) -> Any:
@@ -149,9 +149,9 @@ def _with_attribute(value: Any) -> Any:
 
         return labelled if op.name == "wrong" else None
 
-    made = plugin(noting)
-    made.tinytorch_wrap_op = tinytorch_wrap_op
-    return made
+    result = plugin(twice)
+    result.tinytorch_wrap_op = tinytorch_wrap_op
+    return result
 
 
 WRONG = [
@@ -332,7 +332,7 @@ WRONG = [
     ),
     Wrong(
         "refuses_bad_inputs",
-        plugin(noting, function=lambda x: "twice"),
+        plugin(twice, function=lambda x: "twice"),
         "TypeError or ValueError from wrong('text')",
         "the result 'twice'",
         "check the argument",
@@ -360,7 +360,7 @@ WRONG = [
     ),
     Wrong(
         "can_be_pickled",
-        plugin(noting, function=lambda x: x),
+        plugin(twice, function=lambda x: x),
         "pickle of <lambda>",
         "lambda",
         "define functions at the top level of a module",
@@ -381,7 +381,7 @@ WRONG = [
     ),
     Wrong(
         "is_documented",
-        plugin(noting, op={"doc": ""}),
+        plugin(twice, op={"doc": ""}),
         "a docstring of wrong",
         "none",
         "pass doc= to ops.add",
@@ -390,12 +390,12 @@ WRONG = [
         "is_documented",
         plugin(lambda x, factor=2: x * factor),
         "the docstring of wrong to name its parameter 'factor'",
-        "'A wrong one.'",
+        "'A wrong op.'",
         "explain the parameter under Args:",
     ),
     Wrong(
         "is_documented",
-        plugin(noting, function=lifted),
+        plugin(twice, function=twice_and_more),
         "the docstring of wrong to name its parameter 'offset'",
         "'Twice the input, and more.'",
         "explain the parameter under Args:",
@@ -404,7 +404,7 @@ WRONG = [
         "describes_every_op",
         SimpleNamespace(tinytorch_register_ops=hookimpl(_undescribed)),
         "a description of each of its 2 ops",
-        "no description of wrong, wronger",
+        "no description of wrong, other",
         "samples.add('wrong', ...)",
     ),
     Wrong(
@@ -439,7 +439,8 @@ WRONG = [
 
 
 @pytest.fixture(autouse=True)
-def _undone():
+def _restore():
+    """Undo what the wrong plugins leave behind."""
     with np.printoptions():
         yield
     if "leftover" in vars(Tensor):

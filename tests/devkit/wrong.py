@@ -45,9 +45,9 @@ def plugin(
     """Return a plugin with the op `wrong`.
 
     Args:
-        forward: its forward function.
-        reference: its reference; by default the forward function.
-        rules: the functions of its backward rule; without them, it has no rule.
+        forward: the forward function.
+        reference: the reference; by default the forward function.
+        rules: the functions of the backward rule; without them, the op has no rule.
         op: further arguments of `ops.add`.
         describe: a function that adds to the description.
         no_derivative: declare that the op is not differentiable.
@@ -56,7 +56,7 @@ def plugin(
 
     @hookimpl
     def tinytorch_register_ops(ops: Any) -> None:
-        ops.add("wrong", forward, **{"doc": "A wrong one.", **(op or {})})
+        ops.add("wrong", forward, **{"doc": "A wrong op.", **(op or {})})
 
     @hookimpl
     def tinytorch_describe_ops(samples: Any) -> None:
@@ -64,13 +64,13 @@ def plugin(
         if describe is not None:
             describe(samples)
 
-    made = SimpleNamespace(
+    result = SimpleNamespace(
         tinytorch_register_ops=tinytorch_register_ops,
         tinytorch_describe_ops=tinytorch_describe_ops,
     )
     if rules or no_derivative:
-        made.tinytorch_register_backward = _registering(rules)
-    return made
+        result.tinytorch_register_backward = _registering(rules)
+    return result
 
 
 def _registering(functions: tuple[Callable[..., Any] | None, ...]) -> Any:

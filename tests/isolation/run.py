@@ -2,7 +2,7 @@
 
     python tests/isolation/run.py dist
 
-Fails if an environment contains anything else than its set, or if a check of ``probe.py`` fails.
+Fails if an environment contains anything other than its set, or if a check of ``probe.py`` fails.
 This is a program rather than a pytest test because the environments contain neither this checkout
 nor, except with tinytorch-devkit, pytest.
 """

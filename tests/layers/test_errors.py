@@ -41,7 +41,7 @@ def layer(call):
         ("Flatten(start_dim=2, end_dim=1)", (3, 4, 5), "cannot merge the axes 2 to 1"),
     ],
 )
-def test_input_of_wrong_shape(kind, call, shape, message):
+def test_input_of_wrong_shape_raises(kind, call, shape, message):
     with pytest.raises(ValueError, match=re.escape(message)) as raised:
         layer(call)(kind(np.zeros(shape, np.float32)))
     assert call in str(raised.value)
@@ -51,7 +51,7 @@ def test_input_of_wrong_shape(kind, call, shape, message):
     "call",
     ["Linear(2, 2)", "Conv2d(1, 1, kernel_size=1)", "MaxPool2d(1)", "LayerNorm(2)", "Dropout(0.5)"],
 )
-def test_input_of_wrong_type(call):
+def test_input_of_wrong_type_raises(call):
     pattern = re.escape(call)
     with pytest.raises(TypeError, match=rf"{pattern} expects floating-point numbers, not uint8 of"):
         layer(call)(np.zeros((1, 1, 2, 2), np.uint8))
@@ -75,7 +75,7 @@ def test_flatten_accepts_any_dtype_but_not_a_list():
         (np.array([True]), TypeError, "not bool"),
     ],
 )
-def test_invalid_indices(indices, error, message):
+def test_invalid_indices_raise(indices, error, message):
     with pytest.raises(error, match=message):
         Embedding(5, 2)(indices)
 
@@ -122,12 +122,12 @@ def test_invalid_indices(indices, error, message):
         ("Residual(shortcut=3)", TypeError, "shortcut of Residual must be a module .* not 3"),
     ],
 )
-def test_invalid_layer_arguments(call, error, message):
+def test_invalid_layer_arguments_raise(call, error, message):
     with pytest.raises(error, match=message):
         layer(call)
 
 
-def test_residual_whose_layers_change_the_shape():
+def test_residual_whose_layers_change_the_shape_raises():
     x = np.zeros((2, 3), np.float32)
     message = r"output of the layers of Residual has shape \(2, 4\), but the input has .* \(2, 3\)"
     with pytest.raises(ValueError, match=message):

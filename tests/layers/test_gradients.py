@@ -40,8 +40,8 @@ def test_second_derivative_agrees_with_numerical_differentiation(case):
     check_derivative(*function_and_arrays(case), 2)
 
 
-# Layers to place between exp and a cube: even for a linear layer the higher derivatives are then
-# nonzero, and involve the rules of its adjoints.
+# These layers are composed with exp before and a cube after them, so that the higher derivatives
+# even of a linear layer are not 0 and use the rules of its adjoints.
 COMPOSED = [
     Case("Linear(4, 3)", (2, 3, 4)),
     Case("Conv2d(2, 4, 3, stride=2, padding=1, groups=2)", (2, 2, 4, 5)),

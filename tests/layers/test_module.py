@@ -335,7 +335,7 @@ def test_load_state_dict_requires_a_mapping():
         ("free", [1.0], TypeError, "'free' of Mine must be an array, a Tensor or None, not list"),
     ],
 )
-def test_invalid_buffers(name, value, error, message):
+def test_invalid_buffers_raise(name, value, error, message):
     mine = type("Mine", (Module,), {})()
     mine.taken = 1
     with pytest.raises(error, match=message):

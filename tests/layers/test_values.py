@@ -56,7 +56,7 @@ def test_float32_stays_float32_and_is_accurate(case):
         np.testing.assert_allclose(narrow[name], array, atol=2e-5 * scale, err_msg=name)
 
 
-def test_empty_batch():
+def test_an_empty_batch_gives_an_empty_result():
     for case in CASES:
         if case.floating and not ("BatchNorm" in case.call and case.training) and case.shape[1:]:
             shape = case.layer()(case.x()).shape

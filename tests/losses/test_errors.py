@@ -42,7 +42,7 @@ def test_error_of_mse_loss_contains_both_shapes():
 
 
 @pytest.mark.parametrize("name", [*ELEMENTWISE, *CLASSES])
-def test_invalid_reductions_and_inputs(name):
+def test_invalid_reductions_and_inputs_raise(name):
     target = [0, 1, 2, 0] if name in CLASSES else ROWS
     with pytest.raises(ValueError, match=f"{name} has no reduction 'avg'; choose one of .*'mean'"):
         getattr(losses, name)(ROWS, target, reduction="avg")
@@ -128,7 +128,7 @@ def test_class_numbers_of_the_wrong_shape_or_dtype_raise(name, input, target, er
         ),
     ],
 )
-def test_class_numbers_and_probabilities_are_told_apart_by_dtype(loss, target, error, message):
+def test_class_numbers_and_probabilities_are_distinguished_by_dtype(loss, target, error, message):
     with pytest.raises(error, match=message):
         loss(Tensor(ROWS), target)
 

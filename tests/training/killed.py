@@ -72,12 +72,12 @@ def outcome(file: Path, resume: bool) -> dict:
     }
 
 
-# The exit status of a process that was killed.
+# The exit status of a process that ended itself in the middle of a run.
 KILLED = 9
 
 
 def run_until_call(file: Path, done: Path, calls: int) -> None:
-    """Continue the run, and exit without cleaning up at the function call of that number."""
+    """Continue the run, and exit without cleaning up at the call with the number ``calls``."""
     counter = itertools.count()
 
     def kill(*_: object) -> None:
@@ -86,27 +86,29 @@ def run_until_call(file: Path, done: Path, calls: int) -> None:
 
     sys.setprofile(kill)
     save_checkpoint(done, outcome(file, resume=True))
-    # Python calls functions at exit too, when the run is complete.
+    # The run is complete: do not count the functions that Python calls at exit.
     sys.setprofile(None)
 
 
 def main(kills: int, folder: Path) -> None:
-    """Kill that many processes, and compare every run that they complete."""
+    """Kill ``kills`` processes, and compare every run that they complete."""
     file, done = folder / "run.safetensors", folder / "done.safetensors"
     counter = itertools.count()
     sys.setprofile(lambda *_: next(counter))
-    save_checkpoint(folder / "quiet.safetensors", outcome(folder / "quiet.run", resume=False))
+    save_checkpoint(
+        folder / "uninterrupted.safetensors", outcome(folder / "uninterrupted.run", resume=False)
+    )
     sys.setprofile(None)
     calls = next(counter)
-    expected = load_checkpoint(folder / "quiet.safetensors")
-    chance = random.Random(0)
+    expected = load_checkpoint(folder / "uninterrupted.safetensors")
+    rng = random.Random(0)
     killed = runs = steps = 0
     while killed < kills or runs == 0:
         # A process makes at most a third of the calls of a run, so a run is killed a few times.
-        last = chance.randrange(calls // 3) if killed < kills else -1
+        last = rng.randrange(calls // 3) if killed < kills else -1
         # Not forked: NumPy and the progress bar may have started threads.
         process = subprocess.run(
-            [sys.executable, __file__, "--live", file, done, str(last)],
+            [sys.executable, __file__, "--until-call", file, done, str(last)],
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -120,13 +122,11 @@ def main(kills: int, folder: Path) -> None:
         runs += 1
         file.unlink()
         done.unlink()
-    print(
-        f"{killed} processes killed, {steps} of them after a step; {runs} runs ended as they should"
-    )
+    print(f"{killed} processes killed, {steps} of them after a step; {runs} runs as expected")
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "--live":
+    if sys.argv[1] == "--until-call":
         run_until_call(Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]))
     else:
         main(int(sys.argv[1]), Path(sys.argv[2]))

@@ -92,7 +92,7 @@ def clipped_gradients() -> list[np.ndarray]:
     return gradients(start(), 0)
 
 
-def flat(arrays: list[np.ndarray]) -> list[float]:
+def elements(arrays: list[np.ndarray]) -> list[float]:
     return [float(x) for a in arrays for x in np.ravel(a)]
 
 
@@ -115,7 +115,7 @@ def _optimized(torch, name, options):
         for p, g in zip(parameters, now, strict=True):
             p.grad = None if g is None else torch.tensor(g)
         optimizer.step()
-        path.append(flat([p.detach().numpy() for p in parameters]))
+        path.append(elements([p.detach().numpy() for p in parameters]))
     return [path[i] for i in COMPARED]
 
 
@@ -155,7 +155,7 @@ def _clipped(torch, kind, options):
         p.grad = torch.tensor(g)
     clip = getattr(torch.nn.utils, f"clip_grad_{kind}_")
     norm = clip(parameters, **options)
-    found = flat([p.grad.numpy() for p in parameters])
+    found = elements([p.grad.numpy() for p in parameters])
     return {"norm": None if norm is None else float(norm), "gradients": found}
 
 

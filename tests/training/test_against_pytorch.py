@@ -36,7 +36,7 @@ def parameters() -> list[Tensor]:
 
 
 @pytest.mark.parametrize("case", reference.OPTIMIZERS)
-def test_ten_steps(case: str, expected: dict[str, Any]) -> None:
+def test_ten_steps_equal_those_of_pytorch(case: str, expected: dict[str, Any]) -> None:
     name, options = reference.OPTIMIZERS[case]
     tensors = parameters()
     optimizer = getattr(training, name)(tensors, **options)
@@ -48,7 +48,7 @@ def test_ten_steps(case: str, expected: dict[str, Any]) -> None:
         optimizer.step()
         for p, g in zip(tensors, gradients, strict=True):
             assert g is None or p.grad is g
-        path.append(reference.flat([p.data for p in tensors]))
+        path.append(reference.elements([p.data for p in tensors]))
     close([path[i] for i in reference.COMPARED], expected["optimizers"][case])
 
 
@@ -66,13 +66,13 @@ def rates(make: Any) -> list[list[float]]:
 
 
 @pytest.mark.parametrize("case", reference.SCHEDULES)
-def test_schedules(case: str, expected: dict[str, Any]) -> None:
+def test_schedules_equal_those_of_pytorch(case: str, expected: dict[str, Any]) -> None:
     name, options = reference.SCHEDULES[case]
     found = rates(lambda optimizer: getattr(training, name)(optimizer, **options))
     close(found, expected["schedules"][case])
 
 
-def test_schedules_in_sequence(expected: dict[str, Any]) -> None:
+def test_schedules_in_sequence_equal_those_of_pytorch(expected: dict[str, Any]) -> None:
     def make(optimizer: Any) -> Any:
         parts = [getattr(training, name)(optimizer, **o) for name, o in reference.SEQUENCE]
         return training.SequentialLR(optimizer, parts, reference.MILESTONES)
@@ -81,13 +81,13 @@ def test_schedules_in_sequence(expected: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("case", reference.CLIPS)
-def test_clipping(case: str, expected: dict[str, Any]) -> None:
+def test_clipped_gradients_equal_those_of_pytorch(case: str, expected: dict[str, Any]) -> None:
     kind, options = reference.CLIPS[case]
     tensors = parameters()
     for p, g in zip(tensors, reference.clipped_gradients(), strict=True):
         p.grad = g
     # model.parameters() is a generator, too.
     norm = getattr(training, f"clip_grad_{kind}")((p for p in tensors), **options)
-    close(reference.flat([p.grad for p in tensors]), expected["clips"][case]["gradients"])
+    close(reference.elements([p.grad for p in tensors]), expected["clips"][case]["gradients"])
     if kind == "norm":
         close(norm, expected["clips"][case]["norm"])

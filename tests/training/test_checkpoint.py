@@ -66,7 +66,7 @@ def test_colliding_tensor_names_are_distinguished(tmp_path) -> None:
         ({1: 2}, "cannot save the key 1 in the state"),
         ({"a": np.array(["x"])}, "cannot save a of dtype <U1"),
         ({"a": np.ones(1, complex)}, "cannot save a of dtype complex128"),
-        ({"a": np.ones(1, np.longdouble)}, "cannot save a of dtype float128"),
+        ({"a": np.zeros(1, "datetime64[s]")}, "cannot save a of dtype datetime64"),
     ],
 )
 def test_unsupported_values_raise_and_the_old_file_stays(tmp_path, state, message) -> None:

@@ -150,7 +150,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_errors_for_wrong_input(case: str) -> None:
+def test_wrong_input_raises(case: str) -> None:
     make, error, message = WRONG[case]
     with pytest.raises(error, match=message):
         make()

@@ -256,13 +256,13 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_errors_for_wrong_input(case: str) -> None:
+def test_wrong_input_raises(case: str) -> None:
     make, error, message = WRONG[case]
     with pytest.raises(error, match=message):
         make()
 
 
-def test_errors_for_wrong_sequences_of_schedules() -> None:
+def test_wrong_sequences_of_schedules_raise() -> None:
     optimizer = SGD([W])
     parts = [StepLR(optimizer, 2), StepLR(optimizer, 3)]
     with pytest.raises(ValueError, match=r"one milestone fewer than schedules, got 2 for 2"):

@@ -264,7 +264,7 @@ def test_run_without_resume_ignores_the_checkpoint(tmp_path) -> None:
     assert_same(first, second)
 
 
-def test_save_and_load_without_fit(tmp_path) -> None:
+def test_save_and_load_work_without_fit(tmp_path) -> None:
     first, second = trainer(), trainer()
     first.fit(loader(), 2, loader())
     first.save(tmp_path / "run.safetensors")
@@ -423,7 +423,7 @@ def test_progress_bar_is_hidden_outside_of_terminals(capsys, progress) -> None:
     assert capsys.readouterr().err == ""
 
 
-def test_plot_history(tmp_path) -> None:
+def test_plot_history_draws_training_and_validation(tmp_path) -> None:
     pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     run = trainer()
     run.fit(loader(), 3, loader())
@@ -560,7 +560,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_errors_for_wrong_input(case: str) -> None:
+def test_wrong_input_raises(case: str) -> None:
     make, error, message = WRONG[case]
     with pytest.raises(error, match=message):
         make()

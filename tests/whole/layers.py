@@ -17,14 +17,17 @@ PACKAGES = {
 
 
 def lines(block: str) -> list[list[str]]:
-    """The names in a fenced block of the page, by line; an indented line continues the last."""
+    """Return the names in a fenced block of the page, by line.
+
+    An indented line continues the line before it.
+    """
     text = PAGE.read_text("utf-8")
     (found,) = re.findall(rf"```layers {block}\n(.*?)```", text, flags=re.DOTALL)
     return [line.split() for line in found.replace("\n  ", " ").splitlines()]
 
 
 def layers(package: str) -> list[list[str]]:
-    """The modules of each layer of a package, the lowest first, by their full names."""
+    """Return the full names of the modules in each layer of a package, the lowest layer first."""
     return [
         [package if name == "__init__" else f"{package}.{name}" for name in line]
         for line in lines(package)
@@ -32,7 +35,7 @@ def layers(package: str) -> list[list[str]]:
 
 
 def modules(package: str) -> dict[str, Path]:
-    """The files of a package by the full names of the modules."""
+    """Return the files of a package by the full names of their modules."""
     folder = PACKAGES[package]
     named = {file.relative_to(folder.parent).with_suffix(""): file for file in folder.rglob("*.py")}
     return {".".join(path.parts).removesuffix(".__init__"): file for path, file in named.items()}
@@ -42,7 +45,7 @@ MODULES = {name for package in PACKAGES for name in modules(package)}
 
 
 def imports(file: Path) -> Iterator[str]:
-    """The full names of the modules that a file imports anywhere in its text."""
+    """Yield the full names of the modules that a file imports, at the top or in functions."""
     for node in ast.walk(ast.parse(file.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)

@@ -1,4 +1,4 @@
-"""docs/architecture.md lists every module of the core, and the functions that really run."""
+"""docs/architecture.md lists every module of the core, and the functions that its programs run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ every_trace = pytest.mark.parametrize(
 
 @pytest.fixture(scope="module")
 def calls(tmp_path_factory: pytest.TempPathFactory) -> Calls:
-    """The functions that each program calls, each with its module."""
+    """Return the functions that each program calls, each with its module."""
     done = subprocess.run(
         [sys.executable, trace_calls.__file__],
         cwd=tmp_path_factory.mktemp("empty"),

@@ -55,7 +55,7 @@ def test_every_option_is_described(name: str) -> None:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty project, next to an installation of the core, autograd, the devkit and swish."""
+    """Return an empty project next to an installation of the core, autograd, devkit and swish."""
     home = tmp_path_factory.mktemp("documented")
     site, bin, work = home / "site", home / "bin", home / "project"
     for folder in (site, bin, work):

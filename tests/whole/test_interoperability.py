@@ -41,7 +41,7 @@ class TestDLPack:
             from_dlpack(value)
 
     @pytest.mark.peers
-    def test_pytorch(self, torch):
+    def test_pytorch_shares_the_memory_and_refuses_tracked_tensors(self, torch):
         x = Tensor(np.arange(6.0).reshape(2, 3))
         theirs = torch.from_dlpack(x)
         theirs[0, 0] = 9
@@ -63,7 +63,7 @@ class TestDLPack:
         np.testing.assert_allclose(x.grad, from_dlpack(theirs.grad).data)
 
     @pytest.mark.peers("jax")
-    def test_jax(self):
+    def test_jax_arrays_are_exchanged_both_ways(self):
         import jax.numpy as jnp
 
         assert jnp.from_dlpack(Tensor([1.0, 2.0])).tolist() == [1.0, 2.0]
@@ -79,7 +79,7 @@ class TestSciPy:
     optimize = pytest.importorskip("scipy.optimize")
 
     @pytest.mark.parametrize("method", ["BFGS", "L-BFGS-B", "CG", "SLSQP"])
-    def test_gradients(self, method):
+    def test_minimize_takes_our_gradients(self, method):
         found = self.optimize.minimize(
             rosenbrock,
             np.array([-1.2, 1.0, 0.8]),
@@ -90,7 +90,7 @@ class TestSciPy:
         np.testing.assert_allclose(found.x, 1, atol=1e-2)
 
     @pytest.mark.parametrize("method", ["Newton-CG", "trust-ncg", "trust-krylov"])
-    def test_products_with_the_hessian(self, method):
+    def test_minimize_takes_our_products_with_the_hessian(self, method):
         found = self.optimize.minimize(
             rosenbrock,
             np.array([-1.2, 1.0, 0.8]),
@@ -114,7 +114,7 @@ class TestSciPy:
 
 
 def forbidden(*args, **kwargs):
-    raise AssertionError("Dask was made to compute")
+    raise AssertionError("Dask computed a result before it was needed")
 
 
 DASK = {

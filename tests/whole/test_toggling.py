@@ -240,7 +240,7 @@ class Toggled:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", PluginWarning)
             entered.__exit__(None, None, None)
-        # A plugin stays off if, say, one that it needs was unregistered in the block.
+        # A plugin stays off if one that it needs was unregistered in the block, for example.
         left_out = {str(warning.message).split("'")[1] for warning in caught}
         assert {*plugins.active()} == before - {*self.unregistered[begin:]} - left_out
         if left_out:

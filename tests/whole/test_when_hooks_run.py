@@ -160,7 +160,7 @@ def test_training_runs_neither_pluggy_nor_the_plugin_system() -> None:
 
 
 def test_toggling_runs_the_plugin_system(counter: CountsEveryHook) -> None:
-    # So the test above would notice it.
+    # This shows that the test above would notice the plugin system.
     def toggle() -> None:
         with plugins.disable("counter"):
             pass

@@ -1,4 +1,4 @@
-"""A program that runs the traced programs of docs/architecture.md and prints what they call.
+"""Run the traced programs of docs/architecture.md, and print which functions they call.
 
 It runs in its own process, because the first call of an op differs from later ones.
 """
@@ -28,7 +28,7 @@ class Section(NamedTuple):
 
 
 def sections() -> list[Section]:
-    """The sections of the page that have a program, in order."""
+    """Return the sections of the page that have a program, in order."""
     found = []
     for text in PAGE.read_text("utf-8").split("\n## ")[1:]:
         for program in re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL):
@@ -38,7 +38,7 @@ def sections() -> list[Section]:
 
 
 def is_property(frame: FrameType) -> bool:
-    """Whether a property is read, which the page does not list."""
+    """Return whether a frame belongs to a property, which the page does not list."""
     function = frame.f_code.co_qualname.partition(".<locals>")[0]
     owner, _, name = function.rpartition(".")
     cls = frame.f_globals.get(owner)
@@ -49,7 +49,7 @@ def is_property(frame: FrameType) -> bool:
 def calls_of(program: str, names: dict[str, Any]) -> list[tuple[str, str]]:
     """Run a program, and return which of our functions its last statement calls.
 
-    Each is given by its module, empty if the function is generated, and its name; they are in the
+    Each is a pair of its module, empty for a generated function, and its name. They are in the
     order of their first calls.
     """
     *before, last = ast.parse(program).body

@@ -1,7 +1,6 @@
 """Calls of every differentiable op, with which the tests check its rule.
 
-`CASES` are single calls. `DESCRIBED` are NumPy functions with their arguments, of which many calls
-are made.
+`CASES` are single calls. `DESCRIBED` are NumPy functions, each with many combinations of arguments.
 """
 
 from . import (

@@ -1,4 +1,4 @@
-"""Described, a NumPy function with its arguments, from which the checks of its rule are made.
+"""Described, a NumPy function with the arguments for the checks of its rule.
 
     Described("cumsum", parameters=[{"axis": 0}, {"axis": -1}], min_dims=1)
 

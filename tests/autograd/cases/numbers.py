@@ -20,19 +20,19 @@ def two_in_torch(names, **options):
     return [d for name in names.split() for d in of_two(name, torch=name, **options)]
 
 
-def torchs(names, **options):
-    """Functions that torch has under the same name."""
+def same_in_torch(names, **options):
+    """Describe functions that torch has under the same name."""
     return [Described(name, torch=name, **options) for name in names.split()]
 
 
 DESCRIBED = (
-    *torchs("exp exp2 expm1 sin cos sinh cosh tanh arcsinh arctan square", complex=True),
-    *torchs("log log2 log10 log1p sqrt reciprocal", domain=POSITIVE, complex=True),
-    *torchs("tan arcsin arccos arctanh", domain=UNIT, complex=True),
-    *torchs("arccosh", domain=ABOVE_1, complex=True),
-    *torchs("deg2rad rad2deg negative positive"),
+    *same_in_torch("exp exp2 expm1 sin cos sinh cosh tanh arcsinh arctan square", complex=True),
+    *same_in_torch("log log2 log10 log1p sqrt reciprocal", domain=POSITIVE, complex=True),
+    *same_in_torch("tan arcsin arccos arctanh", domain=UNIT, complex=True),
+    *same_in_torch("arccosh", domain=ABOVE_1, complex=True),
+    *same_in_torch("deg2rad rad2deg negative positive"),
     *described("degrees radians fabs"),
-    *torchs("absolute", complex=True),
+    *same_in_torch("absolute", complex=True),
     Described("cbrt", domain=POSITIVE),
     Described("sinc", torch="sinc"),
     Described("sinc", domain=(-9.0, 8.0), drawn=None),
