@@ -8,7 +8,6 @@ gradient is complete. Nothing recurses, however deep the graph is.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set
-from contextlib import nullcontext
 from operator import attrgetter
 from typing import Any
 
@@ -72,7 +71,10 @@ def backward_pass(
             raise _unused(wanted - useful)
         order, useful = _leading_to(wanted, order)
     check_rules(order)
-    with enable_grad() if create_graph else nullcontext():
+    recording = enable_grad() if create_graph else None
+    if recording is not None:
+        recording.__enter__()
+    try:
         pending: dict[Node, Any] = {}
         for start, seed in seeds:
             grad = conj(seed)
@@ -84,6 +86,9 @@ def backward_pass(
             if end.hooks is not None:
                 grad = run_hooks(end, grad)
             pending[end] = conj(grad)
+    finally:
+        if recording is not None:
+            recording.__exit__()
     pending.update(kept)
     return pending
 
