@@ -34,16 +34,7 @@ def op_added(forward: Callable[..., Any], **options: Any) -> Iterator[None]:
         plugins.unregister("thing")
 
 
-@pytest.fixture(params=["alone", "with every plugin"])
-def _others(request: pytest.FixtureRequest) -> Iterator[None]:
-    if request.param == "alone":
-        with plugins.only():
-            yield
-    else:
-        yield
-
-
-@pytest.mark.usefixtures("_others")
+@pytest.mark.usefixtures("each_surface")
 def test_the_source_of_an_operator_starts_with_comments_that_explain_its_names() -> None:
     first, *lines = inspect.getsource(Tensor.__mul__).splitlines()
     assert first == "def mul(self, y):"
@@ -61,7 +52,7 @@ def test_the_source_of_a_numpy_op_starts_with_such_comments_too() -> None:
     assert "linalg.inv" in lines[1]
 
 
-@pytest.mark.usefixtures("_others")
+@pytest.mark.usefixtures("each_surface")
 @pytest.mark.parametrize("name", ["mul", "sum", "clip", "getitem", "iadd", "numpy"])
 def test_all_names_but_those_of_the_arguments_begin_with_an_underscore(name: str) -> None:
     signature = plugins.surface().ops[name].signature
@@ -74,7 +65,7 @@ def test_all_names_but_those_of_the_arguments_begin_with_an_underscore(name: str
     assert not {n for n in others if not n.startswith("_")}
 
 
-@pytest.mark.usefixtures("_others")
+@pytest.mark.usefixtures("each_surface")
 @pytest.mark.parametrize(
     "name",
     [
@@ -135,7 +126,7 @@ class Mode(enum.StrEnum):
     SAME = "same"
 
 
-@pytest.mark.usefixtures("_others")
+@pytest.mark.usefixtures("each_surface")
 @pytest.mark.parametrize(
     "default", [Mode.SAME, None, True, 2, "a 'quoted' word", 0.5, (1, 2), np.float32(3)], ids=repr
 )
@@ -162,14 +153,14 @@ def test_a_decorated_variadic_function_may_name_its_arguments_by_one_letter() ->
     assert total(np.ones(3)) == 3
 
 
-@pytest.mark.usefixtures("_others")
+@pytest.mark.usefixtures("each_surface")
 def test_the_source_of_a_reflected_operator_is_that_of_the_op() -> None:
     assert inspect.getsource(Tensor.__rmul__) == inspect.getsource(Tensor.__mul__)
     assert Tensor.__rmul__.__name__ == "__rmul__"
     assert (3 - Tensor([1.0])).item() == Tensor([1.0]).__rsub__(3).item() == 2
 
 
-@pytest.mark.usefixtures("_others")
+@pytest.mark.usefixtures("each_surface")
 def test_help_shows_our_docstrings_and_self() -> None:
     mul = pydoc.plain(pydoc.render_doc(Tensor.__mul__))
     assert "mul(self, y)" in mul

@@ -15,6 +15,8 @@ import pytest
 
 from tinytorch_core import Tensor, hookimpl, plugins
 
+pytestmark = pytest.mark.usefixtures("each_surface")
+
 
 @contextmanager
 def plugin(**hooks: Callable[..., Any]) -> Iterator[None]:
@@ -33,15 +35,6 @@ def adds_op(name: str, forward: Callable[..., Any], **options: Any) -> Any:
 
 def adds(name: str, value: Any) -> Any:
     return plugin(extend_tensor=lambda tensor: tensor.add(name, value))
-
-
-@pytest.fixture(autouse=True, params=["alone", "with every plugin"])
-def _others(request: pytest.FixtureRequest) -> Iterator[None]:
-    if request.param == "alone":
-        with plugins.only():
-            yield
-    else:
-        yield
 
 
 def test_an_op_becomes_a_method_with_the_signature_of_its_function() -> None:
