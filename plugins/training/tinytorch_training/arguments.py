@@ -89,7 +89,7 @@ def parameter_list(owner: str, parameters: Iterable[Any]) -> list[Tensor]:
     Raises:
         TypeError: `parameters` is a single Tensor or not iterable, or an item is not a Tensor of
             real floating-point numbers.
-        ValueError: there are no parameters, or one is repeated or was computed by an op.
+        ValueError: `parameters` is empty, or one is repeated or was computed by an op.
     """
     if isinstance(parameters, Tensor) or not isinstance(parameters, Iterable):
         raise TypeError(

@@ -28,8 +28,8 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float, norm_type: flo
         The norm before clipping.
 
     Raises:
-        TypeError, ValueError: there are no parameters, `max_norm` is not a number of 0 or more,
-            or `norm_type` is not a number above 0.
+        TypeError, ValueError: `parameters` is empty, `max_norm` is not a number of 0 or more, or
+            `norm_type` is not a number above 0.
 
     >>> w = Tensor([3.0, 4.0], requires_grad=True)
     >>> (w * w).sum().backward()
@@ -62,8 +62,7 @@ def clip_grad_value(parameters: Iterable[Tensor], clip_value: float) -> None:
         clip_value: the maximum absolute value after clipping.
 
     Raises:
-        TypeError, ValueError: there are no parameters, or `clip_value` is not a number of 0 or
-            more.
+        TypeError, ValueError: `parameters` is empty, or `clip_value` is not a number of 0 or more.
 
     >>> w = Tensor([3.0, -4.0, 0.1], requires_grad=True)
     >>> (w * w).sum().backward()

@@ -166,7 +166,7 @@ def check_derivative(
     Args:
         function: a function of tensors that returns a tensor or a list of tensors.
         arrays: its inputs, in float64 or complex128.
-        order: of the derivative, 1 or more. Each lower order needs a check of its own.
+        order: of the derivative, 1 or more. Check each lower order separately.
         seed: for the weights and directions.
 
     >>> check_derivative(np.tanh, [np.array([0.5, -1.0])], order=2)
