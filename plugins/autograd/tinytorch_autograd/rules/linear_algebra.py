@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from tinytorch_autograd.rules.family import Family
 
 Array = Any
@@ -19,13 +21,20 @@ def transposed(x: Array) -> Array:
         return x.swapaxes(-1, -2)
 
 
+def _product(x: Array, y: Array) -> Array:
+    """Return x @ y. For plain matrices, dot gives the same numbers with less overhead."""
+    if x.__class__ is np.ndarray is y.__class__ and x.ndim == 2 == y.ndim:
+        return x.dot(y)
+    return x @ y
+
+
 def matmul_left(grad: Array, x: Array, y: Array) -> Array:
     """The gradient of x in x @ y: grad @ y^T, where a vector x is a row and a vector y a column."""
     if y.ndim == 1:
         return grad[..., None] * y
     if x.ndim == 1:
         return (y @ grad[..., None])[..., 0]
-    return grad @ transposed(y)
+    return _product(grad, transposed(y))
 
 
 def matmul_right(grad: Array, x: Array, y: Array) -> Array:
@@ -35,7 +44,7 @@ def matmul_right(grad: Array, x: Array, y: Array) -> Array:
         return grad * x if y.ndim == 1 else x[:, None] * grad[..., None, :]
     if y.ndim == 1:
         return (transposed(x) @ grad[..., None])[..., 0]
-    return transposed(x) @ grad
+    return _product(transposed(x), grad)
 
 
 family.rule("matmul", matmul_left, matmul_right)
