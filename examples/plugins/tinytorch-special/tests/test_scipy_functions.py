@@ -13,7 +13,8 @@ from tinytorch_core import Tensor, plugins
 import tinytorch_special as special
 from tinytorch_special.family import FUNCTIONS
 
-UFUNCS = [n for n in FUNCTIONS if isinstance(getattr(scipy.special, n), np.ufunc)]
+SPECIAL = [name for name, function in FUNCTIONS.items() if function.module == "special"]
+UFUNCS = [n for n in SPECIAL if isinstance(getattr(scipy.special, n), np.ufunc)]
 
 
 @pytest.mark.parametrize("name", UFUNCS)
@@ -26,7 +27,7 @@ def test_a_scipy_ufunc_runs_the_op(name):
 
 
 def test_almost_all_are_ufuncs():
-    assert set(FUNCTIONS) - set(UFUNCS) == {"polygamma", "zeta", "logsumexp", "multigammaln"}
+    assert set(SPECIAL) - set(UFUNCS) == {"polygamma", "zeta", "logsumexp", "multigammaln"}
 
 
 def test_a_ufunc_call_with_options_runs_scipys_function():
@@ -39,9 +40,9 @@ def test_a_ufunc_call_with_options_runs_scipys_function():
 
 def test_complex_numbers_run_scipys_function():
     z = np.array([0.5 + 1j])
-    np.testing.assert_array_equal(scipy.special.erf(Tensor(z)).data, scipy.special.erf(z))
-    with pytest.raises(TypeError, match=r"erf\(\) got complex numbers"):
-        special.erf(Tensor(z))
+    np.testing.assert_array_equal(scipy.special.gamma(Tensor(z)).data, scipy.special.gamma(z))
+    with pytest.raises(TypeError, match=r"gamma\(\) got complex numbers"):
+        special.gamma(Tensor(z))
     with pytest.raises(TypeError, match="got complex numbers"):
         special.xlogy(2.0, 1j)
 

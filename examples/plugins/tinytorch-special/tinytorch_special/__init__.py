@@ -14,7 +14,13 @@ Functions, 1964.
 Tensor([ 0.      , 12.801827])
 """
 
-# Imported first: importing the core imports the active plugins, including this one.
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+# Imported before the modules of this package: importing the core imports the active plugins,
+# including this one.
 import tinytorch_core  # noqa: F401
 
 from tinytorch_special.bessel import (
@@ -36,8 +42,10 @@ from tinytorch_special.bessel import (
     kve,
     y0,
     y1,
+    yn,
     yv,
 )
+from tinytorch_special.distribution_functions import pdtr, pdtrc, stdtr
 from tinytorch_special.elementary import cbrt, cosm1, exp2, exp10, expm1, log1p, wrightomega
 from tinytorch_special.entropy import (
     entr,
@@ -63,6 +71,7 @@ from tinytorch_special.error_functions import (
 from tinytorch_special.gamma_functions import (
     beta,
     betainc,
+    betaincc,
     betaincinv,
     betaln,
     digamma,
@@ -73,8 +82,10 @@ from tinytorch_special.gamma_functions import (
     gammaincinv,
     gammaln,
     multigammaln,
+    poch,
     polygamma,
     psi,
+    rgamma,
     zeta,
 )
 from tinytorch_special.hypergeometric import ellipe, ellipk, hyp0f1, hyp1f1, hyp2f1, hyperu
@@ -84,6 +95,7 @@ from tinytorch_special.logistic import expit, log_expit, logit, logsumexp
 __all__ = [
     "beta",
     "betainc",
+    "betaincc",
     "betaincinv",
     "betaln",
     "cbrt",
@@ -121,6 +133,7 @@ __all__ = [
     "i0e",
     "i1",
     "i1e",
+    "integrate",
     "iv",
     "ive",
     "j0",
@@ -134,6 +147,7 @@ __all__ = [
     "kl_div",
     "kv",
     "kve",
+    "linalg",
     "log1p",
     "log_expit",
     "log_ndtr",
@@ -142,16 +156,33 @@ __all__ = [
     "multigammaln",
     "ndtr",
     "ndtri",
+    "pdtr",
+    "pdtrc",
+    "poch",
     "polygamma",
     "pseudo_huber",
     "psi",
     "rel_entr",
+    "rgamma",
+    "signal",
     "spence",
+    "stats",
+    "stdtr",
     "wrightomega",
     "xlog1py",
     "xlogy",
     "y0",
     "y1",
+    "yn",
     "yv",
     "zeta",
 ]
+
+_MODULES = ("integrate", "linalg", "signal", "stats")
+
+
+def __getattr__(name: str) -> Any:
+    """Import a module on first use: TinyTorch starts without `stats`, which has no ops."""
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

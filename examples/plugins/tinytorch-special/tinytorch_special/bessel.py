@@ -1,7 +1,7 @@
 """Bessel functions and modified Bessel functions of orders 0, 1 and v, also exponentially scaled.
 
-The derivative with respect to the order `v` raises NotImplementedError. Functions of the second
-kind are infinite at 0, and NaN or infinite for negative x.
+The derivative with respect to the order, `v` or `n`, raises NotImplementedError. Functions of the
+second kind are infinite at 0, and NaN or infinite for negative x.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import scipy
 
-from tinytorch_special.family import UNKNOWN, Array, rule, special
+from tinytorch_special.family import UNKNOWN, Array, floating, rule, special
 
 
 @special("x")
@@ -49,6 +49,16 @@ def y1(x: Array) -> Array:
 def yv(v: Array, x: Array) -> Array:
     """The Bessel function of the second kind, Y_v; Y_v' = (Y_{v-1} - Y_{v+1}) / 2 (DLMF 10.6.1)."""
     return scipy.special.yv(v, x)
+
+
+@special("n x")
+def yn(n: Array, x: Array) -> Array:
+    """The Bessel function of the second kind of integer order, Y_n.
+
+    Y_n' = (Y_{n-1} - Y_{n+1}) / 2 (DLMF 10.6.1). `yv` takes any order.
+    """
+    # SciPy returns float64 if an integer order is mixed with float32.
+    return scipy.special.yn(n, x).astype(floating(x))
 
 
 @special("x")
@@ -150,6 +160,7 @@ rule(jv, UNKNOWN, lambda grad, v, x: grad * (0.5 * (jv(v - 1, x) - jv(v + 1, x))
 rule(y0, lambda grad, x: -grad * y1(x))
 rule(y1, lambda grad, x: grad * (0.5 * (y0(x) - yv(2, x))))
 rule(yv, UNKNOWN, lambda grad, v, x: grad * (0.5 * (yv(v - 1, x) - yv(v + 1, x))))
+rule(yn, UNKNOWN, lambda grad, n, x: grad * (0.5 * (yn(n - 1, x) - yn(n + 1, x))))
 rule(i0, lambda grad, x: grad * i1(x))
 rule(i1, lambda grad, x: grad * (0.5 * (i0(x) + iv(2, x))))
 rule(iv, UNKNOWN, lambda grad, v, x: grad * (0.5 * (iv(v - 1, x) + iv(v + 1, x))))

@@ -1,4 +1,8 @@
-"""The error function, related functions, and the normal distribution."""
+"""The error function, related functions, and the normal distribution.
+
+`erf`, `erfc`, `erfcx`, `erfi` and `dawsn` are entire functions and take complex numbers too. Their
+derivatives are the complex derivatives, by the same formulas.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +27,12 @@ def gaussian(x: Array) -> Array:
     return np.exp(-x * x)
 
 
-@special("x")
+def normal_density(x: Array) -> Array:
+    """Return φ(x) = exp(-x²/2) / √(2π), the density of the standard normal distribution."""
+    return _DENSITY * gaussian(_ROOT_HALF * x)
+
+
+@special("x", complex_too=True)
 def erf(x: Array) -> Array:
     """The error function 2/√π ∫₀ˣ exp(-t²) dt (DLMF 7.2.1).
 
@@ -32,7 +41,7 @@ def erf(x: Array) -> Array:
     return scipy.special.erf(x)
 
 
-@special("x")
+@special("x", complex_too=True)
 def erfc(x: Array) -> Array:
     """The complementary error function 1 - erf(x), precise for large x too (DLMF 7.2.2).
 
@@ -41,7 +50,7 @@ def erfc(x: Array) -> Array:
     return scipy.special.erfc(x)
 
 
-@special("x")
+@special("x", complex_too=True)
 def erfcx(x: Array) -> Array:
     """The scaled function exp(x²) erfc(x) (with erfc as in DLMF 7.2.2).
 
@@ -51,7 +60,7 @@ def erfcx(x: Array) -> Array:
     return scipy.special.erfcx(x)
 
 
-@special("x")
+@special("x", complex_too=True)
 def erfi(x: Array) -> Array:
     """The imaginary error function 2/√π ∫₀ˣ exp(t²) dt, -i erf(ix).
 
@@ -78,7 +87,7 @@ def erfcinv(y: Array) -> Array:
     return scipy.special.erfcinv(y)
 
 
-@special("x")
+@special("x", complex_too=True)
 def dawsn(x: Array) -> Array:
     """Dawson's integral exp(-x²) ∫₀ˣ exp(t²) dt (DLMF 7.2.5).
 
@@ -103,9 +112,7 @@ def log_ndtr_rule(grad: Array, out: Array, x: Array) -> Array:
     """
     below = unwrap(x < 0)
     tail = 2 * _DENSITY / erfcx(_ROOT_HALF * np.where(below, -x, 0))
-    body = (
-        _DENSITY * gaussian(_ROOT_HALF * np.where(below, 0, x)) * np.exp(-np.where(below, 0, out))
-    )
+    body = normal_density(np.where(below, 0, x)) * np.exp(-np.where(below, 0, out))
     return grad * np.where(below, tail, body)
 
 
@@ -134,6 +141,6 @@ rule(erfi, lambda grad, x: grad * (_SLOPE * np.exp(x * x)))
 rule(erfinv, lambda grad, out: grad * (np.exp(out * out) / _SLOPE))
 rule(erfcinv, lambda grad, out: grad * (-np.exp(out * out) / _SLOPE))
 rule(dawsn, lambda grad, out, x: grad * (1 - 2 * x * out))
-rule(ndtr, lambda grad, x: grad * (_DENSITY * gaussian(_ROOT_HALF * x)))
+rule(ndtr, lambda grad, x: grad * normal_density(x))
 rule(log_ndtr, log_ndtr_rule)
 rule(ndtri, lambda grad, out: grad * (np.exp(0.5 * out * out) / _DENSITY))

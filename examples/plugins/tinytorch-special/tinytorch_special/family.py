@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from tinytorch_core import op
+from tinytorch_core.extend import unwrap
 
 Array = Any
 Vjp = Callable[..., Array]
@@ -25,30 +26,41 @@ class Special(NamedTuple):
         op: the name of its op; prefixed, because another plugin may provide an op `erf`.
         function: the function.
         inputs: the names of the arguments that may be Tensors.
+        module: the module of SciPy that has the function under the same name, such as `special`.
+        complex_too: the function takes complex numbers.
         vjps: the rule, one function per input.
     """
 
     op: str
     function: Callable[..., Any]
     inputs: tuple[str, ...]
+    module: str
+    complex_too: bool
     vjps: tuple[Vjp, ...]
 
 
-# Every function of this package by name; the names are those of scipy.special.
+# Every op of this package by the name of its function; the names are SciPy's.
 FUNCTIONS: dict[str, Special] = {}
 
 
-def special(inputs: str) -> Callable[[Forward], Forward]:
+def special(
+    inputs: str, module: str = "special", complex_too: bool = False
+) -> Callable[[Forward], Forward]:
     """Return a decorator that makes a function of arrays an op of this package.
+
+    The op is named after the function, without a leading underscore.
 
     Args:
         inputs: the names of the arguments that may be Tensors, separated by spaces.
+        module: the module of SciPy that has the function under the same name.
+        complex_too: the function takes complex numbers; otherwise they raise TypeError.
     """
 
     def decorate(forward: Forward) -> Forward:
-        name = forward.__name__
-        function = op(f"special_{name}")(_real_only(forward))
-        FUNCTIONS[name] = Special(f"special_{name}", function, tuple(inputs.split()), ())
+        name = forward.__name__.removeprefix("_")
+        function = op(f"special_{name}")(forward if complex_too else _real_only(forward))
+        names = tuple(inputs.split())
+        FUNCTIONS[name] = Special(f"special_{name}", function, names, module, complex_too, ())
         return function
 
     return decorate
@@ -63,7 +75,7 @@ def rule(function: Callable[..., Any], *vjps: Vjp) -> None:
             values that it needs, such as `grad` and `x`. `UNKNOWN` if the derivative has no
             formula here.
     """
-    name = function.__name__
+    name = function.__name__.removeprefix("_")
     defined = FUNCTIONS[name]
     checked = tuple(
         _unknown(name, argument) if vjp is UNKNOWN else vjp
@@ -73,7 +85,7 @@ def rule(function: Callable[..., Any], *vjps: Vjp) -> None:
 
 
 def _real_only(forward: Forward) -> Forward:
-    """Return `forward` with a check that rejects complex numbers, which the rules don't cover."""
+    """Return `forward` with a check that rejects complex numbers, which its rule does not cover."""
 
     @functools.wraps(forward)
     def checked(*args: Any, **kwargs: Any) -> Any:
@@ -122,3 +134,31 @@ def integer(function: str, name: str, value: Any, least: int) -> int:
 def floating(*values: Any) -> np.dtype[Any]:
     """Return the floating dtype of a result; Python numbers do not widen the arrays' dtype."""
     return np.result_type(*values, 0.0)
+
+
+def python_number(constant: Array) -> Array:
+    """Return a NumPy scalar as a Python number, which does not widen float32 to float64."""
+    return float(constant) if isinstance(constant, np.generic) else constant
+
+
+def promoted(*values: Any) -> list[Array]:
+    """Return the values as Tensors and arrays of their common dtype, float32 or wider.
+
+    Python numbers and lists of numbers do not widen the dtype of the others.
+
+    Raises:
+        TypeError: one of them is complex.
+    """
+    lists = [isinstance(v, list | tuple) for v in values]
+    given = [np.asarray(v) if i else v for v, i in zip(values, lists, strict=True)]
+    typed = [v.dtype.type(0).item() if i else unwrap(v) for v, i in zip(given, lists, strict=True)]
+    dtype = np.promote_types(floating(*typed), np.float32)
+    if dtype.kind == "c":
+        raise TypeError("got complex numbers; the function takes only real ones")
+    return [_as_dtype(v, dtype) for v in given]
+
+
+def _as_dtype(value: Any, dtype: np.dtype[Any]) -> Array:
+    if not hasattr(value, "astype"):  # a Python number
+        return np.asarray(value, dtype)
+    return value if value.dtype == dtype else value.astype(dtype)

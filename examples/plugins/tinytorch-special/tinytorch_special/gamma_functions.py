@@ -7,8 +7,10 @@ import math
 import numpy as np
 import scipy
 
+from tinytorch_core.extend import unwrap
+
 from tinytorch_special.entropy import xlog1py, xlogy
-from tinytorch_special.family import UNKNOWN, Array, floating, integer, rule, special
+from tinytorch_special.family import UNKNOWN, Array, floating, integer, python_number, rule, special
 
 
 @special("x")
@@ -27,6 +29,30 @@ def gammaln(x: Array) -> Array:
     (log |Γ|)' = ψ (DLMF 5.2.2).
     """
     return scipy.special.gammaln(x)
+
+
+def rgamma_rule(grad: Array, out: Array, x: Array) -> Array:
+    """(1/Γ)' = -ψ / Γ, for x < 1/2 by the reflection formula 1/Γ(x) = Γ(1 - x) sin(πx) / π.
+
+    In the second form, Γ(1 - x) (cos(πx) - ψ(1 - x) sin(πx) / π), nothing is infinite at the
+    poles of Γ, in higher derivatives neither.
+    """
+    left = unwrap(x < 0.5)
+    z = np.where(left, x, 0)
+    nearest = np.round(unwrap(z))
+    angle = math.pi * (z - nearest)  # the sine and the cosine of πz have the sign (-1)ⁿ of these
+    slope = np.cos(angle) - digamma(1 - z) * np.sin(angle) / math.pi
+    by_reflection = (1 - 2 * (nearest % 2)) * gamma(1 - z) * slope
+    return grad * np.where(left, by_reflection, -digamma(np.where(left, 1, x)) * out)
+
+
+@special("x")
+def rgamma(x: Array) -> Array:
+    """The reciprocal of the gamma function, 1/Γ(x) (DLMF 5.2.1); 0 at 0, -1, -2, ...
+
+    (1/Γ)' = -ψ / Γ (5.2.2), and (-1)ⁿ n! at -n.
+    """
+    return scipy.special.rgamma(x)
 
 
 @special("x")
@@ -75,6 +101,15 @@ def multigammaln(a: Array, d: int) -> Array:
     return d * (d - 1) / 4 * math.log(math.pi) + terms
 
 
+@special("z m")
+def poch(z: Array, m: Array) -> Array:
+    """The Pochhammer symbol (z)_m = Γ(z + m) / Γ(z) (DLMF 5.2.5), for real m too.
+
+    ∂/∂z = (z)_m (ψ(z + m) - ψ(z)); ∂/∂m = (z)_m ψ(z + m).
+    """
+    return scipy.special.poch(z, m).astype(floating(z, m))
+
+
 @special("a b")
 def beta(a: Array, b: Array) -> Array:
     """The beta function B(a, b) = Γ(a) Γ(b) / Γ(a + b) (DLMF 5.12.1).
@@ -93,14 +128,14 @@ def betaln(a: Array, b: Array) -> Array:
     return scipy.special.betaln(a, b).astype(floating(a, b))
 
 
-def _python_number(constant: Array) -> Array:
-    """Return a NumPy scalar as a Python number, which does not widen float32 to float64."""
-    return float(constant) if isinstance(constant, np.generic) else constant
+def log_gamma_density(a: Array, x: Array) -> Array:
+    """Return the logarithm of xᵃ⁻¹ exp(-x) / Γ(a), the density of the gamma distribution."""
+    return xlogy(a - 1, x) - x - python_number(gammaln(a))
 
 
 def gamma_density(a: Array, x: Array) -> Array:
     """Return xᵃ⁻¹ exp(-x) / Γ(a), the derivative of gammainc with respect to x (DLMF 8.8.13)."""
-    return np.exp(xlogy(a - 1, x) - x - _python_number(gammaln(a))).astype(x.dtype)
+    return np.exp(log_gamma_density(a, x)).astype(x.dtype)
 
 
 # SciPy returns float64 if float32 is mixed with Python numbers; `astype` restores the dtype.
@@ -142,10 +177,14 @@ def gammainccinv(a: Array, y: Array) -> Array:
     return scipy.special.gammainccinv(a, y).astype(floating(a, y))
 
 
+def log_beta_density(a: Array, b: Array, x: Array) -> Array:
+    """Return the logarithm of xᵃ⁻¹ (1 - x)ᵇ⁻¹ / B(a, b), the density of the beta distribution."""
+    return xlogy(a - 1, x) + xlog1py(b - 1, -x) - python_number(betaln(a, b))
+
+
 def beta_density(a: Array, b: Array, x: Array) -> Array:
     """Return xᵃ⁻¹ (1 - x)ᵇ⁻¹ / B(a, b), the derivative of betainc by x (from DLMF 8.17.1)."""
-    constant = _python_number(betaln(a, b))
-    return np.exp(xlogy(a - 1, x) + xlog1py(b - 1, -x) - constant).astype(x.dtype)
+    return np.exp(log_beta_density(a, b, x)).astype(x.dtype)
 
 
 @special("a b x")
@@ -156,6 +195,15 @@ def betainc(a: Array, b: Array, x: Array) -> Array:
     NotImplementedError.
     """
     return scipy.special.betainc(a, b, x)
+
+
+@special("a b x")
+def betaincc(a: Array, b: Array, x: Array) -> Array:
+    """The complement 1 - betainc(a, b, x), precise where it is small too.
+
+    The derivatives are those of betainc with the opposite sign.
+    """
+    return scipy.special.betaincc(a, b, x)
 
 
 @special("a b y")
@@ -179,9 +227,15 @@ def zeta(x: Array, q: Array) -> Array:
 
 rule(gamma, lambda grad, out, x: grad * out * digamma(x))
 rule(gammaln, lambda grad, x: grad * digamma(x))
+rule(rgamma, rgamma_rule)
 rule(digamma, lambda grad, x: grad * polygamma(1, x))
 rule(polygamma, lambda grad, n, x: grad * polygamma(n + 1, x))
 rule(multigammaln, lambda grad, a, d: grad * sum(digamma(a - 0.5 * j) for j in range(d)))
+rule(
+    poch,
+    lambda grad, out, z, m: grad * out * (digamma(z + m) - digamma(z)),
+    lambda grad, out, z, m: grad * out * digamma(z + m),
+)
 rule(
     beta,
     lambda grad, out, a, b: grad * out * (digamma(a) - digamma(a + b)),
@@ -197,5 +251,6 @@ rule(gammaincc, UNKNOWN, lambda grad, a, x: -grad * gamma_density(a, x))
 rule(gammaincinv, UNKNOWN, lambda grad, out, a: grad / gamma_density(a, out))
 rule(gammainccinv, UNKNOWN, lambda grad, out, a: -grad / gamma_density(a, out))
 rule(betainc, UNKNOWN, UNKNOWN, lambda grad, a, b, x: grad * beta_density(a, b, x))
+rule(betaincc, UNKNOWN, UNKNOWN, lambda grad, a, b, x: -grad * beta_density(a, b, x))
 rule(betaincinv, UNKNOWN, UNKNOWN, lambda grad, out, a, b: grad / beta_density(a, b, out))
 rule(zeta, UNKNOWN, lambda grad, x, q: -grad * x * zeta(x + 1, q))

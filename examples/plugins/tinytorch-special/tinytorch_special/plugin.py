@@ -10,14 +10,18 @@ from tinytorch_core.extend import OpTable
 
 from tinytorch_special import (  # noqa: F401
     bessel,
+    distribution_functions,
     elementary,
     entropy,
     error_functions,
     gamma_functions,
     hypergeometric,
     integrals,
+    integrate,
+    linalg,
     logistic,
     scipy_functions,
+    signal,
 )
 from tinytorch_special.family import FUNCTIONS
 

@@ -1,4 +1,4 @@
-"""Descriptions for the conformance kit; the references are the functions of scipy.special."""
+"""Descriptions for the conformance kit; most references are the functions of SciPy."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy as np
 import scipy
 
 from tinytorch_devkit import Call, Samples, call
+from tinytorch_special.family import Array
+from tinytorch_special.integrate import TRACKED, Problem
 
 Interval = tuple[float, float]
 
@@ -23,7 +25,7 @@ _DOMAINS: Mapping[str, Interval] = {
     "erfinv": (-0.95, 0.95),
     "erfcinv": (0.05, 1.95),
     "ndtri": _UNIT,
-    **dict.fromkeys(("gamma", "gammaln", "digamma", "beta", "betaln"), _POSITIVE),
+    **dict.fromkeys(("gamma", "gammaln", "rgamma", "digamma", "poch", "beta", "betaln"), _POSITIVE),
     **dict.fromkeys(("j0", "j1", "i0", "i1"), _EVERYWHERE),
     **dict.fromkeys(("y0", "y1", "k0", "k1", "k0e", "k1e"), (0.5, 5)),
     **dict.fromkeys(("expit", "log_expit"), _EVERYWHERE),
@@ -43,11 +45,13 @@ _Y = np.array([[0.15, 0.4], [0.62, 0.85]])
 # Functions without a derivative for their first arguments: these are untracked numbers here.
 _WITH_CONSTANTS: Mapping[str, list[Call]] = {
     **{name: [call(v, _X) for v in (0, 1, 2.5)] for name in ("jv", "yv", "iv", "ive", "kv", "kve")},
+    "yn": [call(n, _X) for n in (0, 1, 3)],
+    "stdtr": [call(df, _X - 1.5) for df in (0.7, 4)],
     **{name: [call(a, _X) for a in (0.7, 1.0, 3.5)] for name in ("gammainc", "gammaincc")},
     **{name: [call(a, _Y) for a in (0.7, 1.0, 3.5)] for name in ("gammaincinv", "gammainccinv")},
     **{
         name: [call(a, b, _Y) for a, b in ((0.7, 1.3), (2.0, 3.5))]
-        for name in ("betainc", "betaincinv")
+        for name in ("betainc", "betaincc", "betaincinv")
     },
     "zeta": [call(1.5, _X), call(4.0, _X)],
     "hyp0f1": [call(1.5, _X), call(2, -_X)],
@@ -87,7 +91,13 @@ def describe(samples: Samples) -> None:
         samples.add(f"special_{name}", getattr(scipy.special, name), kinks=[0])
     deltas = np.array([1.0, 1.5, 0.8, 2.0])  # not close to |r|, where ∂/∂delta has a kink
     samples.add("special_huber", scipy.special.huber, calls=[call(deltas, _SIGNED)])
+    for name in ("pdtr", "pdtrc"):  # whole numbers are where the functions of k jump
+        calls = [call(np.array([0.5, 1.5, 4.5, 9.5]), _X), call(3, _X)]
+        samples.add(f"special_{name}", getattr(scipy.special, name), calls=calls, stepwise=["k"])
     _multigammaln(samples)
+    _matrices(samples)
+    _convolutions(samples)
+    _differential_equations(samples)
     _invalid_arguments(samples)
 
 
@@ -95,6 +105,76 @@ def _multigammaln(samples: Samples) -> None:
     dimensions = [{"d": 1}, {"d": 4}]
     reference = scipy.special.multigammaln
     samples.add("special_multigammaln", reference, domain=(2.1, 5), parameters=dimensions)
+
+
+def _matrices(samples: Samples) -> None:
+    square = np.array([[2.5, 0.3, -0.4], [0.1, 1.5, 0.6], [-0.2, 0.7, 3.0]])
+    # The reference solves the equation as a linear system of the elements of X.
+    samples.add("special_sqrtm", scipy.linalg.sqrtm, calls=[call(square), call(square[:1, :1])])
+    samples.add(
+        "special_solve_sylvester",
+        lambda a, b, q: np.linalg.solve(
+            np.kron(a, np.eye(len(b))) + np.kron(np.eye(len(a)), b.T), q.ravel()
+        ).reshape(q.shape),
+        calls=[call(square, square[:2, :2] + 1, _A.T), call(square[:1, :1], square, _A[:1])],
+    )
+    ab = np.array([[0.0, 0.2, -0.3, 0.6], [2.0, 3.0, -2.5, 1.8], [0.4, -0.5, 0.7, 0.0]])
+    samples.add(
+        "special_solve_banded",
+        lambda l_and_u, ab, b: np.linalg.solve(_dense(l_and_u, ab), b),
+        calls=[
+            call((1, 1), ab, _X),
+            call((0, 2), ab[[0, 0, 1]], _X),
+            call((2, 0), ab[[1, 2, 2]], np.stack([_X, _X**2], axis=-1)),
+        ],
+    )
+    samples.refuse("special_solve_banded", TypeError, "l_and_u", (0.5, 1.5), ab, _X)
+    samples.refuse("special_solve_banded", ValueError, "l_and_u", (-1, 3), ab, _X)
+
+
+def _dense(l_and_u: tuple[int, int], ab: Array) -> Array:
+    """Return the matrix with the diagonals `ab`."""
+    below, above = l_and_u
+    n = ab.shape[1]
+    rows, columns = np.indices((n, n))
+    inside = (rows - columns >= -above) & (rows - columns <= below)
+    return np.where(inside, ab[(above + rows - columns) % len(ab), columns], 0)
+
+
+def _convolutions(samples: Samples) -> None:
+    options = [{"mode": mode} for mode in ("full", "same", "valid")]
+    samples.add(
+        "special_convolve",
+        scipy.signal.convolve,
+        calls=[
+            *(call(_X, _B, **option) for option in options),
+            *(call(_B, _X, **option) for option in options),
+            *(call(_A, _Y, **option) for option in options),
+            call(_A, _Y, method="fft"),
+        ],
+    )
+    samples.refuse("special_convolve", ValueError, "mode", _X, _B, mode="half")
+    samples.refuse("special_convolve", ValueError, "method", _X, _B, method="guess")
+
+
+def _differential_equations(samples: Samples) -> None:
+    tight = {"rtol": 1e-12, "atol": 1e-12}
+    rotation = Problem(_rotation, (TRACKED,), False, tight)
+    times = np.array([0.2, 0.5, 1.1])
+    samples.add(
+        "special_odeint",
+        lambda y0, t, rate, problem: np.stack([_rotated(y0, rate * (s - t[0])) for s in t]),
+        calls=[call(np.array([1.0, 0.5]), times, np.array(0.7), problem=rotation)],
+    )
+
+
+def _rotation(y: Array, t: Array, rate: Array) -> Array:
+    return rate * y[::-1] * np.array([-1.0, 1.0])
+
+
+def _rotated(y: Array, angle: float) -> Array:
+    cos, sin = math.cos(angle), math.sin(angle)
+    return np.array([cos * y[0] - sin * y[1], sin * y[0] + cos * y[1]])
 
 
 def _invalid_arguments(samples: Samples) -> None:
@@ -105,4 +185,4 @@ def _invalid_arguments(samples: Samples) -> None:
     samples.refuse("special_multigammaln", ValueError, "d", d=0)
     samples.refuse("special_multigammaln", ValueError, "a > 0.5", np.array([0.5]), d=2)
     samples.refuse("special_logsumexp", ValueError, "axis", _A, 2)
-    samples.refuse("special_erf", TypeError, "complex", np.array([1j]))
+    samples.refuse("special_gamma", TypeError, "complex", np.array([1j]))

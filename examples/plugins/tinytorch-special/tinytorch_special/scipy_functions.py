@@ -17,36 +17,38 @@ import scipy
 
 from tinytorch_core import Op
 
-from tinytorch_special.family import FUNCTIONS, is_complex
+from tinytorch_special.family import FUNCTIONS, Special, is_complex
 
 
 def redirected(op: Op, call: Callable[..., Any]) -> Callable[..., Any] | None:
     """Return a wrapper for `call` that runs this package's function instead of SciPy's.
 
-    Calls with keyword arguments or complex numbers go to `call`. Returns None if `op` does not
-    run a function of scipy.special.
+    Calls with keyword arguments go to `call`, and so do those with complex numbers if this
+    package's function does not take them. Returns None if `op` does not run a function of
+    scipy.special.
     """
-    function = _counterpart(op.forward)
-    return None if function is None else _redirected(function, call)
+    special = _counterpart(op.forward)
+    return None if special is None else _redirected(special, call)
 
 
-def _redirected(function: Callable[..., Any], call: Callable[..., Any]) -> Callable[..., Any]:
+def _redirected(special: Special, call: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(call)
     def run(*args: Any, **kwargs: Any) -> Any:
-        if kwargs or any(is_complex(value) for value in args):
+        real_only = not special.complex_too
+        if kwargs or (real_only and any(is_complex(value) for value in args)):
             return call(*args, **kwargs)
-        return function(*args)
+        return special.function(*args)
 
     return run
 
 
-def _counterpart(function: Any) -> Callable[..., Any] | None:
+def _counterpart(function: Any) -> Special | None:
     if not isinstance(function, np.ufunc) or "scipy.special" not in sys.modules:
         return None
     return _by_ufunc().get(function)
 
 
 @functools.cache
-def _by_ufunc() -> Mapping[np.ufunc, Callable[..., Any]]:
-    pairs = ((getattr(scipy.special, name), s.function) for name, s in FUNCTIONS.items())
-    return {ufunc: function for ufunc, function in pairs if isinstance(ufunc, np.ufunc)}
+def _by_ufunc() -> Mapping[np.ufunc, Special]:
+    pairs = ((getattr(scipy.special, name, None), s) for name, s in FUNCTIONS.items())
+    return {ufunc: special for ufunc, special in pairs if isinstance(ufunc, np.ufunc)}
