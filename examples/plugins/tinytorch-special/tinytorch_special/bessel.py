@@ -55,7 +55,8 @@ def yv(v: Array, x: Array) -> Array:
 def yn(n: Array, x: Array) -> Array:
     """The Bessel function of the second kind of integer order, Y_n.
 
-    Y_n' = (Y_{n-1} - Y_{n+1}) / 2 (DLMF 10.6.1). `yv` takes any order.
+    Y_n' = (Y_{n-1} - Y_{n+1}) / 2 (DLMF 10.6.1). SciPy truncates other orders, with a warning;
+    `yv` takes any order.
     """
     # SciPy returns float64 if an integer order is mixed with float32.
     return scipy.special.yn(n, x).astype(floating(x))
