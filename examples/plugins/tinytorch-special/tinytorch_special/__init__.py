@@ -1,8 +1,12 @@
 """SciPy's special functions for the TinyTorch Tensor, with derivatives of every order.
 
+The modules `stats`, `signal`, `linalg` and `integrate` contain functions of the modules of SciPy with
+these names.
+
 Each function has SciPy's name and arguments and takes Tensors, arrays and numbers. float32 and
-float64 inputs keep their dtype; integers become float64 and float16 becomes float32. Complex
-numbers raise TypeError.
+float64 inputs keep their dtype; integers become float64 and float16 becomes float32. `erf`, `erfc`,
+`erfcx`, `erfi`, `dawsn` and the functions of `signal` and `linalg` take complex numbers too; in the
+others they raise TypeError.
 
 Each docstring states the derivative that the rule computes. DLMF is the NIST Digital Library of
 Mathematical Functions, https://dlmf.nist.gov; A&S is Abramowitz & Stegun, Handbook of Mathematical
