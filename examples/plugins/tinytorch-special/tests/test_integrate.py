@@ -37,6 +37,12 @@ def test_the_solution_is_that_of_scipy():
         np.testing.assert_array_equal(found.data, expected)
 
 
+def test_args_may_be_a_single_argument():
+    k = Tensor(np.array(0.5), requires_grad=True)
+    odeint(lambda y, t, k: -k * y, [1.0], [0.0, 1.0], k)[1].sum().backward()
+    assert k.grad == pytest.approx(-np.exp(-0.5), rel=1e-6)
+
+
 def test_options_are_those_of_scipy():
     def swapped(t, y):
         return -y

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-import scipy.linalg
+import scipy
 
 from tinytorch_core import Tensor
 
@@ -82,6 +82,29 @@ def test_float32_stays_float32():
     assert linalg.sqrtm(-a).dtype == np.complex64
     assert linalg.solve_sylvester(a, b, q).dtype == np.float32
     assert linalg.solve_banded((1, 1), ab, q).dtype == np.float32
+
+
+@pytest.mark.skipif(np.lib.NumpyVersion(scipy.__version__) < "1.17.0", reason="needs SciPy 1.17")
+def test_stacks_of_matrices(check_derivatives):
+    check_derivatives(linalg.sqrtm, np.stack([A, A.T]))
+    check_derivatives(
+        linalg.solve_sylvester, np.stack([A, A.T]), np.stack([B, B]), np.stack([Q, -Q])
+    )
+
+
+def test_lists_of_numbers():
+    np.testing.assert_allclose(linalg.sqrtm([[4, 0], [0, 9]]), [[2, 0], [0, 3]])
+
+
+def test_other_shapes_are_rejected():
+    with pytest.raises(
+        ValueError, match=r"sqrtm\(\) takes a square matrix, not an array of shape \(\)"
+    ):
+        linalg.sqrtm(4.0)
+    with pytest.raises(ValueError, match="square"):
+        linalg.sqrtm(Tensor(Q))
+    with pytest.raises(ValueError, match=r"ab of solve_banded\(\) must have two axes"):
+        linalg.solve_banded((0, 0), Tensor([1.0, 2.0]), np.ones(2))
 
 
 def test_numbers_of_diagonals_are_checked():

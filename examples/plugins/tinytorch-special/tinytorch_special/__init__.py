@@ -1,7 +1,7 @@
 """SciPy's special functions for the TinyTorch Tensor, with derivatives of every order.
 
-The modules `stats`, `signal`, `linalg` and `integrate` contain functions of the modules of SciPy with
-these names.
+The modules `stats`, `signal`, `linalg` and `integrate` contain functions of the modules of SciPy
+with these names.
 
 Each function has SciPy's name and arguments and takes Tensors, arrays and numbers. float32 and
 float64 inputs keep their dtype; integers become float64 and float16 becomes float32. `erf`, `erfc`,

@@ -26,7 +26,7 @@ def odeint(
     func: Callable[..., Any],
     y0: Any,
     t: Any,
-    args: Sequence[Any] = (),
+    args: Any = (),
     *,
     rtol: float = _TOLERANCE,
     atol: float = _TOLERANCE,
@@ -50,8 +50,8 @@ def odeint(
             tensors.
         y0: the initial value, of shape (n,) or ().
         t: the times, increasing or decreasing; the first is that of y0.
-        args: further arguments of func. Gradients pass through tracked tensors among them, but not
-            through those in nested lists or other objects.
+        args: a tuple of further arguments of func, or a single one. Gradients pass through
+            tracked tensors among them, but not through those in nested lists or other objects.
         rtol, atol: the relative and the absolute tolerance, numbers.
         tfirst: call func(t, y, *args).
         options: h0, hmax, hmin or mxstep, as in SciPy.
@@ -77,6 +77,7 @@ def odeint(
             "tfirst, h0, hmax, hmin and mxstep"
         )
     (y0,), (t,) = promoted(_as_vector(y0)), promoted(t)
+    args = args if isinstance(args, tuple) else (args,)
     tracked = [a for a in args if getattr(a, "requires_grad", False)]
     constants = tuple(TRACKED if getattr(a, "requires_grad", False) else a for a in args)
     settings = {"rtol": float(rtol), "atol": float(atol), **options}

@@ -1,8 +1,9 @@
 """Functions of matrices, with the names and arguments of scipy.linalg.
 
-They take single matrices, not stacks. The derivatives follow from Giles 2008, An extended
-collection of matrix derivative results for forward and reverse mode algorithmic differentiation.
-The functions are holomorphic, so their rules contain transposes without conjugates.
+The derivatives follow from Giles 2008, An extended collection of matrix derivative results for
+forward and reverse mode algorithmic differentiation. The functions are holomorphic, so their rules
+contain transposes without conjugates. `sqrtm` and `solve_sylvester` take stacks of matrices if
+SciPy does, from version 1.17.
 """
 
 from __future__ import annotations
@@ -21,14 +22,20 @@ def sqrtm(A: Array) -> Array:
 
     The gradient of A is the solution S of Xᵀ S + S Xᵀ = G, with the gradient G of X. It exists if
     A is not singular. The root of a real matrix with negative eigenvalues is complex.
+
+    Raises:
+        ValueError: A is not a square matrix.
     """
+    A = A if hasattr(A, "dtype") else np.asarray(A)
+    if A.ndim < 2:  # SciPy 1.17 returns exp(A) for a number
+        raise ValueError(f"sqrtm() takes a square matrix, not an array of shape {A.shape}")
     root = scipy.linalg.sqrtm(A)
     dtype = floating(A)
     return root.astype(np.result_type(dtype, np.complex64) if root.dtype.kind == "c" else dtype)
 
 
 def _sqrtm_rule(grad: Array, out: Array, A_dtype: np.dtype[Any]) -> Array:
-    found = solve_sylvester(out.T, out.T, grad)
+    found = solve_sylvester(out.mT, out.mT, grad)
     return found if A_dtype.kind == "c" else np.real(found)
 
 
@@ -47,7 +54,7 @@ def solve_sylvester(a: Array, b: Array, q: Array) -> Array:
 
 
 def _adjoint(grad: Array, a: Array, b: Array) -> Array:
-    return solve_sylvester(a.T, b.T, grad)
+    return solve_sylvester(a.mT, b.mT, grad)
 
 
 @special("ab b", module="linalg", complex_too=True)
@@ -66,6 +73,8 @@ def solve_banded(l_and_u: tuple[int, int], ab: Array, b: Array) -> Array:
         TypeError: a number of diagonals is not an integer.
         ValueError: a number of diagonals is negative, or the shapes do not fit.
     """
+    if np.ndim(ab) != 2:
+        raise ValueError(f"ab of solve_banded() must have two axes, not the shape {np.shape(ab)}")
     return scipy.linalg.solve_banded(_bandwidths(l_and_u), ab, b)
 
 
@@ -106,8 +115,8 @@ def _banded_ab(grad: Array, out: Array, l_and_u: tuple[int, int], ab: Array) -> 
 rule(sqrtm, _sqrtm_rule)
 rule(
     solve_sylvester,
-    lambda grad, out, a, b: -_adjoint(grad, a, b) @ out.T,
-    lambda grad, out, a, b: -out.T @ _adjoint(grad, a, b),
+    lambda grad, out, a, b: -_adjoint(grad, a, b) @ out.mT,
+    lambda grad, out, a, b: -out.mT @ _adjoint(grad, a, b),
     _adjoint,
 )
 rule(solve_banded, _banded_ab, _solve_transposed)
