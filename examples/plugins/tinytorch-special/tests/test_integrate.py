@@ -75,6 +75,20 @@ def test_derivatives_of_both_orders_by_every_argument(check_derivatives):
     check_derivatives(solution, Y0, T, np.array(0.25), np.array([1.5])[0], rtol=1e-5)
 
 
+def test_a_first_step_and_repeated_times():
+    k = Tensor(np.array(0.5), requires_grad=True)
+    times = [0.0, 1.0, 1.0, 2.0]
+    y = odeint(lambda y, t, k: -k * y, [1.0], times, (k,), h0=0.01, hmax=0.5, **TIGHT)
+    y.sum().backward()
+    assert k.grad == pytest.approx(-2 * np.exp(-0.5) - 2 * np.exp(-1.0), rel=1e-8)
+
+
+def test_complex_arguments_are_rejected():
+    k = Tensor(np.array(0.5j), requires_grad=True)
+    with pytest.raises(TypeError, match=r"odeint\(\) got complex numbers"):
+        odeint(lambda y, t, k: np.real(k) * y, [1.0], [0.0, 1.0], (k,))
+
+
 def test_derivatives_backwards_in_time_and_at_one_time(check_derivatives):
     check_derivatives(lambda y, t: odeint(linear, y, t, (A,), **TIGHT), Y0, T[::-1].copy())
     check_derivatives(lambda y, t: odeint(linear, y, t, (A,), **TIGHT), Y0, T[:1])

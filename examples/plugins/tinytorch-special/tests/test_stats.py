@@ -48,7 +48,7 @@ def agree(found, expected, rtol=1e-10):
 
 
 def scipys(distribution, name, *arguments):
-    """Return SciPy's value; logarithms near 0 by the complement, as only new versions of SciPy do."""
+    """Return SciPy's value; logarithms near 0 by the complement, as SciPy does from 1.17 on."""
     theirs = getattr(scipy.stats, distribution)
     expected = getattr(theirs, name)(*arguments)
     if name not in ("logcdf", "logsf"):

@@ -58,7 +58,8 @@ def special(
 
     def decorate(forward: Forward) -> Forward:
         name = forward.__name__.removeprefix("_")
-        function = op(f"special_{name}")(forward if complex_too else _real_only(forward))
+        checked = forward if complex_too else _real_only(forward, name, module)
+        function = op(f"special_{name}")(checked)
         names = tuple(inputs.split())
         FUNCTIONS[name] = Special(f"special_{name}", function, names, module, complex_too, ())
         return function
@@ -84,15 +85,15 @@ def rule(function: Callable[..., Any], *vjps: Vjp) -> None:
     FUNCTIONS[name] = defined._replace(vjps=checked)
 
 
-def _real_only(forward: Forward) -> Forward:
+def _real_only(forward: Forward, name: str, module: str) -> Forward:
     """Return `forward` with a check that rejects complex numbers, which its rule does not cover."""
 
     @functools.wraps(forward)
     def checked(*args: Any, **kwargs: Any) -> Any:
         if any(is_complex(value) for value in args):
             raise TypeError(
-                f"tinytorch_special.{forward.__name__}() got complex numbers and takes only real "
-                f"ones; scipy.special.{forward.__name__}() may take them, without derivatives"
+                f"tinytorch_special's {name}() got complex numbers and takes only real ones; "
+                f"scipy.{module}.{name}() may take them, without derivatives"
             )
         return forward(*args, **kwargs)
 

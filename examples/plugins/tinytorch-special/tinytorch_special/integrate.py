@@ -156,7 +156,9 @@ def _gradients(grad: Array, out: Array, arrays: Sequence[Array], problem: Proble
     """
     # In float64, because the solver is; but its error cannot be less than the rounding of `out`.
     precision = max(problem.settings["rtol"], np.finfo(out.dtype).eps)
-    problem = problem._replace(settings={**problem.settings, "rtol": precision})
+    settings = {**problem.settings, "rtol": precision}
+    settings.pop("h0", None)  # the first step of other intervals, and in the other direction
+    problem = problem._replace(settings=settings)
     grad, out, y0, t, *inputs = (a.astype(np.float64) for a in (grad, out, *arrays))
     derivative = problem.derivative if isinstance(grad, Tensor) else problem.derivative_array
     adjoint, by_inputs = grad[-1], [np.zeros_like(a) for a in inputs]
