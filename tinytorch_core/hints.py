@@ -1,4 +1,4 @@
-"""What well-known plugins add to Tensor, installed or not: data for error messages."""
+"""Data for error messages: what well-known plugins add to Tensor, and PyTorch's other names."""
 
 from __future__ import annotations
 
@@ -19,9 +19,19 @@ class Hint(NamedTuple):
 @functools.cache
 def hints() -> tuple[Hint, ...]:
     """Return the rows of hints.txt: plugin, distribution, kind and names."""
-    with open(os.path.join(os.path.dirname(__file__), "hints.txt"), encoding="utf-8") as file:
-        rows = [line.split() for line in file]
+    rows = map(str.split, _lines("hints.txt"))
     return tuple(Hint(row[0], row[1], row[2], frozenset(row[3:])) for row in rows)
+
+
+@functools.cache
+def torch_names() -> dict[str, str]:
+    """Return what to write in place of the methods that only PyTorch's tensors have."""
+    return dict(line.split(maxsplit=1) for line in _lines("torch_names.txt"))
+
+
+def _lines(name: str) -> list[str]:
+    with open(os.path.join(os.path.dirname(__file__), name), encoding="utf-8") as file:
+        return file.read().splitlines()
 
 
 def distribution_of(plugin: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from tinytorch_core.ops import Op
-from tinytorch_core.source import define, numpy_name, signature_text, tuple_text
+from tinytorch_core.source import define, numpy_name, signature_text, tuple_text, with_spellings
 from tinytorch_core.tensor import Tensor, operand, speaks_numpy, unwrap
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -28,6 +28,7 @@ class CallText(NamedTuple):
         passed: the same arguments as passed on to another call of the op.
         tensors: for each input, the name of the variable that holds it as it was given.
         comment: lines that explain the names in the text.
+        spellings: lines that assign an argument that was passed under its other spelling.
         unwrap: lines that assign the array of each input to the input's name.
         run: lines that assign the result of the forward to `_array`, and the Tensor to `_out`.
     """
@@ -36,6 +37,7 @@ class CallText(NamedTuple):
     passed: str
     tensors: tuple[str, ...]
     comment: list[str]
+    spellings: list[str]
     unwrap: list[str]
     run: list[str]
 
@@ -48,8 +50,11 @@ def call_text(op: Op, names: dict[str, Any]) -> CallText:
     """
     tensors = _tensor_names(op)
     _, arrays = signature_text(op.arguments, names)
-    signature, passed = signature_text(call_signature(op).parameters.values(), names)
-    lines = _comment(op), _unwrap_inputs(op, tensors), _run(op, arrays)
+    arguments = _call_arguments(op)
+    _, passed = signature_text(arguments, names)
+    arguments, spellings = with_spellings(arguments, names)
+    signature, _ = signature_text(arguments, names)
+    lines = _comment(op), spellings, _unwrap_inputs(op, tensors), _run(op, arrays)
     return CallText(signature, passed, tensors, *lines)
 
 
@@ -86,7 +91,8 @@ def op_call(op: Op, tensor: type[Tensor]) -> Callable[..., Any]:
             lines = _numpy_call(op)
         else:
             text = call_text(op, names)
-            lines = [f"def call({text.signature}):", *text.comment, *text.unwrap, *text.run]
+            lines = [f"def call({text.signature}):", *text.comment, *text.spellings]
+            lines += [*text.unwrap, *text.run]
         return "\n".join([*lines, "    return _out", ""])
 
     call = define(op.name, write, {}, call_signature(op))
@@ -95,11 +101,18 @@ def op_call(op: Op, tensor: type[Tensor]) -> Callable[..., Any]:
 
 
 def call_signature(op: Op) -> inspect.Signature:
-    """Return the signature of the op's call: that of `forward`, with `self` if it is a method."""
-    if _tensor_names(op) == op.inputs:
+    """Return the signature of the op's call.
+
+    It is that of `forward`, with `self` if the op is a method, and with both spellings of `axis`.
+    """
+    if op.numpy_call:
         return op.signature
-    arguments = [p.replace(name="self") if p.name == op.inputs[0] else p for p in op.arguments]
-    return op.signature.replace(parameters=arguments)
+    return op.signature.replace(parameters=with_spellings(_call_arguments(op), {})[0])
+
+
+def _call_arguments(op: Op) -> list[inspect.Parameter]:
+    names = dict(zip(op.inputs, _tensor_names(op), strict=True))
+    return [p.replace(name=names.get(p.name, p.name)) for p in op.arguments]
 
 
 def _tensor_names(op: Op) -> tuple[str, ...]:
@@ -248,12 +261,14 @@ def op(name: str) -> Callable[[Function], Function]:
 
 def _dispatch_text(name: str, arguments: list[inspect.Parameter], names: dict[str, Any]) -> str:
     """Return the text that runs the op `name` of the most derived class among the Tensors."""
-    signature, passed = signature_text(arguments, names)
+    _, passed = signature_text(arguments, names)
+    accepted, spellings = with_spellings(arguments, names)
     lines = [
-        f"def call({signature}):",
+        f"def call({signature_text(accepted, names)[0]}):",
         "    # _forward: the function on arrays, run when no argument is a Tensor.",
         "    # _Tensor: the class of all tensors.",
         "    # _owner: the Tensor whose class runs the op.",
+        *spellings,
         "    _owner = None",
     ]
     for p in arguments:

@@ -19,7 +19,7 @@ from typing import Any
 from tinytorch_core.config import Config, read_config, strict
 from tinytorch_core.discovery import EntryPoint, installed
 from tinytorch_core.errors import ConfigError, PluginError, PluginWarning, UnmetNeedError
-from tinytorch_core.hints import hints
+from tinytorch_core.hints import hints, torch_names
 from tinytorch_core.overrides import Overrides
 from tinytorch_core.plan import Plan, resolve
 from tinytorch_core.plugin import Plugin, implementations
@@ -96,12 +96,14 @@ def forget(plugin: Plugin) -> None:
 
 
 def why_missing(kind: str, name: str) -> str | None:
-    """Return which plugin provides an attribute or a keyword of Tensor, and why it is off."""
+    """Return how to get an attribute or keyword that Tensor lacks, or None if nothing is known."""
     well_known = [hint.plugin for hint in hints() if hint.kind == kind and name in hint.names]
     for plugin in [*well_known, *_providing(name)]:
         if (why := plan.why_off(plugin)) is not None:
             reason, remedy = why
             return f"The plugin {plugin!r} provides it, which {reason}. {remedy}."
+    if kind == "attributes" and name in torch_names():
+        return f"In place of PyTorch's {name}, use {torch_names()[name]}."
     return None
 
 

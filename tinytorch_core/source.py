@@ -13,7 +13,7 @@ import inspect
 import itertools
 import linecache
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -118,6 +118,35 @@ def signature_text(
         signature.append(f"{star}{p.name}{default}")
         passed.append(f"{p.name}={p.name}" if p.kind is p.KEYWORD_ONLY else f"{star}{p.name}")
     return ", ".join(signature), ", ".join(passed)
+
+
+# NumPy's and PyTorch's spellings of the same arguments.
+_SPELLINGS = {"axis": "dim", "dim": "axis", "keepdims": "keepdim", "keepdim": "keepdims"}
+
+
+def with_spellings(
+    arguments: Sequence[inspect.Parameter], names: dict[str, Any]
+) -> tuple[list[inspect.Parameter], list[str]]:
+    """Return the arguments, with the other spelling of `axis` and the like as a keyword.
+
+    Also return the text that assigns the other spelling, if it is passed, to the argument, and
+    add to `names` the globals of that text.
+    """
+    keywords, lines = [], []
+    for p in arguments:
+        other = _SPELLINGS.get(p.name)
+        if other and p.default is not p.empty and other not in {p.name for p in arguments}:
+            keywords.append(inspect.Parameter(other, p.KEYWORD_ONLY, default=None))
+            names |= {"_either": _either, f"_default_{p.name}": p.default}
+            value = f"_either({p.name!r}, {p.name} == _default_{p.name}, {other!r}, {other})"
+            lines += [f"    if {other} is not None:", f"        {p.name} = {value}"]
+    return [*arguments, *keywords], lines
+
+
+def _either(name: str, is_default: bool, other: str, value: Any) -> Any:
+    if is_default:
+        return value
+    raise TypeError(f"{name} and {other} are two names of one argument; pass only one of them")
 
 
 def tuple_text(names: Iterable[str]) -> str:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from tinytorch_core.core_ops import core_ops
 from tinytorch_core.errors import PluginError
-from tinytorch_core.hints import hints
+from tinytorch_core.hints import hints, torch_names
 from tinytorch_core.integrity import Integrity
 from tinytorch_core.op_call import op_call, reflected
 from tinytorch_core.ops import Op, OpTable, numpy_op
@@ -338,7 +338,7 @@ class SurfaceBuilder:
             return
         active = {plugin.name for plugin in self.plugins}
         known = (h.names for h in hints() if h.kind == "attributes" and h.plugin not in active)
-        names = set().union(*known) - self.namespace.keys()
+        names = set(torch_names()).union(*known) - self.namespace.keys()
         absent = {name for name in names if not hasattr(TensorBase, name)}
         if absent:
             self.namespace |= {name: MissingAttribute(name) for name in absent}

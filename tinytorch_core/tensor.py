@@ -247,8 +247,13 @@ class TensorBase(ArrayMethods):
         """Return the tensor with its axes in another order, given as numbers or as one tuple."""
         return self._calls["permute"](self, _spread(axes))  # type: ignore[no-any-return]
 
-    def transpose(self, dim0: int = -2, dim1: int = -1) -> Self:
-        """Return the tensor with two axes swapped, by default the last two."""
+    def transpose(self, dim0: Any = -2, dim1: int = -1, *others: int) -> Self:
+        """Return the tensor with two axes swapped, by default the last two.
+
+        A tuple, or more than two numbers, are the order of all axes, as in NumPy.
+        """
+        if others or not hasattr(dim0, "__index__"):
+            return self.permute(dim0, dim1, *others) if others else self.permute(dim0)
         return self._calls["swapaxes"](self, dim0, dim1)  # type: ignore[no-any-return]
 
     @property
@@ -316,7 +321,14 @@ class TensorBase(ArrayMethods):
         # given by assignment, which needs `AnyTensor`: a type-checker binds `Self` only in `def`.
         def __add__(self: AnyTensor, other: Any) -> AnyTensor: ...
         def __neg__(self: AnyTensor) -> AnyTensor: ...
-        def sum(self: AnyTensor, axis: Any = None, keepdims: bool = False) -> AnyTensor: ...
+        def sum(
+            self: AnyTensor,
+            axis: Any = None,
+            keepdims: Any = False,
+            *,
+            dim: Any = None,
+            keepdim: Any = None,
+        ) -> AnyTensor: ...
         def __eq__(self, other: object) -> Self: ...  # type: ignore[override]
         def __ne__(self, other: object) -> Self: ...  # type: ignore[override]
         def var(self, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Self: ...

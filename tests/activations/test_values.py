@@ -117,6 +117,16 @@ def test_log_softmax_is_finite_where_softmax_underflows():
     assert Tensor(x).log_softmax().data[1] == -1e4
 
 
+def test_the_axis_of_softmax_can_be_named_as_in_numpy():
+    x = np.array([[0.0, 1.0], [2.0, 5.0]])
+    expected = softmax(x, dim=0)
+    np.testing.assert_array_equal(softmax(x, axis=0), expected)
+    np.testing.assert_array_equal(softmax(Tensor(x), axis=0).data, expected)
+    np.testing.assert_array_equal(Tensor(x).softmax(axis=0).data, expected)
+    with pytest.raises(TypeError, match="dim and axis are two names of one argument"):
+        softmax(x, 0, axis=1)
+
+
 def test_softmax_of_a_number_is_one():
     assert softmax(Tensor(3.0)).item() == 1
     assert softmax(Tensor(3.0), dim=0).item() == 1

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pickle
+import re
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tinytorch_core import PluginError, Tensor, hookimpl, plugins
+from tinytorch_core.hints import torch_names
 
 ASK = """
 from tinytorch_core import Tensor
@@ -76,6 +79,15 @@ def test_hasattr_and_dir_do_not_show_a_missing_attribute() -> None:
 @pytest.mark.usefixtures("_with_and_without_wrappers")
 def test_an_unknown_name_gives_a_plain_attribute_error() -> None:
     assert error_of("no_such_thing") == "'Tensor' object has no attribute 'no_such_thing'"
+
+
+@pytest.mark.usefixtures("_with_and_without_wrappers")
+@pytest.mark.parametrize(("name", "instead"), torch_names().items())
+def test_the_error_of_a_name_of_pytorch_says_what_to_write_instead(name: str, instead: str) -> None:
+    assert error_of(name).endswith(f" In place of PyTorch's {name}, use {instead}.")
+    for owner, attribute in re.findall(r"\b(np|x|x\.data|np\.linalg)\.(\w+)", instead):
+        holder = {"x": Tensor, "x.data": np.ndarray, "np": np, "np.linalg": np.linalg}[owner]
+        assert hasattr(holder, attribute)
 
 
 def test_the_error_names_a_registered_plugin_that_was_disabled() -> None:

@@ -131,6 +131,19 @@ def test_a_variadic_op_takes_any_number_of_inputs() -> None:
         assert repr(Tensor([1.0]).joined([2.0], Tensor([3.0]))) == "Tensor([1., 2., 3.])"
 
 
+@pytest.mark.usefixtures("each_surface")
+def test_axis_and_keepdims_have_the_spellings_of_numpy_and_pytorch() -> None:
+    a = np.arange(6.0).reshape(2, 3)
+    x = Tensor(a)
+    np.testing.assert_array_equal(x.sum(dim=0).data, a.sum(axis=0))
+    np.testing.assert_array_equal(x.max(dim=1, keepdim=True).data, a.max(axis=1, keepdims=True))
+    assert str(inspect.signature(Tensor.argmax)).count("dim=None")
+    with pytest.raises(TypeError, match="axis and dim are two names of one argument; pass only"):
+        x.sum(0, dim=1)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'dims'"):
+        x.sum(dims=0)
+
+
 def test_an_error_of_the_forward_names_the_op_and_the_shapes() -> None:
     def refuse(x: Any, y: Any) -> Any:
         raise ValueError("they do not match")

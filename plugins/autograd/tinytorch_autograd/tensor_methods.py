@@ -97,7 +97,8 @@ def _keyword_of_copy(self: Any) -> bool:
     if isinstance(self._node, Function):
         raise AutogradError(
             f"a tensor computed by {self._node!r} cannot be copied or pickled with its graph; "
-            "detach() it first, or use its copy() method, which is recorded"
+            "detach() it first, or use its copy() method, which is recorded. To a library that "
+            "copies its arguments, such as matplotlib, pass the array, x.data"
         )
     return self._node is not None
 
