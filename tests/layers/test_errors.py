@@ -71,8 +71,15 @@ def test_flatten_accepts_any_dtype_but_not_a_list():
         ([[0, 1], [2, 5]], IndexError, r"Embedding\(5, 2\): index\[1, 1\] is 5.* 5 rows.*0 to 4"),
         (Tensor([0, -1], dtype=np.int64), IndexError, r"index\[1\] is -1, out of range for 5 rows"),
         (np.array(9), IndexError, r"index is 9"),
-        (Tensor([0, 1]), TypeError, r"integers as indices, not float32 of shape \(2,\); pass a"),
-        (np.array([True]), TypeError, "not bool"),
+        (Tensor([0, 1.5]), ValueError, r"index\[1\] is 1.5, but indices must be whole numbers"),
+        (np.array([[np.nan]]), ValueError, r"index\[0, 0\] is nan, but indices must be whole"),
+        (Tensor([0, 5]), IndexError, r"index\[1\] is 5, out of range for 5 rows"),
+        (Tensor([0.0], requires_grad=True), ValueError, r"they require grad; pass indices.detach"),
+        (
+            np.array([True]),
+            TypeError,
+            r"whole numbers as indices, not bool of shape \(1,\); pass a",
+        ),
     ],
 )
 def test_invalid_indices_raise(indices, error, message):

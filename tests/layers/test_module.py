@@ -444,6 +444,54 @@ def test_load_state_dict_requires_a_mapping():
         Linear(2, 1).load_state_dict(3)
 
 
+class Tied(Module):
+    """Holds one weight and one whole layer under two names each."""
+
+    def __init__(self):
+        self.embed = Linear(2, 2, bias=False)
+        self.out = Linear(2, 2)
+        self.out.weight = self.embed.weight
+        self.blocks = [BatchNorm1d(2)]
+        self.last = {"norm": self.blocks[0]}
+        self.last["norm"].parent = self
+
+
+@pytest.mark.parametrize(
+    "rename",
+    [
+        {},
+        {"embed.weight": "out.weight"},
+        {"blocks.0.weight": "last.norm.weight", "blocks.0.running_mean": "last.norm.running_mean"},
+        {"embed.weight": "last.norm.parent.out.weight"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("keep", [False, True], ids=["one name", "both names"])
+def test_state_may_have_any_name_of_what_is_held_twice(rename, keep):
+    state = {name: array + 1 for name, array in Tied().state_dict().items()}
+    assert "out.weight" not in state
+    given = {rename.get(name, name): array for name, array in state.items()}
+    model = Tied()
+    model.load_state_dict({**state, **given} if keep else given)
+    np.testing.assert_equal(model.state_dict(), state)
+
+
+def test_different_values_under_two_names_raise_and_change_nothing():
+    model = Tied()
+    before = model.state_dict()
+    wrong = {**before, "out.weight": before["embed.weight"] + 1}
+    with pytest.raises(ValueError, match=r"out.weight and embed.weight are the same .* differ"):
+        model.load_state_dict(wrong)
+    np.testing.assert_equal(model.state_dict(), before)
+
+
+@pytest.mark.parametrize("name", ["out.wait", "out", "last.norm", "out.weight.data", "blocks.1.x"])
+def test_names_of_other_attributes_are_unexpected(name):
+    model = Tied()
+    with pytest.raises(ValueError, match=f"{name} is unexpected"):
+        model.load_state_dict({**model.state_dict(), name: np.zeros(2)})
+
+
 @pytest.mark.parametrize(
     ("name", "value", "error", "message"),
     [

@@ -251,6 +251,8 @@ class Module:
     def load_state_dict(self, mapping: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
         """Copy values into the parameters and buffers, which keep their dtypes.
 
+        A parameter or buffer that several attributes hold can have any of its names in `mapping`.
+
         Args:
             mapping: arrays or Tensors by name, as returned by `state_dict`.
             strict: whether a missing or unexpected name is an error. If False, parameters that
@@ -261,12 +263,41 @@ class Module:
 
         Raises:
             TypeError: `mapping` is not a mapping, or `strict` is not True or False.
-            ValueError: a value has the wrong shape or a dtype that cannot be converted, or, if
-                strict, a name is missing or unexpected. The message lists all of them, and
-                nothing has been copied.
+            ValueError: a value has the wrong shape or a dtype that cannot be converted, two names
+                of one parameter have different values, or, if strict, a name is missing or
+                unexpected. The message lists all of them, and nothing has been copied.
         """
         strict = flag("load_state_dict()", "strict", strict)
+        if isinstance(mapping, Mapping):
+            mapping = self._by_first_name(mapping)
         return load_arrays(type(self).__name__, self._arrays(), mapping, strict)
+
+    def _by_first_name(self, mapping: Mapping[str, Any]) -> dict[str, Any]:
+        """Return `mapping` with one name, the first, for what several attributes hold."""
+        own = [*self.named_parameters(), *self.named_buffers()]
+        first = {id(value): name for name, value in own}
+        names = set(first.values())
+        result: dict[str, Any] = {}
+        for name, value in mapping.items():
+            known = name if name in names else first.get(id(self._find(str(name))), name)
+            if known in result and not _equal(result[known], value):
+                raise ValueError(
+                    f"cannot load this state into {type(self).__name__}; nothing was changed: "
+                    f"{name} and {known} are the same array in the model, but their values in the "
+                    "state differ"
+                )
+            result[known] = value
+        return result
+
+    def _find(self, name: str) -> Any:
+        """Return the parameter or buffer with one of its names, or None."""
+        for found, value in _leaves(self.__dict__):
+            if isinstance(value, Module) and name.startswith(f"{found}."):
+                if (inner := value._find(name.removeprefix(f"{found}."))) is not None:
+                    return inner
+            elif found == name and (isinstance(value, Parameter) or name in self._buffers):
+                return value
+        return None
 
     def _arrays(self) -> dict[str, Any]:
         """Return the arrays of all parameters and buffers, by name, without copies."""
@@ -391,6 +422,10 @@ def _warn(message: str) -> None:
     while frame.f_back is not None and frame.f_globals["__name__"].startswith("tinytorch_"):
         frame, level = frame.f_back, level + 1
     warnings.warn(message, stacklevel=level)
+
+
+def _equal(one: Any, other: Any) -> bool:
+    return np.array_equal(as_array(one), as_array(other), equal_nan=True)
 
 
 def _join(prefix: str, name: str) -> str:

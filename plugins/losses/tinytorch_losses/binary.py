@@ -18,6 +18,9 @@ Array = Any
 _MIN_LOG = -100.0
 _MIN_DIVISOR = 1e-12
 
+# How far a target may be outside 0 to 1 because of rounding, in any floating dtype.
+_ROUNDING = 1e-3
+
 
 def binary_cross_entropy(
     input: Array, target: Any, weight: Any = None, reduction: str = "mean"
@@ -29,7 +32,7 @@ def binary_cross_entropy(
 
     Args:
         input: p, probabilities: a Tensor or array of any floating dtype and shape.
-        target: y, usually 0 or 1: a Tensor, array or list of the same shape.
+        target: y, from 0 to 1: a Tensor, array or list of the same shape.
         weight: w, a constant that broadcasts to the shape of the input; None for 1.
         reduction: "mean", "sum" or "none". The mean divides by the number of elements.
 
@@ -37,8 +40,8 @@ def binary_cross_entropy(
         A scalar, or with "none" one loss for each element; a Tensor if either argument is one.
 
     Raises:
-        ValueError: an input is outside 0 to 1, the shapes differ, the weight does not broadcast
-            or requires grad, or the reduction is unknown.
+        ValueError: an input or a target is outside 0 to 1, the shapes differ, the weight does not
+            broadcast or requires grad, or the reduction is unknown.
         TypeError: the input is not floating.
 
     >>> round(binary_cross_entropy(np.array([0.9, 0.2]), [1, 0]).item(), 4)
@@ -48,6 +51,7 @@ def binary_cross_entropy(
     check_reduction(name, reduction)
     target = matching_target(name, input, target)
     _check_probabilities(unwrap(input))
+    _check_targets(name, unwrap(target))
     weight = element_weight(name, "weight", weight, input.shape, input.dtype)
     return bce_forward(input, target, weight, reduction)
 
@@ -60,6 +64,15 @@ def _check_probabilities(p: Array) -> None:
             "binary_cross_entropy takes probabilities from 0 to 1, but "
             f"{first_element('input', p, invalid)}; "
             "apply a sigmoid first, or use binary_cross_entropy_with_logits"
+        )
+
+
+def _check_targets(loss: str, y: Array) -> None:
+    if y.size and not (y.min() >= -_ROUNDING and y.max() <= 1 + _ROUNDING):
+        invalid = ~((y >= -_ROUNDING) & (y <= 1 + _ROUNDING))
+        raise ValueError(
+            f"{loss} takes targets from 0 to 1, but {first_element('target', y, invalid)}; "
+            "scale or correct the targets"
         )
 
 
@@ -115,7 +128,7 @@ def binary_cross_entropy_with_logits(
 
     Args:
         input: x, logits: a Tensor or array of any floating dtype and shape.
-        target: y, usually 0 or 1: a Tensor, array or list of the same shape.
+        target: y, from 0 to 1: a Tensor, array or list of the same shape.
         weight: w, a constant that broadcasts to the shape of the input; None for 1.
         reduction: "mean", "sum" or "none". The mean divides by the number of elements.
         pos_weight: v, the weight of positive examples, a constant that broadcasts to the shape
@@ -125,8 +138,8 @@ def binary_cross_entropy_with_logits(
         A scalar, or with "none" one loss for each element; a Tensor if either argument is one.
 
     Raises:
-        ValueError: the shapes differ, a weight does not broadcast or requires grad, or the
-            reduction is unknown.
+        ValueError: a target is outside 0 to 1, the shapes differ, a weight does not broadcast or
+            requires grad, or the reduction is unknown.
         TypeError: the input is not floating.
 
     >>> binary_cross_entropy_with_logits(np.array([1000.0, -1000.0]), [0, 0], reduction="none")
@@ -135,6 +148,7 @@ def binary_cross_entropy_with_logits(
     name = "binary_cross_entropy_with_logits"
     check_reduction(name, reduction)
     target = matching_target(name, input, target)
+    _check_targets(name, unwrap(target))
     weight = element_weight(name, "weight", weight, input.shape, input.dtype)
     pos_weight = element_weight(name, "pos_weight", pos_weight, input.shape, input.dtype)
     return bce_logits_forward(input, target, weight, reduction, pos_weight)

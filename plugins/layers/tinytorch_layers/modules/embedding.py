@@ -21,7 +21,7 @@ Array = Any
 class Embedding(Module):
     """A learned table of vectors, selected by index.
 
-    The input holds integers and has any shape; the output has shape (*input.shape,
+    The input holds whole numbers and has any shape; the output has shape (*input.shape,
     embedding_dim).
 
     Args:

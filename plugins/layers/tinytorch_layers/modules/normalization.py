@@ -120,7 +120,11 @@ class _BatchNorm(Module):
         if not self.training:
             return self._use_running_statistics(x)
         count = math.prod(shape) // self.num_features
-        if count < 2:
+        if count == 0:
+            # As in PyTorch, an empty batch only counts as a batch.
+            vars(self)["num_batches_tracked"] += 1
+            return self._use_running_statistics(x)
+        if count == 1:
             raise ValueError(
                 f"{self} in training mode needs more than one value for each channel, but the "
                 f"input has shape {shape}; use a larger batch, or eval()"
@@ -174,8 +178,8 @@ class BatchNorm2d(_BatchNorm):
     """Batch normalization of images, for inputs of shape (N, C, H, W).
 
     In training mode, standardizes each channel over the batch and updates the running mean and
-    variance. In evaluation mode, uses the running mean and variance instead. See
-    `functional.batch_norm`.
+    variance, unless the batch is empty. In evaluation mode, uses the running mean and variance
+    instead. See `functional.batch_norm`.
 
     Args:
         num_features: C, the number of channels.
