@@ -94,6 +94,7 @@ class TensorDataset(Dataset):
             )
         # The dtype that the examples of each array are converted to, or None.
         self._dtypes = tuple(_example_dtype(a.dtype, dtype) for a in self.arrays)
+        self._converts = any(d is not None for d in self._dtypes)
 
     def __len__(self) -> int:
         return len(self.arrays[0])
@@ -105,11 +106,11 @@ class TensorDataset(Dataset):
         """Return the examples at these indices, as one Tensor for each array."""
         positions = np.asarray(indices)
         # Indexing with an array copies.
-        taken = (a[positions] for a in self.arrays)
-        return tuple(
-            from_array(Tensor, a if dtype is None else a.astype(dtype))
-            for a, dtype in zip(taken, self._dtypes, strict=True)
-        )
+        taken = [a[positions] for a in self.arrays]
+        if self._converts:
+            columns = zip(taken, self._dtypes, strict=True)
+            taken = [a if dtype is None else a.astype(dtype) for a, dtype in columns]
+        return tuple([from_array(Tensor, a) for a in taken])
 
 
 def _example_dtype(own: Any, wanted: Any) -> Any:
@@ -150,7 +151,7 @@ def map_arrays(function: Callable[[Any], Any], value: Any) -> Any:
     """Return `value` with a function applied to all of it except tuples, lists and dicts."""
     if isinstance(value, dict):
         return {key: map_arrays(function, item) for key, item in value.items()}
-    if isinstance(value, tuple | list):
+    if isinstance(value, (tuple, list)):
         items = [map_arrays(function, item) for item in value]
         return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
     return function(value)

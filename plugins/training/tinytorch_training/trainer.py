@@ -300,7 +300,9 @@ class Trainer:
                 with np.errstate(all="ignore"):
                     loss.backward()
                 raise self._not_finite(f"the loss is {numbers['loss']}", batch)
-            loss.backward(np.full(loss.shape, size / sum(sizes)))
+            weight = size / sum(sizes)
+            # For a scalar, a number takes less time than an array.
+            loss.backward(np.full(loss.shape, weight) if loss.shape else weight)
             self.averages.add(numbers, size)
         if not all_finite(self.optimizer.parameters()):
             raise self._not_finite("a gradient is not finite", batches[-1])
@@ -323,16 +325,17 @@ class Trainer:
         """Return the loss and the metrics of one batch."""
         numbers = {"loss": float(loss.item())}
         if self.metrics:
-            output, target = map_arrays(_detached, (output, batch[-1]))
+            output, target = map_arrays(_detached, output), map_arrays(_detached, batch[-1])
             numbers |= {name: float(f(output, target)) for name, f in self.metrics.items()}
         return numbers
 
     def _converted(self, batch: Any) -> Any:
         """Return a batch with its floating-point data in the dtype of the parameters."""
-        dtypes = [getattr(item, "dtype", None) for item in batch]
-        if all(d is not None and (d == self._dtype or d.kind != "f") for d in dtypes):
-            return batch
-        return map_arrays(self._in_dtype, batch)
+        for item in batch:
+            own = getattr(item, "dtype", None)
+            if own is None or (own.kind == "f" and own != self._dtype):
+                return map_arrays(self._in_dtype, batch)
+        return batch
 
     def _in_dtype(self, value: Any) -> Any:
         """Return floating-point data in the dtype of the parameters, and anything else as it is."""
@@ -415,7 +418,7 @@ def _parameter_dtype(model: Any) -> Any:
 
 
 def _detached(value: Any) -> Any:
-    return value.detach() if isinstance(value, Tensor) else value
+    return value.detach() if getattr(value, "requires_grad", False) else value
 
 
 def _means(averages: Averages) -> dict[str, float]:
