@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -69,9 +68,13 @@ def number(layer: str, name: str, value: Any, low: float, high: float, *, ends: 
         ValueError: `value` is outside the interval, or NaN.
         TypeError: `value` is not a number.
     """
-    if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
+    try:
+        # float() would also convert bools and text.
+        checked = None if isinstance(value, bool | np.bool_ | str | bytes) else float(value)
+    except (TypeError, ValueError):
+        checked = None
+    if checked is None:
         raise TypeError(f"{name} of {layer} must be a number, not {value!r:.60}")
-    checked = float(value)
     above = checked >= low if ends[0] == "[" else checked > low
     below = checked <= high if ends[1] == "]" else checked < high
     if not (above and below):

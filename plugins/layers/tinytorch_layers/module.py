@@ -419,7 +419,7 @@ def _warn_if_learned(owner: str, name: str, value: Tensor) -> None:
 def _warn(message: str) -> None:
     """Warn at the innermost line outside of TinyTorch's packages."""
     frame, level = sys._getframe(), 1
-    while frame.f_back is not None and frame.f_globals["__name__"].startswith("tinytorch_"):
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith("tinytorch_"):
         frame, level = frame.f_back, level + 1
     warnings.warn(message, stacklevel=level)
 

@@ -41,8 +41,9 @@ Metric = Callable[[Any, Any], Any]
 class Trainer:
     """Trains a model, reports its progress, and saves checkpoints.
 
-    Floating-point data are converted to the dtype of the model's parameters, with one warning if
-    this loses precision: float64 inputs make a float32 model several times slower.
+    Floating-point data are converted to the dtype of the model's parameters, if they have only
+    one, with a single warning if this loses precision: float64 inputs make a float32 model several
+    times slower.
 
     Args:
         model: a `Module`, called with the inputs of a batch.
@@ -211,8 +212,8 @@ class Trainer:
         self._dtype = _parameter_dtype(self.model)
         with run_state.evaluating(self.model):
             for each in as_batches("evaluate()", "data", data):
+                size = _size(each)
                 batch = self._converted(each)
-                size = _size(batch)
                 output, loss = self._forward(batch)
                 averages.add(self._numbers(output, batch, loss), size)
         return _means(averages)
