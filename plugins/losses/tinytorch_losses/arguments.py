@@ -75,14 +75,12 @@ def real_target(loss: str, target: Any, dtype: np.dtype[Any]) -> Array:
 
 
 def constant_weight(loss: str, name: str, value: Any, dtype: np.dtype[Any]) -> Array:
-    """Return a weight as an array of `dtype`, or None for None.
+    """Return a weight as an array of `dtype`.
 
     Raises:
         ValueError: the weight requires grad. Losses are not differentiable with respect to
             weights, and a missing gradient could be mistaken for 0.
     """
-    if value is None:
-        return None
     if getattr(value, "requires_grad", False):
         raise ValueError(
             f"{loss} is not differentiable with respect to {name}, but {name} requires grad; "
@@ -99,8 +97,10 @@ def element_weight(
     Raises:
         ValueError: the weight does not broadcast to `shape`, or requires grad.
     """
+    if value is None:
+        return None
     array = constant_weight(loss, name, value, dtype)
-    if array is None or array.shape == shape:
+    if array.shape == shape:
         return array
     try:
         broadcasts = np.broadcast_shapes(array.shape, shape) == shape
