@@ -47,7 +47,7 @@ def main(folder: str | Path = ".", epochs: int = EPOCHS) -> float:
     figure = Figure(figsize=(12, 2.9), layout="constrained")
     shown = sorted({1, max(1, epochs // 6), epochs})
     for axes, epoch in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
-        trainer.fit(data, epoch)
+        trainer.fit(data, epoch - trainer.epoch)
         score = trainer.evaluate(data)["accuracy"]
         drawn = draw(axes, trainer, points, moons)
         axes.set_title(f"After {epoch} epoch{'s' * (epoch > 1)}: {score:.1%} correct")

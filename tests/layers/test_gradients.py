@@ -29,7 +29,8 @@ def function_and_arrays(case: Case):
         given = list(tensors)
         x = given.pop(0) if case.floating else case.x()
         for name, tensor in zip(names, given, strict=True):
-            setattr(*find(layer, name), tensor)
+            owner, last = find(layer, name)
+            vars(owner)[last] = tensor  # Module refuses to replace a Parameter by a Tensor
         return layer(x)
 
     return function, [case.x(), *arrays] if case.floating else arrays

@@ -3,6 +3,8 @@
 import copy
 import dataclasses
 import pickle
+import warnings
+from collections import deque
 
 import numpy as np
 import pytest
@@ -200,6 +202,122 @@ def test_module_without_forward_raises():
         type("Mine", (Module,), {})()(1)
 
 
+# Attributes that would lose a parameter.
+
+
+@pytest.mark.parametrize(
+    "value",
+    [np.ones((4, 2)), Tensor(np.ones((4, 2))), [[1.0] * 2] * 4, 1.0, np.tanh],
+    ids=["array", "Tensor", "list", "number", "function"],
+)
+def test_only_a_parameter_replaces_a_parameter(value):
+    layer = Linear(4, 2)
+    weight = layer.weight
+    message = r"weight of Linear is a Parameter, .*Copy the values with weight.data\[...\] = values"
+    with pytest.raises(TypeError, match=message):
+        layer.weight = value
+    assert layer.weight is weight
+    layer.weight = Parameter(np.ones((4, 2)))
+    assert layer.state_dict()["weight"].tolist() == [[1.0, 1.0]] * 4
+    del layer.weight
+    layer.weight = value
+    assert [name for name, _ in layer.named_parameters()] == ["bias"]
+
+
+@pytest.mark.parametrize("value", [np.ones(2), 3, "relu", Linear], ids=repr)
+def test_only_a_layer_replaces_a_layer(value):
+    model = Residual(Linear(2, 2))
+    body = model.body
+    with pytest.raises(TypeError, match=r"body of Residual is a module, .*a module, a function"):
+        model.body = value
+    assert model.body is body
+    for replacement in (np.tanh, [Linear(2, 2)], Linear(2, 2), None):
+        model.body = replacement
+
+
+def test_only_an_array_replaces_a_buffer():
+    norm = BatchNorm1d(2)
+    message = "buffer 'running_mean' of BatchNorm1d must be an array, a Tensor or None, not list"
+    with pytest.raises(TypeError, match=message):
+        norm.running_mean = [0.0, 0.0]
+    assert norm.running_mean.tolist() == [0, 0]
+
+
+class Holder(Module):
+    """Has one layer, and one attribute with a given value."""
+
+    def __init__(self, value):
+        self.first = Linear(1, 1)
+        self.others = value
+
+
+LISTINGS = [
+    lambda m: list(m.parameters()),
+    lambda m: list(m.modules()),
+    Module.state_dict,
+    Module.eval,
+]
+
+
+@pytest.mark.parametrize("listing", LISTINGS, ids=["parameters", "modules", "state_dict", "eval"])
+@pytest.mark.parametrize("kind", [set, frozenset, deque])
+@pytest.mark.parametrize("nested", [False, True])
+def test_layers_in_sets_and_deques_raise(kind, nested, listing):
+    container = kind([(Linear(2, 3),) if nested else Linear(2, 3)])
+    holder = Holder([container] if nested else container)
+    name = "others.0" if nested else "others"
+    message = rf"Linear\(2, 3\) would be neither .*: Holder.{name} is a {kind.__name__}; use a list"
+    with pytest.raises(TypeError, match=message):
+        listing(holder)
+    assert holder.first.training
+
+
+def test_parameter_in_a_set_raises():
+    with pytest.raises(TypeError, match=r"Parameter of shape \(2,\) would be neither .* is a set"):
+        list(Holder({Parameter([1.0, 2.0])}).parameters())
+
+
+def test_set_may_refer_to_layers_that_have_a_name():
+    holder = Holder({"a word", 3})
+    holder.others |= {holder.first, holder.first.weight}
+    assert list(holder.state_dict()) == ["first.weight", "first.bias"]
+    assert "others" not in repr(holder)
+
+
+@pytest.mark.parametrize(
+    "value", [Linear(1, 2), [Linear(1, 2)], {Linear(1, 2)}, Parameter([1.0])], ids=repr
+)
+@pytest.mark.parametrize("listing", [LISTINGS[0], LISTINGS[2]], ids=["parameters", "state_dict"])
+def test_layers_in_class_attributes_raise(value, listing):
+    base = type("Base", (Module,), {"shared": value})
+    derived = type("Derived", (base,), {})
+    message = r"would be neither .*: Derived.shared belongs to the class; assign self.shared"
+    with pytest.raises(TypeError, match=message):
+        listing(derived())
+    # Attributes of instances and of derived classes replace it.
+    overriding = derived()
+    overriding.shared = Linear(3, 3)
+    assert [p.shape for p in overriding.parameters()] == [(3, 3), (3,)]
+    assert not list(type("Without", (derived,), {"shared": None})().parameters())
+
+
+@pytest.mark.parametrize("wrap", [lambda t: t, lambda t: [t]], ids=["attribute", "list"])
+def test_tensor_that_requires_grad_warns_at_the_line_of_the_user(wrap):
+    holder = Holder(wrap(Tensor([1.0], requires_grad=True)))
+    message = r"Holder.others(.0)? is a Tensor that requires grad. .*assign Parameter\(...\)"
+    with pytest.warns(UserWarning, match=message) as warned:
+        assert len(list(holder.parameters())) == 2
+    assert [w.filename for w in warned] == [__file__]
+
+
+def test_other_tensors_do_not_warn():
+    holder = Holder([Tensor([1.0]), Parameter([1.0]) * 2, Parameter([1.0])])
+    holder.register_buffer("factor", Tensor([1.0], requires_grad=True))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert next(iter(holder.state_dict())) == "others.2"
+
+
 # Parameters.
 
 
@@ -324,6 +442,54 @@ def test_load_state_dict_not_strict_returns_missing_and_unexpected_names():
 def test_load_state_dict_requires_a_mapping():
     with pytest.raises(TypeError, match=r"a dict from names to arrays.*, not int: 3"):
         Linear(2, 1).load_state_dict(3)
+
+
+class Tied(Module):
+    """Holds one weight and one whole layer under two names each."""
+
+    def __init__(self):
+        self.embed = Linear(2, 2, bias=False)
+        self.out = Linear(2, 2)
+        self.out.weight = self.embed.weight
+        self.blocks = [BatchNorm1d(2)]
+        self.last = {"norm": self.blocks[0]}
+        self.last["norm"].parent = self
+
+
+@pytest.mark.parametrize(
+    "rename",
+    [
+        {},
+        {"embed.weight": "out.weight"},
+        {"blocks.0.weight": "last.norm.weight", "blocks.0.running_mean": "last.norm.running_mean"},
+        {"embed.weight": "last.norm.parent.out.weight"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("keep", [False, True], ids=["one name", "both names"])
+def test_state_may_have_any_name_of_what_is_held_twice(rename, keep):
+    state = {name: array + 1 for name, array in Tied().state_dict().items()}
+    assert "out.weight" not in state
+    given = {rename.get(name, name): array for name, array in state.items()}
+    model = Tied()
+    model.load_state_dict({**state, **given} if keep else given)
+    np.testing.assert_equal(model.state_dict(), state)
+
+
+def test_different_values_under_two_names_raise_and_change_nothing():
+    model = Tied()
+    before = model.state_dict()
+    wrong = {**before, "out.weight": before["embed.weight"] + 1}
+    with pytest.raises(ValueError, match=r"out.weight and embed.weight are the same .* differ"):
+        model.load_state_dict(wrong)
+    np.testing.assert_equal(model.state_dict(), before)
+
+
+@pytest.mark.parametrize("name", ["out.wait", "out", "last.norm", "out.weight.data", "blocks.1.x"])
+def test_names_of_other_attributes_are_unexpected(name):
+    model = Tied()
+    with pytest.raises(ValueError, match=f"{name} is unexpected"):
+        model.load_state_dict({**model.state_dict(), name: np.zeros(2)})
 
 
 @pytest.mark.parametrize(

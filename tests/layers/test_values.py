@@ -5,7 +5,7 @@ import pytest
 
 from tinytorch_core import Tensor
 
-from tinytorch_layers import Dropout
+from tinytorch_layers import BatchNorm1d, Dropout, Embedding
 
 from .cases import CASES, EXPECTED, compute, compute_in_torch
 
@@ -58,7 +58,7 @@ def test_float32_stays_float32_and_is_accurate(case):
 
 def test_an_empty_batch_gives_an_empty_result():
     for case in CASES:
-        if case.floating and not ("BatchNorm" in case.call and case.training) and case.shape[1:]:
+        if case.floating and case.shape[1:]:
             shape = case.layer()(case.x()).shape
             x = Tensor(np.zeros((0, *case.shape[1:])), requires_grad=True)
             out = case.layer()(x)
@@ -85,8 +85,6 @@ def test_dropout_draws_a_new_mask_per_call_and_is_repeatable():
 
 
 def test_batch_norm_evaluation_uses_running_statistics():
-    from tinytorch_layers import BatchNorm1d
-
     rng = np.random.default_rng(0)
     layer = BatchNorm1d(3, dtype=np.float64)
     for _ in range(200):
@@ -99,6 +97,45 @@ def test_batch_norm_evaluation_uses_running_statistics():
     np.testing.assert_allclose(out.data.mean(axis=0), 0, atol=0.3)
     for name, array in layer.state_dict().items():
         np.testing.assert_array_equal(array, before[name])
+
+
+def empty_batch_norm(shape):
+    """Return the results of batch normalization of an empty batch in training mode."""
+    layer = BatchNorm1d(3, dtype=np.float64)
+    x = Tensor(np.zeros(shape), requires_grad=True)
+    out = layer(x)
+    out.sum().backward()
+    gradients = [x.grad, layer.weight.grad, layer.bias.grad]
+    return [out.data, *gradients, *(np.asarray(b) for b in layer.buffers())]
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (2, 3, 0)])
+def test_batch_norm_of_an_empty_batch_only_counts_the_batch(shape):
+    out, *gradients, mean, variance, count = empty_batch_norm(shape)
+    assert out.shape == shape
+    assert [g.tolist() for g in gradients] == [np.zeros(shape).tolist(), [0, 0, 0], [0, 0, 0]]
+    assert (mean.tolist(), variance.tolist(), count) == ([0, 0, 0], [1, 1, 1], 1)
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("shape", [(0, 3), (2, 3, 0)])
+def test_batch_norm_of_an_empty_batch_agrees_with_pytorch(shape, torch):
+    layer = torch.nn.BatchNorm1d(3, dtype=torch.float64)
+    x = torch.zeros(shape, dtype=torch.float64, requires_grad=True)
+    out = layer(x)
+    out.sum().backward()
+    theirs = [out.detach(), x.grad, layer.weight.grad, layer.bias.grad, *layer.buffers()]
+    for own, other in zip(empty_batch_norm(shape), theirs, strict=True):
+        np.testing.assert_array_equal(own, other.numpy())
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_indices_may_be_whole_floats(dtype):
+    layer = Embedding(5, 2, padding_idx=0)
+    for indices in (np.array([[3, 0], [4, 3]], dtype), Tensor(np.array([[3, 0], [4, 3]], dtype))):
+        np.testing.assert_array_equal(layer(indices).data, layer([[3, 0], [4, 3]]).data)
+    layer(Tensor([1, 1])).sum().backward()
+    assert layer.weight.grad[:2].tolist() == [[0, 0], [2, 2]]
 
 
 def test_max_pool_propagates_nan():

@@ -146,6 +146,9 @@ def test_known_values(loss, input, target, expected):
     "target",
     [
         [0, 2],
+        [0.0, 2.0],
+        Tensor([0, 2]),
+        np.array([0, 2], np.float16),
         (0, 2),
         np.array([0, 2]),
         np.array([0, 2], dtype=np.uint8),

@@ -54,7 +54,7 @@ def train(file: Path, resume: bool) -> Trainer:
         max_grad_norm=1.0,
         early_stopping=EarlyStopping(patience=EPOCHS),
     )
-    data = TensorDataset(X, X[:, :1])
+    data = TensorDataset(X, X[:, :1], dtype=np.float64)
     loader = DataLoader(data, 4, shuffle=True, generator=4)
     held_out = DataLoader(data, 8, shuffle=True, generator=5)
     run.fit(loader, EPOCHS, held_out, checkpoint=file, checkpoint_every=1, resume=resume)

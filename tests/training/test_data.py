@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -62,6 +64,26 @@ def test_batches_are_untracked_copies_that_keep_the_dtype() -> None:
     assert x.data.max() == 1
 
 
+@pytest.mark.parametrize("kind", [np.asarray, Tensor], ids=["array", "Tensor"])
+def test_float64_becomes_float32_with_a_warning_at_the_line_of_the_user(kind) -> None:
+    x = np.linspace(0, 1, 12).reshape(4, 3)
+    with pytest.warns(UserWarning, match="1 of its arrays from float64 to float32.*Pass") as warned:
+        data = TensorDataset(kind(x), np.arange(4), np.ones(4, np.float16))
+    assert [w.filename for w in warned] == [__file__]
+    for examples in (data[2], data.batch([2, 3]), *DataLoader(data, 4)):
+        assert [e.dtype for e in examples] == [np.float32, np.int64, np.float16]
+    np.testing.assert_array_equal(data.batch([0, 1])[0].data, x[:2].astype(np.float32))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_dtype_of_a_dataset_applies_to_floating_arrays_without_a_warning(dtype) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        data = TensorDataset(np.ones(3), np.ones(3, np.float32), [1, 2, 3], dtype=dtype)
+        assert TensorDataset([0.5, 1.5])[0][0].dtype == np.float32  # lists do not cause a warning
+    assert [e.dtype for e in data[0]] == [e.dtype for e in data.batch([0])] == [dtype, dtype, int]
+
+
 class Pairs(Dataset):
     def __len__(self) -> int:
         return 5
@@ -76,6 +98,12 @@ def test_batches_have_the_structure_of_an_example(data) -> None:
     assert first["x"].tolist() == [[0, 0], [1, 1]]
     assert (first["x"].dtype, first["y"][0].dtype) == (np.float32, np.int64)
     assert first["y"][1].tolist() == [0.0, 0.5]
+
+
+def test_tuple_of_examples_is_a_dataset() -> None:
+    pairs = ((np.ones(2, np.float32), 0), (np.zeros(2, np.float32), 1))
+    (x, y), *_ = DataLoader(pairs, 2)
+    assert (x.tolist(), y.tolist()) == ([[1, 1], [0, 0]], [0, 1])
 
 
 @pytest.mark.parametrize("bits", [np.random.PCG64, np.random.MT19937, np.random.Philox])
@@ -113,6 +141,17 @@ WRONG = {
         lambda: DataLoader(iter([])),
         TypeError,
         "__len__ and __getitem__, not list_iter",
+    ),
+    "a tuple of arrays": (
+        lambda: DataLoader((np.ones((8, 2)), Tensor([1.0] * 8)), 4),
+        TypeError,
+        r"tuple of 2 arrays of shapes \(8, 2\), \(8,\).*pass TensorDataset",
+    ),
+    "batch size of True": (lambda: DataLoader(numbers(), True), TypeError, "an integer, not True"),
+    "dtype": (
+        lambda: TensorDataset(np.ones(3), dtype=int),
+        TypeError,
+        "dtype of TensorDataset must be a floating dtype, not <class 'int'>",
     ),
     "batch size": (lambda: DataLoader(numbers(), 0), ValueError, "batch_size of DataLoader.*1 or"),
     "shuffle": (lambda: DataLoader(numbers(), shuffle="no"), TypeError, "shuffle of DataLoader"),

@@ -5,7 +5,9 @@ test_against_pytorch.py compares the results with PyTorch.
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 from types import SimpleNamespace
 
 import numpy as np
@@ -104,6 +106,33 @@ def test_groups_have_separate_options() -> None:
     optimizer.step()
     assert (slow.item(), fast.item()) == (pytest.approx(0.99), 0.5)
     assert [g["lr"] for g in optimizer.param_groups] == [0.01, 0.5]
+
+
+def test_options_of_a_group_can_be_changed() -> None:
+    w = Tensor([1.0], requires_grad=True)
+    optimizer = SGD([w], lr=0.01)
+    group = optimizer.param_groups[0]
+    group["lr"] = np.float32(0.5)
+    group.update(momentum=0.5, weight_decay=0)
+    assert type(group["lr"]) is float
+    w.sum().backward()
+    optimizer.step()
+    assert w.item() == 0.5
+    with pytest.raises(ValueError, match="momentum of SGD"):
+        group.update(lr=0.1, momentum=2)
+    assert (group["lr"], group["momentum"]) == (0.5, 0.5)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda o: pickle.loads(pickle.dumps(o))])
+def test_copies_of_optimizers_are_independent(copied) -> None:
+    optimizer = SGD(weights(), lr=0.1)
+    twin = copied(optimizer)
+    twin.param_groups[0]["lr"] = 0.5
+    assert optimizer.param_groups[0]["lr"] == 0.1
+    with pytest.raises(ValueError, match="no option 'rate'"):
+        twin.param_groups[0]["rate"] = 0.5
+    learn(twin, twin.parameters())
+    np.testing.assert_equal([p.data for p in optimizer.parameters()], [p.data for p in weights()])
 
 
 def test_parameters_without_gradient_are_unchanged() -> None:
@@ -227,6 +256,46 @@ WRONG = {
     "alpha": (lambda: RMSprop([W], alpha=1.5), ValueError, "alpha of RMSprop.*below 1, not 1.5"),
     "momentum": (lambda: SGD([W], momentum=-1), ValueError, "momentum of SGD"),
     "decay": (lambda: AdamW([W], weight_decay=-1), ValueError, "weight_decay of AdamW"),
+    "large momentum": (lambda: SGD([W], momentum=1.5), ValueError, "momentum of SGD.*below 1"),
+    "large momentum of RMSprop": (
+        lambda: RMSprop([W], momentum=1.0),
+        ValueError,
+        "momentum of RMSprop must be 0 or more and below 1, not 1.0",
+    ),
+    "large dampening": (
+        lambda: SGD([W], momentum=0.9, dampening=1.5),
+        ValueError,
+        "dampening of SGD must be from 0 to 1, not 1.5",
+    ),
+    "lr of True": (lambda: SGD([W], lr=True), TypeError, "lr of SGD must be a number, not bool"),
+    "steps of True": (lambda: StepLR(SGD([W]), True), TypeError, "an integer, not True"),
+    "setting lr": (
+        lambda: setattr(SGD([W]), "lr", 0.5),
+        AttributeError,
+        r"SGD has no attribute 'lr', .*use optimizer.param_groups\[0\]\['lr'\]",
+    ),
+    "setting betas": (lambda: setattr(Adam([W]), "betas", (0, 0)), AttributeError, "param_groups"),
+    "reading lr": (lambda: SGD([W]).lr, AttributeError, r"use optimizer.param_groups\[0\]"),
+    "reading an unknown attribute": (
+        lambda: SGD([W]).betas,
+        AttributeError,
+        "'SGD' object has no attribute 'betas'",
+    ),
+    "unknown key of a group": (
+        lambda: SGD([W]).param_groups[0].__setitem__("learning_rate", 0.5),
+        ValueError,
+        "SGD has no option 'learning_rate'. Known: dampening, lr",
+    ),
+    "wrong value in a group": (
+        lambda: SGD([W]).param_groups[0].__setitem__("lr", "fast"),
+        TypeError,
+        "lr of SGD must be a number, not str: 'fast'",
+    ),
+    "wrong parameters in a group": (
+        lambda: SGD([W]).param_groups[0].__setitem__("params", [3]),
+        TypeError,
+        "parameter 0 is of type int",
+    ),
     "nesterov alone": (lambda: SGD([W], nesterov=True), ValueError, "requires a momentum above 0"),
     "nesterov, dampened": (
         lambda: SGD([W], momentum=0.9, dampening=0.1, nesterov=True),
@@ -286,6 +355,26 @@ def test_state_dict_restores_another_schedule(make) -> None:
         schedule.load_state_dict({"last_epoch": 1, "base_lrs": [1.0, 2.0]})
 
 
+def test_group_added_later_follows_the_schedule_from_its_own_rate() -> None:
+    first, second = (Tensor([1.0], requires_grad=True) for _ in range(2))
+    optimizer = SGD([first], lr=1.0)
+    warm_up, steps = LinearLR(optimizer, 0.5, total_iters=1), StepLR(optimizer, 1, gamma=0.5)
+    schedule = SequentialLR(optimizer, [warm_up, steps], [1])
+    optimizer.add_param_group({"params": [second], "lr": 0.25})
+    assert [g["lr"] for g in optimizer.param_groups] == [0.5, 0.25]
+    assert schedule.state_dict()["base_lrs"] == [1.0, 0.25]
+    schedule.step()
+    schedule.step()
+    assert [g["lr"] for g in optimizer.param_groups] == schedule.get_last_lr() == [0.5, 0.125]
+    # A new process adds the group before or after it creates the schedule.
+    state = schedule.state_dict()
+    other = SGD([first], lr=0.1)
+    twin = StepLR(other, 1, gamma=0.5)
+    other.add_param_group({"params": [second]})
+    twin.load_state_dict(state)
+    assert [g["lr"] for g in other.param_groups] == [0.25, 0.0625]
+
+
 def test_load_state_dict_rejects_other_states_and_changes_nothing() -> None:
     tensors = weights()
     optimizer = Adam(tensors)
@@ -295,7 +384,11 @@ def test_load_state_dict_rejects_other_states_and_changes_nothing() -> None:
     reshaped["state"][1]["exp_avg"] = np.zeros(3)
     others = {
         "has 1 groups of .1. parameters, but Adam has 1 groups of .3.": Adam([W]).state_dict(),
-        "does not belong to Adam: it has no option 'amsgrad'": SGD(tensors).state_dict(),
+        "does not belong to Adam: it was saved by SGD": SGD(tensors).state_dict(),
+        "does not belong to Adam: it was saved by AdamW": AdamW(tensors).state_dict(),
+        "does not belong to Adam: it has no option 'amsgrad'": {
+            name: value for name, value in SGD(tensors).state_dict().items() if name != "optimizer"
+        },
         "not a state of Adam.*got 'weight'": {"weight": 1},
         r"'exp_avg' of parameter 1 has shape \(3,\)": reshaped,
     }

@@ -15,6 +15,7 @@ from tinytorch_losses import CrossEntropyLoss, MSELoss
 from tinytorch_training import (
     SGD,
     Adam,
+    AdamW,
     CheckpointError,
     CosineAnnealingLR,
     DataLoader,
@@ -33,7 +34,7 @@ from tinytorch_training import (
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(40, 3))
 Y = (X.sum(axis=1) > 0).astype(np.int64)
-DATA = TensorDataset(X, Y)
+DATA = TensorDataset(X, Y, dtype=np.float64)
 
 
 def network(p: float = 0.3) -> Sequential:
@@ -114,7 +115,7 @@ def linear_model() -> Linear:
 
 @pytest.mark.parametrize("size", [36, 30, 37])
 def test_accumulated_batches_equal_one_large_batch(size: int) -> None:
-    data = TensorDataset(X[:size], X[:size, :1])
+    data = TensorDataset(X[:size], X[:size, :1], dtype=np.float64)
     models = linear_model(), linear_model()
     for model, (batch, accumulate) in zip(models, ((12, 1), (4, 3)), strict=True):
         run = Trainer(model, MSELoss(), SGD(model.parameters(), lr=0.1), accumulate=accumulate)
@@ -148,9 +149,86 @@ def test_schedule_advances_by_epochs_or_steps(interval: str, lr: float) -> None:
 def test_averages_give_every_example_the_same_weight() -> None:
     model = linear_model()
     run = Trainer(model, MSELoss(), SGD(model.parameters()))
-    data = TensorDataset(X[:37], X[:37, :1])
+    data = TensorDataset(X[:37], X[:37, :1], dtype=np.float64)
     whole = run.evaluate(DataLoader(data, 37))["loss"]
     assert run.evaluate(DataLoader(data, 8))["loss"] == pytest.approx(whole, rel=1e-12)
+
+
+@pytest.mark.parametrize("epochs", [(1, 1, 1), (2, 1), (0, 3, 0)])
+def test_each_call_of_fit_trains_further_epochs(epochs) -> None:
+    whole, run = trainer(early_stopping=None), trainer(early_stopping=None)
+    whole.fit(loader(), 3)
+    batches = loader()
+    for each in epochs:
+        run.fit(batches, each)
+    assert_same(whole, run)
+
+
+def float32_trainer(**options) -> Trainer:
+    model = Linear(3, 2, generator=0)
+    return Trainer(model, CrossEntropyLoss(), SGD(model.parameters(), lr=0.1), **options)
+
+
+def test_data_are_converted_to_the_dtype_of_the_model_with_one_warning() -> None:
+    class Pair(Linear):
+        def forward(self, x):
+            seen.append((x["a"].dtype, x["n"].dtype))
+            return super().forward(x["a"])
+
+    seen: list = []
+    model, twin = Pair(3, 2, generator=0), Linear(3, 2, generator=0)
+    run = Trainer(model, CrossEntropyLoss(), SGD(model.parameters(), lr=0.1))
+    batches = [({"a": X, "n": np.arange(40)}, Y)]
+    with pytest.warns(UserWarning, match="converts data of float64 to float32") as warned:
+        run.fit(batches, 2, batches)
+    assert [w.filename for w in warned] == [__file__]
+    assert set(seen) == {(np.dtype(np.float32), np.dtype(np.int64))}
+    Trainer(twin, CrossEntropyLoss(), SGD(twin.parameters(), lr=0.1)).fit(
+        [(X.astype(np.float32), Y)], 2
+    )
+    np.testing.assert_equal(model.state_dict(), twin.state_dict())
+
+
+def test_evaluate_and_predict_convert_data() -> None:
+    run = float32_trainer(metrics={"bytes": lambda output, y: output.dtype.itemsize})
+    with pytest.warns(UserWarning, match="converts data of float64"):
+        assert run.predict(X).dtype == np.float32
+    assert run.evaluate([(X, Y)])["bytes"] == 4
+
+
+def test_targets_are_converted() -> None:
+    model = Linear(3, 1, generator=0)
+    run = Trainer(model, lambda y, t: ((y - t) ** 2).mean(), SGD(model.parameters()))
+    run.metrics = {"bytes": lambda output, target: target.dtype.itemsize}
+    with pytest.warns(UserWarning, match="converts data of float64"):
+        run.fit([(X.astype(np.float32), X[:, :1])], 1)
+    assert run.history["bytes"] == [4]
+
+
+def test_float64_model_trains_in_float64() -> None:
+    run = trainer(early_stopping=None, metrics={"bytes": lambda output, y: output.dtype.itemsize})
+    run.fit([(X, Y), (X.astype(np.float32), Y)], 1)
+    assert run.history["bytes"] == [8]
+    assert run.predict(X).dtype == np.float64
+
+
+def test_metrics_get_detached_tensors() -> None:
+    class Two(Linear):
+        def forward(self, x):
+            out = super().forward(x)
+            return out, {"again": [out]}
+
+    def metric(output, target):
+        first, others = output
+        seen.append([t.requires_grad for t in (first, *others["again"], target)])
+        return 0.0
+
+    seen: list = []
+    model = Two(3, 1, dtype=np.float64, generator=0)
+    loss = lambda output, target: ((output[0] - target) ** 2).mean()  # noqa: E731
+    run = Trainer(model, loss, SGD(model.parameters()), metrics={"metric": metric})
+    run.fit([(Tensor(X), Tensor(X[:, :1], requires_grad=True))], 1)
+    assert seen == [[False, False, False]]
 
 
 # Early stopping.
@@ -186,10 +264,26 @@ def stopping_run(losses: list[float], **options):
         ([1, 2, 1, 1], {"mode": "max"}, (4, 2, 2)),
         ([1, 2, 3], {}, (3, 1, 1)),
         ([1, 1, 1], {}, (3, 1, 1)),
+        ([np.nan, 3, 2, 4], {}, (4, 3, 3)),
+        ([np.nan, 3, 2, 4], {"mode": "max"}, (4, 4, 4)),
+        ([3, np.nan, 2, np.nan], {}, (4, 3, 3)),
+        ([np.nan, np.nan, 1], {}, (2, 0, 2)),
     ],
 )
 def test_early_stopping_without_improvement(losses, options, expected) -> None:
     assert stopping_run(losses, **options) == expected
+
+
+def test_fit_after_early_stopping_warns_and_a_new_condition_continues() -> None:
+    run = trainer(early_stopping=EarlyStopping(patience=1, min_delta=9.0))
+    run.fit(loader(), 8, loader())
+    assert run.epoch == 2
+    with pytest.warns(UserWarning, match="has ended this run after epoch 2.* a new EarlyStopping"):
+        run.fit(loader(), 3, loader())
+    assert run.epoch == 2
+    run.early_stopping = None
+    run.fit(loader(), 3, loader())
+    assert run.epoch == 5
 
 
 # Checkpoints.
@@ -232,8 +326,58 @@ def test_resuming_a_completed_run_changes_nothing(tmp_path) -> None:
     first.fit(loader(), 3, loader(), checkpoint=file)
     second.fit(loader(), 3, loader(), checkpoint=file, resume=True)
     assert_same(first, second)
-    first.fit(loader(), 2, loader())
-    assert_same(first, second)
+
+
+@pytest.mark.parametrize("interrupted_at", [1, 5, 8, 12])
+def test_interrupted_program_with_several_calls_of_fit_is_resumed(tmp_path, interrupted_at) -> None:
+    """The calls of fit have different data, and each call must get its own epochs."""
+    other = TensorDataset(X[::-1], Y[::-1], dtype=np.float64)
+
+    def program(run, file):
+        options = {"checkpoint": file, "checkpoint_every": 1, "resume": True}
+        run.fit(loader(), 2, loader(), **options)
+        run.fit(DataLoader(other, 8), 1, loader(), **options)
+        return run
+
+    class Interrupted(Exception):
+        pass
+
+    def interrupting_accuracy(output, target):
+        if len(calls) == interrupted_at:
+            raise Interrupted
+        calls.append(1)
+        return accuracy(output, target)
+
+    calls: list[int] = []
+    options = {"early_stopping": None}
+    whole = program(trainer(**options), tmp_path / "whole")
+    file = tmp_path / "run"
+    first = trainer(metrics={"accuracy": interrupting_accuracy}, **options)
+    with pytest.raises(Interrupted):
+        program(first, file)
+    assert_same(whole, program(trainer(**options), file))
+
+
+def test_resuming_in_the_same_process_ends_at_the_same_epoch(tmp_path) -> None:
+    class Interrupted(Exception):
+        pass
+
+    def interrupt(output, target):
+        if run.step == 7 and not interrupted:
+            interrupted.append(1)
+            raise Interrupted
+        return 0.0
+
+    interrupted: list[int] = []
+    run = trainer(early_stopping=None, metrics={"none": interrupt})
+    options = {"checkpoint": tmp_path / "run", "checkpoint_every": 1, "resume": True}
+    with pytest.raises(Interrupted):
+        run.fit(loader(), 3, **options)
+    run.fit(loader(), 3, **options)
+    assert run.epoch == 3
+    run.load(tmp_path / "run")
+    run.fit(loader(), 2)
+    assert run.epoch == 5
 
 
 def test_resuming_a_stopped_run_does_not_continue(tmp_path) -> None:
@@ -293,12 +437,19 @@ def with_sgd() -> Trainer:
     return run
 
 
+def with_adamw() -> Trainer:
+    run = trainer()
+    run.optimizer = AdamW(run.model.parameters())
+    return run
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (narrower, "its parts are .*early_stopping.*, but those of this run are model, optimizer"),
         (lambda: trainer(scheduler=None), "its parts are .*scheduler"),
-        (with_sgd, "does not belong to SGD"),
+        (with_sgd, "does not belong to SGD: it was saved by Adam"),
+        (with_adamw, "does not belong to AdamW: it was saved by Adam"),
         (lambda: trainer(generators={"a": np.random.default_rng(0)}), "its generators are 3.gen"),
     ],
 )
@@ -369,7 +520,7 @@ def test_nan_loss_stops_the_run_and_names_the_arrays() -> None:
     run.fit(DataLoader(DATA, 8), 1)
     before = model.state_dict()
     with pytest.raises(NonFiniteError, match=expected):
-        run.fit(DataLoader(TensorDataset(data, Y), 8), 2)
+        run.fit(DataLoader(TensorDataset(data, Y, dtype=np.float64), 8), 2)
     after = model.state_dict()
     assert all(np.isfinite(a).all() for a in after.values())
     assert any((after[name] != before[name]).any() for name in after)
@@ -398,7 +549,7 @@ def test_averages_are_reset_after_an_error_within_an_epoch() -> None:
     model = network(0.0)
     run = Trainer(model, CrossEntropyLoss(), SGD(model.parameters(), lr=0.0))
     with pytest.raises(NonFiniteError):
-        run.fit(DataLoader(TensorDataset(data, Y), 8), 1)
+        run.fit(DataLoader(TensorDataset(data, Y, dtype=np.float64), 8), 1)
     history = run.fit(DataLoader(DATA, 40), 1)
     fresh = network(0.0)
     with no_grad():
@@ -415,6 +566,31 @@ def test_progress_bar_shows_the_epoch_and_the_values(capsys) -> None:
     assert "epoch 2/2: 100%" in shown
     assert "10/10" in shown
     assert "val_accuracy" in shown
+
+
+def test_progress_bar_of_a_resumed_run_counts_the_completed_batches(tmp_path, capsys) -> None:
+    class Interrupted(Exception):
+        pass
+
+    def interrupt(output, target):
+        raise Interrupted
+
+    options = {"checkpoint": tmp_path / "run", "checkpoint_every": 1, "resume": True}
+    run = trainer(early_stopping=None)
+    run.fit(loader(), 1, **options)
+    run.metrics = {"accuracy": lambda output, y: interrupt(output, y) if run.step == 7 else 0.0}
+    with pytest.raises(Interrupted):
+        run.fit(loader(), 1, **options)
+    capsys.readouterr()
+    # A new process repeats both calls: the first is complete, the second continues after batch 7.
+    resumed = trainer(early_stopping=None, progress=True)
+    batches = loader()
+    resumed.fit(batches, 1, **options)
+    resumed.fit(batches, 1, **options)
+    shown = capsys.readouterr().err
+    assert "7/10 [00:00<?" in shown
+    assert "epoch 2/2: 100%" in shown
+    assert "10/10" in shown
 
 
 @pytest.mark.parametrize("progress", [None, False])
@@ -452,6 +628,36 @@ WRONG = {
     "accumulate": (lambda: trainer(accumulate=0), ValueError, "accumulate of Trainer.*1 or more"),
     "norm": (lambda: trainer(max_grad_norm=-1.0), ValueError, "max_grad_norm of Trainer"),
     "epochs": (lambda: trainer().fit(loader(), -1), ValueError, r"epochs of fit\(\).*0 or more"),
+    "epochs of True": (lambda: trainer().fit(loader(), True), TypeError, "an integer, not True"),
+    "resume": (
+        lambda: trainer(early_stopping=None).fit(loader(), 1, resume="no"),
+        TypeError,
+        r"resume of fit\(\) must be True or False, not 'no'",
+    ),
+    "progress": (lambda: trainer(progress="no"), TypeError, "progress of Trainer must be True or"),
+    "a metric named loss": (
+        lambda: trainer(metrics={"loss": accuracy}),
+        ValueError,
+        "a metric of Trainer cannot have the name 'loss': the history uses",
+    ),
+    "a metric named lr": (lambda: trainer(metrics={"lr": accuracy}), ValueError, "name 'lr'"),
+    "a metric named like one of validation": (
+        lambda: trainer(metrics={"val_accuracy": accuracy}),
+        ValueError,
+        "name 'val_accuracy'.*'val_' itself",
+    ),
+    "a metric without a name": (
+        lambda: trainer(metrics={3: accuracy}),
+        TypeError,
+        "names of the metrics of Trainer must be strings, not 3",
+    ),
+    "a seed as generator": (
+        lambda: trainer(generators={"noise": 3}),
+        TypeError,
+        r"generators\['noise'\] of Trainer must be a numpy.random.Generator, not 3",
+    ),
+    "monitor": (lambda: EarlyStopping(3), TypeError, "monitor of EarlyStopping must be a name"),
+    "patience of True": (lambda: EarlyStopping(patience=True), TypeError, "an integer, not True"),
     "no validation": (
         lambda: trainer().fit(loader(), 1),
         ValueError,

@@ -69,15 +69,29 @@ def number(layer: str, name: str, value: Any, low: float, high: float, *, ends: 
         TypeError: `value` is not a number.
     """
     try:
-        checked = float(value)
+        # float() would also convert bools and text.
+        checked = None if isinstance(value, bool | np.bool_ | str | bytes) else float(value)
     except (TypeError, ValueError):
-        raise TypeError(f"{name} of {layer} must be a number, not {value!r:.60}") from None
+        checked = None
+    if checked is None:
+        raise TypeError(f"{name} of {layer} must be a number, not {value!r:.60}")
     above = checked >= low if ends[0] == "[" else checked > low
     below = checked <= high if ends[1] == "]" else checked < high
     if not (above and below):
         interval = f"{ends[0]}{low:g}, {high:g}{ends[1]}"
         raise ValueError(f"{name} of {layer} must be in {interval}, not {value!r}")
     return checked
+
+
+def flag(layer: str, name: str, value: Any) -> bool:
+    """Return `value` as a bool.
+
+    Raises:
+        TypeError: `value` is not True or False.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} of {layer} must be True or False, not {value!r:.60}")
+    return bool(value)
 
 
 def input_shape(layer: object, x: Array, *, floating: bool = True) -> tuple[int, ...]:

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Callable, Iterator, Mapping
+import sys
+import warnings
+from collections import deque
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import Any, Self
 
 import numpy as np
 
-from tinytorch_layers.arguments import as_array
+from tinytorch_core import Tensor
+
+from tinytorch_layers.arguments import as_array, flag
 from tinytorch_layers.parameter import Parameter
 from tinytorch_layers.state import IncompatibleKeys, load_arrays
+
+Named = tuple[str, Any]
+
+# The containers in which modules and parameters are found, and those whose items have no names.
+_SEARCHED = (list, tuple, dict)
+_UNNAMED = (set, frozenset, deque)
+_CONTAINERS = _SEARCHED + _UNNAMED
 
 
 class Module:
@@ -21,6 +33,11 @@ class Module:
     call `super().__init__()`. Names are as in PyTorch: `blocks.0.weight` is
     `module.blocks[0].weight`. An object held by several attributes counts once, under the first
     name.
+
+    Parameters are not lost silently. It is an error to assign an array or a Tensor to an attribute
+    that holds a Parameter, and to list the parameters or modules while a set, a deque or an
+    attribute of the class holds one that no name leads to. A Tensor that requires grad but is not
+    a Parameter causes a warning.
 
     Attributes:
         training: whether the module is in training mode, in which layers such as Dropout behave
@@ -42,6 +59,22 @@ class Module:
 
     training: bool = True
     _buffers: tuple[str, ...] = ()
+    # The names of the class attributes that hold modules or parameters.
+    _class_parts: tuple[str, ...] = ()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        inherited = [name for base in cls.__bases__ for name in getattr(base, "_class_parts", ())]
+        own = [name for name, value in vars(cls).items() if _parts_in(value)]
+        cls._class_parts = tuple(dict.fromkeys([*inherited, *own]))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        current = self.__dict__.get(name)
+        if isinstance(current, _PARTS):
+            _check_replacement(type(self).__name__, name, current, value)
+        if name in self._buffers:
+            _check_buffer(type(self).__name__, name, value)
+        super().__setattr__(name, value)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the output; every subclass must define this method."""
@@ -62,16 +95,7 @@ class Module:
 
     def named_modules(self) -> Iterator[tuple[str, Module]]:
         """Iterate over this module, named "", and all its descendants, parents first."""
-        # Compare by identity: a subclass that defines __eq__ is not hashable.
-        seen = set()
-        stack: list[tuple[str, Module]] = [("", self)]
-        while stack:
-            name, module = stack.pop()
-            if id(module) not in seen:
-                seen.add(id(module))
-                yield name, module
-                children = [(_join(name, child), m) for child, m in module.named_children()]
-                stack.extend(reversed(children))
+        return ((name, module) for name, module, _ in self._walk([]))
 
     def modules(self) -> Iterator[Module]:
         """Iterate over this module and all its descendants, parents first."""
@@ -80,11 +104,17 @@ class Module:
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """Iterate over the parameters of this module and its descendants, with their names."""
         seen = set()
-        for prefix, module in self.named_modules():
-            for name, value in _leaves(vars(module)):
-                if isinstance(value, Parameter) and id(value) not in seen:
+        unnamed: list[Named] = []
+        for prefix, module, attributes in self._walk(unnamed):
+            for name, value in attributes:
+                if isinstance(value, Tensor) and id(value) not in seen:
                     seen.add(id(value))
-                    yield _join(prefix, name), value
+                    if isinstance(value, Parameter):
+                        yield _join(prefix, name), value
+                    elif name not in module._buffers:
+                        _warn_if_learned(type(module).__name__, name, value)
+        if unnamed:
+            _check_all_seen(Parameter, unnamed, seen)
 
     def parameters(self) -> Iterator[Parameter]:
         """Iterate over the parameters of this module and its descendants."""
@@ -118,20 +148,62 @@ class Module:
             raise ValueError(f"the name of a buffer of {who} must be an identifier, not {name!r}")
         if hasattr(self, name) and name not in self._buffers:
             raise ValueError(f"{who} already has an attribute {name!r}; choose another name")
-        if value is not None and not hasattr(value, "dtype"):
-            raise TypeError(
-                f"the buffer {name!r} of {who} must be an array, a Tensor or None, "
-                f"not {type(value).__name__}: {value!r:.60}"
-            )
+        _check_buffer(who, name, value)
         self._buffers = tuple(dict.fromkeys((*self._buffers, name)))
         setattr(self, name, value)
+
+    def _walk(self, unnamed: list[Named]) -> Iterator[tuple[str, Module, list[Named]]]:
+        """Iterate over this module and its descendants, with their names and attributes.
+
+        Args:
+            unnamed: a list that receives what `_attributes` adds to it.
+
+        Raises:
+            TypeError: `unnamed` contains a module that was not reached.
+        """
+        # Compare by identity: a subclass that defines __eq__ is not hashable.
+        seen = set()
+        stack: list[tuple[str, Module]] = [("", self)]
+        while stack:
+            name, module = stack.pop()
+            if id(module) not in seen:
+                seen.add(id(module))
+                attributes = module._attributes(unnamed)
+                yield name, module, attributes
+                children = [(_join(name, n), v) for n, v in attributes if isinstance(v, Module)]
+                stack.extend(reversed(children))
+        if unnamed:
+            _check_all_seen(Module, unnamed, seen)
+
+    def _attributes(self, unnamed: list[Named]) -> list[Named]:
+        """Return the values that the attributes hold, with their names.
+
+        Values whose items have no names are added to `unnamed`, each with an explanation.
+        """
+        sets: list[Named] = []
+        leaves = _leaves(self.__dict__, "", sets)
+        if sets or self._class_parts:
+            owner = type(self).__name__
+            remedy = "use a list, a tuple or a dict"
+            unnamed += [(f"{owner}.{n} is a {type(v).__name__}; {remedy}", v) for n, v in sets]
+            unnamed += [
+                (f"{owner}.{n} belongs to the class; assign self.{n}", getattr(type(self), n))
+                for n in self._class_parts
+                if n not in self.__dict__
+            ]
+        return leaves
 
     # Operations on all parameters or modules.
 
     def train(self, mode: bool = True) -> Self:
-        """Set `training` of this module and its descendants; return the module."""
-        for module in self.modules():
-            module.training = bool(mode)
+        """Set `training` of this module and its descendants; return the module.
+
+        Raises:
+            TypeError: `mode` is not True or False.
+        """
+        mode = flag("train()", "mode", mode)
+        for module in list(self.modules()):
+            module.training = mode
         return self
 
     def eval(self) -> Self:
@@ -146,7 +218,7 @@ class Module:
         Raises:
             AttributeError: autograd is disabled.
         """
-        for parameter in self.parameters():
+        for parameter in list(self.parameters()):
             parameter.requires_grad_(requires_grad)
         return self
 
@@ -179,6 +251,8 @@ class Module:
     def load_state_dict(self, mapping: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
         """Copy values into the parameters and buffers, which keep their dtypes.
 
+        A parameter or buffer that several attributes hold can have any of its names in `mapping`.
+
         Args:
             mapping: arrays or Tensors by name, as returned by `state_dict`.
             strict: whether a missing or unexpected name is an error. If False, parameters that
@@ -188,12 +262,42 @@ class Module:
             `missing_keys` and `unexpected_keys`; both are empty if strict.
 
         Raises:
-            TypeError: `mapping` is not a mapping.
-            ValueError: a value has the wrong shape or a dtype that cannot be converted, or, if
-                strict, a name is missing or unexpected. The message lists all of them, and
-                nothing has been copied.
+            TypeError: `mapping` is not a mapping, or `strict` is not True or False.
+            ValueError: a value has the wrong shape or a dtype that cannot be converted, two names
+                of one parameter have different values, or, if strict, a name is missing or
+                unexpected. The message lists all of them, and nothing has been copied.
         """
+        strict = flag("load_state_dict()", "strict", strict)
+        if isinstance(mapping, Mapping):
+            mapping = self._by_first_name(mapping)
         return load_arrays(type(self).__name__, self._arrays(), mapping, strict)
+
+    def _by_first_name(self, mapping: Mapping[str, Any]) -> dict[str, Any]:
+        """Return `mapping` with one name, the first, for what several attributes hold."""
+        own = [*self.named_parameters(), *self.named_buffers()]
+        first = {id(value): name for name, value in own}
+        names = set(first.values())
+        result: dict[str, Any] = {}
+        for name, value in mapping.items():
+            known = name if name in names else first.get(id(self._find(str(name))), name)
+            if known in result and not _equal(result[known], value):
+                raise ValueError(
+                    f"cannot load this state into {type(self).__name__}; nothing was changed: "
+                    f"{name} and {known} are the same array in the model, but their values in the "
+                    "state differ"
+                )
+            result[known] = value
+        return result
+
+    def _find(self, name: str) -> Any:
+        """Return the parameter or buffer with one of its names, or None."""
+        for found, value in _leaves(self.__dict__):
+            if isinstance(value, Module) and name.startswith(f"{found}."):
+                if (inner := value._find(name.removeprefix(f"{found}."))) is not None:
+                    return inner
+            elif found == name and (isinstance(value, Parameter) or name in self._buffers):
+                return value
+        return None
 
     def _arrays(self) -> dict[str, Any]:
         """Return the arrays of all parameters and buffers, by name, without copies."""
@@ -228,17 +332,100 @@ class Module:
                 yield name, value
 
 
-def _leaves(values: Mapping[Any, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    """Return all values with their names, with lists, tuples and dictionaries flattened."""
+_PARTS = (Module, Parameter)
+
+
+def _leaves(
+    values: Mapping[Any, Any], prefix: str = "", unnamed: list[Named] | None = None
+) -> list[Named]:
+    """Return all values with their names, with lists, tuples and dictionaries flattened.
+
+    Containers whose items have no names are added to `unnamed` instead, if it is a list.
+    """
     found = []
     for key, value in values.items():
-        if isinstance(value, list | tuple):
-            value = dict(enumerate(value))
-        if isinstance(value, dict):
-            found += _leaves(value, f"{prefix}{key}.")
-        else:
-            found.append((f"{prefix}{key}", value))
+        name = f"{prefix}{key}"
+        if not isinstance(value, _CONTAINERS):
+            found.append((name, value))
+        elif isinstance(value, _SEARCHED):
+            items = value if isinstance(value, dict) else dict(enumerate(value))
+            found += _leaves(items, f"{name}.", unnamed)
+        elif unnamed is not None:
+            unnamed.append((name, value))
     return found
+
+
+# Checks that no parameter is lost.
+
+
+def _parts_in(value: Any) -> list[Any]:
+    """Return the modules and parameters in a value, including those in containers."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, _CONTAINERS):
+        return [part for item in value for part in _parts_in(item)]
+    return [value] if isinstance(value, _PARTS) else []
+
+
+def _check_all_seen(kind: type, unnamed: Iterable[Named], seen: Container[int]) -> None:
+    """Raise TypeError if a part of a type, in an attribute without names, was not seen."""
+    for reason, value in unnamed:
+        for part in _parts_in(value):
+            if isinstance(part, kind) and id(part) not in seen:
+                raise TypeError(f"{_described(part)} would be neither trained nor saved: {reason}")
+
+
+def _check_replacement(owner: str, name: str, current: Any, value: Any) -> None:
+    """Raise TypeError if assigning a value would lose the parameters of the current one."""
+    if value is None or isinstance(value, _PARTS):
+        return
+    refused = f"and cannot be replaced by {_described(value)}"
+    if isinstance(current, Parameter):
+        raise TypeError(
+            f"{name} of {owner} is a Parameter, {refused}, which would not be trained or saved. "
+            f"Copy the values with {name}.data[...] = values, assign a Parameter, or delete the "
+            "attribute first"
+        )
+    if isinstance(value, type) or not (callable(value) or isinstance(value, _SEARCHED)):
+        raise TypeError(
+            f"{name} of {owner} is a module, {refused}. Assign a module, a function or None"
+        )
+
+
+def _described(value: Any) -> str:
+    shape = getattr(value, "shape", None)
+    kind = type(value).__name__
+    return f"{value!r:.60}" if shape is None else f"{kind} of shape {shape}"
+
+
+def _check_buffer(owner: str, name: str, value: Any) -> None:
+    """Raise TypeError if a value cannot be part of the state."""
+    if value is not None and not hasattr(value, "dtype"):
+        raise TypeError(
+            f"the buffer {name!r} of {owner} must be an array, a Tensor or None, "
+            f"not {type(value).__name__}: {value!r:.60}"
+        )
+
+
+def _warn_if_learned(owner: str, name: str, value: Tensor) -> None:
+    """Warn about a leaf that requires grad but is not a Parameter."""
+    if getattr(value, "requires_grad", False) and value.is_leaf:
+        _warn(
+            f"{owner}.{name} is a Tensor that requires grad. Only Parameters are trained and "
+            f"saved: assign Parameter(...) to train it, or {name}.detach() if it is a constant"
+        )
+
+
+def _warn(message: str) -> None:
+    """Warn at the innermost line outside of TinyTorch's packages."""
+    frame, level = sys._getframe(), 1
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith("tinytorch_"):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, stacklevel=level)
+
+
+def _equal(one: Any, other: Any) -> bool:
+    return np.array_equal(as_array(one), as_array(other), equal_nan=True)
 
 
 def _join(prefix: str, name: str) -> str:

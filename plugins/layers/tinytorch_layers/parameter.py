@@ -19,7 +19,7 @@ class Parameter(Tensor):
         requires_grad: whether the parameter requires grad, if autograd is active.
 
     Raises:
-        TypeError: the data is not floating.
+        TypeError: the data is not floating, or `requires_grad` is not a bool.
         ValueError: the rows of `data` have different lengths.
 
     >>> weight = Parameter([1.0, 2.0])
@@ -37,5 +37,5 @@ class Parameter(Tensor):
                 "convert the data first: Parameter(data.astype(np.float32))"
             )
         # Only autograd provides this method.
-        if requires_grad and hasattr(type(self), "requires_grad_"):
-            self.requires_grad_()
+        if hasattr(type(self), "requires_grad_"):
+            self.requires_grad_(requires_grad)

@@ -74,7 +74,7 @@ def _describe_lookup(samples: Samples) -> None:
     calls = [call(i, weight) for i in indices] + [call(np.array([0, 1]), weight, padding_idx=2)]
     samples.add("embedding", reference.embedding, calls=calls, function=F.embedding)
     samples.refuse("embedding", IndexError, "index[1] is 4", np.array([0, 4]), weight)
-    samples.refuse("embedding", TypeError, "float64", np.array([0.5]), weight)
+    samples.refuse("embedding", ValueError, "index[0] is 0.5", np.array([0.5]), weight)
     calls = [
         call(_numbers(*i.shape, 3), indices=i, count=4, padding_idx=padding)
         for i in indices

@@ -75,14 +75,12 @@ def real_target(loss: str, target: Any, dtype: np.dtype[Any]) -> Array:
 
 
 def constant_weight(loss: str, name: str, value: Any, dtype: np.dtype[Any]) -> Array:
-    """Return a weight as an array of `dtype`, or None for None.
+    """Return a weight as an array of `dtype`.
 
     Raises:
         ValueError: the weight requires grad. Losses are not differentiable with respect to
             weights, and a missing gradient could be mistaken for 0.
     """
-    if value is None:
-        return None
     if getattr(value, "requires_grad", False):
         raise ValueError(
             f"{loss} is not differentiable with respect to {name}, but {name} requires grad; "
@@ -99,8 +97,10 @@ def element_weight(
     Raises:
         ValueError: the weight does not broadcast to `shape`, or requires grad.
     """
+    if value is None:
+        return None
     array = constant_weight(loss, name, value, dtype)
-    if array is None or array.shape == shape:
+    if array.shape == shape:
         return array
     try:
         broadcasts = np.broadcast_shapes(array.shape, shape) == shape
@@ -139,34 +139,39 @@ def class_weight(loss: str, value: Any, shape: tuple[int, ...], dtype: np.dtype[
 
 
 def class_target(
-    loss: str, target: Any, shape: tuple[int, ...], ignore_index: int
+    loss: str, target: Any, shape: tuple[int, ...], ignore_index: int, alternative: str = ""
 ) -> tuple[Array, int | None]:
     """Return the class numbers as an array, and `ignore_index` or None if no target equals it.
 
     Args:
         loss: the name of the loss, for errors.
-        target: integers of shape (), (N,) or (N, d1, ...).
+        target: whole numbers of shape (), (N,) or (N, d1, ...), of an integer or floating dtype.
         shape: the shape of the input: (C,), (N, C) or (N, C, d1, ...).
         ignore_index: the target value to ignore. It may be outside 0 to C - 1.
+        alternative: what the loss accepts besides class numbers, for errors.
 
     Raises:
-        TypeError: the target does not hold integers.
-        ValueError: the shape of the target does not fit, or the input has no class axis.
+        TypeError: the target does not hold numbers.
+        ValueError: a target is not whole, the targets require grad, their shape does not fit, or
+            the input has no class axis.
         IndexError: a class number is outside 0 to C - 1.
     """
-    target = as_array(unwrap(target))
-    if target.dtype.kind not in "iu":
+    given, target = target, as_array(unwrap(target))
+    kind = target.dtype.kind
+    if kind not in "iuf":
         raise TypeError(
-            f"{loss} takes class numbers of an integer dtype, not {target.dtype} of shape "
-            f"{target.shape}; pass a list, an integer array, or Tensor(data, dtype=np.int64)"
+            f"{loss} takes class numbers, not {target.dtype} of shape {target.shape}; pass a "
+            "list, an integer array, or a Tensor"
         )
     classes = class_count(loss, shape)
     expected = shape[:1] + shape[2:] if len(shape) > 1 else ()
     if target.shape != expected:
         raise ValueError(
-            f"{loss}: an input of shape {shape} needs class numbers of shape {expected}, but the "
-            f"target has the shape {target.shape}"
+            f"{loss}: an input of shape {shape} needs class numbers of shape {expected}"
+            f"{alternative}, but the target has the shape {target.shape}"
         )
+    if kind == "f":
+        target = _whole_numbers(loss, given, target)
     if not target.size:
         return target, None
     # As unsigned integers, negative numbers are large, so one comparison checks both bounds.
@@ -176,6 +181,22 @@ def class_target(
     ignored = target == ignore_index
     _check_range(loss, target, classes, ignored)
     return target, ignore_index if ignored.any() else None
+
+
+def _whole_numbers(loss: str, given: Any, target: Array) -> Array:
+    """Return a floating target as integers after checking that this changes no value."""
+    if getattr(given, "requires_grad", False):
+        raise ValueError(
+            f"{loss} is not differentiable with respect to class numbers, but the target requires "
+            "grad; pass target.detach()"
+        )
+    with np.errstate(invalid="ignore"):  # NaN and infinity, which the comparison finds
+        numbers = target.astype(np.int64)
+    if (invalid := numbers != target).any():
+        raise ValueError(
+            f"{loss}: {first_element('target', target, invalid)}, but class numbers must be whole"
+        )
+    return numbers
 
 
 def class_count(loss: str, shape: tuple[int, ...]) -> int:

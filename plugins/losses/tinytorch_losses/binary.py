@@ -18,6 +18,9 @@ Array = Any
 _MIN_LOG = -100.0
 _MIN_DIVISOR = 1e-12
 
+# How far a target may be outside 0 to 1 because of rounding, in any floating dtype.
+_ROUNDING = 1e-3
+
 
 def binary_cross_entropy(
     input: Array, target: Any, weight: Any = None, reduction: str = "mean"
@@ -29,7 +32,7 @@ def binary_cross_entropy(
 
     Args:
         input: p, probabilities: a Tensor or array of any floating dtype and shape.
-        target: y, usually 0 or 1: a Tensor, array or list of the same shape.
+        target: y, from 0 to 1: a Tensor, array or list of the same shape.
         weight: w, a constant that broadcasts to the shape of the input; None for 1.
         reduction: "mean", "sum" or "none". The mean divides by the number of elements.
 
@@ -37,8 +40,8 @@ def binary_cross_entropy(
         A scalar, or with "none" one loss for each element; a Tensor if either argument is one.
 
     Raises:
-        ValueError: an input is outside 0 to 1, the shapes differ, the weight does not broadcast
-            or requires grad, or the reduction is unknown.
+        ValueError: an input or a target is outside 0 to 1, the shapes differ, the weight does not
+            broadcast or requires grad, or the reduction is unknown.
         TypeError: the input is not floating.
 
     >>> round(binary_cross_entropy(np.array([0.9, 0.2]), [1, 0]).item(), 4)
@@ -48,18 +51,43 @@ def binary_cross_entropy(
     check_reduction(name, reduction)
     target = matching_target(name, input, target)
     _check_probabilities(unwrap(input))
+    _check_targets(name, unwrap(target))
     weight = element_weight(name, "weight", weight, input.shape, input.dtype)
     return bce_forward(input, target, weight, reduction)
 
 
+# The bits of 1.0 in each floating dtype, as an unsigned integer of the same size.
+_ONE = {2: (np.uint16, 0x3C00), 4: (np.uint32, 0x3F800000), 8: (np.uint64, 0x3FF0000000000000)}
+
+
+def _from_zero_to_one(x: Array, tolerance: float) -> bool:
+    """Return whether no value is NaN or farther than `tolerance` outside 0 to 1."""
+    if not x.size:
+        return True
+    unsigned, one = _ONE.get(x.dtype.itemsize, (None, 0))
+    # As unsigned integers, negative numbers and NaN are large, so one comparison checks all.
+    if unsigned and hasattr(x, "view") and x.view(unsigned).max() <= one:
+        return True
+    # NaN compares false, so this also rejects NaN.
+    return bool(x.min() >= -tolerance and x.max() <= 1 + tolerance)
+
+
 def _check_probabilities(p: Array) -> None:
-    # NaN compares false, so these conditions also reject NaN.
-    if p.size and not (p.min() >= 0 and p.max() <= 1):
+    if not _from_zero_to_one(p, 0.0):
         invalid = ~((p >= 0) & (p <= 1))
         raise ValueError(
             "binary_cross_entropy takes probabilities from 0 to 1, but "
             f"{first_element('input', p, invalid)}; "
             "apply a sigmoid first, or use binary_cross_entropy_with_logits"
+        )
+
+
+def _check_targets(loss: str, y: Array) -> None:
+    if not _from_zero_to_one(y, _ROUNDING):
+        invalid = ~((y >= -_ROUNDING) & (y <= 1 + _ROUNDING))
+        raise ValueError(
+            f"{loss} takes targets from 0 to 1, but {first_element('target', y, invalid)}; "
+            "scale or correct the targets"
         )
 
 
@@ -80,9 +108,11 @@ def _weighted(values: Array, weight: Array) -> Array:
 def _logs(p: Array) -> tuple[Array, Array]:
     """Return log p and log(1 − p), each at least −100; the derivative is 0 where it is limited."""
     zero, one = p == 0, p == 1
-    log_p = np.where(zero, _MIN_LOG, np.log(np.where(zero, 1, p)))
-    log_q = np.where(one, _MIN_LOG, np.log1p(np.where(one, 0, -p)))
-    return np.maximum(log_p, _MIN_LOG), np.maximum(log_q, _MIN_LOG)
+    # Adding the masks avoids log(0), without changing other values.
+    log_p = np.where(zero, _MIN_LOG, np.log(p + zero))
+    log_q = np.where(one, _MIN_LOG, np.log1p(one - p))
+    # 1 − p is 0 or at least the precision of the dtype, so only log p can be below −100.
+    return np.maximum(log_p, _MIN_LOG), log_q
 
 
 def bce_input_rule(
@@ -115,7 +145,7 @@ def binary_cross_entropy_with_logits(
 
     Args:
         input: x, logits: a Tensor or array of any floating dtype and shape.
-        target: y, usually 0 or 1: a Tensor, array or list of the same shape.
+        target: y, from 0 to 1: a Tensor, array or list of the same shape.
         weight: w, a constant that broadcasts to the shape of the input; None for 1.
         reduction: "mean", "sum" or "none". The mean divides by the number of elements.
         pos_weight: v, the weight of positive examples, a constant that broadcasts to the shape
@@ -125,8 +155,8 @@ def binary_cross_entropy_with_logits(
         A scalar, or with "none" one loss for each element; a Tensor if either argument is one.
 
     Raises:
-        ValueError: the shapes differ, a weight does not broadcast or requires grad, or the
-            reduction is unknown.
+        ValueError: a target is outside 0 to 1, the shapes differ, a weight does not broadcast or
+            requires grad, or the reduction is unknown.
         TypeError: the input is not floating.
 
     >>> binary_cross_entropy_with_logits(np.array([1000.0, -1000.0]), [0, 0], reduction="none")
@@ -135,6 +165,7 @@ def binary_cross_entropy_with_logits(
     name = "binary_cross_entropy_with_logits"
     check_reduction(name, reduction)
     target = matching_target(name, input, target)
+    _check_targets(name, unwrap(target))
     weight = element_weight(name, "weight", weight, input.shape, input.dtype)
     pos_weight = element_weight(name, "pos_weight", pos_weight, input.shape, input.dtype)
     return bce_logits_forward(input, target, weight, reduction, pos_weight)
@@ -151,9 +182,11 @@ def bce_logits_forward(
     """Return the binary cross entropy of each logit, reduced."""
     # For targets from 0 to 1 no term is negative, so large terms do not cancel.
     common = np.log1p(np.exp(-abs(input)))
-    positive = target * (np.maximum(-input, 0) + common)
-    negative = (1 - target) * (np.maximum(input, 0) + common)
-    losses = (positive if pos_weight is None else positive * pos_weight) + negative
+    if pos_weight is None:
+        losses = input * ((input > 0) - target) + common
+    else:
+        positive = target * (np.maximum(-input, 0) + common) * pos_weight
+        losses = positive + (1 - target) * (np.maximum(input, 0) + common)
     return reduce_losses(_weighted(losses, weight), reduction)
 
 

@@ -43,7 +43,7 @@ def nll_loss(
     Args:
         input: x, logarithms of probabilities: a Tensor or array of any floating dtype and of
             shape (C,), (N, C) or (N, C, d1, ...).
-        target: t, class numbers from 0 to C − 1: an integer Tensor or array, or a list, of
+        target: t, class numbers from 0 to C − 1: a Tensor, array or list of whole numbers, of
             shape (), (N,) or (N, d1, ...).
         weight: w, a constant weight for each class, of shape (C,); None for 1.
         ignore_index: targets of this value do not contribute to the loss or to the divisor of the
@@ -56,9 +56,9 @@ def nll_loss(
 
     Raises:
         IndexError: a target is outside 0 to C − 1.
-        TypeError: the input is not floating, or the target does not hold integers.
-        ValueError: the shapes or the number of weights do not fit, the weights require grad, or
-            the reduction is unknown.
+        TypeError: the input is not floating, or the target does not hold numbers.
+        ValueError: a target is not whole, the shapes or the number of weights do not fit, the
+            weights or class numbers require grad, or the reduction is unknown.
 
     >>> nll_loss(np.log([[0.25, 0.75], [0.5, 0.5]]), [1, 0], reduction="none").round(4)
     array([0.2877, 0.6931])
@@ -120,8 +120,8 @@ def cross_entropy(
     Args:
         input: x, logits: a Tensor or array of any floating dtype and of shape (C,), (N, C) or
             (N, C, d1, ...).
-        target: class numbers from 0 to C − 1 of shape (), (N,) or (N, d1, ...), as an integer
-            Tensor or array, or a list; or probabilities in the shape of the input, floating.
+        target: class numbers from 0 to C − 1 of shape (), (N,) or (N, d1, ...), as a Tensor,
+            array or list of whole numbers; or probabilities in the shape of the input, floating.
         weight: w, a constant weight for each class, of shape (C,); None for 1.
         ignore_index: class numbers of this value do not contribute to the loss or to the divisor
             of the mean. It may be outside 0 to C − 1; with probabilities it must be negative.
@@ -137,8 +137,9 @@ def cross_entropy(
         IndexError: a target is outside 0 to C − 1.
         TypeError: the input is not floating, or the target holds neither class numbers nor
             probabilities.
-        ValueError: the shapes or the number of weights do not fit, the weights require grad, the
-            label smoothing is outside 0 to 1, or the reduction is unknown.
+        ValueError: a class number is not whole, the shapes or the number of weights do not fit,
+            the weights or class numbers require grad, the label smoothing is outside 0 to 1, or
+            the reduction is unknown.
 
     >>> logits = np.log([[0.25, 0.75], [0.5, 0.5]])
     >>> cross_entropy(logits, [1, 0], reduction="none").round(4)
@@ -152,11 +153,12 @@ def cross_entropy(
     dtype = check_floating(name, input)
     shape = input.shape
     target = as_array(target)
-    if target.dtype.kind == "f":
+    if target.dtype.kind == "f" and target.shape == shape:
         target, ignored = _probabilities(input, target, ignore_index), None
     else:
         _check_not_probabilities(target, shape)
-        target, ignored = class_target(name, target, shape, ignore_index)
+        alternative = " or probabilities of the shape of the input"
+        target, ignored = class_target(name, target, shape, ignore_index, alternative)
     weight = class_weight(name, weight, shape, dtype)
     cache: list[Array] = []
     return cross_entropy_forward(input, target, weight, ignored, reduction, smoothing, cache)
@@ -177,13 +179,6 @@ def check_smoothing(label_smoothing: float) -> float:
 
 def _probabilities(input: Array, target: Array, ignore_index: int) -> Array:
     class_count("cross_entropy", input.shape)
-    if target.shape != input.shape:
-        raise ValueError(
-            f"cross_entropy: the target has dtype {target.dtype}, so it must hold probabilities "
-            f"of all classes, but its shape is {target.shape} and that of the input "
-            f"{input.shape}; for class numbers pass a list, an integer array, or "
-            "Tensor(data, dtype=np.int64)"
-        )
     if ignore_index >= 0:
         raise ValueError(
             f"cross_entropy cannot ignore class {ignore_index} if the target holds "

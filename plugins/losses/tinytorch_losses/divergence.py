@@ -38,12 +38,14 @@ def kl_div(input: Array, target: Any, reduction: str = "mean", log_target: bool 
 
     Raises:
         ValueError: the shapes differ, or the reduction is unknown.
-        TypeError: the input is not floating.
+        TypeError: the input is not floating, or `log_target` is not a bool.
 
     >>> kl_div(np.log([0.5, 0.5]), [0.0, 1.0], reduction="none").round(4) + 0
     array([0.    , 0.6931])
     """
     check_reduction("kl_div", reduction, KL_REDUCTIONS)
+    if not isinstance(log_target, (bool, np.bool_)):
+        raise TypeError(f"log_target of kl_div must be True or False, not {log_target!r:.60}")
     return kl_forward(input, matching_target("kl_div", input, target), reduction, bool(log_target))
 
 

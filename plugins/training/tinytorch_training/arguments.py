@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import math
 import operator
+import sys
+import warnings
 from collections.abc import Iterable, Mapping
 from numbers import Real
 from types import GeneratorType
@@ -22,7 +24,7 @@ def number(owner: str, name: str, value: Any) -> float:
         TypeError: `value` is not a real number.
         ValueError: `value` is NaN or infinite.
     """
-    if not isinstance(value, Real):
+    if not isinstance(value, Real) or isinstance(value, bool):
         raise TypeError(
             f"{name} of {owner} must be a number, not {type(value).__name__}: {value!r:.60}"
         )
@@ -44,6 +46,14 @@ def positive(owner: str, name: str, value: Any) -> float:
     checked = number(owner, name, value)
     if checked <= 0:
         raise ValueError(f"{name} of {owner} must be above 0, not {checked}")
+    return checked
+
+
+def fraction(owner: str, name: str, value: Any) -> float:
+    """Return `value` as a float in [0, 1]."""
+    checked = number(owner, name, value)
+    if not 0 <= checked <= 1:
+        raise ValueError(f"{name} of {owner} must be from 0 to 1, not {checked}")
     return checked
 
 
@@ -74,13 +84,20 @@ def flag(owner: str, name: str, value: Any) -> bool:
 
 def count(owner: str, name: str, value: Any, minimum: int = 1) -> int:
     """Return `value` as an integer that is `minimum` or more."""
-    try:
-        checked = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} of {owner} must be an integer, not {value!r}") from None
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"{name} of {owner} must be an integer, not {value!r:.60}")
+    checked = operator.index(value)
     if checked < minimum:
         raise ValueError(f"{name} of {owner} must be {minimum} or more, not {checked}")
     return checked
+
+
+def warn_caller(message: str) -> None:
+    """Warn at the innermost line outside of TinyTorch's packages."""
+    frame, level = sys._getframe(), 1
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith("tinytorch_"):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, stacklevel=level)
 
 
 def parameter_list(owner: str, parameters: Iterable[Any]) -> list[Tensor]:
@@ -163,6 +180,19 @@ def functions(owner: str, name: str, value: Any) -> dict[str, Any]:
             f'{{"accuracy": accuracy}}, not {value!r:.60}'
         )
     return {key: function(owner, f"{name}[{key!r}]", f) for key, f in (value or {}).items()}
+
+
+def metric_functions(owner: str, value: Any) -> dict[str, Any]:
+    """Return `functions` of metrics after checking that each name is free in the history."""
+    for name in value if isinstance(value, Mapping) else ():
+        if not isinstance(name, str):
+            raise TypeError(f"the names of the metrics of {owner} must be strings, not {name!r}")
+        if name in ("loss", "lr") or name.startswith("val_"):
+            raise ValueError(
+                f"a metric of {owner} cannot have the name {name!r}: the history uses 'loss', 'lr' "
+                "and names that begin with 'val_' itself; choose another name"
+            )
+    return functions(owner, "metrics", value)
 
 
 def with_methods(owner: str, name: str, value: Any, kind: str, *methods: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from tinytorch_core import Tensor
 from tinytorch_core.extend import from_array
 
-from tinytorch_training.arguments import count, flag
+from tinytorch_training.arguments import count, flag, warn_caller
 from tinytorch_training.randomness import set_state
 
 Array = Any
@@ -53,17 +53,25 @@ class TensorDataset(Dataset):
 
     Args:
         arrays: one or more arrays of the same length: the inputs, the targets, and so on. They
-            are not copied and keep their dtypes; lists are converted to arrays.
+            are not copied; lists are converted to arrays.
+        dtype: the dtype of the examples from floating arrays. By default, examples from arrays of
+            float64 are float32, the default dtype of layers, because a float32 model computes in
+            float64 if its inputs are float64, and is several times slower then. Other dtypes are
+            kept.
+
+    Warns:
+        UserWarning: an array of float64 is converted to float32, and `dtype` is None.
 
     Raises:
+        TypeError: `dtype` is not a floating dtype.
         ValueError: no arrays are passed, one is zero-dimensional, or the lengths differ.
 
-    >>> data = TensorDataset(np.zeros((6, 2)), np.arange(6))
+    >>> data = TensorDataset(np.zeros((6, 2)), np.arange(6), dtype=np.float32)
     >>> len(data), data[3]
-    (6, (Tensor([0., 0.], dtype=float64), Tensor(3, dtype=int64)))
+    (6, (Tensor([0., 0.]), Tensor(3, dtype=int64)))
     """
 
-    def __init__(self, *arrays: Any) -> None:
+    def __init__(self, *arrays: Any, dtype: Any = None) -> None:
         self.arrays = tuple(_as_array(a) for a in arrays)
         if not self.arrays or any(not a.shape for a in self.arrays):
             shapes = ", ".join(str(a.shape) for a in self.arrays) or "none"
@@ -75,17 +83,42 @@ class TensorDataset(Dataset):
             raise ValueError(
                 f"the arrays of a TensorDataset must have the same length, got shapes {shapes}"
             )
+        if dtype is not None and np.dtype(dtype).kind != "f":
+            raise TypeError(f"dtype of TensorDataset must be a floating dtype, not {dtype!r}")
+        wide = [a for a in arrays if getattr(a, "dtype", None) == np.float64]
+        if dtype is None and wide:
+            warn_caller(
+                f"TensorDataset converts the examples of {len(wide)} of its arrays from float64 to "
+                "float32, the default dtype of layers. Pass dtype=np.float32 to do so without this "
+                "warning, or dtype=np.float64 to train a model of float64"
+            )
+        # The dtype that the examples of each array are converted to, or None.
+        self._dtypes = tuple(_example_dtype(a.dtype, dtype) for a in self.arrays)
+        self._converts = any(d is not None for d in self._dtypes)
 
     def __len__(self) -> int:
         return len(self.arrays[0])
 
     def __getitem__(self, index: int) -> tuple[Tensor, ...]:
-        return tuple(Tensor(a[index]) for a in self.arrays)
+        return tuple(Tensor(a[index], t) for a, t in zip(self.arrays, self._dtypes, strict=True))
 
     def batch(self, indices: Sequence[int]) -> tuple[Tensor, ...]:
         """Return the examples at these indices, as one Tensor for each array."""
+        positions = np.asarray(indices)
         # Indexing with an array copies.
-        return tuple(from_array(Tensor, a[np.asarray(indices)]) for a in self.arrays)
+        taken = [a[positions] for a in self.arrays]
+        if self._converts:
+            columns = zip(taken, self._dtypes, strict=True)
+            taken = [a if dtype is None else a.astype(dtype) for a, dtype in columns]
+        return tuple([from_array(Tensor, a) for a in taken])
+
+
+def _example_dtype(own: Any, wanted: Any) -> Any:
+    """Return the dtype to which `TensorDataset` converts an array of dtype `own`, or None."""
+    if own.kind != "f" or (wanted is None and own != np.float64):
+        return None
+    dtype = np.dtype(np.float32 if wanted is None else wanted)
+    return None if dtype == own else dtype
 
 
 def stack(examples: Sequence[Any]) -> Any:
@@ -114,6 +147,16 @@ def stack(examples: Sequence[Any]) -> Any:
         ) from error
 
 
+def map_arrays(function: Callable[[Any], Any], value: Any) -> Any:
+    """Return `value` with a function applied to all of it except tuples, lists and dicts."""
+    if isinstance(value, dict):
+        return {key: map_arrays(function, item) for key, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        items = [map_arrays(function, item) for item in value]
+        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
+    return function(value)
+
+
 def _as_array(value: Any) -> Array:
     """Return the array of a Tensor, an array unchanged, and anything else as a NumPy array."""
     if isinstance(value, Tensor):
@@ -128,7 +171,8 @@ class DataLoader:
     a loader continues in the middle of an epoch with exactly the remaining batches.
 
     Args:
-        dataset: a `Dataset`, or any object with `__len__` and `__getitem__(index)`.
+        dataset: a `Dataset`, or any object with `__len__` and `__getitem__(index)`. A tuple of
+            arrays is an error; pass `TensorDataset(x, y)`.
         batch_size: the number of examples in a batch.
         shuffle: whether to draw a new random order for each epoch.
         drop_last: whether to omit the last batch if it is smaller.
@@ -138,7 +182,7 @@ class DataLoader:
     Raises:
         TypeError, ValueError: an argument has the wrong type or is out of range.
 
-    >>> data = TensorDataset(np.arange(5.0))
+    >>> data = TensorDataset(np.arange(5.0, dtype=np.float32))
     >>> [x.tolist() for (x,) in DataLoader(data, batch_size=2)]
     [[0.0, 1.0], [2.0, 3.0], [4.0]]
     >>> loader = DataLoader(data, 3, shuffle=True, generator=0)
@@ -158,6 +202,13 @@ class DataLoader:
             raise TypeError(
                 "DataLoader expects a dataset with __len__ and __getitem__, not "
                 f"{type(dataset).__name__}"
+            )
+        if isinstance(dataset, tuple) and dataset and all(getattr(a, "ndim", 0) for a in dataset):
+            shapes = ", ".join(str(array.shape) for array in dataset)
+            raise TypeError(
+                f"DataLoader got a tuple of {len(dataset)} arrays of shapes {shapes}, which would "
+                f"be a dataset of {len(dataset)} examples; pass TensorDataset(...) of the arrays "
+                "to have one example for each row, or a list if each array is an example"
             )
         self.dataset = dataset
         self.batch_size = count("DataLoader", "batch_size", batch_size)
@@ -186,6 +237,11 @@ class DataLoader:
             self._position = i + 1
             yield self._batch(order[i * self.batch_size : (i + 1) * self.batch_size])
         self._epoch_start, self._position = None, 0
+
+    @property
+    def resumes_at(self) -> int:
+        """The number of batches that the next loop skips, because an epoch is resumed."""
+        return self._position if self._resumed else 0
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state of the generator and the position in the running epoch."""

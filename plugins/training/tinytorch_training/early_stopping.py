@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -13,6 +14,8 @@ from tinytorch_training.arguments import count, flag, not_negative
 class EarlyStopping:
     """Stops a Trainer when a monitored value has not improved for several epochs.
 
+    NaN is never an improvement, and any number is an improvement if all values so far were NaN.
+
     Args:
         monitor: the name of the value in the history.
         patience: the number of epochs in a row without improvement after which to stop.
@@ -21,7 +24,7 @@ class EarlyStopping:
         restore_best: whether to restore the weights of the best epoch at the end.
 
     Attributes:
-        best: the best value so far; None before the first epoch.
+        best: the best value so far; None before the first value that is not NaN.
         best_epoch: the epoch of the best value, starting at 1.
         stopped: whether training should stop.
 
@@ -39,6 +42,10 @@ class EarlyStopping:
     ) -> None:
         if mode not in ("min", "max"):
             raise ValueError(f"mode of EarlyStopping must be 'min' or 'max', not {mode!r}")
+        if not isinstance(monitor, str):
+            raise TypeError(
+                f"monitor of EarlyStopping must be a name in the history, not {monitor!r:.60}"
+            )
         self.monitor = monitor
         self.patience = count("EarlyStopping", "patience", patience)
         self.min_delta = not_negative("EarlyStopping", "min_delta", min_delta)
@@ -74,8 +81,8 @@ class EarlyStopping:
             self._weights = model.state_dict()
 
     def _better(self, value: float) -> bool:
-        if self.best is None:
-            return True
+        if self.best is None or math.isnan(value):
+            return not math.isnan(value)
         gain = self.best - value if self.mode == "min" else value - self.best
         return gain > self.min_delta
 

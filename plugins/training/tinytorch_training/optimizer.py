@@ -16,6 +16,52 @@ Array = Any
 Check = Callable[[str, str, Any], Any]
 
 
+class ParameterGroup(dict[str, Any]):
+    """The parameters of a group and their options: a dict that checks what is assigned to it.
+
+    Args:
+        owner: the name of the optimizer's class, for error messages.
+        checks: the options, each with the function that checks and converts its value.
+        items: the parameters under "params", and checked options.
+    """
+
+    def __init__(self, owner: str, checks: Mapping[str, Check], items: Mapping[str, Any]) -> None:
+        super().__init__(items)
+        self._owner, self._checks = owner, checks
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        if key == "params":
+            super().__setitem__(key, parameter_list(self._owner, value))
+        else:
+            super().__setitem__(key, checked_option(self._owner, self._checks, key, value))
+
+    def update(self, *items: Any, **options: Any) -> None:
+        """Assign several options, after checking all of them."""
+        copy = dict(*items, **options)
+        checked = ParameterGroup(self._owner, self._checks, {})
+        for key, value in copy.items():
+            checked[key] = value
+        super().update(checked)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # By default pickle would assign the items before the attributes exist.
+        return type(self), (self._owner, self._checks, dict(self))
+
+
+def checked_option(owner: str, checks: Mapping[str, Check], key: str, value: Any) -> Any:
+    """Return the value of an option, checked and converted.
+
+    Raises:
+        ValueError: the option is unknown, or its value is out of range.
+        TypeError: the value has the wrong type.
+    """
+    # Schedules store the initial learning rate among the options.
+    check = not_negative if key == "initial_lr" else checks.get(key)
+    if check is None:
+        raise ValueError(f"{owner} has no option {key!r}. {did_you_mean(key, checks)}")
+    return check(owner, key, value)
+
+
 class Optimizer:
     """Updates parameters from their gradients; a subclass defines `update`.
 
@@ -25,7 +71,8 @@ class Optimizer:
         defaults: the options of groups that do not set them.
 
     Attributes:
-        param_groups: the groups as dicts. Options such as `lr` can be changed at any time.
+        param_groups: the groups as dicts. Options such as `lr` can be changed at any time:
+            `optimizer.param_groups[0]["lr"] = 0.01`.
         state: the state kept between steps, for each parameter.
 
     Raises:
@@ -37,7 +84,7 @@ class Optimizer:
     checks: ClassVar[Mapping[str, Check]] = {}
 
     def __init__(self, params: Iterable[Any], **defaults: Any) -> None:
-        self.param_groups: list[dict[str, Any]] = []
+        self.param_groups: list[ParameterGroup] = []
         self.state: dict[Tensor, dict[str, Any]] = {}
         self._defaults = self._checked(defaults)
         self._scratch: dict[Any, tuple[Array, Array]] = {}
@@ -49,6 +96,16 @@ class Optimizer:
                 "change nothing; create them with requires_grad=True while the plugin autograd "
                 "is enabled"
             )
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self.checks:
+            raise AttributeError(self._where_options_are(name))
+        super().__setattr__(name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self.checks:
+            raise AttributeError(self._where_options_are(name))
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def update(
         self, parameter: Tensor, grad: Array, state: dict[str, Any], group: Mapping[str, Any]
@@ -96,7 +153,8 @@ class Optimizer:
                 f"{name} already has one of these parameters in a different group; pass each "
                 "parameter only once"
             )
-        self.param_groups.append({"params": parameters, **checked})
+        items = {"params": parameters, **checked}
+        self.param_groups.append(ParameterGroup(name, self.checks, items))
 
     def scratch(self, parameter: Tensor) -> tuple[Array, Array]:
         """Return two arrays like `parameter` for intermediate results, reused between steps."""
@@ -110,12 +168,13 @@ class Optimizer:
         """Return the state of the optimizer as dicts and lists of numbers and arrays.
 
         Returns:
-            "state": a list with the state of each parameter, in order. "param_groups": the
-            options of each group, with "params" replaced by the indices of its parameters. The
-            arrays are copies.
+            "optimizer": the name of the class. "state": a list with the state of each parameter,
+            in order. "param_groups": the options of each group, with "params" replaced by the
+            indices of its parameters. The arrays are copies.
         """
         index = {p: i for i, p in enumerate(self.parameters())}
         return {
+            "optimizer": type(self).__name__,
             "state": [
                 {key: _copied(value) for key, value in self.state.get(p, {}).items()} for p in index
             ],
@@ -156,13 +215,14 @@ class Optimizer:
 
     def _checked(self, options: Mapping[str, Any]) -> dict[str, Any]:
         name = type(self).__name__
-        # Schedules store the initial learning rate among the options.
-        checks = {**self.checks, "initial_lr": not_negative}
-        for key in options:
-            if key not in checks:
-                hint = did_you_mean(key, self.checks)
-                raise ValueError(f"{name} has no option {key!r}. {hint}")
-        return {key: checks[key](name, key, value) for key, value in options.items()}
+        return {k: checked_option(name, self.checks, k, value) for k, value in options.items()}
+
+    def _where_options_are(self, name: str) -> str:
+        return (
+            f"{type(self).__name__} has no attribute {name!r}, because each group of parameters "
+            f"has its own options; use optimizer.param_groups[0][{name!r}], or change it for all: "
+            f"for group in optimizer.param_groups: group[{name!r}] = ..."
+        )
 
     def _loaded_options(self, group: Mapping[str, Any]) -> dict[str, Any]:
         """Return the options of a group in a state dict after checking that none is missing."""
@@ -186,6 +246,11 @@ def _check_structure(name: str, state_dict: Mapping[str, Any], sizes: list[int])
         raise ValueError(
             f"this is not a state of {name}: expected the keys 'state' and 'param_groups', got "
             f"{', '.join(map(repr, state_dict)) or 'none'}"
+        )
+    if (saved_by := state_dict.get("optimizer", name)) != name:
+        raise ValueError(
+            f"this state does not belong to {name}: it was saved by {saved_by}, which computes "
+            f"other steps from it; load it into {saved_by}"
         )
     given = [len(group["params"]) for group in state_dict["param_groups"]]
     if given != sizes or len(state_dict["state"]) != sum(sizes):

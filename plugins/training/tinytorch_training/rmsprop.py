@@ -86,7 +86,7 @@ class RMSprop(Optimizer):
         alpha: the decay rate of the running averages.
         eps: added to the denominator, which may be zero.
         weight_decay: the factor of an L2 penalty.
-        momentum: the decay rate of the momentum buffer b; 0 for no momentum.
+        momentum: the decay rate of the momentum buffer b, below 1; 0 for no momentum.
         centered: whether to divide by the standard deviation of the gradient instead of its root
             mean square.
 
@@ -106,7 +106,7 @@ class RMSprop(Optimizer):
         "alpha": decay,
         "eps": not_negative,
         "weight_decay": not_negative,
-        "momentum": not_negative,
+        "momentum": decay,
         "centered": flag,
     }
 

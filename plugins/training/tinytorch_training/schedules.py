@@ -22,7 +22,9 @@ class LRScheduler:
 
     Args:
         optimizer: the optimizer whose groups' `lr` the schedule sets. The base rates are the
-            current ones; with several schedules for one optimizer, those before the first.
+            current ones; with several schedules for one optimizer, those before the first. A
+            group that is added later has its own base rate, and follows the schedule from the
+            next step on.
 
     Attributes:
         last_epoch: the number of steps so far.
@@ -39,7 +41,7 @@ class LRScheduler:
             )
         self.optimizer = optimizer
         self.last_epoch = 0
-        self.base_lrs = [g.setdefault("initial_lr", g["lr"]) for g in optimizer.param_groups]
+        self.base_lrs: list[float] = []
         self._set()
 
     def rate(self, base: float, t: int) -> float:
@@ -53,10 +55,12 @@ class LRScheduler:
 
     def get_last_lr(self) -> list[float]:
         """Return the current learning rate of each group."""
+        self._add_new_groups()
         return [self.rate(base, self.last_epoch) for base in self.base_lrs]
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state: `last_epoch` and `base_lrs`."""
+        self._add_new_groups()
         return {"last_epoch": self.last_epoch, "base_lrs": list(self.base_lrs)}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -66,6 +70,7 @@ class LRScheduler:
             ValueError: the state is for a different number of groups. Nothing is changed.
         """
         name = type(self).__name__
+        self._add_new_groups()
         given = list(state_dict.get("base_lrs", ()))
         if len(given) != len(self.base_lrs):
             raise ValueError(
@@ -76,6 +81,11 @@ class LRScheduler:
         self.base_lrs = [not_negative(name, "base_lrs", base) for base in given]
         self.last_epoch = last_epoch
         self._set()
+
+    def _add_new_groups(self) -> None:
+        """Add the base rates of the groups that the optimizer got since the last call."""
+        new = self.optimizer.param_groups[len(self.base_lrs) :]
+        self.base_lrs += [group.setdefault("initial_lr", group["lr"]) for group in new]
 
     def _set(self) -> None:
         for group, lr in zip(self.optimizer.param_groups, self.get_last_lr(), strict=True):

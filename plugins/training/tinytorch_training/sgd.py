@@ -9,7 +9,7 @@ import numpy as np
 
 from tinytorch_core import Tensor, op
 
-from tinytorch_training.arguments import flag, not_negative
+from tinytorch_training.arguments import decay, flag, fraction, not_negative
 from tinytorch_training.optimizer import Check, Optimizer
 
 Array = Any
@@ -67,7 +67,7 @@ class SGD(Optimizer):
     Args:
         params: the parameters, or groups of them; see `Optimizer`.
         lr: the learning rate.
-        momentum: the decay rate of the momentum buffer; 0 for no momentum.
+        momentum: the decay rate of the momentum buffer, below 1; 0 for no momentum.
         dampening: the fraction of the gradient that is not added to the buffer.
         weight_decay: the factor of an L2 penalty.
         nesterov: whether to use Nesterov momentum; requires momentum and no dampening.
@@ -85,8 +85,8 @@ class SGD(Optimizer):
 
     checks: ClassVar[Mapping[str, Check]] = {
         "lr": not_negative,
-        "momentum": not_negative,
-        "dampening": not_negative,
+        "momentum": decay,
+        "dampening": fraction,
         "weight_decay": not_negative,
         "nesterov": flag,
     }

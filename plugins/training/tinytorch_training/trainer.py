@@ -17,12 +17,15 @@ from tinytorch_training import run_state
 from tinytorch_training.arguments import (
     as_batches,
     count,
+    flag,
     function,
-    functions,
+    metric_functions,
     positive,
+    warn_caller,
     with_methods,
 )
 from tinytorch_training.clipping import clip_grad_norm
+from tinytorch_training.data import map_arrays
 from tinytorch_training.early_stopping import EarlyStopping
 from tinytorch_training.finite import NonFiniteError, all_finite, describe
 from tinytorch_training.metrics import Averages
@@ -38,6 +41,10 @@ Metric = Callable[[Any, Any], Any]
 class Trainer:
     """Trains a model, reports its progress, and saves checkpoints.
 
+    Floating-point data are converted to the dtype of the model's parameters, if they have only
+    one, with a single warning if this loses precision: float64 inputs make a float32 model several
+    times slower.
+
     Args:
         model: a `Module`, called with the inputs of a batch.
         loss: a function of the model's output and the target that returns the mean over the
@@ -47,13 +54,14 @@ class Trainer:
         scheduler_interval: whether to call `scheduler.step()` after each "epoch" or after each
             "step" of the optimizer.
         metrics: functions of the output and the target by name, such as `{"accuracy": accuracy}`.
-            They are reported as averages over the examples.
+            They are reported as averages over the examples. They get detached tensors. The names
+            "loss", "lr" and those that begin with "val_" are reserved for the history.
         accumulate: the number of batches per step of the optimizer. The step is the same as for
             a single large batch.
         max_grad_norm: the norm to which the gradients of each step are clipped, or None.
         early_stopping: the condition for stopping before the last epoch, or None.
-        generators: further random generators by name to save in checkpoints. Those of the data
-            loaders and of the model's modules are always saved.
+        generators: further NumPy random generators by name to save in checkpoints. Those of the
+            data loaders and of the model's modules are always saved.
         progress: whether to show a progress bar; None shows it on terminals only.
 
     Attributes:
@@ -105,20 +113,25 @@ class Trainer:
         self.optimizer = optimizer
         self.scheduler = with_methods("Trainer", "scheduler", scheduler, "an LRScheduler", "step")
         self.scheduler_interval = scheduler_interval
-        self.metrics = functions("Trainer", "metrics", metrics)
+        self.metrics = metric_functions("Trainer", metrics)
         self.accumulate = count("Trainer", "accumulate", accumulate)
         self.max_grad_norm = max_grad_norm
         self.early_stopping = with_methods(
             "Trainer", "early_stopping", early_stopping, "an EarlyStopping", "check", "update"
         )
-        self.generators = dict(generators or {})
-        self.progress = progress
+        self.generators = _checked_generators(generators)
+        self.progress = None if progress is None else flag("Trainer", "progress", progress)
         self.epoch = 0
         self.step = 0
         self.history: dict[str, list[float]] = {}
         # The averages of the running epoch, and the loaders whose positions are saved.
         self.averages = Averages()
         self.loaders: dict[str, Any] = {}
+        # The epoch at which the last completed call of `fit` was to end.
+        self._planned = 0
+        # The dtype of the model's parameters, and whether a warning about data was issued.
+        self._dtype: Any = None
+        self._warned = False
 
     def fit(
         self,
@@ -130,18 +143,19 @@ class Trainer:
         checkpoint_every: int | None = None,
         resume: bool = False,
     ) -> dict[str, list[float]]:
-        """Train until `epochs` epochs are completed.
+        """Train for a number of epochs, after those of earlier calls.
 
         Args:
             data: a `DataLoader`, or another iterable of batches. A batch is a tuple of the
                 model's inputs and, last, the target.
-            epochs: the total number of epochs, including those of earlier calls and of a resumed
-                checkpoint.
+            epochs: the number of epochs of this call. If it resumes an interrupted call, the
+                epochs that the interrupted call completed count.
             validation: batches for computing the loss and the metrics after each epoch, or None.
             checkpoint: the file for saving the run after each epoch, or None.
             checkpoint_every: also save the run every so many steps within an epoch.
-            resume: continue from the checkpoint if the file exists. The result is then bit for
-                bit that of an uninterrupted run.
+            resume: continue from the checkpoint if the file exists. If a program is interrupted
+                and run again, with the same calls of `fit`, the result is bit for bit that of an
+                uninterrupted run.
 
         Returns:
             The history.
@@ -152,24 +166,36 @@ class Trainer:
             CheckpointError: the checkpoint is damaged, or belongs to a different run.
             TypeError, ValueError: the data contain no batches, or an argument has the wrong type
                 or is out of range.
+
+        Warns:
+            UserWarning: early stopping ended an earlier call, so that this one does nothing.
         """
         epochs = count("fit()", "epochs", epochs, minimum=0)
         if checkpoint_every is not None:
             checkpoint_every = count("fit()", "checkpoint_every", checkpoint_every)
+        resume = flag("fit()", "resume", resume)
         self._prepare(data, validation, checkpoint, resume)
+        # An interrupted call does not change `_planned`, so resuming it ends at the same epoch.
+        end = epochs + (min(self.epoch, self._planned) if resume else self.epoch)
         if resume and checkpoint is not None and Path(checkpoint).exists():
-            self.load(checkpoint)
+            run_state.load(self, checkpoint)
+        elif epochs and self._stopped():
+            warn_caller(
+                f"early stopping has ended this run after epoch {self.epoch}, so fit() does not "
+                "train; to continue, assign a new EarlyStopping or None to trainer.early_stopping"
+            )
 
         def save_if_due(within_epoch: bool) -> None:
             due = not within_epoch or (checkpoint_every and self.step % checkpoint_every == 0)
             if checkpoint is not None and due:
                 self.save(checkpoint)
 
-        with self._bar(data, epochs) as bar:
-            while self.epoch < epochs and not self._stopped():
+        with self._bar(data, end) as bar:
+            while self.epoch < end and not self._stopped():
                 self._train_epoch(data, bar, save_if_due)
                 self._end_epoch(validation, bar)
                 save_if_due(within_epoch=False)
+        self._planned = end
         if self.early_stopping is not None:
             self.early_stopping.restore(self.model)
         return self.history
@@ -183,9 +209,11 @@ class Trainer:
             data: a `DataLoader`, or another iterable of batches, as for `fit`.
         """
         averages = Averages()
+        self._dtype = _parameter_dtype(self.model)
         with run_state.evaluating(self.model):
-            for batch in as_batches("evaluate()", "data", data):
-                size = _size(batch)
+            for each in as_batches("evaluate()", "data", data):
+                size = _size(each)
+                batch = self._converted(each)
                 output, loss = self._forward(batch)
                 averages.add(self._numbers(output, batch, loss), size)
         return _means(averages)
@@ -200,8 +228,9 @@ class Trainer:
             batch_size: the number of inputs per call of the model.
         """
         with run_state.evaluating(self.model):
+            self._dtype = _parameter_dtype(self.model)
             starts = range(0, len(x), count("predict()", "batch_size", batch_size))
-            parts = [self.model(Tensor(x[i : i + batch_size])) for i in starts]
+            parts = [self.model(self._in_dtype(Tensor(x[i : i + batch_size]))) for i in starts]
         return np.concatenate([part.data for part in parts])
 
     def save(self, file: File) -> None:
@@ -217,6 +246,7 @@ class Trainer:
                 parameters.
         """
         run_state.load(self, file)
+        self._planned = self.epoch
 
     # The parts of `fit`.
 
@@ -231,6 +261,7 @@ class Trainer:
         as_batches("fit()", "data", data)
         if validation is not None:
             as_batches("fit()", "validation", validation)
+        self._dtype = _parameter_dtype(self.model)
         # An earlier call may have ended with an error in the middle of an epoch.
         self.averages = Averages()
         loaders = {"data": data, "validation": validation}
@@ -240,10 +271,10 @@ class Trainer:
             val_names = [f"val_{name}" for name in names] if validation is not None else []
             self.early_stopping.check([*names, *val_names])
 
-    def _bar(self, data: Any, epochs: int) -> Bar:
+    def _bar(self, data: Any, end: int) -> Bar:
         per_epoch = len(data) if hasattr(data, "__len__") else None
-        done = self.epoch * (per_epoch or 0)
-        return Bar(self.progress, epochs, per_epoch, done)
+        done = self.epoch * (per_epoch or 0) + getattr(data, "resumes_at", 0)
+        return Bar(self.progress, end, per_epoch, done)
 
     def _stopped(self) -> bool:
         return self.early_stopping is not None and self.early_stopping.stopped
@@ -261,6 +292,7 @@ class Trainer:
     def _train_step(self, batches: Sequence[Any]) -> None:
         self.optimizer.zero_grad()
         sizes = [_size(batch) for batch in batches]
+        batches = [self._converted(batch) for batch in batches]
         for batch, size in zip(batches, sizes, strict=True):
             output, loss = self._forward(batch)
             numbers = self._numbers(output, batch, loss)
@@ -269,7 +301,9 @@ class Trainer:
                 with np.errstate(all="ignore"):
                     loss.backward()
                 raise self._not_finite(f"the loss is {numbers['loss']}", batch)
-            loss.backward(np.full(loss.shape, size / sum(sizes)))
+            weight = size / sum(sizes)
+            # For a scalar, a number takes less time than an array.
+            loss.backward(np.full(loss.shape, weight) if loss.shape else weight)
             self.averages.add(numbers, size)
         if not all_finite(self.optimizer.parameters()):
             raise self._not_finite("a gradient is not finite", batches[-1])
@@ -290,9 +324,33 @@ class Trainer:
 
     def _numbers(self, output: Any, batch: Any, loss: Any) -> dict[str, float]:
         """Return the loss and the metrics of one batch."""
-        output = output.detach() if isinstance(output, Tensor) else output
-        metrics = {name: float(f(output, batch[-1])) for name, f in self.metrics.items()}
-        return {"loss": float(loss.item()), **metrics}
+        numbers = {"loss": float(loss.item())}
+        if self.metrics:
+            output, target = map_arrays(_detached, output), map_arrays(_detached, batch[-1])
+            numbers |= {name: float(f(output, target)) for name, f in self.metrics.items()}
+        return numbers
+
+    def _converted(self, batch: Any) -> Any:
+        """Return a batch with its floating-point data in the dtype of the parameters."""
+        for item in batch:
+            own = getattr(item, "dtype", None)
+            if own is None or (own.kind == "f" and own != self._dtype):
+                return map_arrays(self._in_dtype, batch)
+        return batch
+
+    def _in_dtype(self, value: Any) -> Any:
+        """Return floating-point data in the dtype of the parameters, and anything else as it is."""
+        own = getattr(value, "dtype", None)
+        if self._dtype is None or own is None or own.kind != "f" or own == self._dtype:
+            return value
+        if not self._warned and not np.can_cast(own, self._dtype):
+            self._warned = True
+            warn_caller(
+                f"Trainer converts data of {own} to {self._dtype}, the dtype of the model's "
+                f"parameters. To avoid this warning, convert the data yourself with "
+                f"astype(np.{self._dtype}), or create the layers with dtype=np.{own}"
+            )
+        return value.astype(self._dtype)
 
     def _not_finite(self, what: str, batch: Any) -> NonFiniteError:
         return NonFiniteError(
@@ -341,6 +399,27 @@ def _check_model(model: Any, optimizer: Optimizer) -> None:
             f"the {type(optimizer).__name__} passed to Trainer has no parameter of the model; "
             "create it with model.parameters() of the same model"
         )
+
+
+def _checked_generators(value: Any) -> dict[str, np.random.Generator]:
+    generators = dict(value or {})
+    for name, generator in generators.items():
+        if not isinstance(generator, np.random.Generator):
+            raise TypeError(
+                f"generators[{name!r}] of Trainer must be a numpy.random.Generator, not "
+                f"{generator!r:.60}"
+            )
+    return generators
+
+
+def _parameter_dtype(model: Any) -> Any:
+    """Return the dtype of all floating-point parameters, or None if they have several."""
+    dtypes = {p.dtype for _, p in model.named_parameters() if p.dtype.kind == "f"}
+    return dtypes.pop() if len(dtypes) == 1 else None
+
+
+def _detached(value: Any) -> Any:
+    return value.detach() if getattr(value, "requires_grad", False) else value
 
 
 def _means(averages: Averages) -> dict[str, float]:

@@ -18,7 +18,7 @@ def embedding(indices: Any, weight: Array, padding_idx: int | None = None) -> Ar
     """Return the rows of a table at the given indices.
 
     Args:
-        indices: integers from 0 to count − 1, of any shape: an array, a Tensor or a list.
+        indices: whole numbers from 0 to count − 1, of any shape: an array, a Tensor or a list.
         weight: the table, a Tensor or array of shape (count, length).
         padding_idx: the index of a row that gets no gradient, or None.
 
@@ -27,7 +27,8 @@ def embedding(indices: Any, weight: Array, padding_idx: int | None = None) -> Ar
 
     Raises:
         IndexError: an index is out of range.
-        TypeError: the indices are not integers, or the table is not floating.
+        ValueError: an index is not whole, or the indices require grad.
+        TypeError: the indices are not numbers, or the table is not floating.
 
     >>> embedding([1, 1, 0], np.array([[1.0, 2.0], [3.0, 4.0]]))
     array([[3., 4.],
@@ -39,27 +40,49 @@ def embedding(indices: Any, weight: Array, padding_idx: int | None = None) -> Ar
 
 
 def checked_indices(owner: object, indices: Any, count: int) -> Array:
-    """Return the indices as an array after checking that each is in 0 to `count` − 1.
+    """Return the indices as an array of integers after checking that each is in 0 to `count` − 1.
 
     Raises:
         IndexError: an index is out of range.
-        TypeError: the indices are not integers.
+        ValueError: an index is not whole, or the indices require grad.
+        TypeError: the indices are not numbers.
     """
     array = as_array(indices)
     if array.dtype.kind not in "iu":
-        raise TypeError(
-            f"{owner} expects integers as indices, not {array.dtype} of shape {array.shape}; pass "
-            "a list, an integer array, or Tensor(data, dtype=np.int64)"
-        )
+        array = _whole_indices(owner, indices, array)
     wrong = (array < 0) | (array >= count)
     if wrong.any():
-        position = tuple(int(i) for i in np.argwhere(wrong)[0])
-        where = f"[{', '.join(map(str, position))}]" if position else ""
         raise IndexError(
-            f"{owner}: index{where} is {array[position]}, out of range for {count} rows; "
+            f"{owner}: {_first(array, wrong)}, out of range for {count} rows; "
             f"use indices from 0 to {count - 1}"
         )
     return array
+
+
+def _whole_indices(owner: object, indices: Any, array: Array) -> Array:
+    """Return indices of a floating dtype as integers after checking that this changes no value."""
+    if array.dtype.kind != "f":
+        raise TypeError(
+            f"{owner} expects whole numbers as indices, not {array.dtype} of shape {array.shape}; "
+            "pass a list, an integer array, or a Tensor"
+        )
+    if getattr(indices, "requires_grad", False):
+        raise ValueError(
+            f"{owner} is not differentiable with respect to the indices, but they require grad; "
+            "pass indices.detach()"
+        )
+    with np.errstate(invalid="ignore"):  # NaN and infinity, which the comparison finds
+        whole = array.astype(np.int64)
+    if (wrong := whole != array).any():
+        raise ValueError(f"{owner}: {_first(array, wrong)}, but indices must be whole numbers")
+    return whole
+
+
+def _first(array: Array, wrong: Array) -> str:
+    """Return "index[...] is value" for the first element where `wrong` is true, for an error."""
+    position = tuple(int(i) for i in np.argwhere(wrong)[0])
+    where = f"[{', '.join(map(str, position))}]" if position else ""
+    return f"index{where} is {array[position]}"
 
 
 @op("embedding")

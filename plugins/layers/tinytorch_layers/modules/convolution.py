@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinytorch_layers import init
-from tinytorch_layers.arguments import input_shape, integer, shape_error
+from tinytorch_layers.arguments import flag, input_shape, integer, shape_error
 from tinytorch_layers.functional.convolution import convolve
 from tinytorch_layers.functional.windows import windows
 from tinytorch_layers.module import Module
@@ -83,8 +83,11 @@ class Conv2d(Module):
         shape = (self.out_channels, self.in_channels // self.groups, *self.windows.kernel)
         rng = init.random_generator(generator)
         self.weight = Parameter(init.default_weight(shape, dtype, rng))
+        with_bias = flag("Conv2d", "bias", bias)
         self.bias = (
-            Parameter(init.default_bias(shape, self.out_channels, dtype, rng)) if bias else None
+            Parameter(init.default_bias(shape, self.out_channels, dtype, rng))
+            if with_bias
+            else None
         )
 
     def forward(self, x: Array) -> Array:

@@ -21,7 +21,7 @@ Array = Any
 class Embedding(Module):
     """A learned table of vectors, selected by index.
 
-    The input holds integers and has any shape; the output has shape (*input.shape,
+    The input holds whole numbers and has any shape; the output has shape (*input.shape,
     embedding_dim).
 
     Args:
@@ -37,7 +37,7 @@ class Embedding(Module):
         weight: the table, a Parameter of shape (num_embeddings, embedding_dim).
 
     Raises:
-        TypeError, ValueError: a size is not a positive integer.
+        TypeError, ValueError: a size is not a positive integer, or `padding_idx` not an integer.
         IndexError: `padding_idx` is out of range.
 
     >>> layer = Embedding(10, 3, generator=0)
@@ -60,6 +60,7 @@ class Embedding(Module):
         shape = (self.num_embeddings, self.embedding_dim)
         table = init.normal(shape, dtype=dtype, generator=generator)
         if padding_idx is not None:
+            padding_idx = integer("Embedding", "padding_idx", padding_idx, -(2**63))
             if not -self.num_embeddings <= padding_idx < self.num_embeddings:
                 raise IndexError(
                     f"padding_idx of {self} is out of range for {self.num_embeddings} rows"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinytorch_layers import init
-from tinytorch_layers.arguments import input_shape, integer, shape_error
+from tinytorch_layers.arguments import flag, input_shape, integer, shape_error
 from tinytorch_layers.functional.affine import linear
 from tinytorch_layers.module import Module
 from tinytorch_layers.parameter import Parameter
@@ -37,7 +37,7 @@ class Linear(Module):
         bias: a Parameter of shape (out_features,), or None.
 
     Raises:
-        TypeError, ValueError: a size is not a positive integer.
+        TypeError, ValueError: a size is not a positive integer, or `bias` is not a bool.
 
     >>> from tinytorch_core import Tensor
     >>> layer = Linear(3, 2, generator=0)
@@ -61,8 +61,11 @@ class Linear(Module):
         shape = (self.in_features, self.out_features)
         rng = init.random_generator(generator)
         self.weight = Parameter(init.default_weight(shape, dtype, rng))
+        with_bias = flag("Linear", "bias", bias)
         self.bias = (
-            Parameter(init.default_bias(shape, self.out_features, dtype, rng)) if bias else None
+            Parameter(init.default_bias(shape, self.out_features, dtype, rng))
+            if with_bias
+            else None
         )
 
     def forward(self, x: Array) -> Array:

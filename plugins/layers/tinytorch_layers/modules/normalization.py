@@ -10,7 +10,7 @@ import numpy as np
 from tinytorch_core.extend import unwrap
 
 from tinytorch_layers import init
-from tinytorch_layers.arguments import input_shape, integer, number, shape_error
+from tinytorch_layers.arguments import flag, input_shape, integer, number, shape_error
 from tinytorch_layers.functional.normalization import batch_norm, channelwise, layer_norm
 from tinytorch_layers.module import Module
 from tinytorch_layers.parameter import Parameter
@@ -35,7 +35,8 @@ class LayerNorm(Module):
         bias: a Parameter of shape `normalized_shape`, initially zeros, or None.
 
     Raises:
-        TypeError, ValueError: a length is not a positive integer, or `eps` is negative.
+        TypeError, ValueError: a length is not a positive integer, `eps` is negative, or an option
+            is not a bool.
 
     >>> LayerNorm(2)(np.array([[1.0, 3.0]])).data.round(3)
     array([[-1.,  1.]])
@@ -58,10 +59,10 @@ class LayerNorm(Module):
         self.normalized_shape = tuple(integer("LayerNorm", "normalized_shape", n) for n in lengths)
         self.eps = number("LayerNorm", "eps", eps, 0, math.inf, ends="[)")
         shape = self.normalized_shape
-        self.weight = Parameter(init.ones(shape, dtype=dtype)) if elementwise_affine else None
-        self.bias = (
-            Parameter(init.zeros(shape, dtype=dtype)) if elementwise_affine and bias else None
-        )
+        scaled = flag("LayerNorm", "elementwise_affine", elementwise_affine)
+        shifted = flag("LayerNorm", "bias", bias) and scaled
+        self.weight = Parameter(init.ones(shape, dtype=dtype)) if scaled else None
+        self.bias = Parameter(init.zeros(shape, dtype=dtype)) if shifted else None
 
     def forward(self, x: Array) -> Array:
         shape, own = input_shape(self, x), self.normalized_shape
@@ -105,6 +106,7 @@ class _BatchNorm(Module):
             None if momentum is None else number(name, "momentum", momentum, 0, 1, ends="[]")
         )
         shape = (self.num_features,)
+        affine = flag(name, "affine", affine)
         self.weight = Parameter(init.ones(shape, dtype=dtype)) if affine else None
         self.bias = Parameter(init.zeros(shape, dtype=dtype)) if affine else None
         self.register_buffer("running_mean", init.zeros(shape, dtype=dtype))
@@ -118,7 +120,11 @@ class _BatchNorm(Module):
         if not self.training:
             return self._use_running_statistics(x)
         count = math.prod(shape) // self.num_features
-        if count < 2:
+        if count == 0:
+            # As in PyTorch, an empty batch only counts as a batch.
+            vars(self)["num_batches_tracked"] += 1
+            return self._use_running_statistics(x)
+        if count == 1:
             raise ValueError(
                 f"{self} in training mode needs more than one value for each channel, but the "
                 f"input has shape {shape}; use a larger batch, or eval()"
@@ -138,13 +144,15 @@ class _BatchNorm(Module):
         return x * channelwise(scale, axes) + channelwise(shift, axes)
 
     def _update_statistics(self, mean: Array, variance: Array, count: int) -> None:
-        self.num_batches_tracked += 1
+        # Written to the attributes directly, because Module checks each assignment to a buffer.
+        buffers = vars(self)
+        buffers["num_batches_tracked"] += 1
         momentum = self.momentum
         if momentum is None:
             momentum = 1 / int(self.num_batches_tracked)
-        self.running_mean += momentum * (mean - self.running_mean)
+        buffers["running_mean"] += momentum * (mean - self.running_mean)
         # Bessel's correction: the unbiased estimate of the variance, as in PyTorch.
-        self.running_var += momentum * (variance * (count / (count - 1)) - self.running_var)
+        buffers["running_var"] += momentum * (variance * (count / (count - 1)) - self.running_var)
 
     def extra_repr(self) -> str:
         others = self._options(eps=1e-5, momentum=0.1)
@@ -170,8 +178,8 @@ class BatchNorm2d(_BatchNorm):
     """Batch normalization of images, for inputs of shape (N, C, H, W).
 
     In training mode, standardizes each channel over the batch and updates the running mean and
-    variance. In evaluation mode, uses the running mean and variance instead. See
-    `functional.batch_norm`.
+    variance, unless the batch is empty. In evaluation mode, uses the running mean and variance
+    instead. See `functional.batch_norm`.
 
     Args:
         num_features: C, the number of channels.
@@ -190,7 +198,7 @@ class BatchNorm2d(_BatchNorm):
 
     Raises:
         TypeError, ValueError: `num_features` is not a positive integer, `eps` is negative, or
-            `momentum` is out of range.
+            `momentum` is out of range, or `affine` is not a bool.
 
     >>> layer = BatchNorm2d(3)
     >>> layer(np.ones((2, 3, 4, 4), np.float32)).shape
