@@ -10,7 +10,7 @@ import numpy as np
 
 from tinytorch_layers.arguments import as_array
 from tinytorch_layers.parameter import Parameter
-from tinytorch_layers.state import IncompatibleKeys, load_arrays
+from tinytorch_layers.state import IncompatibleKeys, check_origin, load_arrays
 
 
 class Module:
@@ -42,6 +42,8 @@ class Module:
 
     training: bool = True
     _buffers: tuple[str, ...] = ()
+    # The parameters that are transposed in PyTorch; see `load_torch_state`.
+    _transposed_in_torch: tuple[str, ...] = ()
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the output; every subclass must define this method."""
@@ -54,7 +56,7 @@ class Module:
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """Iterate over the modules that the attributes hold, with their names."""
-        return ((name, value) for name, value in _leaves(vars(self)) if isinstance(value, Module))
+        return ((name, value) for name, value in leaves(vars(self)) if isinstance(value, Module))
 
     def children(self) -> Iterator[Module]:
         """Iterate over the modules that the attributes hold."""
@@ -81,7 +83,7 @@ class Module:
         """Iterate over the parameters of this module and its descendants, with their names."""
         seen = set()
         for prefix, module in self.named_modules():
-            for name, value in _leaves(vars(module)):
+            for name, value in leaves(vars(module)):
                 if isinstance(value, Parameter) and id(value) not in seen:
                     seen.add(id(value))
                     yield _join(prefix, name), value
@@ -189,10 +191,12 @@ class Module:
 
         Raises:
             TypeError: `mapping` is not a mapping.
-            ValueError: a value has the wrong shape or a dtype that cannot be converted, or, if
+            ValueError: `mapping` is a state of PyTorch, which `load_torch_state` loads; a value
+                has the wrong shape or a dtype that cannot be converted, or, if
                 strict, a name is missing or unexpected. The message lists all of them, and
                 nothing has been copied.
         """
+        check_origin(type(self).__name__, mapping)
         return load_arrays(type(self).__name__, self._arrays(), mapping, strict)
 
     def _arrays(self) -> dict[str, Any]:
@@ -222,20 +226,20 @@ class Module:
 
     def _parts(self) -> Iterator[tuple[str, Any]]:
         """Iterate over the modules and the public functions that the attributes hold."""
-        for name, value in _leaves(vars(self)):
+        for name, value in leaves(vars(self)):
             public = callable(value) and not (isinstance(value, type) or name.startswith("_"))
             if public or isinstance(value, Module):
                 yield name, value
 
 
-def _leaves(values: Mapping[Any, Any], prefix: str = "") -> list[tuple[str, Any]]:
+def leaves(values: Mapping[Any, Any], prefix: str = "") -> list[tuple[str, Any]]:
     """Return all values with their names, with lists, tuples and dictionaries flattened."""
     found = []
     for key, value in values.items():
         if isinstance(value, list | tuple):
             value = dict(enumerate(value))
         if isinstance(value, dict):
-            found += _leaves(value, f"{prefix}{key}.")
+            found += leaves(value, f"{prefix}{key}.")
         else:
             found.append((f"{prefix}{key}", value))
     return found

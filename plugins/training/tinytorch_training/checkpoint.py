@@ -17,8 +17,6 @@ import numpy as np
 
 from tinytorch_core import Tensor
 
-from tinytorch_training.atomic_write import replacing
-
 FORMAT = "tinytorch-training checkpoint"
 VERSION = "2"  # version 1 has a SHA-256 digest of all bytes, which takes longer than writing them
 
@@ -77,8 +75,10 @@ def save_checkpoint(path: str | os.PathLike[str], state: Mapping[str, Any]) -> N
     {'weight': array([1., 1.]), 'epoch': 3}
     >>> folder.cleanup()
     """
-    # json and hashlib are imported in functions, so that start-up does not load them.
+    # Modules that only checkpoints need are imported in functions, so that start-up is faster.
     import json
+
+    from tinytorch_training.atomic_write import replacing
 
     if not isinstance(state, Mapping):
         raise TypeError(
@@ -360,7 +360,8 @@ def _checksum(
         names = ", ".join(sorted(tensors)[:5]) or "none"
         raise CheckpointError(
             f"{path} is a safetensors file, but was not written by save_checkpoint; its "
-            f"tensors: {names}. Load it with safetensors.numpy.load_file"
+            f"tensors: {names}. Load the weights of a PyTorch model with load_torch_state() of "
+            "tinytorch-layers, and other files with safetensors.numpy.load_file()"
         )
     version = metadata.get("version", "none")
     if version not in _CHECKSUMS:
