@@ -234,15 +234,15 @@ def test_permissions_are_kept(tmp_path) -> None:
 def test_other_kinds_of_files_are_not_replaced(tmp_path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "folder").mkdir()
-    (tmp_path / "null").symlink_to(os.devnull)
-    for name in ("pipe", "folder", "null"):
+    (tmp_path / "link").symlink_to("pipe")
+    for name in ("pipe", "folder", "link"):
         before = (tmp_path / name).stat()
         with pytest.raises(OSError, match=r"is not a regular file: .* choose a different path"):
             save_checkpoint(tmp_path / name, {"new": 1})
         assert os.path.samestat((tmp_path / name).stat(), before)
-    for name in ("pipe", "null"):
+    for file in (tmp_path / "pipe", tmp_path / "link", os.devnull):
         with pytest.raises(CheckpointError, match="is not a regular file"):
-            load_checkpoint(tmp_path / name)
+            load_checkpoint(file)
 
 
 def test_change_of_any_byte_is_detected(tmp_path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -93,17 +93,17 @@ def save_checkpoint(path: str | os.PathLike[str], state: Mapping[str, Any]) -> N
             "cannot save this state: it is nested too deeply, or contains itself"
         ) from None
     metadata = {"format": FORMAT, "version": VERSION, "state": text, "checksum": "0" * 64}
-    entries = _entries(tensors)
-    header = _header(metadata, entries)
+    # The largest dtypes come first, so that all tensors are aligned.
+    tensors = dict(sorted(tensors.items(), key=lambda item: -item[1].itemsize))
     with replacing(path) as file:
+        file.write(_header(metadata, tensors))
 
         def write(name: str, position: int, piece: np.ndarray[Any, Any]) -> None:
-            file.seek(len(header) + entries[name]["data_offsets"][0] + position)
             file.write(piece.data)
 
         metadata["checksum"] = _digest(text, tensors, _add_sums, write)
         file.seek(0)
-        file.write(_header(metadata, entries))
+        file.write(_header(metadata, tensors))
 
 
 def load_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -121,17 +121,19 @@ def load_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
             metadata, entries = _read_header(file)
         except _INVALID as error:
             raise _bad_header(path, error) from error
-        name, add = _checksum(path, metadata, entries)
+        key, add, order = _checksum(path, metadata, entries)
         try:
             tensors, positions = _layout(file, entries)
         except _INVALID as error:
             raise _bad_header(path, error) from error
 
+        tensors = {name: tensors[name] for name in order(tensors)}
+
         def read(tensor: str, position: int, piece: np.ndarray[Any, Any]) -> None:
             file.seek(positions[tensor] + position)
             file.readinto(piece.data)
 
-        if metadata.get(name) != _digest(metadata.get("state", ""), tensors, add, read):
+        if metadata.get(key) != _digest(metadata.get("state", ""), tensors, add, read):
             raise CheckpointError(
                 f"{path} is damaged: its checksum does not match its content; use an older "
                 "checkpoint, or start again"
@@ -226,25 +228,17 @@ def _decoded(value: Any, tensors: Mapping[str, Any]) -> Any:
     return [_decoded(v, tensors) for v in value] if isinstance(value, list) else value
 
 
-def _entries(tensors: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, Any]:
-    """Return the entries of a safetensors header for tensors; the largest dtypes come first.
-
-    This order aligns every tensor, if the length of the header is a multiple of 8.
-    """
-    entries: dict[str, Any] = {}
-    end = 0
-    for name, array in sorted(tensors.items(), key=lambda item: -item[1].itemsize):
-        start, end = end, end + array.nbytes
-        dtype = _DTYPES[array.dtype.name]
-        entries[name] = {"dtype": dtype, "shape": array.shape, "data_offsets": [start, end]}
-    return entries
-
-
-def _header(metadata: Mapping[str, str], entries: Mapping[str, Any]) -> bytes:
+def _header(metadata: Mapping[str, str], tensors: Mapping[str, np.ndarray[Any, Any]]) -> bytes:
     """Return the first bytes of a safetensors file: the length of the JSON, and the JSON."""
     import json
 
-    text = json.dumps({_METADATA: metadata, **entries}).encode()
+    entries: dict[str, Any] = {_METADATA: metadata}
+    end = 0
+    for name, array in tensors.items():
+        start, end = end, end + array.nbytes
+        dtype = _DTYPES[array.dtype.name]
+        entries[name] = {"dtype": dtype, "shape": array.shape, "data_offsets": [start, end]}
+    text = json.dumps(entries).encode()
     text += b" " * (-len(text) % 8)
     return len(text).to_bytes(8, "little") + text
 
@@ -306,7 +300,7 @@ def _digest(
 
     Args:
         text: the JSON.
-        tensors: the tensors by name.
+        tensors: the tensors by name, in the order in which they are added.
         add: adds a piece of a tensor to the SHA-256 digest.
         transfer: reads or writes a piece while it is in the processor's cache. It is called first,
             with the name of the tensor, the position in it, and the bytes.
@@ -324,8 +318,8 @@ def _digest(
             transfer(name, position, piece)
             add(digest, piece)
 
-    for name in sorted(tensors):
-        add_tensor(name, tensors[name])
+    for name, array in tensors.items():
+        add_tensor(name, array)
     return digest.hexdigest()
 
 
@@ -344,14 +338,16 @@ def _add_sums(digest: Any, piece: np.ndarray[Any, Any]) -> None:
     digest.update(piece[end:])
 
 
-# The name and the function of the checksum in each version of the format.
-_CHECKSUMS = {"1": ("sha256", _add_all), VERSION: ("checksum", _add_sums)}
+# For each version of the format, the key of the checksum in the metadata, the function that adds a
+# piece to it, and the order of the tensors: by name, or that of the file.
+_CHECKSUMS: dict[str, tuple[str, Callable[[Any, Any], None], Callable[[Iterable[str]], list[str]]]]
+_CHECKSUMS = {"1": ("sha256", _add_all, sorted), VERSION: ("checksum", _add_sums, list)}
 
 
 def _checksum(
     path: Path, metadata: Mapping[str, str], tensors: Mapping[str, Any]
-) -> tuple[str, Callable[[Any, Any], None]]:
-    """Return the name and the function of a checkpoint's checksum.
+) -> tuple[str, Callable[[Any, Any], None], Callable[[Iterable[str]], list[str]]]:
+    """Return the entry of `_CHECKSUMS` for a checkpoint.
 
     Raises:
         CheckpointError: the file is not a checkpoint, or a later release wrote it.
