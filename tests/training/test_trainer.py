@@ -371,6 +371,11 @@ ODD = {
     "no weights": (odd(model={}), "0.weight is missing"),
     "text as the optimizer": (odd(optimizer="SGD"), "TypeError"),
     "no state of the optimizer": (odd(optimizer__state=[]), "this state has 1 groups"),
+    "a missing moment": (
+        odd(optimizer__state__1__exp_avg_sq=None),
+        "the state of parameter 1 does not contain 'exp_avg_sq', which Adam needs",
+    ),
+    "a negative step": (odd(optimizer__state__1__step=-3), "step of parameter 1 of Adam must be 0"),
     "patience": (odd(early_stopping__waited=-1), "waited of EarlyStopping must be 0 or more"),
     "no best value": (odd(early_stopping__best=[1]), "best of EarlyStopping must be a number"),
     "averages of text": (odd(averages__sums={"loss": "a"}), "sums of Averages must be numbers"),

@@ -109,6 +109,7 @@ class RMSprop(Optimizer):
         "momentum": not_negative,
         "centered": flag,
     }
+    state_names = frozenset({"square_avg"})
 
     def __init__(
         self,
