@@ -279,7 +279,7 @@ def test_changes_of_a_large_tensor_are_detected(tmp_path) -> None:
     for i in range(header, len(good), 99_991):
         check(good[:i] + bytes([good[i] ^ 1]) + good[i + 1 :])
     for size in (8, 512, 4096):
-        for i, j in ((0, 1), (1, 16), (3, 300)):
+        for i, j in ((0, 1), (2, 66), (3, 300)):
             first, second = (slice(header + k * size, header + (k + 1) * size) for k in (i, j))
             swapped = bytearray(good)
             swapped[first], swapped[second] = good[second], good[first]

@@ -56,7 +56,7 @@ class Module:
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """Iterate over the modules that the attributes hold, with their names."""
-        return ((name, value) for name, value in leaves(vars(self)) if isinstance(value, Module))
+        return ((name, value) for name, value in _leaves(vars(self)) if isinstance(value, Module))
 
     def children(self) -> Iterator[Module]:
         """Iterate over the modules that the attributes hold."""
@@ -83,7 +83,7 @@ class Module:
         """Iterate over the parameters of this module and its descendants, with their names."""
         seen = set()
         for prefix, module in self.named_modules():
-            for name, value in leaves(vars(module)):
+            for name, value in _leaves(vars(module)):
                 if isinstance(value, Parameter) and id(value) not in seen:
                     seen.add(id(value))
                     yield _join(prefix, name), value
@@ -103,6 +103,22 @@ class Module:
     def buffers(self) -> Iterator[Any]:
         """Iterate over the buffers of this module and its descendants."""
         return (buffer for _, buffer in self.named_buffers())
+
+    def _under_all_names(
+        self, prefix: str = "", parents: tuple[Module, ...] = ()
+    ) -> Iterator[tuple[str, Any, bool]]:
+        """Iterate over the parameters and buffers, under each name if several attributes hold one.
+
+        Yields:
+            The name, the parameter or buffer, and whether PyTorch transposes it.
+        """
+        inside = (*parents, self)
+        for name, value in _leaves(vars(self)):
+            is_buffer = name in self._buffers and value is not None
+            if isinstance(value, Parameter) or is_buffer:
+                yield prefix + name, value, name in self._transposed_in_torch
+            elif isinstance(value, Module) and not any(value is parent for parent in inside):
+                yield from value._under_all_names(f"{prefix}{name}.", inside)
 
     def register_buffer(self, name: str, value: Any) -> None:
         """Add an attribute that is part of the state but is not a parameter.
@@ -191,10 +207,10 @@ class Module:
 
         Raises:
             TypeError: `mapping` is not a mapping.
-            ValueError: `mapping` is a state of PyTorch, which `load_torch_state` loads; a value
-                has the wrong shape or a dtype that cannot be converted, or, if
+            ValueError: a value has the wrong shape or a dtype that cannot be converted, or, if
                 strict, a name is missing or unexpected. The message lists all of them, and
-                nothing has been copied.
+                nothing has been copied. Also if `mapping` is a state of PyTorch; use
+                `load_torch_state`.
         """
         check_origin(type(self).__name__, mapping)
         return load_arrays(type(self).__name__, self._arrays(), mapping, strict)
@@ -226,20 +242,20 @@ class Module:
 
     def _parts(self) -> Iterator[tuple[str, Any]]:
         """Iterate over the modules and the public functions that the attributes hold."""
-        for name, value in leaves(vars(self)):
+        for name, value in _leaves(vars(self)):
             public = callable(value) and not (isinstance(value, type) or name.startswith("_"))
             if public or isinstance(value, Module):
                 yield name, value
 
 
-def leaves(values: Mapping[Any, Any], prefix: str = "") -> list[tuple[str, Any]]:
+def _leaves(values: Mapping[Any, Any], prefix: str = "") -> list[tuple[str, Any]]:
     """Return all values with their names, with lists, tuples and dictionaries flattened."""
     found = []
     for key, value in values.items():
         if isinstance(value, list | tuple):
             value = dict(enumerate(value))
         if isinstance(value, dict):
-            found += leaves(value, f"{prefix}{key}.")
+            found += _leaves(value, f"{prefix}{key}.")
         else:
             found.append((f"{prefix}{key}", value))
     return found

@@ -6,14 +6,13 @@ The names are the same in both. The weight of Linear is transposed: PyTorch's ha
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from tinytorch_layers.arguments import as_array
-from tinytorch_layers.module import Module, leaves
-from tinytorch_layers.parameter import Parameter
+from tinytorch_layers.module import Module
 from tinytorch_layers.state import IncompatibleKeys, TorchState, is_of_torch, load_arrays
 
 # NumPy's codes for the dtypes of safetensors.
@@ -101,24 +100,11 @@ def _arrays(model: Module) -> tuple[dict[str, Array], dict[str, str]]:
     own: dict[str, Array] = {}
     names: dict[str, str] = {}
     first_names: dict[int, str] = {}
-    for name, value, transposed in _named_values(model, "", []):
+    for name, value, transposed in model._under_all_names():
         first = names[name] = first_names.setdefault(id(value), name)
         array = as_array(value)
         own.setdefault(first, array.T if transposed else array)
     return own, names
-
-
-def _named_values(
-    module: Module, prefix: str, parents: list[Module]
-) -> Iterator[tuple[str, Any, bool]]:
-    """Iterate over all names of parameters and buffers, the values, and whether to transpose."""
-    inside = [*parents, module]
-    for name, value in leaves(vars(module)):
-        is_buffer = name in module._buffers and value is not None
-        if isinstance(value, Parameter) or is_buffer:
-            yield prefix + name, value, name in module._transposed_in_torch
-        elif isinstance(value, Module) and not any(value is parent for parent in inside):
-            yield from _named_values(value, f"{prefix}{name}.", inside)
 
 
 def _mapping(state: Mapping[str, Any] | File) -> Mapping[str, Any]:
