@@ -1,4 +1,4 @@
-"""Figures other than ratios of times: graphs, memory, start-up, toggling."""
+"""Figures without a framework to compare with: graphs, memory, files, start-up, toggling."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ def figures(quick: bool) -> Iterator[Figure]:
     yield untracked(3 if quick else 15)
     yield peak_memory()
     yield from checkpointing()
+    yield from checkpoint_files(3 if quick else 15)
     yield from toggling()
     yield from start_up(3 if quick else 15)
 
@@ -188,6 +189,41 @@ def _backward_seconds(build: Callable[[], Any]) -> float:
         return time.perf_counter() - start
 
     return statistics.median(seconds() for _ in range(5))
+
+
+def checkpoint_files(rounds: int) -> Iterator[Figure]:
+    """Yield time and memory for saving and loading 105 MB, relative to safetensors."""
+    import safetensors.numpy
+
+    from tinytorch_training import load_checkpoint, save_checkpoint
+
+    rng = np.random.default_rng(0)
+    state = {str(i): rng.standard_normal((512, 512), np.float32) for i in range(100)}
+    size = sum(array.nbytes for array in state.values())
+    with tempfile.TemporaryDirectory() as folder:
+        ours, theirs = Path(folder, "ours"), Path(folder, "theirs")
+        save, load = lambda: save_checkpoint(ours, state), lambda: load_checkpoint(ours)
+        tasks: dict[str, Callable[[], Any]] = {
+            "save": save,
+            "their save": lambda: safetensors.numpy.save_file(state, theirs),
+            "load": load,
+            "their load": lambda: safetensors.numpy.load_file(theirs),
+        }
+        seconds = {name: min(times) for name, times in interleaved(tasks, rounds, 0).items()}
+        peaks = {save: _peak(save), load: _peak(load)}
+    name = "checkpoint of 105 MB"
+    saving, loading = (
+        seconds["save"] / seconds["their save"],
+        seconds["load"] / seconds["their load"],
+    )
+    yield Figure("checkpoints", f"{name}: save, over safetensors", saving, "x", 1.3)
+    yield Figure("checkpoints", f"{name}: load, over safetensors", loading, "x", 1.3)
+    yield Figure(
+        "checkpoints", f"{name}: memory of save, over its size", peaks[save] / size, "x", 0.1
+    )
+    yield Figure(
+        "checkpoints", f"{name}: memory of load, over its size", peaks[load] / size, "x", 1.1
+    )
 
 
 def toggling() -> Iterator[Figure]:

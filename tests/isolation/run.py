@@ -24,7 +24,7 @@ DEVKIT = "devkit"
 EXAMPLES = ("profiler", "special", "swish")
 # Further requirements, visible only to the environments that need them.
 EXTRA_REQUIREMENTS = {
-    "training": ("safetensors>=0.4.4", "tqdm>=4.64"),
+    "training": ("tqdm>=4.64",),
     "special": ("scipy>=1.13",),
     DEVKIT: ("packaging>=22", "pytest>=8.2"),
 }

@@ -422,6 +422,8 @@ def test_load_state_dict_lists_all_mismatches_and_changes_nothing(network):
         "  scale is missing",
         "  heads.a.bias is missing",
         "  foreign is unexpected",
+        "  Axes in reverse order: use load_torch_state() for a state of PyTorch, and"
+        " load_state_dict() for others",
     ]
     for name, value in network.state_dict().items():
         np.testing.assert_array_equal(before[name], value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 
 import numpy as np
@@ -28,6 +29,7 @@ from tinytorch_training import (
     accuracy,
     load_checkpoint,
     plot_history,
+    run_state,
     save_checkpoint,
 )
 
@@ -479,6 +481,89 @@ def test_checkpoint_of_a_different_network_is_rejected(tmp_path) -> None:
     with pytest.raises(CheckpointError, match="belongs to a different run"):
         run.load(file)
     np.testing.assert_equal(run.model.state_dict(), before)
+
+
+def odd(**changes):
+    """Return a function that changes values in the state of a run; dots separate the keys."""
+
+    def change(state: dict) -> None:
+        for path, value in changes.items():
+            *parents, key = path.split("__")
+            part = state
+            for name in parents:
+                part = part[int(name) if isinstance(part, list) else name]
+            if value is None:
+                del part[key]
+            else:
+                part[key] = value
+
+    return change
+
+
+def poison(*keys):
+    """Return a function that writes NaN into an array of the state."""
+
+    def change(state: dict) -> None:
+        for key in keys:
+            state = state[key]
+        state.flat[0] = np.nan
+
+    return change
+
+
+ODD = {
+    "a negative epoch": (odd(progress__epoch=-5), "epoch of the checkpoint must be 0 or more"),
+    "half an epoch": (odd(progress__epoch=1.5), "epoch of the checkpoint must be an integer"),
+    "a step of text": (odd(progress__step="3"), "step of the checkpoint must be an integer"),
+    "no step": (odd(progress__step=None), "its state has no 'step'"),
+    "a list as progress": (odd(progress=[1]), "TypeError"),
+    "a history of text": (odd(progress__history={"loss": ["a"]}), "history of 'loss' contains"),
+    "no history": (odd(progress__history=3), "AttributeError"),
+    "no weights": (odd(model={}), "0.weight is missing"),
+    "text as the optimizer": (odd(optimizer="SGD"), "TypeError"),
+    "no state of the optimizer": (odd(optimizer__state=[]), "this state has 1 groups"),
+    "a missing moment": (
+        odd(optimizer__state__1__exp_avg_sq=None),
+        "the state of parameter 1 does not contain 'exp_avg_sq', which Adam needs",
+    ),
+    "a negative step": (odd(optimizer__state__1__step=-3), "step of parameter 1 of Adam must be 0"),
+    "patience": (odd(early_stopping__waited=-1), "waited of EarlyStopping must be 0 or more"),
+    "no best value": (odd(early_stopping__best=[1]), "best of EarlyStopping must be a number"),
+    "averages of text": (odd(averages__sums={"loss": "a"}), "sums of Averages must be numbers"),
+    "examples": (odd(averages__examples=-1), "examples of Averages must be 0 or more"),
+    "a late batch": (odd(data__position=99), "this state is for batch 99 of an epoch, but"),
+    "a negative batch": (odd(data__position=-1), "position of DataLoader must be 0 or more"),
+    "no generator": (odd(data__generator={}), "belongs to a None generator"),
+    "a bad epoch start": (odd(data__began={"bit_generator": "PCG64"}), "its state has no 'state'"),
+    "NaN weights": (poison("model", "0.weight"), "contains NaN in 0.weight, so training cannot"),
+    "NaN moments": (
+        poison("optimizer", "state", 1, "exp_avg"),
+        "contains NaN in exp_avg of the optimizer's parameter 1, so",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ODD)
+def test_odd_state_raises_and_changes_nothing(tmp_path, case) -> None:
+    file = tmp_path / "run.safetensors"
+    change, message = ODD[case]
+    run = trainer()
+    run.fit(loader(), 1, loader(), checkpoint=file)
+    state = load_checkpoint(file)
+    change(state)
+    save_checkpoint(file, state)
+    expected = copy.deepcopy(run_state._state(run))
+    with pytest.raises(CheckpointError, match=message):
+        run.load(file)
+    np.testing.assert_equal(run_state._state(run), expected)
+
+
+def test_buffers_may_contain_nan(tmp_path) -> None:
+    first, second = trainer(), trainer()
+    first.model[1].running_mean[0] = np.nan
+    first.save(tmp_path / "c")
+    second.load(tmp_path / "c")
+    np.testing.assert_equal(second.model.state_dict(), first.model.state_dict())
 
 
 def test_file_with_only_weights_is_rejected(tmp_path) -> None:

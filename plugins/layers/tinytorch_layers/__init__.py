@@ -13,6 +13,7 @@ from tinytorch_layers.modules.linear import Dense, Flatten, Linear
 from tinytorch_layers.modules.normalization import BatchNorm1d, BatchNorm2d, LayerNorm
 from tinytorch_layers.modules.pooling import AvgPool2d, MaxPool2d
 from tinytorch_layers.parameter import Parameter
+from tinytorch_layers.torch_state import load_torch_state, torch_state
 
 __version__ = "0.1.0"
 
@@ -34,4 +35,6 @@ __all__ = [
     "Sequential",
     "functional",
     "init",
+    "load_torch_state",
+    "torch_state",
 ]

@@ -15,7 +15,7 @@ from tinytorch_core import Tensor
 
 from tinytorch_layers.arguments import as_array, flag
 from tinytorch_layers.parameter import Parameter
-from tinytorch_layers.state import IncompatibleKeys, load_arrays
+from tinytorch_layers.state import IncompatibleKeys, check_origin, load_arrays
 
 Named = tuple[str, Any]
 
@@ -75,6 +75,8 @@ class Module:
         if name in self._buffers:
             _check_buffer(type(self).__name__, name, value)
         super().__setattr__(name, value)
+    # The parameters that are transposed in PyTorch; see `load_torch_state`.
+    _transposed_in_torch: tuple[str, ...] = ()
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the output; every subclass must define this method."""
@@ -131,6 +133,22 @@ class Module:
     def buffers(self) -> Iterator[Any]:
         """Iterate over the buffers of this module and its descendants."""
         return (buffer for _, buffer in self.named_buffers())
+
+    def _under_all_names(
+        self, prefix: str = "", parents: tuple[Module, ...] = ()
+    ) -> Iterator[tuple[str, Any, bool]]:
+        """Iterate over the parameters and buffers, under each name if several attributes hold one.
+
+        Yields:
+            The name, the parameter or buffer, and whether PyTorch transposes it.
+        """
+        inside = (*parents, self)
+        for name, value in _leaves(vars(self)):
+            is_buffer = name in self._buffers and value is not None
+            if isinstance(value, Parameter) or is_buffer:
+                yield prefix + name, value, name in self._transposed_in_torch
+            elif isinstance(value, Module) and not any(value is parent for parent in inside):
+                yield from value._under_all_names(f"{prefix}{name}.", inside)
 
     def register_buffer(self, name: str, value: Any) -> None:
         """Add an attribute that is part of the state but is not a parameter.
@@ -265,9 +283,11 @@ class Module:
             TypeError: `mapping` is not a mapping, or `strict` is not True or False.
             ValueError: a value has the wrong shape or a dtype that cannot be converted, two names
                 of one parameter have different values, or, if strict, a name is missing or
-                unexpected. The message lists all of them, and nothing has been copied.
+                unexpected. The message lists all of them, and nothing has been copied. Also if
+                `mapping` is a state of PyTorch; use `load_torch_state`.
         """
         strict = flag("load_state_dict()", "strict", strict)
+        check_origin(type(self).__name__, mapping)
         if isinstance(mapping, Mapping):
             mapping = self._by_first_name(mapping)
         return load_arrays(type(self).__name__, self._arrays(), mapping, strict)

@@ -105,6 +105,7 @@ class Adam(Optimizer):
         "weight_decay": not_negative,
         "amsgrad": flag,
     }
+    state_names = frozenset({"step", "exp_avg", "exp_avg_sq"})
     _decoupled: ClassVar[bool] = False
 
     def __init__(

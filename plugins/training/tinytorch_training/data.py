@@ -258,7 +258,9 @@ class DataLoader:
 
         Raises:
             ValueError: the state belongs to a loader with a different number of examples, batch
-                size or kind of generator. The loader is unchanged.
+                size or kind of generator, or to a later batch than its last one. The loader is
+                unchanged.
+            TypeError, KeyError: a value has the wrong type or is missing. The loader is unchanged.
         """
         for name, own in (("examples", len(self.dataset)), ("batch_size", self.batch_size)):
             if state_dict.get(name) != own:
@@ -266,9 +268,18 @@ class DataLoader:
                     f"this state belongs to a DataLoader with {name}={state_dict.get(name)}, but "
                     f"this one has {name}={own}; the batches would differ"
                 )
+        position = count("DataLoader", "position", state_dict["position"], minimum=0)
+        if position > len(self):
+            raise ValueError(
+                f"this state is for batch {position} of an epoch, but this DataLoader has only "
+                f"{len(self)} batches"
+            )
+        began = state_dict["began"]
+        if began is not None:
+            set_state(copy.deepcopy(self.generator), began)  # raises an error if it is invalid
         set_state(self.generator, state_dict["generator"])
-        self._epoch_start, self._position = state_dict["began"], state_dict["position"]
-        self._resumed = self._epoch_start is not None
+        self._epoch_start, self._position = began, position
+        self._resumed = began is not None
 
     def _order(self, generator: np.random.Generator) -> Array:
         size = len(self.dataset)

@@ -101,8 +101,17 @@ class EarlyStopping:
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Restore a state from `state_dict`."""
-        self.best = state_dict["best"]
-        self.best_epoch = state_dict["best_epoch"]
-        self._waited = state_dict["waited"]
-        self._weights = state_dict["weights"]
+        """Restore a state from `state_dict`.
+
+        Raises:
+            TypeError, ValueError, KeyError: a value is missing, or has the wrong type or range.
+                Nothing is changed.
+        """
+        best, weights = state_dict["best"], state_dict["weights"]
+        if not (best is None or isinstance(best, int | float)):
+            raise TypeError(f"best of EarlyStopping must be a number or None, not {best!r:.60}")
+        if not (weights is None or isinstance(weights, Mapping)):
+            raise TypeError(f"weights of EarlyStopping must be a dict, not {weights!r:.60}")
+        epoch = count("EarlyStopping", "best_epoch", state_dict["best_epoch"], minimum=0)
+        self._waited = count("EarlyStopping", "waited", state_dict["waited"], minimum=0)
+        self.best, self.best_epoch, self._weights = best, epoch, weights

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 from tinytorch_core.extend import unwrap
+
+from tinytorch_training.arguments import count
 
 Array = Any
 
@@ -62,5 +65,14 @@ class Averages:
         return {"sums": dict(self._sums), "examples": self._examples}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Restore a state from `state_dict`."""
-        self._sums, self._examples = dict(state_dict["sums"]), state_dict["examples"]
+        """Restore a state from `state_dict`.
+
+        Raises:
+            TypeError, ValueError, KeyError: a value is missing, or has the wrong type or range.
+                Nothing is changed.
+        """
+        sums = dict(state_dict["sums"])
+        if not all(isinstance(value, Real) for value in sums.values()):
+            raise TypeError(f"sums of Averages must be numbers, not {sums!r:.60}")
+        self._examples = count("Averages", "examples", state_dict["examples"], minimum=0)
+        self._sums = sums

@@ -10,7 +10,7 @@ import numpy as np
 from tinytorch_core import Tensor
 from tinytorch_core.extend import did_you_mean
 
-from tinytorch_training.arguments import not_negative, parameter_list
+from tinytorch_training.arguments import count, not_negative, parameter_list
 
 Array = Any
 Check = Callable[[str, str, Any], Any]
@@ -82,6 +82,8 @@ class Optimizer:
 
     # The options, each with the function that checks and converts its value.
     checks: ClassVar[Mapping[str, Check]] = {}
+    # What the state of every parameter contains after its first step.
+    state_names: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, params: Iterable[Any], **defaults: Any) -> None:
         self.param_groups: list[ParameterGroup] = []
@@ -189,12 +191,14 @@ class Optimizer:
 
         Raises:
             ValueError: the state belongs to different parameters or to a different kind of
-                optimizer. The optimizer is unchanged.
+                optimizer, or is incomplete. The optimizer is unchanged.
         """
         name = type(self).__name__
         _check_structure(name, state_dict, [len(g["params"]) for g in self.param_groups])
         options = [self._loaded_options(group) for group in state_dict["param_groups"]]
         parameters = self.parameters()
+        for i, saved in enumerate(state_dict["state"]):
+            _check_state(name, i, saved, self.state_names)
         states = [
             {key: _loaded_value(name, i, p, key, value) for key, value in saved.items()}
             for i, (p, saved) in enumerate(zip(parameters, state_dict["state"], strict=True))
@@ -258,6 +262,16 @@ def _check_structure(name: str, state_dict: Mapping[str, Any], sizes: list[int])
             f"this state has {len(given)} groups of {given} parameters, but {name} has "
             f"{len(sizes)} groups of {sizes} parameters"
         )
+
+
+def _check_state(name: str, i: int, saved: Mapping[str, Any], names: frozenset[str]) -> None:
+    """Raise ValueError or TypeError if the state of a parameter is incomplete, or its step bad."""
+    if saved and (missing := names - saved.keys()):
+        raise ValueError(
+            f"the state of parameter {i} does not contain {min(missing)!r}, which {name} needs"
+        )
+    if saved and "step" in names:
+        count(name, f"step of parameter {i}", saved["step"], minimum=0)
 
 
 def _copied(value: Any) -> Any:

@@ -109,6 +109,7 @@ class RMSprop(Optimizer):
         "momentum": decay,
         "centered": flag,
     }
+    state_names = frozenset({"square_avg"})
 
     def __init__(
         self,

@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
+from numbers import Real
 from typing import Any, Protocol
 
+import numpy as np
+
+from tinytorch_training.arguments import count
 from tinytorch_training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from tinytorch_training.early_stopping import EarlyStopping
 from tinytorch_training.metrics import Averages
@@ -43,16 +47,30 @@ def load(run: Run, file: str | os.PathLike[str]) -> None:
 
     Raises:
         FileNotFoundError: the file does not exist.
-        CheckpointError: the file is damaged, or its state does not match `run`.
+        CheckpointError: the file is damaged, its state does not match `run`, or a parameter
+            or the state of the optimizer contains NaN.
     """
     state = load_checkpoint(file)
     before = _state(run)
     try:
         _check(state, before)
-        _restore(run, state)
+        found = _with_nan(run, state)
+        if not found:
+            _restore(run, state)
     except Exception as error:
         _restore(run, before)
-        raise CheckpointError(f"{file} belongs to a different run: {error}") from error
+        raise CheckpointError(f"{file} belongs to a different run: {_reason(error)}") from error
+    if found:
+        raise CheckpointError(
+            f"{file} contains NaN in {', '.join(found)}, so training cannot continue from it; use "
+            "an older checkpoint. load_checkpoint() returns its content"
+        )
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"its state has no {error}"
+    return str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
 
 
 def _parts(run: Run) -> dict[str, Any]:
@@ -91,6 +109,28 @@ def _check(state: Mapping[str, Any], own: Mapping[str, Any]) -> None:
     given = {name for name in state if name not in _LOADERS or name in own}
     _check_names("parts", given - _ALWAYS, own.keys() - _ALWAYS)
     _check_names("generators", state["generators"].keys(), own["generators"].keys())
+    progress = state["progress"]
+    for name in ("epoch", "step"):
+        count("the checkpoint", name, progress[name], minimum=0)
+    for name, values in progress["history"].items():
+        if not all(isinstance(value, Real) for value in values):
+            raise ValueError(f"its history of {name!r} contains other values than numbers")
+
+
+def _with_nan(run: Run, state: Mapping[str, Any]) -> list[str]:
+    """Return the names of parameters with NaN, and of the optimizer's state for parameters.
+
+    Buffers may contain NaN, for example to mark missing data.
+    """
+    names = {name for name, _ in run.model.named_parameters()}
+    arrays = {name: array for name, array in state["model"].items() if name in names}
+    for i, saved in enumerate(state["optimizer"]["state"]):
+        arrays |= {f"{key} of the optimizer's parameter {i}": a for key, a in saved.items()}
+    return [
+        name
+        for name, value in arrays.items()
+        if isinstance(value, np.ndarray | float) and np.isnan(value).any()
+    ]
 
 
 def _check_names(what: str, given: Set[str], own: Set[str]) -> None:

@@ -242,8 +242,8 @@ class Trainer:
 
         Raises:
             FileNotFoundError: the file does not exist.
-            CheckpointError: the file is damaged, or belongs to a run with different parts or
-                parameters.
+            CheckpointError: the file is damaged, belongs to a run with different parts or
+                parameters, or contains NaN in the parameters or the state of the optimizer.
         """
         run_state.load(self, file)
         self._planned = self.epoch

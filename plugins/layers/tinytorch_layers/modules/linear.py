@@ -47,6 +47,8 @@ class Linear(Module):
     (1, 2)
     """
 
+    _transposed_in_torch = ("weight",)
+
     def __init__(
         self,
         in_features: int,
