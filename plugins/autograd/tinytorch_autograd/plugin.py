@@ -135,6 +135,8 @@ def _wrapped(
 ) -> Callable[..., Any] | None:
     if op.in_place:
         return unrecorded.in_place(op, call, surface.tensor)
+    if op.name in ("int", "float", "complex"):
+        return tensor_methods.to_number(op, call)
     if op.raw:
         return unrecorded.raw(op, call, surface.tensor)
     if op.numpy_call:
