@@ -37,7 +37,7 @@ CONVERTING = {
     "an integral": lambda x: x[0] * integrate.quad(lambda u: x[1], 0, 1)[0],
     "the initial value of an array's sum": lambda x: x[0] * np.zeros(2).sum(initial=x[1]),
     "a scalar option": lambda x: x[0] * np.interp(-1.0, [0.0, 1.0], [0.0, 1.0], left=x[1]),
-    "a formatted number": lambda x: x[0] * len("%d" % x[1]) * 3,
+    "a rounded number": lambda x: x[0] * math.floor(x[1]),
 }
 
 

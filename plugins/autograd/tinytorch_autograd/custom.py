@@ -44,8 +44,8 @@ def custom_gradient(f: Callable[..., tuple[Any, Callable[..., Any]]]) -> Callabl
             arguments: one gradient, or a tuple if there are several arguments, with None for no
             gradient. Both work on tensors, which are untracked in the forward pass and in an
             ordinary backward pass. For higher derivatives `f` is called again and recorded, and
-            its backward pass is differentiated. Keyword arguments, and tensors that `f` captures,
-            are constants.
+            its backward pass is differentiated. Keyword arguments must not require grad. Tensors
+            that `f` captures are constants.
 
     Returns:
         A function of the same arguments that returns the value only.

@@ -24,7 +24,12 @@ from tinytorch_autograd.record import NodeKind, recorded
 from tinytorch_autograd.rule import Rule, Rules
 from tinytorch_autograd.rules.family import Family
 from tinytorch_autograd.rules.on_demand import family_of
-from tinytorch_autograd.unrecorded import attach_no_backward, nodes_in, refuse_tracked_option
+from tinytorch_autograd.unrecorded import (
+    SIMPLE,
+    attach_no_backward,
+    nodes_in,
+    refuse_tracked_option,
+)
 
 Call = Callable[..., Any]
 
@@ -64,7 +69,8 @@ def differentiable(op: Op, call: Call, surface: SurfaceBuilder) -> Call:
         if (found := with_rule()) is not None:
             fitted = found[0].fit(function, args, options)
             if fitted is not None:
-                _refuse_tracked_options(found[0], *fitted)
+                if options or len(args) > 1:
+                    _refuse_tracked_options(found[0], *fitted)
                 return found[1](*fitted[0], **fitted[1])
         _refuse_writing_by_position(function, args)
         results = call(*args, **kwargs)
@@ -152,6 +158,8 @@ def _with_inputs(op: Op, call: Call) -> Call:
 def _refuse_tracked_options(op: Op, args: Sequence[Any], options: Mapping[str, Any]) -> None:
     if not op.variadic and len(args) > len(op.inputs):
         options = {op.parameters[0]: args[len(op.inputs)], **options}
+    if SIMPLE.issuperset(map(type, options.values())):
+        return
     for name, option in options.items():
         if name not in op.inputs:
             refuse_tracked_option(op.name, name, option)
