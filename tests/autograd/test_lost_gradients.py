@@ -1,7 +1,9 @@
 """float(), int() and complex() of tracked tensors: an error in transforms, elsewhere a warning."""
 
 import math
-import warnings
+import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -100,14 +102,24 @@ def test_a_tensor_that_a_transform_captures_warns():
         assert func.grad(lambda x: x * float(w * 1))(3.0).item() == 2.0
 
 
-def test_a_line_in_a_loop_warns_once():
-    x = Tensor(1.0, requires_grad=True)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("default")
-        for _ in range(3):
-            float(x * 2)
-        float(x * 2)
-    assert [warning.category for warning in caught] == [LostGradientWarning] * 2
+def test_each_line_of_a_program_warns_once(tmp_path):
+    program = tmp_path / "train.py"
+    program.write_text(
+        """\
+from tinytorch_core import Tensor
+import tinytorch_autograd
+
+x = Tensor(1.0, requires_grad=True)
+for _ in range(3):
+    float(x * 2)
+float(x * 2)
+""",
+        encoding="utf-8",
+    )
+    command = [sys.executable, "-W", "default::UserWarning", str(program)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    lines = re.findall(r"train\.py:(\d+): LostGradientWarning", ran.stderr)
+    assert lines == ["6", "7"]
 
 
 def test_what_does_not_convert_silently_loses_nothing():

@@ -67,11 +67,15 @@ def differentiable(op: Op, call: Call, surface: SurfaceBuilder) -> Call:
         if results is not NotImplemented:
             return results
         if (found := with_rule()) is not None:
-            fitted = found[0].fit(function, args, options)
+            op_with_inputs, recorded_call = found
+            fitted = op_with_inputs.fit(function, args, options)
             if fitted is not None:
-                if options or len(args) > 1:
-                    _refuse_tracked_options(found[0], *fitted)
-                return found[1](*fitted[0], **fitted[1])
+                inputs, others = fitted
+                # Most calls have no option that can contain a tensor.
+                simple = not others or SIMPLE.issuperset(map(type, others.values()))
+                if not simple or len(inputs) > len(op_with_inputs.inputs):
+                    _refuse_tracked_options(op_with_inputs, inputs, others)
+                return recorded_call(*inputs, **others)
         _refuse_writing_by_position(function, args)
         results = call(*args, **kwargs)
         _refuse_objects(function, results)
@@ -156,10 +160,8 @@ def _with_inputs(op: Op, call: Call) -> Call:
 
 
 def _refuse_tracked_options(op: Op, args: Sequence[Any], options: Mapping[str, Any]) -> None:
-    if not op.variadic and len(args) > len(op.inputs):
-        options = {op.parameters[0]: args[len(op.inputs)], **options}
-    if SIMPLE.issuperset(map(type, options.values())):
-        return
+    by_position = () if op.variadic else args[len(op.inputs) :]
+    options = {**dict(zip(op.parameters, by_position, strict=False)), **options}
     for name, option in options.items():
         if name not in op.inputs:
             refuse_tracked_option(op.name, name, option)

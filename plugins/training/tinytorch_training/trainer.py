@@ -291,8 +291,8 @@ class Trainer:
     def _numbers(self, output: Any, batch: Any, loss: Any) -> dict[str, float]:
         """Return the loss and the metrics of one batch."""
         output = output.detach() if isinstance(output, Tensor) else output
-        metrics = {name: float(f(output, batch[-1])) for name, f in self.metrics.items()}
-        return {"loss": float(loss.item()), **metrics}
+        metrics = {name: _number(f(output, batch[-1])) for name, f in self.metrics.items()}
+        return {"loss": _number(loss), **metrics}
 
     def _not_finite(self, what: str, batch: Any) -> NonFiniteError:
         return NonFiniteError(
@@ -322,6 +322,10 @@ _MODULE_ATTRIBUTES = (
     *("named_parameters", "named_modules", "train", "eval", "training"),
     *("state_dict", "load_state_dict"),
 )
+
+
+def _number(value: Any) -> float:
+    return float(value.item() if isinstance(value, Tensor) else value)
 
 
 def _check_model(model: Any, optimizer: Optimizer) -> None:

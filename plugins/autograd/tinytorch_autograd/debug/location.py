@@ -34,16 +34,15 @@ _LIBRARIES = tuple(os.path.join(_SITE_PACKAGES, name, "") for name in ("numpy", 
 
 def users_frame() -> tuple[FrameType, Location]:
     """Return the innermost frame that is neither in this project nor in NumPy or SciPy."""
-    frame = outermost = sys._getframe(1)
-    while frame.f_back is not None:
-        file = frame.f_code.co_filename
-        if not (_OURS.search(file) or file.startswith(_LIBRARIES)):
-            break
+    frame = sys._getframe(1)
+    while frame.f_back is not None and _is_library(frame.f_code.co_filename):
         frame = frame.f_back
-    else:
-        frame = outermost
     code = frame.f_code
     return frame, Location(code.co_filename, frame.f_lineno, code.co_name)
+
+
+def _is_library(file: str) -> bool:
+    return bool(_OURS.search(file)) or file.startswith(_LIBRARIES)
 
 
 def find_nonfinite(array: Any) -> tuple[str, tuple[int, ...]] | None:
