@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core.ops import OpTable
+from tinytorch_core.tensor import only_element
 
 Array = Any
 
@@ -81,6 +82,10 @@ def swapaxes(x: Array, axis1: int, axis2: int) -> Array:
 def astype(x: Array, dtype: Any) -> Array:
     """Return the elements converted to another dtype."""
     return x.astype(dtype)
+
+
+def _number(kind: type, x: Array) -> Any:
+    return kind(only_element(x))
 
 
 def setitem(x: Array, index: Any, value: Any) -> None:
@@ -159,6 +164,9 @@ def _table() -> OpTable:
     doc = "Return a tensor with a copy of the array."
     ops.add("copy", lambda x: x.copy(), method=True, numpy=np.copy, doc=doc)
     ops.add("numpy", lambda x: x, method=True, raw=True, doc="Return the array itself, not a copy.")
+    for kind in (int, float, complex):
+        name, doc = kind.__name__, f"Return the only element as a Python {kind.__name__}."
+        ops.add(name, functools.partial(_number, kind), method=f"__{name}__", raw=True, doc=doc)
     doc = "Return the elements that `index` selects, as in NumPy; Tensors may be indices."
     ops.add("getitem", lambda x, index: x[index], method="__getitem__", inputs=("x",), doc=doc)
     ops.add("setitem", setitem, method="__setitem__", inputs=("x", "value"), in_place=True)

@@ -74,6 +74,13 @@ def operand(value: Any) -> Any:
     return NotImplemented
 
 
+def only_element(array: Any) -> Any:
+    """Return the only element as a Python number; ValueError if there are more, or none."""
+    if array.size != 1:
+        raise ValueError(f"a tensor of shape {array.shape} is not one number; index or reduce it")
+    return array.item()
+
+
 class TensorBase(ArrayMethods):
     """An array of numbers with operators and methods.
 
@@ -174,12 +181,7 @@ class TensorBase(ArrayMethods):
         Raises:
             ValueError: the tensor has more elements, or none.
         """
-        if self.size != 1:
-            raise ValueError(
-                f"a tensor of shape {self.shape} has {self.size} elements; "
-                "item() needs exactly one: index the tensor or reduce it first"
-            )
-        return self._data.item()
+        return only_element(self._data)
 
     def tolist(self) -> Any:
         """Return the elements as nested Python lists."""
@@ -203,15 +205,6 @@ class TensorBase(ArrayMethods):
                 "use (x != 0).data.any() or .all()"
             )
         return bool(self._data)
-
-    def __int__(self) -> int:
-        return int(self.item())
-
-    def __float__(self) -> float:
-        return float(self.item())
-
-    def __complex__(self) -> complex:
-        return complex(self.item())
 
     def __index__(self) -> int:
         if self.shape or self.dtype.kind not in "iu":
@@ -331,10 +324,11 @@ class TensorBase(ArrayMethods):
         ) -> AnyTensor: ...
         def __eq__(self, other: object) -> Self: ...  # type: ignore[override]
         def __ne__(self, other: object) -> Self: ...  # type: ignore[override]
+        def __int__(self) -> int: ...
+        def __float__(self) -> float: ...
+        def __complex__(self) -> complex: ...
         def var(self, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Self: ...
-        def std(self, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Self: ...
         def argmax(self, axis: int | None = None, keepdims: bool = False) -> Self: ...
-        def argmin(self, axis: int | None = None, keepdims: bool = False) -> Self: ...
         def clip(self, min: Any = None, max: Any = None) -> Self: ...
         def astype(self, dtype: Any) -> Self: ...
         def numpy(self) -> np.ndarray[Any, Any]: ...
@@ -348,6 +342,7 @@ class TensorBase(ArrayMethods):
         __pos__ = __abs__ = __invert__ = __neg__
         exp = log = sqrt = tanh = abs = copy = conj = conjugate = __neg__
         mean = prod = max = min = sum
+        std, argmin = var, argmax
 
         # Attributes that the active plugins add.
         def __getattr__(self, name: str) -> Any: ...

@@ -65,7 +65,7 @@ class TestFirstSteps:
         x = Variable(2.0)
         y = x**2 + 3 * x + 1
         y.backward()
-        assert (float(y), float(x.grad)) == (11.0, 7.0)
+        assert (y.item(), float(x.grad)) == (11.0, 7.0)
         assert x.grad.shape == ()
 
     def test_a_product_of_sum_and_difference(self):

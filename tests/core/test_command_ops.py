@@ -112,6 +112,7 @@ def test_json_has_the_ops_of_the_core(op: str, key: str, value: Any, records: An
         ("triple", "no rule: backward() raises"),
         ("iadd", "none: writes in place"),
         ("numpy", "none: returns the array"),
+        ("float", "none: returns the number"),
     ],
 )
 def test_autograd_adds_whether_an_op_is_differentiable(

@@ -13,7 +13,7 @@ from tinytorch_layers import functional as F
 
 
 def layer(call):
-    return eval(call, vars(tinytorch_layers))
+    return eval(call, {**vars(tinytorch_layers), "Tensor": Tensor})
 
 
 @pytest.mark.parametrize("kind", [np.asarray, Tensor], ids=["array", "Tensor"])
@@ -98,6 +98,7 @@ def test_invalid_indices_raise(indices, error, message):
         ("Dropout(1)", ValueError, r"p of Dropout must be in \[0, 1\), not 1"),
         ("Dropout(-0.1)", ValueError, r"p of Dropout must be in \[0, 1\), not -0.1"),
         ("Dropout(float('nan'))", ValueError, r"p of Dropout must be in \[0, 1\), not nan"),
+        ("Dropout(Tensor(0.5, requires_grad=True))", TypeError, r"p of Dropout .*pass p\.item\(\)"),
         ("Dropout('half')", TypeError, "p of Dropout must be a number, not 'half'"),
         ("Dropout('0.5')", TypeError, "p of Dropout must be a number, not '0.5'"),
         ("Dropout(False)", TypeError, "p of Dropout must be a number, not False"),

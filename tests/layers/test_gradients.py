@@ -141,3 +141,23 @@ def test_gradients_do_not_share_memory_with_the_incoming_gradient():
     x.grad += 1
     layer.bias.grad += 1
     np.testing.assert_array_equal(start, 1)
+
+
+@pytest.mark.parametrize(
+    ("option", "call"),
+    [
+        ("eps", lambda x, option: F.layer_norm(x, eps=option)),
+        ("eps", lambda x, option: F.batch_norm(x, eps=option)),
+        ("mask", lambda x, option: F.dropout(x, option * np.ones((3, 2)), 0.5)),
+    ],
+)
+def test_a_tensor_as_an_option_is_a_constant_that_must_not_require_grad(option, call):
+    values = np.array([[1.0, 4.0], [2.0, 2.0], [-1.0, 0.5]])
+    x, y = (Tensor(values, requires_grad=True) for _ in range(2))
+    weights = np.array([[1.0, 2.0], [-1.0, 0.5], [3.0, 1.0]])
+    (call(x, 0.1) * weights).sum().backward()
+    (call(y, Tensor(np.array(0.1))) * weights).sum().backward()
+    np.testing.assert_allclose(y.grad, x.grad, rtol=1e-12)
+    assert np.abs(x.grad).max() > 0.1
+    with pytest.raises(RuntimeError, match=rf"takes {option} as a constant"):
+        call(x, Tensor(np.array(0.1), requires_grad=True))

@@ -70,6 +70,25 @@ def test_options_are_checked_on_construction(loss, options, message):
         loss(**options)
 
 
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda t: losses.huber_loss(ROWS, ROWS, delta=t), r"huber_loss takes delta as a constant"),
+        (lambda t: losses.HuberLoss(delta=t), r"constant.*pass delta\.item\(\)"),
+        (
+            lambda t: losses.cross_entropy(ROWS, [0] * 4, label_smoothing=t),
+            r"cross_entropy takes label_smoothing as a constant",
+        ),
+    ],
+)
+def test_an_option_that_requires_grad_raises(call, message):
+    option = Tensor(0.5)
+    call(option)
+    option.requires_grad = True
+    with pytest.raises(TypeError, match=message):
+        call(option)
+
+
 @pytest.mark.parametrize("name", CLASSES)
 @pytest.mark.parametrize(
     ("shape", "target", "message"),

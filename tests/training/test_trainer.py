@@ -91,6 +91,14 @@ def test_fit_trains_the_network_and_records_the_history() -> None:
     assert run.model.training
 
 
+def test_a_metric_may_return_a_tensor_that_requires_grad() -> None:
+    model = network()
+    metrics = {"weight": lambda output, target: model[0].weight.abs().max()}
+    run = Trainer(model, CrossEntropyLoss(), SGD(model.parameters()), metrics=metrics)
+    history = run.fit(loader(), 1)
+    assert type(history["weight"][0]) is float
+
+
 def test_fit_sets_training_mode() -> None:
     model, twin = network().eval(), network()
     for each in (model, twin):

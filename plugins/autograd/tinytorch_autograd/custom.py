@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from tinytorch_core.extend import from_array
 from tinytorch_autograd import tree
 from tinytorch_autograd.calls import check_function, record_call
 from tinytorch_autograd.complex_numbers import cast, conj
+from tinytorch_autograd.errors import LostGradientError
 from tinytorch_autograd.modes import enable_grad, is_grad_enabled, no_grad
 from tinytorch_autograd.tracking import detached, is_tracked
 
@@ -43,14 +44,15 @@ def custom_gradient(f: Callable[..., tuple[Any, Callable[..., Any]]]) -> Callabl
             arguments: one gradient, or a tuple if there are several arguments, with None for no
             gradient. Both work on tensors, which are untracked in the forward pass and in an
             ordinary backward pass. For higher derivatives `f` is called again and recorded, and
-            its backward pass is differentiated. Keyword arguments, and tensors that `f` captures,
-            are constants.
+            its backward pass is differentiated. Keyword arguments must not require grad. Tensors
+            that `f` captures are constants.
 
     Returns:
         A function of the same arguments that returns the value only.
 
     Raises:
         TypeError: `f` returns anything but such a pair, or a value that is not a tensor.
+        LostGradientError: a keyword argument requires grad.
         ValueError: the backward pass returns a wrong number of gradients, structure or shape.
 
     The logarithm of 1 + e**x, with a derivative that does not overflow:
@@ -70,6 +72,7 @@ def custom_gradient(f: Callable[..., tuple[Any, Callable[..., Any]]]) -> Callabl
     @functools.wraps(f)
     def value_of(*args: Any, **kwargs: Any) -> Any:
         leaves = tree.leaves(args)
+        _refuse_tracked_keywords(name, kwargs)
         with no_grad():
             constants = tree.fill(args, map(detached, leaves))
             value, pull = _checked_pair(name, f(*constants, **kwargs))
@@ -97,6 +100,16 @@ def custom_gradient(f: Callable[..., tuple[Any, Callable[..., Any]]]) -> Callabl
         return record_call(name, value, inputs, [x._node for x in inputs], derivative)
 
     return value_of
+
+
+def _refuse_tracked_keywords(name: str, kwargs: Mapping[str, Any]) -> None:
+    for keyword, value in kwargs.items():
+        if is_grad_enabled() and any(map(is_tracked, tree.leaves(value))):
+            raise LostGradientError(
+                f"{name} got the keyword argument {keyword}, which requires grad, but under "
+                "custom_gradient only positional arguments have gradients; pass it by position, "
+                f"or as {keyword}.detach()"
+            )
 
 
 def _checked_pair(name: str, returned: Any) -> Any:

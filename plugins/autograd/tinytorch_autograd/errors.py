@@ -11,6 +11,14 @@ class NonScalarError(AutogradError):
     """`backward()` without a gradient on a tensor of several elements, or on a complex tensor."""
 
 
+class LostGradientError(AutogradError):
+    """A tracked tensor used as an array, a number or an option, which would lose its gradient."""
+
+
+class LostGradientWarning(UserWarning):
+    """A tracked tensor was converted to a Python number, which has no gradient."""
+
+
 class UntrackedError(AutogradError):
     """A gradient of, or with respect to, a tensor that does not require grad."""
 

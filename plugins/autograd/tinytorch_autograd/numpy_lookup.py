@@ -8,7 +8,7 @@ are imported when first needed. A backward pass through any other function raise
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,12 @@ from tinytorch_autograd.record import NodeKind, recorded
 from tinytorch_autograd.rule import Rule, Rules
 from tinytorch_autograd.rules.family import Family
 from tinytorch_autograd.rules.on_demand import family_of
-from tinytorch_autograd.unrecorded import attach_no_backward, nodes_in
+from tinytorch_autograd.unrecorded import (
+    SIMPLE,
+    attach_no_backward,
+    nodes_in,
+    refuse_tracked_option,
+)
 
 Call = Callable[..., Any]
 
@@ -62,9 +67,15 @@ def differentiable(op: Op, call: Call, surface: SurfaceBuilder) -> Call:
         if results is not NotImplemented:
             return results
         if (found := with_rule()) is not None:
-            fitted = found[0].fit(function, args, options)
+            op_with_inputs, recorded_call = found
+            fitted = op_with_inputs.fit(function, args, options)
             if fitted is not None:
-                return found[1](*fitted[0], **fitted[1])
+                inputs, others = fitted
+                # Most calls have no option that can contain a tensor.
+                simple = not others or SIMPLE.issuperset(map(type, others.values()))
+                if not simple or len(inputs) > len(op_with_inputs.inputs):
+                    _refuse_tracked_options(op_with_inputs, inputs, others)
+                return recorded_call(*inputs, **others)
         _refuse_writing_by_position(function, args)
         results = call(*args, **kwargs)
         _refuse_objects(function, results)
@@ -146,6 +157,14 @@ def _with_inputs(op: Op, call: Call) -> Call:
         return call(inputs, **options) if takes_sequence else call(*inputs, **options)
 
     return run
+
+
+def _refuse_tracked_options(op: Op, args: Sequence[Any], options: Mapping[str, Any]) -> None:
+    by_position = () if op.variadic else args[len(op.inputs) :]
+    options = {**dict(zip(op.parameters, by_position, strict=False)), **options}
+    for name, option in options.items():
+        if name not in op.inputs:
+            refuse_tracked_option(op.name, name, option)
 
 
 def _is_absent(name: str, value: Any) -> bool:

@@ -84,6 +84,8 @@ def attach(
     outputs: list[weakref.ref[Output] | None] = []
     for index, result in enumerate(results):
         if isinstance(result, tensor) and result.data.dtype.kind in "fc":
+            if result._node is not None:
+                raise TensorReturnedError(function.op.name)
             node = result._node = Output(function, index)
             outputs.append(weakref.ref(node))
         else:
@@ -91,10 +93,31 @@ def attach(
     return tuple(outputs)
 
 
-def single_output(op: str, wrap: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Return a function that calls `wrap`, and raises TypeError if an op returned several outputs.
+class TensorReturnedError(TypeError):
+    """A forward function returned a Tensor: an option is one, or it uses one from elsewhere.
 
-    The rule of the op is for one output, so the gradients of the others would be lost.
+    The tensor lacks the node of the inputs, and may have another one.
+    """
+
+    def __init__(self, op: str) -> None:
+        super().__init__(
+            f"the forward function of {op} returned a Tensor, but must compute with arrays; make "
+            "each Tensor that it uses an input of the op, or use its array, x.data"
+        )
+
+
+def attach_single(function: Function, result: Any) -> None:
+    """Attach the node of an op to its single result, which must not have one."""
+    if result._node is not None:
+        raise TensorReturnedError(function.op.name)
+    result._node = function
+
+
+def single_output(op: str, wrap: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a function that calls `wrap` on the single output of an op.
+
+    It raises TypeError if the op returned several outputs, because its rule is for one, and
+    TensorReturnedError if it returned a Tensor.
 
     Args:
         op: the name of the op.
@@ -102,6 +125,8 @@ def single_output(op: str, wrap: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """
 
     def checked(result: Any) -> Any:
+        if isinstance(result, Tensor):
+            raise TensorReturnedError(op)
         wrapped = wrap(result)
         if isinstance(wrapped, tuple | list) and any(isinstance(t, Tensor) for t in wrapped):
             raise TypeError(

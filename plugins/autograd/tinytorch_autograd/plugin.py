@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 tinytorch_api = (1, 1)
 
+# The core's ops for Python's functions of these names.
+_CONVERSIONS = ("int", "float", "complex")
+
 
 class _Specs:
     @hookspec
@@ -135,6 +138,8 @@ def _wrapped(
 ) -> Callable[..., Any] | None:
     if op.in_place:
         return unrecorded.in_place(op, call, surface.tensor)
+    if op.name in _CONVERSIONS:
+        return tensor_methods.to_number(op, call)
     if op.raw:
         return unrecorded.raw(op, call, surface.tensor)
     if op.numpy_call:
@@ -165,7 +170,7 @@ def _derivative(op: Op, surface: SurfaceBuilder) -> str:
     if op.in_place:
         return "none: writes in place"
     if op.raw:
-        return "none: returns the array"
+        return f"none: returns the {'number' if op.name in _CONVERSIONS else 'array'}"
     return "no rule: backward() raises"
 
 

@@ -13,9 +13,17 @@ from tinytorch_core.extend import call_names, call_signature
 from tinytorch_autograd import record_source
 from tinytorch_autograd.modes import is_grad_enabled
 from tinytorch_autograd.node import Function, class_name, next_number
-from tinytorch_autograd.outputs import SeveralOutputs, attach, results_of, single_output
+from tinytorch_autograd.outputs import (
+    SeveralOutputs,
+    TensorReturnedError,
+    attach,
+    attach_single,
+    results_of,
+    single_output,
+)
 from tinytorch_autograd.rule import OF_SEVERAL, Rule, Vjp
 from tinytorch_autograd.rules.shapes import unbroadcast
+from tinytorch_autograd.unrecorded import SIMPLE, unwrap_options
 
 Call = Callable[..., Any]
 
@@ -108,7 +116,11 @@ def recorded(op: Op, call: Call, kind: NodeKind, inline: bool) -> Call:
             "_recording": is_grad_enabled,
             "_next_number": next_number,
             "_attach": attach,
+            "_attach_single": attach_single,
             "_results_of": results_of,
+            "_TensorReturnedError": TensorReturnedError,
+            "_simple": SIMPLE,
+            "_unwrap_options": functools.partial(unwrap_options, op),
         }
         if not several:
             names["_wrap"] = single_output(op.name, names["_wrap"])

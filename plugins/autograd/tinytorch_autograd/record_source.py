@@ -31,14 +31,14 @@ def recorded_call(
             plugins have wrapped it.
     """
     text = call_text(op, names)
-    run = [*text.unwrap, *text.run] if inline else _wrapped_call(op, text, saves)
+    run = _inline_call(op, text) if inline else _wrapped_call(op, text, saves)
     lines = [
         f"def call({text.signature}):",
         *(_COMMENT_INLINE if inline else _COMMENT_WRAPPED),
         *text.spellings,
         *_find_nodes(op, text),
         *run,
-        *_add_node(op, saves, several),
+        *_add_node(op, saves, several, inline),
     ]
     return "\n".join(lines) + "\n"
 
@@ -74,9 +74,35 @@ def _find_nodes(op: Op, text: CallText) -> list[str]:
     ]
 
 
+def _inline_call(op: Op, text: CallText) -> list[str]:
+    """Run the op's own lines; if it returns a Tensor because an option is one, run them again.
+
+    The rule needs the array of the option, and the Tensor would lack the node of the inputs.
+    """
+    if not op.parameters:
+        return [*text.unwrap, *text.run]
+    run = [f"    {line}" for line in text.run]
+    return [
+        *text.unwrap,
+        "    try:",
+        *run,
+        "    except _TensorReturnedError:",
+        f"        {_unwrap_options(op)}",
+        *run,
+    ]
+
+
+def _unwrap_options(op: Op) -> str:
+    options = tuple_text(op.parameters)
+    return f"{options} = _unwrap_options({options})"
+
+
 def _wrapped_call(op: Op, text: CallText, saves: Sequence[str]) -> list[str]:
-    """Run `_call`, and then unwrap the inputs that the node saves."""
+    """Run `_call`, and then unwrap the options, and the inputs that the node saves."""
     lines = [f"    _out = _call({text.passed})"]
+    if op.parameters:
+        classes = ", ".join(f"{option}.__class__" for option in op.parameters)
+        lines += [f"    if not {{{classes}}} <= _simple:", f"        {_unwrap_options(op)}"]
     if op.operator:
         lines += ["    if _out is NotImplemented:", "        return _out"]
     if op.variadic:
@@ -94,7 +120,7 @@ def _array_or(value: str, other: str) -> str:
     return f"{array_text(value)} if isinstance({value}, _Tensor) else {other}"
 
 
-def _add_node(op: Op, saves: Sequence[str], several: bool) -> list[str]:
+def _add_node(op: Op, saves: Sequence[str], several: bool, inline: bool) -> list[str]:
     """Add the node to the op's output, or nodes to its outputs, if an input has one."""
     untracked = " and ".join(f"_{x}_node is None" for x in op.inputs)
     untracked = f"({untracked})" if len(op.inputs) > 1 else untracked
@@ -106,9 +132,10 @@ def _add_node(op: Op, saves: Sequence[str], several: bool) -> list[str]:
         lines += ["    _results = _results_of(_out)"]
     elif "dtype" in op.parameters:
         lines += [f'    if {array_text("_out")}.dtype.kind not in "fc":', "        return _out"]
-    attach = (
-        "_node.outputs = _attach(_node, _results, _Result)" if several else "_out._node = _node"
-    )
+    if several:
+        attach = "_node.outputs = _attach(_node, _results, _Result)"
+    else:
+        attach = "_out._node = _node" if inline else "_attach_single(_node, _out)"
     return [
         *lines,
         "    _node = _new(_Node)",

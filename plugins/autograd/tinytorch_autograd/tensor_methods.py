@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import functools
+import warnings
+from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
 import numpy as np
 
-from tinytorch_core import Tensor
+from tinytorch_core import Op, Tensor
 from tinytorch_core.extend import TensorExtension, from_array, unwrap
 
-from tinytorch_autograd.errors import AutogradError
+from tinytorch_autograd.engine import nodes_of
+from tinytorch_autograd.errors import (
+    AutogradError,
+    GraphFreedError,
+    LostGradientError,
+    LostGradientWarning,
+)
 from tinytorch_autograd.gradients import backward
 from tinytorch_autograd.hooks import register_hook, retain_grad
-from tinytorch_autograd.node import AccumulateGrad, Function
+from tinytorch_autograd.modes import is_grad_enabled
+from tinytorch_autograd.node import AccumulateGrad, Function, Node
+from tinytorch_autograd.tracking import inputs_of_transforms
 
 AnyTensor = TypeVar("AnyTensor", bound=Tensor)
 
@@ -90,6 +101,53 @@ def zero_grad(self: Any) -> None:
 def detach(self: AnyTensor) -> AnyTensor:
     """Return an untracked tensor on the same array."""
     return from_array(type(self), self.data)
+
+
+def to_number(op: Op, call: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return the call of `int`, `float` or `complex`, which reports a gradient that it would lose.
+
+    It raises LostGradientError if a running transform differentiates the tensor, and warns about
+    other tracked tensors, once for each line of the program.
+    """
+
+    @functools.wraps(call)
+    def number(self: Any) -> Any:
+        if getattr(self, "_node", None) is not None and is_grad_enabled():
+            _report_lost_gradient(f"{op.name}()", self._node)
+        return call(self)
+
+    return number
+
+
+def _report_lost_gradient(what: str, node: Node) -> None:
+    from tinytorch_autograd.debug.location import users_frame  # needed for errors only
+
+    frame, location = users_frame()
+    remedy = (
+        "Keep the gradient by NumPy functions of tensors (np.sin instead of math.sin, np.stack "
+        "instead of writing into an array), or use x.item() if the number is a constant"
+    )
+    inputs = inputs_of_transforms.get()
+    if inputs and not {x._node for x in inputs}.isdisjoint(_nodes_before(node)):
+        raise LostGradientError(
+            f"{what} of a tensor that is being differentiated would lose its gradient:{location}\n"
+            f"{remedy}"
+        )
+    warnings.warn_explicit(
+        f"{what} of a tensor that requires grad returns a number without its gradient. {remedy}",
+        LostGradientWarning,
+        location.file,
+        location.line,
+        registry=frame.f_globals.setdefault("__warningregistry__", {}),
+    )
+
+
+def _nodes_before(node: Node) -> Collection[Node | None]:
+    """Return the nodes that a node depends on, and itself; none if its graph was freed."""
+    try:
+        return nodes_of([node])[1]
+    except GraphFreedError:
+        return ()
 
 
 def _keyword_of_copy(self: Any) -> bool:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import Any
 
 from tinytorch_core import Tensor
 from tinytorch_core.extend import from_array
+
+# The tensors that the running transforms of `func` differentiate with respect to.
+inputs_of_transforms: ContextVar[tuple[Tensor, ...]] = ContextVar("inputs", default=())
 
 
 def is_tracked(value: Any) -> bool:

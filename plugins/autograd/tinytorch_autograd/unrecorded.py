@@ -1,7 +1,7 @@
 """The ops that autograd does not record, wrapped so that no gradient is lost silently.
 
 An op without a rule attaches a node whose backward raises NoRuleError. Writing into a tracked
-tensor raises an error, and so does converting it to an array.
+tensor raises an error, and so does converting it to an array, or passing it as an option.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tinytorch_core import Op, Tensor
+from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd import tree
-from tinytorch_autograd.errors import InPlaceError, UntrackedError
+from tinytorch_autograd.errors import InPlaceError, LostGradientError
 from tinytorch_autograd.modes import is_grad_enabled
 from tinytorch_autograd.node import AccumulateGrad, Function, Node, next_number
 
@@ -42,7 +43,7 @@ def attach_no_backward(
 ) -> None:
     """Attach a node whose backward raises NoRuleError to each tensor in `results`."""
     for out in tree.leaves(results):
-        if isinstance(out, tensor) and out.dtype.kind in "fc" and out._node is None:
+        if isinstance(out, tensor) and out.dtype.kind in "fc":
             node = out._node = object.__new__(NoBackward)
             node.edges, node.number, node.hooks = nodes, next_number(), None
             node.saved = (name, provider)
@@ -63,6 +64,32 @@ def nodes_in(values: Sequence[Any], kind: type[Tensor]) -> tuple[Node, ...]:
     """Return the nodes of the tracked tensors among values, in nested containers too."""
     nodes = [getattr(t, "_node", None) for t in tree.leaves(values) if isinstance(t, kind)]
     return tuple([node for node in nodes if node is not None])
+
+
+# The classes of options that cannot contain a Tensor.
+SIMPLE = frozenset({bool, float, int, str, type(None)})
+
+
+def unwrap_options(op: Op, options: tuple[Any, ...]) -> Any:
+    """Return the options of a call with Tensors replaced by their arrays.
+
+    Raises:
+        LostGradientError: an option is tracked, and operations are recorded.
+    """
+    if is_grad_enabled():
+        for name, option in zip(op.parameters, options, strict=True):
+            refuse_tracked_option(op.name, name, option)
+    return unwrap(options)
+
+
+def refuse_tracked_option(op: str, name: str, option: Any) -> None:
+    """Raise LostGradientError if an option is, or contains, a tracked tensor."""
+    if option.__class__ not in SIMPLE and nodes_in([option], Tensor):
+        raise LostGradientError(
+            f"{op}() takes {name} as a constant, so the gradient of this {name}, which requires "
+            f"grad, would be lost; pass {name}.detach(), compute the result with NumPy functions "
+            f"of {name}, or make {name} an input of the op, with a backward rule"
+        )
 
 
 def in_place(op: Op, call: Call, tensor: type[Tensor]) -> Call:
@@ -95,7 +122,7 @@ def raw(op: Op, call: Call, tensor: type[Tensor]) -> Call:
     @functools.wraps(call)
     def function(self: Any, *args: Any, **kwargs: Any) -> Any:
         if getattr(self, "_node", None) is not None:
-            raise UntrackedError(
+            raise LostGradientError(
                 f"{op.name}() of a tensor that requires grad would lose its gradient; to keep it, "
                 "join tensors by np.stack or np.concatenate instead of np.array, and compute with "
                 "NumPy functions; to drop it, use x.detach().numpy(), or x.data"

@@ -66,8 +66,13 @@ def number(layer: str, name: str, value: Any, low: float, high: float, *, ends: 
 
     Raises:
         ValueError: `value` is outside the interval, or NaN.
-        TypeError: `value` is not a number.
+        TypeError: `value` is not a number, or requires grad.
     """
+    if getattr(value, "requires_grad", False):
+        raise TypeError(
+            f"{name} of {layer} is a constant and gets no gradient, so it cannot require grad; "
+            f"pass {name}.item()"
+        )
     try:
         # float() would also convert bools and text.
         checked = None if isinstance(value, bool | np.bool_ | str | bytes) else float(value)

@@ -75,6 +75,7 @@ class Module:
         if name in self._buffers:
             _check_buffer(type(self).__name__, name, value)
         super().__setattr__(name, value)
+
     # The parameters that are transposed in PyTorch; see `load_torch_state`.
     _transposed_in_torch: tuple[str, ...] = ()
 

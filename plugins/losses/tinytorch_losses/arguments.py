@@ -14,6 +14,15 @@ from tinytorch_core.extend import unwrap
 Array = Any
 
 
+def check_constant(function: str, name: str, value: Any) -> None:
+    """Raise TypeError if a parameter that gets no gradient requires grad."""
+    if getattr(value, "requires_grad", False):
+        raise TypeError(
+            f"{function} takes {name} as a constant, which gets no gradient, so it cannot require "
+            f"grad; pass {name}.item()"
+        )
+
+
 def as_array(value: Any, dtype: Any = None) -> Array:
     """Return `value` unchanged if it is a Tensor or an array, otherwise as an array."""
     return value if hasattr(value, "astype") else np.asarray(value, dtype=dtype)

@@ -14,6 +14,7 @@ from tinytorch_core import Tensor, op
 
 from tinytorch_losses.arguments import (
     as_array,
+    check_constant,
     check_floating,
     class_count,
     class_target,
@@ -168,8 +169,10 @@ def check_smoothing(label_smoothing: float) -> float:
     """Return the smoothing as a Python float, which does not change the dtype of arrays.
 
     Raises:
+        TypeError: the smoothing requires grad.
         ValueError: the smoothing is outside 0 to 1.
     """
+    check_constant("cross_entropy", "label_smoothing", label_smoothing)
     if not 0 <= label_smoothing <= 1:
         raise ValueError(
             f"cross_entropy takes a label_smoothing from 0 to 1, not {label_smoothing!r}"

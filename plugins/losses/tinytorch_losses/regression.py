@@ -8,7 +8,7 @@ import numpy as np
 
 from tinytorch_core import op
 
-from tinytorch_losses.arguments import matching_target
+from tinytorch_losses.arguments import check_constant, matching_target
 from tinytorch_losses.reduction import check_reduction, reduce_losses, reduce_rule
 
 Array = Any
@@ -108,8 +108,10 @@ def check_delta(delta: float) -> float:
     """Return `delta` as a Python float, which does not change the dtype of arrays.
 
     Raises:
+        TypeError: `delta` requires grad.
         ValueError: `delta` is not positive.
     """
+    check_constant("huber_loss", "delta", delta)
     if not delta > 0:
         raise ValueError(f"huber_loss takes a positive delta, not {delta!r}")
     return float(delta)

@@ -208,6 +208,15 @@ DESCRIBED = (
         ),
         drawn=None,
     ),
+    Described(
+        "cov",
+        float32=False,
+        shapes=(((2, 4), (4,)),),
+        domain=((-2.0, 2.25), (0.5, 2.0)),
+        parameters=({}, {"ddof": 0}, {"fweights": [1, 2, 1, 3]}),
+        call=lambda f, x, w, **p: f(x, aweights=w, **p),
+        drawn=None,
+    ),
     Described("cov", float32=False, shapes=((4, 2),), parameters=({"rowvar": False},), drawn=None),
     Described(
         "cov",

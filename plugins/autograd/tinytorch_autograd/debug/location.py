@@ -6,6 +6,7 @@ import linecache
 import os
 import re
 import sys
+from types import FrameType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,20 +26,23 @@ class Location(NamedTuple):
 
 # Modules of this project, and the files of generated functions.
 _OURS = re.compile(
-    r"[/\\]tinytorch_(core|autograd|activations|losses|layers|training)[/\\]|^tinytorch-"
+    r"[/\\]tinytorch_(core|autograd|activations|losses|layers|training|profiler|special)[/\\]|^tinytorch-"
 )
-_NUMPY = os.path.dirname(np.__file__) + os.sep
+_SITE_PACKAGES = os.path.dirname(os.path.dirname(np.__file__))
+_LIBRARIES = tuple(os.path.join(_SITE_PACKAGES, name, "") for name in ("numpy", "scipy"))
 
 
-def users_location() -> Location:
-    """Return the innermost line that is neither in this project nor in NumPy."""
-    frame = outermost = sys._getframe(1)
-    while frame.f_back is not None:
-        code = frame.f_code
-        if not (_OURS.search(code.co_filename) or code.co_filename.startswith(_NUMPY)):
-            return Location(code.co_filename, frame.f_lineno, code.co_name)
+def users_frame() -> tuple[FrameType, Location]:
+    """Return the innermost frame that is neither in this project nor in NumPy or SciPy."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and _is_library(frame.f_code.co_filename):
         frame = frame.f_back
-    return Location(outermost.f_code.co_filename, outermost.f_lineno, outermost.f_code.co_name)
+    code = frame.f_code
+    return frame, Location(code.co_filename, frame.f_lineno, code.co_name)
+
+
+def _is_library(file: str) -> bool:
+    return bool(_OURS.search(file)) or file.startswith(_LIBRARIES)
 
 
 def find_nonfinite(array: Any) -> tuple[str, tuple[int, ...]] | None:

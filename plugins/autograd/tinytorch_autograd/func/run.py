@@ -21,7 +21,7 @@ from tinytorch_autograd.errors import AutogradError, NonScalarError
 from tinytorch_autograd.modes import enable_grad, is_grad_enabled
 from tinytorch_autograd.node import AccumulateGrad
 from tinytorch_autograd.tensor_methods import set_requires_grad
-from tinytorch_autograd.tracking import detached, is_tracked
+from tinytorch_autograd.tracking import detached, inputs_of_transforms, is_tracked
 
 Argnums = int | Sequence[int]
 
@@ -59,8 +59,12 @@ class Run:
         self.arguments = chosen[0] if isinstance(argnums, int) else chosen
         self.inputs = tree.leaves(chosen)
         recording = is_grad_enabled()
-        with enable_grad():
-            returned = f(*given, **kwargs)
+        token = inputs_of_transforms.set((*inputs_of_transforms.get(), *self.inputs))
+        try:
+            with enable_grad():
+                returned = f(*given, **kwargs)
+        finally:
+            inputs_of_transforms.reset(token)
         self.result: Any
         self.aux: Any
         self.result, self.aux = self._split_aux(returned) if has_aux else (returned, None)

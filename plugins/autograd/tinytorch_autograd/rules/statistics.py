@@ -66,19 +66,19 @@ def cov(
     variables = [np.astype(_variables(v, rowvar), wide) for v in (m, y) if v is not None]
     x = variables[0] if y is None else np.concatenate(variables, axis=0)
     ddof = int(not bias) if ddof is None else ddof
-    weights = [unwrap(as_array(w)) for w in (fweights, aweights) if w is not None]
+    weights = [as_array(w) for w in (fweights, aweights) if w is not None]
     if not weights:
         deviations = x - np.mean(x, axis=1, keepdims=True)
         freedom = x.shape[1] - ddof
         weighted = deviations
     else:
-        w = np.prod(weights, axis=0)
+        w = weights[0] if len(weights) == 1 else weights[0] * weights[1]
         total = w.sum()
         deviations = x - np.sum(x * (w / total).astype(x.dtype), axis=1, keepdims=True)
-        other = 1 if aweights is None else unwrap(as_array(aweights))
+        other = 1 if aweights is None else weights[-1]
         freedom = total - ddof * (w * other).sum() / total
         weighted = deviations * w.astype(x.dtype)
-    return np.squeeze(weighted @ np.conjugate(deviations).mT / max(float(freedom), 0.0))
+    return np.squeeze(weighted @ np.conjugate(deviations).mT / np.maximum(freedom, 0.0))
 
 
 def _variables(v: Any, rowvar: bool) -> Array:
