@@ -1,6 +1,8 @@
 """detect_anomaly shows the line that produced the first nan or inf, and wraps no op while off."""
 
 import inspect
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -79,6 +81,19 @@ def test_forward_errors_show_the_line(name):
     for word in [*words, f'{__file__}", line {line_of(text)}, in {f.__name__}'.replace(".", r"\.")]:
         caught.match(word)
     caught.match(r"\n    " + text.split("(")[0])
+
+
+def test_the_top_level_of_a_script_is_a_line_too(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import numpy as np\n"
+        "from tinytorch_core import Tensor\n"
+        "from tinytorch_autograd import detect_anomaly\n"
+        "with detect_anomaly():\n"
+        "    np.log(Tensor([0.0]))\n"
+    )
+    ran = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    assert f'{script}", line 5, in <module>' in ran.stderr.partition("It ran here:")[2]
 
 
 @pytest.mark.parametrize("create_graph", [False, True])

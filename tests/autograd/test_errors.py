@@ -177,6 +177,11 @@ INVALID = {
     "np.sum to out": (lambda s: np.sum(s.x, out=np.zeros(())), InPlaceError, ["sum"]),
     "np.round to out by position": (lambda s: np.round(s.x, 0, s.y), InPlaceError, ["np.round"]),
     "np.copyto": (lambda s: np.copyto(s.x, np.zeros(3)), InPlaceError, ["copyto"]),
+    "np.copyto by name": (
+        lambda s: np.copyto(dst=s.x, src=np.zeros(3)),
+        InPlaceError,
+        ["copyto"],
+    ),
     "np.put": (lambda s: np.put(s.x, [0], [9]), InPlaceError, ["put"]),
     "np.putmask": (lambda s: np.putmask(s.x, s.x > 0, 9), InPlaceError, ["putmask"]),
     "np.place": (lambda s: np.place(s.x, s.x > 0, [9]), InPlaceError, ["place"]),

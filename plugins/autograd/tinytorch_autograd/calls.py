@@ -7,11 +7,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tinytorch_core import Op, Tensor
+from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd import tree
-from tinytorch_autograd.node import Node, class_name, next_number, tensor_of
+from tinytorch_autograd.node import Node, class_name, tensor_of
 from tinytorch_autograd.outputs import OutputGradients, SeveralOutputs, attach
 from tinytorch_autograd.tracking import detached
+from tinytorch_autograd.writes import next_number
 
 # Takes the inputs and the gradients of the outputs (None if an output has none), and returns the
 # gradients of the edges. All are arrays, or Tensors if the computation is to be recorded. Complex
@@ -24,12 +26,12 @@ class Call(SeveralOutputs):
 
     __slots__ = ("op",)
 
-    saves = ("inputs", "derivative")
+    saves = ("inputs", "others", "derivative")
     op: Op
 
     def gradients(self, grad: OutputGradients) -> tuple[Any, ...]:
         """Return the gradients of the edges, computed by the function's own derivative."""
-        inputs, derivative = self.saved
+        inputs, _, derivative = self.saved
         return tuple(derivative(inputs, [grad.get(i) for i in range(len(self.outputs))]))
 
     def lifted(self) -> Call:
@@ -56,6 +58,7 @@ def record_call(
     inputs: Sequence[Any],
     edges: Sequence[Node],
     derivative: Derivative,
+    others: Sequence[Any] = (),
 ) -> Any:
     """Return what a function returned, with a node attached to each of its tensors.
 
@@ -65,11 +68,12 @@ def record_call(
         inputs: the tracked tensors that it received.
         edges: the nodes of the inputs, and of other tensors that it uses.
         derivative: computes the gradients of the edges.
+        others: other tensors and arrays that it uses, which must not be written into.
     """
     node = object.__new__(Call)
     node.op = Op(name, derivative, (), inspect.Signature(), provider="a call")
     node.edges = tuple(edges)
-    node.saved = ([detached(x) for x in inputs], derivative)
+    node.saved = ([detached(x) for x in inputs], unwrap(list(others)), derivative)
     node.number, node.hooks = next_number(), None
     results = [detached(y) for y in tree.leaves(returned)]
     node.outputs = attach(node, results, Tensor)

@@ -24,8 +24,9 @@ from tinytorch_autograd import engine, tree
 from tinytorch_autograd.calls import check_function, record_call
 from tinytorch_autograd.errors import AutogradError
 from tinytorch_autograd.modes import is_grad_enabled
-from tinytorch_autograd.node import AccumulateGrad, Function, Node, next_number
+from tinytorch_autograd.node import AccumulateGrad, Function, Node
 from tinytorch_autograd.tracking import detached, is_tracked
+from tinytorch_autograd.writes import next_number
 
 # New code should not use the global state, but a checkpointed function may.
 _random_state, _set_random_state = np.random.get_state, np.random.set_state
@@ -107,7 +108,10 @@ class _Checkpoint:
         self.captured = [end for end in ends if end not in own]
         edges = [*(x._node for x in self.inputs), *self.captured]
         name = f"checkpoint_{self.name}"
-        results = iter(record_call(name, tracked, self.inputs, edges, self.derivative))
+        called = record_call(
+            name, tracked, self.inputs, edges, self.derivative, self._other_tensors()
+        )
+        results = iter(called)
         return tree.fill(returned, [next(results) if is_tracked(y) else y for y in leaves])
 
     def derivative(self, inputs: Sequence[Any], grads: Sequence[Any]) -> list[Any]:
@@ -122,10 +126,16 @@ class _Checkpoint:
                 have = pending.get(y._node)
                 pending[y._node] = grad if have is None else have + grad
         order, ends = _nodes_since(start, outputs)
-        engine.check_rules(order)
+        engine.check(order)
         engine.propagate(pending, order, {*order, *ends}, set(), lifted, lifted)
         # Popped, so that a tensor that is both an argument and captured counts once.
         return [pending.pop(n, None) for n in (*(x._node for x in entries), *self.captured)]
+
+    def _other_tensors(self) -> list[Any]:
+        """Return the untracked arguments, and the leaves that the function captures."""
+        untracked = [x for x in self.leaves if isinstance(x, Tensor) and not is_tracked(x)]
+        leaves = [end.tensor() for end in self.captured if isinstance(end, AccumulateGrad)]
+        return untracked + [leaf for leaf in leaves if leaf is not None]
 
     def _repeated(self, entries: Sequence[Any]) -> list[Any]:
         with self._initial_random_state():

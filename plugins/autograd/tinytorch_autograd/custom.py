@@ -97,7 +97,8 @@ def custom_gradient(f: Callable[..., tuple[Any, Callable[..., Any]]]) -> Callabl
                 pairs = zip(chosen, inputs, strict=True)
                 return [_for_engine(name, g, x, lifted) for g, x in pairs]
 
-        return record_call(name, value, inputs, [x._node for x in inputs], derivative)
+        edges = [x._node for x in inputs]
+        return record_call(name, value, inputs, edges, derivative, _captured(pull))
 
     return value_of
 
@@ -110,6 +111,13 @@ def _refuse_tracked_keywords(name: str, kwargs: Mapping[str, Any]) -> None:
                 "custom_gradient only positional arguments have gradients; pass it by position, "
                 f"or as {keyword}.detach()"
             )
+
+
+def _captured(function: Any) -> list[Any]:
+    """Return the tensors and arrays that a function refers to in its closure."""
+    cells = getattr(function, "__closure__", None) or ()
+    found = tree.leaves([getattr(cell, "cell_contents", None) for cell in cells])
+    return [x for x in found if isinstance(x, Tensor | np.ndarray)]
 
 
 def _checked_pair(name: str, returned: Any) -> Any:

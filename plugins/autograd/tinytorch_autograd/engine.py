@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence, Set
 from operator import attrgetter
 from typing import Any
 
+from tinytorch_autograd import writes
 from tinytorch_autograd.complex_numbers import conj
 from tinytorch_autograd.errors import NoRuleError, UntrackedError
 from tinytorch_autograd.modes import enable_grad
@@ -61,6 +62,7 @@ def backward_pass(
     Raises:
         GraphFreedError: an earlier backward pass has freed part of the graph.
         NoRuleError: an op between an output and a target has no backward rule.
+        ModifiedError: an array that such an op has saved has been written into.
         UntrackedError: no output depends on a target, and `allow_unused` is false.
     """
     order, useful = nodes_of(node for node, _ in seeds)
@@ -70,7 +72,7 @@ def backward_pass(
         if not allow_unused and not wanted <= useful:
             raise _unused(wanted - useful)
         order, useful = _leading_to(wanted, order)
-    check_rules(order)
+    check(order)
     recording = enable_grad() if create_graph else None
     if recording is not None:
         recording.__enter__()
@@ -95,7 +97,7 @@ def backward_pass(
 
 def propagate(
     pending: dict[Node, Any],
-    order: Iterable[Function],
+    order: Sequence[Function],
     useful: Set[Node | None],
     wanted: Set[Node],
     retain_graph: bool,
@@ -106,7 +108,7 @@ def propagate(
     Args:
         pending: the gradients by node, conjugate if complex. At the end it holds those of the
             nodes that were reached and are not in `order`.
-        order: the nodes to traverse.
+        order: the nodes to traverse, the youngest first.
         useful: the nodes whose gradients matter.
         wanted: the nodes in `order` whose gradients are returned.
         retain_graph, create_graph: as in `backward_pass`.
@@ -120,7 +122,10 @@ def propagate(
         if grad is None:
             continue
         if node.hooks is not None:
+            number = writes.next_number()
             grad = run_hooks(node, grad)
+            if writes.any_since(number):
+                writes.check([n for n in order if n.number <= node.number])
         if node in wanted:
             kept[node] = conj(grad)
         parts = (node.lifted() if create_graph else node).gradients(grad)
@@ -165,11 +170,17 @@ def _unused(nodes: Iterable[Node | None]) -> UntrackedError:
     )
 
 
-def check_rules(nodes: Iterable[Function]) -> None:
-    """Raise NoRuleError if one of the nodes belongs to an op without a backward rule."""
+def check(nodes: Sequence[Function]) -> None:
+    """Raise an error if a backward pass through `nodes`, the youngest first, would be wrong.
+
+    Raises:
+        NoRuleError: one of them belongs to an op without a backward rule.
+        ModifiedError: an array that one of them has saved has been written into.
+    """
     for node in nodes:
         if not node.has_rule:
             raise _no_rule(node)
+    writes.check(nodes)
 
 
 def _no_rule(node: Function) -> NoRuleError:

@@ -44,4 +44,12 @@ class GradcheckError(AutogradError):
 
 
 class AnomalyError(AutogradError):
-    """An op produced nan or inf, or its saved arrays were modified, under `detect_anomaly()`."""
+    """An op produced nan or inf under `detect_anomaly()`, or its saved arrays were modified."""
+
+
+class ModifiedError(AnomalyError):
+    """An array that an op had saved for its backward pass was written into.
+
+    Writes through a Tensor are always detected, and others, as in `x.data[0] = 1`, under
+    `detect_anomaly()`.
+    """

@@ -7,20 +7,19 @@ the last tensor frees it.
 
 from __future__ import annotations
 
-import itertools
 import weakref
 from collections.abc import Callable
+from itertools import compress
 from typing import Any, ClassVar, Union
 
 from tinytorch_core import Op, Tensor
 from tinytorch_core.extend import from_array
 
+from tinytorch_autograd import writes
 from tinytorch_autograd.complex_numbers import conj
 from tinytorch_autograd.errors import GraphFreedError
 from tinytorch_autograd.modes import enable_grad
-
-# A node has a higher number than the nodes it depends on.
-next_number = itertools.count().__next__
+from tinytorch_autograd.writes import next_number
 
 Node = Union["Function", "AccumulateGrad"]
 Hook = Callable[[Any], Any]
@@ -74,6 +73,7 @@ class Function:
     Class attributes:
         op: the op.
         saves: the names of what is saved.
+        asks: for each input the names of what its gradient is computed from. Empty if unknown.
         has_rule: False for an op without a backward rule, whose backward raises.
         tensor_class: the class of the op's results.
         record: runs the op on tensors and adds a node.
@@ -83,6 +83,7 @@ class Function:
 
     op: Op
     saves: ClassVar[tuple[str, ...]] = ()
+    asks: ClassVar[tuple[tuple[str, ...], ...]] = ()
     has_rule: ClassVar[bool] = True
     tensor_class: ClassVar[type[Tensor]] = Tensor
     record: ClassVar[Callable[..., Any]]
@@ -122,8 +123,9 @@ class Function:
 
         Raises:
             GraphFreedError: a backward pass has freed what this node had saved.
+            ModifiedError: a saved array has been written into.
         """
-        self.check_alive()
+        self.check_saved()
         node = self.lifted() if isinstance(grad_output, Tensor) else self
         return tuple(map(conj, node.gradients(conj(grad_output))))
 
@@ -159,6 +161,26 @@ class Function:
         """Raise GraphFreedError if a backward pass has freed this node."""
         if self.edges is None:
             raise self.freed()
+
+    def check_saved(self) -> None:
+        """Raise an error if the saved values have been freed or written into."""
+        self.check_alive()
+        writes.check([self])
+
+    def needs(self) -> set[str]:
+        """Return the names of the values from which the gradients of tracked inputs are computed.
+
+        `x * y` saves both arrays, but if only `x` is tracked, its gradient needs only `y`.
+        """
+        edges = self.edges or ()
+        if len(self.asks) != len(edges):
+            return {*self.saves, *(name for names in self.asks for name in names)}
+        tracked = [edge is not None for edge in edges]
+        return {name for names in compress(self.asks, tracked) for name in names}
+
+    def location(self) -> str | None:
+        """Return the line of the program that ran the op, or None without `detect_anomaly`."""
+        return None
 
     def freed(self) -> GraphFreedError:
         """Return the error for a second backward pass through this node."""

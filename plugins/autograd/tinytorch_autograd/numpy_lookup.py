@@ -8,7 +8,9 @@ are imported when first needed. A backward pass through any other function raise
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,7 @@ import numpy as np
 from tinytorch_core import Op, Tensor
 from tinytorch_core.extend import OpTable, SurfaceBuilder, numpy_name, numpy_signature, op_call
 
-from tinytorch_autograd import tree
+from tinytorch_autograd import tree, writes
 from tinytorch_autograd.errors import InPlaceError, NoRuleError
 from tinytorch_autograd.modes import is_grad_enabled
 from tinytorch_autograd.node import class_name, functions
@@ -56,11 +58,16 @@ def differentiable(op: Op, call: Call, surface: SurfaceBuilder) -> Call:
     def run(*args: Any, **kwargs: Any) -> Any:
         nodes = nodes_in([*args, *kwargs.values()], surface.tensor)
         if not nodes or not is_grad_enabled():
-            return call(*args, **kwargs)
-        _refuse_writing(function, args, kwargs)
+            results = call(*args, **kwargs)
+            if (kwargs or len(args) > 1) and (given := _writing_call(function, args, kwargs)):
+                for target in [*_written(function, given), *_overwritten(function, given)]:
+                    if isinstance(target, Tensor | np.ndarray):
+                        writes.note(target)
+            return results
+        if _written(function, _writing_call(function, args, kwargs)):
+            raise _writing(function)
         rules = family()
         if rules is not None and not rules.is_differentiable(function):
-            _refuse_writing_by_position(function, args)
             return call(*args, **kwargs)
         options = {name: value for name, value in kwargs.items() if not _is_absent(name, value)}
         results = _composed(rules, function, args, options)
@@ -76,7 +83,6 @@ def differentiable(op: Op, call: Call, surface: SurfaceBuilder) -> Call:
                 if not simple or len(inputs) > len(op_with_inputs.inputs):
                     _refuse_tracked_options(op_with_inputs, inputs, others)
                 return recorded_call(*inputs, **others)
-        _refuse_writing_by_position(function, args)
         results = call(*args, **kwargs)
         _refuse_objects(function, results)
         attach_no_backward(results, surface.tensor, nodes, called(function, options), op.provider)
@@ -205,27 +211,49 @@ def called(function: Any, options: Iterable[str] = ()) -> str:
     return f"{numpy_name(function)}{given}"
 
 
-# NumPy functions that write into their first argument.
+# NumPy functions that write into their first argument, and options by which others write.
 _WRITING = {"copyto", "put", "place", "putmask", "put_along_axis", "fill_diagonal", "at"}
+_WRITING_OPTIONS = {"out", "overwrite_input", "copy"}
 
 
-def _refuse_writing(function: Any, args: Any, kwargs: Any) -> None:
-    into = [kwargs["out"]] if not _is_absent("out", kwargs.get("out")) else []
-    if getattr(function, "__name__", "") in _WRITING:
-        into += args[:1]
-    if into:
-        raise _writing(function)
-
-
-def _refuse_writing_by_position(function: Any, args: Any) -> None:
-    if len(args) == 1:
-        return  # binding the arguments takes time, and `out` is never the first
+def _writing_call(function: Any, args: Any, kwargs: Any) -> Mapping[Any, Any]:
+    """Return the arguments of a call by name if the call may write into one of them, else {}."""
+    if len(args) <= _first_option(function) and _WRITING_OPTIONS.isdisjoint(kwargs):
+        return {}
     try:
-        given = numpy_signature(function).bind_partial(*args).arguments
+        return numpy_signature(function).bind_partial(*args, **kwargs).arguments
     except (TypeError, ValueError):
-        return  # NumPy itself raises if something is wrong
-    if not _is_absent("out", given.get("out")):
-        raise _writing(function)
+        return {**dict(enumerate(args)), **kwargs}
+
+
+@functools.lru_cache(1024)
+def _first_option(function: Any) -> float:
+    """Return after how many positional arguments a call of a NumPy function may write."""
+    if getattr(function, "__name__", "") in _WRITING:
+        return -1
+    if isinstance(function, np.ufunc):
+        return math.inf  # NumPy passes `out` by keyword
+    try:
+        parameters = numpy_signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return math.inf
+    positional = takewhile(lambda p: p.kind <= p.POSITIONAL_OR_KEYWORD, parameters)
+    return next((i for i, p in enumerate(positional) if p.name in _WRITING_OPTIONS), math.inf)
+
+
+def _written(function: Any, given: Mapping[Any, Any]) -> list[Any]:
+    """Return the arguments into which a NumPy function writes its results."""
+    out = given.get("out")
+    into = [t for t in (out if isinstance(out, tuple) else (out,)) if t is not None]
+    return [*given.values()][:1] if getattr(function, "__name__", "") in _WRITING else into
+
+
+def _overwritten(function: Any, given: Mapping[Any, Any]) -> list[Any]:
+    """Return the argument that an option allows a NumPy function to overwrite."""
+    overwrites = given.get("overwrite_input") or (
+        function is np.nan_to_num and not given.get("copy", True)
+    )
+    return [*given.values()][:1] if overwrites else []
 
 
 def _writing(function: Any) -> InPlaceError:

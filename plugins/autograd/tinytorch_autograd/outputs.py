@@ -19,7 +19,8 @@ from typing import Any
 from tinytorch_core import Op, Tensor
 
 from tinytorch_autograd.complex_numbers import conj
-from tinytorch_autograd.node import Function, class_name, next_number
+from tinytorch_autograd.node import Function, class_name
+from tinytorch_autograd.writes import next_number
 
 
 class OutputGradients(dict[int, Any]):
@@ -167,8 +168,9 @@ class SeveralOutputs(Function):
 
         Raises:
             GraphFreedError: a backward pass has freed what this node had saved.
+            ModifiedError: a saved array has been written into.
         """
-        self.check_alive()
+        self.check_saved()
         grads = OutputGradients((i, conj(g)) for i, g in enumerate(grad_output) if g is not None)
         lift = any(isinstance(g, Tensor) for g in grads.values())
         return tuple(map(conj, (self.lifted() if lift else self).gradients(grads)))

@@ -12,7 +12,7 @@ from tinytorch_core.extend import call_names, call_signature
 
 from tinytorch_autograd import record_source
 from tinytorch_autograd.modes import is_grad_enabled
-from tinytorch_autograd.node import Function, class_name, next_number
+from tinytorch_autograd.node import Function, class_name
 from tinytorch_autograd.outputs import (
     SeveralOutputs,
     TensorReturnedError,
@@ -24,6 +24,7 @@ from tinytorch_autograd.outputs import (
 from tinytorch_autograd.rule import OF_SEVERAL, Rule, Vjp
 from tinytorch_autograd.rules.shapes import unbroadcast
 from tinytorch_autograd.unrecorded import SIMPLE, unwrap_options
+from tinytorch_autograd.writes import next_number
 
 Call = Callable[..., Any]
 
@@ -154,6 +155,7 @@ def function_class(
             "__module__": "tinytorch_autograd",
             "__doc__": f"A recorded {op}, and the gradients of its inputs.",
             "saves": text.saves,
+            "asks": asks,
             "tensor_class": tensor,
             "gradients": define("gradients", lambda names: record_source.gradients(text), names),
         },

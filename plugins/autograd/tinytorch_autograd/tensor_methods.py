@@ -120,9 +120,10 @@ def to_number(op: Op, call: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def _report_lost_gradient(what: str, node: Node) -> None:
-    from tinytorch_autograd.debug.location import users_frame  # needed for errors only
+    # Needed for errors only.
+    from tinytorch_autograd.debug.location import users_frame, users_location
 
-    frame, location = users_frame()
+    location = users_location()
     remedy = (
         "Keep the gradient by NumPy functions of tensors (np.sin instead of math.sin, np.stack "
         "instead of writing into an array), or use x.item() if the number is a constant"
@@ -138,7 +139,7 @@ def _report_lost_gradient(what: str, node: Node) -> None:
         LostGradientWarning,
         location.file,
         location.line,
-        registry=frame.f_globals.setdefault("__warningregistry__", {}),
+        registry=users_frame().f_globals.setdefault("__warningregistry__", {}),
     )
 
 

@@ -1,7 +1,8 @@
 """The ops that autograd does not record, wrapped so that no gradient is lost silently.
 
 An op without a rule attaches a node whose backward raises NoRuleError. Writing into a tracked
-tensor raises an error, and so does converting it to an array, or passing it as an option.
+tensor raises an error, and so does converting it to an array, or passing it as an option. Writing
+into an array that an op has saved is noted, and the backward pass through the op raises.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from typing import Any
 from tinytorch_core import Op, Tensor
 from tinytorch_core.extend import unwrap
 
-from tinytorch_autograd import tree
+from tinytorch_autograd import tree, writes
 from tinytorch_autograd.errors import InPlaceError, LostGradientError
 from tinytorch_autograd.modes import is_grad_enabled
-from tinytorch_autograd.node import AccumulateGrad, Function, Node, next_number
+from tinytorch_autograd.node import AccumulateGrad, Function, Node
+from tinytorch_autograd.writes import next_number
 
 Call = Callable[..., Any]
 
@@ -98,22 +100,33 @@ def in_place(op: Op, call: Call, tensor: type[Tensor]) -> Call:
     `x += y` creates a new tensor if the operation must be recorded. Writing into a leaf, and
     `x[i] = y`, raise InPlaceError.
     """
+    to_item = op.name == "setitem"
 
     @functools.wraps(call)
     def function(self: Any, *others: Any) -> Any:
-        tracked = [
-            t for t in (self, *others) if isinstance(t, tensor) and getattr(t, "_node", None)
-        ]
-        if not tracked or not is_grad_enabled():
-            return call(self, *others)
-        if op.operator and not isinstance(self._node, AccumulateGrad):
-            return NotImplemented
-        raise InPlaceError(
-            f"{op.name} would write into a tensor of shape {self.shape} whose operations are "
-            "recorded; create a new tensor (x = x + y, np.where), or write inside `with no_grad():`"
-        )
+        if is_grad_enabled() and _any_tracked((self, *others), tensor):
+            if op.operator and not isinstance(self._node, AccumulateGrad):
+                return NotImplemented
+            raise InPlaceError(
+                f"{op.name} would write into a tensor of shape {self.shape} whose operations are "
+                "recorded; create a new tensor (x = x + y, np.where), or write inside "
+                "`with no_grad():`"
+            )
+        result = call(self, *others)
+        if to_item:
+            writes.note(self, others[0])
+        elif result is not NotImplemented:
+            writes.note(self)
+        return result
 
     return function
+
+
+def _any_tracked(values: Sequence[Any], kind: type[Tensor]) -> bool:
+    for value in values:  # noqa: SIM110 - faster than any()
+        if isinstance(value, kind) and getattr(value, "_node", None):
+            return True
+    return False
 
 
 def raw(op: Op, call: Call, tensor: type[Tensor]) -> Call:

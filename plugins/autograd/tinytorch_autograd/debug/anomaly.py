@@ -18,7 +18,7 @@ from tinytorch_core import Op, Tensor, plugins
 from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd import settings, tree
-from tinytorch_autograd.debug.location import Location, find_nonfinite, users_frame
+from tinytorch_autograd.debug.location import Location, find_nonfinite, users_location
 from tinytorch_autograd.debug.watched_nodes import watch
 from tinytorch_autograd.errors import AnomalyError
 
@@ -89,7 +89,7 @@ def watched(op: Op, call: Callable[..., Any]) -> Callable[..., Any]:
         # NumPy's warnings contain less, and may be turned into errors.
         with np.errstate(all="ignore"):
             results = call(*args, **kwargs)
-        location = users_frame()[1]
+        location = users_location()
         for result in tree.leaves(results):
             if isinstance(result, Tensor):
                 _check_result(op.name, result, (args, kwargs), location)

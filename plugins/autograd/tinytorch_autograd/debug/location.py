@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import linecache
 import os
 import re
@@ -26,23 +27,32 @@ class Location(NamedTuple):
 
 # Modules of this project, and the files of generated functions.
 _OURS = re.compile(
-    r"[/\\]tinytorch_(core|autograd|activations|losses|layers|training|profiler|special)[/\\]|^tinytorch-"
+    r"[/\\]tinytorch_(core|autograd|activations|losses|layers|training|profiler|special)[/\\]"
+    r"|^tinytorch-"
 )
 _SITE_PACKAGES = os.path.dirname(os.path.dirname(np.__file__))
 _LIBRARIES = tuple(os.path.join(_SITE_PACKAGES, name, "") for name in ("numpy", "scipy"))
 
 
-def users_frame() -> tuple[FrameType, Location]:
+def users_frame() -> FrameType:
     """Return the innermost frame that is neither in this project nor in NumPy or SciPy."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and _is_library(frame.f_code.co_filename):
+    frame = innermost = sys._getframe(1)
+    while _is_library(frame.f_code.co_filename):
+        if frame.f_back is None:
+            return innermost
         frame = frame.f_back
-    code = frame.f_code
-    return frame, Location(code.co_filename, frame.f_lineno, code.co_name)
+    return frame
 
 
+@functools.cache
 def _is_library(file: str) -> bool:
     return bool(_OURS.search(file)) or file.startswith(_LIBRARIES)
+
+
+def users_location() -> Location:
+    """Return the line that the frame of `users_frame` runs."""
+    frame = users_frame()
+    return Location(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
 
 
 def find_nonfinite(array: Any) -> tuple[str, tuple[int, ...]] | None:

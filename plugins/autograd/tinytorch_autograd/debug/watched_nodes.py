@@ -13,7 +13,7 @@ from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd import tree
 from tinytorch_autograd.debug.location import Location, find_nonfinite
-from tinytorch_autograd.errors import AnomalyError
+from tinytorch_autograd.errors import AnomalyError, ModifiedError
 from tinytorch_autograd.node import Function
 from tinytorch_autograd.outputs import Output
 
@@ -72,6 +72,10 @@ class _Watched:
         _check_gradients(self, origin, grad, parts)
         return parts  # type: ignore[no-any-return]
 
+    def location(self: Any) -> str | None:
+        origin = _origins.get(self)
+        return None if origin is None else str(origin.location)
+
     def lifted(self: Any) -> Function:
         origin = _origins.get(self)
         node: Function = super().lifted()  # type: ignore[misc]
@@ -86,7 +90,7 @@ def _check_saved(node: Function, origin: _Origin) -> None:
         return
     for (name, before), (_, now) in zip(origin.checksums, _checksums(node), strict=True):
         if before != now:
-            raise AnomalyError(
+            raise ModifiedError(
                 f"the array that {node.op.name} had saved as {name!r} for its backward pass was "
                 "written into since, so its gradient would be wrong; write into a copy instead. "
                 f"{node.op.name} ran here:{origin.location}"
