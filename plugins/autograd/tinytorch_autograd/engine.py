@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence, Set
 from operator import attrgetter
 from typing import Any
 
-from tinytorch_autograd.complex_numbers import conj
+from tinytorch_autograd.complex_numbers import conj, is_complex, real_part
 from tinytorch_autograd.errors import NoRuleError, UntrackedError
 from tinytorch_autograd.modes import enable_grad
 from tinytorch_autograd.node import Function, Node
@@ -115,13 +115,19 @@ def propagate(
         The gradients of the `wanted` nodes.
     """
     kept: dict[Node, Any] = {}
+    real = None  # the dtype of the last real gradient: comparing with it costs almost nothing
     for node in order:
         grad = pending.pop(node, None)
         if grad is None:
             continue
+        if grad.dtype is not real:
+            if not is_complex(grad):
+                real = grad.dtype
+            elif node.has_real_output():
+                grad = real_part(grad)
         if node.hooks is not None:
             grad = run_hooks(node, grad)
-        if node in wanted:
+        if wanted and node in wanted:
             kept[node] = conj(grad)
         parts = (node.lifted() if create_graph else node).gradients(grad)
         # `strict` would cost each node 0.13 µs. A rule has as many functions as inputs; a rule of

@@ -12,6 +12,7 @@ import numpy as np
 
 from tinytorch_core.extend import from_array, unwrap
 
+from tinytorch_autograd.complex_numbers import real_part
 from tinytorch_autograd.rules.arithmetic import safe_divide, share_ties
 from tinytorch_autograd.rules.elementwise import log_share
 from tinytorch_autograd.rules.family import Family
@@ -87,7 +88,7 @@ family.function(
 # 0 where x < 0, y where x = 0, and 1 where x > 0; the derivative by x is 0.
 family.function("heaviside", np.heaviside, None, lambda grad, x: np.where(unwrap(x == 0), grad, 0))
 # x 2^y; y is a whole number and has no gradient.
-family.function("ldexp", np.ldexp, lambda grad, y: np.ldexp(grad, unwrap(y)), None)
+family.function("ldexp", np.ldexp, lambda grad, y: np.ldexp(real_part(grad), unwrap(y)), None)
 
 
 @family.composed(np.float_power)
