@@ -19,7 +19,7 @@ from tinytorch_autograd.node import Function, Node
 _number = attrgetter("number")
 
 
-def nodes_of(roots: Iterable[Node]) -> tuple[list[Function], Set[Node | None]]:
+def nodes_of(roots: Iterable[Node]) -> tuple[list[Function], set[Node | None]]:
     """Return the recorded ops that `roots` depend on, the youngest first, and all nodes.
 
     Raises:
@@ -51,6 +51,8 @@ def backward_pass(
 ) -> dict[Node, Any]:
     """Return the gradients of the leaves, or of `targets`, by node.
 
+    A gradient of None is zero: the outputs depend on the node, but no rule passed a gradient to it.
+
     Args:
         seeds: the nodes to start from, with the gradients of their outputs.
         targets: the nodes whose gradients are wanted; by default all leaves.
@@ -63,33 +65,43 @@ def backward_pass(
         NoRuleError: an op between an output and a target has no backward rule.
         UntrackedError: no output depends on a target, and `allow_unused` is false.
     """
-    order, useful = nodes_of(node for node, _ in seeds)
+    order, reached = nodes_of(node for node, _ in seeds)
+    useful: Set[Node | None] = reached
+    expected = len(reached) - len(order)
     wanted: set[Node] = set()
     if targets is not None:
         wanted = set(targets)
-        if not allow_unused and not wanted <= useful:
-            raise _unused(wanted - useful)
+        if not allow_unused and not wanted <= reached:
+            raise _unused(wanted - reached)
         order, useful = _leading_to(wanted, order)
+        expected = len(wanted)
     check_rules(order)
     recording = enable_grad() if create_graph else None
     if recording is not None:
         recording.__enter__()
     try:
         pending: dict[Node, Any] = {}
+        real = None
         for start, seed in seeds:
             grad = conj(seed)
+            if grad is seed:
+                real = seed.dtype
             have = pending.get(start)
             pending[start] = grad if have is None else have + grad
         kept = propagate(pending, order, useful, wanted, retain_graph, create_graph)
         # The leaves, and the targets at which the traversal ended, remain in `pending`.
         for end, grad in pending.items():
             if end.hooks is not None:
-                grad = run_hooks(end, grad)
-            pending[end] = conj(grad)
+                grad = pending[end] = run_hooks(end, grad)
+            if getattr(grad, "dtype", None) is not real:
+                pending[end] = conj(grad)
     finally:
         if recording is not None:
             recording.__exit__()
     pending.update(kept)
+    if len(pending) < expected:
+        ends = wanted if targets is not None else reached.difference(order)
+        pending.update(dict.fromkeys((ends & reached) - pending.keys()))  # type: ignore[arg-type]
     return pending
 
 
@@ -120,9 +132,10 @@ def propagate(
         grad = pending.pop(node, None)
         if grad is None:
             continue
-        if grad.dtype is not real:
+        dtype = getattr(grad, "dtype", None)  # those of several outputs have none
+        if dtype is not real:
             if not is_complex(grad):
-                real = grad.dtype
+                real = dtype
             elif node.has_real_output():
                 grad = real_part(grad)
         if node.hooks is not None:

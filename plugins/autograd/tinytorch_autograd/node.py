@@ -184,7 +184,7 @@ class Function:
         """Return the error for a rule that returns None for an input."""
         return TypeError(
             f"the rule of {self.op.name} returned None for the gradient of {x}; return an array of "
-            "its shape. If the op is not differentiable in it, pass None to rules.add"
+            "its shape. If its gradient is zero, pass None to rules.add"
         )
 
     def wrong_count(self, count: int) -> ValueError:

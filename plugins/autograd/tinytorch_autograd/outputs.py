@@ -30,8 +30,6 @@ class OutputGradients(dict[int, Any]):
 
     __slots__ = ()
 
-    dtype = None  # the engine looks at the dtype of every gradient
-
     def __add__(self, other: OutputGradients) -> OutputGradients:
         # In place, because the engine adds only to what it created itself.
         for index, grad in other.items():

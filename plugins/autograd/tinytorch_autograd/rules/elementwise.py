@@ -15,7 +15,7 @@ import numpy as np
 from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd.complex_numbers import real_part
-from tinytorch_autograd.rules.arithmetic import safe_divide
+from tinytorch_autograd.rules.arithmetic import safe_divide, zero_rule
 from tinytorch_autograd.rules.family import Family
 
 Array = Any
@@ -75,8 +75,9 @@ family.function(
     lambda grad, out, x, y: grad * np.exp(log_share(y, x, out, math.log(2))),
 )
 
-# Piecewise constant functions and logical values.
-for _ufunc in (np.floor, np.ceil, np.trunc, np.rint, np.isnan, np.isinf, np.isfinite, np.signbit):
-    family.function(_ufunc.__name__, _ufunc, differentiable=False)
+for _rounding in (np.floor, np.ceil, np.trunc, np.rint):
+    family.function(_rounding.__name__, _rounding, zero_rule)
+for _test in (np.isnan, np.isinf, np.isfinite, np.signbit):
+    family.function(_test.__name__, _test, differentiable=False)
 for _logical in (np.logical_and, np.logical_or, np.logical_not, np.logical_xor):
     family.function(_logical.__name__, _logical, differentiable=False)

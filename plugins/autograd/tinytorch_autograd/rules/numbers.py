@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.extend import from_array, unwrap
+from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd.complex_numbers import real_part
 from tinytorch_autograd.rules.arithmetic import safe_divide, share_ties
@@ -108,14 +108,16 @@ def _wide(x: Array) -> type:
 @family.composed(np.sign)
 def sign(x: Array) -> Array:
     """Return z / |z|, and 0 at 0; for real numbers the derivative is 0."""
-    return x / or_one(np.abs(x)) if x.dtype.kind == "c" else from_array(type(x), np.sign(x.data))
+    return x / or_one(np.abs(x)) if x.dtype.kind == "c" else NotImplemented
+
+
+# For real numbers. Complex ones are divided by their absolute value, or by 1 if they are 0.
+family.function("sign", np.sign, lambda grad: np.zeros_like(grad))
 
 
 @family.composed(np.angle)
 def angle(z: Array, deg: bool = False) -> Array:
     """Return arctan2(imag z, real z); for real z and at 0 the gradient is 0."""
-    if z.dtype.kind != "c":
-        return from_array(type(z), np.angle(z.data, deg))
     radians = np.arctan2(np.imag(z), np.real(z))
     return np.rad2deg(radians) if deg else radians
 
