@@ -78,8 +78,19 @@ def divide_by_divisor(grad: Array, out: Array, y: Array) -> Array:
 
 def share_ties(grad: Array, is_selected: Array, is_tie: Array) -> Array:
     """The gradient where this operand was selected; half of it where both are equal."""
-    share = np.where(is_tie, 0.5, np.where(is_selected, 1.0, 0.0))
-    return grad * unwrap(share).astype(grad.dtype)
+    selected, tie = unwrap(is_selected), unwrap(is_tie)
+    return grad * (selected.astype(grad.dtype) + tie.astype(grad.dtype) * 0.5)
+
+
+def to_larger(grad: Array, x: Array, y: Array) -> Array:
+    """The gradient of x where it is not less than y; half of it where both are equal."""
+    less, not_greater = unwrap(x < y), unwrap(x <= y)
+    return grad * (1 - (less.astype(grad.dtype) + not_greater.astype(grad.dtype)) * 0.5)
+
+
+def or_nan(result: Array, grad: Array, undefined: Array) -> Array:
+    """Return a gradient with NaN where it is undefined; 0 where the gradient of the output is 0."""
+    return np.where(undefined & unwrap(grad != 0), math.nan, result)
 
 
 def zero_rule(grad: Array) -> Array:
@@ -88,21 +99,22 @@ def zero_rule(grad: Array) -> Array:
 
 
 def clip_inside(grad: Array, x: Array, min: Array, max: Array) -> Array:
-    """The gradient where x is within the bounds."""
-    above = True if min is None else unwrap(x >= min)
-    below = True if max is None else unwrap(x <= max)
-    return np.where(above & below, grad, 0)
+    """The gradient where x is within the bounds, or NaN."""
+    below = False if min is None else unwrap(x < min)
+    above = False if max is None else unwrap(x > max)
+    return np.where(below | above, 0, grad)
 
 
 def clip_low(grad: Array, x: Array, min: Array, max: Array) -> Array:
-    """The gradient where the result is the lower bound."""
-    reached = unwrap(x < min)
-    return np.where(reached if max is None else reached & unwrap(min <= max), grad, 0)
+    """The gradient where the result is the lower bound, or where this is NaN."""
+    reached = unwrap(x < min) if max is None else unwrap((x < min) & (min <= max))
+    return np.where(reached | np.isnan(unwrap(min)), grad, 0)
 
 
 def clip_high(grad: Array, x: Array, min: Array, max: Array) -> Array:
-    """The gradient where the result is the upper bound."""
-    return np.where((x if min is None else np.maximum(x, min)) > max, grad, 0)
+    """The gradient where the result is the upper bound, or where this is NaN."""
+    reached = unwrap((x if min is None else np.maximum(x, min)) > max)
+    return np.where(reached | np.isnan(unwrap(max)), grad, 0)
 
 
 family.rule("add", lambda grad: grad, lambda grad: grad)
@@ -116,18 +128,19 @@ family.rule("mod", lambda grad: grad, lambda grad, x, y: -grad * unwrap(x // y))
 family.rule("neg", lambda grad: -grad)
 family.rule("pos", lambda grad: grad)
 
-# Ties share the gradient equally.
+# Ties share the gradient equally. If an operand is NaN, both get the gradient, as in PyTorch.
 family.function(
     "maximum",
     np.maximum,
-    lambda grad, x, y: share_ties(grad, x > y, x == y),
-    lambda grad, x, y: share_ties(grad, y > x, x == y),
+    lambda grad, x, y: to_larger(grad, x, y),
+    lambda grad, x, y: to_larger(grad, y, x),
 )
+# Ties share the gradient equally. If an operand is NaN, both get the gradient, as in PyTorch.
 family.function(
     "minimum",
     np.minimum,
-    lambda grad, x, y: share_ties(grad, x < y, x == y),
-    lambda grad, x, y: share_ties(grad, y < x, x == y),
+    lambda grad, x, y: to_larger(grad, y, x),
+    lambda grad, x, y: to_larger(grad, x, y),
 )
 # Elements that are not selected have the gradient 0, even if they are infinite or NaN.
 family.function(

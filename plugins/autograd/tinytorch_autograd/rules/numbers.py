@@ -14,7 +14,7 @@ from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd.complex_numbers import real_part
 from tinytorch_autograd.rules.arithmetic import safe_divide, share_ties
-from tinytorch_autograd.rules.elementwise import log_share
+from tinytorch_autograd.rules.elementwise import share_of_sum
 from tinytorch_autograd.rules.family import Family
 
 Array = Any
@@ -49,8 +49,8 @@ family.function(
 family.function(
     "logaddexp2",
     np.logaddexp2,
-    lambda grad, out, x, y: grad * np.exp2(log_share(x, y, out, 1)),
-    lambda grad, out, x, y: grad * np.exp2(log_share(y, x, out, 1)),
+    lambda grad, out, x, y: share_of_sum(grad, x, y, out, np.exp2),
+    lambda grad, out, x, y: share_of_sum(grad, y, x, out, np.exp2),
 )
 # The derivative at 0 is infinite; a gradient of 0 stays 0 there.
 family.function("cbrt", np.cbrt, lambda grad, out: safe_divide(grad, 3 * out * out))
