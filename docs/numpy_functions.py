@@ -36,7 +36,7 @@ INTRODUCTION = """\
 # NumPy functions with derivatives
 
 {count} functions of NumPy {version}, under {names} names, are differentiable;
-{others} are declared not differentiable.
+{others} others return indices, truth values and the like, which are never tracked.
 
 ```python
 import numpy as np
@@ -65,6 +65,8 @@ The methods of a ufunc are differentiable if the ufunc is: `np.add.reduce`, `np.
 
 ## Gradients where a function is not differentiable
 
+- The derivative of a piecewise constant function, such as `floor`, `sign` and `x // y`, is 0, also
+  at its jumps. So is the second derivative of a piecewise linear one, such as |x|.
 - Equal elements share the gradient equally: in `max`, `min`, `maximum`, `sort`, `partition`,
   `median`, `quantile`, `ptp`, `unique` and their relatives.
 - The gradient of |x| at 0 is 0. So are those of `hypot`, `arctan2` and norms at the origin, and
@@ -72,10 +74,14 @@ The methods of a ufunc are differentiable if the ufunc is: `np.add.reduce`, `np.
 - Where the derivative is infinite, such as that of `sqrt` at 0, the gradient is infinite, but a
   gradient of 0 stays 0. Elements that `where` does not select therefore have the gradient 0, even
   through a root, a logarithm or a quotient.
+- x**2 has the gradient 0 at 0 even if the incoming gradient is infinite. So `np.sqrt((x**2).sum())`
+  has the gradient 0 at the origin, as `np.linalg.norm(x)` has.
 - x**y has the gradient 0 with respect to x where y is 0, and with respect to y where x is 0.
 - `clip` passes the gradient on at its bounds. `interp` has the derivative to the right of a point.
 - `prod` and `cumprod` are exact where elements are 0.
-- A NaN that a function ignores, such as `nanmean`, has the gradient 0.
+- A NaN that a function ignores, such as `nanmean`, has the gradient 0. A NaN that makes a result
+  NaN does not, except in piecewise constant functions: `max`, `median` and `logaddexp` have
+  gradients of NaN, and `maximum`, `sort` and `clip` pass the gradient to the NaN.
 
 ## The functions
 

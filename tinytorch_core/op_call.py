@@ -194,10 +194,8 @@ def is_array(result: Any) -> bool:
 
 def wrap(tensor: type[Tensor], result: Any) -> Any:
     """Return what a forward returned with its arrays as Tensors, in tuples and lists too."""
-    if isinstance(result, np.generic):
-        return tensor._from_array(np.asarray(result))
-    if is_array(result):
-        return tensor._from_array(result)
+    if isinstance(result, np.generic) or is_array(result):
+        return tensor._from_array(np.asarray(result) if isinstance(result, np.generic) else result)
     if isinstance(result, tuple | list):
         items = [wrap(tensor, item) for item in result]
         return type(result)(*items) if hasattr(result, "_fields") else type(result)(items)

@@ -18,7 +18,8 @@ from tinytorch_core.errors import did_you_mean
 
 AnyTensor = TypeVar("AnyTensor", bound="TensorBase")
 
-_NUMBERS = (bool, int, float, complex, np.ndarray, np.generic)
+_SCALARS = (int, float, complex, np.generic)
+_NUMBERS = (bool, *_SCALARS, np.ndarray)
 
 
 def as_array(data: Any, dtype: Any = None) -> Any:
@@ -29,9 +30,10 @@ def as_array(data: Any, dtype: Any = None) -> Any:
     """
     if isinstance(data, TensorBase):
         data = data._data
-    if isinstance(data, np.ndarray | np.generic):
+    foreign = data.__class__ is not np.ndarray and speaks_numpy(data)
+    if data.__class__ is np.ndarray or isinstance(data, np.ndarray | np.generic):
         array = np.array(data, dtype=dtype)
-    elif speaks_numpy(data) and hasattr(data, "dtype"):
+    elif foreign and hasattr(data, "dtype"):
         return data.astype(dtype) if dtype is not None else data.copy()
     else:
         array = _from_python(data, dtype)
@@ -58,7 +60,10 @@ def _from_python(data: Any, dtype: Any) -> np.ndarray[Any, Any]:
 
 
 def speaks_numpy(value: Any) -> bool:
-    """Return whether `value` is an array of NumPy, or of a library with NumPy's protocols."""
+    """Return whether `value` has NumPy's protocols; raise TypeError if it is masked or a matrix."""
+    if isinstance(value, np.ndarray) and (isinstance(value, np.matrix) or hasattr(value, "mask")):
+        advice = "whose operators differ from an array's; use np.asarray(x), or x.filled(value)"
+        raise TypeError(f"a Tensor does not combine with a {type(value).__name__}, {advice}")
     return getattr(type(value), "__array_ufunc__", None) is not None
 
 
@@ -67,7 +72,7 @@ def operand(value: Any) -> Any:
 
     Python numbers stay as they are, because NumPy adapts them to the dtype of the array.
     """
-    if type(value) in _NUMBERS or isinstance(value, _NUMBERS) or speaks_numpy(value):
+    if type(value) in _NUMBERS or isinstance(value, _SCALARS) or speaks_numpy(value):
         return value
     if isinstance(value, list | tuple) or hasattr(type(value), "__array__"):
         return as_array(value)
@@ -360,8 +365,7 @@ class Tensor(TensorBase):  # noqa: D101
 
 def _spread(given: tuple[Any, ...]) -> Any:
     """Return `(2, 3)` for both `f(2, 3)` and `f((2, 3))`."""
-    is_sequence = len(given) == 1 and not hasattr(given[0], "__index__")
-    return given[0] if is_sequence else given
+    return given[0] if len(given) == 1 and not hasattr(given[0], "__index__") else given
 
 
 def _rebuild(cls: type[TensorBase], data: Any, keywords: Any, state: Any) -> TensorBase:
@@ -416,8 +420,7 @@ def from_dlpack(array: Any) -> Tensor:
     Tensor([5., 0.], dtype=float64)
     """
     if not (hasattr(array, "__dlpack__") and hasattr(array, "__dlpack_device__")):
-        name = type(array).__name__
-        raise TypeError(f"{name} does not support DLPack; Tensor(data) copies other data")
+        raise TypeError(f"{type(array).__name__} does not support DLPack; Tensor(data) copies it")
     on_gpu = array.__dlpack_device__()[0] == 2  # DLPack's number of CUDA
     library: Any = importlib.import_module("cupy") if on_gpu else np
     return Tensor._from_array(library.from_dlpack(array))

@@ -1,14 +1,17 @@
 """Gradients of complex numbers, in PyTorch's convention."""
 
 import operator
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from tinytorch_core import Tensor
+from tinytorch_core import Tensor, hookimpl, plugins
 
-from tinytorch_autograd import GradientTape, NonScalarError, func, grad
+from tinytorch_autograd import GradientTape, NonScalarError, custom_gradient, func, grad
 from tinytorch_autograd.debug.numerical import check_derivative, gradients, random_weights
+
+from .cases import CASES, DESCRIBED, concatenated
 
 
 def numbers(shape, dtype=complex, seed=0):
@@ -173,6 +176,100 @@ def test_real_functions_between_complex_ones():
 
     for order in (1, 2, 3):
         check_derivative(function, [numbers((3,)), numbers((3,), float)], order)
+
+
+def then_complex(function):
+    """Return a real number that passes a complex gradient to each output of a function."""
+
+    def combined(*inputs):
+        out = concatenated(function(*inputs))
+        phases = np.exp(1j * np.arange(1, out.size + 1).reshape(out.shape))
+        return ((out * phases).sum() ** 2).imag
+
+    return combined
+
+
+OF_REAL_NUMBERS = {case.name: (case.function, case.arrays, 2) for case in CASES} | {
+    case.name: (d.plain(parameters), case.arrays, min(d.order, 2))
+    for d in DESCRIBED
+    for parameters, case in d.with_parameters()
+}
+
+
+@pytest.mark.parametrize("name", OF_REAL_NUMBERS)
+def test_the_gradient_of_a_real_output_is_the_real_part(name):
+    function, arrays, orders = OF_REAL_NUMBERS[name]
+    for order in range(1, orders + 1):
+        check_derivative(then_complex(function), arrays, order)
+
+
+def test_the_hessian_of_eigenvalues_that_depend_on_the_modulus_of_a_spectrum():
+    def smallest(x):
+        spectrum = np.abs(np.fft.fft(x))
+        m = spectrum[:, None] * np.arange(1.0, 5) + np.diag(np.arange(4.0))
+        return np.linalg.eigvalsh((m + m.T) / 2)[0]
+
+    for order in (1, 2):
+        check_derivative(smallest, [np.array([1.0, 3.0, 2.0, 0.5])], order)
+
+
+REAL_OPS = {
+    "an op that saves its input": lambda x: x.watched(),
+    "an op that saves nothing": lambda x: x.reshape(-1),
+    "custom_gradient": custom_gradient(lambda x: (x * 1, lambda grad: grad)),
+}
+
+
+@pytest.fixture
+def watched_dtypes():
+    """The dtypes of the gradients that the rule of the op `watched` gets."""
+    seen = []
+
+    def rule(grad, x):
+        seen.append(grad.dtype)
+        return grad * (2 * x)
+
+    def register_ops(ops):
+        ops.add("watched", lambda x: x * x, method=True)
+
+    def register_backward(rules):
+        rules.add("watched", rule)
+
+    plugin = SimpleNamespace(
+        tinytorch_register_ops=hookimpl(register_ops),
+        tinytorch_register_backward=hookimpl(optionalhook=True)(register_backward),
+    )
+    plugins.register(plugin, name="watched")
+    yield seen
+    plugins.unregister("watched")
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize(
+    "combine", [lambda y: y * (1 + 2j), lambda y: y + 1j * y, lambda y: y.astype(complex) * 1j]
+)
+def test_the_rule_of_an_op_with_real_output_gets_a_real_gradient(
+    watched_dtypes, combine, create_graph
+):
+    x = tracked([1.0, 2.0])
+    loss = (combine(x.watched().reshape(2, 1)) ** 2).imag.sum()
+    grad(loss, x, create_graph=create_graph)
+    assert watched_dtypes == [np.dtype(np.float64)]
+
+
+@pytest.mark.parametrize("name", REAL_OPS)
+def test_a_hook_of_a_real_tensor_gets_a_real_gradient(watched_dtypes, name):
+    x = tracked([1.0, 2.0])
+    y = REAL_OPS[name](x)
+    seen = []
+    for tensor in (x, y):
+        tensor.register_hook(lambda grad: seen.append(grad.dtype))
+        tensor.register_hook(lambda grad: 2 * grad)
+    ((y * (1 + 2j)) ** 2).imag.sum().backward()
+    assert seen == [np.dtype(np.float64)] * 2
+    slope = 2 * 2 * (4 * 2 * y.data)  # of Im (1 + 2i)² y², doubled by two hooks
+    inner = 2 * x.data if name == "an op that saves its input" else 1
+    np.testing.assert_allclose(x.grad, slope * inner)
 
 
 def test_astype_between_real_and_complex():

@@ -8,7 +8,9 @@ import pytest
 
 from tinytorch_core import Tensor
 
-from tinytorch_autograd import grad
+from tinytorch_autograd import NoRuleError, grad
+
+from .cases import DESCRIBED, concatenated
 
 INF, NAN = math.inf, math.nan
 
@@ -55,22 +57,19 @@ def gradients(function, *arrays):
         (lambda x: np.take(x, [0, 0, 2]), [1, 2, 3], [2, 0, 1]),
         (lambda x: np.interp(x, [0, 1, 2], [0, 1, 3]), [-1, 0, 1, 2, 3], [0, 1, 2, 2, 0]),
         (lambda x: np.select([x > 0, x > 1], [x * 2, x * 5]), [-1, 0, 1, 2], [0, 0, 2, 2]),
-        (np.angle, [-1.0, 0.0], None),
+        (np.angle, [-1.0, 0.0], [0, 0]),
         (lambda x: np.pad(x, 1, mode="maximum"), [1, 1], [2, 2]),
         (lambda x: np.vander(x, 3), [0.0, 2.0], [1, 5]),
         (lambda x: np.polyval([1, 0, 2], x), [0.0, 3.0], [0, 6]),
         (lambda x: np.clip(x, -1, 1), [-1, 1, 2], [1, 1, 0]),
         (lambda x: np.power(x, 2), [0.0], [0]),
         (lambda x: np.float_power(x, [0, 1, 2]), [0, 0, 0], [0, 1, 0]),
-        (np.sign, [0, 2], None),
-        (np.round, [0.5], None),
+        (np.sign, [0, 2], [0, 0]),
+        (np.round, [0.5], [0]),
     ],
 )
 def test_gradient(function, x, expected):
-    if expected is None:
-        assert not function(Tensor(np.array(x, float), requires_grad=True)).requires_grad
-    else:
-        np.testing.assert_allclose(gradients(function, x)[0], expected, rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(gradients(function, x)[0], expected, rtol=1e-12, atol=1e-15)
 
 
 @pytest.mark.parametrize(
@@ -155,6 +154,103 @@ def test_the_gradient_of_a_nan_is_nan():
     assert x.grad[1] == 2
 
 
-@pytest.mark.parametrize("function", [np.median, lambda x: np.quantile(x, 0.3), np.max])
-def test_the_median_of_a_nan_is_nan(function):
-    assert np.isnan(function(Tensor(np.array([1.0, NAN]), requires_grad=True)).data)
+@pytest.mark.filterwarnings("ignore:invalid value")
+@pytest.mark.parametrize(
+    "function",
+    [
+        np.median,
+        lambda x: np.quantile(x, 0.3),
+        lambda x: np.percentile(x, [30, 60]).sum(),
+        np.max,
+        np.min,
+        np.ptp,
+        np.logaddexp.reduce,
+        np.maximum.reduce,
+        lambda x: np.logaddexp(x[0], x[1]),
+        lambda x: np.logaddexp2(x[0], x[1]),
+    ],
+)
+@pytest.mark.parametrize("x", [[1.0, NAN], [NAN, 1.0], [NAN, NAN], [math.inf, NAN]])
+def test_a_selection_among_elements_of_which_one_is_nan_has_gradients_of_nan(function, x):
+    x = Tensor(np.array(x), requires_grad=True)
+    y = function(x)
+    assert np.isnan(y.data)
+    y.backward()
+    assert np.isnan(x.grad).all()
+
+
+@pytest.mark.parametrize("function", [np.maximum, np.minimum])
+@pytest.mark.parametrize(("x", "y"), [(NAN, 1.0), (1.0, NAN), (NAN, NAN)])
+def test_maximum_passes_the_gradient_to_both_operands_if_one_is_nan(function, x, y):
+    x, y = Tensor(np.array(x), requires_grad=True), Tensor(np.array(y), requires_grad=True)
+    function(x, y).backward(np.array(3.0))
+    assert (x.grad, y.grad) == (3, 3)
+
+
+@pytest.mark.parametrize(
+    ("x", "low", "high", "expected"),
+    [(NAN, -1.0, 1.0, (1, 0, 0)), (0.5, NAN, 1.0, (1, 1, 0)), (0.5, 0.0, NAN, (1, 0, 1))],
+)
+def test_clip_passes_the_gradient_to_an_argument_that_is_nan(x, low, high, expected):
+    inputs = [Tensor(np.array(v), requires_grad=True) for v in (x, low, high)]
+    assert np.isnan(np.clip(*inputs).data)
+    assert [g.item() for g in grad(np.clip(*inputs), inputs)] == list(expected)
+
+
+@pytest.mark.filterwarnings("ignore:invalid value encountered in logaddexp")
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: np.maximum(x, 0.0),
+        lambda x: np.minimum(x, 0.0),
+        lambda x: np.logaddexp(x, 1.0),
+        lambda x: np.clip(x, -1.0, 1.0),
+        lambda x: np.median(x.reshape(2, 1) * np.ones(3), axis=1),
+    ],
+)
+def test_where_gives_gradient_0_to_a_nan_that_it_does_not_select(function):
+    x = Tensor(np.array([NAN, 0.25]), requires_grad=True)
+    np.where([False, True], function(x), x.data).sum().backward()
+    assert x.grad[0] == 0
+    assert np.isfinite(x.grad[1])
+
+
+def test_i0_of_nan_and_infinity_has_a_gradient():
+    x = Tensor(np.array([NAN, 0.5]), requires_grad=True)
+    np.i0(x).sum().backward()
+    assert np.isnan(x.grad[0])
+    assert x.grad[1] == pytest.approx(0.25789430539089633)  # I1(0.5), from Abramowitz and Stegun
+
+
+# Functions with a derivative of 0 everywhere, as in PyTorch and JAX.
+FLAT = "sign floor ceil trunc round around rint fix spacing floor_divide nextafter"
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize(
+    "described", [d for d in DESCRIBED if d.name not in FLAT.split()], ids=lambda d: d.name
+)
+def test_an_input_that_makes_a_result_nan_has_no_gradient_of_zero(described):
+    for parameters, case in described.with_parameters():
+        function = described.plain(parameters)
+        for i, array in enumerate(case.arrays):
+            if array.size:
+                arrays = [a.copy() for a in case.arrays]
+                arrays[i].flat[0] = NAN
+                assert gradient_of_nan(function, arrays, i) != 0, case.name
+
+
+def gradient_of_nan(function, arrays, i):
+    """The gradient of the first element of an input, passed to it by the results that are NaN."""
+    inputs = [Tensor(a, requires_grad=True) for a in arrays]
+    try:
+        y = concatenated(function(*inputs))
+    except np.linalg.LinAlgError:
+        return NAN  # an error is not silent
+    weights = np.where(np.isnan(y.data), np.sqrt(1.0 + np.arange(y.size)).reshape(y.shape), 0)
+    if not weights.any():
+        return NAN  # the results do not depend on this element, or ignore NaN
+    try:
+        return grad(y, inputs[i], weights.astype(y.dtype)).data.flat[0]
+    except NoRuleError:
+        return NAN  # an error is not silent

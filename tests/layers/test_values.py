@@ -146,3 +146,11 @@ def test_max_pool_propagates_nan():
     out = MaxPool2d(2)(image)
     assert out[0, 0, 0, 0] == 0
     assert np.isnan(out[0, 0, 0, 1])
+
+
+def test_the_gradient_of_a_max_pool_goes_to_the_first_nan_of_a_window():
+    from tinytorch_layers import MaxPool2d
+
+    image = Tensor(np.array([[1.0, 2.0, 3.0, np.nan], [0.0, 1.0, np.nan, 9.0]]), requires_grad=True)
+    MaxPool2d(2)(image.reshape(1, 1, 2, 4)).sum().backward()
+    assert image.grad.tolist() == [[0, 1, 0, 1], [0, 0, 0, 0]]

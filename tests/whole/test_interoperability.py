@@ -1,11 +1,14 @@
 """Tensors together with SciPy, PyTorch, JAX, Dask and CuPy."""
 
+import operator
+import warnings
+
 import numpy as np
 import pytest
 
 from tinytorch_core import Tensor, from_dlpack, plugins
 
-from tinytorch_autograd import func, grad, no_grad
+from tinytorch_autograd import InPlaceError, func, grad, no_grad
 
 
 class TestDLPack:
@@ -177,3 +180,69 @@ def test_cupy_arrays_stay_on_the_gpu():
         np.testing.assert_allclose(cupy.asnumpy(ours.grad), other.grad)
     with no_grad():
         assert isinstance(from_dlpack(cupy.ones(2)).data, cupy.ndarray)
+
+
+MASKED = np.ma.array([[1.0, 2.0], [3.0, 4.0]], mask=[[0, 1], [0, 0]])
+COMBINATIONS = {
+    "m * x": operator.mul,
+    "m + x": operator.add,
+    "m - x": operator.sub,
+    "m / x": operator.truediv,
+    "m // x": operator.floordiv,
+    "m % x": operator.mod,
+    "m ** x": operator.pow,
+    "m @ x": operator.matmul,
+    "m < x": operator.lt,
+    "m == x": operator.eq,
+    "m *= x": operator.imul,
+    "divmod": divmod,
+    "np.multiply": np.multiply,
+    "np.hypot": np.hypot,
+    "np.dot": np.dot,
+    "np.where": lambda m, x: np.where([True, False], m, x),
+    "np.concatenate": lambda m, x: np.concatenate([m, x]),
+}
+
+
+class TestMaskedArraysAndMatrices:
+    """Their operators are not those of arrays, so they do not combine with Tensors."""
+
+    @pytest.fixture(params=["masked", "matrix"])
+    def special(self, request):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PendingDeprecationWarning)
+            return MASKED.copy() if request.param == "masked" else np.matrix([[1.0, 2], [3, 4]])
+
+    @pytest.mark.parametrize("name", COMBINATIONS)
+    @pytest.mark.parametrize("swapped", [False, True])
+    def test_an_operation_with_a_tracked_tensor_is_an_error(self, special, name, swapped):
+        x = Tensor(np.ones((2, 2)), requires_grad=True)
+        with pytest.raises((TypeError, InPlaceError)):
+            COMBINATIONS[name](*((x, special) if swapped else (special, x)))
+
+    @pytest.mark.parametrize("function", [np.ma.multiply, np.ma.add, np.ma.hypot])
+    def test_a_function_of_masked_arrays_of_a_tracked_tensor_is_an_error(self, function):
+        x = Tensor(np.ones((2, 2)), requires_grad=True)
+        for operands in ((MASKED, x), (x, MASKED), (x, x)):
+            with pytest.raises(TypeError, match=r"masked array .* would have no gradient"):
+                function(*operands)
+        with pytest.raises(TypeError, match=r"masked array .* would have no gradient"):
+            np.ma.exp(x)
+
+    def test_the_error_names_the_kind_and_the_remedy(self, special):
+        kind = type(special).__name__
+        with plugins.only():
+            x = Tensor(np.ones((2, 2)))
+            for call in (lambda: x * special, lambda: Tensor(special), lambda: np.add(special, x)):
+                with pytest.raises(TypeError, match=rf"{kind}.*np\.asarray.*x\.filled"):
+                    call()
+            x.data[:] = 3
+            with pytest.raises(TypeError, match=kind):
+                x += special
+            assert x.tolist() == [[3, 3], [3, 3]]
+
+    def test_masked_arrays_of_untracked_tensors_can_be_made(self):
+        x = Tensor(np.array([1.0, np.nan]))
+        assert np.ma.masked_invalid(x).mask.tolist() == [False, True]
+        assert np.ma.ravel(x).shape == (2,)
+        assert (Tensor(MASKED.filled(0)) * x[0]).tolist() == [[1, 0], [3, 4]]

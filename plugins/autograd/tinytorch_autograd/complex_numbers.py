@@ -10,9 +10,11 @@ A function w = f(z) that is not holomorphic has the rule G f_z + conj(G f_z*), w
 derivatives f_z = (df/da - i df/db) / 2 and f_z* = (df/da + i df/db) / 2. This follows from
 dL = Re(G dw) and dw = f_z dz + f_z* dz*, which give dL = Re((G f_z + conj(G f_z*)) dz).
 
-The gradient of a real tensor is the real part of G. The engine takes it at the end of the backward
-pass. The rule of a real function of complex numbers, such as abs, must start with
-`real_part(grad)`.
+The gradient of a real tensor is the real part of G. The engine takes it before it calls the rule of
+an op whose output is real, so the rule gets a real gradient. Only ops that save none of their
+inputs, such as add and reshape, are unknown to have a real output. Their gradients are linear, and
+the next op, or the end of the backward pass, takes the real part. A rule need not take the real
+part of what it returns for a real input.
 """
 
 from __future__ import annotations
@@ -22,6 +24,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
+
+def is_complex(x: Any) -> bool:
+    """Return whether an array, a Tensor or a number is complex."""
+    dtype = getattr(x, "dtype", None)
+    return isinstance(x, complex) if dtype is None else dtype.kind == "c"
 
 
 def conj(x: Any) -> Any:

@@ -41,8 +41,8 @@ def custom_gradient(f: Callable[..., tuple[Any, Callable[..., Any]]]) -> Callabl
     Args:
         f: returns a pair: its value, a tensor or a container of tensors, and a function that maps
             the gradient of the value, in the same structure, to the gradients of the positional
-            arguments: one gradient, or a tuple if there are several arguments, with None for no
-            gradient. Both work on tensors, which are untracked in the forward pass and in an
+            arguments: one gradient, or a tuple if there are several arguments, with None for zero.
+            Both work on tensors, which are untracked in the forward pass and in an
             ordinary backward pass. For higher derivatives `f` is called again and recorded, and
             its backward pass is differentiated. Keyword arguments must not require grad. Tensors
             that `f` captures are constants.

@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import Any
 
 from tinytorch_autograd import writes
-from tinytorch_autograd.complex_numbers import conj
+from tinytorch_autograd.complex_numbers import conj, is_complex, real_part
 from tinytorch_autograd.errors import NoRuleError, UntrackedError
 from tinytorch_autograd.modes import enable_grad
 from tinytorch_autograd.node import Function, Node
@@ -20,7 +20,7 @@ from tinytorch_autograd.node import Function, Node
 _number = attrgetter("number")
 
 
-def nodes_of(roots: Iterable[Node]) -> tuple[list[Function], Set[Node | None]]:
+def nodes_of(roots: Iterable[Node]) -> tuple[list[Function], set[Node | None]]:
     """Return the recorded ops that `roots` depend on, the youngest first, and all nodes.
 
     Raises:
@@ -52,6 +52,8 @@ def backward_pass(
 ) -> dict[Node, Any]:
     """Return the gradients of the leaves, or of `targets`, by node.
 
+    A gradient of None is zero: the outputs depend on the node, but no rule passed a gradient to it.
+
     Args:
         seeds: the nodes to start from, with the gradients of their outputs.
         targets: the nodes whose gradients are wanted; by default all leaves.
@@ -65,33 +67,43 @@ def backward_pass(
         ModifiedError: an array that such an op has saved has been written into.
         UntrackedError: no output depends on a target, and `allow_unused` is false.
     """
-    order, useful = nodes_of(node for node, _ in seeds)
+    order, reached = nodes_of(node for node, _ in seeds)
+    useful: Set[Node | None] = reached
+    expected = len(reached) - len(order)
     wanted: set[Node] = set()
     if targets is not None:
         wanted = set(targets)
-        if not allow_unused and not wanted <= useful:
-            raise _unused(wanted - useful)
+        if not allow_unused and not wanted <= reached:
+            raise _unused(wanted - reached)
         order, useful = _leading_to(wanted, order)
+        expected = len(wanted)
     check(order)
     recording = enable_grad() if create_graph else None
     if recording is not None:
         recording.__enter__()
     try:
         pending: dict[Node, Any] = {}
+        real = None
         for start, seed in seeds:
             grad = conj(seed)
+            if grad is seed:
+                real = seed.dtype
             have = pending.get(start)
             pending[start] = grad if have is None else have + grad
         kept = propagate(pending, order, useful, wanted, retain_graph, create_graph)
         # The leaves, and the targets at which the traversal ended, remain in `pending`.
         for end, grad in pending.items():
             if end.hooks is not None:
-                grad = run_hooks(end, grad)
-            pending[end] = conj(grad)
+                grad = pending[end] = run_hooks(end, grad)
+            if getattr(grad, "dtype", None) is not real:
+                pending[end] = conj(grad)
     finally:
         if recording is not None:
             recording.__exit__()
     pending.update(kept)
+    if len(pending) < expected:
+        ends = wanted if targets is not None else reached.difference(order)
+        pending.update(dict.fromkeys((ends & reached) - pending.keys()))  # type: ignore[arg-type]
     return pending
 
 
@@ -117,16 +129,23 @@ def propagate(
         The gradients of the `wanted` nodes.
     """
     kept: dict[Node, Any] = {}
+    real = None  # the dtype of the last real gradient: comparing with it costs almost nothing
     for node in order:
         grad = pending.pop(node, None)
         if grad is None:
             continue
+        dtype = getattr(grad, "dtype", None)  # those of several outputs have none
+        if dtype is not real:
+            if not is_complex(grad):
+                real = dtype
+            elif node.has_real_output():
+                grad = real_part(grad)
         if node.hooks is not None:
             number = writes.next_number()
             grad = run_hooks(node, grad)
             if writes.any_since(number):
                 writes.check([n for n in order if n.number <= node.number])
-        if node in wanted:
+        if wanted and node in wanted:
             kept[node] = conj(grad)
         parts = (node.lifted() if create_graph else node).gradients(grad)
         # `strict` would cost each node 0.13 µs. A rule has as many functions as inputs; a rule of

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from tinytorch_core import Tensor
+from tinytorch_core import Op, Tensor
 from tinytorch_core.extend import from_array
 
 from tinytorch_autograd.complex_numbers import cast
 from tinytorch_autograd.engine import backward_pass
 from tinytorch_autograd.errors import NonScalarError, UntrackedError
-from tinytorch_autograd.node import AccumulateGrad, Node
+from tinytorch_autograd.node import AccumulateGrad, Function, Node, tensor_of
+from tinytorch_autograd.writes import next_number
 
 
 def backward(tensor: Any, gradient: Any = None, retain_graph: bool = False) -> None:
@@ -53,6 +55,8 @@ def backward(tensor: Any, gradient: Any = None, retain_graph: bool = False) -> N
 
 def _finished(data: Any, grads: dict[Node, Any], leaf: Node) -> Any:
     grad = grads.pop(leaf)
+    if grad is None:
+        return np.zeros_like(data)
     # An array without other references becomes the gradient as it is. Any other is copied: it may
     # be saved in a node, be the gradient of another leaf, or belong to the caller.
     shared = _references(grad) > _UNSHARED
@@ -176,7 +180,7 @@ def grad(
     >>> x = Tensor([3.0], requires_grad=True)
     >>> slope = grad(x**3, x, create_graph=True)
     >>> slope, grad(slope, x)
-    (Tensor([27.], grad_fn=<MulBackward>), Tensor([18.]))
+    (Tensor([27.], grad_fn=<GradBackward>), Tensor([18.]))
     """
     single = isinstance(inputs, Tensor)
     wanted = _as_list(inputs)
@@ -193,7 +197,7 @@ def grad(
         retain_graph=create_graph if retain_graph is None else retain_graph,
         create_graph=create_graph,
     )
-    results = [result(x, node, found) for x, node in zip(wanted, targets, strict=True)]
+    results = results_for(wanted, targets, found, connect=create_graph)
     if single:
         return results[0]
     return results if isinstance(inputs, list) else tuple(results)
@@ -224,11 +228,52 @@ def _seed(output: Any, gradient: Any, create_graph: bool) -> Any:
     return gradient if isinstance(gradient, Tensor) else from_array(type(output), seed)
 
 
-def result(x: Any, node: Node, found: Mapping[Node, Any]) -> Any:
-    """Return the gradient of `x` as a Tensor, or None if the backward pass found none."""
-    grad = found.get(node)
+def results_for(
+    inputs: Sequence[Any], nodes: Sequence[Node], found: Mapping[Node, Any], connect: bool
+) -> list[Any]:
+    """Return the gradients of `inputs` as Tensors, None for an input that no output depends on.
+
+    Args:
+        inputs: the tensors.
+        nodes: their nodes.
+        found: the result of `backward_pass`.
+        connect: connect each gradient to all inputs, also to those from which it was not computed,
+            so that its derivative with respect to them is zero and not an error.
+    """
+    pairs = zip(inputs, nodes, strict=True)
+    results = [_result(x, found[node]) if node in found else None for x, node in pairs]
+    if not connect:
+        return results
+    to_inputs = GradBackward(*nodes)
+    return [
+        g if g is None else tensor_of(GradBackward(g._node, to_inputs), type(g), g.data)
+        for g in results
+    ]
+
+
+class GradBackward(Function):
+    """The node of a result of `grad`, which leads to the node that computed it and to the inputs.
+
+    All results share one node that leads to the inputs. It never gets a gradient.
+    """
+
+    __slots__ = ()
+
+    op = Op("grad", grad, (), inspect.Signature(), provider="tinytorch-autograd")
+
+    def __init__(self, *edges: Node | None) -> None:
+        self.edges, self.saved = edges, ()
+        self.number, self.hooks = next_number(), None
+
+    def gradients(self, grad: Any) -> tuple[Any, ...]:
+        """Return the gradient for the node that computed this result, and none for the inputs."""
+        return grad, None
+
+
+def _result(x: Any, grad: Any) -> Any:
+    """Return the gradient of `x` that the backward pass found as a Tensor."""
     if grad is None:
-        return None
+        return from_array(type(x), np.zeros_like(x.data))
     grad = fit(x.data, grad)
     if isinstance(grad, Tensor):
         return grad

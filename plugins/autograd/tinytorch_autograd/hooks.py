@@ -11,6 +11,7 @@ import numpy as np
 from tinytorch_core import Tensor
 from tinytorch_core.extend import from_array, unwrap
 
+from tinytorch_autograd.complex_numbers import is_complex, real_part
 from tinytorch_autograd.gradients import fit, node_of
 from tinytorch_autograd.node import AccumulateGrad, Hook, Node
 
@@ -74,8 +75,10 @@ def register_hook(self: Any, hook: Callable[[Any], Any]) -> HookHandle:
     if not callable(hook):
         raise TypeError(f"a hook must be a function of the gradient, not {hook!r:.60}")
     node = node_of(self, "register_hook()")
+    is_real = not is_complex(self)
 
     def checked(grad: Any) -> Any:
+        grad = real_part(grad) if is_real else grad
         argument = _read_only(grad)
         found = hook(argument)
         return None if found is None or found is argument else _replacement(grad, found, hook)

@@ -12,11 +12,13 @@ from collections.abc import Callable
 from itertools import compress
 from typing import Any, ClassVar, Union
 
+import numpy as np
+
 from tinytorch_core import Op, Tensor
 from tinytorch_core.extend import from_array
 
 from tinytorch_autograd import writes
-from tinytorch_autograd.complex_numbers import conj
+from tinytorch_autograd.complex_numbers import conj, is_complex
 from tinytorch_autograd.errors import GraphFreedError
 from tinytorch_autograd.modes import enable_grad
 from tinytorch_autograd.writes import next_number
@@ -157,6 +159,17 @@ class Function:
         """Return a saved array as the tensor that `node` created, or as it is without a node."""
         return value if node is None else tensor_of(node, self.tensor_class, value)
 
+    def has_real_output(self) -> bool:
+        """Return whether what this node saved shows that the output is real."""
+        saved = dict(zip(self.saves, self.saved, strict=True))
+        if "out" in saved:
+            return not is_complex(saved["out"])
+        if "out_dtype" in saved:
+            return saved["out_dtype"].kind != "c"  # type: ignore[no-any-return]
+        if not is_numpy_ufunc(self.op.forward):
+            return False
+        return all(x in saved and not is_complex(saved[x]) for x in self.op.inputs)
+
     def check_alive(self) -> None:
         """Raise GraphFreedError if a backward pass has freed this node."""
         if self.edges is None:
@@ -193,7 +206,7 @@ class Function:
         """Return the error for a rule that returns None for an input."""
         return TypeError(
             f"the rule of {self.op.name} returned None for the gradient of {x}; return an array of "
-            "its shape. If the op is not differentiable in it, pass None to rules.add"
+            "its shape. If its gradient is zero, pass None to rules.add"
         )
 
     def wrong_count(self, count: int) -> ValueError:
@@ -217,6 +230,11 @@ class Function:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
+
+
+def is_numpy_ufunc(function: Any) -> bool:
+    """Return whether a function is a ufunc of NumPy, all of which map real numbers to real ones."""
+    return isinstance(function, np.ufunc) and vars(np).get(function.__name__) is function
 
 
 def tensor_of(node: Node | None, kind: type[Tensor], array: Any) -> Any:

@@ -14,13 +14,16 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tinytorch_core import Op, Tensor
 
 from tinytorch_autograd.complex_numbers import conj
 from tinytorch_autograd.node import Function, class_name
 from tinytorch_autograd.writes import next_number
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class OutputGradients(dict[int, Any]):
@@ -46,11 +49,12 @@ class Output(Function):
 
     __slots__ = ("index", "op")
 
+    saves = ("out_dtype",)
     op: Op
     index: int
 
-    def __init__(self, function: SeveralOutputs, index: int) -> None:
-        self.edges, self.saved = (function,), ()
+    def __init__(self, function: SeveralOutputs, index: int, dtype: np.dtype[Any]) -> None:
+        self.edges, self.saved = (function,), (dtype,)
         self.number, self.hooks = next_number(), None
         self.op, self.index = function.op, index
 
@@ -66,7 +70,7 @@ class Output(Function):
         return ((*alone[: self.index], grad_output, *alone[self.index + 1 :]),)
 
     def lifted(self) -> Output:
-        """Return this node itself, because it saves nothing."""
+        """Return this node itself, because it saves no arrays."""
         return self
 
     def __repr__(self) -> str:
@@ -87,7 +91,7 @@ def attach(
         if isinstance(result, tensor) and result.data.dtype.kind in "fc":
             if result._node is not None:
                 raise TensorReturnedError(function.op.name)
-            node = result._node = Output(function, index)
+            node = result._node = Output(function, index, result.data.dtype)
             outputs.append(weakref.ref(node))
         else:
             outputs.append(None)
@@ -185,11 +189,11 @@ class SeveralOutputs(Function):
     def _lift(self, name: str, value: Any) -> Any:
         if name != "outs":
             return super()._lift(name, value)
-        return tuple(self._tensor(v, self._output(i)) for i, v in enumerate(value))
+        return tuple(self._tensor(v, self._output(i, v)) for i, v in enumerate(value))
 
-    def _output(self, index: int) -> Output | None:
+    def _output(self, index: int, value: Any) -> Output | None:
         reference = self.outputs[index]
         if reference is None:
             return None
         # If the output was dropped, nothing else in the graph refers to it: create it again.
-        return reference() or Output(self, index)
+        return reference() or Output(self, index, value.dtype)

@@ -12,7 +12,7 @@ from tinytorch_core.extend import call_names, call_signature
 
 from tinytorch_autograd import record_source
 from tinytorch_autograd.modes import is_grad_enabled
-from tinytorch_autograd.node import Function, class_name
+from tinytorch_autograd.node import Function, class_name, is_numpy_ufunc
 from tinytorch_autograd.outputs import (
     SeveralOutputs,
     TensorReturnedError,
@@ -76,7 +76,8 @@ class NodeKind:
         # Not cached for a subclass of Tensor, because the cache would keep the subclass alive.
         create = function_class if self.tensor is Tensor else function_class.__wrapped__
         op, rule = self.op, self.rule
-        kind = create(self.tensor, op.name, op.inputs, op.variadic, rule.vjps, rule.asks)  # type: ignore[arg-type]
+        ufunc = is_numpy_ufunc(op.forward)
+        kind = create(self.tensor, op.name, op.inputs, op.variadic, rule.vjps, rule.asks, ufunc)  # type: ignore[arg-type]
         kind.op = op
         if self.record is not None:
             kind.record = staticmethod(self.record)
@@ -140,11 +141,15 @@ def function_class(
     variadic: bool,
     vjps: tuple[Vjp | None, ...],
     asks: tuple[tuple[str, ...], ...],
+    ufunc: bool,
 ) -> type[Function]:
     """Return the subclass of Function for a rule; equal arguments return the same class."""
     several = any(OF_SEVERAL.intersection(names) for names in asks)
     differentiable = tuple(vjp is not None for vjp in vjps)
-    text = record_source.RuleText(inputs, variadic, asks, differentiable, _saves(inputs, asks))
+    saves = _saves(inputs, asks)
+    if not (several or ufunc or "out" in saves) and set(inputs) & set(saves):
+        saves += ("out_dtype",)  # else the node could not tell whether its output is real
+    text = record_source.RuleText(inputs, variadic, asks, differentiable, saves)
     names: dict[str, Any] = {f"_vjp_{i}": vjp for i, vjp in enumerate(vjps)}
     names["_unbroadcast"] = unbroadcast
     return type(

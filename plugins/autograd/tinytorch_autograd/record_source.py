@@ -153,6 +153,8 @@ def _value_to_save(op: Op, name: str) -> str:
     x, _, what = name.rpartition("_")
     if name == "out":
         return array_text("_out")
+    if name == "out_dtype":
+        return f"{array_text('_out')}.dtype"
     if name == "outs":
         return f"[{_array_or('_result', '_result')} for _result in _results]"
     if x == "outs":

@@ -17,7 +17,7 @@ An op may return a tuple or list of arrays, named or not. A rule that asks for `
 gradients of all outputs, in order; an output that nothing depends on has None:
 
     def divmod_by_x(grads):
-        _, by_remainder = grads  # the quotient is not differentiable
+        _, by_remainder = grads  # the derivative of the quotient is zero
         return by_remainder
 
 | name | value |
@@ -49,7 +49,7 @@ class Rule(NamedTuple):
     """The functions that compute the gradients of one op's inputs.
 
     Attributes:
-        vjps: one function for each input, or None if the op is not differentiable in it.
+        vjps: one function for each input, or None if its gradient is zero.
         asks: for each of them the names of its arguments.
         provider: the plugin that provides the rule.
     """
@@ -81,9 +81,9 @@ class Rules:
         Args:
             name: the name of the op.
             vjps: one function for each input, in order. It takes `grad` and whatever else it
-                names, and returns the gradient of that input. Pass None for an input in which the
-                op is not differentiable. A variadic op has one function, which returns a sequence
-                of gradients.
+                names, and returns the gradient of that input. Pass None for an input whose
+                gradient is zero, such as an index. A variadic op has one function, which returns
+                a sequence of gradients.
 
         Raises:
             ValueError: no op has that name, it has a rule already, the number of functions is
@@ -94,20 +94,26 @@ class Rules:
         if len(vjps) != expected:
             raise ValueError(
                 f"the rule of {name!r} needs {expected} function{'s' * (expected != 1)}, one for "
-                f"each input ({', '.join(op.inputs)}), not {len(vjps)}; pass None for an input in "
-                "which the op is not differentiable"
+                f"each input ({', '.join(op.inputs)}), not {len(vjps)}; pass None for an input "
+                "whose gradient is zero"
             )
         if vjps and all(vjp is None for vjp in vjps):
             raise ValueError(
-                f"the rule of {name!r} has no function; to declare the op not differentiable, use "
-                f"rules.no_derivative({name!r})"
+                f"the rule of {name!r} has no function; if its derivative is zero, pass "
+                f"`lambda grad: 0 * grad`; if its results have no derivative, such as indices, "
+                f"use rules.no_derivative({name!r})"
             )
         asks = tuple(() if vjp is None else self._asked(op, vjp) for vjp in vjps)
         _check_outputs(name, asks)
         self._rules[name] = Rule(vjps, asks, self.provider)
 
     def no_derivative(self, *names: str) -> None:
-        """Declare that ops are not differentiable: their results are never tracked."""
+        """Declare that ops are not differentiable: their results are never tracked.
+
+        This is for results that are not real or complex numbers: indices, counts, truth values.
+        For a piecewise constant op, such as rounding, add the rule `lambda grad: 0 * grad`, so that
+        its derivative is zero and not an error.
+        """
         for name in names:
             self._op_without_rule(name)
             self._rules[name] = None

@@ -168,8 +168,7 @@ class GradientTape:
             roots, targets=nodes, retain_graph=keep or nested, create_graph=nested
         )
         self._used = True
-        pairs = zip(wanted, nodes, strict=True)
-        return tree.fill(sources, [gradients.result(x, node, found) for x, node in pairs])
+        return tree.fill(sources, gradients.results_for(wanted, nodes, found, connect=nested))
 
     def _node(self, source: Any) -> Node:
         if id(source) in self._watched:

@@ -169,11 +169,22 @@ def _repr_part(self: Any) -> str | None:
     return f"grad_fn={node!r}" if isinstance(node, Function) else "requires_grad=True"
 
 
+def _mask(self: Any) -> Any:
+    """The attribute that masked arrays read from an operand, of which they use only the array."""
+    if self._node is None:
+        raise AttributeError("_mask")
+    raise TypeError(
+        "a masked array does not combine with a tensor that requires grad, because the result "
+        "would have no gradient; use masked.filled(value), or the array of the tensor, x.data"
+    )
+
+
 def extend(tensor: TensorExtension) -> None:
     """Add the attributes and methods to the surface."""
     tensor.add("_node", None)
     tensor.add("_grad", None)
     tensor.add("_retains", False)
+    tensor.add("_mask", property(_mask))
     tensor.add("requires_grad", property(get_requires_grad, set_requires_grad))
     tensor.add("grad", property(get_grad, set_grad))
     tensor.add("grad_fn", property(grad_fn))

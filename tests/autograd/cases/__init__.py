@@ -25,9 +25,9 @@ from . import (
     shapes,
 )
 from .case import SAME, Case, spread
-from .described import Described
+from .described import Described, concatenated
 
-__all__ = ["CASES", "DESCRIBED", "SAME", "Case", "Described", "spread"]
+__all__ = ["CASES", "DESCRIBED", "SAME", "Case", "Described", "concatenated", "spread"]
 
 CASES = (
     *operators.operators(),

@@ -81,23 +81,26 @@ class Described:
 
     def cases(self):
         """Yield a case for each shape and each dict of parameters."""
+        return (case for _, case in self.with_parameters())
+
+    def with_parameters(self):
+        """Yield each dict of parameters with a case, for each shape."""
         for shapes in map(several, self.shapes):
             for parameters in self.parameters:
-                yield self.case(shapes, parameters, self.torch and self.in_torch(parameters))
+                torch = self.torch and self.in_torch(parameters)
+                yield parameters, self.case(shapes, parameters, torch)
 
     def complex_cases(self):
         """Yield the same cases with complex inputs."""
-        for shapes in map(several, self.shapes) if self.complex else ():
-            for parameters in self.parameters:
-                case = self.case(shapes, parameters, self.torch and self.in_torch(parameters))
-                arrays = tuple(a + 1j * spread(a.shape, -1, 1.2, seed=7) for a in case.arrays)
-                yield Case(f"{case.name}, complex", case.function, arrays, case.torch)
+        for case in self.cases() if self.complex else ():
+            arrays = tuple(a + 1j * spread(a.shape, -1, 1.2, seed=7) for a in case.arrays)
+            yield Case(f"{case.name}, complex", case.function, arrays, case.torch)
 
     def case(self, shapes, parameters, torch=None):
         described = ", ".join(f"{k}={_brief(v)}" for k, v in parameters.items())
         return Case(
             f"np.{self.name}({described}) of {' '.join(map(str, shapes))}",
-            self.squared(self.numpy, parameters),
+            self.squared(parameters),
             tuple(self.array(i, shape) for i, shape in enumerate(shapes)),
             torch,
         )
@@ -108,14 +111,14 @@ class Described:
         shift = i * (high - low) / 97
         return spread(shape, low + shift, high - shift / 2, seed=int(np.prod(shape)) + i)
 
-    def squared(self, function, parameters):
+    def squared(self, parameters):
         """Return the function squared, so that the second derivative of a linear one is not 0."""
+        plain = self.plain(parameters)
+        return lambda *inputs: concatenated(plain(*inputs)) ** 2
 
-        def squared(*inputs):
-            out = self.call(function, *inputs, **parameters)
-            return concatenated(out) ** 2
-
-        return squared
+    def plain(self, parameters):
+        """Return the function of the inputs alone, with these parameters."""
+        return lambda *inputs: self.call(self.numpy, *inputs, **parameters)
 
     def in_torch(self, parameters):
         def theirs(torch, *inputs):

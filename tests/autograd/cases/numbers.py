@@ -5,6 +5,7 @@ import numpy as np
 from .described import PAIRS, Described
 
 UNIT, POSITIVE, ABOVE_1 = (-0.7, 0.6), (0.5, 3.0), (1.5, 3.0)
+BETWEEN_STEPS = (1.15, 1.45)  # no number is rounded to another number than its neighbours
 
 
 def described(names, **options):
@@ -43,6 +44,13 @@ DESCRIBED = (
     Described("modf", domain=(-2.8, -2.2), drawn=None),
     # frexp is not differentiable in JAX.
     Described("frexp", domain=(1.1, 1.9), jax=False),
+    *same_in_torch("sign floor ceil trunc round fix", domain=BETWEEN_STEPS),
+    *described("rint around spacing", domain=BETWEEN_STEPS),
+    Described("round", domain=(1.16, 1.24), parameters=({"decimals": 1},), drawn=None),
+    Described("angle", domain=BETWEEN_STEPS),
+    *of_two("floor_divide", first=(5.0, 6.0), second=(2.1, 2.4), torch="floor_divide"),
+    # nextafter is not differentiable in JAX.
+    *of_two("nextafter", first=BETWEEN_STEPS, second=(3.0, 4.0), jax=False),
     Described("nan_to_num", torch="nan_to_num"),
     Described(
         "unwrap",

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tinytorch_autograd.complex_numbers import cast
 from tinytorch_autograd.rules.arrays import as_array
 from tinytorch_autograd.rules.axes import whole_axes_before
 from tinytorch_autograd.rules.family import Family
@@ -17,7 +18,7 @@ family = Family()
 
 def cumsum_rule(grad: Array, x_shape: tuple[int, ...], x_dtype: Any, axis: int | None) -> Array:
     """y_i = x_0 + ... + x_i: the gradient of x_i is grad_i + grad_(i+1) + ..."""
-    grad = grad if grad.dtype == x_dtype else np.astype(grad, x_dtype)
+    grad = grad if grad.dtype == x_dtype else cast(grad, x_dtype)
     along = 0 if axis is None else axis
     return np.flip(np.cumsum(np.flip(grad, along), axis=along), along).reshape(x_shape)
 

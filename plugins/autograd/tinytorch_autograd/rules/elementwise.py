@@ -15,7 +15,7 @@ import numpy as np
 from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd.complex_numbers import real_part
-from tinytorch_autograd.rules.arithmetic import safe_divide
+from tinytorch_autograd.rules.arithmetic import or_nan, safe_divide, zero_rule
 from tinytorch_autograd.rules.family import Family
 
 Array = Any
@@ -31,14 +31,15 @@ def abs_rule(grad: Array, x: Array) -> Array:
     return real_part(grad) * np.conjugate(x) / np.where(unwrap(size == 0), 1, size)
 
 
-def log_share(x: Array, y: Array, out: Array, log_2: float) -> Array:
-    """Return log(e^x / (e^x + e^y)) = x - out; equal infinite operands have a share of 1/2 each."""
+def share_of_sum(grad: Array, x: Array, y: Array, out: Array, exp: Any) -> Array:
+    """grad e^x / (e^x + e^y) = grad e^(x - out); half of it for equal infinite operands."""
     infinite = ~np.isfinite(unwrap(out))
     if not np.any(infinite):
-        return x - out
-    share = np.where(unwrap(x == y), -log_2, np.where(unwrap(x == out), 0, -math.inf))
+        return grad * exp(x - out)
+    undefined = np.isnan(unwrap(out))
+    share = np.where(unwrap(x == y), 0.5, np.where(unwrap(x == out), 1, 0)).astype(out.dtype)
     x, out = np.where(infinite, 0, x), np.where(infinite, 0, out)
-    return np.where(infinite, share.astype(out.dtype), x - out)
+    return or_nan(grad * np.where(infinite, share, exp(x - out)), grad, undefined)
 
 
 family.rule("abs", abs_rule)
@@ -71,12 +72,13 @@ family.function("arctanh", np.arctanh, lambda grad, x: safe_divide(grad, 1 - x *
 family.function(
     "logaddexp",
     np.logaddexp,
-    lambda grad, out, x, y: grad * np.exp(log_share(x, y, out, math.log(2))),
-    lambda grad, out, x, y: grad * np.exp(log_share(y, x, out, math.log(2))),
+    lambda grad, out, x, y: share_of_sum(grad, x, y, out, np.exp),
+    lambda grad, out, x, y: share_of_sum(grad, y, x, out, np.exp),
 )
 
-# Piecewise constant functions and logical values.
-for _ufunc in (np.floor, np.ceil, np.trunc, np.rint, np.isnan, np.isinf, np.isfinite, np.signbit):
-    family.function(_ufunc.__name__, _ufunc, differentiable=False)
+for _rounding in (np.floor, np.ceil, np.trunc, np.rint):
+    family.function(_rounding.__name__, _rounding, zero_rule)
+for _test in (np.isnan, np.isinf, np.isfinite, np.signbit):
+    family.function(_test.__name__, _test, differentiable=False)
 for _logical in (np.logical_and, np.logical_or, np.logical_not, np.logical_xor):
     family.function(_logical.__name__, _logical, differentiable=False)

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.extend import from_array, unwrap
+from tinytorch_core.extend import unwrap
 
+from tinytorch_autograd.complex_numbers import real_part
 from tinytorch_autograd.rules.arithmetic import safe_divide, share_ties
-from tinytorch_autograd.rules.elementwise import log_share
+from tinytorch_autograd.rules.elementwise import share_of_sum
 from tinytorch_autograd.rules.family import Family
 
 Array = Any
@@ -48,8 +49,8 @@ family.function(
 family.function(
     "logaddexp2",
     np.logaddexp2,
-    lambda grad, out, x, y: grad * np.exp2(log_share(x, y, out, 1)),
-    lambda grad, out, x, y: grad * np.exp2(log_share(y, x, out, 1)),
+    lambda grad, out, x, y: share_of_sum(grad, x, y, out, np.exp2),
+    lambda grad, out, x, y: share_of_sum(grad, y, x, out, np.exp2),
 )
 # The derivative at 0 is infinite; a gradient of 0 stays 0 there.
 family.function("cbrt", np.cbrt, lambda grad, out: safe_divide(grad, 3 * out * out))
@@ -87,7 +88,7 @@ family.function(
 # 0 where x < 0, y where x = 0, and 1 where x > 0; the derivative by x is 0.
 family.function("heaviside", np.heaviside, None, lambda grad, x: np.where(unwrap(x == 0), grad, 0))
 # x 2^y; y is a whole number and has no gradient.
-family.function("ldexp", np.ldexp, lambda grad, y: np.ldexp(grad, unwrap(y)), None)
+family.function("ldexp", np.ldexp, lambda grad, y: np.ldexp(real_part(grad), unwrap(y)), None)
 
 
 @family.composed(np.float_power)
@@ -107,14 +108,16 @@ def _wide(x: Array) -> type:
 @family.composed(np.sign)
 def sign(x: Array) -> Array:
     """Return z / |z|, and 0 at 0; for real numbers the derivative is 0."""
-    return x / or_one(np.abs(x)) if x.dtype.kind == "c" else from_array(type(x), np.sign(x.data))
+    return x / or_one(np.abs(x)) if x.dtype.kind == "c" else NotImplemented
+
+
+# For real numbers. Complex ones are divided by their absolute value, or by 1 if they are 0.
+family.function("sign", np.sign, lambda grad: np.zeros_like(grad))
 
 
 @family.composed(np.angle)
 def angle(z: Array, deg: bool = False) -> Array:
     """Return arctan2(imag z, real z); for real z and at 0 the gradient is 0."""
-    if z.dtype.kind != "c":
-        return from_array(type(z), np.angle(z.data, deg))
     radians = np.arctan2(np.imag(z), np.real(z))
     return np.rad2deg(radians) if deg else radians
 

@@ -22,7 +22,7 @@ INDEX = {
         angle arctan2 cbrt copysign deg2rad degrees fabs float_power fmax fmin fmod heaviside hypot
         ldexp logaddexp2 rad2deg radians real_if_close sign
     """,
-    "rounding": "divmod frexp modf nan_to_num unwrap",
+    "rounding": "around divmod fix frexp modf nan_to_num nextafter round spacing unwrap",
     "special": "i0 i0_derivative sinc sinc_derivative",
     "ufuncs": "ufunc.__call__ ufunc.accumulate ufunc.outer ufunc.reduce ufunc.reduceat",
     "whole_reductions": "amax amin max mean min prod ptp std sum var",
@@ -69,13 +69,13 @@ INDEX = {
         fft.ihfft fft.irfft fft.irfft2 fft.irfftn fft.rfft fft.rfft2 fft.rfftn
     """,
     "nondifferentiable": """
-        all allclose any argpartition argsort argwhere around array2string array_equal array_equiv
-        array_repr array_str bitwise_count can_cast common_type count_nonzero diag_indices_from
-        digitize einsum_path empty_like fix flatnonzero floor_divide gcd isclose iscomplex
+        all allclose any argpartition argsort argwhere array2string array_equal array_equiv
+        array_repr array_str bitwise_count can_cast common_type count_nonzero
+        diag_indices_from digitize einsum_path empty_like flatnonzero gcd isclose iscomplex
         iscomplexobj isin isneginf isposinf isreal isrealobj ix_ lcm left_shift lexsort
-        may_share_memory min_scalar_type nanargmax nanargmin ndim nextafter nonzero ones_like
-        packbits result_type right_shift round searchsorted shape shares_memory size spacing
-        tril_indices_from triu_indices_from unpackbits zeros_like
+        may_share_memory min_scalar_type nanargmax nanargmin ndim nonzero ones_like packbits
+        result_type right_shift searchsorted shape shares_memory size tril_indices_from
+        triu_indices_from unpackbits zeros_like
     """,
 }
 _MODULE = {name: module for module, names in INDEX.items() for name in names.split()}

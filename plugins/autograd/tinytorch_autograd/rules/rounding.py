@@ -1,4 +1,4 @@
-"""Functions that split or shift a number by a piecewise constant amount."""
+"""Functions that round a number, or split or shift it by a piecewise constant amount."""
 
 from __future__ import annotations
 
@@ -8,11 +8,24 @@ import numpy as np
 
 from tinytorch_core.extend import from_array, unwrap
 
+from tinytorch_autograd.rules.arithmetic import zero_rule
 from tinytorch_autograd.rules.family import Family
 
 Array = Any
 
 family = Family()
+
+family.function(
+    "round",
+    (np.round, np.around),
+    zero_rule,
+    forward=lambda x, decimals=0: np.round(x, decimals),
+    inputs=("x",),
+)
+family.function("fix", np.fix, zero_rule, forward=lambda x: np.fix(x))
+family.function("spacing", np.spacing, zero_rule)
+# The next number after x in the direction of y differs from x by a piecewise constant amount.
+family.function("nextafter", np.nextafter, lambda grad: grad, zero_rule)
 
 
 @family.composed(np.divmod)
@@ -24,8 +37,8 @@ def divmod(x: Array, y: Array) -> tuple[Array, Array]:
 @family.composed(np.modf)
 def modf(x: Array) -> tuple[Array, Array]:
     """Return (x - trunc x, trunc x); the derivative of the whole part is 0."""
-    whole = np.trunc(unwrap(x))
-    return x - np.where(np.isfinite(whole), whole, 0), from_array(type(x), whole)
+    whole = np.trunc(x)
+    return x - np.where(np.isfinite(unwrap(whole)), whole, 0), whole
 
 
 @family.composed(np.frexp)

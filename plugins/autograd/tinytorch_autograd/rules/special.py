@@ -53,7 +53,8 @@ def i0_derivative(x: Array, order: int = 0) -> Array:
         return run_function(i0_derivative, x, order)
     if order == 0:
         return np.i0(x).astype(x.dtype)
-    size = 32 + order + int(10 * math.sqrt(np.abs(x).max(initial=0)))
+    largest = np.where(np.isfinite(x), np.abs(x), 0).max(initial=0)
+    size = 32 + order + int(10 * math.sqrt(largest))
     cosines = np.cos((np.arange(size) + 0.5) * (math.pi / size))
     return (np.exp(x[..., None] * cosines) * cosines**order).mean(axis=-1).astype(x.dtype)
 

@@ -112,7 +112,7 @@ def quantile_of(
         position: returns the positions, an array, for a number of elements. Position 1.5 is
             halfway between the second and the third element. The axes of the positions come
             first in the result.
-        skip_nan: ignore NaNs; otherwise the result is NaN where an element is.
+        skip_nan: ignore NaNs; otherwise the result and the gradient are NaN where an element is.
     """
     axes = normalize_axes(axis, len(x.shape))
     others = [i for i in range(len(x.shape)) if i not in axes]
@@ -121,8 +121,11 @@ def quantile_of(
     counts = (~missing).sum(axis=-1) if skip_nan else np.full(rows.shape[:-1], rows.shape[-1])
     positions = _positions(counts, position)
     found = _interpolate(np.sort(rows, axis=-1), positions)
-    undefined = np.isnan(positions) if skip_nan else np.isnan(positions) | missing.any(axis=-1)
-    found = np.where(undefined, math.nan, found) if np.any(undefined) else found
+    found = np.where(np.isnan(positions), math.nan, found) if np.any(missing) else found
+    if not skip_nan and np.any(missing):
+        undefined = missing.any(axis=-1)
+        divisor = np.where(undefined, math.nan, 1).astype(rows.dtype)
+        found = np.where(undefined, (rows / divisor[..., None]).sum(axis=-1), found)
     if not keepdims:
         return found
     before = found.shape[: len(found.shape) - counts.ndim]

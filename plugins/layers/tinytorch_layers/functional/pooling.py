@@ -23,7 +23,7 @@ def max_pool2d(
     """Return the maximum of each window of each channel.
 
     If several values of a window are equal, the first in row-major order gets the gradient, as in
-    PyTorch.
+    PyTorch. If some are NaN, the first of these gets it.
 
     Args:
         x: images, a floating Tensor or array of shape (N, C, H, W).
@@ -167,12 +167,15 @@ def max_pool2d_pick_values(grad: Array, x: Array, largest: Array, windows: Windo
 def _first_maxima(images: Array, largest: Array, windows: Windows) -> Iterator[tuple[Slice, Array]]:
     """Yield, for each position in the kernel, its slice and in which windows it is the maximum.
 
-    In each window only the first maximum counts.
+    In each window only the first maximum counts, or the first NaN.
     """
     padded = windows.pad(images, -math.inf)
     remaining = np.ones_like(largest, dtype=bool)
+    has_nan = np.isnan(largest.max(initial=-math.inf))
     for _, pixels in windows.slices(largest.shape[1:3]):
         is_first = padded[pixels] == largest
+        if has_nan:
+            is_first |= np.isnan(padded[pixels])
         is_first &= remaining
         remaining ^= is_first
         yield pixels, is_first
