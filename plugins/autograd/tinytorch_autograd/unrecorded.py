@@ -89,16 +89,23 @@ def in_place(op: Op, call: Call, tensor: type[Tensor]) -> Call:
     return function
 
 
+_USE_NUMPY = (
+    "join tensors by np.stack or np.concatenate instead of np.array, and compute with NumPy "
+    "functions; np.arange needs like=x, a tensor"
+)
+
+
 def raw(op: Op, call: Call, tensor: type[Tensor]) -> Call:
     """Return the call of an op that returns the array, which raises for a tracked tensor."""
 
     @functools.wraps(call)
     def function(self: Any, *args: Any, **kwargs: Any) -> Any:
         if getattr(self, "_node", None) is not None:
+            from tinytorch_autograd.numpy_caller import remedy  # only errors need it
+
             raise UntrackedError(
-                f"{op.name}() of a tensor that requires grad would lose its gradient; to keep it, "
-                "join tensors by np.stack or np.concatenate instead of np.array, and compute with "
-                "NumPy functions; to drop it, use x.detach().numpy(), or x.data"
+                f"{op.name}() of a tensor that requires grad would lose its gradient. To keep it, "
+                f"{remedy() or _USE_NUMPY}; to drop it, use x.detach().numpy(), or x.data"
             )
         return call(self, *args, **kwargs)
 
