@@ -1,8 +1,6 @@
 """The methods of Tensor that call the NumPy function of the same name.
 
-They are not ops, because every op adds to start-up time. Plugins still wrap the NumPy calls they
-make. `sort` is missing, because arrays, PyTorch and Python's lists disagree on what it does;
-`np.sort(x)` returns a sorted copy.
+They are not ops, which add to start-up time; plugins still wrap the NumPy calls that they make.
 """
 
 from __future__ import annotations
@@ -17,6 +15,12 @@ class ArrayMethods:
     """The base class of the plain Tensor."""
 
     __slots__ = ()
+
+    def __divmod__(self: Any, other: Any) -> Any:
+        return np.divmod(self, other)
+
+    def __rdivmod__(self: Any, other: Any) -> Any:
+        return np.divmod(other, self)
 
     def all(self: Any, axis: Any = None, keepdims: Any = False) -> Any:
         """Return whether all elements are nonzero, of the tensor or along `axis`."""
@@ -46,17 +50,23 @@ class ArrayMethods:
         """Return the dot product over the last axis, and the second-to-last axis of `other`."""
         return np.dot(self, other)
 
-    def flatten(self: Any) -> Any:
-        """Return the elements in one dimension."""
-        return np.ravel(self)
-
-    def nonzero(self: Any) -> tuple[Any, ...]:
-        """Return the indices of the nonzero elements, an array for each axis."""
-        return np.nonzero(self)
+    @property
+    def flat(self: Any) -> Any:
+        """The elements in one dimension; writing into them needs contiguous memory."""
+        elements = np.ravel(self)
+        if isinstance(elements.data, np.ndarray) and elements.data.base is None:
+            elements.data.flags.writeable = False  # a copy, in which the values would be lost
+        return elements
 
     def ravel(self: Any) -> Any:
         """Return the elements in one dimension."""
         return np.ravel(self)
+
+    flatten = ravel
+
+    def nonzero(self: Any) -> tuple[Any, ...]:
+        """Return the indices of the nonzero elements, an array for each axis."""
+        return np.nonzero(self)
 
     def repeat(self: Any, repeats: int | Sequence[int], axis: int | None = None) -> Any:
         """Return the elements, or the slices along `axis`, each repeated."""
@@ -66,13 +76,15 @@ class ArrayMethods:
         """Return the elements rounded to `decimals` digits, halves to even digits."""
         return np.round(self, decimals)
 
+    __round__ = round
+
+    def sort(self: Any, axis: int = -1, kind: Any = None) -> None:
+        """Sort the elements along `axis` in place; `np.sort` returns a sorted copy."""
+        self[...] = np.sort(self, axis, kind)
+
     def squeeze(self: Any, axis: Any = None) -> Any:
         """Return the tensor without the axes of length 1, or without `axis`."""
         return np.squeeze(self, axis=axis)
-
-    def swapaxes(self: Any, axis1: int, axis2: int) -> Any:
-        """Return the tensor with two axes swapped."""
-        return np.swapaxes(self, axis1, axis2)
 
     def take(self: Any, indices: Any, axis: int | None = None) -> Any:
         """Return the elements, or the slices along `axis`, at these indices."""

@@ -28,6 +28,7 @@ class CallText(NamedTuple):
         passed: the same arguments as passed on to another call of the op.
         tensors: for each input, the name of the variable that holds it as it was given.
         comment: lines that explain the names in the text.
+        redirect: lines that run NumPy's function instead if it gets options that the op lacks.
         unwrap: lines that assign the array of each input to the input's name.
         run: lines that assign the result of the forward to `_array`, and the Tensor to `_out`.
     """
@@ -36,6 +37,7 @@ class CallText(NamedTuple):
     passed: str
     tensors: tuple[str, ...]
     comment: list[str]
+    redirect: list[str]
     unwrap: list[str]
     run: list[str]
 
@@ -49,7 +51,14 @@ def call_text(op: Op, names: dict[str, Any]) -> CallText:
     tensors = _tensor_names(op)
     _, arrays = signature_text(op.arguments, names)
     signature, passed = signature_text(call_signature(op).parameters.values(), names)
-    lines = _comment(op), _unwrap_inputs(op, tensors), _run(op, arrays)
+    redirect = []
+    if op.name in ("sum", "prod", "max", "min"):
+        names |= {"_absent": np._NoValue, "_numpy": op.numpy[0]}
+        signature += ", initial=_absent, where=_absent"
+        given = "self, axis=axis, keepdims=keepdims, initial=initial, where=where"
+        redirect = ["    if initial is not _absent or where is not _absent:"]
+        redirect += [f"        return _numpy({given})"]
+    lines = _comment(op), redirect, _unwrap_inputs(op, tensors), _run(op, arrays)
     return CallText(signature, passed, tensors, *lines)
 
 
@@ -86,7 +95,8 @@ def op_call(op: Op, tensor: type[Tensor]) -> Callable[..., Any]:
             lines = _numpy_call(op)
         else:
             text = call_text(op, names)
-            lines = [f"def call({text.signature}):", *text.comment, *text.unwrap, *text.run]
+            lines = [f"def call({text.signature}):", *text.comment, *text.redirect]
+            lines += [*text.unwrap, *text.run]
         return "\n".join([*lines, "    return _out", ""])
 
     call = define(op.name, write, {}, call_signature(op))

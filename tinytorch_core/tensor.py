@@ -316,7 +316,9 @@ class TensorBase(ArrayMethods):
         # given by assignment, which needs `AnyTensor`: a type-checker binds `Self` only in `def`.
         def __add__(self: AnyTensor, other: Any) -> AnyTensor: ...
         def __neg__(self: AnyTensor) -> AnyTensor: ...
-        def sum(self: AnyTensor, axis: Any = None, keepdims: bool = False) -> AnyTensor: ...
+        def sum(
+            self: AnyTensor, axis: Any = None, keepdims: Any = False, **o: Any
+        ) -> AnyTensor: ...
         def __eq__(self, other: object) -> Self: ...  # type: ignore[override]
         def __ne__(self, other: object) -> Self: ...  # type: ignore[override]
         def var(self, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Self: ...
@@ -333,8 +335,8 @@ class TensorBase(ArrayMethods):
         __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rfloordiv__ = __rmod__ = __add__
         __rpow__ = __rmatmul__ = __and__ = __rand__ = __or__ = __ror__ = __add__
         __xor__ = __rxor__ = __lt__ = __le__ = __gt__ = __ge__ = __add__
-        __pos__ = __abs__ = __invert__ = __neg__
-        exp = log = sqrt = tanh = abs = copy = conj = conjugate = __neg__
+        __pos__ = __abs__ = __invert__ = exp = log = sqrt = tanh = abs = copy = __neg__
+        conj = conjugate = __neg__
         mean = prod = max = min = sum
 
         # Attributes that the active plugins add.

@@ -205,6 +205,12 @@ INVALID = {
         InPlaceError,
         [r"\(3, 2\)"],
     ),
+    "sort in place": (lambda s: s.x.sort(), InPlaceError, [r"np\.sort", r"\(3,\)"]),
+    "assignment of an item of flat": (
+        lambda s: s.x.flat.__setitem__(0, 9.0),
+        InPlaceError,
+        [r"\(3,\)"],
+    ),
     "numpy()": (lambda s: s.x.numpy(), UntrackedError, [r"detach\(\)", r"\.data"]),
     "np.asarray": (lambda s: np.asarray(s.y), UntrackedError, [r"detach\(\)"]),
     "np.array of a list": (lambda s: np.array([s.x, s.y]), UntrackedError, [r"detach\(\)"]),

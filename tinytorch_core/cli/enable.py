@@ -52,9 +52,7 @@ def run(args: argparse.Namespace) -> int:
     for name in args.names:
         if name not in known:
             hint = did_you_mean(name, known)
-            raise UnknownPluginError(
-                f"no plugin {name!r} is installed. {hint} Nothing was changed."
-            )
+            raise UnknownPluginError(f"no plugin {name!r} is installed. {hint} Nothing changed.")
     config = Config(file_choices())
     changing = {}
     for name, decision in decisions(reversed(config.choices), args.names).items():

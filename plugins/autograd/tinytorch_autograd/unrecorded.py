@@ -83,7 +83,8 @@ def in_place(op: Op, call: Call, tensor: type[Tensor]) -> Call:
             return NotImplemented
         raise InPlaceError(
             f"{op.name} would write into a tensor of shape {self.shape} whose operations are "
-            "recorded; create a new tensor (x = x + y, np.where), or write inside `with no_grad():`"
+            "recorded; create a new tensor (x = x + y, np.where, np.sort), or write inside "
+            "`with no_grad():`"
         )
 
     return function
