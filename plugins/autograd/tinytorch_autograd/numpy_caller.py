@@ -27,6 +27,8 @@ def remedy() -> str | None:
     frame: FrameType | None = sys._getframe()
     while frame is not None and _package(frame).startswith("tinytorch_"):
         frame = frame.f_back
+    if frame is not None and str(frame.f_globals.get("__name__")).startswith("scipy.sparse."):
+        return "replace the sparse matrix s by tinytorch_autograd.SparseMatrix(s)"
     inside = None
     while frame is not None and _package(frame) == "numpy":
         frame, inside = frame.f_back, frame
