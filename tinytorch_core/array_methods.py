@@ -62,7 +62,9 @@ class ArrayMethods:
         """Return the elements in one dimension."""
         return np.ravel(self)
 
-    flatten = ravel
+    def flatten(self: Any) -> Any:
+        """Return the elements in one dimension."""
+        return np.ravel(self)
 
     def nonzero(self: Any) -> tuple[Any, ...]:
         """Return the indices of the nonzero elements, an array for each axis."""
@@ -76,7 +78,8 @@ class ArrayMethods:
         """Return the elements rounded to `decimals` digits, halves to even digits."""
         return np.round(self, decimals)
 
-    __round__ = round
+    def __round__(self: Any, decimals: int | None = None) -> Any:
+        return np.round(self, decimals or 0)
 
     def sort(self: Any, axis: int = -1, kind: Any = None) -> None:
         """Sort the elements along `axis` in place; `np.sort` returns a sorted copy."""
