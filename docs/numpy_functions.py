@@ -49,7 +49,7 @@ print(x.grad)  # [0. 1. 1.]
 
 Any other function also works on tensors, but `backward()` through it raises an error with its name,
 so that no gradient is lost silently. The same holds for an option that a rule does not support,
-such as `where=` of a ufunc.
+such as `dtype=` of `linspace`.
 
 ```python
 y = np.setdiff1d(x, [2.0]).sum()

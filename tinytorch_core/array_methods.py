@@ -1,8 +1,6 @@
 """The methods of Tensor that call the NumPy function of the same name.
 
-They are not ops, because every op adds to start-up time. Plugins still wrap the NumPy calls they
-make. `sort` is missing, because arrays, PyTorch and Python's lists disagree on what it does;
-`np.sort(x)` returns a sorted copy.
+They are not ops, which add to start-up time; plugins still wrap the NumPy calls that they make.
 """
 
 from __future__ import annotations
@@ -17,6 +15,12 @@ class ArrayMethods:
     """The base class of the plain Tensor."""
 
     __slots__ = ()
+
+    def __divmod__(self: Any, other: Any) -> Any:
+        return np.divmod(self, other)
+
+    def __rdivmod__(self: Any, other: Any) -> Any:
+        return np.divmod(other, self)
 
     def all(self: Any, axis: Any = None, keepdims: Any = False) -> Any:
         """Return whether all elements are nonzero, of the tensor or along `axis`."""
@@ -46,6 +50,14 @@ class ArrayMethods:
         """Return the dot product over the last axis, and the second-to-last axis of `other`."""
         return np.dot(self, other)
 
+    @property
+    def flat(self: Any) -> Any:
+        """The elements in one dimension; writing into them needs contiguous memory."""
+        elements = np.ravel(self)
+        if isinstance(elements.data, np.ndarray) and elements.data.base is None:
+            elements.data.flags.writeable = False  # a copy, in which the values would be lost
+        return elements
+
     def nonzero(self: Any) -> tuple[Any, ...]:
         """Return the indices of the nonzero elements, an array for each axis."""
         return np.nonzero(self)
@@ -64,13 +76,16 @@ class ArrayMethods:
         """Return the elements rounded to `decimals` digits, halves to even digits."""
         return np.round(self, decimals)
 
+    def __round__(self: Any, decimals: int | None = None) -> Any:
+        return np.round(self, decimals or 0)
+
+    def sort(self: Any, axis: int = -1, kind: Any = None) -> None:
+        """Sort the elements along `axis` in place; `np.sort` returns a sorted copy."""
+        self[...] = np.sort(self, axis, kind)
+
     def squeeze(self: Any, axis: Any = None) -> Any:
         """Return the tensor without the axes of length 1, or without `axis`."""
         return np.squeeze(self, axis=axis)
-
-    def swapaxes(self: Any, axis1: int, axis2: int) -> Any:
-        """Return the tensor with two axes swapped."""
-        return np.swapaxes(self, axis1, axis2)
 
     def take(self: Any, indices: Any, axis: int | None = None) -> Any:
         """Return the elements, or the slices along `axis`, at these indices."""

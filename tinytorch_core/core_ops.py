@@ -159,7 +159,7 @@ def _table() -> OpTable:
     doc = "Return the elements in another shape."
     ops.add("reshape", lambda x, shape: x.reshape(shape), inputs=("x",), numpy=np.reshape, doc=doc)
     ops.add("permute", permute, numpy=np.transpose)
-    ops.add("swapaxes", swapaxes, inputs=("x",), numpy=np.swapaxes)
+    ops.add("swapaxes", swapaxes, method=True, inputs=("x",), numpy=np.swapaxes)
     ops.add("astype", astype, method=True, inputs=("x",), numpy=np.astype)
     doc = "Return a tensor with a copy of the array."
     ops.add("copy", lambda x: x.copy(), method=True, numpy=np.copy, doc=doc)

@@ -80,9 +80,7 @@ def _entry_points_in(metadata: str, group: str) -> list[EntryPoint]:
         return []
     attributes = list(_section(text, ATTRIBUTES)) if group == PLUGINS else []
     return [
-        EntryPoint(
-            name, metadata, value, frozenset(a for a, plugin in attributes if plugin == name)
-        )
+        EntryPoint(name, metadata, value, frozenset(a for a, owner in attributes if owner == name))
         for name, value in _section(text, group)
     ]
 

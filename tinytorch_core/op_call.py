@@ -28,7 +28,7 @@ class CallText(NamedTuple):
         passed: the same arguments as passed on to another call of the op.
         tensors: for each input, the name of the variable that holds it as it was given.
         comment: lines that explain the names in the text.
-        spellings: lines that assign an argument that was passed under its other spelling.
+        keywords: lines that handle keywords that the op itself lacks.
         unwrap: lines that assign the array of each input to the input's name.
         run: lines that assign the result of the forward to `_array`, and the Tensor to `_out`.
     """
@@ -37,7 +37,7 @@ class CallText(NamedTuple):
     passed: str
     tensors: tuple[str, ...]
     comment: list[str]
-    spellings: list[str]
+    keywords: list[str]
     unwrap: list[str]
     run: list[str]
 
@@ -52,9 +52,16 @@ def call_text(op: Op, names: dict[str, Any]) -> CallText:
     _, arrays = signature_text(op.arguments, names)
     arguments = _call_arguments(op)
     _, passed = signature_text(arguments, names)
-    arguments, spellings = with_spellings(arguments, names)
+    arguments, keywords = with_spellings(arguments, names)
     signature, _ = signature_text(arguments, names)
-    lines = _comment(op), spellings, _unwrap_inputs(op, tensors), _run(op, arrays)
+    if op.name in ("sum", "prod", "max", "min"):
+        # NumPy's function runs if it gets options that the op lacks.
+        names |= {"_absent": np._NoValue, "_numpy": op.numpy[0]}
+        signature += ", initial=_absent, where=_absent"
+        given = "self, axis=axis, keepdims=keepdims, initial=initial, where=where"
+        keywords += ["    if initial is not _absent or where is not _absent:"]
+        keywords += [f"        return _numpy({given})"]
+    lines = _comment(op), keywords, _unwrap_inputs(op, tensors), _run(op, arrays)
     return CallText(signature, passed, tensors, *lines)
 
 
@@ -91,7 +98,7 @@ def op_call(op: Op, tensor: type[Tensor]) -> Callable[..., Any]:
             lines = _numpy_call(op)
         else:
             text = call_text(op, names)
-            lines = [f"def call({text.signature}):", *text.comment, *text.spellings]
+            lines = [f"def call({text.signature}):", *text.comment, *text.keywords]
             lines += [*text.unwrap, *text.run]
         return "\n".join([*lines, "    return _out", ""])
 

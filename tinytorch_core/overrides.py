@@ -11,7 +11,6 @@ import os
 import sys
 from collections.abc import Callable, Collection
 from threading import get_ident
-from types import TracebackType
 from typing import NamedTuple
 
 from tinytorch_core.config import Choice
@@ -30,12 +29,7 @@ class Restore:
         self.entered = True
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self._undo(self)
 
     def __repr__(self) -> str:
@@ -66,12 +60,8 @@ class Overrides(NamedTuple):
 
     def forgetting(self, name: str) -> Overrides:
         """Return a copy without any choice about one plugin."""
-        return Overrides(
-            tuple(
-                (r, _reduced(c, {name}, {(name, key) for key in c.tables.get(name, ())}))
-                for r, c in self.layers
-            )
-        )
+        settings = {(name, key) for _, c in self.layers for key in c.tables.get(name, ())}
+        return Overrides(tuple((r, _reduced(c, {name}, settings)) for r, c in self.layers))
 
     def _in_force(self) -> list[tuple[Restore, Choice]]:
         # A choice without a block lasts until the block around it ends, or forever. A later one

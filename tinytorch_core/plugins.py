@@ -237,20 +237,18 @@ def attach(cls: type[Tensor], *names: str) -> None:
     """
     if not (isinstance(cls, type) and issubclass(cls, Tensor) and cls is not Tensor):
         raise TypeError(
-            f"{cls!r} is not a subclass of Tensor; to extend Tensor itself use plugins.enable"
+            f"{cls!r} is not a subclass of Tensor; to extend Tensor, use plugins.enable"
         )
     with registry.lock:
         start()
         _check_names(names)
-        before = registry.attached.get(cls)
-        registry.attached[cls] = tuple(dict.fromkeys([*(before or ()), *names]))
+        before = dict(registry.attached)
+        registry.attached[cls] = tuple(dict.fromkeys([*before.get(cls, ()), *names]))
         try:
             registry.activate(registry.overrides)
         except BaseException:
-            if before is None:
-                del registry.attached[cls]
-            else:
-                registry.attached[cls] = before
+            del registry.attached[cls]
+            registry.attached.update(before)
             raise
 
 

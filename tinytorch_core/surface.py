@@ -8,11 +8,12 @@ everything as it was, and the same plugins give the same surface.
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from threading import RLock
 from types import MappingProxyType
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from tinytorch_core.core_ops import core_ops
 from tinytorch_core.errors import PluginError
@@ -152,9 +153,8 @@ class SurfaceBuilder:
         calls = Calls(self.wrap("tinytorch_wrap_op", self.op_calls))
         for op in self.ops.values():
             self._add_methods(op, calls[op.name])
-        self.call_hook(
-            "tinytorch_extend_tensor", lambda p: {"tensor": TensorExtension(self, p.title)}
-        )
+        hook = "tinytorch_extend_tensor"
+        self.call_hook(hook, lambda p: {"tensor": TensorExtension(self, p.title)})
         self.namespace |= {
             "_calls": calls,
             "_numpy_calls": self._numpy_calls(calls),
@@ -171,12 +171,8 @@ class SurfaceBuilder:
     def call_hook(self, hook: str, arguments: Callable[[Plugin], Mapping[str, Any]]) -> None:
         """Call a hook of every plugin, in order, with what `arguments` returns for the plugin."""
         for plugin, implementation, integrity in self._guarded(hook):
-            given = arguments(plugin)
-            plugin.guarded(
-                hook,
-                lambda: plugin.run_hook(hook, implementation, given),  # noqa: B023
-                integrity,
-            )
+            run = functools.partial(plugin.run_hook, hook, implementation, arguments(plugin))
+            plugin.guarded(hook, run, integrity)
 
     def wrap(
         self,
@@ -334,7 +330,7 @@ class SurfaceBuilder:
         # takes a third longer. There, if plugins wrap ops, only well-known names are explained,
         # each by a descriptor.
         if sys.version_info >= (3, 12) or not self._implementations("tinytorch_wrap_op"):
-            self.namespace["__getattr__"] = _explain_attribute
+            self.namespace["__getattr__"] = _raise_no_attribute
             return
         active = {plugin.name for plugin in self.plugins}
         known = (h.names for h in hints() if h.kind == "attributes" and h.plugin not in active)
@@ -357,16 +353,12 @@ class MissingAttribute:
         self.name = name
 
     def __get__(self, instance: Any, owner: type) -> Any:
-        raise _no_attribute(owner if instance is None else instance, self.name)
+        _raise_no_attribute(owner if instance is None else instance, self.name)
 
 
-def _explain_attribute(self: TensorBase, name: str) -> Any:
-    raise _no_attribute(self, name)
-
-
-def _no_attribute(owner: Any, name: str) -> AttributeError:
+def _raise_no_attribute(owner: Any, name: str) -> NoReturn:
     kind = owner if isinstance(owner, type) else type(owner)
     of = f"type object {kind.__name__!r}" if kind is owner else f"{kind.__name__!r} object"
     message = f"{of} has no attribute {name!r}"
     why = None if name.startswith("__") else owner._why_missing("attributes", name)
-    return AttributeError(f"{message}. {why}" if why else message, name=name, obj=owner)
+    raise AttributeError(f"{message}. {why}" if why else message, name=name, obj=owner)

@@ -320,12 +320,7 @@ class TensorBase(ArrayMethods):
         def __add__(self: AnyTensor, other: Any) -> AnyTensor: ...
         def __neg__(self: AnyTensor) -> AnyTensor: ...
         def sum(
-            self: AnyTensor,
-            axis: Any = None,
-            keepdims: Any = False,
-            *,
-            dim: Any = None,
-            keepdim: Any = None,
+            self: AnyTensor, axis: Any = None, keepdims: Any = False, **others: Any
         ) -> AnyTensor: ...
         def __eq__(self, other: object) -> Self: ...  # type: ignore[override]
         def __ne__(self, other: object) -> Self: ...  # type: ignore[override]
@@ -344,8 +339,8 @@ class TensorBase(ArrayMethods):
         __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rfloordiv__ = __rmod__ = __add__
         __rpow__ = __rmatmul__ = __and__ = __rand__ = __or__ = __ror__ = __add__
         __xor__ = __rxor__ = __lt__ = __le__ = __gt__ = __ge__ = __add__
-        __pos__ = __abs__ = __invert__ = __neg__
-        exp = log = sqrt = tanh = abs = copy = conj = conjugate = __neg__
+        __pos__ = __abs__ = __invert__ = exp = log = sqrt = tanh = abs = copy = __neg__
+        conj = conjugate = __neg__
         mean = prod = max = min = sum
         std, argmin = var, argmax
 

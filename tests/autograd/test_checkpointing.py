@@ -260,8 +260,8 @@ class TestRandomNumbers:
 
 def test_an_op_without_a_rule_inside_raises():
     x = tracked([1, 2, 3])
-    y = checkpoint(lambda x: np.polyfit(np.arange(3), x, 1), x)
-    with pytest.raises(NoRuleError, match="polyfit"):
+    y = checkpoint(lambda x: np.setdiff1d(x, [0]), x)
+    with pytest.raises(NoRuleError, match="setdiff1d"):
         y.sum().backward()
 
 

@@ -219,6 +219,12 @@ INVALID = {
         LostGradientError,
         ["detach"],
     ),
+    "sort in place": (lambda s: s.x.sort(), InPlaceError, [r"np\.sort", r"\(3,\)"]),
+    "assignment of an item of flat": (
+        lambda s: s.x.flat.__setitem__(0, 9.0),
+        InPlaceError,
+        [r"\(3,\)"],
+    ),
     "a copy of a result": (
         lambda s: copy.deepcopy(s.y),
         AutogradError,
@@ -290,6 +296,66 @@ INVALID = {
         lambda s: np.array([s.x[0], 1.0]),
         LostGradientError,
         ["np.stack or np.concatenate instead of np.array"],
+    ),
+    "np.mean of a list": (
+        lambda s: np.mean([s.x[0], s.loss]),
+        UntrackedError,
+        [r"np\.stack\(tensors\) instead of a list, .* to np\.mean"],
+    ),
+    "np.linalg.det of a list": (
+        lambda s: np.linalg.det([[s.loss]]),
+        UntrackedError,
+        [r"np\.stack\(tensors\) instead of a list, .* to np\.linalg\.det"],
+    ),
+    "np.sum of a list of arrays": (
+        lambda s: np.sum([s.x, s.y]),
+        UntrackedError,
+        [r"np\.stack\(tensors\) instead of a list, .* to np\.sum"],
+    ),
+    "np.append of a list to an array": (
+        lambda s: np.append(np.ones(2), [s.loss]),
+        UntrackedError,
+        [r"Tensor\(a\) instead of an array a, to np\.append"],
+    ),
+    "np.dot of lists": (lambda s: np.dot([s.loss], [2.0]), UntrackedError, ["np.stack"]),
+    "np.r_": (lambda s: np.r_[s.x, 1.0], UntrackedError, [r"np\.concatenate instead of np\.r_"]),
+    "np.c_": (lambda s: np.c_[s.x, s.y], UntrackedError, [r"np\.column_stack instead of np\.c_"]),
+    "np.full": (lambda s: np.full(3, s.loss), UntrackedError, [r"np\.full\(.*, like=x\)"]),
+    "np.arange": (lambda s: np.arange(s.loss), UntrackedError, ["np.arange needs like=x"]),
+    "np.select with a default": (
+        lambda s: np.select([np.ones(3, bool)], [np.ones(3)], default=s.x),
+        UntrackedError,
+        [r"Tensor\(a\) instead of an array a, to np\.select"],
+    ),
+    "np.piecewise of an array": (
+        lambda s: np.piecewise(np.ones(3), [np.ones(3, bool)], [s.loss]),
+        UntrackedError,
+        [r"Tensor\(a\) instead of an array a, to np\.piecewise"],
+    ),
+    "np.pad of an array": (
+        lambda s: np.pad(np.ones(3), 1, constant_values=s.loss),
+        UntrackedError,
+        [r"Tensor\(a\) instead of an array a, to np\.pad"],
+    ),
+    "np.interp with a period": (
+        lambda s: np.interp([1.5], [0.0, 1.0], [0.0, 1.0], period=s.loss),
+        UntrackedError,
+        [r"Tensor\(a\) instead of an array a, to np\.interp"],
+    ),
+    "np.full_like of an array": (
+        lambda s: np.full_like(np.ones(3), s.loss),
+        InPlaceError,
+        [r"Tensor\(a\) instead of an array a, to np\.full_like"],
+    ),
+    "np.nan_to_num of an array": (
+        lambda s: np.nan_to_num(np.ones(3), nan=s.loss),
+        InPlaceError,
+        [r"Tensor\(a\) instead of an array a, to np\.nan_to_num"],
+    ),
+    "as_strided": (
+        lambda s: np.lib.stride_tricks.as_strided(s.x, (2,)),
+        UntrackedError,
+        ["sliding_window_view"],
     ),
     "a ufunc of another library": (
         lambda s: special.expit(s.x).sum().backward(),

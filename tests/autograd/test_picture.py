@@ -92,9 +92,9 @@ def test_constants_are_shown_if_the_rule_saved_them():
 def test_several_outputs_checkpoints_and_ops_without_a_rule():
     w = parameter(3, 3)
     y = checkpoint(lambda w: (w @ w, w + 1), w)
-    total = y[0].sum() + y[1].sum() + np.polyfit(np.arange(3), w, 1).sum()
+    total = y[0].sum() + y[1].sum() + np.setdiff1d(w, [0]).sum()
     words, arrows = boxes(show_graph(total, {"w": w}))
-    assert sum("polyfit" in w for w in words) == 1
+    assert sum("setdiff1d" in w for w in words) == 1
     assert sum(w.startswith("checkpoint") for w in words) == 1
     assert sum(a.startswith("checkpoint") for a, _ in arrows) == 2
 

@@ -188,7 +188,7 @@ MISTAKES = {
         "vdot",
         products,
         "vdot",
-        lambda right: lambda a, b: right(np.conjugate(a), b),
+        lambda right: lambda a, b: np.conjugate(right(a, np.conjugate(b))),
     ),
     "einsum: on the diagonal": ("einsum", einsum, "add_missing_axes", ones_for_identities),
 }

@@ -449,7 +449,7 @@ def test_a_plugin_attached_to_a_subclass_does_not_change_tensor(abc: None) -> No
 
 
 def test_attach_refuses_other_classes_and_unknown_plugins(abc: None) -> None:
-    with pytest.raises(TypeError, match=r"to extend Tensor itself use plugins.enable"):
+    with pytest.raises(TypeError, match=r"to extend Tensor, use plugins.enable"):
         plugins.attach(Tensor, "a")
     with pytest.raises(TypeError, match="not a subclass of Tensor"):
         plugins.attach(int, "a")  # type: ignore[arg-type]

@@ -6,19 +6,11 @@ import argparse
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from tinytorch_core.config import (
-    OWN_FILE,
-    VARIABLE,
-    Choice,
-    Config,
-    decisions,
-    file_choices,
-    read_config,
-)
+from tinytorch_core.config import OWN_FILE, VARIABLE, Choice, decisions, file_choices, read_config
 from tinytorch_core.config_file import ConfigFile
 from tinytorch_core.discovery import installed
 from tinytorch_core.errors import ConfigError, UnknownPluginError, did_you_mean
@@ -55,22 +47,22 @@ def run(args: argparse.Namespace) -> int:
             raise UnknownPluginError(
                 f"no plugin {name!r} is installed. {hint} Nothing was changed."
             )
-    config = Config(file_choices())
+    choices = file_choices()
     changing = {}
-    for name, decision in decisions(reversed(config.choices), args.names).items():
+    for name, decision in decisions(reversed(choices), args.names).items():
         if decision.on == args.on:
             print(f"{name} is already {STATES[args.on]}: {decision.by}")
         else:
             changing[name] = args.on
     if changing:
-        _change(config, changing)
+        _change(choices, changing)
     return _check_result(args.names, args.on, known)
 
 
-def _change(config: Config, plugins: Mapping[str, bool]) -> None:
+def _change(choices: Sequence[Choice], plugins: Mapping[str, bool]) -> None:
     """Set plugins in the file with the highest precedence, or in a new one, and print the lines."""
     new_file = Choice(ConfigFile(os.path.abspath(OWN_FILE), text=""))
-    old = config.choices[0] if config.choices else new_file
+    old = choices[0] if choices else new_file
     file = old.source
     assert isinstance(file, ConfigFile)
     _write(file.path, _edited(file, plugins))

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tinytorch_autograd.debug.anomaly import detect_anomaly
     from tinytorch_autograd.debug.gradcheck import gradcheck, gradgradcheck
     from tinytorch_autograd.pictures.picture import show_graph
+    from tinytorch_autograd.sparse import SparseMatrix
     from tinytorch_autograd.tape import GradientTape
 
 __version__ = "0.1.0"
@@ -52,6 +53,7 @@ __all__ = [
     "NonScalarError",
     "NotDifferentiableError",
     "Rules",
+    "SparseMatrix",
     "UntrackedError",
     "Variable",
     "add_autograd",
@@ -78,6 +80,7 @@ __all__ = [
 # faster.
 _LAZY = {
     "GradientTape": "tape",
+    "SparseMatrix": "sparse",
     "checkpoint": "checkpointing",
     "custom_gradient": "custom",
     "detect_anomaly": "debug.anomaly",

@@ -257,9 +257,11 @@ def _overwritten(function: Any, given: Mapping[Any, Any]) -> list[Any]:
 
 
 def _writing(function: Any) -> InPlaceError:
+    from tinytorch_autograd.numpy_caller import remedy  # only errors need it
+
     return InPlaceError(
         f"{numpy_name(function)} would write into a tensor while an argument requires grad, "
-        "so a gradient would be lost; assign the result to a name instead"
+        f"so a gradient would be lost; {remedy() or 'assign the result to a name instead'}"
     )
 
 

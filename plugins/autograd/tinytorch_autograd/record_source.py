@@ -35,7 +35,7 @@ def recorded_call(
     lines = [
         f"def call({text.signature}):",
         *(_COMMENT_INLINE if inline else _COMMENT_WRAPPED),
-        *text.spellings,
+        *text.keywords,
         *_find_nodes(op, text),
         *run,
         *_add_node(op, saves, several, inline),

@@ -109,7 +109,7 @@ def in_place(op: Op, call: Call, tensor: type[Tensor]) -> Call:
                 return NotImplemented
             raise InPlaceError(
                 f"{op.name} would write into a tensor of shape {self.shape} whose operations are "
-                "recorded; create a new tensor (x = x + y, np.where), or write inside "
+                "recorded; create a new tensor (x = x + y, np.where, np.sort), or write inside "
                 "`with no_grad():`"
             )
         result = call(self, *others)
@@ -129,16 +129,23 @@ def _any_tracked(values: Sequence[Any], kind: type[Tensor]) -> bool:
     return False
 
 
+_USE_NUMPY = (
+    "join tensors by np.stack or np.concatenate instead of np.array, and compute with NumPy "
+    "functions; np.arange needs like=x, a tensor"
+)
+
+
 def raw(op: Op, call: Call, tensor: type[Tensor]) -> Call:
     """Return the call of an op that returns the array, which raises for a tracked tensor."""
 
     @functools.wraps(call)
     def function(self: Any, *args: Any, **kwargs: Any) -> Any:
         if getattr(self, "_node", None) is not None:
+            from tinytorch_autograd.numpy_caller import remedy  # only errors need it
+
             raise LostGradientError(
-                f"{op.name}() of a tensor that requires grad would lose its gradient; to keep it, "
-                "join tensors by np.stack or np.concatenate instead of np.array, and compute with "
-                "NumPy functions; to drop it, use x.detach().numpy(), or x.data"
+                f"{op.name}() of a tensor that requires grad would lose its gradient. To keep it, "
+                f"{remedy() or _USE_NUMPY}; to drop it, use x.detach().numpy(), or x.data"
             )
         return call(self, *args, **kwargs)
 

@@ -44,6 +44,18 @@ def methods():
     ):
         call = cubed(methodcaller(name, *arguments))
         yield Case(f"x.{name}", call, x, SAME if in_torch else None)
+    for name, options in (
+        ("sum", {"initial": 2.0}),
+        ("prod", {"initial": 2.0, "axis": 0}),
+        ("max", {"initial": 0.1, "axis": 0}),
+        ("min", {"initial": 0.1, "where": np.array([True, False, True])}),
+    ):
+        yield Case(f"x.{name}({', '.join(options)})", cubed(methodcaller(name, **options)), x, None)
+    yield Case("x.flat", lambda x: x.flat[[0, 3, 3]] ** 3, x, None)
+    yield Case("round(x)", lambda x: (x - round(x)) ** 3, x, None)
+    pair = (np.array([5.0, 6.0]), np.array([2.2, -2.3]))
+    yield Case("divmod(x, y)", lambda x, y: divmod(x, y)[1] ** 3, pair, None)
+    yield Case("divmod(7, x)", lambda x: sum(divmod(7.0, x)) ** 3, pair[1:], None)
 
 
 def _along(function, **options):

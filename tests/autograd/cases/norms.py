@@ -44,6 +44,15 @@ DESCRIBED = (
         [{"ord": p, "axis": (2, 0), "keepdims": True} for p in OF_MATRICES],
         uneven,
     ),
+    Described(
+        "linalg.norm",
+        (((4,), ()), ((2, 3), ())),
+        domain=((-2.0, 2.25), (1.5, 3.0)),
+        parameters=({"axis": -1}, {"axis": 0, "keepdims": True}),
+        call=lambda f, x, p, **options: f(x, p, **options),
+        drawn=None,
+        jax=False,
+    ),
     norm("vector_norm", ((2, 3), ()), [{"ord": p} for p in OF_VECTORS]),
     norm("vector_norm", ((2, 3, 2),), [{"axis": (0, 2), "keepdims": True, "ord": 3}, {"axis": -1}]),
     norm(

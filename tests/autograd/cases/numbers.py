@@ -1,15 +1,27 @@
 """NumPy's functions of one or two numbers, at numbers away from kinks, cuts and poles."""
 
+import warnings
+
 import numpy as np
 
 from .described import PAIRS, Described
 
+MASK = np.array([[True, False, True], [False, True, True]])
 UNIT, POSITIVE, ABOVE_1 = (-0.7, 0.6), (0.5, 3.0), (1.5, 3.0)
 BETWEEN_STEPS = (1.15, 1.45)  # no number is rounded to another number than its neighbours
 
 
 def described(names, **options):
     return [Described(name, **options) for name in names.split()]
+
+
+def selected(f, *inputs, where=MASK):
+    """Call a ufunc for some elements, with 0 in place of the others, which are undefined."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # newer versions of NumPy warn that they are undefined
+        results = f(*inputs, where=where)
+    several = isinstance(results, tuple)
+    return [np.where(where, out, 0) for out in (results if several else (results,))]
 
 
 def of_two(names, first=(-2.0, 2.25), second=(-1.0, 3.0), **options):
@@ -53,6 +65,20 @@ DESCRIBED = (
     *of_two("nextafter", first=BETWEEN_STEPS, second=(3.0, 4.0), jax=False),
     Described("nan_to_num", torch="nan_to_num"),
     Described(
+        "nan_to_num",
+        shapes=(((4,), (), (4,), (1,)),),
+        call=lambda f, x, a, b, c: f(
+            np.where(
+                [True, False, False, False], x, np.array([0, np.nan, np.inf, -np.inf], x.dtype)
+            ),
+            nan=a,
+            posinf=b,
+            neginf=c,
+        ),
+        drawn=None,
+        jax=False,
+    ),
+    Described(
         "unwrap",
         shapes=((4,), (2, 3)),
         domain=(-7.0, 7.0),
@@ -61,6 +87,15 @@ DESCRIBED = (
     ),
     Described(
         "unwrap", shapes=((4,),), domain=(-3.0, 3.0), parameters=({"period": 2.5},), drawn=None
+    ),
+    Described(
+        "unwrap",
+        shapes=(((4,), ()), ((2, 3), ())),
+        domain=((-7.0, 7.0), (2.5, 3.0)),
+        call=lambda f, x, period: f(x, period=period),
+        drawn=None,
+        jax=False,
+        float32=False,
     ),
     *of_two("add subtract multiply", complex=True),
     *of_two("divide", second=POSITIVE, torch="divide", complex=True),
@@ -112,7 +147,36 @@ DESCRIBED = (
         call=lambda f, x, y: f([[True], [False]], x, y),
         drawn=None,
     ),
-    # Options of ufuncs.
+    # Options of ufuncs. NumPy does not define the elements that `where` excludes.
+    *(
+        Described(
+            name,
+            shapes=(shapes,),
+            call=selected,
+            domain=(-2.0, 2.5),
+            drawn=None,
+            jax=False,
+        )
+        for name, shapes in (
+            ("exp", (2, 3)),
+            ("multiply", ((2, 3), (3,))),
+            ("divmod", ((2, 3), (2, 1))),
+        )
+    ),
+    Described(
+        "log",
+        shapes=((2, 3),),
+        call=lambda f, x: selected(f, x, where=x > 0),
+        drawn=None,
+        jax=False,
+    ),
+    Described(
+        "power",
+        shapes=((3,),),
+        call=lambda f, x: selected(f, x, 3, where=[True, True, False]),
+        drawn=None,
+        jax=False,
+    ),
     Described(
         "exp",
         parameters=({"dtype": "float64"}, {"casting": "unsafe", "order": "C"}),

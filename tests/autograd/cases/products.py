@@ -62,6 +62,17 @@ def torch_tensordot(torch, x, y, axes=2):
 
 
 DESCRIBED = (
+    # A list of tensors in place of an array.
+    *(
+        two(name, ((3,), (3,)), call=lambda f, x, y: f([x[0], x[1] * x[2], x[2]], y), jax=False)
+        for name in ("dot", "inner", "vdot", "outer", "kron", "cross", "append")
+    ),
+    two(
+        "einsum",
+        ((2,), (2,)),
+        call=lambda f, x, y: f("ij,j", [[x[0], x[1]], [x[1], x[0] * x[1]]], y),
+        jax=False,
+    ),
     two("matmul", ((2, 3), (3, 4)), ((3,), (3,)), ((5, 2, 3), (3,)), torch="matmul"),
     two(
         "dot",

@@ -138,4 +138,21 @@ DESCRIBED = (
         {"pad_width": 2},
         call=lambda f, x, c, pad_width: f(x, pad_width, constant_values=c),
     ),
+    of(
+        "pad",
+        (((2, 3), (), ()),),
+        {"pad_width": 2},
+        {"pad_width": ((0, 1), (3, 2))},
+        call=lambda f, x, a, b, pad_width: f(x, pad_width, "linear_ramp", end_values=(a, b)),
+        jax=False,
+    ),
+    of(
+        "lib.stride_tricks.sliding_window_view",
+        ((3, 4),),
+        {"window_shape": 2, "axis": 0},
+        {"window_shape": (2, 3)},
+        {"window_shape": (2, 1, 2), "axis": (0, 0, 1)},
+        jax=False,
+    ),
+    of("broadcast_to", ((1,), ()), {"shape": 3}),
 )

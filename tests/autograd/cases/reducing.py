@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from .described import Described
+from tinytorch_core import Tensor
+
+from .described import Described, call_directly
 
 AXES = ({}, {"axis": 0}, {"axis": -1, "keepdims": True}, {"axis": (0, 1)})
 SHAPES = ((3, 4), (2, 3, 2))
@@ -26,6 +28,12 @@ def with_nans(f, x, **parameters):
     matrix = mask.reshape(-1, *x.shape[-2:])[0]
     matrix[np.eye(*matrix.shape, dtype=bool)] = True
     return f(np.where(mask, np.array(np.nan, x.dtype), x), **parameters)
+
+
+def with_first_nan(f, x, *args, **parameters):
+    """Call a function with a constant NaN as the first element of x."""
+    first = np.arange(x.size).reshape(x.shape) == 0
+    return f(np.where(first, np.array(np.nan, x.dtype), x), *args, **parameters)
 
 
 def nans(names, **options):
@@ -168,6 +176,34 @@ DESCRIBED = (
     *described("median", min_dims=2),
     *described("quantile", parameters=QUANTILES + METHODS),
     *described("percentile", parameters=PERCENTILES),
+    *(
+        Described(
+            name,
+            shapes=(((3, 4), ()), ((3, 4), (2,)), ((4,), (2,))),
+            domain=((-2.0, 2.25), (0.1 * unit, 0.9 * unit)),
+            parameters=({"axis": -1}, {"axis": 0, "method": method}),
+            call=call,
+            drawn=None,
+            jax=False,
+            float32=False,
+        )
+        for name, unit, call, method in (
+            ("quantile", 1, call_directly, "weibull"),
+            ("quantile", 1, call_directly, "lower"),
+            ("percentile", 100, call_directly, "hazen"),
+            ("nanquantile", 1, with_first_nan, "median_unbiased"),
+            ("nanpercentile", 100, with_first_nan, "interpolated_inverted_cdf"),
+        )
+    ),
+    Described(
+        "quantile",
+        shapes=((2,),),
+        domain=(0.1, 0.9),
+        call=lambda f, q: f(Tensor([3.0, -1.0, 5.0, 7.5]), [q[0], q[1] * q[0]]),
+        drawn=None,
+        jax=False,
+        float32=False,
+    ),
     Described("average", shapes=SHAPES, parameters=AXES, min_dims=2),
     Described(
         "average",

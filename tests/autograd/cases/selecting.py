@@ -8,6 +8,7 @@ from .described import as_list
 from .rearranging import any_shape, of
 
 MATRIX, CUBE = ((3, 4),), ((2, 3, 4),)
+SAMPLE = np.array([3.0, 0.0, 1.0, 1.0, 1.75])
 SAME = (((2, 3), (2, 3)), ((2, 2), (2, 2)))
 
 
@@ -83,6 +84,20 @@ DESCRIBED = (
     of("partition", ((7,), (3, 5)), {"kth": 2}, {"kth": (1, 3)}, {"kth": 2, "axis": 0}),
     any_shape("sort_complex", min_dims=1, jax=False, shapes=((4,),), float32=False),
     of("unique", ((3, 2),), call=lambda f, x: f(np.concatenate([x, x * 2, x]))),
+    of(
+        "unique",
+        ((3, 2),),
+        {"return_inverse": True},
+        {"return_index": True, "return_counts": True, "return_inverse": True},
+        {"axis": 0},
+        {"axis": -1, "return_inverse": True},
+        call=lambda f, x, **p: f(np.concatenate([x, x * 2, x]), **p),
+        jax=False,
+    ),
+    *(
+        of(name, ((3,),), call=lambda f, x: f(np.concatenate([x, x * 2, x])), jax=False)
+        for name in ("unique_all", "unique_counts", "unique_inverse")
+    ),
     of("unique_values", ((3, 2),), call=lambda f, x: f(np.concatenate([x, x * 2, x]))),
     # Selecting.
     of(
@@ -146,6 +161,36 @@ DESCRIBED = (
     ),
     # Copies and new arrays.
     of("full_like", ((), (1, 3)), call=lambda f, x: f(Tensor(np.zeros((2, 3), x.dtype)), x)),
+    of(
+        "full_like",
+        ((), (3,)),
+        call=lambda f, v: f(Tensor(np.zeros(2, v.dtype)), v, shape=3),
+        jax=False,
+    ),
+    of(
+        "full",
+        ((), (3,)),
+        {"shape": (2, 3)},
+        {"shape": 3},
+        call=lambda f, v, shape: f(shape, v, v.dtype, like=v),
+        jax=False,
+    ),
+    of(
+        "arange",
+        ((),),
+        call=lambda f, x: f(0, 7.1 * x / x.data, x, like=x),
+        jax=False,
+        float32=False,
+    ),
+    of(
+        "arange",
+        (((), ()),),
+        call=lambda f, x, d: f(x, 5.0, d, like=x),
+        domain=((-2.0, 2.25), (0.4, 0.9)),
+        jax=False,
+        float32=False,
+    ),
+    of("arange", ((),), call=lambda f, x: f(x, like=x) + x, jax=False, float32=False),
     of("linspace", (((), ()),), {"num": 5}, {"num": 4, "endpoint": False}, float32=False),
     of(
         "linspace",
@@ -177,6 +222,37 @@ DESCRIBED = (
         {"minlength": 0},
         {"minlength": 6},
         call=lambda f, w, **p: f([3, 0, 1, 1, 3], w, **p),
+        float32=False,
+    ),
+    of(
+        "histogram",
+        ((5,),),
+        {"bins": 3},
+        {"bins": [0.0, 0.5, 2.5, 3.0], "density": True},
+        {"bins": 2, "range": (1.0, 2.0), "density": True},
+        call=lambda f, w, **p: f(SAMPLE, weights=w, **p)[0],
+        domain=(0.5, 2.0),
+        jax=False,
+        float32=False,
+    ),
+    of(
+        "histogram2d",
+        ((5,),),
+        {"bins": 2},
+        {"bins": [[0.0, 0.5, 4.0], [1.0, 2.0, 3.0]], "density": True},
+        call=lambda f, w, **p: f(SAMPLE, SAMPLE[::-1] ** 2, weights=w, **p),
+        domain=(0.5, 2.0),
+        jax=False,
+        float32=False,
+    ),
+    of(
+        "histogramdd",
+        ((5,),),
+        {"bins": (2, 3)},
+        {"bins": 3, "density": True},
+        call=lambda f, w, **p: f([SAMPLE, SAMPLE**2], weights=w, **p)[0],
+        domain=(0.5, 2.0),
+        jax=False,
         float32=False,
     ),
     of("union1d", (((3,), (2, 2)),)),

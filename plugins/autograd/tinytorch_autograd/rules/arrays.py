@@ -6,9 +6,18 @@ from typing import Any
 
 import numpy as np
 
+from tinytorch_core import Tensor
+
+from tinytorch_autograd.tree import leaves
+
 
 def as_array(x: Any, dtype: Any = None) -> Any:
-    """Return an array or Tensor as it is, and anything else as an array; in `dtype` if given."""
+    """Return an array or Tensor as it is, and anything else as an array; in `dtype` if given.
+
+    Lists and tuples that contain Tensors are stacked.
+    """
+    if isinstance(x, list | tuple) and any(isinstance(v, Tensor) for v in leaves(x)):
+        x = np.stack([as_array(v) for v in x])
     if not hasattr(x, "dtype"):
         return np.asarray(x, dtype)
     return x if dtype is None else np.astype(x, np.dtype(dtype))

@@ -43,6 +43,27 @@ def full_like(
     return np.astype(filled, a.dtype if dtype is None else np.dtype(dtype)).copy()
 
 
+@family.composed(np.full)
+def full(
+    shape: Any, fill_value: Array, dtype: Any = None, order: str = "C", *, device: Any = None
+) -> Array:
+    """Return the fill value in each element; `like=` must be a Tensor."""
+    return np.broadcast_to(as_array(fill_value, dtype), shape).copy()
+
+
+@family.composed(np.arange)
+def arange(
+    start: Array, stop: Any = None, step: Array = 1, dtype: Any = None, *, device: Any = None
+) -> Array:
+    """Return start + i step, for i from 0; `like=` must be a Tensor.
+
+    The derivative by the end is 0.
+    """
+    start, stop = (0, start) if stop is None else (start, stop)
+    values = np.arange(*map(unwrap, (start, stop, step)), dtype=dtype)
+    return np.astype(start + np.arange(len(values)) * step, values.dtype)
+
+
 @family.composed(np.linspace)
 def linspace(
     start: Array,

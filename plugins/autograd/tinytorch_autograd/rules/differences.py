@@ -78,6 +78,9 @@ def interp(
     """
     x, xp, fp = (as_array(as_array(v), np.result_type(as_array(v), float)) for v in (x, xp, fp))
     if period is not None:
+        if not unwrap(period):
+            return NotImplemented  # NumPy raises its own error
+        period = np.abs(period)
         x, xp = np.remainder(x, period), np.remainder(xp, period)
         order = np.argsort(unwrap(xp))
         xp, fp, left, right = xp[order], fp[order], None, None

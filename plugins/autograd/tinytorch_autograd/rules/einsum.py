@@ -11,6 +11,7 @@ import numpy as np
 from tinytorch_core import Tensor
 from tinytorch_core.extend import run_function
 
+from tinytorch_autograd.rules.arrays import as_array
 from tinytorch_autograd.rules.family import Family
 from tinytorch_autograd.rules.shapes import unbroadcast
 
@@ -92,7 +93,8 @@ family.function("einsum", contract, contract_rule, forward=contract, inputs=("op
 @family.composed(np.einsum)
 def einsum(*operands: Any, optimize: Any = False) -> Array:
     """Return products of elements with equal indices, summed over indices not in the output."""
-    subscripts, arrays = _as_text(operands)
+    subscripts, given = _as_text(operands)
+    arrays = [as_array(x) for x in given]
     terms, out = _with_letters(subscripts, [np.ndim(x) for x in arrays])
     if out is None:
         return NotImplemented

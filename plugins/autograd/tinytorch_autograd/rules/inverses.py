@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.extend import unwrap
+from tinytorch_core import Tensor
+from tinytorch_core.extend import from_array, unwrap
 
 from tinytorch_autograd.complex_numbers import adjoint, in_user_convention, real_part
 from tinytorch_autograd.rules.axes import normalize_axes
@@ -104,7 +105,9 @@ def lstsq(a: Array, b: Array, rcond: float | None = None) -> tuple[Array, Array,
     x = np.linalg.pinv(a, rcond) @ b
     difference = b - a @ x
     squares = np.real(np.conjugate(difference) * difference).sum(axis=0).reshape(-1)
-    return x, squares[: residuals.size], rank, np.linalg.svdvals(a)
+    s = np.linalg.svdvals(a)
+    s = s if isinstance(s, Tensor) else from_array(type(x), s)
+    return x, squares[: residuals.size], rank, s
 
 
 @family.composed(np.linalg.matrix_power)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tinytorch_core import Tensor
 from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd.complex_numbers import conj, real_part
@@ -51,7 +52,7 @@ def derivative_of_abs(x: Array, size: Array) -> Array:
     return safe_divide(conj(x), size) if x.dtype.kind == "c" else np.sign(unwrap(x))
 
 
-def power(ratio: Array, exponent: float) -> Array:
+def power(ratio: Array, exponent: Any) -> Array:
     """Return ratio ** exponent, and 0 where the ratio is 0, even for a negative exponent."""
     zero = unwrap(ratio == 0)
     return np.where(zero, 0, np.where(zero, 1, ratio) ** exponent)
@@ -67,6 +68,8 @@ def norm(x: Array, ord: Order = None, axis: Any = None, keepdims: bool = False) 
 
     At 0 the gradient is 0. Equal elements that are the largest or smallest share it equally.
     """
+    if isinstance(ord, Tensor):
+        return _norm_of_order(x, ord, axis, keepdims)
     if axis is None:
         axis = tuple(range(x.ndim))
         if ord is None or (ord == 2 and x.ndim == 1) or (ord in ("f", "fro") and x.ndim == 2):
@@ -77,6 +80,16 @@ def norm(x: Array, ord: Order = None, axis: Any = None, keepdims: bool = False) 
     if len(axes) > 2 or isinstance(ord, str):
         return NotImplemented
     return np.linalg.vector_norm(x, axis=axes, keepdims=keepdims, ord=2 if ord is None else ord)
+
+
+def _norm_of_order(x: Array, ord: Array, axis: Axis, keepdims: bool) -> Array:
+    """Return (Σ |x|^p)^(1/p) of vectors for an order p that is a tensor."""
+    axes = normalize_axes(axis, x.ndim)
+    if len(axes) != 1 or ord.size != 1 or not 0 < ord.item() < math.inf:
+        return NotImplemented
+    size = np.abs(x)
+    p = np.astype(ord, size.dtype)
+    return power(np.sum(size**p, axis=axes, keepdims=keepdims), 1 / p)
 
 
 @family.composed(np.linalg.matrix_norm)

@@ -34,11 +34,13 @@ INDEX = {
     """,
     "accumulations": "cumprod cumsum cumulative_prod cumulative_sum",
     "differences": "diff ediff1d gradient interp trapezoid",
-    "polynomials": "poly polyadd polyder polyint polymul polysub polyval vander",
+    "polynomials": """
+        poly polyadd polyder polyfit polyint polymul polysub polyval roots vander
+    """,
     "rearranging": """
         atleast_1d atleast_2d atleast_3d block broadcast_arrays delete diag diagflat diagonal flip
         fliplr flipud insert meshgrid moveaxis ravel repeat reshape resize roll rollaxis rot90
-        take_along_axis tile trace tril triu
+        sliding_window_view take_along_axis tile trace tril triu
     """,
     "padding": "pad",
     "concatenation": "append column_stack concatenate dstack hstack stack vstack",
@@ -46,9 +48,10 @@ INDEX = {
     "sorting": "partition sort sort_complex",
     "selecting": """
         apply_along_axis apply_over_axes choose compress extract piecewise select take trim_zeros
-        union1d unique unique_values
+        union1d unique unique_all unique_counts unique_inverse unique_values
     """,
-    "converting": "astype bincount copy full_like geomspace linspace logspace",
+    "converting": "arange astype bincount copy full full_like geomspace linspace logspace",
+    "histograms": "histogram histogram2d histogramdd",
     "products": """
         convolve correlate cross dot inner kron linalg.cross linalg.diagonal linalg.matmul
         linalg.matrix_transpose linalg.multi_dot linalg.outer linalg.tensordot linalg.trace

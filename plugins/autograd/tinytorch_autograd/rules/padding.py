@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tinytorch_autograd.rules.arrays import as_array
 from tinytorch_autograd.rules.axes import shape_along
 from tinytorch_autograd.rules.family import Family
 from tinytorch_autograd.rules.rearranging import Positions
@@ -63,8 +64,8 @@ def _pairs(value: Any, ndim: int) -> list[Any]:
     """Return a pair of numbers for each axis, from any form that NumPy accepts."""
     if isinstance(value, dict):
         given: list[Any] = [value.get(i, value.get(i - ndim, 0)) for i in range(ndim)]
-        return [np.broadcast_to(pair, 2) for pair in given]
-    return list(np.broadcast_to(np.asarray(value), (ndim, 2)))
+        return [np.broadcast_to(as_array(pair), 2) for pair in given]
+    return list(np.broadcast_to(as_array(value), (ndim, 2)))
 
 
 def _ramp(x: Array, axis: int, width: int, end: Any, after: bool) -> Array:
@@ -72,7 +73,7 @@ def _ramp(x: Array, axis: int, width: int, end: Any, after: bool) -> Array:
     steps = (np.arange(width) / max(width, 1)).astype(x.dtype)
     steps = (steps[::-1] if after else steps).reshape(shape_along(axis, len(x.shape), width))
     edge = np.take(x, [-1 if after else 0], axis=axis)
-    return edge * steps + (1 - steps) * float(end)
+    return edge * steps + (1 - steps) * as_array(end, x.dtype)
 
 
 def _statistic(function: Callable[..., Any]) -> Callable[..., Any]:

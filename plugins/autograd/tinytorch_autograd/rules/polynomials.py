@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
+
+from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd.rules.arrays import as_array
 from tinytorch_autograd.rules.family import Family
@@ -96,3 +99,59 @@ def poly(seq_of_zeros: Array) -> Array:
         padding = np.zeros(1, zeros.dtype)
         p = np.concatenate([p, padding]) - np.concatenate([padding, p * zero])
     return p
+
+
+@family.composed(np.roots)
+def roots(p: Array) -> Array:
+    """Return the eigenvalues of the companion matrix; multiple roots are not differentiable."""
+    if len(p.shape) != 1:
+        return NotImplemented  # NumPy raises its own error
+    values, degree = np.roots(unwrap(p)), p.shape[0] - 1
+    if degree < 1 or len(values) != degree:
+        return NotImplemented  # a leading coefficient of 0: a root is infinite
+    first = (-p[1:] / p[0]).reshape(1, -1)
+    found = np.linalg.eigvals(np.concatenate([first, np.eye(degree - 1, degree, dtype=p.dtype)]))
+    # NumPy moves roots of 0 to the end.
+    return found[np.abs(values[:, None] - unwrap(found)).argmin(axis=1)]
+
+
+@family.composed(np.polyfit)
+def polyfit(
+    x: Array,
+    y: Array,
+    deg: int,
+    rcond: float | None = None,
+    full: bool = False,
+    w: Array = None,
+    cov: Any = False,
+) -> Any:
+    """Return the coefficients c for which |w (vander(x) c - y)|² is smallest."""
+    x, y, weights = (as_array(1 if v is None else v) + 0.0 for v in (x, y, w))
+    order = int(deg) + 1
+    if not _can_be_fitted(x, y, weights, order) or (cov and not full and len(x) <= order):
+        return NotImplemented  # NumPy raises its own error
+    rcond = len(x) * float(np.finfo(x.dtype).eps) if rcond is None else rcond
+    powers = np.vander(x, order) * weights[..., None]
+    scale = np.sqrt((powers * powers).sum(axis=0))
+    powers = powers / scale
+    weighted = y * (weights[..., None] if len(y.shape) == 2 else weights)
+    c, residuals, rank, s = np.linalg.lstsq(powers, weighted, rcond)
+    c = (c.T / scale).T
+    if full:
+        return c, residuals, rank, s, rcond
+    if rank != order:
+        message = "Polyfit may be poorly conditioned"
+        warnings.warn(message, np.exceptions.RankWarning, stacklevel=2)
+    return (c, _covariance(powers, scale, residuals, y, cov)) if cov else c
+
+
+def _can_be_fitted(x: Array, y: Array, weights: Array, order: int) -> bool:
+    vectors = len(x.shape) == 1 and len(y.shape) in (1, 2) and weights.shape in ((), x.shape)
+    return order > 0 and vectors and len(x) > 0 and len(x) == len(y)
+
+
+def _covariance(powers: Array, scale: Array, residuals: Array, y: Array, cov: Any) -> Array:
+    base = np.linalg.inv(powers.T @ powers) / np.outer(scale, scale)
+    rows, columns = powers.shape
+    factor = 1 if cov == "unscaled" else residuals / (rows - columns)
+    return base * factor if len(y.shape) == 1 else base[:, :, None] * factor

@@ -116,7 +116,7 @@ def matrix_diagonal(x: Array, offset: int = 0) -> Array:
 @family.composed(np.outer)
 def outer(a: Array, b: Array) -> Array:
     """Return each element of a times each element of b, both flattened."""
-    return np.ravel(a)[:, None] * np.ravel(b)
+    return np.ravel(as_array(a))[:, None] * np.ravel(as_array(b))
 
 
 @family.composed(np.linalg.outer)
@@ -171,7 +171,7 @@ def dot(a: Array, b: Array) -> Array:
 @family.composed(np.vdot)
 def vdot(a: Array, b: Array) -> Array:
     """Return Σ conj(a) b over all elements."""
-    return np.conjugate(np.ravel(a)) @ np.ravel(b)
+    return np.conjugate(np.ravel(as_array(a))) @ np.ravel(as_array(b))
 
 
 @family.composed(np.vecdot, np.linalg.vecdot)

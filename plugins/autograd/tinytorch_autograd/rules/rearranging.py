@@ -67,6 +67,7 @@ def _rearrange(function: Callable[..., Any]) -> Callable[..., Any]:
 for _function in (
     *(np.reshape, np.ravel, np.block, np.tile, np.repeat, np.rot90, np.delete, np.resize, np.roll),
     *(np.tril, np.triu, np.diag, np.diagflat, np.take_along_axis),
+    np.lib.stride_tricks.sliding_window_view,
 ):
     family.composed(_function)(_rearrange(_function))
 

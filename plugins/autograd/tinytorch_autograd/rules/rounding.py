@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tinytorch_core import Tensor
 from tinytorch_core.extend import from_array, unwrap
 
 from tinytorch_autograd.rules.arithmetic import zero_rule
@@ -50,18 +51,26 @@ def frexp(x: Array) -> tuple[Array, Array]:
 
 @family.composed(np.nan_to_num)
 def nan_to_num(
-    x: Array, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None
+    x: Array, copy: bool = True, nan: Array = 0.0, posinf: Array = None, neginf: Array = None
 ) -> Array:
-    """Return x, with constants in place of NaN and infinity, where the gradient is 0."""
+    """Return x, with other numbers in place of NaN and infinity, where the gradient of x is 0."""
     values = unwrap(x)
-    replaced = np.nan_to_num(values, nan=nan, posinf=posinf, neginf=neginf)
+    replaced = np.nan_to_num(values, True, unwrap(nan), unwrap(posinf), unwrap(neginf))
+    for number, is_replaced in ((nan, np.isnan), (posinf, np.isposinf), (neginf, np.isneginf)):
+        if isinstance(number, Tensor):
+            if values.dtype.kind == "c":
+                return NotImplemented
+            replaced = np.where(is_replaced(values), number.astype(values.dtype), replaced)
     return np.where(np.isfinite(values), x, replaced)
 
 
 @family.composed(np.unwrap)
 def unwrap_phase(
-    p: Array, discont: Any = None, axis: int = -1, *, period: float = 2 * np.pi
+    p: Array, discont: Any = None, axis: int = -1, *, period: Array = 2 * np.pi
 ) -> Array:
-    """Return p plus whole periods, whose derivative is 0."""
-    values = unwrap(p)
-    return p + (np.unwrap(values, discont, axis, period=period) - values).astype(p.dtype)
+    """Return p plus whole periods."""
+    values, length = unwrap(p), unwrap(period)
+    shift = np.unwrap(values, unwrap(discont), axis, period=length) - values
+    if isinstance(period, Tensor):
+        return p + np.round(shift / length) * period
+    return p + shift.astype(p.dtype)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.extend import unwrap
+from tinytorch_core.extend import from_array, unwrap
 
 from tinytorch_autograd.rules.arrays import as_array
 from tinytorch_autograd.rules.axes import normalize_axes, whole_axes_before
@@ -130,12 +130,6 @@ def apply_over_axes(func: Callable[..., Any], a: Array, axes: Any) -> Array:
     return a
 
 
-@family.composed(np.unique_values)
-def unique_values(x: Array, /) -> Array:
-    """Return each value once, sorted; equal elements share its gradient equally."""
-    return unique(x)
-
-
 @family.composed(np.union1d)
 def union1d(ar1: Array, ar2: Array) -> Array:
     """Return each value of two arrays once, sorted; equal elements share its gradient equally."""
@@ -143,13 +137,48 @@ def union1d(ar1: Array, ar2: Array) -> Array:
 
 
 @family.composed(np.unique)
-def unique(ar: Array, *, axis: None = None, equal_nan: bool = True, sorted: bool = True) -> Array:
+def unique(
+    ar: Array,
+    return_index: bool = False,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    axis: int | None = None,
+    *,
+    equal_nan: bool = True,
+    sorted: bool = True,
+) -> Any:
     """Return each value once, sorted; equal elements share its gradient equally."""
-    ordered = np.sort(ar.reshape(-1))
-    values = unwrap(ordered)
-    new = np.ones(values.shape, bool)
-    new[1:] = values[1:] != values[:-1]
-    if equal_nan:
-        new[1:] &= ~(np.isnan(values[1:]) & np.isnan(values[:-1]))
-    group = np.cumsum(new) - 1
-    return scatter_add(ordered, group, (int(new.sum()),)) / np.bincount(group).astype(values.dtype)
+    found = np.unique(unwrap(ar), True, True, True, axis, equal_nan=equal_nan)
+    indices = zip((return_index, return_inverse, return_counts), found[1:], strict=True)
+    wanted = [from_array(type(ar), each) for is_wanted, each in indices if is_wanted]
+    values = _distinct(ar, found[2], found[3], axis)
+    return (values, *wanted) if wanted else values
+
+
+def _distinct(x: Array, inverse: Any, counts: Any, axis: int | None) -> Array:
+    """Return the mean of the elements, or the slices along an axis, that are equal."""
+    rows = x.reshape(-1) if axis is None else np.moveaxis(x, axis, 0)
+    sums = scatter_add(rows, inverse.reshape(-1), (len(counts), *rows.shape[1:]))
+    counts = counts.astype(sums.dtype).reshape(-1, *[1] * (len(rows.shape) - 1))
+    return np.moveaxis(sums / counts, 0, axis or 0)
+
+
+@family.composed(np.unique_values)
+def unique_values(x: Array, /) -> Array:
+    """Return each value once, sorted; equal elements share its gradient equally."""
+    return unique(x, equal_nan=False)
+
+
+def _register(function: Callable[..., Any]) -> None:
+    def unique_and_more(x: Array, /) -> Any:
+        """Return what `unique` returns; equal elements share the gradient of a value equally."""
+        found = function(unwrap(x))
+        _, _, inverse, counts = np.unique(unwrap(x), True, True, True, equal_nan=False)
+        others = {name: from_array(type(x), each) for name, each in found._asdict().items()}
+        return type(found)(**others | {"values": _distinct(x, inverse, counts, None)})
+
+    family.composed(function)(unique_and_more)
+
+
+for _function in (np.unique_all, np.unique_counts, np.unique_inverse):
+    _register(_function)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from tinytorch_core import Tensor
 from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd.rules.arrays import as_array
@@ -102,7 +104,12 @@ def corrcoef(x: Array, y: Any = None, rowvar: bool = True, *, dtype: Any = None)
 
 
 def quantile_of(
-    x: Array, axis: Axis, keepdims: bool, position: Callable[[int], Any], skip_nan: bool
+    x: Array,
+    axis: Axis,
+    keepdims: bool,
+    position: Callable[[int], Any],
+    skip_nan: bool,
+    shift: Callable[[int], Any] | None = None,
 ) -> Array:
     """Return the values at some positions among the sorted elements along `axis`.
 
@@ -113,6 +120,7 @@ def quantile_of(
             halfway between the second and the third element. The axes of the positions come
             first in the result.
         skip_nan: ignore NaNs; otherwise the result and the gradient are NaN where an element is.
+        shift: returns zeros with the derivatives of the positions, if these are differentiable.
     """
     axes = normalize_axes(axis, len(x.shape))
     others = [i for i in range(len(x.shape)) if i not in axes]
@@ -120,12 +128,18 @@ def quantile_of(
     missing = np.isnan(unwrap(rows))
     counts = (~missing).sum(axis=-1) if skip_nan else np.full(rows.shape[:-1], rows.shape[-1])
     positions = _positions(counts, position)
-    found = _interpolate(np.sort(rows, axis=-1), positions)
-    found = np.where(np.isnan(positions), math.nan, found) if np.any(missing) else found
+    ordered = np.sort(rows, axis=-1)
+    found = _interpolate(ordered, positions)
+    if shift is not None:
+        found = found + _slope(ordered, positions, counts) * _by_count(counts, shift, ordered.dtype)
+    invalid = np.isnan(positions)
+    found = np.where(invalid, math.nan, found) if np.any(invalid) else found
     if not skip_nan and np.any(missing):
         undefined = missing.any(axis=-1)
         divisor = np.where(undefined, math.nan, 1).astype(rows.dtype)
-        found = np.where(undefined, (rows / divisor[..., None]).sum(axis=-1), found)
+        # NaN, with a gradient of NaN for each element and for the position.
+        nan = (rows / divisor[..., None]).sum(axis=-1) + found / divisor
+        found = np.where(undefined, nan, found)
     if not keepdims:
         return found
     before = found.shape[: len(found.shape) - counts.ndim]
@@ -157,6 +171,56 @@ def _interpolate(ordered: Array, positions: Any) -> Array:
     return np.where(part < 0.5, below + rise * part, above - rise * (1 - part))
 
 
+def _by_count(counts: Any, function: Callable[[int], Any], dtype: Any) -> Array:
+    """Return what a function returns for the number of elements in each row, in its first axes."""
+    zeros = np.zeros(counts.shape, dtype)
+    parts = [
+        np.where(
+            counts == n, as_array(function(int(n)), dtype)[(..., *[None] * counts.ndim)], zeros
+        )
+        for n in np.unique(counts)
+    ]
+    return functools.reduce(np.add, parts)
+
+
+def _slope(ordered: Array, positions: Any, counts: Any) -> Array:
+    """Return the difference of the elements around each position; to the right of an element."""
+    last = np.maximum(counts - 1, 0)
+    low = np.floor(np.where(np.isnan(positions), 0, positions)).astype(int)
+    low = np.clip(low, 0, np.maximum(last - 1, 0))
+    row = tuple(np.indices(ordered.shape[:-1]))
+    below, above = ordered[(*row, low)], ordered[(*row, np.minimum(low + 1, last))]
+    finite = np.isfinite(unwrap(below)) & np.isfinite(unwrap(above))
+    return np.where(finite, above, 0) - np.where(finite, below, 0)
+
+
+# For each continuous method α and β in the position n q + α + q (1 - α - β) - 1. R. Hyndman and
+# Y. Fan, "Sample quantiles in statistical packages" (1996).
+_PLOTTING_POSITIONS = {
+    "interpolated_inverted_cdf": (0.0, 1.0),
+    "hazen": (0.5, 0.5),
+    "weibull": (0.0, 0.0),
+    "linear": (1.0, 1.0),
+    "median_unbiased": (1 / 3, 1 / 3),
+    "normal_unbiased": (3 / 8, 3 / 8),
+}
+
+
+def _shift_of(q: Array, method: str) -> Callable[[int], Any] | None:
+    """Return a function from n to zeros with the derivative of the position by a quantile q."""
+    if method not in _PLOTTING_POSITIONS:
+        return None  # the position is piecewise constant
+    a, b = _PLOTTING_POSITIONS[method]
+    values = unwrap(q)
+
+    def shift(n: int) -> Array:
+        position = n * values + a + values * (1 - a - b) - 1
+        inside = (position >= 0) & (position <= n - 1)
+        return (q - values) * np.where(inside, n + 1 - a - b, 0)
+
+    return shift
+
+
 def _position_of(function: Any, q: Any, method: str) -> Callable[[int], Any]:
     """Return a function from n to the position of a quantile: the quantile of 0, 1, ..., n - 1."""
     return lambda n: function(np.arange(n, dtype=float), unwrap(q), method=method)
@@ -177,14 +241,22 @@ def _register(plain_name: str, skip_nan: bool) -> None:
         *,
         weights: Any = None,
     ) -> Array:
-        """Return the interpolation between sorted elements; ties share the gradient equally."""
-        if not a.size or weights is not None or getattr(q, "_node", None) is not None:
+        """Return the interpolation between sorted elements; ties share the gradient equally.
+
+        At an element the derivative by q is the one to its right.
+        """
+        a = as_array(a)
+        q = as_array(q) if isinstance(q, list | tuple) else q  # a number does not widen the dtype
+        if not a.size or weights is not None:
             return NotImplemented
         if skip_nan and np.ndim(unwrap(q)) > 1:
             return NotImplemented  # NumPy puts these axes in another order
-        found = quantile_of(a, axis, keepdims, _position_of(without_nan, q, method), skip_nan)
         dtype = without_nan(np.ones(1, a.dtype), unwrap(q), method=method).dtype
-        return found if found.dtype == dtype else np.astype(found, dtype)
+        a = a if a.dtype == dtype else np.astype(a, dtype)
+        position = _position_of(without_nan, q, method)
+        per_cent = 100 if plain_name == "percentile" else 1
+        shift = _shift_of(q / per_cent, method) if isinstance(q, Tensor) else None
+        return quantile_of(a, axis, keepdims, position, skip_nan, shift)
 
     def median(
         a: Array,

@@ -41,12 +41,17 @@ def with_options(
     order: str = "K",
     subok: bool = True,
 ) -> Array:
-    """Return the ufunc of the inputs in `dtype`; `where` is not differentiable."""
-    if where is not True:
-        return NotImplemented
+    """Return the ufunc of the inputs in `dtype`, and 0 where `where` is false."""
     if dtype is not None:  # else numbers stay numbers, which do not widen the dtype
         inputs = tuple(as_array(x, dtype) for x in inputs)
-    return ufunc(*inputs)
+    if where is True:
+        return ufunc(*inputs)
+    where = unwrap(where)
+    # 1, because most functions are finite there: those of the excluded elements may not be.
+    results = ufunc(*(np.where(where, x, 1) if hasattr(x, "dtype") else x for x in inputs))
+    if isinstance(results, tuple):
+        return tuple(np.where(where, result, 0) for result in results)
+    return np.where(where, results, 0)
 
 
 @family.composed(np.ufunc.reduce)
