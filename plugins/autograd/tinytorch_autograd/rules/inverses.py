@@ -97,6 +97,7 @@ family.function("pinv", np.linalg.pinv, pinv_rule)
 @family.composed(np.linalg.lstsq)
 def lstsq(a: Array, b: Array, rcond: float | None = None) -> tuple[Array, Array, Any, Array]:
     """Return x = pinv(a) b, |b - a x|², the rank and the singular values of a."""
+    a = np.astype(a, np.result_type(a.dtype, b.dtype))
     _, residuals, rank, _ = np.linalg.lstsq(unwrap(a), unwrap(b), rcond)
     rows, columns = a.shape
     if rcond is None:

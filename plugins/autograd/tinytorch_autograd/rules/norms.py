@@ -74,7 +74,7 @@ def norm(x: Array, ord: Order = None, axis: Any = None, keepdims: bool = False) 
     axes = axis if isinstance(axis, tuple) else (axis,)
     if len(axes) == 2:
         return norm_of_matrices(x, "fro" if ord is None else ord, axes, keepdims)
-    if len(axes) > 2 or isinstance(ord, str):
+    if not 1 <= len(axes) <= 2 or isinstance(ord, str):
         return NotImplemented
     return np.linalg.vector_norm(x, axis=axes, keepdims=keepdims, ord=2 if ord is None else ord)
 
@@ -100,6 +100,8 @@ def norm_of_matrices(x: Array, ord: Order, axes: tuple[int, int], keepdims: bool
         parts = np.linalg.svdvals(matrices)
     else:
         parts = np.abs(matrices).sum(axis=-2 if abs(ord) == 1 else -1)
+    if not parts.shape[-1]:
+        return NotImplemented
     norms = parts.sum(-1) if ord == "nuc" else parts.max(-1) if ord > 0 else parts.min(-1)
     return restore_axes(norms, x.shape, (row, column), keepdims=False) if keepdims else norms
 

@@ -107,7 +107,11 @@ def _wide(x: Array) -> type:
 @family.composed(np.sign)
 def sign(x: Array) -> Array:
     """Return z / |z|, and 0 at 0; for real numbers the derivative is 0."""
-    return x / or_one(np.abs(x)) if x.dtype.kind == "c" else from_array(type(x), np.sign(x.data))
+    if x.dtype.kind != "c":
+        return from_array(type(x), np.sign(x.data))
+    finite = np.isfinite(unwrap(x))
+    z = np.where(finite, x, 1)
+    return np.where(finite, z / or_one(np.abs(z)), np.sign(unwrap(x)))
 
 
 @family.composed(np.angle)

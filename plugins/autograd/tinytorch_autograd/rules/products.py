@@ -50,6 +50,8 @@ family.function(
 @family.composed(np.correlate)
 def correlate(a: Array, v: Array, mode: Any = "valid") -> Array:
     """Return the convolution of a with conj(v) in reverse order."""
+    if not np.ndim(a) == np.ndim(v) == 1:
+        return NotImplemented  # NumPy raises its own error
     reversed_v = np.conjugate(v)[::-1]
     if mode != "same" or len(a) >= len(v):
         return np.convolve(a, reversed_v, mode)
@@ -184,12 +186,16 @@ def vecdot(x1: Array, x2: Array, axis: int = -1) -> Array:
 @family.composed(*(getattr(np, name) for name in ("matvec",) if hasattr(np, name)))
 def matvec(x1: Array, x2: Array) -> Array:
     """Return the products of matrices and vectors."""
+    if np.ndim(x1) < 2 or not np.ndim(x2):
+        return NotImplemented  # NumPy raises its own error
     return (x1 @ as_array(x2)[..., None])[..., 0]
 
 
 @family.composed(*(getattr(np, name) for name in ("vecmat",) if hasattr(np, name)))
 def vecmat(x1: Array, x2: Array) -> Array:
     """Return the products of conjugated vectors and matrices."""
+    if not np.ndim(x1) or np.ndim(x2) < 2:
+        return NotImplemented  # NumPy raises its own error
     return (np.conjugate(x1)[..., None, :] @ x2)[..., 0, :]
 
 

@@ -53,7 +53,7 @@ def extreme_rule(grad: Array, out: Array, x: Array, axis: Axis, keepdims: bool) 
 def var_rule(grad: Array, x: Array, axis: Axis, keepdims: bool, ddof: int) -> Array:
     """2 grad (x_i - mean)* / (n - ddof)."""
     grad = restore_axes(real_part(grad), x.shape, axis, keepdims)
-    freedom = count(x.shape, axis) - ddof
+    freedom = max(count(x.shape, axis) - ddof, 0)
     deviations = conj(x - x.mean(axis=axis, keepdims=True))
     return grad * deviations * (2 / freedom if freedom else math.inf)
 

@@ -24,8 +24,8 @@ def divmod(x: Array, y: Array) -> tuple[Array, Array]:
 @family.composed(np.modf)
 def modf(x: Array) -> tuple[Array, Array]:
     """Return (x - trunc x, trunc x); the derivative of the whole part is 0."""
-    whole = np.trunc(unwrap(x))
-    return x - np.where(np.isfinite(whole), whole, 0), from_array(type(x), whole)
+    part, whole = np.modf(unwrap(x))
+    return np.where(np.isfinite(whole), x - whole, part), from_array(type(x), np.asarray(whole))
 
 
 @family.composed(np.frexp)
@@ -51,4 +51,7 @@ def unwrap_phase(
 ) -> Array:
     """Return p plus whole periods, whose derivative is 0."""
     values = unwrap(p)
-    return p + (np.unwrap(values, discont, axis, period=period) - values).astype(p.dtype)
+    unwrapped = np.unwrap(values, discont, axis, period=period)
+    with np.errstate(invalid="ignore"):
+        shift = np.where(unwrapped == values, 0, unwrapped - values)
+    return p + shift.astype(p.dtype)
