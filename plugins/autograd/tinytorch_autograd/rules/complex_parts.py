@@ -17,5 +17,5 @@ family.rule("real", lambda grad: real_part(grad))
 # f = (z - z*) / 2i: f_z = -i/2, f_z* = i/2.
 family.rule(
     "imag",
-    lambda grad, x_dtype: -1j * real_part(grad) if x_dtype.kind == "c" else 0 * grad,
+    lambda grad, x_dtype: real_part(grad) * -1j if x_dtype.kind == "c" else 0 * grad,
 )

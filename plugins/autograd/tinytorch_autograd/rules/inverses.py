@@ -49,7 +49,7 @@ def slogdet_rule(grads: Sequence[Array], outs: Sequence[Array], a: Array) -> Arr
     by_sign, by_log = grads
     factor: Array = 0 if by_log is None else real_part(by_log)
     if by_sign is not None and a.dtype.kind == "c":
-        factor = factor + 1j * np.imag(by_sign * outs[0])
+        factor = factor + np.imag(by_sign * outs[0]) * 1j
     if not isinstance(factor, int):
         factor = factor[..., None, None]
     return factor * np.linalg.inv(a).mT

@@ -34,6 +34,30 @@ def vector_norm_rule(
     grad = real_part(grad)
     if ord == 0:
         return x * 0
+    if 0 < ord < math.inf and _powers_out_of_range(unwrap(out), ord):
+        # The gradient of a norm is the same for every multiple of x.
+        size = np.abs(unwrap(x)).max(axis=axis, keepdims=True, initial=0)
+        x = x / np.where((size > 0) & (size < math.inf), size, 1)
+        out = np.linalg.vector_norm(x, axis=axis, keepdims=keepdims, ord=ord)
+    return _gradient_of_norm(grad, out, x, axis, keepdims, ord)
+
+
+def _powers_out_of_range(norms: Any, ord: float) -> bool:
+    """Return whether a sum of powers is not precise, because it is too small, or infinite."""
+    if not isinstance(norms, np.ndarray | np.generic):
+        return False  # looking at the values of another library's array may compute it
+    least, largest = (norms, norms) if norms.ndim == 0 else (norms.min(initial=1), norms.max())
+    smallest = _SMALLEST_SUM.get(norms.dtype.char, 0)
+    return not smallest ** (1 / ord) < least <= largest < math.inf
+
+
+# The smallest normal number divided by the precision.
+_SMALLEST_SUM = {"f": 1e-31, "d": 1e-292}
+
+
+def _gradient_of_norm(
+    grad: Array, out: Array, x: Array, axis: Axis, keepdims: bool, ord: Order
+) -> Array:
     if abs(ord) == math.inf:
         size = np.abs(x)
         return extreme_rule(grad, out, size, axis, keepdims) * derivative_of_abs(x, size)

@@ -26,24 +26,19 @@ def or_one(x: Array) -> Array:
     return np.where(unwrap(x == 0), 1, x)
 
 
-def squared_radius(x: Array, y: Array) -> Array:
-    """Return x² + y², with 1 in place of 0, as a divisor."""
-    return or_one(x * x + y * y)
-
-
-# At the origin the gradient is 0.
+# At the origin all derivatives are 0.
 family.function(
     "hypot",
     np.hypot,
-    lambda grad, out, x: grad * (x / or_one(out)),
-    lambda grad, out, y: grad * (y / or_one(out)),
+    lambda grad, out, x: grad * safe_divide(x, out),
+    lambda grad, out, y: grad * safe_divide(y, out),
 )
-# At the origin the gradient is 0.
+# At the origin all derivatives are 0.
 family.function(
     "arctan2",
     np.arctan2,
-    lambda grad, x, y: grad * y / squared_radius(x, y),
-    lambda grad, x, y: -grad * x / squared_radius(x, y),
+    lambda grad, x, y: safe_divide(grad * y, x * x + y * y),
+    lambda grad, x, y: -safe_divide(grad * x, x * x + y * y),
 )
 family.function(
     "logaddexp2",

@@ -70,7 +70,8 @@ def multi_dot_rule(grad: Array, arrays: Sequence[Array]) -> Sequence[Array]:
     first, *_, last = arrays
     rows = 1 if first.ndim == 1 else first.shape[0]
     columns = 1 if last.ndim == 1 else last.shape[1]
-    matrices = [first.reshape(rows, -1), *arrays[1:-1], last.reshape(-1, columns)]
+    left, right = first.reshape(rows, first.shape[-1]), last.reshape(last.shape[0], columns)
+    matrices = [left, *arrays[1:-1], right]
     grad = grad.reshape(rows, columns)
     grads = []
     for i, shape in enumerate(shapes):

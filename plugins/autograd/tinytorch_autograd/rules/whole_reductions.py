@@ -14,8 +14,9 @@ import numpy as np
 from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd.rules.arrays import as_array
-from tinytorch_autograd.rules.axes import Axis, normalize_axes
+from tinytorch_autograd.rules.axes import Axis
 from tinytorch_autograd.rules.family import Family
+from tinytorch_autograd.rules.reductions import count
 
 Array = Any
 
@@ -142,10 +143,10 @@ def var(
     center = _mean(a, axis, keepdims=True, where=where) if mean is None else mean
     d = select(a - center, where, 0)
     squares = np.real(d * np.conjugate(d)) if is_complex else d * d
-    count = count_selected(a, axis, keepdims, where)
     if correction is not None and ddof != 0:
         raise ValueError("ddof and correction cannot both be given")
-    freedom = np.maximum(count - (ddof if correction is None else correction), 0)
+    selected = count_selected(a, axis, keepdims, where)
+    freedom = np.maximum(selected - (ddof if correction is None else correction), 0)
     if dtype is not None:
         squares = as_array(squares, dtype)
     return squares.sum(axis=axis, keepdims=keepdims) / freedom.astype(squares.dtype)
@@ -181,7 +182,7 @@ def root(x: Array) -> Array:
 def count_selected(a: Array, axis: Axis, keepdims: bool, where: Any) -> Any:
     """Return the number of elements along `axis` that `where` selects, as an array."""
     if where is True:
-        return np.asarray(math.prod(a.shape[i] for i in normalize_axes(axis, len(a.shape))))
+        return np.asarray(count(a.shape, axis))
     selected = np.broadcast_to(unwrap(where), a.shape)
     return np.asarray(np.count_nonzero(selected, axis=axis, keepdims=keepdims))
 
