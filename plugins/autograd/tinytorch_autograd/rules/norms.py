@@ -15,7 +15,7 @@ from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd.complex_numbers import conj, real_part
 from tinytorch_autograd.rules.arithmetic import safe_divide
-from tinytorch_autograd.rules.axes import Axis, normalize_axes
+from tinytorch_autograd.rules.axes import normalize_axes
 from tinytorch_autograd.rules.family import Family
 from tinytorch_autograd.rules.reductions import extreme_rule, restore_axes
 
@@ -28,7 +28,7 @@ _LAST = (-2, -1)
 
 
 def vector_norm_rule(
-    grad: Array, out: Array, x: Array, axis: Axis, keepdims: bool, ord: Order
+    grad: Array, out: Array, x: Array, axis: Any, keepdims: bool, ord: Order
 ) -> Array:
     """grad (|x_i| / out)^(p-1) sign(x_i); 0 where out is 0."""
     grad = real_part(grad)
@@ -46,7 +46,9 @@ def _powers_out_of_range(norms: Any, ord: float) -> bool:
     """Return whether a sum of powers is not precise, because it is too small, or infinite."""
     if not isinstance(norms, np.ndarray | np.generic):
         return False  # looking at the values of another library's array may compute it
-    least, largest = (norms, norms) if norms.ndim == 0 else (norms.min(initial=1), norms.max())
+    if not norms.size:
+        return False
+    least, largest = float(norms.min()), float(norms.max())
     smallest = _SMALLEST_SUM.get(norms.dtype.char, 0)
     return not smallest ** (1 / ord) < least <= largest < math.inf
 
@@ -56,7 +58,7 @@ _SMALLEST_SUM = {"f": 1e-31, "d": 1e-292}
 
 
 def _gradient_of_norm(
-    grad: Array, out: Array, x: Array, axis: Axis, keepdims: bool, ord: Order
+    grad: Array, out: Array, x: Array, axis: Any, keepdims: bool, ord: Order
 ) -> Array:
     if abs(ord) == math.inf:
         size = np.abs(x)

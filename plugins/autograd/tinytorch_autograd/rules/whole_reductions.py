@@ -14,9 +14,8 @@ import numpy as np
 from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd.rules.arrays import as_array
-from tinytorch_autograd.rules.axes import Axis
+from tinytorch_autograd.rules.axes import Axis, normalize_axes
 from tinytorch_autograd.rules.family import Family
-from tinytorch_autograd.rules.reductions import count
 
 Array = Any
 
@@ -182,7 +181,8 @@ def root(x: Array) -> Array:
 def count_selected(a: Array, axis: Axis, keepdims: bool, where: Any) -> Any:
     """Return the number of elements along `axis` that `where` selects, as an array."""
     if where is True:
-        return np.asarray(count(a.shape, axis))
+        axes = normalize_axes(axis, len(a.shape)) if a.shape else ()  # a number has axis 0 too
+        return np.asarray(math.prod(a.shape[i] for i in axes))
     selected = np.broadcast_to(unwrap(where), a.shape)
     return np.asarray(np.count_nonzero(selected, axis=axis, keepdims=keepdims))
 
