@@ -79,6 +79,8 @@ The methods of a ufunc are differentiable if the ufunc is: `np.add.reduce`, `np.
 - x**y has the gradient 0 with respect to x where y is 0, and with respect to y where x is 0.
 - `clip` passes the gradient on at its bounds. `interp` has the derivative to the right of a point.
 - `prod` and `cumprod` are exact where elements are 0.
+- `eigh`, `eigvalsh` and `cholesky` read one triangle of a matrix. Their gradient is Hermitian: it
+  is the derivative by changes that keep the matrix Hermitian, as in PyTorch and JAX.
 - A NaN that a function ignores, such as `nanmean`, has the gradient 0. A NaN that makes a result
   NaN does not, except in piecewise constant functions: `max`, `median` and `logaddexp` have
   gradients of NaN, and `maximum`, `sort` and `clip` pass the gradient to the NaN.

@@ -42,6 +42,16 @@ def _right(grad, x):
     return 2 * grad * x
 
 
+def _unstable(x):
+    """The sigmoid, with a denominator that overflows."""
+    return 1 / (1 + np.exp(-x))
+
+
+@np.errstate(over="ignore")
+def _swish(x):
+    return x / (1 + np.exp(-x))
+
+
 WRONG = [
     Wrong(
         "has_a_rule",
@@ -121,6 +131,20 @@ WRONG = [
         "write the rule for x in ops that have rules themselves",
     ),
     Wrong(
+        "has_derivatives_at_large_numbers",
+        plugin(_swish, None, lambda grad, out, x: grad * (_unstable(x) * (1 + x - out))),
+        "a derivative of order 2 at -100 in wrong(<float32 of shape (8,)>), where the op is finite",
+        "nan",
+        "write the sigmoid as 0.5 * (1 + np.tanh(0.5 * x))",
+    ),
+    Wrong(
+        "has_derivatives_at_large_numbers",
+        plugin(np.tanh, None, lambda grad, x: grad * 4 * np.exp(-2 * x) * _unstable(2 * x) ** 2),
+        "a derivative of order 1 at -100 in wrong(<float32 of shape (8,)>), where the op is finite",
+        "nan",
+        "let no part of the rule overflow",
+    ),
+    Wrong(
         "keeps_dtypes_of_gradients",
         plugin(_square, None, lambda grad, x: grad * x * np.float64(2)),
         "float32 for the gradient of x in wrong(<float32 of shape (2, 3)>)",
@@ -175,6 +199,8 @@ def test_every_check_of_autograd_rejects_some_plugin() -> None:
         plugin(np.floor, no_derivative=True, kinks=range(-3, 4)),
         plugin(np.floor, None, lambda grad, x: grad * 0, domain=(-1e-4, 1e-4), stepwise=["x"]),
         plugin(lambda x: x * 0 + 3, None, lambda grad, x: grad * 0),
+        plugin(np.exp, None, lambda grad, out: grad * out),
+        plugin(np.sqrt, None, lambda grad, out: grad / (2 * out), domain=(0, np.inf)),
         plugin(
             lambda *arrays: np.concatenate(arrays),
             None,
@@ -182,11 +208,20 @@ def test_every_check_of_autograd_rejects_some_plugin() -> None:
             shapes=[((2,), (3,))],
         ),
     ],
-    ids=["square", "two inputs", "not differentiable", "stepwise", "constant", "variadic"],
+    ids=[
+        "square",
+        "two inputs",
+        "not differentiable",
+        "stepwise",
+        "constant",
+        "exp",
+        "sqrt",
+        "variadic",
+    ],
 )
 def test_correct_rules_pass(correct: Any) -> None:
     results = check_plugin(correct, checks=[w.check for w in WRONG])
-    assert len(results) == 6
+    assert len(results) == 7
     assert not [str(r.failure) for r in results if r.failure]
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from tinytorch_core import Tensor
 
-from tinytorch_autograd import NoRuleError, grad
+from tinytorch_autograd import NoRuleError, grad, gradcheck
+from tinytorch_autograd.func import hessian
 
 from .cases import DESCRIBED, concatenated
 
@@ -131,6 +132,81 @@ def test_where_gives_gradient_0_to_an_infinite_derivative_that_it_does_not_selec
     y.sum().backward()  # pytest makes a warning an error
     assert x.grad[0] == 3
     assert np.isfinite(x.grad[1])
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: np.hypot(x[0], x[1]),
+        lambda x: np.arctan2(x[0], x[1]),
+        np.linalg.norm,
+        lambda x: np.linalg.norm(x, 3),
+    ],
+)
+def test_the_second_derivatives_at_the_origin_are_0(function):
+    assert hessian(function)(np.zeros(2)).tolist() == [[0, 0], [0, 0]]
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e-16, 1.0, 1e16, 1e30])
+@pytest.mark.parametrize("order", [1.5, 2, 3, 10])
+def test_the_gradient_of_a_norm_does_not_depend_on_the_size_of_its_input(order, size):
+    """In float32 the powers of these numbers are 0 or infinite."""
+    x = Tensor(np.array([[1, -2], [0, 0]], np.float32) * np.float32(size), requires_grad=True)
+    with np.errstate(over="ignore"):
+        np.linalg.norm(x, order, axis=1).sum().backward()
+    expected = np.array([1, -(2 ** (order - 1))]) / (1 + 2**order) ** ((order - 1) / order)
+    np.testing.assert_allclose(x.grad, [expected, [0, 0]], rtol=1e-5)
+
+
+def test_the_second_derivative_of_the_norm_of_tiny_numbers():
+    """The Hessian of |x| is (1 - x xᵀ / |x|²) / |x|."""
+    x = np.array([3e-30, 4e-30], np.float32)
+    expected = np.array([[16, -12], [-12, 9]]) / 25 / 5e-30
+    np.testing.assert_allclose(hessian(np.linalg.norm)(x).data, expected, rtol=1e-4)
+
+
+def test_the_product_of_a_number_along_axis_0():
+    for value in (0.0, 3.0):
+        assert gradients(lambda x: np.prod(x, axis=0), value) == [1]
+        assert gradients(lambda x: np.prod(x, axis=-1, initial=2.0), value) == [2]
+
+
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        [(2, 0), (0, 3), (3, 2)],
+        [(0, 3), (3, 2), (2, 0)],
+        [(0, 3), (3, 2), (2,)],
+        [(3,), (3, 2), (2, 0)],
+        [(0,), (0, 2), (2,)],
+    ],
+)
+def test_a_product_of_matrices_without_elements_has_the_gradient_0(shapes):
+    found = gradients(lambda *arrays: np.linalg.multi_dot(arrays), *map(np.ones, shapes))
+    assert [g.shape for g in found] == shapes
+    assert not any(g.any() for g in found)
+
+
+def test_second_derivatives_of_the_determinant_of_a_complex_matrix_without_elements():
+    a = Tensor(np.zeros((0, 0), complex), requires_grad=True)
+    sign, log = np.linalg.slogdet(a)
+    first = grad(np.real(sign) + log, a, create_graph=True)
+    assert grad(np.real(first).sum(), a).shape == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [np.linalg.cholesky, np.linalg.eigvalsh, lambda a: np.linalg.eigh(a)[0]],
+)
+def test_functions_that_read_one_triangle_have_symmetric_gradients(function):
+    """They are the derivatives of the function of (a + aᵀ) / 2."""
+    a = np.array([[3.0, 1.0, 0.2], [1.0, 2.0, 0.3], [0.2, 0.3, 1.0]])
+    weights = np.arange(1.0, 4.0)
+    assert gradcheck(lambda a: function((a + a.T) / 2), a)
+    (found,) = gradients(lambda a: function(a) * weights, a)
+    (of_symmetric,) = gradients(lambda a: function((a + a.T) / 2) * weights, a)
+    np.testing.assert_allclose(found, found.T, rtol=1e-12)
+    np.testing.assert_allclose(found, of_symmetric, rtol=1e-12)
 
 
 @pytest.mark.parametrize("function", [np.sinc, np.i0])

@@ -16,10 +16,17 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import Op, Tensor
-from tinytorch_core.extend import OpTable, SurfaceBuilder, numpy_name, numpy_signature, op_call
+from tinytorch_core.extend import (
+    OpTable,
+    SurfaceBuilder,
+    from_array,
+    numpy_name,
+    numpy_signature,
+    op_call,
+)
 
 from tinytorch_autograd import tree, writes
-from tinytorch_autograd.errors import InPlaceError, NoRuleError
+from tinytorch_autograd.errors import AutogradError, InPlaceError, NoRuleError
 from tinytorch_autograd.modes import is_grad_enabled
 from tinytorch_autograd.node import class_name, functions
 from tinytorch_autograd.record import NodeKind, recorded
@@ -70,19 +77,23 @@ def differentiable(op: Op, call: Call, surface: SurfaceBuilder) -> Call:
         if rules is not None and not rules.is_differentiable(function):
             return call(*args, **kwargs)
         options = {name: value for name, value in kwargs.items() if not _is_absent(name, value)}
-        results = _composed(rules, function, args, options)
-        if results is not NotImplemented:
-            return results
-        if (found := with_rule()) is not None:
-            op_with_inputs, recorded_call = found
-            fitted = op_with_inputs.fit(function, args, options)
-            if fitted is not None:
-                inputs, others = fitted
-                # Most calls have no option that can contain a tensor.
-                simple = not others or SIMPLE.issuperset(map(type, others.values()))
-                if not simple or len(inputs) > len(op_with_inputs.inputs):
-                    _refuse_tracked_options(op_with_inputs, inputs, others)
-                return recorded_call(*inputs, **others)
+        if _has_derivative(options.get("dtype")):
+            try:
+                results = _composed(rules, function, args, options)
+            except Exception as error:
+                raise _own_error(call, args, kwargs, error) from None
+            if results is not NotImplemented:
+                return _with_tensors(results, surface.tensor)
+            if (found := with_rule()) is not None:
+                op_with_inputs, recorded_call = found
+                fitted = op_with_inputs.fit(function, args, options)
+                if fitted is not None:
+                    inputs, others = fitted
+                    # Most calls have no option that can contain a tensor.
+                    simple = not others or SIMPLE.issuperset(map(type, others.values()))
+                    if not simple or len(inputs) > len(op_with_inputs.inputs):
+                        _refuse_tracked_options(op_with_inputs, inputs, others)
+                    return recorded_call(*inputs, **others)
         results = call(*args, **kwargs)
         _refuse_objects(function, results)
         attach_no_backward(results, surface.tensor, nodes, called(function, options), op.provider)
@@ -180,6 +191,11 @@ def _is_absent(name: str, value: Any) -> bool:
     return value is np._NoValue
 
 
+def _has_derivative(dtype: Any) -> bool:
+    """Return whether results of a dtype have a derivative; None is the dtype of the inputs."""
+    return dtype is None or np.dtype(dtype).kind in "fc"
+
+
 def _composed(family: Family | None, function: Any, args: Any, options: dict[str, Any]) -> Any:
     """Run the composition of a function; return NotImplemented if none fits the arguments."""
     key: Any = function
@@ -199,6 +215,32 @@ def _composed(family: Family | None, function: Any, args: Any, options: dict[str
     if given.arguments.get("out") is not None:
         raise _writing(function)
     return composed(*given.args, **given.kwargs)
+
+
+def _with_tensors(results: Any, kind: type[Tensor]) -> Any:
+    """Return results with tensors in place of arrays, which do not depend on a tracked input."""
+    if isinstance(results, list | tuple):
+        return tree.fill(results, [_with_tensors(r, kind) for r in tree.leaves(results)])
+    if isinstance(results, np.ndarray | np.generic):
+        return from_array(kind, np.asarray(results))
+    return results
+
+
+def _own_error(call: Call, args: Any, kwargs: Any, error: Exception) -> Exception:
+    """Return the error that NumPy's function raises for the arguments of a composition.
+
+    Args:
+        call: runs NumPy's function.
+        args, kwargs: the arguments.
+        error: what the composition raised. It is returned if NumPy accepts the arguments, and if
+            the error may come from a function among them.
+    """
+    if not isinstance(error, AutogradError) and not any(map(callable, tree.leaves([args]))):
+        try:
+            call(*args, **kwargs)
+        except Exception as own:
+            return own
+    return error
 
 
 def called(function: Any, options: Iterable[str] = ()) -> str:

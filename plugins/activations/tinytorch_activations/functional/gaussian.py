@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from tinytorch_core import op
 
 from tinytorch_activations.arguments import as_float_array, check_choice
@@ -70,8 +72,10 @@ def _exact_rule(grad: Array, x: Array) -> Array:
 
 
 def _tanh_rule(grad: Array, x: Array) -> Array:
-    s = _tanh_cdf(x)
-    slope = _LINEAR + 3 * _CUBIC * (x * x)
+    # Beyond, s is 0 or 1, so a larger x² changes nothing, but inf · 0 would be NaN.
+    square = np.minimum(x * x, 1000)
+    s = sigmoid(x * (_LINEAR + _CUBIC * square))
+    slope = _LINEAR + 3 * _CUBIC * square
     return grad * (s + x * (s * (1 - s)) * slope)
 
 

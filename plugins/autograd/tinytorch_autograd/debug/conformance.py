@@ -7,7 +7,7 @@ receives, so second derivatives test the rules of linear ops as well.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,6 +39,7 @@ def add_to(checks: Checks) -> None:
         loses_no_gradient,
         has_the_right_derivative,
         has_the_right_second_derivative,
+        has_derivatives_at_large_numbers,
         keeps_dtypes_of_gradients,
         leaves_saved_arrays_alone,
     ):
@@ -133,6 +134,56 @@ def _remedy(op: Description, name: str, order: int) -> str:
         f"write the rule for {name} in ops that have rules themselves, and apply them to "
         "everything that depends on the inputs: no x.data, no float(x), no SciPy"
     )
+
+
+def has_derivatives_at_large_numbers(op: Description) -> None:
+    """Where the op is finite at large numbers, its first and second derivatives are not NaN."""
+    for call in _calls_with_large_numbers(op):
+        tensors = _tracked(call)
+        with np.errstate(all="ignore"):
+            values = [r for r in _floats(op(*tensors, **call.parameters)) if is_tracked(r)]
+            finite = np.all([np.isfinite(v.data) for v in values], axis=0)
+            for order in (1, 2):
+                values = _unless_without_rule(_slopes, values, tensors) or []
+                for x, slope in zip(tensors, values, strict=False):
+                    undefined = finite & (slope is not None and np.isnan(slope.data))
+                    if np.any(undefined):
+                        number = x.data[undefined][0]
+                        raise _failure(
+                            f"a derivative of order {order} at {number:g} in {op.text(call)}, "
+                            "where the op is finite",
+                            "nan",
+                            "let no part of the rule overflow, because inf / inf and 0 * inf are "
+                            "NaN: write the sigmoid as 0.5 * (1 + np.tanh(0.5 * x)), which does "
+                            "not need exp(-x), or replace numbers beyond a bound with np.clip",
+                        )
+
+
+_LARGE = np.outer([20.0, 100.0, 800.0, 1e4], [1, -1]).ravel()
+
+
+def _calls_with_large_numbers(op: Description) -> Iterator[Call]:
+    """Yield calls of an op that works element by element, with one input of large numbers."""
+    seen: list[Any] = []
+    for call in op.calls if op.elementwise else ():
+        if call.parameters in seen:
+            continue
+        seen.append(call.parameters)
+        for i, (low, high) in enumerate(op.domain):
+            numbers = _LARGE[(low < _LARGE) & (high > _LARGE)]
+            inputs = list(op.draw(*[numbers.shape] * len(op.domain)))
+            inputs[i] = numbers
+            for dtype in (np.float32, np.float64):
+                yield call.with_inputs([x.astype(dtype) for x in inputs])
+
+
+def _slopes(values: Sequence[Any], inputs: Sequence[Any]) -> list[Any]:
+    """Return the derivatives of the sum of all values by each input; None is 0."""
+    tracked = [v for v in values if v is not None and is_tracked(v)]
+    if not tracked:
+        return []
+    seeds = [np.ones_like(v.data) for v in tracked]
+    return list(grad(tracked, inputs, seeds, create_graph=True, allow_unused=True))
 
 
 def keeps_dtypes_of_gradients(op: Description) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from tinytorch_autograd.complex_numbers import cast
 from tinytorch_autograd.rules.arrays import as_array
@@ -83,7 +84,8 @@ def scan(ufunc: Any, x: Array, axis: int | None) -> Array:
     W. Hillis and G. Steele, "Data parallel algorithms" (1986).
     """
     if axis is None or not x.shape:
-        x, axis = x.reshape(-1), 0
+        x, axis = x.reshape(-1), axis or 0
+    axis = normalize_axis_index(axis, len(x.shape))
     step, length = 1, x.shape[axis]
     others = whole_axes_before(axis, len(x.shape))
     while step < length:

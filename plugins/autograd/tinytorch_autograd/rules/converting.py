@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,11 @@ def full_like(
     shape: Any = None,
 ) -> Array:
     """Return the fill value in each element; the derivative by the array `a` is 0."""
-    filled = np.broadcast_to(as_array(fill_value), a.shape if shape is None else shape)
+    shape = a.shape if shape is None else (shape,) if isinstance(shape, int) else shape
+    filled = as_array(fill_value)
+    while len(filled.shape) > len(shape) and filled.shape[0] == 1:
+        filled = filled[0]  # NumPy accepts further axes of length 1
+    filled = np.broadcast_to(filled, shape)
     return np.astype(filled, a.dtype if dtype is None else np.dtype(dtype)).copy()
 
 
@@ -75,15 +80,20 @@ def linspace(
     axis: int = 0,
 ) -> Any:
     """Return start + i (stop - start) / (n - 1), for i from 0."""
-    if dtype is not None:
+    if dtype is not None or num < 0:
         return NotImplemented
     start, stop = as_array(start), as_array(stop)
     wide = np.result_type(start.dtype, stop.dtype, 1.0)
     parts = num - 1 if endpoint else num
-    shape = np.broadcast_shapes(start.shape, stop.shape)
-    i = (np.arange(num) / max(parts, 1)).reshape((num,) + (1,) * len(shape)).astype(wide)
-    numbers = np.moveaxis(start * (1 - i) + stop * i, 0, axis)
-    return (numbers, (stop - start) / parts) if retstep else numbers
+    difference = np.astype(stop - start, wide)
+    i = np.arange(num).reshape((-1,) + (1,) * len(difference.shape)).astype(wide)
+    step = difference / parts if parts > 0 else difference
+    numbers = start + i * step
+    if endpoint and num > 1:
+        last = np.broadcast_to(np.astype(stop, wide), difference.shape)
+        numbers = np.concatenate([numbers[:-1], last[None]])
+    numbers = np.moveaxis(numbers, 0, axis)
+    return (numbers, step if parts > 0 else math.nan) if retstep else numbers
 
 
 @family.composed(np.logspace)
@@ -99,7 +109,7 @@ def logspace(
     """Return the base to the powers of `linspace`."""
     if len(np.shape(base)):
         return NotImplemented
-    return base ** np.linspace(start, stop, num, endpoint, dtype=dtype, axis=axis)
+    return as_array(base ** np.linspace(start, stop, num, endpoint, axis=axis), dtype)
 
 
 @family.composed(np.geomspace)
@@ -117,14 +127,25 @@ def geomspace(
     start, stop = (
         np.astype(v, np.result_type(v.dtype, float)) for v in map(as_array, (start, stop))
     )
-    ratio = stop / start
-    parts = np.linspace(0, np.ones(ratio.shape), num, endpoint)
-    return np.moveaxis(start * ratio**parts, 0, axis)
+    if not (unwrap(start).all() and unwrap(stop).all()):
+        return NotImplemented  # NumPy raises its own error
+    sign = np.sign(start)
+    start, stop = start / sign, stop / sign
+    numbers = np.logspace(np.log10(start), np.log10(stop), num, endpoint)
+    whole = np.broadcast_to(stop, numbers.shape[1:])[None]
+    ends = [whole] if endpoint and num > 1 else []
+    first = np.broadcast_to(start, numbers.shape[1:])[None]
+    numbers = np.concatenate([first[:num], numbers[1 : num - len(ends)], *ends])
+    return np.moveaxis(numbers * sign, 0, axis)
 
 
 @family.composed(np.bincount)
 def bincount(x: Any, /, weights: Array = None, minlength: int = 0) -> Array:
     """Return for each n the sum of the weights w_i where x_i = n."""
-    index = np.asarray(unwrap(x))
+    index, weights = np.asarray(unwrap(x)), as_array(weights)
+    if index.ndim != 1 or index.shape != weights.shape or not index.size or (index < 0).any():
+        return NotImplemented
+    if minlength < 0 or not np.can_cast(index.dtype, int) or weights.dtype.kind == "c":
+        return NotImplemented  # NumPy raises its own error
     size = max(int(index.max(initial=-1)) + 1, minlength)
     return scatter_add(np.astype(weights, np.float64), index, (size,))

@@ -23,9 +23,17 @@ def slice_along(x: Array, axis: int, start: int | None, stop: int | None) -> Arr
 
 
 @family.composed(np.diff)
-def diff(a: Array, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Array:
+def diff(
+    a: Array,
+    n: int = 1,
+    axis: int = -1,
+    prepend: Any = np._NoValue,
+    append: Any = np._NoValue,
+) -> Array:
     """Return x_(i+1) - x_i, applied n times."""
-    if n < 0:
+    if n == 0:
+        return a  # NumPy ignores `prepend` and `append` too
+    if n < 0 or prepend is None or append is None:
         return NotImplemented  # NumPy raises its own error
     a = _with_ends(as_array(a), axis, prepend, append)
     for _ in range(n):
@@ -36,9 +44,8 @@ def diff(a: Array, n: int = 1, axis: int = -1, prepend: Any = None, append: Any 
 def _with_ends(a: Array, axis: int, first: Any, last: Any) -> Array:
     shape = list(a.shape)
     shape[axis] = 1
-    ends = [as_array(e) if e is not None else None for e in (first, last)]
-    ends = [e if e is None or e.shape else np.broadcast_to(e, shape) for e in ends]
-    parts = [part for part in (ends[0], a, ends[1]) if part is not None]
+    parts = [as_array(part) for part in (first, a, last) if part is not np._NoValue]
+    parts = [part if part.shape else np.broadcast_to(part, shape) for part in parts]
     return np.concatenate(parts, axis=axis) if len(parts) > 1 else a
 
 
@@ -48,6 +55,8 @@ def ediff1d(ary: Array, to_end: Any = None, to_begin: Any = None) -> Array:
     flat = as_array(ary).reshape(-1)
     steps = flat[1:] - flat[:-1]
     ends = [as_array(e).reshape(-1) if e is not None else None for e in (to_begin, to_end)]
+    if not all(e is None or np.can_cast(e.dtype, flat.dtype, "same_kind") for e in ends):
+        return NotImplemented  # NumPy raises its own error
     ends = [e if e is None else np.astype(e, steps.dtype) for e in ends]
     parts = [part for part in (ends[0], steps, ends[1]) if part is not None]
     return np.concatenate(parts) if len(parts) > 1 else steps
@@ -76,11 +85,11 @@ def interp(
 
     At x_i the derivative is the one to its right; outside of all x_i it is 0.
     """
+    if np.ndim(xp) != 1 or np.shape(xp) != np.shape(fp) or period == 0:
+        return NotImplemented  # NumPy raises its own error
     x, xp, fp = (as_array(as_array(v), np.result_type(as_array(v), float)) for v in (x, xp, fp))
     if period is not None:
-        if not unwrap(period):
-            return NotImplemented  # NumPy raises its own error
-        period = np.abs(period)
+        period = abs(period)
         x, xp = np.remainder(x, period), np.remainder(xp, period)
         order = np.argsort(unwrap(xp))
         xp, fp, left, right = xp[order], fp[order], None, None
@@ -100,9 +109,14 @@ def interp(
 @family.composed(np.gradient)
 def gradient(f: Array, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
     """Return central differences, and one-sided ones of order `edge_order` at the ends."""
+    if edge_order not in (1, 2) or (varargs and not f.shape):
+        return NotImplemented  # NumPy raises its own error
     axes = normalize_axes(axis, len(f.shape))
     spacings = [as_array(v) for v in (varargs if len(varargs) else (1.0,))]
-    spacings = spacings * len(axes) if len(spacings) == 1 else spacings
+    if len(spacings) == 1 and not spacings[0].shape:
+        spacings = spacings * len(axes)
+    if any(h.shape and h.shape != (f.shape[a],) for h, a in zip(spacings, axes, strict=False)):
+        return NotImplemented
     if len(spacings) != len(axes) or any(len(f.shape) and f.shape[a] <= edge_order for a in axes):
         return NotImplemented  # NumPy raises its own error
     results = [_along(f, h, a, edge_order) for h, a in zip(spacings, axes, strict=True)]
@@ -115,7 +129,10 @@ def _along(f: Array, h: Array, axis: int, edge_order: int) -> Array:
     steps = np.astype(steps, f.dtype)
     a, b = steps[:-1], steps[1:]
     rise = (f[..., 1:] - f[..., :-1]) / steps
-    inner = (rise[..., :-1] * b + rise[..., 1:] * a) / (a + b)
+    if h.shape:
+        inner = (rise[..., :-1] * b + rise[..., 1:] * a) / (a + b)
+    else:
+        inner = (f[..., 2:] - f[..., :-2]) / (2 * steps[1:])
     first, last = rise[..., :1], rise[..., -1:]
     if edge_order == 2:
         first = first + (first - rise[..., 1:2]) * (a[0] / (a[0] + b[0]))

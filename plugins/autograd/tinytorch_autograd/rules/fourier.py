@@ -119,11 +119,15 @@ def over_axes(
     def transformed(a: Array, s: Any = None, axes: Axes = default, norm: Norm = None) -> Array:
         if axes is None:
             axes = range(-(a.ndim if s is None else len(s)), 0)
-        lengths = [None] * len(axes) if s is None else [None if n == -1 else n for n in s]
-        if len(lengths) != len(axes) or not axes:
+        given = [-1] * len(axes) if s is None else s
+        if len(given) != len(axes) or not axes:
             return NotImplemented
-        steps = [(on_others, n, axis) for n, axis in zip(lengths, axes, strict=True)]
+        steps = [
+            (on_others, a.shape[axis] if n == -1 else n, axis)
+            for n, axis in zip(given, axes, strict=True)
+        ]
         _, n, axis = steps.pop()
+        n = None if s is None and on_last is np.fft.irfft else n
         steps.insert(0 if last_first else len(steps), (on_last, n, axis))
         for transform, n, axis in steps:
             a = transform(a, n, axis, norm)

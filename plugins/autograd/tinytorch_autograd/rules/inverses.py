@@ -50,7 +50,7 @@ def slogdet_rule(grads: Sequence[Array], outs: Sequence[Array], a: Array) -> Arr
     by_sign, by_log = grads
     factor: Array = 0 if by_log is None else real_part(by_log)
     if by_sign is not None and a.dtype.kind == "c":
-        factor = factor + 1j * np.imag(by_sign * outs[0])
+        factor = factor + np.imag(by_sign * outs[0]) * 1j
     if not isinstance(factor, int):
         factor = factor[..., None, None]
     return factor * np.linalg.inv(a).mT
@@ -98,6 +98,7 @@ family.function("pinv", np.linalg.pinv, pinv_rule)
 @family.composed(np.linalg.lstsq)
 def lstsq(a: Array, b: Array, rcond: float | None = None) -> tuple[Array, Array, Any, Array]:
     """Return x = pinv(a) b, |b - a x|², the rank and the singular values of a."""
+    a = np.astype(a, np.result_type(a.dtype, b.dtype))
     _, residuals, rank, _ = np.linalg.lstsq(unwrap(a), unwrap(b), rcond)
     rows, columns = a.shape
     if rcond is None:

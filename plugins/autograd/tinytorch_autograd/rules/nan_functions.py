@@ -81,8 +81,12 @@ def nanvar(
     correction: Any = None,
 ) -> Array:
     """Return the variance of the elements that are not NaN."""
-    options = {"where": not_nan(a, where), "mean": mean, "correction": correction}
-    return whole.var(a, axis, dtype, None, ddof, keepdims, **options)
+    selected = not_nan(a, where)
+    options = {"where": selected, "mean": mean, "correction": correction}
+    found = whole.var(a, axis, dtype, None, ddof, keepdims, **options)
+    count = whole.count_selected(a, axis, keepdims, selected)
+    undefined = count <= (ddof if correction is None else correction)
+    return np.where(undefined, math.nan, found) if undefined.any() else found
 
 
 @family.composed(np.nanstd)
@@ -99,8 +103,8 @@ def nanstd(
     correction: Any = None,
 ) -> Array:
     """Return the standard deviation of the elements that are not NaN."""
-    options = {"where": not_nan(a, where), "mean": mean, "correction": correction}
-    return whole.std(a, axis, dtype, None, ddof, keepdims, **options)
+    options = {"where": where, "mean": mean, "correction": correction}
+    return whole.root(nanvar(a, axis, dtype, None, ddof, keepdims, **options))
 
 
 @family.composed(np.nanmax)
@@ -139,6 +143,8 @@ def _extreme(
     neutral: float,
 ) -> Array:
     """Return the extreme of the elements that are not NaN, and an untracked NaN if all are."""
+    if where is not True and whole.is_number(initial, neutral):
+        return NotImplemented  # NumPy raises an error: `where` requires `initial`
     selected = not_nan(a, where)
     found = extreme(whole.select(a, selected, neutral), axis, None, keepdims, initial)
     empty = ~np.any(selected, axis=axis, keepdims=keepdims) & (unwrap(initial) == neutral)

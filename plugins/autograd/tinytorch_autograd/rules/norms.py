@@ -16,7 +16,7 @@ from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd.complex_numbers import conj, real_part
 from tinytorch_autograd.rules.arithmetic import safe_divide
-from tinytorch_autograd.rules.axes import Axis, normalize_axes
+from tinytorch_autograd.rules.axes import normalize_axes
 from tinytorch_autograd.rules.family import Family
 from tinytorch_autograd.rules.reductions import extreme_rule, restore_axes
 
@@ -29,12 +29,38 @@ _LAST = (-2, -1)
 
 
 def vector_norm_rule(
-    grad: Array, out: Array, x: Array, axis: Axis, keepdims: bool, ord: Order
+    grad: Array, out: Array, x: Array, axis: Any, keepdims: bool, ord: Order
 ) -> Array:
     """grad (|x_i| / out)^(p-1) sign(x_i); 0 where out is 0."""
     grad = real_part(grad)
     if ord == 0:
         return x * 0
+    if 0 < ord < math.inf and _powers_out_of_range(unwrap(out), ord):
+        # The gradient of a norm is the same for every multiple of x.
+        size = np.abs(unwrap(x)).max(axis=axis, keepdims=True, initial=0)
+        x = x / np.where((size > 0) & (size < math.inf), size, 1)
+        out = np.linalg.vector_norm(x, axis=axis, keepdims=keepdims, ord=ord)
+    return _gradient_of_norm(grad, out, x, axis, keepdims, ord)
+
+
+def _powers_out_of_range(norms: Any, ord: float) -> bool:
+    """Return whether a sum of powers is not precise, because it is too small, or infinite."""
+    if not isinstance(norms, np.ndarray | np.generic):
+        return False  # looking at the values of another library's array may compute it
+    if not norms.size:
+        return False
+    least, largest = float(norms.min()), float(norms.max())
+    smallest = _SMALLEST_SUM.get(norms.dtype.char, 0)
+    return not smallest ** (1 / ord) < least <= largest < math.inf
+
+
+# The smallest normal number divided by the precision.
+_SMALLEST_SUM = {"f": 1e-31, "d": 1e-292}
+
+
+def _gradient_of_norm(
+    grad: Array, out: Array, x: Array, axis: Any, keepdims: bool, ord: Order
+) -> Array:
     if abs(ord) == math.inf:
         size = np.abs(x)
         return extreme_rule(grad, out, size, axis, keepdims) * derivative_of_abs(x, size)
@@ -77,12 +103,12 @@ def norm(x: Array, ord: Order = None, axis: Any = None, keepdims: bool = False) 
     axes = axis if isinstance(axis, tuple) else (axis,)
     if len(axes) == 2:
         return norm_of_matrices(x, "fro" if ord is None else ord, axes, keepdims)
-    if len(axes) > 2 or isinstance(ord, str):
+    if not 1 <= len(axes) <= 2 or isinstance(ord, str):
         return NotImplemented
     return np.linalg.vector_norm(x, axis=axes, keepdims=keepdims, ord=2 if ord is None else ord)
 
 
-def _norm_of_order(x: Array, ord: Array, axis: Axis, keepdims: bool) -> Array:
+def _norm_of_order(x: Array, ord: Array, axis: Any, keepdims: bool) -> Array:
     """Return (Σ |x|^p)^(1/p) of vectors for an order p that is a tensor."""
     axes = normalize_axes(axis, x.ndim)
     if len(axes) != 1 or ord.size != 1 or not 0 < ord.item() < math.inf:
@@ -113,6 +139,8 @@ def norm_of_matrices(x: Array, ord: Order, axes: tuple[int, int], keepdims: bool
         parts = np.linalg.svdvals(matrices)
     else:
         parts = np.abs(matrices).sum(axis=-2 if abs(ord) == 1 else -1)
+    if not parts.shape[-1]:
+        return NotImplemented
     norms = parts.sum(-1) if ord == "nuc" else parts.max(-1) if ord > 0 else parts.min(-1)
     return restore_axes(norms, x.shape, (row, column), keepdims=False) if keepdims else norms
 

@@ -27,24 +27,19 @@ def or_one(x: Array) -> Array:
     return np.where(unwrap(x == 0), 1, x)
 
 
-def squared_radius(x: Array, y: Array) -> Array:
-    """Return x² + y², with 1 in place of 0, as a divisor."""
-    return or_one(x * x + y * y)
-
-
-# At the origin the gradient is 0.
+# At the origin all derivatives are 0.
 family.function(
     "hypot",
     np.hypot,
-    lambda grad, out, x: grad * (x / or_one(out)),
-    lambda grad, out, y: grad * (y / or_one(out)),
+    lambda grad, out, x: grad * safe_divide(x, out),
+    lambda grad, out, y: grad * safe_divide(y, out),
 )
-# At the origin the gradient is 0.
+# At the origin all derivatives are 0.
 family.function(
     "arctan2",
     np.arctan2,
-    lambda grad, x, y: grad * y / squared_radius(x, y),
-    lambda grad, x, y: -grad * x / squared_radius(x, y),
+    lambda grad, x, y: safe_divide(grad * y, x * x + y * y),
+    lambda grad, x, y: -safe_divide(grad * x, x * x + y * y),
 )
 family.function(
     "logaddexp2",
@@ -108,7 +103,11 @@ def _wide(x: Array) -> type:
 @family.composed(np.sign)
 def sign(x: Array) -> Array:
     """Return z / |z|, and 0 at 0; for real numbers the derivative is 0."""
-    return x / or_one(np.abs(x)) if x.dtype.kind == "c" else NotImplemented
+    if x.dtype.kind != "c":
+        return NotImplemented
+    finite = np.isfinite(unwrap(x))
+    z = np.where(finite, x, 1)
+    return np.where(finite, z / or_one(np.abs(z)), np.sign(unwrap(x)))
 
 
 # For real numbers. Complex ones are divided by their absolute value, or by 1 if they are 0.

@@ -36,6 +36,8 @@ def pad(
     reflect_type: str = "even",
 ) -> Array:
     """Return the array with padding of constants, its elements, or values computed from them."""
+    if stat_length is not None and mode not in _STATISTICS:
+        return NotImplemented  # NumPy raises its own error
     positions = Positions(array.dtype)
     if mode == "constant":
         constants = positions.of(constant_values)
@@ -53,7 +55,14 @@ def _pad_each_axis(x: Array, widths: Any, margin: Callable[..., Any], option: An
     """Pad one axis after another, with `margin` computing the padding on each side."""
     pairs = _pairs(widths, len(x.shape))
     options = _pairs(option, len(x.shape))
+    lengths = options if margin is not _ramp and option is not None else []
+    if not x.shape or any(number < 0 for pair in [*pairs, *lengths] for number in pair):
+        return NotImplemented  # NumPy raises its own error
     for axis, (width, values) in enumerate(zip(pairs, options, strict=True)):
+        if not any(width):
+            continue
+        if not x.shape[axis]:
+            return NotImplemented  # NumPy raises its own error
         before = margin(x, axis, int(width[0]), values[0], False)
         after = margin(x, axis, int(width[1]), values[1], True)
         x = np.concatenate([before, x, after], axis=axis)

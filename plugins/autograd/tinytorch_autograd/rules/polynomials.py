@@ -21,7 +21,7 @@ family = Family()
 def polyval(p: Array, x: Array) -> Array:
     """Return (...(p_0 x + p_1) x + ...) + p_n, Horner's scheme."""
     p, x = as_array(p), as_array(x)
-    value = x * 0
+    value = np.where(False, x, np.zeros(1, x.dtype).reshape(()))
     for coefficient in p:
         value = value * x + coefficient
     return value
@@ -34,7 +34,7 @@ def vander(x: Array, N: int | None = None, increasing: bool = False) -> Array:
         return NotImplemented  # NumPy raises its own error
     x = np.astype(x, np.promote_types(x.dtype, int))
     count = x.shape[0] if N is None else N
-    columns = [x * 0 + 1]
+    columns = [np.where(False, x, np.ones(1, x.dtype))]
     while len(columns) < count:
         columns.append(columns[-1] * x)
     columns = columns[:count]
@@ -46,27 +46,30 @@ def vander(x: Array, N: int | None = None, increasing: bool = False) -> Array:
 @family.composed(np.polyadd)
 def polyadd(a1: Array, a2: Array) -> Array:
     """Return the sum of two polynomials."""
-    a, b = _of_one_length(a1, a2)
-    return a + b
+    return np.add(*_of_one_length(a1, a2))
 
 
 @family.composed(np.polysub)
 def polysub(a1: Array, a2: Array) -> Array:
     """Return the difference of two polynomials."""
-    a, b = _of_one_length(a1, a2)
-    return a - b
+    return np.subtract(*_of_one_length(a1, a2))
 
 
 def _of_one_length(*polynomials: Array) -> list[Array]:
+    """Return arrays of coefficients with zeros in front, so that all have the same length."""
     given = [np.atleast_1d(as_array(p)) for p in polynomials]
     length = max(p.shape[0] for p in given)
-    missing = [np.zeros(length - p.shape[0], p.dtype) for p in given]
-    return [np.concatenate(pair) for pair in zip(missing, given, strict=True)]
+    return [
+        p if p.shape[0] == length else np.concatenate([np.zeros(length - p.shape[0], p.dtype), p])
+        for p in given
+    ]
 
 
 @family.composed(np.polyder)
 def polyder(p: Array, m: int = 1) -> Array:
     """Return the derivative, p_i (n - i), applied m times."""
+    if m < 0 or len(p.shape) != 1:
+        return NotImplemented
     for _ in range(m):
         p = p[:-1] * np.arange(p.shape[0] - 1, 0, -1)
     return p
@@ -76,7 +79,9 @@ def polyder(p: Array, m: int = 1) -> Array:
 def polyint(p: Array, m: int = 1, k: Any = None) -> Array:
     """Return the integral, p_i / (n - i + 1) and a constant of k, applied m times."""
     constants = np.zeros(m) if k is None else np.atleast_1d(as_array(k))
-    constants = np.broadcast_to(constants, (m,)) if constants.shape[0] == 1 else constants
+    constants = np.broadcast_to(constants, (m,)) if constants.shape[0] == 1 < m else constants
+    if not 0 <= m <= constants.shape[0] or len(p.shape) != 1:
+        return NotImplemented
     for i in range(m):
         p = np.concatenate([p / np.arange(p.shape[0], 0, -1), constants[i : i + 1]])
     return p
@@ -84,21 +89,32 @@ def polyint(p: Array, m: int = 1, k: Any = None) -> Array:
 
 @family.composed(np.polymul)
 def polymul(a1: Array, a2: Array) -> Array:
-    """Return the product of two polynomials, the convolution of their coefficients."""
-    return np.convolve(np.atleast_1d(as_array(a1)), np.atleast_1d(as_array(a2)))
+    """Return the product, the convolution of the coefficients after leading zeros."""
+    a, b = (_without_leading_zeros(np.atleast_1d(as_array(p))) for p in (a1, a2))
+    return np.convolve(a, b)
+
+
+def _without_leading_zeros(p: Array) -> Array:
+    """Return the coefficients from the first one that is not 0; one 0 if all are."""
+    if len(p.shape) != 1:
+        raise ValueError(f"a polynomial is a vector of coefficients, not of shape {p.shape}")
+    found = np.flatnonzero(unwrap(p))
+    return p[found[0] :] if found.size else np.zeros(1, p.dtype)
 
 
 @family.composed(np.poly)
 def poly(seq_of_zeros: Array) -> Array:
     """Return the product of (x - zero) over the zeros."""
     zeros = as_array(seq_of_zeros)
-    if len(zeros.shape) != 1:
+    if len(zeros.shape) != 1 or not zeros.size:
         return NotImplemented
     p: Any = np.ones(1, zeros.dtype)
     for zero in zeros:
         padding = np.zeros(1, zeros.dtype)
         p = np.concatenate([p, padding]) - np.concatenate([padding, p * zero])
-    return p
+    roots = unwrap(zeros)
+    conjugates = roots.dtype.kind == "c" and np.array_equal(np.sort(roots), np.sort(roots.conj()))
+    return np.real(p) if conjugates else p
 
 
 @family.composed(np.roots)

@@ -50,6 +50,8 @@ family.function(
 @family.composed(np.correlate)
 def correlate(a: Array, v: Array, mode: Any = "valid") -> Array:
     """Return the convolution of a with conj(v) in reverse order."""
+    if not np.ndim(a) == np.ndim(v) == 1:
+        return NotImplemented  # NumPy raises its own error
     reversed_v = np.conjugate(v)[::-1]
     if mode != "same" or len(a) >= len(v):
         return np.convolve(a, reversed_v, mode)
@@ -68,7 +70,8 @@ def multi_dot_rule(grad: Array, arrays: Sequence[Array]) -> Sequence[Array]:
     first, *_, last = arrays
     rows = 1 if first.ndim == 1 else first.shape[0]
     columns = 1 if last.ndim == 1 else last.shape[1]
-    matrices = [first.reshape(rows, -1), *arrays[1:-1], last.reshape(-1, columns)]
+    left, right = first.reshape(rows, first.shape[-1]), last.reshape(last.shape[0], columns)
+    matrices = [left, *arrays[1:-1], right]
     grad = grad.reshape(rows, columns)
     grads = []
     for i, shape in enumerate(shapes):
@@ -184,12 +187,16 @@ def vecdot(x1: Array, x2: Array, axis: int = -1) -> Array:
 @family.composed(*(getattr(np, name) for name in ("matvec",) if hasattr(np, name)))
 def matvec(x1: Array, x2: Array) -> Array:
     """Return the products of matrices and vectors."""
+    if np.ndim(x1) < 2 or not np.ndim(x2):
+        return NotImplemented  # NumPy raises its own error
     return (x1 @ as_array(x2)[..., None])[..., 0]
 
 
 @family.composed(*(getattr(np, name) for name in ("vecmat",) if hasattr(np, name)))
 def vecmat(x1: Array, x2: Array) -> Array:
     """Return the products of conjugated vectors and matrices."""
+    if not np.ndim(x1) or np.ndim(x2) < 2:
+        return NotImplemented  # NumPy raises its own error
     return (np.conjugate(x1)[..., None, :] @ x2)[..., 0, :]
 
 

@@ -63,13 +63,26 @@ def _rearrange(function: Callable[..., Any]) -> Callable[..., Any]:
     return rearranged
 
 
-# `reshape` and `ravel` come here with an order other than "C", and `block` takes several arrays.
+# `reshape` and `ravel` come here with an order other than "C".
 for _function in (
-    *(np.reshape, np.ravel, np.block, np.tile, np.repeat, np.rot90, np.delete, np.resize, np.roll),
+    *(np.reshape, np.ravel, np.tile, np.repeat, np.rot90, np.delete, np.resize, np.roll),
     *(np.tril, np.triu, np.diag, np.diagflat, np.take_along_axis),
     np.lib.stride_tricks.sliding_window_view,
 ):
     family.composed(_function)(_rearrange(_function))
+
+
+@family.composed(np.block)
+def block(arrays: Any) -> Array:
+    """Return the array that nested lists of blocks form."""
+    positions = Positions()
+    return positions.take(np.block(_of_each_block(positions, arrays)))
+
+
+def _of_each_block(positions: Positions, blocks: Any) -> Any:
+    if isinstance(blocks, list):
+        return [_of_each_block(positions, block) for block in blocks]
+    return positions.of(blocks)
 
 
 @family.composed(np.moveaxis)
@@ -149,12 +162,12 @@ def broadcast_arrays(*args: Array, subok: bool = False) -> tuple[Array, ...]:
 @family.composed(np.meshgrid)
 def meshgrid(
     *xi: Array, copy: bool = True, sparse: bool = False, indexing: Any = "xy"
-) -> tuple[Array, ...]:
+) -> Sequence[Array]:
     """Return the coordinates of a grid: each vector repeated along the axes of the others."""
     each = [Positions() for _ in xi]
     vectors = [positions.of(x) for positions, x in zip(each, xi, strict=True)]
-    grids = np.meshgrid(*vectors, sparse=sparse, indexing=indexing)
-    return tuple(positions.take(grid) for positions, grid in zip(each, grids, strict=True))
+    grids = np.meshgrid(*vectors, copy=copy, sparse=sparse, indexing=indexing)
+    return type(grids)(positions.take(grid) for positions, grid in zip(each, grids, strict=True))
 
 
 @family.composed(np.insert)

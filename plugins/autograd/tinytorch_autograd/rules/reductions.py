@@ -30,6 +30,8 @@ def restore_axes(value: Array, shape: Shape, axis: Axis, keepdims: bool) -> Arra
 
 def count(shape: Shape, axis: Axis) -> int:
     """Return the number of elements that are reduced to one."""
+    if not shape:
+        return 1  # NumPy accepts the axes 0 and -1 of a number
     return math.prod(shape[a] for a in normalize_axes(axis, len(shape)))
 
 
@@ -53,7 +55,7 @@ def extreme_rule(grad: Array, out: Array, x: Array, axis: Axis, keepdims: bool) 
 def var_rule(grad: Array, x: Array, axis: Axis, keepdims: bool, ddof: int) -> Array:
     """2 grad (x_i - mean)* / (n - ddof)."""
     grad = restore_axes(real_part(grad), x.shape, axis, keepdims)
-    freedom = count(x.shape, axis) - ddof
+    freedom = max(count(x.shape, axis) - ddof, 0)
     deviations = conj(x - x.mean(axis=axis, keepdims=True))
     return grad * deviations * (2 / freedom if freedom else math.inf)
 
@@ -67,6 +69,8 @@ def std_rule(grad: Array, out: Array, x: Array, axis: Axis, keepdims: bool, ddof
 def prod_rule(grad: Array, out: Array, x: Array, axis: Axis, keepdims: bool) -> Array:
     """grad times the product of the other elements, exact where an element is 0."""
     grad = restore_axes(grad, x.shape, axis, keepdims)
+    if not x.shape:
+        return grad
     if not np.any(x == 0):
         return grad * restore_axes(out, x.shape, axis, keepdims) / x
     axes = normalize_axes(axis, x.ndim)

@@ -38,8 +38,8 @@ def divmod(x: Array, y: Array) -> tuple[Array, Array]:
 @family.composed(np.modf)
 def modf(x: Array) -> tuple[Array, Array]:
     """Return (x - trunc x, trunc x); the derivative of the whole part is 0."""
-    whole = np.trunc(x)
-    return x - np.where(np.isfinite(unwrap(whole)), whole, 0), whole
+    part, whole = np.modf(unwrap(x))
+    return np.where(np.isfinite(whole), x - whole, part), np.trunc(x)
 
 
 @family.composed(np.frexp)
@@ -70,7 +70,9 @@ def unwrap_phase(
 ) -> Array:
     """Return p plus whole periods."""
     values, length = unwrap(p), unwrap(period)
-    shift = np.unwrap(values, unwrap(discont), axis, period=length) - values
+    unwrapped = np.unwrap(values, unwrap(discont), axis, period=length)
+    with np.errstate(invalid="ignore"):
+        shift = np.where(unwrapped == values, 0, unwrapped - values)
     if isinstance(period, Tensor):
         return p + np.round(shift / length) * period
     return p + shift.astype(p.dtype)

@@ -25,15 +25,20 @@ def take(
     a: Array, indices: Any, axis: int | None = None, out: None = None, mode: Any = "raise"
 ) -> Array:
     """Return the elements, or the slices along an axis, at the indices."""
-    if axis is None or mode != "raise":
+    indices = as_array(unwrap(indices))
+    if not indices.size:
+        indices = indices.astype(int)  # an empty list is an array of floats
+    if axis is None or mode != "raise" or not a.size or not a.shape:
         positions = Positions()
-        return positions.take(np.take(positions.of(a), unwrap(indices), axis, mode=mode))
-    return a[(*whole_axes_before(axis, len(a.shape)), np.asarray(unwrap(indices)))]
+        return positions.take(np.take(positions.of(a), indices, axis, mode=mode))
+    return a[(*whole_axes_before(axis, len(a.shape)), indices)]
 
 
 @family.composed(np.compress)
 def compress(condition: Any, a: Array, axis: int | None = None, out: None = None) -> Array:
     """Return the elements, or the slices along an axis, where the condition is true."""
+    if np.ndim(unwrap(condition)) != 1:
+        return NotImplemented  # NumPy raises its own error
     return take(a, np.flatnonzero(unwrap(condition)), axis)
 
 
@@ -47,7 +52,7 @@ def extract(condition: Any, arr: Array) -> Array:
 def trim_zeros(filt: Array, trim: str = "fb", axis: Any = None) -> Array:
     """Return the elements without the zeros at the ends."""
     found = np.argwhere(unwrap(filt))
-    if not found.size:
+    if not found.size or not set(trim.lower()) <= set("fb"):
         return NotImplemented
     axes = normalize_axes(axis, len(filt.shape))
     part = [slice(None)] * len(filt.shape)
@@ -81,15 +86,21 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
 @family.composed(np.piecewise)
 def piecewise(x: Array, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: Any) -> Array:
     """Return for each element the function of the last condition that is true there."""
-    conditions = [np.broadcast_to(unwrap(as_array(c)), x.shape) for c in _as_list(condlist, x)]
+    conditions = list(np.asarray([unwrap(as_array(c)) for c in _as_list(condlist, x)], bool))
+    if len(funclist) - len(conditions) not in (0, 1):
+        return NotImplemented  # NumPy raises its own error
     if len(funclist) == len(conditions) + 1:
         conditions.append(~np.any(conditions, axis=0))
     result: Any = np.zeros(x.shape, x.dtype)
     for condition, function in zip(conditions, funclist, strict=True):
-        value = function(x[condition], *args, **kw) if callable(function) else function
-        if hasattr(value, "shape") and value.shape:
-            value = scatter_add(value, condition, x.shape)
-        result = np.where(condition, np.astype(as_array(value), x.dtype), result)
+        part = x[condition]  # a condition may have fewer axes than x
+        if not part.size:
+            continue
+        value = as_array(function(part, *args, **kw) if callable(function) else function)
+        value = np.broadcast_to(np.astype(value, x.dtype), part.shape)
+        selected = np.zeros(x.shape, bool)
+        selected[condition] = True
+        result = np.where(selected, scatter_add(value, condition, x.shape), result)
     return result
 
 
@@ -106,14 +117,14 @@ def apply_along_axis(
     func1d: Callable[..., Any], axis: int, arr: Array, *args: Any, **kwargs: Any
 ) -> Array:
     """Return the results of a function of tensors for each vector along an axis."""
+    if not arr.size:
+        return NotImplemented
     vectors = np.moveaxis(arr, axis, -1)
     outer = vectors.shape[:-1]
     results = [
         as_array(func1d(vector, *args, **kwargs))
         for vector in vectors.reshape(-1, vectors.shape[-1])
     ]
-    if not results:
-        return NotImplemented
     found = np.stack(results).reshape(outer + results[0].shape)
     inner = len(results[0].shape)
     (start,) = normalize_axes(axis, len(arr.shape))
@@ -124,9 +135,13 @@ def apply_along_axis(
 @family.composed(np.apply_over_axes)
 def apply_over_axes(func: Callable[..., Any], a: Array, axes: Any) -> Array:
     """Return the result of a reduction over one axis after the other, all of which stay."""
-    for axis in normalize_axes(axes, len(a.shape)):
+    ndim = len(a.shape)
+    for axis in np.atleast_1d(np.asarray(axes, int)).tolist():
+        axis = axis + ndim if axis < 0 else axis
         reduced = func(a, axis)
-        a = reduced if len(reduced.shape) == len(a.shape) else np.expand_dims(reduced, axis)
+        a = reduced if len(reduced.shape) == ndim else np.expand_dims(reduced, axis)
+        if len(a.shape) != ndim:
+            return NotImplemented  # NumPy raises its own error
     return a
 
 
@@ -165,8 +180,10 @@ def _distinct(x: Array, inverse: Any, counts: Any, axis: int | None) -> Array:
 
 @family.composed(np.unique_values)
 def unique_values(x: Array, /) -> Array:
-    """Return each value once, sorted; equal elements share its gradient equally."""
-    return unique(x, equal_nan=False)
+    """Return each value once; equal elements share its gradient equally."""
+    found = unique(x, equal_nan=False)
+    order = np.argsort(np.unique_values(unwrap(x)), kind="stable")  # NumPy may not sort them
+    return found[np.argsort(order)]
 
 
 def _register(function: Callable[..., Any]) -> None:

@@ -26,7 +26,8 @@ def broadcast_to(x: Array, shape: Any) -> Array:
     """Return `x` broadcast to `shape`; a small one is a copy."""
     if shape.__class__ is int:
         shape = (shape,)
-    if isinstance(x, np.ndarray | np.generic) and math.prod(shape) < 1_000:
+    few = isinstance(shape, tuple | list) and math.prod(shape) < 1_000
+    if few and isinstance(x, np.ndarray | np.generic) and x.ndim <= len(shape):
         # Creating a view takes five times as long as copying so few elements.
         out = np.empty(shape, x.dtype)
         out[...] = x

@@ -147,7 +147,9 @@ def rotation_of_singular_vectors(
     return rotation + divide_by_values(left * np.eye(s.shape[-1], dtype=left.dtype) / 2, s, zero)
 
 
-# Equal eigenvalues share their gradient; a gradient of their eigenvectors raises an error.
+# NumPy reads one triangle of the matrix, but the gradient is Hermitian: it is the derivative by
+# changes that keep the matrix Hermitian. Equal eigenvalues share their gradient; a gradient of
+# their eigenvectors raises an error.
 family.function("eigh", np.linalg.eigh, eigh_rule)
 # Equal eigenvalues share their gradient; a defective matrix, or a gradient of the eigenvectors of
 # equal eigenvalues, raises an error.
@@ -161,7 +163,8 @@ family.function("svd", np.linalg.svd, svd_rule)
 def eigvalsh(a: Array, UPLO: Any = "L") -> Array:
     """Return the eigenvalues of `eigh`.
 
-    Equal eigenvalues share their gradient equally.
+    NumPy reads one triangle of the matrix, but the gradient is Hermitian, as that of `eigh`. Equal
+    eigenvalues share their gradient equally.
     """
     return np.linalg.eigh(a, UPLO).eigenvalues
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from tinytorch_core.extend import unwrap
 
-from tinytorch_autograd.rules.axes import slices_along, whole_axes_before
+from tinytorch_autograd.rules.axes import normalize_axes, slices_along, whole_axes_before
 from tinytorch_autograd.rules.family import Family
 
 Array = Any
@@ -38,8 +38,10 @@ def array_split(ary: Array, indices_or_sections: Any, axis: int = 0) -> list[Arr
 
 
 @family.composed(np.vsplit)
-def vsplit(ary: Array, indices_or_sections: Any) -> list[Array]:
+def vsplit(ary: Array, indices_or_sections: Any) -> Any:
     """Return parts along the first axis."""
+    if len(ary.shape) < 2:
+        return NotImplemented  # NumPy raises its own error
     return _split(np.split, ary, indices_or_sections, 0)
 
 
@@ -50,12 +52,17 @@ def hsplit(ary: Array, indices_or_sections: Any) -> list[Array]:
 
 
 @family.composed(np.dsplit)
-def dsplit(ary: Array, indices_or_sections: Any) -> list[Array]:
+def dsplit(ary: Array, indices_or_sections: Any) -> Any:
     """Return parts along the third axis."""
+    if len(ary.shape) < 3:
+        return NotImplemented  # NumPy raises its own error
     return _split(np.split, ary, indices_or_sections, 2)
 
 
 @family.composed(np.unstack)
 def unstack(x: Array, /, *, axis: int = 0) -> tuple[Array, ...]:
     """Return the slices at each index of an axis."""
+    if axis is None:
+        return NotImplemented  # NumPy raises its own error
+    (axis,) = normalize_axes(axis, len(x.shape))
     return tuple(slices_along(x, axis))

@@ -36,12 +36,13 @@ def average(
         mean = np.mean(a, axis=axis, keepdims=keepdims)
         total = np.full(mean.shape, a.size / mean.size, mean.dtype)
     else:
-        w = as_array(weights)
+        w, axes = as_array(weights), normalize_axes(axis, len(a.shape))
         if w.shape != a.shape:
-            axes = normalize_axes(axis, len(a.shape))
+            if axis is None:
+                return NotImplemented  # NumPy raises its own error
             w = np.transpose(w, [axes.index(i) for i in range(len(a.shape)) if i in axes])
             w = w.reshape([n if i in axes else 1 for i, n in enumerate(a.shape)])
-        w = np.broadcast_to(w, a.shape)
+        w = np.broadcast_to(as_array(w, np.result_type(a.dtype, w.dtype)), a.shape)
         total = np.sum(w, axis=axis, keepdims=keepdims)
         if not unwrap(total).all():
             return NotImplemented  # NumPy raises its own error
@@ -62,10 +63,12 @@ def cov(
     dtype: Any = None,
 ) -> Array:
     """Return Σ w (x - mean x) (y - mean y)* / (Σ w - ddof Σ w a / Σ w) for each pair x, y."""
-    if dtype is not None:
+    if dtype is not None or (ddof is not None and ddof != int(ddof)):
         return NotImplemented
     wide = np.result_type(*(as_array(v).dtype for v in (m, y) if v is not None), np.float64)
     variables = [np.astype(_variables(v, rowvar), wide) for v in (m, y) if v is not None]
+    if not variables[0].shape[0] or len(variables[0].shape) > 2:
+        return NotImplemented
     x = variables[0] if y is None else np.concatenate(variables, axis=0)
     ddof = int(not bias) if ddof is None else ddof
     weights = [as_array(w) for w in (fweights, aweights) if w is not None]
@@ -74,6 +77,10 @@ def cov(
         freedom = x.shape[1] - ddof
         weighted = deviations
     else:
+        if any(w.ndim != 1 or (unwrap(w) < 0).any() for w in weights):
+            return NotImplemented  # NumPy raises its own error
+        if fweights is not None and (unwrap(weights[0]) % 1).any():
+            return NotImplemented
         w = weights[0] if len(weights) == 1 else weights[0] * weights[1]
         total = w.sum()
         deviations = x - np.sum(x * (w / total).astype(x.dtype), axis=1, keepdims=True)
@@ -88,7 +95,16 @@ def _variables(v: Any, rowvar: bool) -> Array:
     v = as_array(v)
     if len(v.shape) < 2:
         return v.reshape(1, -1)
-    return v if rowvar or v.shape[0] == 1 else v.T
+    return v if rowvar or (v.shape[0] == 1 and not _transposes_rows()) else v.T
+
+
+@functools.cache
+def _transposes_rows() -> bool:
+    """Return whether a matrix of one row is one observation if `rowvar` is False.
+
+    Before NumPy 2.2, it is one variable.
+    """
+    return np.ndim(np.cov(np.ones((1, 2)), rowvar=False, ddof=0)) == 2
 
 
 @family.composed(np.corrcoef)
@@ -97,6 +113,8 @@ def corrcoef(x: Array, y: Any = None, rowvar: bool = True, *, dtype: Any = None)
     if dtype is not None:
         return NotImplemented
     c = cov(x, y, rowvar)
+    if c is NotImplemented:
+        return c
     if not c.shape:
         return c / c
     spread = np.sqrt(np.real(np.diagonal(c)))

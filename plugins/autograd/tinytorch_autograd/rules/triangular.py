@@ -81,7 +81,8 @@ def solve(a: Array, b: Array, why: str) -> Array:
         raise NotDifferentiableError(f"the derivative does not exist: {why}") from error
 
 
-# The gradient is Hermitian, although NumPy reads only one triangle.
+# NumPy reads one triangle of the matrix, but the gradient is Hermitian: it is the derivative by
+# changes that keep the matrix Hermitian.
 family.function("cholesky", np.linalg.cholesky, cholesky_rule)
 # Raises an error if the first columns are linearly dependent, or if the loss depends on the columns
 # of q that mode="complete" adds.

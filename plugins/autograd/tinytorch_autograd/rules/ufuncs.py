@@ -42,8 +42,15 @@ def with_options(
     subok: bool = True,
 ) -> Array:
     """Return the ufunc of the inputs in `dtype`, and 0 where `where` is false."""
-    if dtype is not None:  # else numbers stay numbers, which do not widen the dtype
-        inputs = tuple(as_array(x, dtype) for x in inputs)
+    # Numbers stay numbers, which do not widen the dtype.
+    inputs = tuple(x if type(x) in (int, float, complex) else as_array(x) for x in inputs)
+    dtypes = [getattr(x, "dtype", type(x)) for x in inputs] + [None] * ufunc.nout
+    options: dict[str, Any] = {"casting": casting}
+    if dtype is not None:
+        options["signature"] = (None,) * ufunc.nin + (np.dtype(dtype),) * ufunc.nout
+    dtypes = ufunc.resolve_dtypes(tuple(dtypes), **options)  # raises if they do not fit
+    if dtype is not None:
+        inputs = tuple(as_array(x, kind) for x, kind in zip(inputs, dtypes, strict=False))
     if where is True:
         return ufunc(*inputs)
     where = unwrap(where)
@@ -69,18 +76,32 @@ def reduce(
     options = {} if initial is None else {"initial": initial}
     if where is not True:
         options["where"] = where
+    array = _checked(ufunc.reduce, array, axis, dtype)
     if ufunc in _REDUCTIONS:
-        array = as_array(array, dtype)
         return _REDUCTIONS[ufunc](array, axis=axis, keepdims=keepdims, **options)
-    if where is not True:
+    if where is not True or not array.size:
         return NotImplemented
-    array = as_array(array, dtype)
+    if initial is None and ufunc is np.hypot:
+        initial = 0  # the identity, which makes a difference: hypot(0, x) = |x|
+    return _fold(ufunc, array, axis if array.shape else (), keepdims, initial)
+
+
+def _checked(method: Callable[..., Any], array: Array, axis: Any, dtype: Any) -> Array:
+    """Return an array in `dtype`, after NumPy has checked axis and dtype on an array of ones."""
+    array = as_array(array)
+    method(np.ones((1,) * len(array.shape), array.dtype), axis=axis, dtype=dtype)
+    return as_array(array, dtype)
+
+
+def _fold(
+    ufunc: Any, array: Array, axis: Any, keepdims: bool = False, initial: Any = None
+) -> Array:
     for a in sorted(normalize_axes(axis, array.ndim), reverse=True):
         first = [] if initial is None else [initial]
         array = functools.reduce(ufunc, [*first, *slices_along(array, a)])
         array = np.expand_dims(array, a) if keepdims else array
         initial = None
-    return array
+    return array if initial is None else ufunc(initial, array)
 
 
 @family.composed(np.ufunc.accumulate)
@@ -88,11 +109,12 @@ def accumulate(
     ufunc: Any, array: Array, axis: int = 0, dtype: Any = None, out: None = None
 ) -> Array:
     """Return the intermediate results of `reduce` after each element."""
-    array = as_array(array, dtype)
+    array = _checked(ufunc.accumulate, array, axis, dtype)
+    if not array.size:
+        return array
+    (axis,) = normalize_axes(axis, len(array.shape))
     if ufunc in _ACCUMULATIONS:
         return _ACCUMULATIONS[ufunc](array, axis=axis)
-    if not array.shape[axis]:
-        return array
     first, *others = slices_along(array, axis)
     results = [first]
     for part in others:
@@ -111,12 +133,16 @@ def reduceat(
 ) -> Array:
     """Return `reduce` of the slice from each index to the next, or of one element if empty."""
     starts = unwrap(indices)
+    array = _checked(ufunc.accumulate, array, axis, dtype)  # which has the same arguments
+    (axis,) = normalize_axes(axis, len(array.shape))
+    if not len(starts):
+        return NotImplemented
     if any(not 0 <= start < array.shape[axis] for start in starts):
         return NotImplemented  # NumPy raises its own error
     ends = [*starts[1:], array.shape[axis]]
     before = whole_axes_before(axis, array.ndim)
     parts = [
-        reduce(ufunc, array[(*before, slice(a, max(a + 1, b)))], axis, dtype)
+        _fold(ufunc, array[(*before, slice(a, max(a + 1, b)))], axis)
         for a, b in zip(starts, ends, strict=True)
     ]
     return np.stack(parts, axis=axis)

@@ -24,7 +24,12 @@ family = Family()
 
 def select(x: Array, where: Any, neutral: float) -> Array:
     """Return x where `where` is true, and the neutral number of a reduction elsewhere."""
-    return x if where is True else np.where(unwrap(where), x, neutral)
+    if where is True:
+        return x
+    selected = unwrap(as_array(where))
+    if np.broadcast_shapes(selected.shape, x.shape) != x.shape:
+        raise ValueError(f"`where` of shape {selected.shape} does not fit shape {x.shape}")
+    return np.where(selected, x, neutral)
 
 
 @family.composed(np.sum)
@@ -40,7 +45,7 @@ def sum(
     """Return initial + Σ x over the elements that `where` selects."""
     a = as_array(a, dtype)
     total = select(a, where, 0).sum(axis=axis, keepdims=keepdims)
-    return total if _is(initial, 0) else initial + total
+    return total if is_number(initial, 0) else initial + total
 
 
 @family.composed(np.prod)
@@ -56,7 +61,7 @@ def prod(
     """Return initial · Π x over the elements that `where` selects."""
     a = as_array(a, dtype)
     product = select(a, where, 1).prod(axis=axis, keepdims=keepdims)
-    return product if _is(initial, 1) else initial * product
+    return product if is_number(initial, 1) else initial * product
 
 
 @family.composed(np.max, np.amax)
@@ -69,9 +74,12 @@ def max(
     where: Any = True,
 ) -> Array:
     """Return the largest of `initial` and the selected elements; ties share equally."""
-    if where is not True and _is(initial, -math.inf):
+    if where is not True and is_number(initial, -math.inf):
         return NotImplemented  # NumPy raises an error: `where` requires `initial`
-    largest = select(a, where, initial).max(axis=axis, keepdims=keepdims)
+    a = select(a, where, initial)
+    if not a.size and not is_number(initial, -math.inf):
+        return a.sum(axis=axis, keepdims=keepdims) + initial
+    largest = a.max(axis=axis, keepdims=keepdims)
     return np.maximum(largest, initial)
 
 
@@ -85,9 +93,12 @@ def min(
     where: Any = True,
 ) -> Array:
     """Return the smallest of `initial` and the selected elements; ties share equally."""
-    if where is not True and _is(initial, math.inf):
+    if where is not True and is_number(initial, math.inf):
         return NotImplemented
-    smallest = select(a, where, initial).min(axis=axis, keepdims=keepdims)
+    a = select(a, where, initial)
+    if not a.size and not is_number(initial, math.inf):
+        return a.sum(axis=axis, keepdims=keepdims) + initial
+    smallest = a.min(axis=axis, keepdims=keepdims)
     return np.minimum(smallest, initial)
 
 
@@ -126,12 +137,17 @@ def var(
     correction: Any = None,
 ) -> Array:
     """Return Σ |x - mean|² / (n - ddof) over the n elements that `where` selects."""
+    is_complex = as_array(a).dtype.kind == "c"
     a = as_array(a, dtype)
     center = _mean(a, axis, keepdims=True, where=where) if mean is None else mean
     d = select(a - center, where, 0)
-    squares = d * d if d.dtype.kind != "c" else np.real(d * np.conjugate(d))
-    count = count_selected(a, axis, keepdims, where)
-    freedom = count - (ddof if correction is None else correction)
+    squares = np.real(d * np.conjugate(d)) if is_complex else d * d
+    if correction is not None and ddof != 0:
+        raise ValueError("ddof and correction cannot both be given")
+    selected = count_selected(a, axis, keepdims, where)
+    freedom = np.maximum(selected - (ddof if correction is None else correction), 0)
+    if dtype is not None:
+        squares = as_array(squares, dtype)
     return squares.sum(axis=axis, keepdims=keepdims) / freedom.astype(squares.dtype)
 
 
@@ -165,10 +181,12 @@ def root(x: Array) -> Array:
 def count_selected(a: Array, axis: Axis, keepdims: bool, where: Any) -> Any:
     """Return the number of elements along `axis` that `where` selects, as an array."""
     if where is True:
-        return np.asarray(math.prod(a.shape[i] for i in normalize_axes(axis, len(a.shape))))
+        axes = normalize_axes(axis, len(a.shape)) if a.shape else ()  # a number has axis 0 too
+        return np.asarray(math.prod(a.shape[i] for i in axes))
     selected = np.broadcast_to(unwrap(where), a.shape)
     return np.asarray(np.count_nonzero(selected, axis=axis, keepdims=keepdims))
 
 
-def _is(value: Any, number: float) -> bool:
+def is_number(value: Any, number: float) -> bool:
+    """Return whether a value is a Python number equal to `number`."""
     return isinstance(value, int | float) and value == number
