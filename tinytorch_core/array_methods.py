@@ -46,6 +46,10 @@ class ArrayMethods:
         """Return the dot product over the last axis, and the second-to-last axis of `other`."""
         return np.dot(self, other)
 
+    def flatten(self: Any) -> Any:
+        """Return the elements in one dimension."""
+        return np.ravel(self)
+
     def nonzero(self: Any) -> tuple[Any, ...]:
         """Return the indices of the nonzero elements, an array for each axis."""
         return np.nonzero(self)
@@ -53,8 +57,6 @@ class ArrayMethods:
     def ravel(self: Any) -> Any:
         """Return the elements in one dimension."""
         return np.ravel(self)
-
-    flatten = ravel
 
     def repeat(self: Any, repeats: int | Sequence[int], axis: int | None = None) -> Any:
         """Return the elements, or the slices along `axis`, each repeated."""

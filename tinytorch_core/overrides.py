@@ -11,7 +11,6 @@ import os
 import sys
 from collections.abc import Callable, Collection
 from threading import get_ident
-from types import TracebackType
 from typing import NamedTuple
 
 from tinytorch_core.config import Choice
@@ -30,12 +29,7 @@ class Restore:
         self.entered = True
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._undo(self)
 
     def __repr__(self) -> str:
