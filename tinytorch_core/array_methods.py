@@ -58,6 +58,10 @@ class ArrayMethods:
             elements.data.flags.writeable = False  # a copy, in which the values would be lost
         return elements
 
+    def flatten(self: Any) -> Any:
+        """Return the elements in one dimension."""
+        return np.ravel(self)
+
     def nonzero(self: Any) -> tuple[Any, ...]:
         """Return the indices of the nonzero elements, an array for each axis."""
         return np.nonzero(self)
@@ -65,8 +69,6 @@ class ArrayMethods:
     def ravel(self: Any) -> Any:
         """Return the elements in one dimension."""
         return np.ravel(self)
-
-    flatten = ravel
 
     def repeat(self: Any, repeats: int | Sequence[int], axis: int | None = None) -> Any:
         """Return the elements, or the slices along `axis`, each repeated."""

@@ -278,3 +278,20 @@ def _check_names(names: Iterable[str]) -> None:
         if name not in registry.known:
             hint = did_you_mean(name, registry.known)
             raise UnknownPluginError(f"no plugin {name!r} is installed or registered. {hint}")
+
+
+__all__ = [
+    "PluginStatus",
+    "active",
+    "attach",
+    "configure",
+    "disable",
+    "disabled",
+    "enable",
+    "find",
+    "only",
+    "register",
+    "status",
+    "surface",
+    "unregister",
+]

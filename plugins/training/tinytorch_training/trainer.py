@@ -324,10 +324,10 @@ class Trainer:
 
     def _numbers(self, output: Any, batch: Any, loss: Any) -> dict[str, float]:
         """Return the loss and the metrics of one batch."""
-        numbers = {"loss": float(loss.item())}
+        numbers = {"loss": _number(loss)}
         if self.metrics:
             output, target = map_arrays(_detached, output), map_arrays(_detached, batch[-1])
-            numbers |= {name: float(f(output, target)) for name, f in self.metrics.items()}
+            numbers |= {name: _number(f(output, target)) for name, f in self.metrics.items()}
         return numbers
 
     def _converted(self, batch: Any) -> Any:
@@ -380,6 +380,10 @@ _MODULE_ATTRIBUTES = (
     *("named_parameters", "named_modules", "train", "eval", "training"),
     *("state_dict", "load_state_dict"),
 )
+
+
+def _number(value: Any) -> float:
+    return float(value.item() if isinstance(value, Tensor) else value)
 
 
 def _check_model(model: Any, optimizer: Optimizer) -> None:

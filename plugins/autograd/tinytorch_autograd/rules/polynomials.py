@@ -123,6 +123,8 @@ def roots(p: Array) -> Array:
     if len(p.shape) != 1:
         return NotImplemented  # NumPy raises its own error
     values, degree = np.roots(unwrap(p)), p.shape[0] - 1
+    if not len(values):
+        return from_array(type(p), values)
     if degree < 1 or len(values) != degree:
         return NotImplemented  # a leading coefficient of 0: a root is infinite
     first = (-p[1:] / p[0]).reshape(1, -1)

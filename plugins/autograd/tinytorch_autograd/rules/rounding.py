@@ -39,7 +39,7 @@ def divmod(x: Array, y: Array) -> tuple[Array, Array]:
 def modf(x: Array) -> tuple[Array, Array]:
     """Return (x - trunc x, trunc x); the derivative of the whole part is 0."""
     part, whole = np.modf(unwrap(x))
-    return np.where(np.isfinite(whole), x - whole, part), np.trunc(x)
+    return np.where(np.isinf(whole), part, x - np.where(np.isinf(whole), 0, whole)), np.trunc(x)
 
 
 @family.composed(np.frexp)

@@ -175,7 +175,9 @@ def _distinct(x: Array, inverse: Any, counts: Any, axis: int | None) -> Array:
     rows = x.reshape(-1) if axis is None else np.moveaxis(x, axis, 0)
     sums = scatter_add(rows, inverse.reshape(-1), (len(counts), *rows.shape[1:]))
     counts = counts.astype(sums.dtype).reshape(-1, *[1] * (len(rows.shape) - 1))
-    return np.moveaxis(sums / counts, 0, axis or 0)
+    # Complex infinities divided by a number are NaN.
+    means = np.where(np.isfinite(unwrap(sums)), sums / counts, sums)
+    return np.moveaxis(means, 0, axis or 0)
 
 
 @family.composed(np.unique_values)
