@@ -299,47 +299,51 @@ INVALID = {
     ),
     "np.mean of a list": (
         lambda s: np.mean([s.x[0], s.loss]),
-        UntrackedError,
+        LostGradientError,
         [r"np\.stack\(tensors\) instead of a list, .* to np\.mean"],
     ),
     "np.linalg.det of a list": (
         lambda s: np.linalg.det([[s.loss]]),
-        UntrackedError,
+        LostGradientError,
         [r"np\.stack\(tensors\) instead of a list, .* to np\.linalg\.det"],
     ),
     "np.sum of a list of arrays": (
         lambda s: np.sum([s.x, s.y]),
-        UntrackedError,
+        LostGradientError,
         [r"np\.stack\(tensors\) instead of a list, .* to np\.sum"],
     ),
     "np.append of a list to an array": (
         lambda s: np.append(np.ones(2), [s.loss]),
-        UntrackedError,
+        LostGradientError,
         [r"Tensor\(a\) instead of an array a, to np\.append"],
     ),
-    "np.dot of lists": (lambda s: np.dot([s.loss], [2.0]), UntrackedError, ["np.stack"]),
-    "np.r_": (lambda s: np.r_[s.x, 1.0], UntrackedError, [r"np\.concatenate instead of np\.r_"]),
-    "np.c_": (lambda s: np.c_[s.x, s.y], UntrackedError, [r"np\.column_stack instead of np\.c_"]),
-    "np.full": (lambda s: np.full(3, s.loss), UntrackedError, [r"np\.full\(.*, like=x\)"]),
-    "np.arange": (lambda s: np.arange(s.loss), UntrackedError, ["np.arange needs like=x"]),
+    "np.dot of lists": (lambda s: np.dot([s.loss], [2.0]), LostGradientError, ["np.stack"]),
+    "np.r_": (lambda s: np.r_[s.x, 1.0], LostGradientError, [r"np\.concatenate instead of np\.r_"]),
+    "np.c_": (
+        lambda s: np.c_[s.x, s.y],
+        LostGradientError,
+        [r"np\.column_stack instead of np\.c_"],
+    ),
+    "np.full": (lambda s: np.full(3, s.loss), LostGradientError, [r"np\.full\(.*, like=x\)"]),
+    "np.arange": (lambda s: np.arange(s.loss), LostGradientError, ["np.arange needs like=x"]),
     "np.select with a default": (
         lambda s: np.select([np.ones(3, bool)], [np.ones(3)], default=s.x),
-        UntrackedError,
+        LostGradientError,
         [r"Tensor\(a\) instead of an array a, to np\.select"],
     ),
     "np.piecewise of an array": (
         lambda s: np.piecewise(np.ones(3), [np.ones(3, bool)], [s.loss]),
-        UntrackedError,
+        LostGradientError,
         [r"Tensor\(a\) instead of an array a, to np\.piecewise"],
     ),
     "np.pad of an array": (
         lambda s: np.pad(np.ones(3), 1, constant_values=s.loss),
-        UntrackedError,
+        LostGradientError,
         [r"Tensor\(a\) instead of an array a, to np\.pad"],
     ),
     "np.interp with a period": (
         lambda s: np.interp([1.5], [0.0, 1.0], [0.0, 1.0], period=s.loss),
-        UntrackedError,
+        LostGradientError,
         [r"Tensor\(a\) instead of an array a, to np\.interp"],
     ),
     "np.full_like of an array": (
@@ -354,7 +358,7 @@ INVALID = {
     ),
     "as_strided": (
         lambda s: np.lib.stride_tricks.as_strided(s.x, (2,)),
-        UntrackedError,
+        LostGradientError,
         ["sliding_window_view"],
     ),
     "a ufunc of another library": (

@@ -321,7 +321,7 @@ def gradient_of_nan(function, arrays, i):
     inputs = [Tensor(a, requires_grad=True) for a in arrays]
     try:
         y = concatenated(function(*inputs))
-    except np.linalg.LinAlgError:
+    except (np.linalg.LinAlgError, ValueError):
         return NAN  # an error is not silent
     weights = np.where(np.isnan(y.data), np.sqrt(1.0 + np.arange(y.size)).reshape(y.shape), 0)
     if not weights.any():

@@ -225,6 +225,8 @@ DIFFERENT = {
     "where": {"x": array, "y": array},
     "polyder": {"m": of(0, 1, 2, 3, -1)},
     "polyint": {"m": of(0, 1, 2, -1), "k": of(None, 2.0, [1.0], [1.0, 2.0], [1, 2, 3])},
+    # Not empty: NumPy looks for tensors in the elements.
+    "roots": {"p": array_of(FLOATS, ((1,), (2,), (4,), (2, 2)))},
     "rollaxis": {"start": SMALL, "axis": ONE_AXIS},
     "ldexp": {"x2": constant(int)},
     "clip": {"a_min": NUMBER_OR_NONE, "a_max": NUMBER_OR_NONE},
@@ -247,6 +249,14 @@ DIFFERENT = {
         "funclist": of([1.0, np.exp], [np.sin], [1, lambda x: x * x, -1.0], [np.abs, 2.0]),
     },
     "take_along_axis": {"indices": constant(int)},
+    **by_name("round around", {"decimals": of(0, 1, -1)}),
+    "histogram": {
+        "a": constant(float),
+        "bins": of(3, [0.0, 1.0, 2.5]),
+        "range": of(None, (0.0, 2.0)),
+        "weights": array,
+        "density": of(True, False),
+    },
     "percentile": {"q": of(0, 30, 50.0, [25, 75], np.array([[10], [90]]), 150)},
     "nanpercentile": {"q": of(0, 30, 50.0, [25, 75], np.array([[10], [90]]), 150)},
     "astype": {"dtype": DTYPE},
@@ -282,7 +292,7 @@ OTHER_ARGUMENTS = {
     "piecewise": of([]),
 }
 # Optional arguments without which a call does not have an array of numbers, or is an error.
-REQUIRED = {"bincount": ["weights"], "clip": ["a_min", "a_max"]}
+REQUIRED = {"bincount": ["weights"], "histogram": ["weights"], "clip": ["a_min", "a_max"]}
 
 
 # Functions for which NumPy's result at NaN or infinity follows from its algorithm.

@@ -21,7 +21,7 @@ family = Family()
 def polyval(p: Array, x: Array) -> Array:
     """Return (...(p_0 x + p_1) x + ...) + p_n, Horner's scheme."""
     p, x = as_array(p), as_array(x)
-    value = np.where(False, x, np.zeros(1, x.dtype).reshape(()))
+    value = x * 0
     for coefficient in p:
         value = value * x + coefficient
     return value
@@ -123,8 +123,6 @@ def roots(p: Array) -> Array:
     if len(p.shape) != 1:
         return NotImplemented  # NumPy raises its own error
     values, degree = np.roots(unwrap(p)), p.shape[0] - 1
-    if not len(values):
-        return from_array(type(p), values)
     if degree < 1 or len(values) != degree:
         return NotImplemented  # a leading coefficient of 0: a root is infinite
     first = (-p[1:] / p[0]).reshape(1, -1)
