@@ -112,14 +112,17 @@ def call_signature(op: Op) -> inspect.Signature:
 
     It is that of `forward`, with `self` if the op is a method, and with both spellings of `axis`.
     """
-    if op.numpy_call:
+    arguments, _ = with_spellings(_call_arguments(op), {})
+    if op.numpy_call or tuple(arguments) == op.arguments:
         return op.signature
-    return op.signature.replace(parameters=with_spellings(_call_arguments(op), {})[0])
+    return op.signature.replace(parameters=arguments)
 
 
 def _call_arguments(op: Op) -> list[inspect.Parameter]:
-    names = dict(zip(op.inputs, _tensor_names(op), strict=True))
-    return [p.replace(name=names.get(p.name, p.name)) for p in op.arguments]
+    """Return the arguments of `forward`, the first renamed to `self` if the op is a method."""
+    if _tensor_names(op) == op.inputs:
+        return list(op.arguments)
+    return [p.replace(name="self") if p.name == op.inputs[0] else p for p in op.arguments]
 
 
 def _tensor_names(op: Op) -> tuple[str, ...]:

@@ -133,9 +133,10 @@ def with_spellings(
     add to `names` the globals of that text.
     """
     keywords, lines = [], []
-    for p in arguments:
+    given = {p.name for p in arguments}
+    for p in arguments if given & _SPELLINGS.keys() else ():
         other = _SPELLINGS.get(p.name)
-        if other and p.default is not p.empty and other not in {p.name for p in arguments}:
+        if other and p.default is not p.empty and other not in given:
             keywords.append(inspect.Parameter(other, p.KEYWORD_ONLY, default=None))
             names |= {"_either": _either, f"_default_{p.name}": p.default}
             value = f"_either({p.name!r}, {p.name} == _default_{p.name}, {other!r}, {other})"
