@@ -14,7 +14,14 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from tinytorch_core.ops import Op
-from tinytorch_core.source import define, numpy_name, signature_text, tuple_text, with_spellings
+from tinytorch_core.source import (
+    SPELLINGS,
+    define,
+    numpy_name,
+    signature_text,
+    tuple_text,
+    with_spellings,
+)
 from tinytorch_core.tensor import Tensor, operand, speaks_numpy, unwrap
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -57,10 +64,13 @@ def call_text(op: Op, names: dict[str, Any]) -> CallText:
     if op.name in ("sum", "prod", "max", "min"):
         # NumPy's function runs if it gets options that the op lacks.
         names |= {"_absent": np._NoValue, "_numpy": op.numpy[0]}
-        signature += ", initial=_absent, where=_absent"
-        given = "self, axis=axis, keepdims=keepdims, initial=initial, where=where"
-        keywords += ["    if initial is not _absent or where is not _absent:"]
-        keywords += [f"        return _numpy({given})"]
+        signature += ", initial=None, where=None"
+        given = "axis=axis, keepdims=keepdims, initial=initial, where=where"
+        keywords += [
+            "    if initial is not None or where is not None:",
+            "        initial, where = [_absent if _o is None else _o for _o in (initial, where)]",
+            f"        return _numpy(self, {given})",
+        ]
     lines = _comment(op), keywords, _unwrap_inputs(op, tensors), _run(op, arrays)
     return CallText(signature, passed, tensors, *lines)
 
@@ -112,10 +122,13 @@ def call_signature(op: Op) -> inspect.Signature:
 
     It is that of `forward`, with `self` if the op is a method, and with both spellings of `axis`.
     """
-    arguments, _ = with_spellings(_call_arguments(op), {})
-    if op.numpy_call or tuple(arguments) == op.arguments:
+    spelled = not op.numpy_call and not SPELLINGS.keys().isdisjoint(op.signature.parameters)
+    if not spelled and _tensor_names(op) == op.inputs:
         return op.signature
-    return op.signature.replace(parameters=arguments)
+    arguments = _call_arguments(op)
+    return op.signature.replace(
+        parameters=with_spellings(arguments, {})[0] if spelled else arguments
+    )
 
 
 def _call_arguments(op: Op) -> list[inspect.Parameter]:

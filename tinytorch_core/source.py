@@ -121,27 +121,27 @@ def signature_text(
 
 
 # NumPy's and PyTorch's spellings of the same arguments.
-_SPELLINGS = {"axis": "dim", "dim": "axis", "keepdims": "keepdim", "keepdim": "keepdims"}
+SPELLINGS = {"axis": "dim", "dim": "axis", "keepdims": "keepdim", "keepdim": "keepdims"}
 
 
 def with_spellings(
     arguments: Sequence[inspect.Parameter], names: dict[str, Any]
 ) -> tuple[list[inspect.Parameter], list[str]]:
-    """Return the arguments, with the other spelling of `axis` and the like as a keyword.
+    """Return the arguments, and the other spelling of `axis` and the like as further ones.
 
     Also return the text that assigns the other spelling, if it is passed, to the argument, and
     add to `names` the globals of that text.
     """
-    keywords, lines = [], []
+    others, lines = [], []
     given = {p.name for p in arguments}
-    for p in arguments if given & _SPELLINGS.keys() else ():
-        other = _SPELLINGS.get(p.name)
+    for p in arguments:
+        other = SPELLINGS.get(p.name)
         if other and p.default is not p.empty and other not in given:
-            keywords.append(inspect.Parameter(other, p.KEYWORD_ONLY, default=None))
+            others.append(p.replace(name=other, default=None, annotation=p.empty))
             names |= {"_either": _either, f"_default_{p.name}": p.default}
             value = f"_either({p.name!r}, {p.name} == _default_{p.name}, {other!r}, {other})"
             lines += [f"    if {other} is not None:", f"        {p.name} = {value}"]
-    return [*arguments, *keywords], lines
+    return sorted([*arguments, *others], key=lambda p: p.kind), lines
 
 
 def _either(name: str, is_default: bool, other: str, value: Any) -> Any:

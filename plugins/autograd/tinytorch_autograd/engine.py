@@ -68,7 +68,7 @@ def backward_pass(
         UntrackedError: no output depends on a target, and `allow_unused` is false.
     """
     order, reached = nodes_of(node for node, _ in seeds)
-    useful: Set[Node | None] = reached
+    useful: Set[Node | None] | None = None
     expected = len(reached) - len(order)
     wanted: set[Node] = set()
     if targets is not None:
@@ -110,7 +110,7 @@ def backward_pass(
 def propagate(
     pending: dict[Node, Any],
     order: Sequence[Function],
-    useful: Set[Node | None],
+    useful: Set[Node | None] | None,
     wanted: Set[Node],
     retain_graph: bool,
     create_graph: bool,
@@ -121,7 +121,7 @@ def propagate(
         pending: the gradients by node, conjugate if complex. At the end it holds those of the
             nodes that were reached and are not in `order`.
         order: the nodes to traverse, the youngest first.
-        useful: the nodes whose gradients matter.
+        useful: the nodes whose gradients matter; None for all.
         wanted: the nodes in `order` whose gradients are returned.
         retain_graph, create_graph: as in `backward_pass`.
 
@@ -134,7 +134,10 @@ def propagate(
         grad = pending.pop(node, None)
         if grad is None:
             continue
-        dtype = getattr(grad, "dtype", None)  # those of several outputs have none
+        try:
+            dtype = grad.dtype
+        except AttributeError:  # a number, which a wrong rule has returned
+            dtype = None
         if dtype is not real:
             if not is_complex(grad):
                 real = dtype
@@ -151,9 +154,9 @@ def propagate(
         # `strict` would cost each node 0.13 µs. A rule has as many functions as inputs; a rule of
         # a variadic op is checked when it is called.
         for edge, part in zip(node.edges, parts):  # type: ignore[arg-type] # noqa: B905
-            if part is not None and edge in useful:
-                have = pending.get(edge)  # type: ignore[arg-type]
-                pending[edge] = part if have is None else have + part  # type: ignore[index]
+            if part is not None and edge is not None and (useful is None or edge in useful):
+                have = pending.get(edge)
+                pending[edge] = part if have is None else have + part
         if not retain_graph:
             node.edges = None
             node.saved = ()

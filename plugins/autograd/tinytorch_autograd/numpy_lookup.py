@@ -61,17 +61,21 @@ def differentiable(op: Op, call: Call, surface: SurfaceBuilder) -> Call:
     def with_rule() -> tuple[Op, Call] | None:
         return _recorded_op(op, call, surface)
 
+    first_option = _first_option(op)
+
     @functools.wraps(call)
     def run(*args: Any, **kwargs: Any) -> Any:
+        may_write = len(args) > first_option or not _WRITING_OPTIONS.isdisjoint(kwargs)
         nodes = nodes_in([*args, *kwargs.values()], surface.tensor)
         if not nodes or not is_grad_enabled():
             results = call(*args, **kwargs)
-            if (kwargs or len(args) > 1) and (given := _writing_call(function, args, kwargs)):
+            if may_write:
+                given = _arguments(function, args, kwargs)
                 for target in [*_written(function, given), *_overwritten(function, given)]:
                     if isinstance(target, Tensor | np.ndarray):
                         writes.note(target)
             return results
-        if _written(function, _writing_call(function, args, kwargs)):
+        if may_write and _written(function, _arguments(function, args, kwargs)):
             raise _writing(function)
         rules = family()
         if rules is not None and not rules.is_differentiable(function):
@@ -88,12 +92,8 @@ def differentiable(op: Op, call: Call, surface: SurfaceBuilder) -> Call:
                 op_with_inputs, recorded_call = found
                 fitted = op_with_inputs.fit(function, args, options)
                 if fitted is not None:
-                    inputs, others = fitted
-                    # Most calls have no option that can contain a tensor.
-                    simple = not others or SIMPLE.issuperset(map(type, others.values()))
-                    if not simple or len(inputs) > len(op_with_inputs.inputs):
-                        _refuse_tracked_options(op_with_inputs, inputs, others)
-                    return recorded_call(*inputs, **others)
+                    _refuse_tracked_options(op_with_inputs, *fitted)
+                    return recorded_call(*fitted[0], **fitted[1])
         results = call(*args, **kwargs)
         _refuse_objects(function, results)
         attach_no_backward(results, surface.tensor, nodes, called(function, options), op.provider)
@@ -177,11 +177,12 @@ def _with_inputs(op: Op, call: Call) -> Call:
 
 
 def _refuse_tracked_options(op: Op, args: Sequence[Any], options: Mapping[str, Any]) -> None:
-    by_position = () if op.variadic else args[len(op.inputs) :]
-    options = {**dict(zip(op.parameters, by_position, strict=False)), **options}
-    for name, option in options.items():
-        if name not in op.inputs:
-            refuse_tracked_option(op.name, name, option)
+    if not op.variadic and len(args) > len(op.inputs):
+        options = {op.parameters[0]: args[len(op.inputs)], **options}
+    if options and not SIMPLE.issuperset(map(type, options.values())):  # most calls end here
+        for name, option in options.items():
+            if name not in op.inputs:
+                refuse_tracked_option(op.name, name, option)
 
 
 def _is_absent(name: str, value: Any) -> bool:
@@ -258,28 +259,22 @@ _WRITING = {"copyto", "put", "place", "putmask", "put_along_axis", "fill_diagona
 _WRITING_OPTIONS = {"out", "overwrite_input", "copy"}
 
 
-def _writing_call(function: Any, args: Any, kwargs: Any) -> Mapping[Any, Any]:
-    """Return the arguments of a call by name if the call may write into one of them, else {}."""
-    if len(args) <= _first_option(function) and _WRITING_OPTIONS.isdisjoint(kwargs):
-        return {}
+def _arguments(function: Any, args: Any, kwargs: Any) -> Mapping[Any, Any]:
+    """Return the arguments of a call by name, or by position where the name is unknown."""
     try:
         return numpy_signature(function).bind_partial(*args, **kwargs).arguments
     except (TypeError, ValueError):
         return {**dict(enumerate(args)), **kwargs}
 
 
-@functools.lru_cache(1024)
-def _first_option(function: Any) -> float:
+def _first_option(op: Op) -> float:
     """Return after how many positional arguments a call of a NumPy function may write."""
+    (function,) = op.numpy
     if getattr(function, "__name__", "") in _WRITING:
         return -1
     if isinstance(function, np.ufunc):
         return math.inf  # NumPy passes `out` by keyword
-    try:
-        parameters = numpy_signature(function).parameters.values()
-    except (TypeError, ValueError):
-        return math.inf
-    positional = takewhile(lambda p: p.kind <= p.POSITIONAL_OR_KEYWORD, parameters)
+    positional = takewhile(lambda p: p.kind <= p.POSITIONAL_OR_KEYWORD, op.arguments)
     return next((i for i, p in enumerate(positional) if p.name in _WRITING_OPTIONS), math.inf)
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tinytorch_core import Op, Tensor
 
@@ -30,6 +30,8 @@ class OutputGradients(dict[int, Any]):
     """The gradients of some of an op's outputs, by index. The engine adds them up like arrays."""
 
     __slots__ = ()
+
+    dtype: ClassVar[None] = None  # not complex, for the engine
 
     def __add__(self, other: OutputGradients) -> OutputGradients:
         # In place, because the engine adds only to what it created itself.
