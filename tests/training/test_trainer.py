@@ -766,6 +766,21 @@ WRONG = {
         ValueError,
         "the data contain no batches",
     ),
+    "inputs and targets": (
+        lambda: trainer(early_stopping=None).fit(X, np.zeros(len(X), int)),
+        TypeError,
+        r"a number of epochs, not inputs and targets; write fit\(DataLoader\(TensorDataset",
+    ),
+    "a generator for two epochs": (
+        lambda: trainer(early_stopping=None).fit(iter(loader()), 2),
+        TypeError,
+        "is empty after the first epoch; pass a DataLoader or a list",
+    ),
+    "a class as model": (
+        lambda: Trainer(Sequential, CrossEntropyLoss(), SGD(Linear(2, 2).parameters())),
+        TypeError,
+        r"model of Trainer is the class Sequential; pass an instance of it, Sequential\(\.\.\.\)",
+    ),
     "one tensor": (
         lambda: trainer(early_stopping=None).fit([Tensor(X)], 1),
         TypeError,

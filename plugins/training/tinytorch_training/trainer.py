@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -170,7 +170,15 @@ class Trainer:
         Warns:
             UserWarning: early stopping ended an earlier call, so that this one does nothing.
         """
+        if np.ndim(epochs):
+            raise TypeError(
+                "fit() takes batches and a number of epochs, not inputs and targets; write "
+                "fit(DataLoader(TensorDataset(inputs, targets), batch_size=32), epochs)"
+            )
         epochs = count("fit()", "epochs", epochs, minimum=0)
+        if epochs > 1:
+            _check_reusable("data", data)
+            _check_reusable("validation", validation)
         if checkpoint_every is not None:
             checkpoint_every = count("fit()", "checkpoint_every", checkpoint_every)
         resume = flag("fit()", "resume", resume)
@@ -386,7 +394,20 @@ def _number(value: Any) -> float:
     return float(value.item() if isinstance(value, Tensor) else value)
 
 
+def _check_reusable(name: str, data: Any) -> None:
+    if isinstance(data, Iterator):
+        raise TypeError(
+            f"{name} of fit() is a {type(data).__name__}, which is empty after the first epoch; "
+            "pass a DataLoader or a list"
+        )
+
+
 def _check_model(model: Any, optimizer: Optimizer) -> None:
+    if isinstance(model, type):
+        raise TypeError(
+            f"model of Trainer is the class {model.__name__}; pass an instance of it, "
+            f"{model.__name__}(...)"
+        )
     if missing := [name for name in _MODULE_ATTRIBUTES if not hasattr(model, name)]:
         raise TypeError(
             f"model of Trainer must be a Module of tinytorch-layers, or have its methods; "
@@ -429,7 +450,10 @@ def _detached(value: Any) -> Any:
 def _means(averages: Averages) -> dict[str, float]:
     means = averages.means()
     if not means:
-        raise ValueError("the data contain no batches; is the dataset smaller than a batch?")
+        raise ValueError(
+            "the data contain no batches; a dataset may be smaller than a batch, and a generator "
+            "gives its batches only once"
+        )
     return means
 
 
