@@ -98,7 +98,7 @@ class Module:
 
     def named_modules(self) -> Iterator[tuple[str, Module]]:
         """Iterate over this module, named "", and all its descendants, parents first."""
-        return ((name, module) for name, module, _ in self._walk([]))
+        return ((name, module) for name, module, _ in self._traverse([]))
 
     def modules(self) -> Iterator[Module]:
         """Iterate over this module and all its descendants, parents first."""
@@ -108,7 +108,7 @@ class Module:
         """Iterate over the parameters of this module and its descendants, with their names."""
         seen = set()
         unnamed: list[Named] = []
-        for prefix, module, attributes in self._walk(unnamed):
+        for prefix, module, attributes in self._traverse(unnamed):
             for name, value in attributes:
                 if isinstance(value, Tensor) and id(value) not in seen:
                     seen.add(id(value))
@@ -171,7 +171,7 @@ class Module:
         self._buffers = tuple(dict.fromkeys((*self._buffers, name)))
         setattr(self, name, value)
 
-    def _walk(self, unnamed: list[Named]) -> Iterator[tuple[str, Module, list[Named]]]:
+    def _traverse(self, unnamed: list[Named]) -> Iterator[tuple[str, Module, list[Named]]]:
         """Iterate over this module and its descendants, with their names and attributes.
 
         Args:
