@@ -128,7 +128,9 @@ def roots(p: Array) -> Array:
     first = (-p[1:] / p[0]).reshape(1, -1)
     found = np.linalg.eigvals(np.concatenate([first, np.eye(degree - 1, degree, dtype=p.dtype)]))
     # NumPy moves roots of 0 to the end.
-    return found[np.abs(values[:, None] - unwrap(found)).argmin(axis=1)]
+    ordered = found[np.abs(values[:, None] - unwrap(found)).argmin(axis=1)]
+    # From version 2.5 on, eigenvalues are always complex, and roots only if they need to be.
+    return ordered if values.dtype.kind == "c" else np.real(ordered)
 
 
 @family.composed(np.polyfit)

@@ -212,6 +212,9 @@ def kron(a: Array, b: Array) -> Array:
     return products.reshape([m * n for m, n in zip(a.shape, b.shape, strict=True)])
 
 
+_CROSSES_2D_VECTORS = np.lib.NumpyVersion(np.__version__) < "2.5.0"
+
+
 @family.composed(np.linalg.cross)
 def cross_of_vectors(x1: Array, x2: Array, axis: int = -1) -> Array:
     """Return the cross product along an axis of length 3."""
@@ -229,7 +232,8 @@ def cross(
         axisa = axisb = axisc = axis
     a, b = np.moveaxis(as_array(a), axisa, -1), np.moveaxis(as_array(b), axisb, -1)
     if a.shape[-1] != 3 or b.shape[-1] != 3:
-        return cross_of_2d_vectors(a, b) if a.shape[-1] == b.shape[-1] == 2 else NotImplemented
+        flat = _CROSSES_2D_VECTORS and a.shape[-1] == b.shape[-1] == 2
+        return cross_of_2d_vectors(a, b) if flat else NotImplemented
     (ax, ay, az), (bx, by, bz) = ([v[..., i] for i in range(3)] for v in (a, b))
     parts = [ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx]
     return np.moveaxis(np.stack(parts, axis=-1), -1, axisc)
