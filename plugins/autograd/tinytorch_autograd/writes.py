@@ -186,7 +186,8 @@ def _overlaps(part: _Part, array: Any) -> bool:
     pointer, shape, strides, typestr = part
     interface = {"data": (pointer, True), "shape": shape, "strides": strides, "typestr": typestr}
     view = np.asarray(SimpleNamespace(__array_interface__={**interface, "version": 3}))
-    return np.may_share_memory(array, view, max_work=1000)  # type: ignore[arg-type]
+    effort: Any = 1000  # NumPy's stubs know only the extreme values
+    return np.may_share_memory(array, view, max_work=effort)
 
 
 def _modified(node: Any, name: str, array: Any, write: _Write) -> ModifiedError:

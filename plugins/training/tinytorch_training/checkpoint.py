@@ -334,7 +334,7 @@ def _add_sums(digest: Any, piece: np.ndarray[Any, Any]) -> None:
     """
     end = piece.size // _ROW * _ROW
     words = piece[:end].view(_WORD).reshape(-1, _COLUMNS)
-    digest.update(np.add.reduce(words, axis=0, dtype=_WORD))
+    digest.update(words.sum(axis=0, dtype=_WORD))
     digest.update(piece[end:])
 
 

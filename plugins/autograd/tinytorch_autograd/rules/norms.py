@@ -115,7 +115,7 @@ def _norm_of_order(x: Array, ord: Array, axis: Any, keepdims: bool) -> Array:
         return NotImplemented
     size = np.abs(x)
     p = np.astype(ord, size.dtype)
-    return power(np.sum(size**p, axis=axes, keepdims=keepdims), 1 / p)
+    return power((size**p).sum(axis=axes, keepdims=keepdims), 1 / p)
 
 
 @family.composed(np.linalg.matrix_norm)
