@@ -57,11 +57,12 @@ DESCRIBED = (
     # frexp is not differentiable in JAX.
     Described("frexp", domain=(1.1, 1.9), jax=False),
     *same_in_torch("sign floor ceil trunc round fix", domain=BETWEEN_STEPS),
-    *described("rint around spacing", domain=BETWEEN_STEPS),
+    *described("rint around", domain=BETWEEN_STEPS),
     Described("round", domain=(1.16, 1.24), parameters=({"decimals": 1},), drawn=None),
     Described("angle", domain=BETWEEN_STEPS),
-    *of_two("floor_divide", first=(5.0, 6.0), second=(2.1, 2.4), torch="floor_divide"),
-    # nextafter is not differentiable in JAX.
+    # PyTorch has no derivative of floor_divide, and JAX none of spacing and nextafter.
+    *of_two("floor_divide", first=(5.0, 6.0), second=(2.1, 2.4)),
+    *described("spacing", domain=BETWEEN_STEPS, jax=False),
     *of_two("nextafter", first=BETWEEN_STEPS, second=(3.0, 4.0), jax=False),
     Described("nan_to_num", torch="nan_to_num"),
     Described(
