@@ -48,15 +48,15 @@ class Choice(NamedTuple):
     tables: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
 
-class Config(NamedTuple):
+class Config(tuple[Choice, ...]):
     """All sources, the one with the highest precedence first."""
 
-    choices: tuple[Choice, ...] = ()
+    __slots__ = ()
 
     def wrong_names(self, known: Iterable[str]) -> Iterator[ConfigError]:
         """Yield an error for each name that is not a known plugin."""
         known = set(known)
-        for choice in self.choices:
+        for choice in self:
             keys = [("plugins", name) for name in choice.plugins]
             for *above, name in [*keys, *((name,) for name in choice.tables)]:
                 if name not in known:

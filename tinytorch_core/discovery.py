@@ -56,15 +56,21 @@ def entry_points(group: str, path: Sequence[str] | None = None) -> list[EntryPoi
     occurs twice, the first on the path counts, as for imports. The default path is `sys.path`.
     """
     found: dict[str, list[EntryPoint]] = {}
-    here = os.path.realpath(os.curdir)
     for folder in sys.path if path is None else path:
-        if folder and os.path.realpath(folder) != here:
+        if folder and not _is_working_directory(folder):
             for metadata in _metadata_folders(folder):
-                distribution = normalised(re.split(r"-|\.egg-info", metadata)[0])
+                distribution = normalised(metadata.removesuffix(".egg-info").partition("-")[0])
                 if distribution not in found:
                     found[distribution] = _entry_points_in(os.path.join(folder, metadata), group)
     points = [point for distribution in sorted(found) for point in found[distribution]]
     return sorted(points, key=lambda point: point.name)
+
+
+def _is_working_directory(folder: str) -> bool:
+    try:
+        return os.path.samefile(folder or os.curdir, os.curdir)
+    except OSError:  # one of them does not exist
+        return False
 
 
 def _metadata_folders(folder: str) -> list[str]:
@@ -114,7 +120,7 @@ def _read(file: str) -> str:
 
 def normalised(name: str) -> str:
     """Return a distribution's name in the form in which names are compared (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower()
+    return "-".join(filter(None, name.lower().replace("_", "-").replace(".", "-").split("-")))
 
 
 def import_installed(module: str) -> ModuleType:
@@ -141,7 +147,7 @@ class _InstalledFinder:
         if name != self.package:
             return None
         # Skip the first folder if it is the working directory, which may be listed as "".
-        first = os.path.realpath(sys.path[0]) == os.path.realpath(os.curdir)
+        first = _is_working_directory(sys.path[0])
         for finder in sys.meta_path:
             if finder is not self:
                 folders = sys.path[first:] if finder is PathFinder else path

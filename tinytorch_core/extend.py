@@ -6,6 +6,7 @@ everything else that a plugin may use is here. Nothing else in `tinytorch_core` 
 
 from tinytorch_core.errors import did_you_mean
 from tinytorch_core.hints import well_known_provider
+from tinytorch_core.lazy_import import lazy_names
 from tinytorch_core.op_call import (
     CallText,
     array_text,
@@ -21,7 +22,7 @@ from tinytorch_core.source import (
     argument_names,
     define,
     numpy_name,
-    numpy_signature,
+    signature_of,
     signature_text,
     tuple_text,
 )
@@ -44,11 +45,12 @@ __all__ = [
     "define",
     "did_you_mean",
     "from_array",
+    "lazy_names",
     "numpy_name",
-    "numpy_signature",
     "op",
     "op_call",
     "run_function",
+    "signature_of",
     "signature_text",
     "start_plugins",
     "tuple_text",

@@ -15,7 +15,6 @@ import numpy as np
 
 from tinytorch_core.ops import Op
 from tinytorch_core.source import (
-    SPELLINGS,
     define,
     numpy_name,
     signature_text,
@@ -122,13 +121,31 @@ def call_signature(op: Op) -> inspect.Signature:
 
     It is that of `forward`, with `self` if the op is a method, and with both spellings of `axis`.
     """
-    spelled = not op.numpy_call and not SPELLINGS.keys().isdisjoint(op.signature.parameters)
-    if not spelled and _tensor_names(op) == op.inputs:
-        return op.signature
-    arguments = _call_arguments(op)
-    return op.signature.replace(
-        parameters=with_spellings(arguments, {})[0] if spelled else arguments
-    )
+    return _CallSignature(op)
+
+
+class _CallSignature(inspect.Signature):
+    """The signature of an op's call, computed when it is read: few of a surface's ever are."""
+
+    __slots__ = ("_op",)
+
+    def __init__(self, op: Op) -> None:
+        self._op = op
+
+    def _computed(self) -> inspect.Signature:
+        arguments, _ = with_spellings(_call_arguments(self._op), {})
+        return self._op.signature.replace(parameters=arguments)
+
+    @property
+    def parameters(self) -> Any:
+        return self._computed().parameters
+
+    @property
+    def return_annotation(self) -> Any:
+        return self._op.signature.return_annotation
+
+    def replace(self, **changes: Any) -> inspect.Signature:  # type: ignore[override]
+        return self._computed().replace(**changes)
 
 
 def _call_arguments(op: Op) -> list[inspect.Parameter]:
@@ -140,7 +157,7 @@ def _call_arguments(op: Op) -> list[inspect.Parameter]:
 
 def _tensor_names(op: Op) -> tuple[str, ...]:
     # The first argument of a method is `self`; the name of the input is used for its array.
-    method = bool(op.methods) and not op.variadic and "self" not in op.signature.parameters
+    method = bool(op.methods) and not op.variadic and "self" not in op.argument_names
     return ("self", *op.inputs[1:]) if method and op.inputs else op.inputs
 
 

@@ -7,9 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from tinytorch_core.source import numpy_name, numpy_signature, positional, signature_of
+from tinytorch_core.source import arguments_of, is_in_c, numpy_name, positional, signature_of
 
 
 class Op(NamedTuple):
@@ -20,7 +18,7 @@ class Op(NamedTuple):
         forward: the function on arrays.
         inputs: the names of the arguments that may be Tensors, in order. Empty for an op with
             `numpy_call`.
-        signature: the signature of `forward`.
+        argument_names: the names of all arguments of `forward`, in order.
         variadic: all positional arguments are inputs, as in `concatenate(*arrays, axis=0)`.
         methods: the names under which Tensor offers the op.
         operator: the op is `x + y` or the like, and leaves foreign operands to the other side.
@@ -38,7 +36,7 @@ class Op(NamedTuple):
     name: str
     forward: Callable[..., Any]
     inputs: tuple[str, ...]
-    signature: inspect.Signature
+    argument_names: tuple[str, ...] = ()
     variadic: bool = False
     methods: tuple[str, ...] = ()
     operator: bool = False
@@ -51,6 +49,16 @@ class Op(NamedTuple):
     doc: str | None = None
 
     @property
+    def signature(self) -> inspect.Signature:
+        """The signature of `forward`, read when it is needed: a program runs few of the ops."""
+        if not self.numpy_call and is_in_c(self.forward, self.inputs):
+            return positional(self.argument_names)
+        try:
+            return signature_of(self.forward)
+        except (TypeError, ValueError):  # a NumPy function in C
+            return inspect.signature(lambda *args, **kwargs: None)
+
+    @property
     def arguments(self) -> tuple[inspect.Parameter, ...]:
         """All arguments of `forward`, in order."""
         return tuple(self.signature.parameters.values())
@@ -58,7 +66,7 @@ class Op(NamedTuple):
     @property
     def parameters(self) -> tuple[str, ...]:
         """The names of the arguments that are not inputs: `axis`, `keepdims` and the like."""
-        return tuple(p.name for p in self.arguments if p.name not in self.inputs)
+        return tuple(name for name in self.argument_names if name not in self.inputs)
 
     def fit(
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -76,7 +84,7 @@ class Op(NamedTuple):
         if known and not self.variadic and len(args) <= inputs + 1:
             return args, kwargs
         try:
-            signature = numpy_signature(function)
+            signature = signature_of(function)
             given = signature.bind(*args, **kwargs).arguments
         except (TypeError, ValueError):
             return None
@@ -85,7 +93,7 @@ class Op(NamedTuple):
         names = zip(self.inputs, list(signature.parameters), strict=False)
         fitted = {x: given.pop(name) for x, name in names if name in given} | given
         required = {p.name for p in self.arguments if p.default is p.empty}
-        if not required <= fitted.keys() <= {p.name for p in self.arguments}:
+        if not required <= fitted.keys() <= set(self.argument_names):
             return None
         if self.variadic:
             return fitted.pop(self.inputs[0]), fitted
@@ -161,19 +169,15 @@ class OpTable(Mapping[str, Op]):
                 "pass the functions themselves, such as numpy=np.exp"
             )
         forward = getattr(forward, "__wrapped_forward__", forward)
-        signature = _signature(name, forward, inputs)
-        arguments = signature.parameters.values()
-        if inputs is None:
-            required = [p for p in arguments if p.default is p.empty]
-            inputs = [p.name for p in required if p.kind is not p.KEYWORD_ONLY]
+        names, required, variadic = _arguments(name, forward, inputs)
         if isinstance(method, bool):
             method = (name,) if method else ()
         self._ops[name] = op = Op(
             name,
             forward,
-            tuple(inputs),
-            signature,
-            variadic=any(p.kind is p.VAR_POSITIONAL for p in arguments),
+            required if inputs is None else tuple(inputs),
+            names,
+            variadic,
             methods=(method,) if isinstance(method, str) else tuple(method),
             operator=operator,
             reflected=reflected,
@@ -208,6 +212,7 @@ def numpy_op(function: Callable[..., Any], ops: Mapping[str, Op]) -> Op:
 
     The op gets a name that is free in `ops`, the table that it will be added to.
 
+    >>> import numpy as np
     >>> numpy_op(np.linalg.inv, {}).name
     'linalg.inv'
     """
@@ -216,39 +221,36 @@ def numpy_op(function: Callable[..., Any], ops: Mapping[str, Op]) -> Op:
     short_name = long_name.removeprefix("np.") if of_numpy else long_name.rpartition(".")[2]
     candidates = (short_name, long_name, *(f"{long_name} ({i})" for i in range(2, len(ops) + 3)))
     name = next(name for name in candidates if name not in ops)
-    try:
-        signature = numpy_signature(function)
-    except (TypeError, ValueError):
-        signature = inspect.signature(lambda *args, **kwargs: None)
     doc = getattr(function, "__doc__", None)
-    op = Op(name, function, (), signature, numpy=(function,), numpy_call=True, doc=doc)
-    return op._replace(provider="NumPy" if of_numpy else "another library")
+    op = Op(name, function, (), numpy=(function,), numpy_call=True, doc=doc)
+    provider = "NumPy" if of_numpy else "another library"
+    return op._replace(argument_names=tuple(op.signature.parameters), provider=provider)
 
 
-def _signature(
+def _arguments(
     name: str, forward: Callable[..., Any], inputs: Sequence[str] | None
-) -> inspect.Signature:
-    if isinstance(forward, np.ufunc) or (inputs and inspect.isbuiltin(forward)):
-        # Functions in C take their arguments by position, so any names will do.
-        return positional(tuple(inputs or ("x", "y", "z")[: getattr(forward, "nin", 0)]))
+) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
+    """Return the arguments of a forward, its inputs by default, and whether it is variadic."""
+    if is_in_c(forward, inputs):
+        names = tuple(inputs or ("x", "y", "z")[: getattr(forward, "nin", 0)])
+        return names, names, False
     try:
-        signature = signature_of(forward)
+        names, required, star, double_star = arguments_of(forward)
     except (TypeError, ValueError):
         raise ValueError(
             f"the arguments of op {name!r} cannot be read from {forward!r}; "
             "wrap it in a Python function with named arguments"
         ) from None
-    for p in signature.parameters.values():
-        if p.kind is p.VAR_KEYWORD:
-            raise ValueError(f"op {name!r} takes **{p.name}; name each parameter instead")
-        if p.name.startswith("_"):
-            raise ValueError(
-                f"an argument of op {name!r} is named {p.name!r}; rename it, because names that "
-                "begin with an underscore belong to generated code"
-            )
-    if unknown := set(inputs or ()) - set(signature.parameters):
+    if double_star:
+        raise ValueError(f"op {name!r} takes **{double_star}; name each parameter instead")
+    if internal := [x for x in names if x.startswith("_")]:
+        raise ValueError(
+            f"an argument of op {name!r} is named {internal[0]!r}; rename it, because names that "
+            "begin with an underscore belong to generated code"
+        )
+    if unknown := set(inputs or ()) - set(names):
         raise ValueError(
             f"op {name!r} has no argument {sorted(unknown)[0]!r}, which `inputs` names; "
-            f"its arguments are {', '.join(signature.parameters)}"
+            f"its arguments are {', '.join(names)}"
         )
-    return signature
+    return names, required, star is not None

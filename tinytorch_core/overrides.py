@@ -11,7 +11,6 @@ import os
 import sys
 from collections.abc import Callable, Collection
 from threading import get_ident
-from typing import NamedTuple
 
 from tinytorch_core.config import Choice
 
@@ -36,14 +35,14 @@ class Restore:
         return f"<{self._what}; a `with` block undoes it on exit>"
 
 
-class Overrides(NamedTuple):
+class Overrides(tuple[tuple[Restore, Choice], ...]):
     """The choices made in code, the latest last, each with the object that undoes it."""
 
-    layers: tuple[tuple[Restore, Choice], ...] = ()
+    __slots__ = ()
 
     def names(self, name: str) -> bool:
         """Return whether a choice names the plugin, rather than all others."""
-        return any(name in choice.plugins for _, choice in self.layers)
+        return any(name in choice.plugins for _, choice in self)
 
     def adding(self, restore: Restore, choice: Choice) -> Overrides:
         """Return a copy with `choice` added and superseded choices dropped."""
@@ -51,17 +50,17 @@ class Overrides(NamedTuple):
 
     def without(self, restore: Restore) -> Overrides:
         """Return a copy without one choice and those made in its block."""
-        for i, (other, _) in enumerate(self.layers):
+        for i, (other, _) in enumerate(self):
             if other is restore:
-                after = self.layers[i + 1 :]
+                after = self[i + 1 :]
                 kept = [(r, c) for r, c in after if r.entered or r.thread != restore.thread]
-                return Overrides((*self.layers[:i], *kept))
+                return Overrides((*self[:i], *kept))
         return self
 
     def forgetting(self, name: str) -> Overrides:
         """Return a copy without any choice about one plugin."""
-        settings = {(name, key) for _, c in self.layers for key in c.tables.get(name, ())}
-        return Overrides(tuple((r, _reduced(c, {name}, settings)) for r, c in self.layers))
+        settings = {(name, key) for _, c in self for key in c.tables.get(name, ())}
+        return Overrides(tuple((r, _reduced(c, {name}, settings)) for r, c in self))
 
     def _in_force(self) -> list[tuple[Restore, Choice]]:
         # A choice without a block lasts until the block around it ends, or forever. A later one
@@ -71,7 +70,7 @@ class Overrides(NamedTuple):
         # For each thread the plugins and settings that later choices are about, and whether one
         # of them is about all plugins.
         later: dict[int, tuple[set[str], set[tuple[str, str]], bool]] = {}
-        for restore, choice in reversed(self.layers):
+        for restore, choice in reversed(self):
             if restore.entered:
                 later = {}
                 kept.append((restore, choice))

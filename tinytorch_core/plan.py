@@ -65,7 +65,7 @@ def resolve(
         also: names of plugins that are enabled whatever the settings say.
         without: plugins that cannot be used now, because they are being imported.
     """
-    layers = [*reversed(config.choices), *[choice for _, choice in overrides.layers]]
+    layers = [*reversed(config), *[choice for _, choice in overrides]]
     found = decisions(layers, known)
     for name in also:
         found[name] = Decision(True, "attached")

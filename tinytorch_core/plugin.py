@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
@@ -130,7 +129,7 @@ class Plugin:
                 "several distributions provide a plugin of this name",
                 remedy=f"Uninstall all but one: pip uninstall {self.points[-1].distribution}.",
             )
-        if not re.fullmatch(r"[\w.-]+", self.name):
+        if not all(character.isalnum() or character in "_.-" for character in self.name):
             raise self.error(
                 "its name cannot be written in a configuration file",
                 remedy="Name the entry point with letters, digits, '_', '.' and '-' only.",

@@ -62,6 +62,10 @@ def activate(new: Overrides, *, lenient: bool = False) -> None:
     for plugin in failures:
         if new.names(plugin.name):
             plugin.failure = None  # an explicit request tries again
+    # Plugins and surfaces consist of many small objects, none of them garbage. Searching them for
+    # garbage took half of the time of computing a surface.
+    collects = gc.isenabled()
+    gc.disable()
     try:
         plans, surfaces = _prepare(new, lenient)
     except BaseException:
@@ -75,6 +79,9 @@ def activate(new: Overrides, *, lenient: bool = False) -> None:
                 with suppress(PluginError):
                     _configure(plugin, settings)
         raise
+    finally:
+        if collects:
+            gc.enable()
     overrides, plan = new, plans[Tensor]
     for plugin in _configured.keys() - {p for each in plans.values() for p in each.active}:
         del _configured[plugin]
@@ -202,15 +209,7 @@ def _surface_of(new: Plan, cls: type[Tensor]) -> type:
     else:  # not cached here, because the cache would keep the subclass alive
         found = next((base for base in cls.__bases__ if "_surface" in vars(base)), None)
     if found is None or (cls is not Tensor and _keys.get(found) != key):
-        # A surface consists of many small objects, none of them garbage: searching them for
-        # garbage took half of the time of a build.
-        was_enabled = gc.isenabled()
-        gc.disable()
-        try:
-            found = SurfaceBuilder(new.active, cls, why_missing).build()
-        finally:
-            if was_enabled:
-                gc.enable()
+        found = SurfaceBuilder(new.active, cls, why_missing).build()
         if cls is Tensor:
             _surfaces[key] = found
         else:

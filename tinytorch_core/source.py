@@ -160,53 +160,66 @@ def tuple_text(names: Iterable[str]) -> str:
     return f"({text},)" if len(names) == 1 else f"({text})"
 
 
-_VARIABLE = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
-_REPLACED = {"__wrapped__", "__signature__"}
+def arguments_of(
+    function: Callable[..., Any],
+) -> tuple[tuple[str, ...], tuple[str, ...], str | None, str | None]:
+    """Return the names of a function's arguments.
 
+    Returns:
+        All names but that of `**kwargs`, in order; those that have no default and can be passed
+        by position, `*args` included; the name of `*args` and that of `**kwargs`, or None.
 
-def signature_of(function: Any, *, annotations: bool = True) -> inspect.Signature:
-    """Return the signature of a function; raise TypeError or ValueError if it cannot be read.
-
-    `inspect.signature` takes 10 µs. A function whose arguments are bare names is read in 1 µs.
+    Raises:
+        TypeError, ValueError: the signature cannot be read.
     """
-    if isinstance(function, FunctionType) and not (annotations and function.__annotations__):
-        code = function.__code__
-        special = function.__defaults__ or code.co_kwonlyargcount or code.co_posonlyargcount
-        if not (special or code.co_flags & _VARIABLE) and _REPLACED.isdisjoint(function.__dict__):
-            return positional(code.co_varnames[: code.co_argcount])
-    return inspect.signature(function)
+    if isinstance(function, FunctionType) and _REPLACED.isdisjoint(function.__dict__):
+        code = function.__code__  # a thirtieth of the time of `inspect.signature`
+        names, count = code.co_varnames, code.co_argcount
+        last = count + code.co_kwonlyargcount
+        star = names[last] if code.co_flags & inspect.CO_VARARGS else None
+        found = (star,) if star else ()
+        double_star = names[last + len(found)] if code.co_flags & inspect.CO_VARKEYWORDS else None
+        required = names[: count - len(function.__defaults__ or ())]
+        return names[:count] + found + names[count:last], required + found, star, double_star
+    given = inspect.signature(function).parameters.values()
+    by_kind = {p.kind: p.name for p in given}
+    double_star = by_kind.get(inspect.Parameter.VAR_KEYWORD)
+    return (
+        tuple(p.name for p in given if p.name != double_star),
+        tuple(p.name for p in given if p.default is p.empty and p.kind < p.KEYWORD_ONLY),
+        by_kind.get(inspect.Parameter.VAR_POSITIONAL),
+        double_star,
+    )
 
 
-@functools.cache
-def positional(names: tuple[str, ...]) -> inspect.Signature:
-    """Return the signature of a function of these arguments, without defaults."""
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    return inspect.Signature([inspect.Parameter(name, kind) for name in names])
+_REPLACED = {"__wrapped__", "__signature__"}
 
 
 def argument_names(function: Callable[..., Any]) -> tuple[str, ...]:
     """Return the names of a function's arguments, `*args` and `**kwargs` not included."""
-    if isinstance(function, FunctionType) and not hasattr(function, "__wrapped__"):
-        code = function.__code__  # a thirtieth of the time of `inspect.signature`
-        return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    return tuple(inspect.signature(function).parameters)
-
-
-def unusual_arguments(function: Callable[..., Any]) -> list[inspect.Parameter]:
-    """Return the arguments that have a default, or are `*args` or `**kwargs`."""
-    arguments = signature_of(function, annotations=False).parameters.values()
-    variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    return [p for p in arguments if p.kind in variable or p.default is not p.empty]
+    names, _, star, _ = arguments_of(function)
+    return names if star is None else tuple(name for name in names if name != star)
 
 
 @functools.lru_cache(maxsize=1024)
-def numpy_signature(function: Callable[..., Any]) -> inspect.Signature:
-    """Return the signature of a NumPy function, cached: one in C takes 0.4 ms to read.
+def signature_of(function: Callable[..., Any]) -> inspect.Signature:
+    """Return the signature of a function, cached: one in C takes 0.4 ms to read.
 
     Raises:
         TypeError, ValueError: the signature cannot be read.
     """
     return inspect.signature(function)
+
+
+def is_in_c(function: Callable[..., Any], inputs: Sequence[str] | None) -> bool:
+    """Return whether a function takes its arguments by position only, so any names will do."""
+    return isinstance(function, np.ufunc) or bool(inputs and inspect.isbuiltin(function))
+
+
+def positional(names: Iterable[str]) -> inspect.Signature:
+    """Return the signature of a function of these arguments, without defaults."""
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    return inspect.Signature([inspect.Parameter(name, kind) for name in names])
 
 
 def numpy_name(function: Any) -> str:

@@ -16,7 +16,7 @@ import pluggy
 from tinytorch_core.errors import PluginError, did_you_mean
 from tinytorch_core.hook_manager import PLUGIN_API, manager
 from tinytorch_core.plugin import Plugin, implementations
-from tinytorch_core.source import unusual_arguments
+from tinytorch_core.source import arguments_of
 
 # The attributes by which a plugin states facts about itself, besides its hooks.
 STATEMENTS = ("tinytorch_api", "tinytorch_needs", "tinytorch_uses")
@@ -126,17 +126,20 @@ def _check_hook(plugin: Plugin, name: str, options: Mapping[str, Any]) -> None:
             hook=name,
             remedy="Remove `wrapper=True`; to wrap an op, use tinytorch_wrap_op.",
         )
-    for p in unusual_arguments(getattr(plugin.target, name)):
-        if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
-            raise plugin.error(
-                f"it takes {p}, to which pluggy would never pass anything",
-                hook=name,
-                remedy="Name the arguments as in tinytorch_core.hookspecs.",
-            )
+    names, required, star, double_star = arguments_of(getattr(plugin.target, name))
+    if star or double_star:
         raise plugin.error(
-            f"its argument {p.name!r} has a default, so pluggy would never pass it",
+            f"it takes {f'*{star}' if star else f'**{double_star}'}, to which pluggy would never "
+            "pass anything",
             hook=name,
-            remedy="Remove the default.",
+            remedy="Name the arguments as in tinytorch_core.hookspecs.",
+        )
+    if never_passed := [x for x in names if x not in required]:
+        raise plugin.error(
+            f"its argument {never_passed[0]!r} has a default or is keyword-only, so pluggy would "
+            "never pass it",
+            hook=name,
+            remedy="Make it an ordinary argument without a default.",
         )
 
 

@@ -203,7 +203,8 @@ def test_the_command_lists_each_plugin_that_wraps_an_op_once(name, capsys, log):
 def test_tanh_is_one_op_with_and_without_activations():
     for active in (plugins.disable("activations"), plugins.enable("activations")):
         with active:
-            ops = plugins.surface().ops.values()
+            # Other tests may have called np.tanh with options that only NumPy's function has.
+            ops = [op for op in plugins.surface().ops.values() if not op.numpy_call]
             (tanh,) = [op for op in ops if "tanh" in (op.name, *op.methods) or np.tanh in op.numpy]
             assert (tanh.name, tanh.provider) == ("tanh", "tinytorch-core")
 

@@ -217,6 +217,6 @@ def test_permissions_and_links_are_kept(work: Path) -> None:
 
 def test_the_next_program_reads_the_change(work: Path) -> None:
     main(["disable", "losses"])
-    choices = config.read_config().choices
+    choices = config.read_config()
     decision = config.decisions(reversed(choices), ["losses"])["losses"]
     assert (decision.on, decision.by) == (False, f"{work / 'tinytorch.toml'}:2")

@@ -27,13 +27,13 @@ NAMES = ("a", "b", "c")
 
 
 def on(config: Config) -> str:
-    found = decisions(reversed(config.choices), NAMES)
+    found = decisions(reversed(config), NAMES)
     return "".join(name for name in NAMES if found[name].on)
 
 
 def decided(config: Config, name: str) -> tuple[bool, str]:
     """Return whether a plugin is on, and which setting decided it."""
-    decision = decisions(reversed(config.choices), [name])[name]
+    decision = decisions(reversed(config), [name])[name]
     return decision.on, decision.by
 
 

@@ -50,7 +50,7 @@ def test_equal_arguments_give_equal_plans_and_stay_unchanged() -> None:
     assert first._replace(errors={}) == second._replace(errors={})
     assert reasons(first) == reasons(second) == {"c": "it needs the plugin 'off', which is off, "
                                                  "set by code"}  # fmt: skip
-    assert code.layers[0][1] == Choice("code", {"off": False})
+    assert code[0][1] == Choice("code", {"off": False})
     assert config == Config((VARIABLE, FILE))
     assert list(plugins) == ["a", "b", "c", "off"]
     assert all(plugin.failure is None for plugin in plugins.values())

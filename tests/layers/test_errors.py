@@ -7,13 +7,14 @@ import pytest
 
 from tinytorch_core import Tensor
 
-import tinytorch_layers
 from tinytorch_layers import Embedding, Linear, Residual, Sequential
 from tinytorch_layers import functional as F
 
+from .cases import PUBLIC_NAMES
+
 
 def layer(call):
-    return eval(call, {**vars(tinytorch_layers), "Tensor": Tensor})
+    return eval(call, PUBLIC_NAMES)
 
 
 @pytest.mark.parametrize("kind", [np.asarray, Tensor], ids=["array", "Tensor"])

@@ -23,6 +23,8 @@ from tinytorch_layers import (
     Sequential,
 )
 
+from .cases import PUBLIC_NAMES
+
 
 class Network(Module):
     """Holds modules in every supported way, and does not call super().__init__()."""
@@ -192,9 +194,7 @@ def test_repr_shows_the_tree_of_modules(network):
     ],
 )
 def test_repr_of_a_layer_is_the_call_that_creates_it(text):
-    import tinytorch_layers
-
-    assert repr(eval(text, vars(tinytorch_layers))) == text
+    assert repr(eval(text, PUBLIC_NAMES)) == text
 
 
 def test_module_without_forward_raises():

@@ -10,6 +10,8 @@ import ast
 import doctest
 import importlib
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,6 +55,45 @@ PACKAGES = {
     for folder in ("plugins", "examples/plugins")
     for file in (ROOT / folder).glob("*/tinytorch_*/__init__.py")
 }
+
+
+# The packages of plugins that import some of their names on first use.
+LAZY = [
+    file
+    for file in sorted(ROOT.glob("plugins/*/tinytorch_*/__init__.py"))
+    if "lazy_names" in file.read_text(encoding="utf-8")
+]
+lazy = pytest.mark.parametrize("file", LAZY, ids=[file.parent.name for file in LAZY])
+
+
+@lazy
+def test_every_public_name_of_a_package_can_be_imported_and_is_listed(file):
+    package = file.parent.name
+    program = (
+        f"import {package} as package\n"
+        "missing = set(package.__all__) - set(dir(package))\n"
+        "assert not missing, missing\n"
+        f"from {package} import *\n"
+    )
+    # In a new process, because this one has imported most modules.
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@lazy
+def test_lazy_names_are_those_that_type_checkers_see(file):
+    seen, lazy = set(), set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            for imported in node.body:
+                module = imported.module.removeprefix(file.parent.name).lstrip(".")
+                seen |= {(module or name.name, name.name) for name in imported.names}
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "lazy_names":
+            table = ast.literal_eval(node.args[1])
+            lazy |= {(module, name) for module, names in table.items() for name in names.split()}
+    assert lazy == seen
+    # Importing a module sets the attribute of its name, which must not hide another object.
+    modules = {path.stem for path in file.parent.iterdir()}
+    assert [name for module, name in lazy if name in modules and name != module] == []
 
 
 def sources(file: Path) -> Iterator[str]:

@@ -91,7 +91,7 @@ def check_configuration() -> Report:
     try:
         config = read_config()
         wrong = list(config.wrong_names(point.name for point in installed()))
-        sources = " and ".join(str(choice.source) for choice in config.choices)
+        sources = " and ".join(str(choice.source) for choice in config)
         summary = sources or "none: every installed plugin is on"
     except ConfigError as error:
         summary, wrong = "cannot be read", [error]

@@ -127,7 +127,7 @@ def _check_result(names: Iterable[str], on: bool, known: set[str]) -> int:
     except ConfigError as error:
         print(f"The configuration is still wrong: {error}", file=sys.stderr)
         return 1
-    for name, decision in decisions(reversed(config.choices), names).items():
+    for name, decision in decisions(reversed(config), names).items():
         if decision.on != on:
             print(
                 f"{VARIABLE}={os.environ[VARIABLE]} overrides the file: "

@@ -1,7 +1,10 @@
 """Activation functions for the TinyTorch Tensor: functions, Tensor methods and classes."""
 
+from typing import TYPE_CHECKING
+
 # Imported first: importing the core imports the active plugins, including this one.
 from tinytorch_core import Tensor
+from tinytorch_core.extend import lazy_names
 
 from tinytorch_activations.functional import (
     elu,
@@ -15,19 +18,21 @@ from tinytorch_activations.functional import (
     softplus,
     tanh,
 )
-from tinytorch_activations.modules import (
-    ELU,
-    GELU,
-    Activation,
-    LeakyReLU,
-    LogSoftmax,
-    ReLU,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Softplus,
-    Tanh,
-)
+
+if TYPE_CHECKING:
+    from tinytorch_activations.modules import (
+        ELU,
+        GELU,
+        Activation,
+        LeakyReLU,
+        LogSoftmax,
+        ReLU,
+        Sigmoid,
+        SiLU,
+        Softmax,
+        Softplus,
+        Tanh,
+    )
 
 __version__ = "0.1.0"
 
@@ -55,3 +60,11 @@ __all__ = [
     "softplus",
     "tanh",
 ]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "modules": "ELU GELU Activation LeakyReLU LogSoftmax ReLU Sigmoid SiLU "
+        "Softmax Softplus Tanh",
+    },
+)

@@ -1,11 +1,10 @@
 """A plugin that adds automatic differentiation to the Tensor of tinytorch-core."""
 
-import importlib
 from typing import TYPE_CHECKING, Any
 
 from tinytorch_core import plugins
+from tinytorch_core.extend import lazy_names
 
-from tinytorch_autograd.course import Variable, add_autograd, disable_autograd, enable_autograd
 from tinytorch_autograd.errors import (
     AnomalyError,
     AutogradError,
@@ -28,6 +27,12 @@ from tinytorch_autograd.rule import Rules
 if TYPE_CHECKING:
     from tinytorch_autograd import func
     from tinytorch_autograd.checkpointing import checkpoint
+    from tinytorch_autograd.course import (
+        Variable,
+        add_autograd,
+        disable_autograd,
+        enable_autograd,
+    )
     from tinytorch_autograd.custom import custom_gradient, stop_gradient
     from tinytorch_autograd.debug.anomaly import detect_anomaly
     from tinytorch_autograd.debug.gradcheck import gradcheck, gradgradcheck
@@ -75,34 +80,32 @@ __all__ = [
     "stop_gradient",
 ]
 
-
-# The modules of names that are imported on first use, so that programs that do not need them start
-# faster.
-_LAZY = {
-    "GradientTape": "tape",
-    "SparseMatrix": "sparse",
-    "checkpoint": "checkpointing",
-    "custom_gradient": "custom",
-    "detect_anomaly": "debug.anomaly",
-    "func": "func",
-    "gradcheck": "debug.gradcheck",
-    "gradgradcheck": "debug.gradcheck",
-    "show_graph": "pictures.picture",
-    "stop_gradient": "custom",
-}
+_imported, _names = lazy_names(
+    __name__,
+    {
+        "checkpointing": "checkpoint",
+        "course": "Variable add_autograd disable_autograd enable_autograd",
+        "custom": "custom_gradient stop_gradient",
+        "debug.anomaly": "detect_anomaly",
+        "debug.gradcheck": "gradcheck gradgradcheck",
+        "func": "func",
+        "pictures.picture": "show_graph",
+        "sparse": "SparseMatrix",
+        "tape": "GradientTape",
+    },
+)
 
 
 def __getattr__(name: str) -> Any:
     """Import a lazy name, or return the node class of an op, such as `MulBackward`."""
-    if name in _LAZY:
-        module = importlib.import_module(f"{__name__}.{_LAZY[name]}")
-        globals()[name] = found = module if name == _LAZY[name] else getattr(module, name)
-        return found
-    plugins.active()  # starts the plugins, if they have not started yet
-    if name in functions:
-        return functions[name]()
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        return _imported(name)
+    except AttributeError:
+        plugins.active()  # starts the plugins, if they have not started yet
+        if name in functions:
+            return functions[name]()
+        raise
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *functions, *_LAZY})
+    return sorted({*_names(), *functions})

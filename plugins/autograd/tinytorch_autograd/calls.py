@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -71,7 +70,7 @@ def record_call(
         others: other tensors and arrays that it uses, which must not be written into.
     """
     node = object.__new__(Call)
-    node.op = Op(name, derivative, (), inspect.Signature(), provider="a call")
+    node.op = Op(name, derivative, (), provider="a call")
     node.edges = tuple(edges)
     node.saved = ([detached(x) for x in inputs], unwrap(list(others)), derivative)
     node.number, node.hooks = next_number(), None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -259,7 +258,7 @@ class GradBackward(Function):
 
     __slots__ = ()
 
-    op = Op("grad", grad, (), inspect.Signature(), provider="tinytorch-autograd")
+    op = Op("grad", grad, (), provider="tinytorch-autograd")
 
     def __init__(self, *edges: Node | None) -> None:
         self.edges, self.saved = edges, ()

@@ -21,8 +21,8 @@ from tinytorch_core.extend import (
     SurfaceBuilder,
     from_array,
     numpy_name,
-    numpy_signature,
     op_call,
+    signature_of,
 )
 
 from tinytorch_autograd import tree, writes
@@ -210,7 +210,7 @@ def _composed(family: Family | None, function: Any, args: Any, options: dict[str
     if composed is None:
         return NotImplemented
     try:
-        given = numpy_signature(composed).bind(*args, **options)
+        given = signature_of(composed).bind(*args, **options)
     except TypeError:
         return NotImplemented
     if given.arguments.get("out") is not None:
@@ -262,7 +262,7 @@ _WRITING_OPTIONS = {"out", "overwrite_input", "copy"}
 def _arguments(function: Any, args: Any, kwargs: Any) -> Mapping[Any, Any]:
     """Return the arguments of a call by name, or by position where the name is unknown."""
     try:
-        return numpy_signature(function).bind_partial(*args, **kwargs).arguments
+        return signature_of(function).bind_partial(*args, **kwargs).arguments
     except (TypeError, ValueError):
         return {**dict(enumerate(args)), **kwargs}
 

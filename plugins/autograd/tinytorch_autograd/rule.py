@@ -145,12 +145,12 @@ class Rules:
         names = argument_names(vjp)
         for name in names:
             if name in OWN:
-                if name in op.signature.parameters:
+                if name in op.argument_names:
                     raise ValueError(
                         f"a rule of {op.name!r} asks for {name!r}, which is also an argument of "
                         "the op; rename that argument"
                     )
-            elif name not in op.signature.parameters:
+            elif name not in op.argument_names:
                 x, _, what = name.rpartition("_")
                 if x not in op.inputs or what not in ("shape", "dtype"):
                     raise _unknown(op, name)
@@ -158,7 +158,7 @@ class Rules:
 
 
 def _unknown(op: Op, name: str) -> ValueError:
-    known = [*OWN, *op.signature.parameters]
+    known = [*OWN, *op.argument_names]
     known += [f"{x}_{what}" for x in op.inputs for what in ("shape", "dtype")]
     return ValueError(
         f"a rule of {op.name!r} has an unknown argument {name!r}. {did_you_mean(name, known)}"

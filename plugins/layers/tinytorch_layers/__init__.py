@@ -1,19 +1,22 @@
 """Neural network layers and modules for the TinyTorch Tensor, as a plugin."""
 
-# Imported first: importing the core imports the active plugins, including this one.
-import tinytorch_core as _core  # noqa: F401
+from typing import TYPE_CHECKING
 
-from tinytorch_layers import functional, init
-from tinytorch_layers.module import Module
-from tinytorch_layers.modules.containers import Residual, Sequential
-from tinytorch_layers.modules.convolution import Conv2d
-from tinytorch_layers.modules.dropout import Dropout
-from tinytorch_layers.modules.embedding import Embedding
-from tinytorch_layers.modules.linear import Dense, Flatten, Linear
-from tinytorch_layers.modules.normalization import BatchNorm1d, BatchNorm2d, LayerNorm
-from tinytorch_layers.modules.pooling import AvgPool2d, MaxPool2d
-from tinytorch_layers.parameter import Parameter
-from tinytorch_layers.torch_state import load_torch_state, torch_state
+# Imported first: importing the core imports the active plugins, including this one.
+from tinytorch_core.extend import lazy_names
+
+if TYPE_CHECKING:
+    from tinytorch_layers import functional, init
+    from tinytorch_layers.module import Module
+    from tinytorch_layers.modules.containers import Residual, Sequential
+    from tinytorch_layers.modules.convolution import Conv2d
+    from tinytorch_layers.modules.dropout import Dropout
+    from tinytorch_layers.modules.embedding import Embedding
+    from tinytorch_layers.modules.linear import Dense, Flatten, Linear
+    from tinytorch_layers.modules.normalization import BatchNorm1d, BatchNorm2d, LayerNorm
+    from tinytorch_layers.modules.pooling import AvgPool2d, MaxPool2d
+    from tinytorch_layers.parameter import Parameter
+    from tinytorch_layers.pytorch import load_torch_state, torch_state
 
 __version__ = "0.1.0"
 
@@ -38,3 +41,21 @@ __all__ = [
     "load_torch_state",
     "torch_state",
 ]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "functional": "functional",
+        "init": "init",
+        "module": "Module",
+        "modules.containers": "Residual Sequential",
+        "modules.convolution": "Conv2d",
+        "modules.dropout": "Dropout",
+        "modules.embedding": "Embedding",
+        "modules.linear": "Dense Flatten Linear",
+        "modules.normalization": "BatchNorm1d BatchNorm2d LayerNorm",
+        "modules.pooling": "AvgPool2d MaxPool2d",
+        "parameter": "Parameter",
+        "pytorch": "load_torch_state torch_state",
+    },
+)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.extend import numpy_signature
+from tinytorch_core.extend import signature_of
 
 from .einsum import SUBSCRIPTS
 
@@ -333,7 +333,7 @@ def any_call(rng, name, function):
         args = [subscripts, *(array(rng, (shape,)) for shape in shapes)]
         return args, {"optimize": rng.choice([True, False, "greedy", "optimal"])}
     different = DIFFERENT.get(name, {})
-    for parameter in numpy_signature(function).parameters.values():
+    for parameter in signature_of(function).parameters.values():
         draw = different.get(parameter.name) or PARAMETERS.get(parameter.name)
         if parameter.kind is parameter.VAR_POSITIONAL:
             args += OTHER_ARGUMENTS.get(name, several)(rng, shapes)
