@@ -4,6 +4,7 @@
 everything else that a plugin may use is here. Nothing else in `tinytorch_core` is public.
 """
 
+from tinytorch_core.core_ops import matmul
 from tinytorch_core.errors import did_you_mean
 from tinytorch_core.hints import well_known_provider
 from tinytorch_core.lazy_import import lazy_names
@@ -46,6 +47,7 @@ __all__ = [
     "did_you_mean",
     "from_array",
     "lazy_names",
+    "matmul",
     "numpy_name",
     "op",
     "op_call",

@@ -28,15 +28,17 @@ def nodes_of(roots: Iterable[Node]) -> tuple[list[Function], set[Node | None]]:
     """
     seen: set[Node | None] = {None, *roots}
     found = [node for node in seen if isinstance(node, Function)]
-    for node in found:  # grows during the loop
-        edges = node.edges
-        if edges is None:
+    for node in found:
+        if node.edges is None:
             raise node.freed()
-        for edge in edges:
+    for node in found:  # grows during the loop
+        for edge in node.edges:  # type: ignore[union-attr]
             if edge not in seen:
                 seen.add(edge)
-                if isinstance(edge, Function):
-                    found.append(edge)
+                if edge.edges:  # type: ignore[union-attr]
+                    found.append(edge)  # type: ignore[arg-type]
+                elif edge.edges is None:  # type: ignore[union-attr]
+                    raise edge.freed()  # type: ignore[union-attr]
     found.sort(key=_number, reverse=True)
     seen.discard(None)
     return found, seen
@@ -95,7 +97,11 @@ def backward_pass(
         for end, grad in pending.items():
             if end.hooks is not None:
                 grad = pending[end] = run_hooks(end, grad)
-            if getattr(grad, "dtype", None) is not real:
+            try:
+                is_real = grad.dtype is real
+            except AttributeError:  # not an array: a rule is wrong, as `fit` reports
+                continue
+            if not is_real:
                 pending[end] = conj(grad)
     finally:
         if recording is not None:

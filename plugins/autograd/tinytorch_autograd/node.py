@@ -51,6 +51,9 @@ class AccumulateGrad:
 
     __slots__ = ("__weakref__", "hooks", "tensor")
 
+    # A leaf leads nowhere. Reading this takes a third of the time of `isinstance(node, Function)`.
+    edges: ClassVar[tuple[()]] = ()
+
     def __init__(self, tensor: Tensor) -> None:
         self.tensor = weakref.ref(tensor)
         self.hooks: list[Hook] | None = None
@@ -166,7 +169,7 @@ class Function:
             return not is_complex(saved["out"])
         if "out_dtype" in saved:
             return saved["out_dtype"].kind != "c"  # type: ignore[no-any-return]
-        if not is_numpy_ufunc(self.op.forward):
+        if not runs_numpy_ufunc(self.op):
             return False
         return all(x in saved and not is_complex(saved[x]) for x in self.op.inputs)
 
@@ -232,9 +235,12 @@ class Function:
         return f"<{type(self).__name__}>"
 
 
-def is_numpy_ufunc(function: Any) -> bool:
-    """Return whether a function is a ufunc of NumPy, all of which map real numbers to real ones."""
-    return isinstance(function, np.ufunc) and vars(np).get(function.__name__) is function
+def runs_numpy_ufunc(op: Op) -> bool:
+    """Return whether an op is a ufunc of NumPy, all of which map real numbers to real ones."""
+    return any(
+        isinstance(function, np.ufunc) and vars(np).get(function.__name__) is function
+        for function in (op.forward, *op.numpy)
+    )
 
 
 def tensor_of(node: Node | None, kind: type[Tensor], array: Any) -> Any:

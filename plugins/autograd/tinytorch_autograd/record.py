@@ -12,7 +12,7 @@ from tinytorch_core.extend import call_names, call_signature
 
 from tinytorch_autograd import record_source
 from tinytorch_autograd.modes import is_grad_enabled
-from tinytorch_autograd.node import Function, class_name, is_numpy_ufunc
+from tinytorch_autograd.node import Function, class_name, runs_numpy_ufunc
 from tinytorch_autograd.outputs import (
     SeveralOutputs,
     TensorReturnedError,
@@ -76,7 +76,7 @@ class NodeKind:
         # Not cached for a subclass of Tensor, because the cache would keep the subclass alive.
         create = function_class if self.tensor is Tensor else function_class.__wrapped__
         op, rule = self.op, self.rule
-        ufunc = is_numpy_ufunc(op.forward)
+        ufunc = runs_numpy_ufunc(op)
         kind = create(self.tensor, op.name, op.inputs, op.variadic, rule.vjps, rule.asks, ufunc)  # type: ignore[arg-type]
         kind.op = op
         if self.record is not None:

@@ -53,6 +53,8 @@ class SparseMatrix:
         """The transposed matrix."""
         return SparseMatrix(self.matrix.T)
 
+    T = mT
+
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
         if ufunc is not np.matmul or method != "__call__" or options:
             return NotImplemented
