@@ -7,6 +7,7 @@ import pytest
 
 from tinytorch_core import Tensor
 
+from tinytorch_activations import gelu
 from tinytorch_activations.functional.error_function import erf
 from tinytorch_autograd.debug.numerical import check_derivative
 
@@ -44,6 +45,29 @@ def test_float16_and_float32_are_accurate_and_keep_their_dtype(dtype):
     node = erf(Tensor(x, requires_grad=True)).grad_fn
     assert node.apply(np.ones_like(x))[0].dtype == dtype
     assert node.apply(Tensor(np.ones_like(x)))[0].dtype == dtype
+
+
+def test_float32_is_within_its_bound():
+    x = np.linspace(-4, 4, 200_001, dtype=np.float32)
+    error = np.abs(erf(x).astype(np.float64) - [math.erf(v) for v in x])
+    assert error.max() <= 4e-7
+    assert np.abs(erf(x)).max() <= 1
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("function", [erf, gelu])
+def test_blocks_of_a_large_array_do_not_change_the_result(function, order, dtype):
+    # More than two blocks, the last of which is not full.
+    x = np.random.default_rng(0).normal(0, 3, (50, 1001)).astype(dtype, order=order)
+    rows = np.stack([function(row) for row in x])
+    np.testing.assert_array_equal(function(x), rows)
+    x, weights = Tensor(x, requires_grad=True), np.cos(x)
+    function(x).backward(weights)
+    for row, weight, grad in zip(x.data, weights, x.grad, strict=True):
+        row = Tensor(row, requires_grad=True)
+        function(row).backward(weight)
+        np.testing.assert_array_equal(grad, row.grad)
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (2, 0), (1, 3)])

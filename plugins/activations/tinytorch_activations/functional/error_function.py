@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -79,16 +79,40 @@ _TAIL = (
 # For |x| at or above this, erf(x) rounds to 1 or -1 in float64.
 _SATURATION = 6.0
 
+# For float32: erf(x) = x P(x²) / Q(x²), with the coefficients of XLA's ErfImpl32 (OpenXLA project,
+# xla/hlo/builder/lib/math.cc). Computed in float32, its error is at most 3.8e-7. Beyond the bound
+# the result would exceed 1.
+_FLOAT32 = (
+    (
+        2.2905065861350646e-4,
+        3.4082910107109506e-3,
+        5.0955695062380861e-2,
+        1.8520832239976145e-1,
+        1.128379143519084e0,
+    ),
+    (
+        -1.1791602954361697e-7,
+        2.3547966471313185e-5,
+        1.0179625278914885e-3,
+        1.4070470171167667e-2,
+        1.1098505178285362e-1,
+        4.9746925110067538e-1,
+        1.0,
+    ),
+)
+_FLOAT32_BOUND = 3.832506856900711
+
 
 @op("erf")
 def erf(x: Array) -> Array:
-    """Return the error function 2/√π ∫ exp(-t²) dt, from 0 to x, to float64 precision.
+    """Return the error function 2/√π ∫ exp(-t²) dt, from 0 to x.
 
     Args:
         x: a Tensor or array of any shape.
 
     Returns:
-        The same shape and dtype; float64 for integers.
+        The same shape and dtype; float64 for integers. The error is at most 4e-7 in float32, and
+        a few units in the last place in float64.
 
     >>> erf(np.array([-np.inf, 0.0, 0.5]))
     array([-1.        ,  0.        ,  0.52049988])
@@ -97,6 +121,41 @@ def erf(x: Array) -> Array:
     if x.dtype.itemsize < 4:
         # The coefficients exceed the range of float16.
         return erf(x.astype(np.float32)).astype(x.dtype)
+    return in_blocks(_erf_float32 if x.dtype == np.float32 else _erf_float64, x)
+
+
+def in_blocks(function: Callable[..., Array], *arrays: Array) -> Array:
+    """Return `function(*arrays)` for a function that computes each element on its own.
+
+    It computes large plain arrays of one shape and dtype in blocks, whose intermediate results
+    stay in the processor's cache. The result has that shape and dtype.
+    """
+    x = arrays[0]
+    if x.size <= _BLOCK or not all(_same_layout(x, y) for y in arrays):
+        return function(*arrays)
+    out = np.empty_like(x, order="C")
+    target, *sources = (y.reshape(-1) for y in (out, *arrays))
+    for start in range(0, x.size, _BLOCK):
+        block = slice(start, start + _BLOCK)
+        target[block] = function(*(source[block] for source in sources))
+    return out
+
+
+# Blocks of 8,192 to 32,768 elements take the same time.
+_BLOCK = 16_384
+
+
+def _same_layout(x: Array, y: Array) -> bool:
+    same = x.__class__ is y.__class__ is np.ndarray and x.shape == y.shape and x.dtype == y.dtype
+    return same and bool(y.flags.c_contiguous)
+
+
+def _erf_float32(x: Array) -> Array:
+    x = np.clip(x, -_FLOAT32_BOUND, _FLOAT32_BOUND)
+    return np.clip(x * _rational(_FLOAT32, x * x), -1, 1)
+
+
+def _erf_float64(x: Array) -> Array:
     y = np.abs(x)
     intervals = [y <= 0.46875, (y > 0.46875) & (y <= 4), (y > 4) & (y < _SATURATION)]
     return np.piecewise(x, intervals, [_near_zero, _middle, _tail, np.sign])

@@ -11,7 +11,7 @@ import numpy as np
 from tinytorch_core import op
 
 from tinytorch_activations.arguments import as_float_array, check_choice
-from tinytorch_activations.functional.error_function import erf, exp_minus_square
+from tinytorch_activations.functional.error_function import erf, exp_minus_square, in_blocks
 from tinytorch_activations.functional.sigmoids import sigmoid
 
 Array = Any
@@ -46,12 +46,13 @@ def gelu(x: Array, approximate: str = "none") -> Array:
     Tensor([-0.15865526,  0.        ,  0.8413447 ])
     """
     x = as_float_array(x)
-    return x * NORMAL_CDF[check_choice("approximate", approximate, NORMAL_CDF)](x)
+    cdf = NORMAL_CDF[check_choice("approximate", approximate, NORMAL_CDF)]
+    return in_blocks(lambda x: x * cdf(x), x)
 
 
 def gelu_rule(grad: Array, x: Array, approximate: str) -> Array:
     """d/dx x Φ(x) = Φ(x) + x Φ'(x)."""
-    return _RULES[approximate](grad, x)
+    return in_blocks(_RULES[approximate], grad, x)
 
 
 def _exact_cdf(x: Array) -> Array:
