@@ -1,0 +1,58 @@
+"""Keep Python's garbage collector from searching a large graph again and again.
+
+While a graph grows, the collector searches all of it whenever the number of objects has grown by a
+quarter, and finds nothing, because a graph has no cycles. For a million nodes that took twice as
+long as the ops. So after a full collection during which a large graph was alive, its objects, and
+all others that survived, are frozen: later collections skip them. Reference counting still frees
+them as usual. They are unfrozen when the newest of the frozen nodes is freed, which usually means
+that the graph was. A cycle among frozen objects is collected after that.
+
+Nothing happens for small graphs, or if the program itself has frozen objects.
+"""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from typing import Any
+
+from tinytorch_autograd.node import Function
+from tinytorch_autograd.writes import next_number
+
+# A graph is large if this many nodes were created since the last full collection.
+_LARGE = 10_000
+
+_number = 0
+# A weak reference to the newest node when a collection starts, and to that of the frozen nodes.
+_newest: weakref.ref[Function] | None = None
+_frozen: weakref.ref[Function] | None = None
+
+
+def watch_collections() -> None:
+    """Freeze large graphs from now on."""
+    if _on_collection not in gc.callbacks:
+        gc.callbacks.append(_on_collection)
+
+
+def _on_collection(phase: str, info: dict[str, Any]) -> None:
+    global _number, _newest, _frozen
+    if info["generation"] < 2:
+        return
+    if phase == "start":
+        before, _number = _number, next_number()
+        frozen_by_others = _frozen is None and gc.get_freeze_count()
+        _newest = None
+        if _number - before >= _LARGE and not frozen_by_others:
+            young = reversed(gc.get_objects(generation=0))
+            node = next((x for x in young if isinstance(x, Function)), None)
+            _newest = None if node is None else weakref.ref(node, _unfreeze)
+    elif _newest is not None and _newest() is not None:
+        _frozen, _newest = _newest, None
+        gc.freeze()
+
+
+def _unfreeze(node: weakref.ref[Function]) -> None:
+    global _frozen
+    if node is _frozen:
+        _frozen = None
+        gc.unfreeze()
