@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import operator
 from typing import Any
 
@@ -31,10 +32,27 @@ def sum(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
 
 def matmul(x: Array, y: Array) -> Array:
     """Return the matrix product of arrays or Tensors."""
-    # For plain matrices, dot gives the same numbers with less overhead.
-    if x.__class__ is np.ndarray is y.__class__ and x.ndim == 2 == y.ndim:
-        return x.dot(y)
+    if x.__class__ is np.ndarray is y.__class__ and y.ndim == 2:
+        if x.ndim == 2:
+            return x.dot(y)  # the same numbers as x @ y, with less overhead
+        if x.ndim > 2 and x.flags.c_contiguous:
+            # One product; NumPy would compute one for each leading index.
+            rows = math.prod(x.shape[:-1])
+            return x.reshape(rows, x.shape[-1]).dot(y).reshape((*x.shape[:-1], y.shape[1]))
     return x @ y
+
+
+def sum_rows(x: Array) -> Array:
+    """Return the sum of an array or Tensor over all axes but the last."""
+    if x.__class__ is np.ndarray and x.dtype.char in ("f", "d"):
+        # BLAS takes a fifth of the time of a sum of a small array, and loses fewer digits.
+        count = math.prod(x.shape[:-1])
+        ones = _ones if count <= 4096 else np.ones
+        return ones(count, x.dtype.char).dot(x.reshape(count, x.shape[-1]))
+    return x.sum(axis=tuple(range(x.ndim - 1)))
+
+
+_ones = functools.lru_cache(maxsize=64)(np.ones)
 
 
 def mean(x: Array, axis: Any = None, keepdims: bool = False) -> Array:

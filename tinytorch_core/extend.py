@@ -4,7 +4,7 @@
 everything else that a plugin may use is here. Nothing else in `tinytorch_core` is public.
 """
 
-from tinytorch_core.core_ops import matmul
+from tinytorch_core.core_ops import matmul, sum_rows
 from tinytorch_core.errors import did_you_mean
 from tinytorch_core.hints import well_known_provider
 from tinytorch_core.lazy_import import lazy_names
@@ -55,6 +55,7 @@ __all__ = [
     "signature_of",
     "signature_text",
     "start_plugins",
+    "sum_rows",
     "tuple_text",
     "unwrap",
     "well_known_provider",

@@ -50,9 +50,9 @@ def gelu(x: Array, approximate: str = "none") -> Array:
     return in_blocks(lambda x: x * cdf(x), x)
 
 
-def gelu_rule(grad: Array, x: Array, approximate: str) -> Array:
+def gelu_rule(grad: Array, x: Array, out: Array, approximate: str) -> Array:
     """d/dx x Φ(x) = Φ(x) + x Φ'(x)."""
-    return in_blocks(_RULES[approximate], grad, x)
+    return in_blocks(_RULES[approximate], grad, x, out)
 
 
 def _exact_cdf(x: Array) -> Array:
@@ -67,12 +67,18 @@ def _tanh_cdf(x: Array) -> Array:
 NORMAL_CDF: dict[str, Callable[[Array], Array]] = {"none": _exact_cdf, "tanh": _tanh_cdf}
 
 
-def _exact_rule(grad: Array, x: Array) -> Array:
+def _exact_rule(grad: Array, x: Array, out: Array) -> Array:
     density = exp_minus_square(_SQRT_HALF * x) * (1 / math.sqrt(2 * math.pi))
-    return grad * (_exact_cdf(x) + x * density)
+    if x.__class__ is np.ndarray:
+        # Φ(x) = out / x takes a tenth of the time. Close to 0 too few digits of `out` are left.
+        small = np.abs(x) < 1e-30 if x.dtype.itemsize >= 4 else np.abs(x) < 1e-3
+        cdf = np.where(small, 0.5, out / np.where(small, 1, x))
+    else:
+        cdf = _exact_cdf(x)
+    return grad * (cdf + x * density)
 
 
-def _tanh_rule(grad: Array, x: Array) -> Array:
+def _tanh_rule(grad: Array, x: Array, out: Array) -> Array:
     # Beyond, s is 0 or 1, so a larger x² changes nothing, but inf · 0 would be NaN.
     square = np.minimum(x * x, 1000)
     s = sigmoid(x * (_LINEAR + _CUBIC * square))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import op
-from tinytorch_core.extend import unwrap
+from tinytorch_core.extend import sum_rows, unwrap
 
 from tinytorch_autograd.complex_numbers import cast, real_part
 from tinytorch_autograd.rules.axes import slices_along, whole_axes_before
@@ -65,13 +64,8 @@ def _is_unique(index: Any) -> bool:
 def unbroadcast(grad: Array, shape: Shape) -> Array:
     """Return `grad` summed over the axes that broadcasting added or stretched."""
     added = grad.ndim - len(shape)
-    if added == 1 and grad.shape[1:] == shape:  # the common case, a bias
-        if grad.__class__ is np.ndarray and grad.ndim == 2 and grad.size < _SMALL:
-            dtype = grad.dtype.char
-            if dtype in ("f", "d"):
-                # BLAS takes a fifth of the time of a sum.
-                return _ones(len(grad), dtype).dot(grad)
-        return grad.sum(axis=0)
+    if len(shape) == 1 and added > 0 and grad.shape[-1:] == shape:
+        return sum_rows(grad)  # the common case, a bias
     if added < 0:
         raise ValueError(
             f"a rule returned a gradient of shape {grad.shape} for an input of shape {shape}; "
@@ -79,15 +73,6 @@ def unbroadcast(grad: Array, shape: Shape) -> Array:
         )
     stretched = tuple(i + added for i, n in enumerate(shape) if n == 1)
     return grad.sum(axis=(*range(added), *stretched)).reshape(shape)
-
-
-# Above this number of elements a sum is as fast.
-_SMALL = 100_000
-
-
-@functools.lru_cache(maxsize=64)
-def _ones(length: int, dtype: str) -> Array:
-    return np.ones(length, dtype)
 
 
 def permute_rule(grad: Array, axes: Sequence[int] | None) -> Array:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from tinytorch_core import op
+from tinytorch_core.extend import matmul, sum_rows
 
 Array = Any
-Shape = tuple[int, ...]
 
 
 @op("linear")
@@ -30,27 +30,23 @@ def linear(x: Array, weight: Array, bias: Array = None) -> Array:
     array([[3.5],
            [3.5]])
     """
-    # A single matrix product; matmul would compute one for each leading index.
-    out = _rows(x) @ weight
-    if bias is not None:
-        out = add_bias(out, bias)
-    return out if x.ndim == 2 else out.reshape((*x.shape[:-1], weight.shape[1]))
+    out = matmul(x, weight)
+    return out if bias is None else add_bias(out, bias)
 
 
-def linear_x(grad: Array, x_shape: Shape, weight: Array) -> Array:
+def linear_x(grad: Array, weight: Array) -> Array:
     """dL/dx = g @ weight^T."""
-    out = _rows(grad) @ weight.T
-    return out if len(x_shape) == 2 else out.reshape(x_shape)
+    return matmul(grad, weight.T)
 
 
 def linear_weight(grad: Array, x: Array) -> Array:
     """dL/dweight = x^T @ g."""
-    return _rows(x).T @ _rows(grad)
+    return matmul(_rows(x).T, _rows(grad))
 
 
 def linear_bias(grad: Array) -> Array:
     """dL/dbias = the sum of g over all rows."""
-    return _rows(grad).sum(axis=0)
+    return sum_rows(grad)
 
 
 def add_bias(out: Array, bias: Array) -> Array:
