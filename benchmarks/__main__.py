@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(given: argparse.Namespace, setup: str) -> None:
     """Measure and report."""
-    from benchmarks import ecosystem, footprint, report
+    from benchmarks import ecosystem, footprint, measure, report
     from benchmarks.frameworks import FRAMEWORKS
 
     for file in given.write:
@@ -73,6 +73,8 @@ def run(given: argparse.Namespace, setup: str) -> None:
         rows.append(row)
         print(".", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
+    if not given.quick:
+        measure.check_noise(row.ratios for row in rows)
     if rows:
         print("\nOur time over theirs, median [quartiles]; below 1 we are faster.\n")
         print(report.table(rows, columns))

@@ -30,8 +30,10 @@ def figures(quick: bool) -> Iterator[Figure]:
     """Yield all figures of this module."""
     for exponent in range(3, 5 if quick else 7):
         yield from graph(10**exponent)
+    yield growth(100_000 if quick else 1_000_000)
     yield untracked(3 if quick else 15)
-    yield peak_memory()
+    yield peak_memory(width=128, layers=50, batch=1024, goal=1.1)
+    yield peak_memory(width=1024, layers=20, batch=2048, goal=1)
     yield from checkpointing()
     yield from checkpoint_files(3 if quick else 15)
     yield from toggling()
@@ -75,6 +77,24 @@ def graph(nodes: int) -> Iterator[Figure]:
     yield Figure("graphs", f"{name}: memory", held / nodes - array, "bytes/node", 400)
 
 
+def growth(nodes: int) -> Figure:
+    """Return the time per node of recording a large graph, relative to one of a thousand nodes."""
+    from tinytorch_core import Tensor
+
+    x = Tensor(np.ones(10, np.float32), requires_grad=True)
+
+    def seconds(length: int) -> float:
+        y = x
+        start = time.perf_counter()
+        for _ in range(length):
+            y = y * x
+        return (time.perf_counter() - start) / length
+
+    gc.collect()
+    ratio = min(seconds(nodes) for _ in range(3)) / min(seconds(1_000) for _ in range(50))
+    return Figure("graphs", f"a node of {nodes:,}, over one of 1,000: forward", ratio, "x", 1.5)
+
+
 def untracked(rounds: int) -> Figure:
     """Return the time of an operator on untracked Tensors minus NumPy's, with all plugins on."""
     from tinytorch_core import Tensor
@@ -87,17 +107,16 @@ def untracked(rounds: int) -> Figure:
     return Figure("ops", "untracked op beyond NumPy's, 10 elements", extra * 1e9, "ns", 250)
 
 
-def peak_memory() -> Figure:
-    """Return the peak memory of a training step of 50 layers, relative to the step by hand."""
+def peak_memory(width: int, layers: int, batch: int, goal: float) -> Figure:
+    """Return the peak memory of a training step, relative to the step by hand."""
     from benchmarks.frameworks import TinyTorch
 
     rng = np.random.default_rng(0)
-    width, layers, batch = 128, 50, 1024
     parameters = [
         p
         for _ in range(layers)
         for p in (
-            rng.standard_normal((width, width)).astype(np.float32) * 0.1,
+            rng.standard_normal((width, width)).astype(np.float32) / width**0.5,
             np.zeros(width, np.float32),
         )
     ]
@@ -111,7 +130,8 @@ def peak_memory() -> Figure:
 
     ours = _peak(TinyTorch().train(loss, parameters, x, y))
     hand = _peak(by_hand.train(parameters, x, y))
-    return Figure("memory", "peak of a step of 50 layers, over by hand", ours / hand, "x", 1.1)
+    name = f"peak of a step of {layers} layers of {width:,}, over by hand"
+    return Figure("memory", name, ours / hand, "x", goal)
 
 
 def _peak(task: Callable[[], Any]) -> int:

@@ -40,6 +40,8 @@ class Framework(ABC):
     # None in a framework without them; workloads that need them then skip it.
     conv2d: Function | None = None
     max_pool2d: Function | None = None
+    gelu: Function | None = None
+    layer_norm: Function | None = None
 
     @classmethod
     def is_installed(cls) -> bool:
@@ -99,6 +101,8 @@ class TinyTorch(Framework):
         self.cross_entropy = tinytorch_losses.cross_entropy
         self.conv2d = tinytorch_layers.functional.conv2d
         self.max_pool2d = tinytorch_layers.functional.max_pool2d
+        self.gelu = tinytorch_activations.gelu
+        self.layer_norm = tinytorch_layers.functional.layer_norm
 
     def _tracked(self, arrays: Arrays) -> list[Any]:
         return [self.tensor(a, requires_grad=True) for a in arrays]
@@ -148,6 +152,8 @@ class PyTorch(Framework):
         self.cross_entropy = torch.nn.functional.cross_entropy
         self.conv2d = torch.nn.functional.conv2d
         self.max_pool2d = torch.nn.functional.max_pool2d
+        self.gelu = torch.nn.functional.gelu
+        self.layer_norm = lambda x, w, b: torch.nn.functional.layer_norm(x, w.shape, w, b)
 
     def constant(self, array: np.ndarray) -> Any:
         return self.torch.from_numpy(array)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import gc
 import statistics
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 # Seconds to sleep before each function: thread pools keep spinning for a while after their work
 # is done, which would slow down the next function.
 SETTLING = 0.03
+
+# The largest distance between the quartiles of a typical ratio, relative to its median.
+NOISY = 0.15
 
 Timed = Callable[[], object]
 
@@ -71,6 +75,21 @@ def ratio(ours: list[float], theirs: list[float]) -> Ratio:
         return Ratio(pairs[0], pairs[0], pairs[0])
     low, median, high = statistics.quantiles(pairs, n=4)
     return Ratio(median, low, high)
+
+
+def check_noise(rows: Iterable[Mapping[str, Ratio]]) -> None:
+    """Exit with a message if the ratios vary too much to be published.
+
+    Args:
+        rows: for each workload the ratios to the peers.
+    """
+    spreads = [(r.high - r.low) / r.median for ratios in rows for r in ratios.values()]
+    if spreads and (spread := statistics.median(spreads)) > NOISY:
+        sys.exit(
+            f"The machine is too noisy: half of the ratios vary by more than {spread:.0%} between "
+            f"their quartiles, and at most {NOISY:.0%} is allowed. Stop other programs and run "
+            "again, or pass --quick to see the figures anyway."
+        )
 
 
 def _time(function: Timed, calls: int) -> float:
