@@ -135,9 +135,10 @@ def propagate(
         The gradients of the `wanted` nodes.
     """
     kept: dict[Node, Any] = {}
+    take = pending.pop
     real = None  # the dtype of the last real gradient: comparing with it costs almost nothing
     for node in order:
-        grad = pending.pop(node, None)
+        grad = take(node, None)
         if grad is None:
             continue
         try:
@@ -156,13 +157,12 @@ def propagate(
                 writes.check([n for n in order if n.number <= node.number])
         if wanted and node in wanted:
             kept[node] = conj(grad)
-        parts = (node.lifted() if create_graph else node).gradients(grad)
+        parts = node.lifted().gradients(grad) if create_graph else node.gradients(grad)
         # `strict` would cost each node 0.13 µs. A rule has as many functions as inputs; a rule of
         # a variadic op is checked when it is called.
         for edge, part in zip(node.edges, parts):  # type: ignore[arg-type] # noqa: B905
             if part is not None and edge is not None and (useful is None or edge in useful):
-                have = pending.get(edge)
-                pending[edge] = part if have is None else have + part
+                pending[edge] = pending[edge] + part if edge in pending else part
         if not retain_graph:
             node.edges = None
             node.saved = ()
