@@ -34,17 +34,14 @@ def layer_norm(
     bias: Array = None,
     axes: int = 1,
     eps: float = 1e-5,
-    kept: Any = None,
 ) -> Array:
-    """Return (x − mean) / √(variance + eps) over the last axes; `kept` is ignored."""
+    """Return (x − mean) / √(variance + eps) over the last axes."""
     y = _standardized(x, tuple(range(x.ndim - axes, x.ndim)), eps)
     return y * (1 if weight is None else weight) + (0 if bias is None else bias)
 
 
-def batch_norm(
-    x: Array, weight: Array = None, bias: Array = None, eps: float = 1e-5, kept: Any = None
-) -> Array:
-    """Return (x − mean) / √(variance + eps) for each channel; `kept` is ignored."""
+def batch_norm(x: Array, weight: Array = None, bias: Array = None, eps: float = 1e-5) -> Array:
+    """Return (x − mean) / √(variance + eps) for each channel."""
     y = np.moveaxis(x, 1, -1)  # channels last, as weight and bias
     y = _standardized(y, tuple(range(x.ndim - 1)), eps)
     y = y * (1 if weight is None else weight) + (0 if bias is None else bias)

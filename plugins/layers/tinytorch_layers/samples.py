@@ -49,7 +49,6 @@ def _describe_linear(samples: Samples) -> None:
 def _describe_normalization(samples: Samples) -> None:
     x, weight, bias = _numbers(2, 3, 4), _numbers(4, seed=1), _numbers(4, seed=2)
     calls = [
-        call(x, weight, bias, kept=[]),
         call(x, weight, bias),
         call(x, weight, None, eps=0.1),
         call(x, None, bias),
@@ -59,7 +58,6 @@ def _describe_normalization(samples: Samples) -> None:
     samples.add("layer_norm", reference.layer_norm, calls=calls, function=F.layer_norm)
     weight, bias = weight[:3], bias[:3]
     calls = [
-        call(x, weight, bias, kept=[]),
         call(x, weight, bias),
         call(_numbers(4, 3), weight, None, eps=0.1),
         call(_numbers(2, 3, 2, 2), None, bias),

@@ -13,14 +13,8 @@ Axes = tuple[int, ...]
 Kept = list[Array]
 
 
-@op("layer_norm")
 def layer_norm(
-    x: Array,
-    weight: Array = None,
-    bias: Array = None,
-    axes: int = 1,
-    eps: float = 1e-5,
-    kept: Kept | None = None,
+    x: Array, weight: Array = None, bias: Array = None, axes: int = 1, eps: float = 1e-5
 ) -> Array:
     """Return x standardized over its last axes, times `weight`, plus `bias`.
 
@@ -32,8 +26,6 @@ def layer_norm(
         weight, bias: Tensors or arrays of the shape of the last axes, or None for 1 and 0.
         axes: the number of last axes over which the mean and variance are taken.
         eps: added to the variance, which may be zero.
-        kept: an empty list that receives the results of `standardize`, so that the backward pass
-            does not recompute them.
 
     Returns:
         A Tensor or array of the shape of x.
@@ -42,6 +34,19 @@ def layer_norm(
     array([[-1.,  1.],
            [ 0.,  0.]])
     """
+    return layer_norm_forward(x, weight, bias, axes, eps, [])
+
+
+@op("layer_norm")
+def layer_norm_forward(
+    x: Array,
+    weight: Array = None,
+    bias: Array = None,
+    axes: int = 1,
+    eps: float = 1e-5,
+    kept: Kept | None = None,
+) -> Array:
+    """Return `layer_norm`, and put what `_standardize` keeps for the backward pass into `kept`."""
     return _affine(_standardize(x, _last(axes), eps, kept), weight, bias)
 
 
@@ -58,14 +63,7 @@ def layer_norm_weight(grad: Array, x: Array, axes: int, eps: float, kept: Kept |
     return grad * _kept_or_recomputed(x, _last(axes), eps, kept)[0]
 
 
-@op("batch_norm")
-def batch_norm(
-    x: Array,
-    weight: Array = None,
-    bias: Array = None,
-    eps: float = 1e-5,
-    kept: Kept | None = None,
-) -> Array:
+def batch_norm(x: Array, weight: Array = None, bias: Array = None, eps: float = 1e-5) -> Array:
     """Return x with each channel standardized over the batch, times `weight`, plus `bias`.
 
     y = (x − mean) / √(variance + eps) · weight + bias, from Ioffe & Szegedy, "Batch
@@ -75,8 +73,6 @@ def batch_norm(
         x: a Tensor or array of shape (N, C) or (N, C, ...).
         weight, bias: Tensors or arrays of shape (C,), or None for 1 and 0.
         eps: added to the variance, which may be zero.
-        kept: an empty list that receives the results of `standardize`; the last two are the means
-            and the variances of the channels.
 
     Returns:
         A Tensor or array of the shape of x.
@@ -85,6 +81,18 @@ def batch_norm(
     array([[-1.,  0.],
            [ 1.,  0.]])
     """
+    return batch_norm_forward(x, weight, bias, eps, [])
+
+
+@op("batch_norm")
+def batch_norm_forward(
+    x: Array,
+    weight: Array = None,
+    bias: Array = None,
+    eps: float = 1e-5,
+    kept: Kept | None = None,
+) -> Array:
+    """Return `batch_norm`, and put what `_standardize` keeps for the backward pass into `kept`."""
     y = _standardize(x, _all_but_channels(x.ndim), eps, kept)
     return _affine(y, channelwise(weight, x.ndim), channelwise(bias, x.ndim))
 
@@ -146,20 +154,24 @@ def _all_but_channels(axes: int) -> Axes:
 
 
 def _standardize(x: Array, axes: Axes, eps: float, kept: Kept | None) -> Array:
-    results = standardize(x, axes, eps)
+    """Return x standardized, and fill `kept` with the scale, the mean and the variance."""
+    y, *small = standardize(x, axes, eps)
     if kept is not None:
-        kept[:] = results
-    return results[0]
+        kept[:] = small
+    return y
 
 
 def _kept_or_recomputed(x: Array, axes: Axes, eps: float, kept: Kept | None) -> tuple[Array, Array]:
     """Return the first two results of `standardize`.
 
-    For a Tensor they are recomputed, so that they are recorded for second derivatives.
+    For a Tensor the mean and the scale are recomputed, so that they are recorded for second
+    derivatives. Standardized values are not kept: they would need as much memory as x, which the
+    graph keeps anyway.
     """
     if not kept or isinstance(x, Tensor):
         return standardize(x, axes, eps)[:2]
-    return kept[0], kept[1]
+    scale, mean, _ = kept
+    return (x - mean) * scale, scale
 
 
 def _affine(y: Array, weight: Array, bias: Array) -> Array:

@@ -11,7 +11,11 @@ from tinytorch_core.extend import unwrap
 
 from tinytorch_layers import init
 from tinytorch_layers.arguments import flag, input_shape, integer, number, shape_error
-from tinytorch_layers.functional.normalization import batch_norm, channelwise, layer_norm
+from tinytorch_layers.functional.normalization import (
+    batch_norm_forward,
+    channelwise,
+    layer_norm,
+)
 from tinytorch_layers.module import Module
 from tinytorch_layers.parameter import Parameter
 
@@ -68,7 +72,7 @@ class LayerNorm(Module):
         shape, own = input_shape(self, x), self.normalized_shape
         if shape[-len(own) :] != own:
             raise shape_error(self, f"(..., {', '.join(map(str, own))})", shape)
-        return layer_norm(x, self.weight, self.bias, len(own), self.eps, [])
+        return layer_norm(x, self.weight, self.bias, len(own), self.eps)
 
     def extra_repr(self) -> str:
         own = self.normalized_shape
@@ -130,7 +134,7 @@ class _BatchNorm(Module):
                 f"input has shape {shape}; use a larger batch, or eval()"
             )
         kept: list[Array] = []
-        out = batch_norm(x, self.weight, self.bias, self.eps, kept)
+        out = batch_norm_forward(x, self.weight, self.bias, self.eps, kept)
         *_, mean, variance = kept
         self._update_statistics(mean.ravel(), variance.ravel(), count)
         return out
