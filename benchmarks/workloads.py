@@ -56,6 +56,7 @@ def workloads() -> Iterator[Workload]:
     for sizes, batch, goal in NETWORKS:
         yield _training(sizes, batch, goal)
     yield _lenet()
+    yield _adam()
     yield _hessian_vector()
 
 
@@ -152,6 +153,17 @@ def _lenet(batch: int = 64) -> Workload:
         goals={"pytorch": 1.5},
         # Sums of 50,000 terms, which each framework adds in a different order.
         tolerance=1e-3,
+    )
+
+
+def _adam() -> Workload:
+    shapes = [(16,)] * 1000
+    parameters, gradients = _normal(*shapes), _normal(*shapes)
+    return Workload(
+        "optimizer steps",
+        "Adam, 1,000 parameters of 16 elements",
+        lambda F: F.adam(parameters, gradients),
+        goals={"pytorch": 0.2},
     )
 
 

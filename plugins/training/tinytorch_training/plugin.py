@@ -1,6 +1,6 @@
 """The hooks of tinytorch-training.
 
-The update of a parameter by an optimizer is an op. Plugins that time, check or replay ops
+The update of a parameter by an optimizer, or of several small ones, is an op. Plugins that time, check or replay ops
 therefore see the whole training step: forward pass, backward pass and updates.
 """
 
