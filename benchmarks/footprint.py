@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import by_hand
-from benchmarks.measure import Figure, interleaved
+from benchmarks.measure import Figure, interleaved, ratio
 
 ROOT = Path(__file__).parents[1]
 PLUGINS = ("autograd", "activations", "losses", "layers")
@@ -31,6 +31,7 @@ def figures(quick: bool) -> Iterator[Figure]:
     for exponent in range(3, 5 if quick else 7):
         yield from graph(10**exponent)
     yield untracked(3 if quick else 15)
+    yield trainer_step(3 if quick else 15)
     yield peak_memory()
     yield from checkpointing()
     yield from checkpoint_files(3 if quick else 15)
@@ -85,6 +86,39 @@ def untracked(rounds: int) -> Figure:
     pairs = zip(found["ours"], found["numpy"], strict=True)
     extra = statistics.median(ours - numpy for ours, numpy in pairs)
     return Figure("ops", "untracked op beyond NumPy's, 10 elements", extra * 1e9, "ns", 250)
+
+
+def trainer_step(rounds: int) -> Figure:
+    """Return the time of a step of the Trainer, relative to the same step in a plain loop."""
+    from tinytorch_activations import ReLU
+    from tinytorch_layers import Linear, Sequential
+    from tinytorch_losses import CrossEntropyLoss
+    from tinytorch_training import SGD, DataLoader, TensorDataset, Trainer
+
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((6400, 2)).astype(np.float32), rng.integers(0, 2, 6400)
+    loss = CrossEntropyLoss()
+
+    def parts() -> tuple[Any, Any, Any]:
+        layers = Linear(2, 16), ReLU(), Linear(16, 16), ReLU(), Linear(16, 2)
+        model = Sequential(*layers)
+        return model, SGD(model.parameters(), lr=0.1), DataLoader(TensorDataset(x, y), 32)
+
+    model, optimizer, loader = parts()
+
+    def loop() -> None:
+        for inputs, targets in loader:
+            optimizer.zero_grad()
+            loss(model(inputs), targets).backward()
+            optimizer.step()
+
+    other, its_optimizer, its_loader = parts()
+    trainer = Trainer(other, loss, its_optimizer, progress=False)
+    tasks = {"trainer": lambda: trainer.fit(its_loader, 1), "loop": loop}
+    found = interleaved(tasks, rounds, 0.02)
+    value = ratio(found["trainer"], found["loop"]).median
+    name = "Trainer over a plain loop, 2-16-16-2, batch 32"
+    return Figure("training", name, value, "x", 1.1)
 
 
 def peak_memory() -> Figure:
