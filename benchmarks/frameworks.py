@@ -36,6 +36,17 @@ def _stepping(optimizer: Any, tensors: list[Any]) -> Task:
     return task
 
 
+def _drawing(loader: Any) -> Task:
+    """Return a task that draws all batches from a loader and returns the last."""
+
+    def task() -> Any:
+        for batch in loader:  # noqa: B007
+            pass
+        return batch
+
+    return task
+
+
 class Framework(ABC):
     """One framework. Its tasks return its own kind of array."""
 
@@ -76,6 +87,10 @@ class Framework(ABC):
 
     def adam(self, parameters: Arrays, gradients: Arrays) -> Task | None:
         """Return a task that makes one step of Adam and returns the parameters."""
+        return None
+
+    def batches(self, dataset: Any, size: int) -> Task | None:
+        """Return a task that draws all batches from a dataset of examples and returns the last."""
         return None
 
     def hessian_vector(self, f: Function, x: np.ndarray, v: np.ndarray) -> Task | None:
@@ -147,6 +162,11 @@ class TinyTorch(Framework):
             t.grad = grad
         return _stepping(Adam(tensors, lr=RATE), tensors)
 
+    def batches(self, dataset: Any, size: int) -> Task:
+        from tinytorch_training import DataLoader
+
+        return _drawing(DataLoader(dataset, size))
+
     def hessian_vector(self, f: Function, x: np.ndarray, v: np.ndarray) -> Task:
         (point,), vector = self._tracked([x]), self.tensor(v)
 
@@ -205,6 +225,9 @@ class PyTorch(Framework):
         for t, grad in zip(tensors, gradients, strict=True):
             t.grad = self.torch.from_numpy(grad)
         return _stepping(self.torch.optim.Adam(tensors, lr=RATE, foreach=True), tensors)
+
+    def batches(self, dataset: Any, size: int) -> Task:
+        return _drawing(self.torch.utils.data.DataLoader(dataset, size))
 
     def hessian_vector(self, f: Function, x: np.ndarray, v: np.ndarray) -> Task:
         (point,), vector = self._tracked([x]), self.torch.tensor(v)
