@@ -142,7 +142,7 @@ class _Bundle:
         ends = accumulate((p.size for p in parameters), initial=0)
         self._slices = [slice(*each) for each in pairwise(ends)]
         self._flat = from_array(Tensor, _joined([p.data for p in parameters]))
-        self._grad = np.empty_like(self._flat.data)
+        self._gradient = np.empty_like(self._flat.data)
         self._views = self._pieces(self._flat.data)
         # The common state, and by name its pieces, which are the values in the states.
         self._state: State = {}
@@ -169,9 +169,9 @@ class _Bundle:
     def update(self, update: Update, group: Mapping[str, Any]) -> None:
         """Update the parameters and their states."""
         _joined([p.data for p in self._parameters], out=self._flat.data)
-        _joined([p.grad for p in self._parameters], out=self._grad)
+        _joined([p.grad for p in self._parameters], out=self._gradient)
         state = self._state.copy()  # an error leaves the numbers in the states unchanged
-        update(self._flat, self._grad, state, group)
+        update(self._flat, self._gradient, state, group)
         for parameter, view in zip(self._parameters, self._views, strict=True):
             parameter.data[...] = view
         self._share(state)
