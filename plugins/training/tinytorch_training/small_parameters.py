@@ -38,16 +38,17 @@ def _layout(parameter: Tensor) -> tuple[int, Any, Any]:
     Nothing else may use the memory of a small parameter: another parameter in the same memory must
     be updated after it, and autograd must note the writes into arrays that nodes have saved.
     """
-    array, grad = parameter.data, parameter.grad
+    array = parameter.data
+    # The conditions that are most often False come first.
     if (
         array.size <= _LARGEST
+        and sys.getrefcount(array) <= _UNSHARED
         and array.__class__ is np.ndarray
-        and grad.__class__ is np.ndarray
-        and array.dtype is grad.dtype
-        and array.shape == grad.shape
         and array.base is None
         and array.flags.writeable
-        and sys.getrefcount(array) <= _UNSHARED
+        and (grad := parameter.grad).__class__ is np.ndarray
+        and grad.dtype is array.dtype
+        and grad.shape == array.shape
     ):
         return id(parameter), array.shape, array.dtype
     return id(parameter), None, None
