@@ -26,6 +26,27 @@ def _gradients(tensors: Sequence[Any], out: Any, start: Any) -> list[Any]:
     return [t.grad for t in tensors]
 
 
+def _stepping(optimizer: Any, tensors: list[Any]) -> Task:
+    """Return a task that makes a step of an optimizer and returns the parameters."""
+
+    def task() -> list[Any]:
+        optimizer.step()
+        return tensors
+
+    return task
+
+
+def _drawing(loader: Any) -> Task:
+    """Return a task that draws all batches from a loader and returns the last."""
+
+    def task() -> Any:
+        for batch in loader:  # noqa: B007
+            pass
+        return batch
+
+    return task
+
+
 class Framework(ABC):
     """One framework. Its tasks return its own kind of array."""
 
@@ -65,6 +86,14 @@ class Framework(ABC):
     @abstractmethod
     def train(self, loss: Function, parameters: Arrays, x: np.ndarray, y: np.ndarray) -> Task:
         """Return a task that makes one step of gradient descent and returns the parameters."""
+
+    def adam(self, parameters: Arrays, gradients: Arrays) -> Task | None:
+        """Return a task that makes one step of Adam and returns the parameters."""
+        return None
+
+    def batches(self, dataset: Any, size: int) -> Task | None:
+        """Return a task that draws all batches from a dataset of examples and returns the last."""
+        return None
 
     def hessian_vector(self, f: Function, x: np.ndarray, v: np.ndarray) -> Task | None:
         """Return a task that multiplies the Hessian of a scalar function by a vector."""
@@ -129,6 +158,19 @@ class TinyTorch(Framework):
 
         return task
 
+    def adam(self, parameters: Arrays, gradients: Arrays) -> Task:
+        from tinytorch_training import Adam
+
+        tensors = self._tracked(parameters)
+        for t, grad in zip(tensors, gradients, strict=True):
+            t.grad = grad
+        return _stepping(Adam(tensors, lr=RATE), tensors)
+
+    def batches(self, dataset: Any, size: int) -> Task:
+        from tinytorch_training import DataLoader
+
+        return _drawing(DataLoader(dataset, size))
+
     def hessian_vector(self, f: Function, x: np.ndarray, v: np.ndarray) -> Task:
         (point,), vector = self._tracked([x]), self.tensor(v)
 
@@ -183,6 +225,15 @@ class PyTorch(Framework):
             return tensors
 
         return task
+
+    def adam(self, parameters: Arrays, gradients: Arrays) -> Task:
+        tensors = self._tracked(parameters)
+        for t, grad in zip(tensors, gradients, strict=True):
+            t.grad = self.torch.from_numpy(grad)
+        return _stepping(self.torch.optim.Adam(tensors, lr=RATE, foreach=True), tensors)
+
+    def batches(self, dataset: Any, size: int) -> Task:
+        return _drawing(self.torch.utils.data.DataLoader(dataset, size))
 
     def hessian_vector(self, f: Function, x: np.ndarray, v: np.ndarray) -> Task:
         (point,), vector = self._tracked([x]), self.torch.tensor(v)

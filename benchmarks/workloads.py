@@ -58,6 +58,8 @@ def workloads() -> Iterator[Workload]:
     yield _lenet()
     yield _gelu()
     yield _transformer()
+    yield _adam()
+    yield _batches()
     yield _hessian_vector()
 
 
@@ -199,6 +201,41 @@ def _transformer(batch: int = 8, length: int = 64, width: int = 128, heads: int 
         make,
         goals={"pytorch": 1},
         tolerance=1e-3,
+    )
+
+
+def _adam() -> Workload:
+    shapes = [(16,)] * 1000
+    parameters, gradients = _normal(*shapes), _normal(*shapes)
+    return Workload(
+        "optimizer steps",
+        "Adam, 1,000 parameters of 16 elements",
+        lambda F: F.adam(parameters, gradients),
+        goals={"pytorch": 0.2},
+    )
+
+
+class Examples:
+    """A dataset that returns one example at a time: an array and a class number."""
+
+    def __init__(self, x: np.ndarray, y: np.ndarray) -> None:
+        self.x, self.y = x, y
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
+        return self.x[index], int(self.y[index])
+
+
+def _batches() -> Workload:
+    (x,) = _normal((1024, 784))
+    data = Examples(x, np.random.default_rng(1).integers(0, 10, len(x)))
+    return Workload(
+        "data loading",
+        "1,024 examples of 784 elements, batch 32",
+        lambda F: F.batches(data, 32),
+        goals={"pytorch": 1.0},
     )
 
 

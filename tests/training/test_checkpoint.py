@@ -206,6 +206,31 @@ def test_file_of_a_running_writer_is_not_removed(tmp_path, monkeypatch) -> None:
     assert os.listdir(tmp_path) == ["c"]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="folders cannot be flushed on Windows")
+def test_new_state_is_flushed_to_the_disk_before_it_replaces_the_old_one(
+    tmp_path, monkeypatch
+) -> None:
+    """A power failure would otherwise leave an empty file on some file systems."""
+    events = []
+    fsync, replace = os.fsync, os.replace
+
+    def flushed(descriptor: int) -> None:
+        events.append(("flush", os.fstat(descriptor).st_ino, os.fstat(descriptor).st_size))
+        fsync(descriptor)
+
+    def replaced(source, target) -> None:
+        events.append(("replace", os.stat(source).st_ino, os.stat(source).st_size))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", flushed)
+    monkeypatch.setattr(os, "replace", replaced)
+    file = tmp_path / "run"
+    save_checkpoint(file, STATE)
+    written = (file.stat().st_ino, file.stat().st_size)
+    assert events[:2] == [("flush", *written), ("replace", *written)]
+    assert [event[:2] for event in events[2:]] == [("flush", tmp_path.stat().st_ino)]
+
+
 @pytest.mark.parametrize("exists", [True, False])
 def test_symbolic_link_is_followed(tmp_path, exists) -> None:
     (tmp_path / "folder").mkdir()

@@ -128,6 +128,39 @@ def test_state_dict_resumes_within_an_epoch(drawn: int, bits) -> None:
     assert batches(second) == batches(first)
 
 
+RNG = np.random.default_rng(0)
+EXAMPLES = {
+    "vectors": [RNG.normal(size=3).astype(np.float32) for _ in range(4)],
+    "images": [RNG.normal(size=(2, 3, 3)) for _ in range(4)],
+    "arrays in Fortran order": [np.asfortranarray(RNG.normal(size=(2, 3))) for _ in range(4)],
+    "several dtypes": [np.ones(2, np.float32), np.arange(2), np.ones(2, np.float16)],
+    "empty arrays": [np.ones((0, 3))] * 2,
+    "arrays without axes": [np.array(0.5), np.array(1.5)],
+    "one array": [np.arange(3)],
+    "integers": [3, 1, 2],
+    "bools": [True, False],
+    "integers and bools": [True, 3],
+    "integers and floats": [1, 0.5],
+    "NumPy integers": [np.int32(3), np.int32(1)],
+    "NumPy floats": [np.float16(0.5), np.float16(1.5)],
+    "numbers of several dtypes": [np.float32(0.5), np.int8(1)],
+    "numbers and arrays": [np.float32(0.5), np.array(1.5)],
+}
+
+
+@pytest.mark.parametrize("case", EXAMPLES)
+@pytest.mark.parametrize("kind", [lambda e: e, Tensor], ids=["values", "Tensors"])
+def test_batches_equal_stacked_examples(case: str, kind) -> None:
+    examples = EXAMPLES[case]
+    if kind is Tensor:
+        examples = [Tensor(np.asarray(e)) for e in examples]
+    (batch,) = DataLoader([(e,) for e in examples], len(examples))
+    expected = np.stack([np.asarray(e) for e in EXAMPLES[case]])
+    np.testing.assert_array_equal(batch[0].data, expected, strict=True)
+    for e in examples:
+        assert not np.shares_memory(batch[0].data, getattr(e, "data", e))
+
+
 class Words(Dataset):
     def __len__(self) -> int:
         return 2
@@ -167,6 +200,26 @@ WRONG = {
         lambda: next(iter(DataLoader([np.ones(2), np.ones(3)], 2))),
         ValueError,
         r"different shapes to a batch: \[\(2,\), \(3,\)\]",
+    ),
+    "shapes that could be joined": (
+        lambda: next(iter(DataLoader([np.ones((2, 3)), np.ones((4, 3))], 2))),
+        ValueError,
+        r"different shapes to a batch: \[\(2, 3\), \(4, 3\)\]",
+    ),
+    "shapes that could be broadcast": (
+        lambda: next(iter(DataLoader([Tensor([1.0]), Tensor([1.0, 2.0])], 2))),
+        ValueError,
+        r"different shapes to a batch: \[\(1,\), \(2,\)\]",
+    ),
+    "a number and an array": (
+        lambda: next(iter(DataLoader([1, np.ones(2)], 2))),
+        ValueError,
+        r"different shapes to a batch: \[\(\), \(2,\)\]",
+    ),
+    "text": (
+        lambda: next(iter(DataLoader([np.array(["a"]), np.array(["b"])], 2))),
+        TypeError,
+        "holds numbers, not <U1",
     ),
     "another batch size": (
         lambda: DataLoader(numbers(), 2).load_state_dict(DataLoader(numbers(), 3).state_dict()),

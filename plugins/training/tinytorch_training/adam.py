@@ -11,7 +11,7 @@ import numpy as np
 from tinytorch_core import Tensor, op
 
 from tinytorch_training.arguments import decays, flag, not_negative
-from tinytorch_training.optimizer import Check, Optimizer
+from tinytorch_training.optimizer import Check, Optimizer, elementwise
 
 Array = Any
 
@@ -121,6 +121,7 @@ class Adam(Optimizer):
             params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad
         )
 
+    @elementwise
     def update(
         self, parameter: Tensor, grad: Array, state: dict[str, Any], group: Mapping[str, Any]
     ) -> None:

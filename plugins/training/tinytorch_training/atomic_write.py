@@ -18,7 +18,8 @@ _LOCKS = os.name == "posix"
 def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """Open a temporary file that replaces `path` when the block ends without an error.
 
-    At any moment, and after an interruption, `path` has the old or the new content. A symbolic
+    At any moment, and after an interruption, `path` has the old or the new content. When the block
+    has ended, the new content is on the disk, so that a power failure does not lose it. A symbolic
     link stays, and the file that it points to is replaced. An existing file keeps its permissions.
 
     Raises:
@@ -32,6 +33,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         with file:
             yield file
             file.flush()
+            # Without this, a power failure soon after the renaming could leave an empty file.
             os.fsync(file.fileno())
             if _LOCKS:  # replace it while it is locked, or another writer could remove it
                 os.replace(temporary, target)

@@ -51,7 +51,9 @@ class CheckpointError(ValueError):
 def save_checkpoint(path: str | os.PathLike[str], state: Mapping[str, Any]) -> None:
     """Write a state to a file atomically: the file always holds the old or the new state.
 
-    Several processes may save to the same file; the last one determines its content.
+    This is true after a power failure too, because the new state is flushed to the disk before it
+    replaces the old one. Several processes may save to the same file; the last one determines its
+    content.
 
     Args:
         path: the file, conventionally `*.safetensors`. An existing file is replaced and keeps its

@@ -1,7 +1,7 @@
 """The hooks of tinytorch-training.
 
-The update of a parameter by an optimizer is an op. Plugins that time, check or replay ops
-therefore see the whole training step: forward pass, backward pass and updates.
+The update of a parameter by an optimizer, or of several small ones, is an op. Plugins that time,
+check or replay ops therefore see the whole training step: forward pass, backward pass and updates.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import numpy as np
 from tinytorch_core import Tensor, op
 
 from tinytorch_training.arguments import decay, flag, not_negative
-from tinytorch_training.optimizer import Check, Optimizer
+from tinytorch_training.optimizer import Check, Optimizer, elementwise
 
 Array = Any
 
@@ -131,6 +131,7 @@ class RMSprop(Optimizer):
             centered=centered,
         )
 
+    @elementwise
     def update(
         self, parameter: Tensor, grad: Array, state: dict[str, Any], group: Mapping[str, Any]
     ) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from tinytorch_core import Tensor, op
 
 from tinytorch_training.arguments import decay, flag, fraction, not_negative
-from tinytorch_training.optimizer import Check, Optimizer
+from tinytorch_training.optimizer import Check, Optimizer, elementwise
 
 Array = Any
 
@@ -109,6 +109,7 @@ class SGD(Optimizer):
             nesterov=nesterov,
         )
 
+    @elementwise
     def update(
         self, parameter: Tensor, grad: Array, state: dict[str, Any], group: Mapping[str, Any]
     ) -> None:

@@ -193,16 +193,16 @@ class Trainer:
                 "train; to continue, assign a new EarlyStopping or None to trainer.early_stopping"
             )
 
-        def save_if_due(within_epoch: bool) -> None:
-            due = not within_epoch or (checkpoint_every and self.step % checkpoint_every == 0)
-            if checkpoint is not None and due:
+        def save_if_due() -> None:
+            if checkpoint is not None and self.step % (checkpoint_every or 1) == 0:
                 self.save(checkpoint)
 
         with self._bar(data, end) as bar:
             while self.epoch < end and not self._stopped():
-                self._train_epoch(data, bar, save_if_due)
+                self._train_epoch(data, bar, save_if_due if checkpoint_every else None)
                 self._end_epoch(validation, bar)
-                save_if_due(within_epoch=False)
+                if checkpoint is not None:
+                    self.save(checkpoint)
         self._planned = end
         if self.early_stopping is not None:
             self.early_stopping.restore(self.model)
@@ -221,9 +221,8 @@ class Trainer:
         with run_state.evaluating(self.model):
             for each in as_batches("evaluate()", "data", data):
                 size = _size(each)
-                batch = self._converted(each)
-                output, loss = self._forward(batch)
-                averages.add(self._numbers(output, batch, loss), size)
+                _, _, numbers = self._forward(each)
+                averages.add(numbers, size)
         return _means(averages)
 
     def predict(self, x: Any, batch_size: int = 256) -> Array:
@@ -287,34 +286,34 @@ class Trainer:
     def _stopped(self) -> bool:
         return self.early_stopping is not None and self.early_stopping.stopped
 
-    def _train_epoch(self, data: Any, bar: Bar, save_if_due: Callable[..., None]) -> None:
+    def _train_epoch(self, data: Any, bar: Bar, save_if_due: Callable[[], None] | None) -> None:
         self.model.train()
         iterator = iter(data)
         while batches := list(islice(iterator, self.accumulate)):
             self._train_step(batches)
-            bar.advance(self.epoch + 1, len(batches), self.averages.means())
+            if bar.is_shown:
+                bar.advance(self.epoch + 1, len(batches), self.averages.means())
             # With fewer batches the loader is exhausted, so the epoch cannot be resumed.
-            if len(batches) == self.accumulate:
-                save_if_due(within_epoch=True)
+            if save_if_due is not None and len(batches) == self.accumulate:
+                save_if_due()
 
     def _train_step(self, batches: Sequence[Any]) -> None:
         self.optimizer.zero_grad()
         sizes = [_size(batch) for batch in batches]
-        batches = [self._converted(batch) for batch in batches]
-        for batch, size in zip(batches, sizes, strict=True):
-            output, loss = self._forward(batch)
-            numbers = self._numbers(output, batch, loss)
+        examples = sum(sizes)
+        for given, size in zip(batches, sizes, strict=True):
+            batch, loss, numbers = self._forward(given)
             if not math.isfinite(numbers["loss"]):
                 # Compute the gradients for the error message, which replaces NumPy's warnings.
                 with np.errstate(all="ignore"):
                     loss.backward()
                 raise self._not_finite(f"the loss is {numbers['loss']}", batch)
-            weight = size / sum(sizes)
+            weight = size / examples
             # For a scalar, a number takes less time than an array.
             loss.backward(np.full(loss.shape, weight) if loss.shape else weight)
             self.averages.add(numbers, size)
         if not all_finite(self.optimizer.parameters()):
-            raise self._not_finite("a gradient is not finite", batches[-1])
+            raise self._not_finite("a gradient is not finite", batch)
         if self.max_grad_norm is not None:
             clip_grad_norm(self.optimizer.parameters(), self.max_grad_norm)
         self.optimizer.step()
@@ -322,21 +321,19 @@ class Trainer:
         if self.scheduler is not None and self.scheduler_interval == "step":
             self.scheduler.step()
 
-    def _forward(self, batch: Any) -> tuple[Any, Any]:
+    def _forward(self, given: Any) -> tuple[Any, Any, dict[str, float]]:
+        """Return a batch after conversion, its loss, and the loss and the metrics as numbers."""
+        batch = self._converted(given)
         *inputs, target = batch
         output = self.model(*inputs)
         loss = self.loss(output, target)
         if not isinstance(loss, Tensor):
             raise TypeError(f"the loss must be a Tensor of one element, not {loss!r:.60}")
-        return output, loss
-
-    def _numbers(self, output: Any, batch: Any, loss: Any) -> dict[str, float]:
-        """Return the loss and the metrics of one batch."""
         numbers = {"loss": _number(loss)}
         if self.metrics:
-            output, target = map_arrays(_detached, output), map_arrays(_detached, batch[-1])
+            output, target = map_arrays(_detached, output), map_arrays(_detached, target)
             numbers |= {name: _number(f(output, target)) for name, f in self.metrics.items()}
-        return numbers
+        return batch, loss, numbers
 
     def _converted(self, batch: Any) -> Any:
         """Return a batch with its floating-point data in the dtype of the parameters."""
@@ -459,7 +456,7 @@ def _means(averages: Averages) -> dict[str, float]:
 
 def _size(batch: Any) -> int:
     """Return the number of examples in a batch."""
-    if not isinstance(batch, tuple | list) or len(batch) < 2:
+    if not isinstance(batch, (tuple, list)) or len(batch) < 2:
         raise TypeError(
             "a batch must be a tuple of the model's inputs and, last, the target, not "
             f"{type(batch).__name__}: {batch!r:.60}"
