@@ -11,6 +11,7 @@ other arrays, the functions here do.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -183,6 +184,7 @@ def _grouped(weight: Array, groups: int) -> Array:
     return weight.reshape((groups, len(weight) // groups, *weight.shape[1:]))
 
 
+@lru_cache
 def _phase(
     pixel: int, kernel: int, stride: int, dilation: int, padding: int
 ) -> tuple[slice, int, int]:
@@ -206,6 +208,12 @@ def _phase(
 def _interleave(parts: list[Array], stride: Pair, image: Shape) -> Array:
     """Return images of which each part contains every stride-th pixel, from successive pixels."""
     count, channels, high, wide = parts[0].shape
+    if _are_ndarrays(*parts):  # one copy, in the memory order of the parts
+        out = np.empty_like(parts[0], shape=(count, channels, *image))
+        for i, part in enumerate(parts):
+            pixels = out[:, :, i // stride[1] :: stride[0], i % stride[1] :: stride[1]]
+            pixels[...] = part[:, :, : pixels.shape[2], : pixels.shape[3]]
+        return out
     out = np.stack(parts, axis=-1).reshape((count, channels, high, wide, *stride))
     out = out.transpose((0, 1, 2, 4, 3, 5))
     out = out.reshape((count, channels, high * stride[0], wide * stride[1]))

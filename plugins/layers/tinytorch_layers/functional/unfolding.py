@@ -203,15 +203,17 @@ class Unfolded(NamedTuple):
         images = images.reshape((outer, within, groups, high, channels, length, inner))
         images = images.transpose((0, 2, 3, 4, 1, 5, 6))
         lines, rows = _inside(first, step, count, high)
-        buffer[:, :, : lines.start] = 0
-        buffer[:, :, lines.stop :] = 0
+        if lines != slice(0, count):
+            buffer[:, :, : lines.start] = 0
+            buffer[:, :, lines.stop :] = 0
         shift = self.windows.stride[1]
         for j in range(self.windows.kernel[1]):
             start = block.columns.start * shift + j * self.windows.dilation[1]
             columns, pixels = _inside(start - self.windows.padding[2], shift, wide, length)
             target = buffer[:, :, lines, j]
-            target[..., : columns.start, :] = 0
-            target[..., columns.stop :, :] = 0
+            if columns != slice(0, wide):
+                target[..., : columns.start, :] = 0
+                target[..., columns.stop :, :] = 0
             target[..., columns, :] = images[:, :, rows, :, :, pixels]
 
 
