@@ -264,9 +264,12 @@ class Jax(Framework):
         chosen = self.jax.nn.log_softmax(logits)[self.np.arange(len(targets)), targets]
         return -chosen.mean()
 
-    def conv2d(self, x: Any, weight: Any, bias: Any, padding: int = 0) -> Any:
+    def conv2d(self, x: Any, weight: Any, bias: Any, padding: int = 0, groups: int = 1) -> Any:
         around = [(padding, padding)] * 2
-        return self.jax.lax.conv_general_dilated(x, weight, (1, 1), around) + bias[:, None, None]
+        out = self.jax.lax.conv_general_dilated(
+            x, weight, (1, 1), around, feature_group_count=groups
+        )
+        return out + bias[:, None, None]
 
     def max_pool2d(self, x: Any, size: int) -> Any:
         window = (1, 1, size, size)

@@ -1,4 +1,4 @@
-"""The workloads: single ops, chains of ops, training steps, second derivatives."""
+"""The workloads: single ops, chains of ops, convolutions, training steps, second derivatives."""
 
 from __future__ import annotations
 
@@ -22,6 +22,25 @@ NETWORKS = (
     ((64, 32, 10), 64, 1.25),
     ((784, 128, 64, 10), 64, 1.05),
     ((784, 512, 512, 10), 256, 1.02),
+)
+
+# (size of the kernel, channels of the input and the output, groups, side of the images, batch size,
+# goal against PyTorch)
+CONVOLUTIONS = (
+    (1, 16, 32, 1, 32, 32, 1.5),
+    (3, 3, 16, 1, 32, 32, 1.5),
+    (3, 16, 32, 1, 32, 32, 1.5),
+    (3, 64, 64, 1, 32, 16, 1.5),
+    (3, 16, 32, 1, 224, 2, 1.5),
+    (3, 64, 64, 1, 224, 1, 1.5),
+    (5, 3, 16, 1, 32, 32, 1.5),
+    (5, 16, 32, 1, 32, 32, 1.5),
+    (5, 64, 64, 1, 32, 16, 1.5),
+    (5, 16, 32, 1, 224, 2, 1.5),
+    (3, 32, 32, 4, 32, 32, 2.5),
+    (3, 64, 64, 4, 224, 1, 2.5),
+    (3, 32, 32, 32, 32, 32, 2.5),
+    (3, 64, 64, 64, 224, 1, 2.5),
 )
 
 OPS: dict[str, tuple[Function, Callable[[int], Arrays]]] = {
@@ -53,6 +72,8 @@ def workloads() -> Iterator[Workload]:
                 yield make(f"{name}, {size:,} elements", f, make_inputs(size), size)
     for length in (31, 1_000):
         yield _chain(length)
+    for case in CONVOLUTIONS:
+        yield _convolution(*case)
     for sizes, batch, goal in NETWORKS:
         yield _training(sizes, batch, goal)
     yield _lenet()
@@ -93,6 +114,32 @@ def _chain(length: int) -> Workload:
         f"{length:,} ops: tanh(h * y + y) and a sum",
         lambda F: F.backward(chain, inputs),
         goals=BELOW_PEERS | goals,
+    )
+
+
+def _convolution(
+    kernel: int, channels: int, outputs: int, groups: int, side: int, batch: int, goal: float
+) -> Workload:
+    inputs = _normal(
+        (batch, channels, side, side), (outputs, channels // groups, kernel, kernel), (outputs,)
+    )
+
+    def convolution(F: Framework, x: Any, weight: Any, bias: Any) -> Any:
+        assert F.conv2d is not None
+        return F.conv2d(x, weight, bias, padding=kernel // 2, groups=groups)
+
+    def make(F: Framework) -> Task | None:
+        return F.backward(convolution, inputs) if F.conv2d is not None else None
+
+    grouped = f" in {groups} groups" if groups > 1 else ""
+    return Workload(
+        "convolutions, forward and backward",
+        f"{kernel} x {kernel}, {channels} to {outputs} channels{grouped}, "
+        f"{batch} images of {side} x {side}",
+        make,
+        goals={"pytorch": goal},
+        # Sums of 100,000 terms, which each framework adds in a different order.
+        tolerance=1e-3,
     )
 
 

@@ -1,9 +1,10 @@
 """The sliding windows of a kernel over images: their number, and the pixels that they cover.
 
-Images have the axes (N, C, H, W) outside of this package. The ops move the batch to the end,
-(C, H, W, N), so that every slice consists of long contiguous runs. The output of a layer already
-has the memory layout that the next layer needs. The only loop is over the positions in the
-kernel: for each of them, one slice selects that pixel of all windows of all images.
+Images have the axes (N, C, H, W) outside of this package. Pooling moves the batch to the end,
+(C, H, W, N), and convolution does so unless the images are wide, so that slices consist of long
+contiguous runs. The output of a layer already has the memory layout that the next layer needs. In
+pooling, the only loop is over the positions in the kernel: for each of them, one slice selects
+that pixel of all windows of all images.
 """
 
 from __future__ import annotations
