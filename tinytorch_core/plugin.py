@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import accumulate
 from time import perf_counter
 from typing import Any
@@ -85,10 +86,9 @@ class Plugin:
         """Return an error that names this plugin."""
         return kind(self.name, reason, distribution=self.origin, remedy=remedy, hook=hook)
 
-    def guarded(
-        self, doing: str, function: Callable[[], Any], integrity: Integrity | None = None
-    ) -> Any:
-        """Call a function that runs code of this plugin, then restore NumPy and the plain Tensor.
+    @contextmanager
+    def guarded(self, doing: str, integrity: Integrity | None = None) -> Iterator[None]:
+        """Run code of this plugin in a `with` block, then restore NumPy and the plain Tensor.
 
         Args:
             doing: what runs, for the error that is raised if the code changed them.
@@ -98,7 +98,7 @@ class Plugin:
         """
         integrity = integrity or Integrity()
         try:
-            result = function()
+            yield
         finally:
             changed = integrity.restore()
         if changed:
@@ -106,7 +106,6 @@ class Plugin:
                 f"{doing} changed {', '.join(changed[:3])}, which has been restored",
                 remedy="Add ops and attributes through the hooks, and leave what exists as it is.",
             )
-        return result
 
     def run_hook(self, hook: str, implementation: Any, arguments: Mapping[str, Any]) -> Any:
         """Call one of the plugin's hook implementations; what it raises becomes a PluginError."""
@@ -136,7 +135,9 @@ class Plugin:
             )
         begin = perf_counter()
         try:
-            self._use(self.guarded("its import", self._imported))
+            with self.guarded("its import"):
+                target = self._imported()
+            self._use(target)
         finally:
             self.import_seconds = perf_counter() - begin
 
@@ -182,10 +183,8 @@ def _names(stated: Any) -> tuple[str, ...]:
 
 def implementations(hook: str, plugins: Sequence[Plugin]) -> list[tuple[Plugin, Any]]:
     """Return the implementations of a hook by these plugins, in the order of the plugins."""
-    found: dict[int, list[Any]] = {}
-    for implementation in manager.implementations(hook):
-        found.setdefault(id(implementation.plugin), []).append(implementation)
-    return [(plugin, each) for plugin in plugins for each in found.get(id(plugin.target), ())]
+    found = manager.implementations(hook)
+    return [(plugin, each) for plugin in plugins for each in found if each.plugin is plugin.target]
 
 
 def _is_importing(module: str) -> bool:

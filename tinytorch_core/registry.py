@@ -195,8 +195,8 @@ def _configure(plugin: Plugin, settings: Mapping[str, Any]) -> None:
     """Call the plugin's `tinytorch_configure` with its settings, and remember them."""
     hook = "tinytorch_configure"
     for _, implementation in implementations(hook, [plugin]):
-        given = {"config": dict(settings)}
-        plugin.guarded(hook, lambda: plugin.run_hook(hook, implementation, given))  # noqa: B023
+        with plugin.guarded(hook):
+            plugin.run_hook(hook, implementation, {"config": dict(settings)})
     _configured[plugin] = settings
 
 

@@ -8,7 +8,6 @@ everything as it was, and the same plugins give the same surface.
 
 from __future__ import annotations
 
-import functools
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from threading import RLock
@@ -171,8 +170,8 @@ class SurfaceBuilder:
     def call_hook(self, hook: str, arguments: Callable[[Plugin], Mapping[str, Any]]) -> None:
         """Call a hook of every plugin, in order, with what `arguments` returns for the plugin."""
         for plugin, implementation, integrity in self._guarded(hook):
-            run = functools.partial(plugin.run_hook, hook, implementation, arguments(plugin))
-            plugin.guarded(hook, run, integrity)
+            with plugin.guarded(hook, integrity):
+                plugin.run_hook(hook, implementation, arguments(plugin))
 
     def wrap(
         self,
@@ -191,12 +190,9 @@ class SurfaceBuilder:
         """
         wrapped, ops = dict(calls), self.ops if ops is None else ops
         for plugin, implementation, integrity in self._guarded(hook):
-
-            def wrap_all(plugin: Plugin = plugin, implementation: Any = implementation) -> None:
+            with plugin.guarded(hook, integrity):
                 for name, call in wrapped.items():
                     wrapped[name] = self._wrapped(plugin, hook, implementation, ops[name], call)
-
-            plugin.guarded(hook, wrap_all, integrity)
         return wrapped
 
     def once(self, function: Callable[[SurfaceBuilder], Value]) -> Value:
@@ -266,11 +262,9 @@ class SurfaceBuilder:
         found = implementations(hook, self.plugins)
         return sorted(found, key=lambda pair: pair[1].trylast - pair[1].tryfirst)
 
-    def _guarded(self, hook: str) -> list[tuple[Plugin, Any, Integrity]]:
+    def _guarded(self, hook: str) -> list[tuple[Plugin, Any, Integrity | None]]:
         found = self._implementations(hook)
-        if not found:
-            return []
-        integrity = Integrity()
+        integrity = Integrity() if found else None
         return [(*pair, integrity) for pair in found]
 
     def _wrapped(

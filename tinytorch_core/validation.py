@@ -46,8 +46,8 @@ def register(plugin: Plugin) -> None:
 def _add_hookspecs(plugin: Plugin) -> None:
     hook = "tinytorch_add_hookspecs"
     for _, implementation in [] if plugin.added_hookspecs else implementations(hook, [plugin]):
-        arguments = [manager] * len(implementation.argnames)
-        plugin.guarded(hook, lambda: implementation.function(*arguments))  # noqa: B023
+        with plugin.guarded(hook):
+            implementation.function(*[manager for _ in implementation.argnames])
     plugin.added_hookspecs = True
 
 
