@@ -10,7 +10,7 @@ Each function here either has its whole effect, or raises and changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from tinytorch_core import registry
@@ -109,8 +109,7 @@ def surface() -> SurfaceBuilder:
     """Return the builder of the surface of Tensor, which lists its plugins, ops and wrappers."""
     with registry.lock:
         start()
-        builder: SurfaceBuilder = Tensor._surface
-        return builder
+        return Tensor._surface  # type: ignore[no-any-return]
 
 
 def enable(*names: str) -> Restore:
@@ -120,7 +119,7 @@ def enable(*names: str) -> Restore:
         UnknownPluginError: no such plugin is installed or registered.
         PluginError: a plugin failed, or needs one that is off; nothing has changed.
     """
-    return _choose("enabled", dict.fromkeys(names, True))
+    return _choose("enabled", Choice(caller(), dict.fromkeys(names, True)))
 
 
 def disable(*names: str) -> Restore:
@@ -129,7 +128,7 @@ def disable(*names: str) -> Restore:
     Raises:
         UnknownPluginError, PluginError: as `enable`.
     """
-    return _choose("disabled", dict.fromkeys(names, False))
+    return _choose("disabled", Choice(caller(), dict.fromkeys(names, False)))
 
 
 def only(*names: str) -> Restore:
@@ -138,7 +137,7 @@ def only(*names: str) -> Restore:
     Raises:
         UnknownPluginError, PluginError: as `enable`.
     """
-    return _choose("only", dict.fromkeys(names, True), others=False)
+    return _choose("only", Choice(caller(), dict.fromkeys(names, True), others=False))
 
 
 def disabled(*names: str) -> Restore:
@@ -168,10 +167,7 @@ def configure(name: str, **settings: Any) -> Restore:
         UnknownPluginError: no such plugin is installed or registered.
         PluginError: the plugin does not accept a setting; nothing has changed.
     """
-    with registry.lock:
-        start()
-        _check_names([name])
-        return _add(f"configured {name}", Choice(caller(), tables={name: settings}))
+    return _choose("configured", Choice(caller(), tables={name: settings}))
 
 
 def register(plugin: Any, *, name: str) -> None:
@@ -197,7 +193,7 @@ def register(plugin: Any, *, name: str) -> None:
                 raise ValueError(f"this object is registered already, as {other.name!r}")
         registry.known[name] = Plugin(name, target=plugin)
         try:
-            _choose("enabled", {name: True})
+            enable(name)
         except BaseException:
             registry.known.pop(name).unregister()
             raise
@@ -218,7 +214,7 @@ def unregister(name: str) -> None:
         for cls, names in attached.items():
             registry.attached[cls] = tuple(n for n in names if n != name)
         try:
-            _choose("disabled", {name: False})
+            disable(name)
         except BaseException:
             registry.attached.update(attached)
             raise
@@ -252,17 +248,15 @@ def attach(cls: type[Tensor], *names: str) -> None:
             raise
 
 
-def _choose(what: str, names: Mapping[str, bool], others: bool | None = None) -> Restore:
+def _choose(what: str, choice: Choice) -> Restore:
+    """Add a choice made in code, and return what undoes it."""
+    names = [*choice.plugins, *choice.tables]
     with registry.lock:
         start()
         _check_names(names)
-        return _add(f"{what} {', '.join(names)}".rstrip(), Choice(caller(), names, others))
-
-
-def _add(what: str, choice: Choice) -> Restore:
-    restore = Restore(what, _undo)
-    registry.activate(registry.overrides.adding(restore, choice))
-    return restore
+        restore = Restore(f"{what} {', '.join(names)}".rstrip(), _undo)
+        registry.activate(registry.overrides.adding(restore, choice))
+        return restore
 
 
 def _undo(restore: Restore) -> None:

@@ -12,14 +12,14 @@ import sys
 import threading
 import warnings
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
 from tinytorch_core.config import Config, read_config, strict
-from tinytorch_core.discovery import EntryPoint, installed
+from tinytorch_core.discovery import PLUGINS, entry_points
 from tinytorch_core.errors import ConfigError, PluginError, PluginWarning, UnmetNeedError
-from tinytorch_core.hints import hints, torch_names
+from tinytorch_core.hints import torch_names, well_known
 from tinytorch_core.overrides import Overrides
 from tinytorch_core.plan import Plan, resolve
 from tinytorch_core.plugin import Plugin, implementations
@@ -104,8 +104,7 @@ def forget(plugin: Plugin) -> None:
 
 def why_missing(kind: str, name: str) -> str | None:
     """Return how to get an attribute or keyword that Tensor lacks, or None if nothing is known."""
-    well_known = [hint.plugin for hint in hints() if hint.kind == kind and name in hint.names]
-    for plugin in [*well_known, *_providing(name)]:
+    for plugin in filter(None, [well_known(kind).get(name), *_providing(name)]):
         if (why := plan.why_off(plugin)) is not None:
             reason, remedy = why
             return f"The plugin {plugin!r} provides it, which {reason}. {remedy}."
@@ -134,8 +133,7 @@ def _prepare(
         for cls, names in attached.items():
             plans[cls] = resolve(new, config, known, also=names, without=importing)
         try:
-            loaded = [_load(p.active, importing) for p in plans.values()]
-            if any(loaded):
+            if _load(plans.values(), importing):
                 continue  # their needs are known now
             _check_errors(plans, new, lenient)
             for each in plans.values():
@@ -151,9 +149,9 @@ def _prepare(
             _warn(error)
 
 
-def _load(plugins: Sequence[Plugin], importing: set[Plugin]) -> bool:
+def _load(plans: Iterable[Plan], importing: set[Plugin]) -> bool:
     """Load and register the plugins that are not ready; return whether any were not."""
-    todo = [plugin for plugin in plugins if not plugin.ready]
+    todo = dict.fromkeys(p for each in plans for p in each.active if not p.ready)
     for plugin in todo:
         if plugin.is_importing_us:
             importing.add(plugin)
@@ -304,11 +302,8 @@ def start_later() -> None:
 
 
 def _discover() -> None:
-    groups: dict[str, list[EntryPoint]] = {}
-    for point in installed():
-        groups.setdefault(point.name, []).append(point)
-    for name, points in groups.items():
-        if name not in known or known[name].points != tuple(points):
+    for name, points in entry_points(PLUGINS).items():
+        if name not in known or known[name].points != points:
             known[name] = Plugin(name, points)
 
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from tinytorch_core.core_ops import core_ops
 from tinytorch_core.errors import PluginError
-from tinytorch_core.hints import hints, torch_names
+from tinytorch_core.hints import torch_names, well_known
 from tinytorch_core.integrity import Integrity
 from tinytorch_core.op_call import op_call, reflected
 from tinytorch_core.ops import Op, OpTable, numpy_op
@@ -327,8 +327,8 @@ class SurfaceBuilder:
             self.namespace["__getattr__"] = _raise_no_attribute
             return
         active = {plugin.name for plugin in self.plugins}
-        known = (h.names for h in hints() if h.kind == "attributes" and h.plugin not in active)
-        names = set(torch_names()).union(*known) - self.namespace.keys()
+        known = {name for name, plugin in well_known("attributes").items() if plugin not in active}
+        names = known.union(torch_names()) - self.namespace.keys()
         absent = {name for name in names if not hasattr(TensorBase, name)}
         if absent:
             self.namespace |= {name: MissingAttribute(name) for name in absent}
