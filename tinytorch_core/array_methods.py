@@ -58,10 +58,6 @@ class ArrayMethods:
             elements.data.flags.writeable = False  # a copy, in which the values would be lost
         return elements
 
-    def flatten(self: Any) -> Any:
-        """Return the elements in one dimension."""
-        return np.ravel(self)
-
     def nonzero(self: Any) -> tuple[Any, ...]:
         """Return the indices of the nonzero elements, an array for each axis."""
         return np.nonzero(self)
@@ -69,6 +65,8 @@ class ArrayMethods:
     def ravel(self: Any) -> Any:
         """Return the elements in one dimension."""
         return np.ravel(self)
+
+    flatten = ravel
 
     def repeat(self: Any, repeats: int | Sequence[int], axis: int | None = None) -> Any:
         """Return the elements, or the slices along `axis`, each repeated."""
@@ -78,8 +76,7 @@ class ArrayMethods:
         """Return the elements rounded to `decimals` digits, halves to even digits."""
         return np.round(self, decimals)
 
-    def __round__(self: Any, decimals: int | None = None) -> Any:
-        return np.round(self, decimals or 0)
+    __round__ = round
 
     def sort(self: Any, axis: int = -1, kind: Any = None) -> None:
         """Sort the elements along `axis` in place; `np.sort` returns a sorted copy."""

@@ -14,13 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from tinytorch_core.ops import Op
-from tinytorch_core.source import (
-    define,
-    numpy_name,
-    signature_text,
-    tuple_text,
-    with_spellings,
-)
+from tinytorch_core.source import define, numpy_name, signature_text, tuple_text, with_spellings
 from tinytorch_core.tensor import Tensor, operand, speaks_numpy, unwrap
 
 Function = TypeVar("Function", bound=Callable[..., Any])

@@ -59,7 +59,7 @@ def find(plugin: Any) -> Plugin:
     """
     start()
     if isinstance(plugin, str):
-        _check_names([plugin])
+        check_names([plugin])
         return registry.known[plugin]
     for known in registry.known.values():
         if known.target is plugin:
@@ -207,7 +207,7 @@ def unregister(name: str) -> None:
         ValueError: the plugin is installed; `disable` disables it.
     """
     with registry.lock:
-        _check_names([name])
+        check_names([name])
         if registry.known[name].points:
             raise ValueError(f"the plugin {name!r} is installed; use plugins.disable({name!r})")
         attached = dict(registry.attached)
@@ -237,7 +237,7 @@ def attach(cls: type[Tensor], *names: str) -> None:
         )
     with registry.lock:
         start()
-        _check_names(names)
+        check_names(names)
         before = dict(registry.attached)
         registry.attached[cls] = tuple(dict.fromkeys([*before.get(cls, ()), *names]))
         try:
@@ -253,7 +253,7 @@ def _choose(what: str, choice: Choice) -> Restore:
     names = [*choice.plugins, *choice.tables]
     with registry.lock:
         start()
-        _check_names(names)
+        check_names(names)
         restore = Restore(f"{what} {', '.join(names)}".rstrip(), _undo)
         registry.activate(registry.overrides.adding(restore, choice))
         return restore
@@ -265,7 +265,8 @@ def _undo(restore: Restore) -> None:
         registry.activate(registry.overrides.without(restore), lenient=not strict())
 
 
-def _check_names(names: Iterable[str]) -> None:
+def check_names(names: Iterable[str]) -> None:
+    """Raise UnknownPluginError if one of the names is not that of a known plugin."""
     for name in names:
         if not isinstance(name, str):
             raise TypeError(f"a plugin is named by a string, not by {name!r:.60}")

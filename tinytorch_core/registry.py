@@ -37,8 +37,7 @@ config = Config()
 # The plan in force.
 plan: Plan = resolve(overrides, config, known)
 # The names of further plugins for subclasses of Tensor.
-attached: weakref.WeakKeyDictionary[type[Tensor], tuple[str, ...]]
-attached = weakref.WeakKeyDictionary()
+attached = weakref.WeakKeyDictionary[type[Tensor], tuple[str, ...]]()
 
 # The settings with which each plugin that is active, for Tensor or a subclass, was configured.
 _configured: dict[Plugin, Mapping[str, Any]] = {}
@@ -205,8 +204,8 @@ def _surface_of(new: Plan, cls: type[Tensor]) -> type:
     if cls is Tensor:
         found = _surfaces.get(key)
     else:  # not cached here, because the cache would keep the subclass alive
-        found = next((base for base in cls.__bases__ if "_surface" in vars(base)), None)
-    if found is None or (cls is not Tensor and _keys.get(found) != key):
+        found = next((base for base in cls.__bases__ if _keys.get(base) == key), None)
+    if found is None:
         found = SurfaceBuilder(new.active, cls, why_missing).build()
         if cls is Tensor:
             _surfaces[key] = found

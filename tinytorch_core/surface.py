@@ -130,7 +130,7 @@ class SurfaceBuilder:
     ) -> None:
         self.plugins = tuple(plugins)
         self.tensor = tensor
-        self.ops: OpTable = core_ops()
+        self.ops: OpTable = core_ops().copy()
         self.op_calls: dict[str, Callable[..., Any]] = {}
         self.wrappers: dict[str, list[str]] = {}
         self.keywords: dict[str, Keyword] = {}
@@ -234,7 +234,7 @@ class SurfaceBuilder:
             if function in self._numpy_ops:
                 return self._numpy_ops[function]
             op = numpy_op(function, self.ops)
-            self.ops.insert(op)
+            self.ops[op.name] = op
             self.op_calls[op.name] = op_call(op, self.tensor)
             try:
                 wrapped = self.wrap("tinytorch_wrap_op", {op.name: self.op_calls[op.name]})
@@ -253,7 +253,7 @@ class SurfaceBuilder:
             return op
 
     def _remove(self, op: Op) -> None:
-        self.ops.remove(op)
+        del self.ops[op.name]
         del self.op_calls[op.name]
         self.wrappers.pop(op.name, None)
 

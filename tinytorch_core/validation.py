@@ -66,8 +66,7 @@ def _checked_hooks(plugin: Plugin) -> dict[str, Any]:
         if (options := manager.parse_hookimpl_opts(target, name)) is not None
     }
     others = [name for name in names if name.startswith("tinytorch_") and name not in hooks]
-    unmarked = [name for name in others if callable(getattr(target, name))]
-    if unmarked:
+    if unmarked := [name for name in others if callable(getattr(target, name))]:
         raise plugin.error(
             f"{unmarked[0]} has no @hookimpl of tinytorch_core, so it would never be called",
             remedy="Mark it: from tinytorch_core import hookimpl.",
