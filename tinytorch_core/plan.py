@@ -20,14 +20,12 @@ class Plan(NamedTuple):
     """Which of the known plugins are to be active, and why the others are not.
 
     Attributes:
-        known: the plugins by name.
         decisions: for each plugin whether it is enabled, and which setting applies.
         settings: the plugins' tables of settings, those that have any.
         active: the plugins to be active, in order: each after those that it needs or uses.
         errors: for each plugin that is enabled but cannot be active, the reason.
     """
 
-    known: Mapping[str, Plugin]
     decisions: Mapping[str, Decision]
     settings: Mapping[str, Mapping[str, Any]]
     active: tuple[Plugin, ...]
@@ -82,7 +80,7 @@ def resolve(
         names, cycle = _in_order(needs)
         if not cycle:
             active = tuple([known[name] for name in names])
-            return Plan(dict(known), found, settings, active, errors)
+            return Plan(found, settings, active, errors)
         first = known[cycle[0]]
         enabled.remove(first)
         errors[first.name] = first.error(

@@ -26,7 +26,6 @@ class Plugin:
         uses: the names of the plugins that it uses if they are active, likewise.
         failure: the error of its import or of one of its hooks, or None.
         ready: whether it is loaded, checked and registered with pluggy.
-        added_hookspecs: whether its own hooks have been added.
         import_seconds: how long its import took, or None if it was not imported.
     """
 
@@ -36,7 +35,6 @@ class Plugin:
         self._use(target)
         self.failure: PluginError | None = None
         self.ready = False
-        self.added_hookspecs = False
         self.import_seconds: float | None = None
 
     @property
@@ -72,8 +70,8 @@ class Plugin:
     def _use(self, target: Any) -> None:
         self.target = target
         # Values of another type are refused when the plugin is registered.
-        needs, uses = (getattr(target, f"tinytorch_{word}", ()) for word in ("needs", "uses"))
-        self.needs, self.uses = _names(needs), _names(uses)
+        self.needs = stated_names(target, "tinytorch_needs") or ()
+        self.uses = stated_names(target, "tinytorch_uses") or ()
 
     def error(
         self,
@@ -87,16 +85,12 @@ class Plugin:
         return kind(self.name, reason, distribution=self.origin, remedy=remedy, hook=hook)
 
     @contextmanager
-    def guarded(self, doing: str, integrity: Integrity | None = None) -> Iterator[None]:
+    def guarded(self, doing: str) -> Iterator[None]:
         """Run code of this plugin in a `with` block, then restore NumPy and the plain Tensor.
 
-        Args:
-            doing: what runs, for the error that is raised if the code changed them.
-            integrity: the snapshot to restore; by default a new one.
-
-        PluginError if the code changed NumPy or the plain Tensor.
+        PluginError if the code changed them; `doing` says what ran.
         """
-        integrity = integrity or Integrity()
+        integrity = Integrity()
         try:
             yield
         finally:
@@ -106,6 +100,12 @@ class Plugin:
                 f"{doing} changed {', '.join(changed[:3])}, which has been restored",
                 remedy="Add ops and attributes through the hooks, and leave what exists as it is.",
             )
+
+    def call_hook(self, hook: str, arguments: Mapping[str, Any]) -> None:
+        """Call the plugin's implementations of a hook whose result is not used."""
+        for _, implementation in implementations(hook, [self]):
+            with self.guarded(hook):
+                self.run_hook(hook, implementation, arguments)
 
     def run_hook(self, hook: str, implementation: Any, arguments: Mapping[str, Any]) -> Any:
         """Call one of the plugin's hook implementations; what it raises becomes a PluginError."""
@@ -176,9 +176,11 @@ class Plugin:
             manager.unregister(name=self.name)
 
 
-def _names(stated: Any) -> tuple[str, ...]:
+def stated_names(target: Any, attribute: str) -> tuple[str, ...] | None:
+    """Return the names of plugins in an attribute, or None if it holds something else."""
+    stated = getattr(target, attribute, ())
     strings = isinstance(stated, tuple | list) and all(isinstance(n, str) for n in stated)
-    return tuple(stated) if strings else ()
+    return tuple(stated) if strings else None
 
 
 def implementations(hook: str, plugins: Sequence[Plugin]) -> list[tuple[Plugin, Any]]:

@@ -22,7 +22,7 @@ from tinytorch_core.errors import ConfigError, PluginError, PluginWarning, Unmet
 from tinytorch_core.hints import torch_names, well_known
 from tinytorch_core.overrides import Overrides
 from tinytorch_core.plan import Plan, resolve
-from tinytorch_core.plugin import Plugin, implementations
+from tinytorch_core.plugin import Plugin
 from tinytorch_core.surface import SurfaceBuilder
 from tinytorch_core.tensor import Tensor, TensorBase
 from tinytorch_core.validation import register
@@ -76,7 +76,8 @@ def activate(new: Overrides, *, lenient: bool = False) -> None:
         for plugin, settings in configured.items():
             if _configured.get(plugin) != settings:
                 with suppress(PluginError):
-                    _configure(plugin, settings)
+                    plugin.call_hook("tinytorch_configure", {"config": dict(settings)})
+                    _configured[plugin] = settings
         raise
     finally:
         if collects:
@@ -139,7 +140,8 @@ def _prepare(
                 for plugin in each.active:
                     settings = each.settings.get(plugin.name, {})
                     if _configured.get(plugin) != settings:
-                        _configure(plugin, settings)
+                        plugin.call_hook("tinytorch_configure", {"config": dict(settings)})
+                        _configured[plugin] = settings
             return plans, {cls: _surface_of(p, cls) for cls, p in plans.items()}
         except PluginError as error:
             if not lenient:
@@ -186,15 +188,6 @@ def _warn(error: PluginError) -> None:
         _reported[error.plugin] = str(error)
         message = f"{error} It is left out; everything else works."
         warnings.warn(message, PluginWarning, stacklevel=2)
-
-
-def _configure(plugin: Plugin, settings: Mapping[str, Any]) -> None:
-    """Call the plugin's `tinytorch_configure` with its settings, and remember them."""
-    hook = "tinytorch_configure"
-    for _, implementation in implementations(hook, [plugin]):
-        with plugin.guarded(hook):
-            plugin.run_hook(hook, implementation, {"config": dict(settings)})
-    _configured[plugin] = settings
 
 
 def _surface_of(new: Plan, cls: type[Tensor]) -> type:

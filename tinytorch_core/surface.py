@@ -11,13 +11,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from threading import RLock
-from types import MappingProxyType
 from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from tinytorch_core.core_ops import core_ops
 from tinytorch_core.errors import PluginError
 from tinytorch_core.hints import torch_names, well_known
-from tinytorch_core.integrity import Integrity
 from tinytorch_core.op_call import op_call, reflected
 from tinytorch_core.ops import Op, OpTable, numpy_op
 from tinytorch_core.plugin import Plugin, implementations
@@ -119,7 +117,10 @@ class SurfaceBuilder:
         op_calls: the calls of the ops before plugins wrap them, by name.
         wrappers: for each op the names of the plugins that wrap it, the innermost first.
         keywords: the keywords of the constructor that plugins add, by name.
+        extras: functions that plugins add, each of which returns a word of a tensor's repr.
         namespace: the attributes of the class, by name.
+        providers: the provider of each attribute, `the plain Tensor` or a plugin's title.
+        why_missing: explains why an attribute or a keyword is missing.
     """
 
     def __init__(
@@ -137,8 +138,8 @@ class SurfaceBuilder:
         self.extras: list[Callable[[Any], str | None]] = []
         # Tensors compare element by element; as keys of a dict they compare by identity.
         self.namespace: dict[str, Any] = {"__slots__": (), "__hash__": object.__hash__}
-        self._why_missing = why_missing
-        self._owners: dict[str, str] = {}
+        self.why_missing = why_missing
+        self.providers: dict[str, str] = {}
         self._memo: dict[Callable[[SurfaceBuilder], Any], Any] = {}
         self._numpy_ops: dict[Any, Op] = {}
         self._numpy_functions = NumpyFunctions(self)
@@ -158,10 +159,6 @@ class SurfaceBuilder:
             "_calls": calls,
             "_numpy_calls": self._numpy_calls(calls),
             "_numpy_functions": self._numpy_functions,
-            "_keywords": self.keywords,
-            "_extras": tuple(self.extras),
-            "_own_state": frozenset(self._owners),
-            "_why_missing": staticmethod(self._why_missing),
             "_surface": self,
         }
         self._explain_missing_attributes()
@@ -169,8 +166,8 @@ class SurfaceBuilder:
 
     def call_hook(self, hook: str, arguments: Callable[[Plugin], Mapping[str, Any]]) -> None:
         """Call a hook of every plugin, in order, with what `arguments` returns for the plugin."""
-        for plugin, implementation, integrity in self._guarded(hook):
-            with plugin.guarded(hook, integrity):
+        for plugin, implementation in self._implementations(hook):
+            with plugin.guarded(hook):
                 plugin.run_hook(hook, implementation, arguments(plugin))
 
     def wrap(
@@ -189,8 +186,8 @@ class SurfaceBuilder:
         PluginError if a plugin raises, or returns something other than a callable or None.
         """
         wrapped, ops = dict(calls), self.ops if ops is None else ops
-        for plugin, implementation, integrity in self._guarded(hook):
-            with plugin.guarded(hook, integrity):
+        for plugin, implementation in self._implementations(hook):
+            with plugin.guarded(hook):
                 for name, call in wrapped.items():
                     wrapped[name] = self._wrapped(plugin, hook, implementation, ops[name], call)
         return wrapped
@@ -204,14 +201,9 @@ class SurfaceBuilder:
     def claim(self, name: str, value: Any, owner: str) -> None:
         """Add `value` to the class under `name`; ValueError if the name is taken."""
         if name in self.namespace or name in _RESERVED or hasattr(TensorBase, name):
-            raise _taken(f"Tensor.{name}", self._owners.get(name, "the plain Tensor"))
-        self._owners[name] = owner
+            raise _taken(f"Tensor.{name}", self.providers.get(name, "the plain Tensor"))
+        self.providers[name] = owner
         self.namespace[name] = value
-
-    @property
-    def providers(self) -> Mapping[str, str]:
-        """The provider of each attribute of the class, `the plain Tensor` or a plugin's title."""
-        return MappingProxyType(self._owners)
 
     def explain(self, op: Op) -> dict[str, str]:
         """Return what the plugins report about an op, by label; an error, by the plugin's name."""
@@ -262,11 +254,6 @@ class SurfaceBuilder:
         found = implementations(hook, self.plugins)
         return sorted(found, key=lambda pair: pair[1].trylast - pair[1].tryfirst)
 
-    def _guarded(self, hook: str) -> list[tuple[Plugin, Any, Integrity | None]]:
-        found = self._implementations(hook)
-        integrity = Integrity() if found else None
-        return [(*pair, integrity) for pair in found]
-
     def _wrapped(
         self, plugin: Plugin, hook: str, implementation: Any, op: Op, call: Callable[..., Any]
     ) -> Callable[..., Any]:
@@ -291,7 +278,7 @@ class SurfaceBuilder:
         for name, method in methods.items():
             if op.provider == "tinytorch-core":
                 # `claim` would find `__eq__` and the like on every object.
-                self._owners[name], self.namespace[name] = "the plain Tensor", method
+                self.providers[name], self.namespace[name] = "the plain Tensor", method
                 continue
             try:
                 self.claim(name, method, op.provider)
@@ -354,5 +341,5 @@ def _raise_no_attribute(owner: Any, name: str) -> NoReturn:
     kind = owner if isinstance(owner, type) else type(owner)
     of = f"type object {kind.__name__!r}" if kind is owner else f"{kind.__name__!r} object"
     message = f"{of} has no attribute {name!r}"
-    why = None if name.startswith("__") else owner._why_missing("attributes", name)
+    why = None if name.startswith("__") else owner._surface.why_missing("attributes", name)
     raise AttributeError(f"{message}. {why}" if why else message, name=name, obj=owner)

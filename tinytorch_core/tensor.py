@@ -114,10 +114,6 @@ class TensorBase(ArrayMethods):
     _calls: ClassVar[Mapping[str, Callable[..., Any]]]
     _numpy_calls: ClassVar[Mapping[Any, tuple[Callable[..., Any], Any]]]  # the call and the op
     _numpy_functions: ClassVar[Mapping[Any, Callable[..., Any]]]  # other functions, created on use
-    _keywords: ClassVar[Mapping[str, Any]]  # the constructor's keywords that plugins add
-    _extras: ClassVar[Sequence[Callable[[Any], str | None]]]  # each returns a word of the repr
-    _own_state: ClassVar[frozenset[str]]  # names on the class, whose values are not pickled
-    _why_missing: ClassVar[Any]  # explains why an attribute or a keyword is missing
     _surface: ClassVar[Any]  # the surface's builder; also marks a class as a surface
 
     def __init__(self, data: Any, dtype: Any = None, **keywords: Any) -> None:
@@ -126,11 +122,12 @@ class TensorBase(ArrayMethods):
             self._set_keyword(name, value)
 
     def _set_keyword(self, name: str, value: Any) -> None:
-        if name not in self._keywords:
-            known = ["data", "dtype", *self._keywords]
-            hint = self._why_missing("keywords", name) or did_you_mean(name, known)
+        surface = self._surface
+        if name not in surface.keywords:
+            known = ["data", "dtype", *surface.keywords]
+            hint = surface.why_missing("keywords", name) or did_you_mean(name, known)
             raise TypeError(f"{type(self).__name__}() has no keyword {name!r}. {hint}")
-        self._keywords[name].set(self, value)
+        surface.keywords[name].set(self, value)
 
     @classmethod
     def _from_array(cls, array: Any) -> Self:
@@ -225,7 +222,7 @@ class TensorBase(ArrayMethods):
         name = type(self).__name__
         data = np.asarray(self._data)
         body = np.array2string(data, separator=", ", prefix=f"{name}(", threshold=1000)
-        extras = [text for extra in self._extras if (text := extra(self))]
+        extras = [text for extra in self._surface.extras if (text := extra(self))]
         if data.dtype != np.float32:
             extras.insert(0, f"dtype={data.dtype}")
         if data.size == 0:
@@ -307,10 +304,11 @@ class TensorBase(ArrayMethods):
         return _written_into(kwargs["out"], result) if "out" in kwargs else result
 
     def __reduce__(self) -> tuple[Any, ...]:
-        values = {name: keyword.get(self) for name, keyword in self._keywords.items()}
-        keywords = {k: v for k, v in values.items() if v != self._keywords[k].default}
+        surface = self._surface
+        values = {name: keyword.get(self) for name, keyword in surface.keywords.items()}
+        keywords = {k: v for k, v in values.items() if v != surface.keywords[k].default}
         # Private attributes belong to plugins, including disabled ones.
-        own = self._own_state
+        own = surface.providers  # names on the class, whose values are not pickled
         state = {k: v for k, v in vars(self).items() if not k.startswith("_") and k not in own}
         return _rebuild, (type(self), self._data, keywords, state)
 

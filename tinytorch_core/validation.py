@@ -11,11 +11,9 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
-import pluggy
-
 from tinytorch_core.errors import PluginError, did_you_mean
 from tinytorch_core.hook_manager import PLUGIN_API, manager
-from tinytorch_core.plugin import Plugin, implementations
+from tinytorch_core.plugin import Plugin, stated_names
 from tinytorch_core.source import arguments_of
 
 # The attributes by which a plugin states facts about itself, besides its hooks.
@@ -27,28 +25,18 @@ def register(plugin: Plugin) -> None:
     try:
         hooks = _checked_hooks(plugin)
         manager.register(plugin.target, name=plugin.name)
-        _add_hookspecs(plugin)
+        plugin.call_hook("tinytorch_add_hookspecs", {"manager": manager})
         _check_names(plugin, hooks)
         plugin.ready = True
     except PluginError:
         plugin.unregister()
         raise
     except Exception as error:
-        invalid = isinstance(error, pluggy.PluginValidationError)
         plugin.unregister()
         raise plugin.error(
             f"{type(error).__name__}: {error}",
-            hook=None if invalid else "tinytorch_add_hookspecs",
             remedy="Fix it; tinytorch_core.hookspecs lists the arguments of each hook.",
         ) from error
-
-
-def _add_hookspecs(plugin: Plugin) -> None:
-    hook = "tinytorch_add_hookspecs"
-    for _, implementation in [] if plugin.added_hookspecs else implementations(hook, [plugin]):
-        with plugin.guarded(hook):
-            implementation.function(*[manager for _ in implementation.argnames])
-    plugin.added_hookspecs = True
 
 
 def _checked_hooks(plugin: Plugin) -> dict[str, Any]:
@@ -91,10 +79,9 @@ def _check_statements(plugin: Plugin, stated: Sequence[str]) -> None:
                 remedy=f"{did_you_mean(name, STATEMENTS)} Choose another prefix for your own.",
             )
     for name in ("tinytorch_needs", "tinytorch_uses"):
-        names: Any = getattr(plugin.target, name, ())
-        if not isinstance(names, tuple | list) or not all(isinstance(n, str) for n in names):
+        if stated_names(plugin.target, name) is None:
             raise plugin.error(
-                f"{name} is {names!r:.60}",
+                f"{name} is {getattr(plugin.target, name)!r:.60}",
                 remedy=f'Write the names of plugins as a tuple: {name} = ("layers",).',
             )
     _check_api(plugin)

@@ -111,6 +111,6 @@ def test_hints_name_all_attributes_and_keywords_of_well_known_plugins(kind: str)
             without = set(dir(Tensor))
         with plugins.only(plugin):
             offered = {n for n in dir(Tensor) if hasattr(Tensor, n) and not n.startswith("_")}
-            added = {"attributes": offered - without, "keywords": set(Tensor._keywords)}
+            added = {"attributes": offered - without, "keywords": set(plugins.surface().keywords)}
         assert names == added[kind]
         assert {well_known_provider(name) for name in names} == {distributions[plugin]}
