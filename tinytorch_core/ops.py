@@ -122,10 +122,6 @@ class OpTable(UserDict[str, Op]):
         """Return a view of this table; ops that are added through it have this provider."""
         return OpTable(provider, self.data)
 
-    def copy(self) -> OpTable:
-        """Return a table with the same ops, to which others can be added."""
-        return OpTable(self.provider, self.data.copy())
-
     def add(
         self,
         name: str,

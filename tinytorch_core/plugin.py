@@ -185,7 +185,8 @@ def stated_names(target: Any, attribute: str) -> tuple[str, ...] | None:
 
 def implementations(hook: str, plugins: Sequence[Plugin]) -> list[tuple[Plugin, Any]]:
     """Return the implementations of a hook by these plugins, in the order of the plugins."""
-    found = manager.implementations(hook)
+    caller = getattr(manager.hook, hook, None)
+    found = caller.get_hookimpls() if caller is not None else []
     return [(plugin, each) for plugin in plugins for each in found if each.plugin is plugin.target]
 
 

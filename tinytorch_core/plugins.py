@@ -18,7 +18,6 @@ from tinytorch_core.config import Choice, Decision, strict
 from tinytorch_core.errors import ConfigError, PluginError, UnknownPluginError, did_you_mean
 from tinytorch_core.overrides import Restore, caller
 from tinytorch_core.plugin import Plugin
-from tinytorch_core.registry import start
 from tinytorch_core.surface import SurfaceBuilder
 from tinytorch_core.tensor import Tensor
 
@@ -47,7 +46,7 @@ class PluginStatus(NamedTuple):
 
 def active() -> tuple[str, ...]:
     """Return the names of the active plugins, in order."""
-    start()
+    registry.start()
     return tuple(p.name for p in registry.plan.active)
 
 
@@ -57,7 +56,7 @@ def find(plugin: Any) -> Plugin:
     Raises:
         UnknownPluginError: no such plugin is installed or registered.
     """
-    start()
+    registry.start()
     if isinstance(plugin, str):
         check_names([plugin])
         return registry.known[plugin]
@@ -75,7 +74,7 @@ def status() -> list[PluginStatus]:
     with registry.lock:
         wrong = None
         try:
-            start()
+            registry.start()
         except ConfigError:
             # The installed plugins can be listed even so.
             wrong = Decision(False, "wrong configuration")
@@ -87,7 +86,6 @@ def status() -> list[PluginStatus]:
 
 
 def _status(plugin: Plugin, decision: Decision, error: PluginError | None) -> PluginStatus:
-    error = error if decision.on else None
     location = None
     if error is not None:
         from tinytorch_core.error_location import location_of  # needed for errors only
@@ -108,7 +106,7 @@ def _status(plugin: Plugin, decision: Decision, error: PluginError | None) -> Pl
 def surface() -> SurfaceBuilder:
     """Return the builder of the surface of Tensor, which lists its plugins, ops and wrappers."""
     with registry.lock:
-        start()
+        registry.start()
         return Tensor._surface  # type: ignore[no-any-return]
 
 
@@ -182,7 +180,7 @@ def register(plugin: Any, *, name: str) -> None:
         PluginError: the plugin failed; nothing has changed.
     """
     with registry.lock:
-        start()
+        registry.start()
         if name in registry.known:
             raise ValueError(
                 f"a plugin {name!r} exists already, from {registry.known[name].origin}; "
@@ -236,7 +234,7 @@ def attach(cls: type[Tensor], *names: str) -> None:
             f"{cls!r} is not a subclass of Tensor; to extend Tensor, use plugins.enable"
         )
     with registry.lock:
-        start()
+        registry.start()
         check_names(names)
         before = dict(registry.attached)
         registry.attached[cls] = tuple(dict.fromkeys([*before.get(cls, ()), *names]))
@@ -252,7 +250,7 @@ def _choose(what: str, choice: Choice) -> Restore:
     """Add a choice made in code, and return what undoes it."""
     names = [*choice.plugins, *choice.tables]
     with registry.lock:
-        start()
+        registry.start()
         check_names(names)
         restore = Restore(f"{what} {', '.join(names)}".rstrip(), _undo)
         registry.activate(registry.overrides.adding(restore, choice))

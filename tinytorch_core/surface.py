@@ -131,7 +131,7 @@ class SurfaceBuilder:
     ) -> None:
         self.plugins = tuple(plugins)
         self.tensor = tensor
-        self.ops: OpTable = core_ops().copy()
+        self.ops = OpTable(ops=core_ops().data.copy())
         self.op_calls: dict[str, Callable[..., Any]] = {}
         self.wrappers: dict[str, list[str]] = {}
         self.keywords: dict[str, Keyword] = {}
@@ -257,16 +257,15 @@ class SurfaceBuilder:
     def _wrapped(
         self, plugin: Plugin, hook: str, implementation: Any, op: Op, call: Callable[..., Any]
     ) -> Callable[..., Any]:
-        arguments = {"op": op, "call": call, "surface": self}
-        wrapped = plugin.run_hook(hook, implementation, arguments)
-        if wrapped is not None and not callable(wrapped):
+        wrapped = plugin.run_hook(hook, implementation, {"op": op, "call": call, "surface": self})
+        if wrapped is None:
+            return call
+        if not callable(wrapped):
             raise plugin.error(
                 f"returned {wrapped!r:.60} for the op {op.name!r}, which is not callable",
                 hook=hook,
                 remedy="Return a callable, or None to leave the op as it is.",
             )
-        if wrapped is None:
-            return call
         if hook == "tinytorch_wrap_op":
             self.wrappers.setdefault(op.name, []).append(plugin.name)
         return wrapped  # type: ignore[no-any-return]
@@ -313,9 +312,7 @@ class SurfaceBuilder:
         if sys.version_info >= (3, 12) or not self._implementations("tinytorch_wrap_op"):
             self.namespace["__getattr__"] = _raise_no_attribute
             return
-        active = {plugin.name for plugin in self.plugins}
-        known = {name for name, plugin in well_known("attributes").items() if plugin not in active}
-        names = known.union(torch_names()) - self.namespace.keys()
+        names = {*well_known("attributes"), *torch_names()} - self.namespace.keys()
         absent = {name for name in names if not hasattr(TensorBase, name)}
         if absent:
             self.namespace |= {name: MissingAttribute(name) for name in absent}

@@ -28,11 +28,10 @@ def register(plugin: Plugin) -> None:
         plugin.call_hook("tinytorch_add_hookspecs", {"manager": manager})
         _check_names(plugin, hooks)
         plugin.ready = True
-    except PluginError:
-        plugin.unregister()
-        raise
     except Exception as error:
         plugin.unregister()
+        if isinstance(error, PluginError):
+            raise
         raise plugin.error(
             f"{type(error).__name__}: {error}",
             remedy="Fix it; tinytorch_core.hookspecs lists the arguments of each hook.",
@@ -133,8 +132,9 @@ def _check_names(plugin: Plugin, hooks: Mapping[str, Any]) -> None:
     for attribute, options in hooks.items():
         name = options.get("specname") or attribute
         if not (getattr(manager.hook, name).has_spec() or options["optionalhook"]):
+            known = [hook for hook, caller in vars(manager.hook).items() if caller.has_spec()]
             raise plugin.error(
-                f"unknown hook {name!r}. {did_you_mean(name, manager.specified())}",
+                f"unknown hook {name!r}. {did_you_mean(name, known)}",
                 remedy="Correct the name, or, for a hook of a plugin that may be absent, "
                 "mark it @hookimpl(optionalhook=True).",
             )

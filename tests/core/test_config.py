@@ -44,7 +44,10 @@ def settings(config: Config) -> Mapping[str, Any]:
 
 
 def read(folder: Path, variable: str = "") -> Config:
-    return read_config({VARIABLE: variable}, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(VARIABLE, variable)
+        patch.chdir(folder)
+        return read_config()
 
 
 # The variable.
