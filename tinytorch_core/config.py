@@ -84,16 +84,14 @@ def _where(source: str | ConfigFile, *key: str) -> str:
     return source if isinstance(source, str) else source.where(*key)
 
 
-def read_config(
-    environment: Mapping[str, str] | None = None, directory: str | os.PathLike[str] | None = None
-) -> Config:
-    """Return the settings of the environment and of the files in or above `directory`.
+def read_config() -> Config:
+    """Return the settings of the environment and of the files.
 
     ConfigError if a source cannot be read or is invalid.
     """
-    text = (os.environ if environment is None else environment).get(VARIABLE, "").strip()
+    text = os.environ.get(VARIABLE, "").strip()
     variable = (parse_variable(text),) if text else ()
-    return Config((*variable, *file_choices(directory)))
+    return Config((*variable, *file_choices()))
 
 
 def strict() -> bool:
@@ -131,13 +129,13 @@ def parse_variable(text: str) -> Choice:
     return Choice(VARIABLE, plugins, others)
 
 
-def file_choices(directory: str | os.PathLike[str] | None = None) -> tuple[Choice, ...]:
-    """Return the settings of the nearest files in or above a directory, by default the working one.
+def file_choices() -> tuple[Choice, ...]:
+    """Return the settings of the nearest files in or above the working directory.
 
     If a directory has both files, both count; `tinytorch.toml` has precedence.
     """
     try:
-        folder = os.path.realpath(directory or os.getcwd())
+        folder = os.path.realpath(os.getcwd())
     except OSError:  # the working directory was deleted
         return ()
     before = None

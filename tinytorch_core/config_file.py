@@ -24,10 +24,14 @@ class ConfigFile:
         self.path = path
         self.above = above
         try:
-            self.text = _read(path) if text is None else text
+            if text is None:
+                # Bytes that are not UTF-8 may occur in the comments of other tools; they are kept.
+                with open(path, encoding="utf-8", errors="surrogateescape", newline="") as stream:
+                    text = stream.read()
         except OSError as error:
             message = f"{path} cannot be read: {error.strerror}. Check its permissions."
             raise ConfigError(message) from error
+        self.text = text
 
     def __str__(self) -> str:
         return self.path
@@ -79,9 +83,3 @@ def _below(table: Any, keys: tuple[str, ...]) -> Any:
     for key in keys:
         table = table.get(key) if isinstance(table, dict) else None
     return table
-
-
-def _read(path: str) -> str:
-    # Bytes that are not UTF-8 may occur in the comments of other tools; they are kept.
-    with open(path, encoding="utf-8", errors="surrogateescape", newline="") as stream:
-        return stream.read()

@@ -165,13 +165,9 @@ _UNARY: tuple[tuple[str, str | tuple[str, ...], Any, str], ...] = (
 _ALIASES = {"max": (np.max, np.amax), "min": (np.min, np.amin)}
 
 
-def core_ops() -> OpTable:
-    """Return a table with the ops of the plain Tensor, to which others can be added."""
-    return _table().copy()
-
-
 @functools.cache
-def _table() -> OpTable:
+def core_ops() -> OpTable:
+    """Return the ops of the plain Tensor, a table to copy before others are added."""
     ops = OpTable()
     for name, symbol, forward, sign in _ARITHMETIC:
         _add_operator(ops, name, symbol, forward, sign)

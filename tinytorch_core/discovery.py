@@ -44,13 +44,10 @@ class EntryPoint(NamedTuple):
         return _header(self.folder, "Version") or "unknown"
 
 
-def installed(path: Sequence[str] | None = None) -> list[EntryPoint]:
-    """Return the entry points of all plugins on `path`, as `entry_points` does."""
-    return entry_points(PLUGINS, path)
-
-
-def entry_points(group: str, path: Sequence[str] | None = None) -> list[EntryPoint]:
-    """Return the entry points of a group on `path`, sorted by name and distribution.
+def entry_points(
+    group: str, path: Sequence[str] | None = None
+) -> dict[str, tuple[EntryPoint, ...]]:
+    """Return the entry points of a group on `path`, by name; those of one name by distribution.
 
     The working directory is skipped, because its files are not installed. If a distribution
     occurs twice, the first on the path counts, as for imports. The default path is `sys.path`.
@@ -62,8 +59,11 @@ def entry_points(group: str, path: Sequence[str] | None = None) -> list[EntryPoi
                 distribution = normalised(metadata.removesuffix(".egg-info").partition("-")[0])
                 if distribution not in found:
                     found[distribution] = _entry_points_in(os.path.join(folder, metadata), group)
-    points = [point for distribution in sorted(found) for point in found[distribution]]
-    return sorted(points, key=lambda point: point.name)
+    groups: dict[str, tuple[EntryPoint, ...]] = {}
+    for distribution in sorted(found):
+        for point in found[distribution]:
+            groups[point.name] = (*groups.get(point.name, ()), point)
+    return dict(sorted(groups.items()))
 
 
 def _is_working_directory(folder: str) -> bool:

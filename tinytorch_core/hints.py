@@ -4,23 +4,13 @@ from __future__ import annotations
 
 import functools
 import os
-from typing import NamedTuple
-
-
-class Hint(NamedTuple):
-    """The names that a well-known plugin adds, `attributes` of Tensor or `keywords` of it."""
-
-    plugin: str
-    distribution: str
-    kind: str
-    names: frozenset[str]
 
 
 @functools.cache
-def hints() -> tuple[Hint, ...]:
-    """Return the rows of hints.txt: plugin, distribution, kind and names."""
+def well_known(kind: str) -> dict[str, str]:
+    """Return the plugin that adds each of the well-known `attributes` or `keywords` of Tensor."""
     rows = map(str.split, _lines("hints.txt"))
-    return tuple(Hint(row[0], row[1], row[2], frozenset(row[3:])) for row in rows)
+    return {name: plugin for row_kind, plugin, *names in rows if row_kind == kind for name in names}
 
 
 @functools.cache
@@ -34,16 +24,11 @@ def _lines(name: str) -> list[str]:
         return file.read().splitlines()
 
 
-def distribution_of(plugin: str) -> str:
-    """Return the distribution of a well-known plugin, or the customary name for any other."""
-    known = {hint.plugin: hint.distribution for hint in hints()}
-    return known.get(plugin, f"tinytorch-{plugin}")
-
-
 def well_known_provider(name: str) -> str | None:
     """Return the distribution of the well-known plugin that adds `name` to Tensor, or None.
 
     >>> well_known_provider("relu")
     'tinytorch-activations'
     """
-    return next((hint.distribution for hint in hints() if name in hint.names), None)
+    plugin = {**well_known("keywords"), **well_known("attributes")}.get(name)
+    return plugin and f"tinytorch-{plugin}"

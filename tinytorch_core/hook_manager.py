@@ -42,15 +42,6 @@ class HookManager(pluggy.PluginManager):
                 return None
         return super().parse_hookimpl_opts(plugin, name)
 
-    def implementations(self, hook: str) -> list[Any]:
-        """Return the implementations of a hook by all registered plugins."""
-        caller = getattr(self.hook, hook, None)
-        return caller.get_hookimpls() if caller is not None else []
-
-    def specified(self) -> list[str]:
-        """Return the names of the hooks that have a specification."""
-        return [name for name, caller in vars(self.hook).items() if caller.has_spec()]
-
 
 def _origin(source: Any) -> tuple[str, str]:
     return getattr(source, "__module__", ""), getattr(source, "__qualname__", source.__name__)

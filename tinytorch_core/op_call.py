@@ -14,13 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from tinytorch_core.ops import Op
-from tinytorch_core.source import (
-    define,
-    numpy_name,
-    signature_text,
-    tuple_text,
-    with_spellings,
-)
+from tinytorch_core.source import define, numpy_name, signature_text, tuple_text, with_spellings
 from tinytorch_core.tensor import Tensor, operand, speaks_numpy, unwrap
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -70,7 +64,12 @@ def call_text(op: Op, names: dict[str, Any]) -> CallText:
             "        initial, where = [_absent if _o is None else _o for _o in (initial, where)]",
             f"        return _numpy(self, {given})",
         ]
-    lines = _comment(op), keywords, _unwrap_inputs(op, tensors), _run(op, arrays)
+    comment = [
+        f"    # _forward: the function on arrays, {numpy_name(op.forward)}.",
+        "    # _Tensor: the class of all tensors; _Result: the class of what this op returns.",
+        "    # Names with a leading underscore are internal; the others are the op's arguments.",
+    ]
+    lines = comment, keywords, _unwrap_inputs(op, tensors), _run(op, arrays)
     return CallText(signature, passed, tensors, *lines)
 
 
@@ -117,10 +116,7 @@ def op_call(op: Op, tensor: type[Tensor]) -> Callable[..., Any]:
 
 
 def call_signature(op: Op) -> inspect.Signature:
-    """Return the signature of the op's call.
-
-    It is that of `forward`, with `self` if the op is a method, and with both spellings of `axis`.
-    """
+    """Return that of `forward`, with `self` if the op is a method, and both spellings of `axis`."""
     return _CallSignature(op)
 
 
@@ -159,14 +155,6 @@ def _tensor_names(op: Op) -> tuple[str, ...]:
     # The first argument of a method is `self`; the name of the input is used for its array.
     method = bool(op.methods) and not op.variadic and "self" not in op.argument_names
     return ("self", *op.inputs[1:]) if method and op.inputs else op.inputs
-
-
-def _comment(op: Op) -> list[str]:
-    return [
-        f"    # _forward: the function on arrays, {numpy_name(op.forward)}.",
-        "    # _Tensor: the class of all tensors; _Result: the class of what this op returns.",
-        "    # Names with a leading underscore are internal; the others are the op's arguments.",
-    ]
 
 
 def _unwrap_inputs(op: Op, tensors: Sequence[str]) -> list[str]:
@@ -288,8 +276,7 @@ def op(name: str) -> Callable[[Function], Function]:
     def decorate(forward: Function) -> Function:
         arguments = list(inspect.signature(forward).parameters.values())
         write = functools.partial(_dispatch_text, name, arguments)
-        names = {"_forward": forward, "_Tensor": Tensor}
-        function: Any = define(forward.__name__, write, names)
+        function: Any = define(forward.__name__, write, {"_forward": forward, "_Tensor": Tensor})
         functools.update_wrapper(function, forward)
         function.__wrapped_forward__ = forward
         return function  # type: ignore[no-any-return]

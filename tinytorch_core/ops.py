@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import UserDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import takewhile
 from typing import Any, NamedTuple
 
-from tinytorch_core.source import arguments_of, is_in_c, numpy_name, positional, signature_of
+from tinytorch_core.source import arguments_of, is_in_c, numpy_name, signature_of
 
 
 class Op(NamedTuple):
@@ -52,7 +53,8 @@ class Op(NamedTuple):
     def signature(self) -> inspect.Signature:
         """The signature of `forward`, read when it is needed: a program runs few of the ops."""
         if not self.numpy_call and is_in_c(self.forward, self.inputs):
-            return positional(self.argument_names)
+            kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+            return inspect.Signature([inspect.Parameter(x, kind) for x in self.argument_names])
         try:
             return signature_of(self.forward)
         except (TypeError, ValueError):  # a NumPy function in C
@@ -102,7 +104,7 @@ class Op(NamedTuple):
         return [fitted.pop(x) for x in leading], fitted
 
 
-class OpTable(Mapping[str, Op]):
+class OpTable(UserDict[str, Op]):
     """The ops of one surface, by name. `tinytorch_register_ops` receives it.
 
     >>> table = OpTable()
@@ -111,19 +113,14 @@ class OpTable(Mapping[str, Op]):
     (('x',), ('swish',))
     """
 
-    def __init__(self, provider: str = "tinytorch-core", parent: OpTable | None = None) -> None:
+    def __init__(self, provider: str = "tinytorch-core", ops: dict[str, Op] | None = None) -> None:
+        super().__init__()
         self.provider = provider
-        self._ops: dict[str, Op] = {} if parent is None else parent._ops
+        self.data = {} if ops is None else ops
 
     def of(self, provider: str) -> OpTable:
         """Return a view of this table; ops that are added through it have this provider."""
-        return OpTable(provider, parent=self)
-
-    def copy(self) -> OpTable:
-        """Return a table with the same ops, to which others can be added."""
-        table = OpTable(self.provider)
-        table._ops.update(self._ops)
-        return table
+        return OpTable(provider, self.data)
 
     def add(
         self,
@@ -157,9 +154,9 @@ class OpTable(Mapping[str, Op]):
         """
         if not name.isidentifier():
             raise ValueError(f"{name!r} cannot name an op: it must be a Python identifier")
-        if name in self._ops:
+        if name in self:
             raise ValueError(
-                f"op {name!r} is already provided by {self._ops[name].provider}; "
+                f"op {name!r} is already provided by {self[name].provider}; "
                 "choose another name, or disable one of the two plugins"
             )
         numpy = (numpy,) if callable(numpy) or isinstance(numpy, str) else tuple(numpy)
@@ -172,7 +169,7 @@ class OpTable(Mapping[str, Op]):
         names, required, variadic = _arguments(name, forward, inputs)
         if isinstance(method, bool):
             method = (name,) if method else ()
-        self._ops[name] = op = Op(
+        self[name] = op = Op(
             name,
             forward,
             required if inputs is None else tuple(inputs),
@@ -188,23 +185,6 @@ class OpTable(Mapping[str, Op]):
             doc=doc or getattr(forward, "__doc__", None),
         )
         return op
-
-    def insert(self, op: Op) -> None:
-        """Add a complete op, such as one that `numpy_op` returns."""
-        self._ops[op.name] = op
-
-    def remove(self, op: Op) -> None:
-        """Remove an op."""
-        del self._ops[op.name]
-
-    def __getitem__(self, name: str) -> Op:
-        return self._ops[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._ops)
-
-    def __len__(self) -> int:
-        return len(self._ops)
 
 
 def numpy_op(function: Callable[..., Any], ops: Mapping[str, Op]) -> Op:

@@ -104,8 +104,7 @@ def caller() -> str:
     frame = sys._getframe(1)
     while frame.f_back and frame.f_globals.get("__name__", "").startswith("tinytorch_"):
         frame = frame.f_back
-    file = frame.f_code.co_filename
-    location = f"{file}:{frame.f_lineno}"
+    location = f"{frame.f_code.co_filename}:{frame.f_lineno}"
     try:
         return f"code ({location.removeprefix(f'{os.getcwd()}{os.sep}')})"
     except OSError:  # the working directory may be gone

@@ -10,40 +10,32 @@ import functools
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
-from tinytorch_core.config import Choice, Config, Decision, decisions
+from tinytorch_core.config import Config, Decision, decisions
 from tinytorch_core.errors import PluginError, UnmetNeedError
-from tinytorch_core.hints import distribution_of
 from tinytorch_core.overrides import Overrides
 from tinytorch_core.plugin import Plugin
-
-Settings = Mapping[str, Mapping[str, Any]]
-
-_NOT_STARTED = ("has not been started", "Import tinytorch_core first")
 
 
 class Plan(NamedTuple):
     """Which of the known plugins are to be active, and why the others are not.
 
     Attributes:
-        known: the plugins by name.
         decisions: for each plugin whether it is enabled, and which setting applies.
         settings: the plugins' tables of settings, those that have any.
         active: the plugins to be active, in order: each after those that it needs or uses.
         errors: for each plugin that is enabled but cannot be active, the reason.
     """
 
-    known: Mapping[str, Plugin]
     decisions: Mapping[str, Decision]
-    settings: Settings
+    settings: Mapping[str, Mapping[str, Any]]
     active: tuple[Plugin, ...]
     errors: Mapping[str, PluginError]
 
     def why_off(self, name: str) -> tuple[str, str] | None:
         """Return why a plugin is not active and what to do about it, or None if it is active."""
-        why = _why_off(name, self.decisions, self.errors)
-        if why is None and all(plugin.name != name for plugin in self.active):
-            return _NOT_STARTED
-        return why
+        if any(plugin.name == name for plugin in self.active):
+            return None
+        return _why_off(name, self.decisions, self.errors)
 
 
 def resolve(
@@ -69,6 +61,10 @@ def resolve(
     found = decisions(layers, known)
     for name in also:
         found[name] = Decision(True, "attached")
+    settings: dict[str, Mapping[str, Any]] = {}
+    for choice in layers:
+        for name, table in choice.tables.items():
+            settings[name] = {**settings.get(name, {}), **table}
     errors: dict[str, PluginError] = {}
     enabled = []
     for name, plugin in sorted(known.items()):
@@ -84,21 +80,13 @@ def resolve(
         names, cycle = _in_order(needs)
         if not cycle:
             active = tuple([known[name] for name in names])
-            return Plan(dict(known), found, _settings(layers), active, errors)
+            return Plan(found, settings, active, errors)
         first = known[cycle[0]]
         enabled.remove(first)
         errors[first.name] = first.error(
             f"plugins need or use each other in a cycle: {' <- '.join(cycle)}",
             remedy="One of them must do without the other.",
         )
-
-
-def _settings(layers: list[Choice]) -> Settings:
-    settings: dict[str, dict[str, Any]] = {}
-    for choice in layers:
-        for name, table in choice.tables.items():
-            settings[name] = {**settings.get(name, {}), **table}
-    return settings
 
 
 def _drop_unmet(
@@ -109,7 +97,7 @@ def _drop_unmet(
     for plugin in list(enabled):
         for need in plugin.needs:
             if need not in names:
-                reason, remedy = _why_off(need, decisions, errors) or _NOT_STARTED
+                reason, remedy = _why_off(need, decisions, errors)
                 errors[plugin.name] = plugin.error(
                     f"it needs the plugin {need!r}, which {reason}",
                     remedy=f"{remedy}, or disable {plugin.name!r} as well.",
@@ -139,13 +127,13 @@ def _in_order(
 
 def _why_off(
     name: str, decisions: Mapping[str, Decision], errors: Mapping[str, PluginError]
-) -> tuple[str, str] | None:
+) -> tuple[str, str]:
     decision = decisions.get(name)
     if decision is None:
-        return "is not installed", f"Install it: pip install {distribution_of(name)}"
+        return "is not installed", f"Install it: pip install tinytorch-{name}"
     if not decision.on:
         return f"is off, set by {decision.by}", f"Enable it: plugins.enable({name!r})"
     if (error := errors.get(name)) is not None:
         where = f" in {error.hook}" if error.hook else ""
         return f"failed{where}: {error.reason}", error.remedy.rstrip(".")
-    return None
+    return "has not been started", "Import tinytorch_core first"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import accumulate
 from time import perf_counter
 from typing import Any
@@ -25,7 +26,6 @@ class Plugin:
         uses: the names of the plugins that it uses if they are active, likewise.
         failure: the error of its import or of one of its hooks, or None.
         ready: whether it is loaded, checked and registered with pluggy.
-        added_hookspecs: whether its own hooks have been added.
         import_seconds: how long its import took, or None if it was not imported.
     """
 
@@ -35,7 +35,6 @@ class Plugin:
         self._use(target)
         self.failure: PluginError | None = None
         self.ready = False
-        self.added_hookspecs = False
         self.import_seconds: float | None = None
 
     @property
@@ -71,8 +70,8 @@ class Plugin:
     def _use(self, target: Any) -> None:
         self.target = target
         # Values of another type are refused when the plugin is registered.
-        needs, uses = (getattr(target, f"tinytorch_{word}", ()) for word in ("needs", "uses"))
-        self.needs, self.uses = _names(needs), _names(uses)
+        self.needs = stated_names(target, "tinytorch_needs") or ()
+        self.uses = stated_names(target, "tinytorch_uses") or ()
 
     def error(
         self,
@@ -85,20 +84,15 @@ class Plugin:
         """Return an error that names this plugin."""
         return kind(self.name, reason, distribution=self.origin, remedy=remedy, hook=hook)
 
-    def guarded(
-        self, doing: str, function: Callable[[], Any], integrity: Integrity | None = None
-    ) -> Any:
-        """Call a function that runs code of this plugin, then restore NumPy and the plain Tensor.
+    @contextmanager
+    def guarded(self, doing: str) -> Iterator[None]:
+        """Run code of this plugin in a `with` block, then restore NumPy and the plain Tensor.
 
-        Args:
-            doing: what runs, for the error that is raised if the code changed them.
-            integrity: the snapshot to restore; by default a new one.
-
-        PluginError if the code changed NumPy or the plain Tensor.
+        PluginError if the code changed them; `doing` says what ran.
         """
-        integrity = integrity or Integrity()
+        integrity = Integrity()
         try:
-            result = function()
+            yield
         finally:
             changed = integrity.restore()
         if changed:
@@ -106,7 +100,12 @@ class Plugin:
                 f"{doing} changed {', '.join(changed[:3])}, which has been restored",
                 remedy="Add ops and attributes through the hooks, and leave what exists as it is.",
             )
-        return result
+
+    def call_hook(self, hook: str, arguments: Mapping[str, Any]) -> None:
+        """Call the plugin's implementations of a hook whose result is not used."""
+        for _, implementation in implementations(hook, [self]):
+            with self.guarded(hook):
+                self.run_hook(hook, implementation, arguments)
 
     def run_hook(self, hook: str, implementation: Any, arguments: Mapping[str, Any]) -> Any:
         """Call one of the plugin's hook implementations; what it raises becomes a PluginError."""
@@ -136,7 +135,9 @@ class Plugin:
             )
         begin = perf_counter()
         try:
-            self._use(self.guarded("its import", self._imported))
+            with self.guarded("its import"):
+                target = self._imported()
+            self._use(target)
         finally:
             self.import_seconds = perf_counter() - begin
 
@@ -175,17 +176,18 @@ class Plugin:
             manager.unregister(name=self.name)
 
 
-def _names(stated: Any) -> tuple[str, ...]:
+def stated_names(target: Any, attribute: str) -> tuple[str, ...] | None:
+    """Return the names of plugins in an attribute, or None if it holds something else."""
+    stated = getattr(target, attribute, ())
     strings = isinstance(stated, tuple | list) and all(isinstance(n, str) for n in stated)
-    return tuple(stated) if strings else ()
+    return tuple(stated) if strings else None
 
 
 def implementations(hook: str, plugins: Sequence[Plugin]) -> list[tuple[Plugin, Any]]:
     """Return the implementations of a hook by these plugins, in the order of the plugins."""
-    found: dict[int, list[Any]] = {}
-    for implementation in manager.implementations(hook):
-        found.setdefault(id(implementation.plugin), []).append(implementation)
-    return [(plugin, each) for plugin in plugins for each in found.get(id(plugin.target), ())]
+    caller = getattr(manager.hook, hook, None)
+    found = caller.get_hookimpls() if caller is not None else []
+    return [(plugin, each) for plugin in plugins for each in found if each.plugin is plugin.target]
 
 
 def _is_importing(module: str) -> bool:

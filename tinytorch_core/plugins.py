@@ -10,7 +10,7 @@ Each function here either has its whole effect, or raises and changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from tinytorch_core import registry
@@ -18,7 +18,6 @@ from tinytorch_core.config import Choice, Decision, strict
 from tinytorch_core.errors import ConfigError, PluginError, UnknownPluginError, did_you_mean
 from tinytorch_core.overrides import Restore, caller
 from tinytorch_core.plugin import Plugin
-from tinytorch_core.registry import start
 from tinytorch_core.surface import SurfaceBuilder
 from tinytorch_core.tensor import Tensor
 
@@ -47,7 +46,7 @@ class PluginStatus(NamedTuple):
 
 def active() -> tuple[str, ...]:
     """Return the names of the active plugins, in order."""
-    start()
+    registry.start()
     return tuple(p.name for p in registry.plan.active)
 
 
@@ -57,9 +56,9 @@ def find(plugin: Any) -> Plugin:
     Raises:
         UnknownPluginError: no such plugin is installed or registered.
     """
-    start()
+    registry.start()
     if isinstance(plugin, str):
-        _check_names([plugin])
+        check_names([plugin])
         return registry.known[plugin]
     for known in registry.known.values():
         if known.target is plugin:
@@ -75,7 +74,7 @@ def status() -> list[PluginStatus]:
     with registry.lock:
         wrong = None
         try:
-            start()
+            registry.start()
         except ConfigError:
             # The installed plugins can be listed even so.
             wrong = Decision(False, "wrong configuration")
@@ -87,7 +86,6 @@ def status() -> list[PluginStatus]:
 
 
 def _status(plugin: Plugin, decision: Decision, error: PluginError | None) -> PluginStatus:
-    error = error if decision.on else None
     location = None
     if error is not None:
         from tinytorch_core.error_location import location_of  # needed for errors only
@@ -108,9 +106,8 @@ def _status(plugin: Plugin, decision: Decision, error: PluginError | None) -> Pl
 def surface() -> SurfaceBuilder:
     """Return the builder of the surface of Tensor, which lists its plugins, ops and wrappers."""
     with registry.lock:
-        start()
-        builder: SurfaceBuilder = Tensor._surface
-        return builder
+        registry.start()
+        return Tensor._surface  # type: ignore[no-any-return]
 
 
 def enable(*names: str) -> Restore:
@@ -120,7 +117,7 @@ def enable(*names: str) -> Restore:
         UnknownPluginError: no such plugin is installed or registered.
         PluginError: a plugin failed, or needs one that is off; nothing has changed.
     """
-    return _choose("enabled", dict.fromkeys(names, True))
+    return _choose("enabled", Choice(caller(), dict.fromkeys(names, True)))
 
 
 def disable(*names: str) -> Restore:
@@ -129,7 +126,7 @@ def disable(*names: str) -> Restore:
     Raises:
         UnknownPluginError, PluginError: as `enable`.
     """
-    return _choose("disabled", dict.fromkeys(names, False))
+    return _choose("disabled", Choice(caller(), dict.fromkeys(names, False)))
 
 
 def only(*names: str) -> Restore:
@@ -138,7 +135,7 @@ def only(*names: str) -> Restore:
     Raises:
         UnknownPluginError, PluginError: as `enable`.
     """
-    return _choose("only", dict.fromkeys(names, True), others=False)
+    return _choose("only", Choice(caller(), dict.fromkeys(names, True), others=False))
 
 
 def disabled(*names: str) -> Restore:
@@ -168,10 +165,7 @@ def configure(name: str, **settings: Any) -> Restore:
         UnknownPluginError: no such plugin is installed or registered.
         PluginError: the plugin does not accept a setting; nothing has changed.
     """
-    with registry.lock:
-        start()
-        _check_names([name])
-        return _add(f"configured {name}", Choice(caller(), tables={name: settings}))
+    return _choose("configured", Choice(caller(), tables={name: settings}))
 
 
 def register(plugin: Any, *, name: str) -> None:
@@ -186,7 +180,7 @@ def register(plugin: Any, *, name: str) -> None:
         PluginError: the plugin failed; nothing has changed.
     """
     with registry.lock:
-        start()
+        registry.start()
         if name in registry.known:
             raise ValueError(
                 f"a plugin {name!r} exists already, from {registry.known[name].origin}; "
@@ -197,7 +191,7 @@ def register(plugin: Any, *, name: str) -> None:
                 raise ValueError(f"this object is registered already, as {other.name!r}")
         registry.known[name] = Plugin(name, target=plugin)
         try:
-            _choose("enabled", {name: True})
+            enable(name)
         except BaseException:
             registry.known.pop(name).unregister()
             raise
@@ -211,14 +205,14 @@ def unregister(name: str) -> None:
         ValueError: the plugin is installed; `disable` disables it.
     """
     with registry.lock:
-        _check_names([name])
+        check_names([name])
         if registry.known[name].points:
             raise ValueError(f"the plugin {name!r} is installed; use plugins.disable({name!r})")
         attached = dict(registry.attached)
         for cls, names in attached.items():
             registry.attached[cls] = tuple(n for n in names if n != name)
         try:
-            _choose("disabled", {name: False})
+            disable(name)
         except BaseException:
             registry.attached.update(attached)
             raise
@@ -240,8 +234,8 @@ def attach(cls: type[Tensor], *names: str) -> None:
             f"{cls!r} is not a subclass of Tensor; to extend Tensor, use plugins.enable"
         )
     with registry.lock:
-        start()
-        _check_names(names)
+        registry.start()
+        check_names(names)
         before = dict(registry.attached)
         registry.attached[cls] = tuple(dict.fromkeys([*before.get(cls, ()), *names]))
         try:
@@ -252,17 +246,15 @@ def attach(cls: type[Tensor], *names: str) -> None:
             raise
 
 
-def _choose(what: str, names: Mapping[str, bool], others: bool | None = None) -> Restore:
+def _choose(what: str, choice: Choice) -> Restore:
+    """Add a choice made in code, and return what undoes it."""
+    names = [*choice.plugins, *choice.tables]
     with registry.lock:
-        start()
-        _check_names(names)
-        return _add(f"{what} {', '.join(names)}".rstrip(), Choice(caller(), names, others))
-
-
-def _add(what: str, choice: Choice) -> Restore:
-    restore = Restore(what, _undo)
-    registry.activate(registry.overrides.adding(restore, choice))
-    return restore
+        registry.start()
+        check_names(names)
+        restore = Restore(f"{what} {', '.join(names)}".rstrip(), _undo)
+        registry.activate(registry.overrides.adding(restore, choice))
+        return restore
 
 
 def _undo(restore: Restore) -> None:
@@ -271,7 +263,8 @@ def _undo(restore: Restore) -> None:
         registry.activate(registry.overrides.without(restore), lenient=not strict())
 
 
-def _check_names(names: Iterable[str]) -> None:
+def check_names(names: Iterable[str]) -> None:
+    """Raise UnknownPluginError if one of the names is not that of a known plugin."""
     for name in names:
         if not isinstance(name, str):
             raise TypeError(f"a plugin is named by a string, not by {name!r:.60}")

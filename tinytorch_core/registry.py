@@ -12,17 +12,17 @@ import sys
 import threading
 import warnings
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
 from tinytorch_core.config import Config, read_config, strict
-from tinytorch_core.discovery import EntryPoint, installed
+from tinytorch_core.discovery import PLUGINS, entry_points
 from tinytorch_core.errors import ConfigError, PluginError, PluginWarning, UnmetNeedError
-from tinytorch_core.hints import hints, torch_names
+from tinytorch_core.hints import torch_names, well_known
 from tinytorch_core.overrides import Overrides
 from tinytorch_core.plan import Plan, resolve
-from tinytorch_core.plugin import Plugin, implementations
+from tinytorch_core.plugin import Plugin
 from tinytorch_core.surface import SurfaceBuilder
 from tinytorch_core.tensor import Tensor, TensorBase
 from tinytorch_core.validation import register
@@ -37,8 +37,7 @@ config = Config()
 # The plan in force.
 plan: Plan = resolve(overrides, config, known)
 # The names of further plugins for subclasses of Tensor.
-attached: weakref.WeakKeyDictionary[type[Tensor], tuple[str, ...]]
-attached = weakref.WeakKeyDictionary()
+attached = weakref.WeakKeyDictionary[type[Tensor], tuple[str, ...]]()
 
 # The settings with which each plugin that is active, for Tensor or a subclass, was configured.
 _configured: dict[Plugin, Mapping[str, Any]] = {}
@@ -77,7 +76,8 @@ def activate(new: Overrides, *, lenient: bool = False) -> None:
         for plugin, settings in configured.items():
             if _configured.get(plugin) != settings:
                 with suppress(PluginError):
-                    _configure(plugin, settings)
+                    plugin.call_hook("tinytorch_configure", {"config": dict(settings)})
+                    _configured[plugin] = settings
         raise
     finally:
         if collects:
@@ -104,8 +104,7 @@ def forget(plugin: Plugin) -> None:
 
 def why_missing(kind: str, name: str) -> str | None:
     """Return how to get an attribute or keyword that Tensor lacks, or None if nothing is known."""
-    well_known = [hint.plugin for hint in hints() if hint.kind == kind and name in hint.names]
-    for plugin in [*well_known, *_providing(name)]:
+    for plugin in filter(None, [well_known(kind).get(name), *_providing(name)]):
         if (why := plan.why_off(plugin)) is not None:
             reason, remedy = why
             return f"The plugin {plugin!r} provides it, which {reason}. {remedy}."
@@ -134,15 +133,15 @@ def _prepare(
         for cls, names in attached.items():
             plans[cls] = resolve(new, config, known, also=names, without=importing)
         try:
-            loaded = [_load(p.active, importing) for p in plans.values()]
-            if any(loaded):
+            if _load(plans.values(), importing):
                 continue  # their needs are known now
             _check_errors(plans, new, lenient)
             for each in plans.values():
                 for plugin in each.active:
                     settings = each.settings.get(plugin.name, {})
                     if _configured.get(plugin) != settings:
-                        _configure(plugin, settings)
+                        plugin.call_hook("tinytorch_configure", {"config": dict(settings)})
+                        _configured[plugin] = settings
             return plans, {cls: _surface_of(p, cls) for cls, p in plans.items()}
         except PluginError as error:
             if not lenient:
@@ -151,9 +150,9 @@ def _prepare(
             _warn(error)
 
 
-def _load(plugins: Sequence[Plugin], importing: set[Plugin]) -> bool:
+def _load(plans: Iterable[Plan], importing: set[Plugin]) -> bool:
     """Load and register the plugins that are not ready; return whether any were not."""
-    todo = [plugin for plugin in plugins if not plugin.ready]
+    todo = dict.fromkeys(p for each in plans for p in each.active if not p.ready)
     for plugin in todo:
         if plugin.is_importing_us:
             importing.add(plugin)
@@ -191,15 +190,6 @@ def _warn(error: PluginError) -> None:
         warnings.warn(message, PluginWarning, stacklevel=2)
 
 
-def _configure(plugin: Plugin, settings: Mapping[str, Any]) -> None:
-    """Call the plugin's `tinytorch_configure` with its settings, and remember them."""
-    hook = "tinytorch_configure"
-    for _, implementation in implementations(hook, [plugin]):
-        given = {"config": dict(settings)}
-        plugin.guarded(hook, lambda: plugin.run_hook(hook, implementation, given))  # noqa: B023
-    _configured[plugin] = settings
-
-
 def _surface_of(new: Plan, cls: type[Tensor]) -> type:
     """Return the surface of `cls`, computed once for each set of plugins and settings."""
     settings = [(p.name, new.settings[p.name]) for p in new.active if p.name in new.settings]
@@ -207,8 +197,8 @@ def _surface_of(new: Plan, cls: type[Tensor]) -> type:
     if cls is Tensor:
         found = _surfaces.get(key)
     else:  # not cached here, because the cache would keep the subclass alive
-        found = next((base for base in cls.__bases__ if "_surface" in vars(base)), None)
-    if found is None or (cls is not Tensor and _keys.get(found) != key):
+        found = next((base for base in cls.__bases__ if _keys.get(base) == key), None)
+    if found is None:
         found = SurfaceBuilder(new.active, cls, why_missing).build()
         if cls is Tensor:
             _surfaces[key] = found
@@ -304,11 +294,8 @@ def start_later() -> None:
 
 
 def _discover() -> None:
-    groups: dict[str, list[EntryPoint]] = {}
-    for point in installed():
-        groups.setdefault(point.name, []).append(point)
-    for name, points in groups.items():
-        if name not in known or known[name].points != tuple(points):
+    for name, points in entry_points(PLUGINS).items():
+        if name not in known or known[name].points != points:
             known[name] = Plugin(name, points)
 
 

@@ -138,16 +138,15 @@ def with_spellings(
         other = SPELLINGS.get(p.name)
         if other and p.default is not p.empty and other not in given:
             others.append(p.replace(name=other, default=None, annotation=p.empty))
-            names |= {"_either": _either, f"_default_{p.name}": p.default}
-            value = f"_either({p.name!r}, {p.name} == _default_{p.name}, {other!r}, {other})"
-            lines += [f"    if {other} is not None:", f"        {p.name} = {value}"]
+            names[f"_default_{p.name}"] = p.default
+            error = f"{p.name} and {other} are two names of one argument; pass only one of them"
+            lines += [
+                f"    if {other} is not None:",
+                f"        if {p.name} != _default_{p.name}:",
+                f"            raise TypeError({error!r})",
+                f"        {p.name} = {other}",
+            ]
     return sorted([*arguments, *others], key=lambda p: p.kind), lines
-
-
-def _either(name: str, is_default: bool, other: str, value: Any) -> Any:
-    if is_default:
-        return value
-    raise TypeError(f"{name} and {other} are two names of one argument; pass only one of them")
 
 
 def tuple_text(names: Iterable[str]) -> str:
@@ -214,12 +213,6 @@ def signature_of(function: Callable[..., Any]) -> inspect.Signature:
 def is_in_c(function: Callable[..., Any], inputs: Sequence[str] | None) -> bool:
     """Return whether a function takes its arguments by position only, so any names will do."""
     return isinstance(function, np.ufunc) or bool(inputs and inspect.isbuiltin(function))
-
-
-def positional(names: Iterable[str]) -> inspect.Signature:
-    """Return the signature of a function of these arguments, without defaults."""
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    return inspect.Signature([inspect.Parameter(name, kind) for name in names])
 
 
 def numpy_name(function: Any) -> str:

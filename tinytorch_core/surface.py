@@ -8,17 +8,14 @@ everything as it was, and the same plugins give the same surface.
 
 from __future__ import annotations
 
-import functools
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from threading import RLock
-from types import MappingProxyType
 from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from tinytorch_core.core_ops import core_ops
 from tinytorch_core.errors import PluginError
-from tinytorch_core.hints import hints, torch_names
-from tinytorch_core.integrity import Integrity
+from tinytorch_core.hints import torch_names, well_known
 from tinytorch_core.op_call import op_call, reflected
 from tinytorch_core.ops import Op, OpTable, numpy_op
 from tinytorch_core.plugin import Plugin, implementations
@@ -120,7 +117,10 @@ class SurfaceBuilder:
         op_calls: the calls of the ops before plugins wrap them, by name.
         wrappers: for each op the names of the plugins that wrap it, the innermost first.
         keywords: the keywords of the constructor that plugins add, by name.
+        extras: functions that plugins add, each of which returns a word of a tensor's repr.
         namespace: the attributes of the class, by name.
+        providers: the provider of each attribute, `the plain Tensor` or a plugin's title.
+        why_missing: explains why an attribute or a keyword is missing.
     """
 
     def __init__(
@@ -131,15 +131,15 @@ class SurfaceBuilder:
     ) -> None:
         self.plugins = tuple(plugins)
         self.tensor = tensor
-        self.ops: OpTable = core_ops()
+        self.ops = OpTable(ops=core_ops().data.copy())
         self.op_calls: dict[str, Callable[..., Any]] = {}
         self.wrappers: dict[str, list[str]] = {}
         self.keywords: dict[str, Keyword] = {}
         self.extras: list[Callable[[Any], str | None]] = []
         # Tensors compare element by element; as keys of a dict they compare by identity.
         self.namespace: dict[str, Any] = {"__slots__": (), "__hash__": object.__hash__}
-        self._why_missing = why_missing
-        self._owners: dict[str, str] = {}
+        self.why_missing = why_missing
+        self.providers: dict[str, str] = {}
         self._memo: dict[Callable[[SurfaceBuilder], Any], Any] = {}
         self._numpy_ops: dict[Any, Op] = {}
         self._numpy_functions = NumpyFunctions(self)
@@ -159,10 +159,6 @@ class SurfaceBuilder:
             "_calls": calls,
             "_numpy_calls": self._numpy_calls(calls),
             "_numpy_functions": self._numpy_functions,
-            "_keywords": self.keywords,
-            "_extras": tuple(self.extras),
-            "_own_state": frozenset(self._owners),
-            "_why_missing": staticmethod(self._why_missing),
             "_surface": self,
         }
         self._explain_missing_attributes()
@@ -170,9 +166,9 @@ class SurfaceBuilder:
 
     def call_hook(self, hook: str, arguments: Callable[[Plugin], Mapping[str, Any]]) -> None:
         """Call a hook of every plugin, in order, with what `arguments` returns for the plugin."""
-        for plugin, implementation, integrity in self._guarded(hook):
-            run = functools.partial(plugin.run_hook, hook, implementation, arguments(plugin))
-            plugin.guarded(hook, run, integrity)
+        for plugin, implementation in self._implementations(hook):
+            with plugin.guarded(hook):
+                plugin.run_hook(hook, implementation, arguments(plugin))
 
     def wrap(
         self,
@@ -190,13 +186,10 @@ class SurfaceBuilder:
         PluginError if a plugin raises, or returns something other than a callable or None.
         """
         wrapped, ops = dict(calls), self.ops if ops is None else ops
-        for plugin, implementation, integrity in self._guarded(hook):
-
-            def wrap_all(plugin: Plugin = plugin, implementation: Any = implementation) -> None:
+        for plugin, implementation in self._implementations(hook):
+            with plugin.guarded(hook):
                 for name, call in wrapped.items():
                     wrapped[name] = self._wrapped(plugin, hook, implementation, ops[name], call)
-
-            plugin.guarded(hook, wrap_all, integrity)
         return wrapped
 
     def once(self, function: Callable[[SurfaceBuilder], Value]) -> Value:
@@ -208,14 +201,9 @@ class SurfaceBuilder:
     def claim(self, name: str, value: Any, owner: str) -> None:
         """Add `value` to the class under `name`; ValueError if the name is taken."""
         if name in self.namespace or name in _RESERVED or hasattr(TensorBase, name):
-            raise _taken(f"Tensor.{name}", self._owners.get(name, "the plain Tensor"))
-        self._owners[name] = owner
+            raise _taken(f"Tensor.{name}", self.providers.get(name, "the plain Tensor"))
+        self.providers[name] = owner
         self.namespace[name] = value
-
-    @property
-    def providers(self) -> Mapping[str, str]:
-        """The provider of each attribute of the class, `the plain Tensor` or a plugin's title."""
-        return MappingProxyType(self._owners)
 
     def explain(self, op: Op) -> dict[str, str]:
         """Return what the plugins report about an op, by label; an error, by the plugin's name."""
@@ -238,7 +226,7 @@ class SurfaceBuilder:
             if function in self._numpy_ops:
                 return self._numpy_ops[function]
             op = numpy_op(function, self.ops)
-            self.ops.insert(op)
+            self.ops[op.name] = op
             self.op_calls[op.name] = op_call(op, self.tensor)
             try:
                 wrapped = self.wrap("tinytorch_wrap_op", {op.name: self.op_calls[op.name]})
@@ -257,7 +245,7 @@ class SurfaceBuilder:
             return op
 
     def _remove(self, op: Op) -> None:
-        self.ops.remove(op)
+        del self.ops[op.name]
         del self.op_calls[op.name]
         self.wrappers.pop(op.name, None)
 
@@ -266,26 +254,18 @@ class SurfaceBuilder:
         found = implementations(hook, self.plugins)
         return sorted(found, key=lambda pair: pair[1].trylast - pair[1].tryfirst)
 
-    def _guarded(self, hook: str) -> list[tuple[Plugin, Any, Integrity]]:
-        found = self._implementations(hook)
-        if not found:
-            return []
-        integrity = Integrity()
-        return [(*pair, integrity) for pair in found]
-
     def _wrapped(
         self, plugin: Plugin, hook: str, implementation: Any, op: Op, call: Callable[..., Any]
     ) -> Callable[..., Any]:
-        arguments = {"op": op, "call": call, "surface": self}
-        wrapped = plugin.run_hook(hook, implementation, arguments)
-        if wrapped is not None and not callable(wrapped):
+        wrapped = plugin.run_hook(hook, implementation, {"op": op, "call": call, "surface": self})
+        if wrapped is None:
+            return call
+        if not callable(wrapped):
             raise plugin.error(
                 f"returned {wrapped!r:.60} for the op {op.name!r}, which is not callable",
                 hook=hook,
                 remedy="Return a callable, or None to leave the op as it is.",
             )
-        if wrapped is None:
-            return call
         if hook == "tinytorch_wrap_op":
             self.wrappers.setdefault(op.name, []).append(plugin.name)
         return wrapped  # type: ignore[no-any-return]
@@ -297,7 +277,7 @@ class SurfaceBuilder:
         for name, method in methods.items():
             if op.provider == "tinytorch-core":
                 # `claim` would find `__eq__` and the like on every object.
-                self._owners[name], self.namespace[name] = "the plain Tensor", method
+                self.providers[name], self.namespace[name] = "the plain Tensor", method
                 continue
             try:
                 self.claim(name, method, op.provider)
@@ -332,9 +312,7 @@ class SurfaceBuilder:
         if sys.version_info >= (3, 12) or not self._implementations("tinytorch_wrap_op"):
             self.namespace["__getattr__"] = _raise_no_attribute
             return
-        active = {plugin.name for plugin in self.plugins}
-        known = (h.names for h in hints() if h.kind == "attributes" and h.plugin not in active)
-        names = set(torch_names()).union(*known) - self.namespace.keys()
+        names = {*well_known("attributes"), *torch_names()} - self.namespace.keys()
         absent = {name for name in names if not hasattr(TensorBase, name)}
         if absent:
             self.namespace |= {name: MissingAttribute(name) for name in absent}
@@ -360,5 +338,5 @@ def _raise_no_attribute(owner: Any, name: str) -> NoReturn:
     kind = owner if isinstance(owner, type) else type(owner)
     of = f"type object {kind.__name__!r}" if kind is owner else f"{kind.__name__!r} object"
     message = f"{of} has no attribute {name!r}"
-    why = None if name.startswith("__") else owner._why_missing("attributes", name)
+    why = None if name.startswith("__") else owner._surface.why_missing("attributes", name)
     raise AttributeError(f"{message}. {why}" if why else message, name=name, obj=owner)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
-from tinytorch_core.array_methods import ArrayMethods
 from tinytorch_core.errors import did_you_mean
 
 AnyTensor = TypeVar("AnyTensor", bound="TensorBase")
@@ -86,7 +85,7 @@ def only_element(array: Any) -> Any:
     return array.item()
 
 
-class TensorBase(ArrayMethods):
+class TensorBase:
     """An array of numbers with operators and methods.
 
     Args:
@@ -114,10 +113,6 @@ class TensorBase(ArrayMethods):
     _calls: ClassVar[Mapping[str, Callable[..., Any]]]
     _numpy_calls: ClassVar[Mapping[Any, tuple[Callable[..., Any], Any]]]  # the call and the op
     _numpy_functions: ClassVar[Mapping[Any, Callable[..., Any]]]  # other functions, created on use
-    _keywords: ClassVar[Mapping[str, Any]]  # the constructor's keywords that plugins add
-    _extras: ClassVar[Sequence[Callable[[Any], str | None]]]  # each returns a word of the repr
-    _own_state: ClassVar[frozenset[str]]  # names on the class, whose values are not pickled
-    _why_missing: ClassVar[Any]  # explains why an attribute or a keyword is missing
     _surface: ClassVar[Any]  # the surface's builder; also marks a class as a surface
 
     def __init__(self, data: Any, dtype: Any = None, **keywords: Any) -> None:
@@ -126,11 +121,12 @@ class TensorBase(ArrayMethods):
             self._set_keyword(name, value)
 
     def _set_keyword(self, name: str, value: Any) -> None:
-        if name not in self._keywords:
-            known = ["data", "dtype", *self._keywords]
-            hint = self._why_missing("keywords", name) or did_you_mean(name, known)
+        surface = self._surface
+        if name not in surface.keywords:
+            known = ["data", "dtype", *surface.keywords]
+            hint = surface.why_missing("keywords", name) or did_you_mean(name, known)
             raise TypeError(f"{type(self).__name__}() has no keyword {name!r}. {hint}")
-        self._keywords[name].set(self, value)
+        surface.keywords[name].set(self, value)
 
     @classmethod
     def _from_array(cls, array: Any) -> Self:
@@ -225,7 +221,7 @@ class TensorBase(ArrayMethods):
         name = type(self).__name__
         data = np.asarray(self._data)
         body = np.array2string(data, separator=", ", prefix=f"{name}(", threshold=1000)
-        extras = [text for extra in self._extras if (text := extra(self))]
+        extras = [text for extra in self._surface.extras if (text := extra(self))]
         if data.dtype != np.float32:
             extras.insert(0, f"dtype={data.dtype}")
         if data.size == 0:
@@ -274,6 +270,86 @@ class TensorBase(ArrayMethods):
         """Return the matrix product `self @ other`."""
         return self @ other  # type: ignore[no-any-return]
 
+    # Plain methods, because each op adds to start-up time. Plugins wrap the NumPy calls they make.
+
+    def __divmod__(self, other: Any) -> Any:
+        return np.divmod(self, other)
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return np.divmod(other, self)
+
+    def all(self, axis: Any = None, keepdims: Any = False) -> Any:
+        """Return whether all elements are nonzero, of the tensor or along `axis`."""
+        return np.all(self, axis=axis, keepdims=keepdims)
+
+    def any(self, axis: Any = None, keepdims: Any = False) -> Any:
+        """Return whether any element is nonzero, of the tensor or along `axis`."""
+        return np.any(self, axis=axis, keepdims=keepdims)
+
+    def argsort(self, axis: int | None = -1) -> Any:
+        """Return the indices that would sort the elements along `axis`."""
+        return np.argsort(self, axis=axis)
+
+    def cumprod(self, axis: int | None = None) -> Any:
+        """Return the cumulative product, of the flattened tensor or along `axis`."""
+        return np.cumprod(self, axis=axis)
+
+    def cumsum(self, axis: int | None = None) -> Any:
+        """Return the cumulative sum, of the flattened tensor or along `axis`."""
+        return np.cumsum(self, axis=axis)
+
+    def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+        """Return the diagonal of the matrices in two axes, `offset` above the main diagonal."""
+        return np.diagonal(self, offset, axis1, axis2)
+
+    def dot(self, other: Any) -> Any:
+        """Return the dot product over the last axis, and the second-to-last axis of `other`."""
+        return np.dot(self, other)
+
+    @property
+    def flat(self) -> Any:
+        """The elements in one dimension; writing into them needs contiguous memory."""
+        elements = np.ravel(self)
+        if isinstance(elements.data, np.ndarray) and elements.data.base is None:
+            elements.data.flags.writeable = False  # a copy, in which the values would be lost
+        return elements
+
+    def nonzero(self) -> tuple[Any, ...]:
+        """Return the indices of the nonzero elements, an array for each axis."""
+        return np.nonzero(self)
+
+    def ravel(self) -> Any:
+        """Return the elements in one dimension."""
+        return np.ravel(self)
+
+    flatten = ravel
+
+    def repeat(self, repeats: int | Sequence[int], axis: int | None = None) -> Any:
+        """Return the elements, or the slices along `axis`, each repeated."""
+        return np.repeat(self, repeats, axis=axis)
+
+    def round(self, decimals: int = 0) -> Any:
+        """Return the elements rounded to `decimals` digits, halves to even digits."""
+        return np.round(self, decimals)
+
+    __round__ = round
+
+    def sort(self, axis: int = -1, kind: Any = None) -> None:
+        """Sort the elements along `axis` in place; `np.sort` returns a sorted copy."""
+        self[...] = np.sort(self, axis, kind)
+
+    def squeeze(self, axis: Any = None) -> Any:
+        """Return the tensor without the axes of length 1, or without `axis`."""
+        return np.squeeze(self, axis=axis)
+
+    def take(self, indices: Any, axis: int | None = None) -> Any:
+        """Return the elements, or the slices along `axis`, at these indices."""
+        return np.take(self, indices, axis=axis)
+
+    def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+        """Return the sum of the diagonal that `diagonal` returns."""
+        return np.trace(self, offset, axis1, axis2)
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         return np.asarray(self._calls["numpy"](self), dtype=dtype, copy=copy)
 
@@ -307,10 +383,11 @@ class TensorBase(ArrayMethods):
         return _written_into(kwargs["out"], result) if "out" in kwargs else result
 
     def __reduce__(self) -> tuple[Any, ...]:
-        values = {name: keyword.get(self) for name, keyword in self._keywords.items()}
-        keywords = {k: v for k, v in values.items() if v != self._keywords[k].default}
+        surface = self._surface
+        values = {name: keyword.get(self) for name, keyword in surface.keywords.items()}
+        keywords = {k: v for k, v in values.items() if v != surface.keywords[k].default}
         # Private attributes belong to plugins, including disabled ones.
-        own = self._own_state
+        own = surface.providers  # names on the class, whose values are not pickled
         state = {k: v for k, v in vars(self).items() if not k.startswith("_") and k not in own}
         return _rebuild, (type(self), self._data, keywords, state)
 

@@ -11,11 +11,9 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
-import pluggy
-
 from tinytorch_core.errors import PluginError, did_you_mean
 from tinytorch_core.hook_manager import PLUGIN_API, manager
-from tinytorch_core.plugin import Plugin, implementations
+from tinytorch_core.plugin import Plugin, stated_names
 from tinytorch_core.source import arguments_of
 
 # The attributes by which a plugin states facts about itself, besides its hooks.
@@ -27,28 +25,17 @@ def register(plugin: Plugin) -> None:
     try:
         hooks = _checked_hooks(plugin)
         manager.register(plugin.target, name=plugin.name)
-        _add_hookspecs(plugin)
+        plugin.call_hook("tinytorch_add_hookspecs", {"manager": manager})
         _check_names(plugin, hooks)
         plugin.ready = True
-    except PluginError:
-        plugin.unregister()
-        raise
     except Exception as error:
-        invalid = isinstance(error, pluggy.PluginValidationError)
         plugin.unregister()
+        if isinstance(error, PluginError):
+            raise
         raise plugin.error(
             f"{type(error).__name__}: {error}",
-            hook=None if invalid else "tinytorch_add_hookspecs",
             remedy="Fix it; tinytorch_core.hookspecs lists the arguments of each hook.",
         ) from error
-
-
-def _add_hookspecs(plugin: Plugin) -> None:
-    hook = "tinytorch_add_hookspecs"
-    for _, implementation in [] if plugin.added_hookspecs else implementations(hook, [plugin]):
-        arguments = [manager] * len(implementation.argnames)
-        plugin.guarded(hook, lambda: implementation.function(*arguments))  # noqa: B023
-    plugin.added_hookspecs = True
 
 
 def _checked_hooks(plugin: Plugin) -> dict[str, Any]:
@@ -66,8 +53,7 @@ def _checked_hooks(plugin: Plugin) -> dict[str, Any]:
         if (options := manager.parse_hookimpl_opts(target, name)) is not None
     }
     others = [name for name in names if name.startswith("tinytorch_") and name not in hooks]
-    unmarked = [name for name in others if callable(getattr(target, name))]
-    if unmarked:
+    if unmarked := [name for name in others if callable(getattr(target, name))]:
         raise plugin.error(
             f"{unmarked[0]} has no @hookimpl of tinytorch_core, so it would never be called",
             remedy="Mark it: from tinytorch_core import hookimpl.",
@@ -92,10 +78,9 @@ def _check_statements(plugin: Plugin, stated: Sequence[str]) -> None:
                 remedy=f"{did_you_mean(name, STATEMENTS)} Choose another prefix for your own.",
             )
     for name in ("tinytorch_needs", "tinytorch_uses"):
-        names: Any = getattr(plugin.target, name, ())
-        if not isinstance(names, tuple | list) or not all(isinstance(n, str) for n in names):
+        if stated_names(plugin.target, name) is None:
             raise plugin.error(
-                f"{name} is {names!r:.60}",
+                f"{name} is {getattr(plugin.target, name)!r:.60}",
                 remedy=f'Write the names of plugins as a tuple: {name} = ("layers",).',
             )
     _check_api(plugin)
@@ -147,8 +132,9 @@ def _check_names(plugin: Plugin, hooks: Mapping[str, Any]) -> None:
     for attribute, options in hooks.items():
         name = options.get("specname") or attribute
         if not (getattr(manager.hook, name).has_spec() or options["optionalhook"]):
+            known = [hook for hook, caller in vars(manager.hook).items() if caller.has_spec()]
             raise plugin.error(
-                f"unknown hook {name!r}. {did_you_mean(name, manager.specified())}",
+                f"unknown hook {name!r}. {did_you_mean(name, known)}",
                 remedy="Correct the name, or, for a hook of a plugin that may be absent, "
                 "mark it @hookimpl(optionalhook=True).",
             )

@@ -163,7 +163,7 @@ def test_an_unknown_name_is_an_error_with_a_suggestion(capsys: pytest.CaptureFix
     assert main(["plugins", "autogard"]) == 2
     output = capsys.readouterr()
     assert output.out == ""
-    assert "no plugin 'autogard' is installed. Did you mean 'autograd'?" in output.err
+    assert "no plugin 'autogard' is installed or registered. Did you mean 'autograd'?" in output.err
 
 
 def test_the_command_changes_nothing(capsys: pytest.CaptureFixture[str]) -> None:

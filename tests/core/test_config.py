@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from tinytorch_core.config import (
 )
 from tinytorch_core.config_file import ConfigFile
 from tinytorch_core.overrides import Overrides
-from tinytorch_core.plan import Settings, resolve
+from tinytorch_core.plan import resolve
 
 NAMES = ("a", "b", "c")
 
@@ -37,13 +38,16 @@ def decided(config: Config, name: str) -> tuple[bool, str]:
     return decision.on, decision.by
 
 
-def settings(config: Config) -> Settings:
+def settings(config: Config) -> Mapping[str, Any]:
     """Return the settings of each plugin, by its name."""
     return resolve(Overrides(), config, {}).settings
 
 
 def read(folder: Path, variable: str = "") -> Config:
-    return read_config({VARIABLE: variable}, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(VARIABLE, variable)
+        patch.chdir(folder)
+        return read_config()
 
 
 # The variable.

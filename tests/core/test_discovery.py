@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tinytorch_core.discovery import entry_points, installed
+from tinytorch_core.discovery import PLUGINS, entry_points
 
 LONG = "".join(f"Classifier: Topic :: {i}\n" for i in range(50))
 
@@ -26,8 +26,8 @@ def test_name_and_version_are_read_from_either_kind_of_metadata(
     file = "METADATA" if folder.endswith(".dist-info") else "PKG-INFO"
     (metadata / file).write_bytes(f"Metadata-Version: 2.1\n{headers}".encode())
     (metadata / "entry_points.txt").write_text("[tinytorch]\nab = a_b : plugin [extra]\n")
-    (point,) = installed([str(tmp_path)])
-    assert (point.name, point.value) == ("ab", "a_b:plugin")
+    ((name, (point,)),) = entry_points(PLUGINS, [str(tmp_path)]).items()
+    assert (name, point.name, point.value) == ("ab", "ab", "a_b:plugin")
     assert (point.distribution, point.version) == ("A-B", "2.5")
 
 
@@ -36,7 +36,8 @@ def test_a_distribution_with_two_metadata_folders_counts_once(tmp_path: Path) ->
     for folder in ("a_b-2.5.dist-info", "a_b.egg-info"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "entry_points.txt").write_text("[tinytorch]\nab = a_b\n")
-    assert [p.name for p in installed([str(tmp_path)])] == ["ab"]
+    (points,) = entry_points(PLUGINS, [str(tmp_path)]).values()
+    assert [p.name for p in points] == ["ab"]
 
 
 def test_groups_are_separate(tmp_path: Path) -> None:
@@ -48,8 +49,9 @@ def test_groups_are_separate(tmp_path: Path) -> None:
             f"[tinytorch.commands]\n# a comment\none = {name}.command\n"
             "[tinytorch.attributes]\nrelu = one\n"
         )
-    assert [p.value for p in installed([str(tmp_path)])] == ["a.plugin", "b.plugin"]
-    points = entry_points("tinytorch.commands", [str(tmp_path)])
-    assert [p.value for p in points] == ["a.command", "b.command"]
-    assert [p.attributes for p in installed([str(tmp_path)])] == [{"relu"}, {"relu"}]
-    assert entry_points("unknown", [str(tmp_path)]) == []
+    points = entry_points(PLUGINS, [str(tmp_path)])["one"]
+    assert [p.value for p in points] == ["a.plugin", "b.plugin"]
+    assert [p.attributes for p in points] == [{"relu"}, {"relu"}]
+    commands = entry_points("tinytorch.commands", [str(tmp_path)])["one"]
+    assert [p.value for p in commands] == ["a.command", "b.command"]
+    assert entry_points("unknown", [str(tmp_path)]) == {}

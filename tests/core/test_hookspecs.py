@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tinytorch_core import PluginError, Tensor, hookimpl, hookspec, hookspecs, plugins
-from tinytorch_core.hints import Hint, hints
+from tinytorch_core.hints import well_known, well_known_provider
 
 HOOKS = {n: f for n, f in vars(hookspecs).items() if n.startswith("tinytorch_")}
 PAGE = (Path(__file__).parents[2] / "docs" / "hooks.md").read_text("utf-8")
@@ -100,13 +100,17 @@ def test_a_hook_that_exists_cannot_be_added_again() -> None:
         plugins.register(plugin, name="same")
 
 
-@pytest.mark.parametrize("hint", hints(), ids=lambda hint: f"{hint.plugin} {hint.kind}")
-def test_hints_name_all_attributes_and_keywords_of_a_plugin(hint: Hint) -> None:
-    installed = {p.name: p.distribution for p in plugins.status()}
-    assert hint.distribution == installed[hint.plugin]
-    with plugins.only():
-        without = set(dir(Tensor))
-    with plugins.only(hint.plugin):
-        offered = {n for n in dir(Tensor) if hasattr(Tensor, n) and not n.startswith("_")}
-        added = {"attributes": offered - without, "keywords": set(Tensor._keywords)}
-    assert hint.names == added[hint.kind]
+@pytest.mark.parametrize("kind", ["attributes", "keywords"])
+def test_hints_name_all_attributes_and_keywords_of_well_known_plugins(kind: str) -> None:
+    hints = well_known(kind)
+    distributions = {p.name: p.distribution for p in plugins.status()}
+    assert hints
+    for plugin in set(hints.values()):
+        names = {name for name, provider in hints.items() if provider == plugin}
+        with plugins.only():
+            without = set(dir(Tensor))
+        with plugins.only(plugin):
+            offered = {n for n in dir(Tensor) if hasattr(Tensor, n) and not n.startswith("_")}
+            added = {"attributes": offered - without, "keywords": set(plugins.surface().keywords)}
+        assert names == added[kind]
+        assert {well_known_provider(name) for name in names} == {distributions[plugin]}

@@ -143,7 +143,7 @@ def test_a_failing_plugin_can_be_disabled_and_enabled(hostile_site: Any) -> None
 def test_every_command_is_tested() -> None:
     elsewhere = {"doctor", "disable", "enable"}
     tried = {command.split()[0] for command in COMMANDS} | elsewhere
-    (commands,) = [a.choices for a in make_parser()._actions if a.dest == "command"]
+    (commands,) = [a.choices for a in make_parser()._actions if a.metavar == "COMMAND"]
     assert tried == set(commands)
 
 

@@ -60,7 +60,7 @@ def test_a_plan_does_not_change_when_a_plugin_is_registered_later() -> None:
     plugins = known(**ABC)
     plan = resolve(Overrides(), Config(), plugins)
     plugins |= known(d=())
-    assert (list(plan.known), active(plan)) == (["a", "b", "c"], ["a", "b", "c"])
+    assert (list(plan.decisions), active(plan)) == (["a", "b", "c"], ["a", "b", "c"])
 
 
 @pytest.mark.parametrize(

@@ -403,7 +403,7 @@ def test_two_ops_for_the_same_numpy_function_conflict() -> None:
         op_plugin("mine", operator=True, method="mine", reflected="__radd__"),
         op_plugin("mine", numpy=np.exp),
         *map(attribute, ["shape", "data", "_data", "exp", "__init__", "__hash__", "__dict__"]),
-        *map(attribute, ["_calls", "_keywords", "__getattr__", "__slots__"]),
+        *map(attribute, ["_calls", "_surface", "__getattr__", "__slots__"]),
         keyword("dtype"),
         keyword("data"),
     ],

@@ -62,8 +62,7 @@ def make_parser(command: str | None = None) -> argparse.ArgumentParser:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     version = f"tinytorch-core {__version__}"
     parser.add_argument("--version", action="version", version=version, help="show the version")
-    parsers = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND")
-    parsers.required = True
+    parsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for module in MODULES:
         add_module(parsers, module)
     errors = add_installed(parsers, command)

@@ -8,6 +8,7 @@ and returns the exit status. The module is imported when its command is used or 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from types import ModuleType
 from typing import TypeAlias
 
@@ -37,9 +38,7 @@ def add_installed(parsers: Parsers, command: str | None) -> list[str]:
     """
     if command in parsers.choices or (command or "").startswith("-"):
         return []
-    groups: dict[str, list[EntryPoint]] = {}
-    for point in entry_points(COMMANDS):
-        groups.setdefault(point.name, []).append(point)
+    groups = entry_points(COMMANDS)
     if command is None:
         errors = [_add(parsers, name, points) for name, points in groups.items()]
         return list(filter(None, errors))
@@ -58,7 +57,7 @@ def add_installed(parsers: Parsers, command: str | None) -> list[str]:
     return []
 
 
-def _add(parsers: Parsers, name: str, points: list[EntryPoint]) -> str:
+def _add(parsers: Parsers, name: str, points: Sequence[EntryPoint]) -> str:
     """Add the parser of a command, or return why it cannot be added."""
     origins = " and ".join(f"{point.distribution} {point.version}" for point in points)
     command = f"the command {name!r} of {origins}"

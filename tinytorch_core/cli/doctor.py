@@ -13,7 +13,7 @@ from tinytorch_core import plugins, registry
 from tinytorch_core.cli.session import started_surface
 from tinytorch_core.cli.table import facts
 from tinytorch_core.config import read_config
-from tinytorch_core.discovery import COMMANDS, PLUGINS, entry_points, installed, normalised
+from tinytorch_core.discovery import COMMANDS, PLUGINS, entry_points, normalised
 from tinytorch_core.errors import ConfigError
 
 DESCRIPTION = """\
@@ -90,7 +90,7 @@ def check_configuration() -> Report:
     """Read the configuration and find the names in it that no plugin has."""
     try:
         config = read_config()
-        wrong = list(config.wrong_names(point.name for point in installed()))
+        wrong = list(config.wrong_names(entry_points(PLUGINS)))
         sources = " and ".join(str(choice.source) for choice in config)
         summary = sources or "none: every installed plugin is on"
     except ConfigError as error:
@@ -127,8 +127,8 @@ def check_versions() -> Report:
     done = subprocess.run(command, capture_output=True, text=True)
     if not done.stdout:
         return Report(f"not checked, because pip failed: {done.stderr.strip()[-200:]}", [])
-    points = entry_points(PLUGINS) + entry_points(COMMANDS)
-    names = {"tinytorch-core", *(normalised(point.distribution) for point in points)}
+    groups = [*entry_points(PLUGINS).values(), *entry_points(COMMANDS).values()]
+    names = {"tinytorch-core", *(normalised(p.distribution) for points in groups for p in points)}
     findings = [
         Finding(
             line.rstrip("."),

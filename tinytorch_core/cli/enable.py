@@ -12,7 +12,7 @@ from typing import Any
 
 from tinytorch_core.config import OWN_FILE, VARIABLE, Choice, decisions, file_choices, read_config
 from tinytorch_core.config_file import ConfigFile
-from tinytorch_core.discovery import installed
+from tinytorch_core.discovery import PLUGINS, entry_points
 from tinytorch_core.errors import ConfigError, UnknownPluginError, did_you_mean
 
 STATES = {True: "on", False: "off"}
@@ -40,7 +40,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 def run(args: argparse.Namespace) -> int:
     """Change the file and print the changes."""
-    known = {point.name for point in installed()}
+    known = entry_points(PLUGINS)
     for name in args.names:
         if name not in known:
             hint = did_you_mean(name, known)
@@ -118,7 +118,7 @@ def _write(path: str, text: str) -> None:
         ) from error
 
 
-def _check_result(names: Iterable[str], on: bool, known: set[str]) -> int:
+def _check_result(names: Iterable[str], on: bool, known: Iterable[str]) -> int:
     """Print what prevents the change from taking effect, and return the exit status."""
     try:
         config = read_config()

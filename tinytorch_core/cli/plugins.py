@@ -11,7 +11,7 @@ from typing import Any
 from tinytorch_core import __version__, plugins
 from tinytorch_core.cli.session import started_surface
 from tinytorch_core.cli.table import facts, table
-from tinytorch_core.errors import ConfigError, UnknownPluginError, did_you_mean
+from tinytorch_core.errors import ConfigError
 from tinytorch_core.plugins import PluginStatus
 
 DESCRIPTION = """\
@@ -40,10 +40,7 @@ def run(args: argparse.Namespace) -> int:
     except ConfigError as error:
         wrong = f"The configuration is wrong, so no plugin is on: {error}"
     found = {status.name: status for status in plugins.status()}
-    for name in args.names:
-        if name not in found:
-            hint = did_you_mean(name, found)
-            raise UnknownPluginError(f"no plugin {name!r} is installed. {hint}")
+    plugins.check_names(args.names)
     records = [_record(found[name]) for name in args.names or found]
     errors = [record for record in records if record["error"]]
     if args.json:

@@ -49,7 +49,7 @@ def stub_files(surface: SurfaceBuilder) -> dict[str, str]:
     Args:
         surface: the surface of Tensor, already computed.
     """
-    home = _plain_classes()[0].__module__
+    home = _plain_class().__module__
     return {
         "tinytorch_core/__init__.pyi": _package_stub(),
         f"{home.replace('.', '/')}.pyi": _tensor_stub(surface),
@@ -70,27 +70,18 @@ def _import(node: ast.ImportFrom) -> str:
     return "\n".join(f"import {node.module}.{n.name} as {n.name}" for n in node.names)
 
 
-def _plain_classes() -> list[type]:
-    """Return the classes of the plain tensor, the most derived first."""
-    classes = Tensor.__mro__[:-1]
-    # The surface and Tensor itself come first. The plain tensor implements NumPy's protocols.
-    first = next(i for i, kind in enumerate(classes) if "__array_ufunc__" in vars(kind))
-    return list(classes[first:])
+def _plain_class() -> type:
+    """Return the class of the plain tensor, which implements NumPy's protocols."""
+    return next(kind for kind in Tensor.__mro__ if "__array_ufunc__" in vars(kind))
 
 
 def _tensor_stub(surface: SurfaceBuilder) -> str:
-    plain, *bases = _plain_classes()
-    module = _source(plain)
-    base = _class(module, plain)
-    for inherited in bases:
-        if inherited.__module__ != plain.__module__:  # the stub has no import of that module
-            members = _class(_source(inherited), inherited).body
-            base.body += [node for node in members if isinstance(node, ast.FunctionDef)]
-            base.bases = [b for b in base.bases if ast.unparse(b) != inherited.__name__]
+    plain = _plain_class()
+    module = ast.parse(inspect.getsource(sys.modules[plain.__module__]))
+    classes = (node for node in module.body if isinstance(node, ast.ClassDef))
+    base = next(node for node in classes if node.name == plain.__name__)
     _close(base)
-    declared = _names(base).union(
-        *(_names(_class(module, b)) for b in bases if b.__module__ == plain.__module__)
-    )
+    declared = _names(base)
     base.body += ast.parse("\n".join(_additions(surface, declared))).body
     module.body = [_declaration(n) for n in module.body if _is_declaration(n)]
     shadowed = (declared | _names(base)) & {kind.__name__ for kind in BUILTINS}
@@ -98,14 +89,6 @@ def _tensor_stub(surface: SurfaceBuilder) -> str:
     plugins = [f"{p.name} ({p.origin})" for p in surface.plugins]
     contents = ", ".join([f"tinytorch-core {tinytorch_core.__version__}", *plugins])
     return f"{HEADER.format(contents=contents)}{text}\n"
-
-
-def _source(kind: type) -> ast.Module:
-    return ast.parse(inspect.getsource(sys.modules[kind.__module__]))
-
-
-def _class(module: ast.Module, kind: type) -> ast.ClassDef:
-    return next(n for n in module.body if isinstance(n, ast.ClassDef) and n.name == kind.__name__)
 
 
 class _Unshadowed(ast.NodeTransformer):
