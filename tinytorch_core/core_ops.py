@@ -16,6 +16,7 @@ Array = Any
 
 # Any, because NumPy's stubs do not allow the call by position, which is the fastest.
 _add_reduce: Any = np.add.reduce
+_ones = functools.lru_cache(maxsize=64)(np.ones)
 
 
 def clip(x: Array, min: Array = None, max: Array = None) -> Array:
@@ -51,9 +52,6 @@ def sum_rows(x: Array) -> Array:
         ones = _ones if count <= 4096 else np.ones
         return ones(count, x.dtype.char).dot(x.reshape(count, x.shape[-1]))
     return x.sum(axis=tuple(range(x.ndim - 1)))
-
-
-_ones = functools.lru_cache(maxsize=64)(np.ones)
 
 
 def mean(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
@@ -99,16 +97,6 @@ def argmin(x: Array, axis: int | None = None, keepdims: bool = False) -> Array:
 def permute(x: Array, axes: Any = None) -> Array:
     """Return the tensor with its axes in another order, by default reversed."""
     return x.transpose() if axes is None else x.transpose(axes)
-
-
-def swapaxes(x: Array, axis1: int, axis2: int) -> Array:
-    """Return the tensor with two axes swapped."""
-    return x.swapaxes(axis1, axis2)
-
-
-def astype(x: Array, dtype: Any) -> Array:
-    """Return the elements converted to another dtype."""
-    return x.astype(dtype)
 
 
 def _number(kind: type, x: Array) -> Any:
@@ -185,8 +173,10 @@ def core_ops() -> OpTable:
     doc = "Return the elements in another shape."
     ops.add("reshape", lambda x, shape: x.reshape(shape), inputs=("x",), numpy=np.reshape, doc=doc)
     ops.add("permute", permute, numpy=np.transpose)
-    ops.add("swapaxes", swapaxes, method=True, inputs=("x",), numpy=np.swapaxes)
-    ops.add("astype", astype, method=True, inputs=("x",), numpy=np.astype)
+    swap, doc = lambda x, axis1, axis2: x.swapaxes(axis1, axis2), "Swap two axes."
+    ops.add("swapaxes", swap, method=True, inputs=("x",), numpy=np.swapaxes, doc=doc)
+    convert, doc = lambda x, dtype: x.astype(dtype), "Return the elements in another dtype."
+    ops.add("astype", convert, method=True, inputs=("x",), numpy=np.astype, doc=doc)
     doc = "Return a tensor with a copy of the array."
     ops.add("copy", lambda x: x.copy(), method=True, numpy=np.copy, doc=doc)
     ops.add("numpy", lambda x: x, method=True, raw=True, doc="Return the array itself, not a copy.")

@@ -1,4 +1,4 @@
-"""Find installed plugins and commands without importing them.
+"""Find installed plugins and commands without importing them, and import only what is used.
 
 `importlib.metadata` gives the same answer, but importing it takes about 30 ms, three times what
 this package may add to `import numpy`. So this module reads the metadata files itself: plain text
@@ -12,7 +12,7 @@ import importlib
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -121,6 +121,33 @@ def _read(file: str) -> str:
 def normalised(name: str) -> str:
     """Return a distribution's name in the form in which names are compared (PEP 503)."""
     return "-".join(filter(None, name.lower().replace("_", "-").replace(".", "-").split("-")))
+
+
+def lazy_names(
+    package: str, names: Mapping[str, str]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Return `__getattr__` and `__dir__` for a package whose names are imported on first use.
+
+    Args:
+        package: the name of the package, `__name__`.
+        names: for each module of the package the names to import from it, separated by spaces; the
+            name of the module itself stands for the module. Type checkers need the same imports
+            below `if TYPE_CHECKING`.
+    """
+    modules = {name: module for module, found in names.items() for name in found.split()}
+
+    def __getattr__(name: str) -> Any:
+        if name not in modules:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        module = importlib.import_module(f"{package}.{modules[name]}")
+        value = module if name == modules[name] else getattr(module, name)
+        setattr(sys.modules[package], name, value)
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*vars(sys.modules[package]), *modules})
+
+    return __getattr__, __dir__
 
 
 def import_installed(module: str) -> ModuleType:

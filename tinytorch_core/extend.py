@@ -5,9 +5,9 @@ everything else that a plugin may use is here. Nothing else in `tinytorch_core` 
 """
 
 from tinytorch_core.core_ops import matmul, sum_rows
+from tinytorch_core.discovery import lazy_names
 from tinytorch_core.errors import did_you_mean
 from tinytorch_core.hints import well_known_provider
-from tinytorch_core.lazy_import import lazy_names
 from tinytorch_core.op_call import (
     CallText,
     array_text,
