@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -66,6 +67,14 @@ def checked_option(owner: str, checks: Mapping[str, Check], key: str, value: Any
     if check is None:
         raise ValueError(f"{owner} has no option {key!r}. {did_you_mean(key, checks)}")
     return check(owner, key, value)
+
+
+@functools.cache
+def _no_grad() -> Any:
+    # Imported here because a disabled autograd must not be imported.
+    from tinytorch_autograd import no_grad
+
+    return no_grad
 
 
 def elementwise(update: Update) -> Update:
@@ -142,10 +151,7 @@ class Optimizer:
 
     def step(self) -> None:
         """Update every parameter that has a gradient."""
-        # Imported here because a disabled autograd must not be imported.
-        from tinytorch_autograd import no_grad
-
-        with no_grad():
+        with _no_grad()():
             for index, group in enumerate(self.param_groups):
                 for parameter in self._without_small(index, group):
                     grad = parameter.grad
