@@ -1,8 +1,7 @@
 """Find installed plugins and commands without importing them, and import only what is used.
 
-`importlib.metadata` gives the same answer, but importing it takes about 30 ms, three times what
-this package may add to `import numpy`. So this module reads the metadata files itself: plain text
-in a documented format (PyPA, "Entry points specification").
+`importlib.metadata` gives the same answer, but importing it takes about 30 ms. So this module reads
+the metadata files itself: plain text in a documented format (PyPA, "Entry points specification").
 """
 
 from __future__ import annotations
@@ -128,11 +127,9 @@ def lazy_names(
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Return `__getattr__` and `__dir__` for a package whose names are imported on first use.
 
-    Args:
-        package: the name of the package, `__name__`.
-        names: for each module of the package the names to import from it, separated by spaces; the
-            name of the module itself stands for the module. Type checkers need the same imports
-            below `if TYPE_CHECKING`.
+    `names` has for each module of the package the names to import from it, separated by spaces; the
+    name of the module itself stands for the module. Type checkers need the same imports below
+    `if TYPE_CHECKING`.
     """
     modules = {name: module for module, found in names.items() for name in found.split()}
 

@@ -148,6 +148,13 @@ COMPARISONS = [operator.eq, operator.ne, operator.lt, operator.le, operator.gt, 
 BITWISE = [operator.and_, operator.or_, operator.xor]
 
 
+def test_size_is_a_number_and_calling_it_explains_that() -> None:
+    x = Tensor([[1.0, 2.0, 3.0]])
+    assert (x.size, f"{x.size}", x.size // 2, isinstance(x.size, int)) == (3, "3", 1, True)
+    with pytest.raises(TypeError, match=r"x\.size is a number, as in NumPy; .* use x\.shape"):
+        x.size()  # type: ignore[operator]
+
+
 @pytest.mark.parametrize("op", [*ARITHMETIC, *COMPARISONS])
 @pytest.mark.parametrize(
     "other", [3, 2.0, np.float32(2), B, B[0], B.tolist(), tuple(B[0])], ids=repr

@@ -49,9 +49,5 @@ def facts(pairs: Iterable[tuple[str, str]]) -> str:
 
 
 def shortened(text: str, width: int) -> str:
-    """Return `text`, cut at `width` characters.
-
-    >>> shortened("np.max, np.amax", 10)
-    'np.max, n…'
-    """
+    """Return `text`, cut at `width` characters; the last of them is then `…`."""
     return text if len(text) <= width else f"{text[: width - 1]}…"
