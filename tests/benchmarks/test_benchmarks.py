@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import __main__ as program
 from benchmarks import environment, report, workloads
-from benchmarks.measure import Figure, Ratio, interleaved, ratio
+from benchmarks.measure import Figure, Ratio, check_noise, interleaved, ratio
 from benchmarks.report import Result, Row
 from benchmarks.workload import Workload
 
@@ -27,8 +27,8 @@ class Fake:
 
 @pytest.fixture
 def row():
-    goals = {"peer": 0.5, "other": 1.0}
-    ratios = {"peer": Ratio(0.6, 0.5, 0.7), "other": Ratio(0.9, 0.8, 1.0)}
+    goals = {"peer": 0.5, "hips": 1.0}
+    ratios = {"peer": Ratio(0.6, 0.5, 0.7), "hips": Ratio(0.9, 0.8, 1.0)}
     return Row("chains", "a chain", 2e-6, ratios, goals)
 
 
@@ -55,13 +55,20 @@ def test_a_ratio_pairs_the_rounds():
 
 def test_missed_goals_are_marked(row):
     assert row.missed() == ["peer"]
-    assert "**0.60 [0.50-0.70] missed**" in report.table([row], ["peer", "other"])
+    assert "**0.60 [0.50-0.70] missed**" in report.table([row], ["peer", "hips"])
     figures = [Figure("g", "slow", 3.0, "ms", 2.0), Figure("g", "fast", 1.0, "ms", 2.0)]
     table = report.result_table(report.results([row], figures))
     assert "| a chain | peer | 0.5 | 0.60 [0.50-0.70] **missed** |" in table
     assert "1 of 1 below 1" in table
     assert "| slow | | 2 ms | 3 ms **missed** |" in table
     assert "| fast | | 2 ms | 1 ms |" in table
+
+
+def test_figures_of_a_noisy_machine_are_refused():
+    calm, noisy = Ratio(1.0, 0.98, 1.02), Ratio(1.0, 0.8, 1.2)
+    check_noise([{"peer": calm}, {"peer": calm, "hips": noisy}])
+    with pytest.raises(SystemExit, match="vary by more than 40%"):
+        check_noise([{"peer": noisy}, {"peer": calm, "hips": noisy}])
 
 
 @pytest.fixture
@@ -148,5 +155,5 @@ def test_a_partial_run_cannot_be_written(capsys):
 
 def test_the_chart_is_drawn(row, tmp_path):
     pytest.importorskip("matplotlib")
-    report.chart([row], ["peer", "other"], tmp_path / "chart.png")
+    report.chart([row], ["peer", "hips"], tmp_path / "chart.png")
     assert (tmp_path / "chart.png").read_bytes().startswith(b"\x89PNG")
