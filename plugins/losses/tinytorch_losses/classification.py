@@ -314,7 +314,7 @@ def _prediction_index(classes: Array, x: Array) -> Any:
     return (classes, *np.indices(classes.shape, sparse=True))
 
 
-@functools.lru_cache(maxsize=32)
+@functools.lru_cache(maxsize=8)
 def _multiples(step: int, count: int) -> Array:
     return np.arange(count) * step
 
