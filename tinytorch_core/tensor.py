@@ -78,13 +78,6 @@ def operand(value: Any) -> Any:
     return NotImplemented
 
 
-class Size(int):
-    """A number of elements. Calling it, as in PyTorch, raises an error that names `shape`."""
-
-    def __call__(self, *args: Any) -> Any:
-        raise TypeError("x.size is a number, as in NumPy; for the lengths of the axes use x.shape")
-
-
 def only_element(array: Any) -> Any:
     """Return the only element as a Python number; ValueError if there are more, or none."""
     if array.size != 1:
@@ -166,7 +159,7 @@ class TensorBase:
     @property
     def size(self) -> int:
         """The number of elements."""
-        return Size(self._data.size)
+        return int(self._data.size)
 
     @property
     def dtype(self) -> np.dtype[Any]:
