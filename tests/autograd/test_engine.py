@@ -212,6 +212,37 @@ class TestDroppingTheLoss:
         del out, slopes, s
         assert alive(parts) == []
 
+    @pytest.mark.parametrize(
+        ("scaled", "slope"),
+        [
+            (lambda h: h * 0.25, 0.25),
+            (lambda h: 0.25 * h, 0.25),
+            (lambda h: (h / 4.0) + 0, 0.25),
+            (lambda h: h**2.0 + 0, 6),
+        ],
+        ids=["mul", "mul reflected", "div", "pow"],
+    )
+    def test_arrays_that_only_the_gradient_of_a_number_would_need_are_not_kept(self, scaled, slope):
+        x = Tensor(np.full(3, 2.0), requires_grad=True)
+        h = x + 1
+        out = scaled(h)
+        held = [
+            v
+            for n in engine.nodes_of([out.grad_fn])[0]
+            for v in n.saved
+            if isinstance(v, np.ndarray)
+        ]
+        assert all(array is h.data for array in held)  # that of h**2
+        assert len(held) == (slope == 6)
+        (first,) = grad(out.sum(), [x], create_graph=True)
+        np.testing.assert_array_equal(first.data, np.full(3, slope))
+
+    @pytest.mark.parametrize("number", [0.5, 0.5 + 0j, 2])
+    def test_a_product_with_a_number_keeps_complex_gradients(self, number):
+        x = Tensor(np.array([1.0 + 2j]), requires_grad=True)
+        (x * number * np.array([3j])).real.sum().backward()
+        np.testing.assert_allclose(x.grad, np.conj(number * 3j))
+
     def test_frees_a_graph_whose_leaves_are_gone(self):
         loss = two_layers()[1]
         loss.backward(retain_graph=True)

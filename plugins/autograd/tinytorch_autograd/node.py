@@ -71,7 +71,8 @@ class Function:
     Attributes:
         edges: for each input the node that created it, or None if it needs no gradient. None
             instead of the tuple once the graph is freed.
-        saved: the values that the rule asks for, in the order of `saves`.
+        saved: the values that the rule asks for, in the order of `saves`. None instead of an array
+            that only the gradient of a number would need.
         number: the position in the order of creation.
         hooks: functions that are called with the complete gradient, or None.
 
@@ -164,7 +165,8 @@ class Function:
 
     def has_real_output(self) -> bool:
         """Return whether what this node saved shows that the output is real."""
-        saved = dict(zip(self.saves, self.saved, strict=True))
+        pairs = zip(self.saves, self.saved, strict=True)
+        saved = {name: value for name, value in pairs if value is not None}
         if "out" in saved:
             return not is_complex(saved["out"])
         if "out_dtype" in saved:

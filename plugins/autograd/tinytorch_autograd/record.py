@@ -126,7 +126,8 @@ def recorded(op: Op, call: Call, kind: NodeKind, inline: bool) -> Call:
         }
         if not several:
             names["_wrap"] = single_output(op.name, names["_wrap"])
-        return record_source.recorded_call(op, names, node.saves, several, inline and not several)
+        inlined = inline and not several
+        return record_source.recorded_call(op, names, node.saves, node.asks, several, inlined)
 
     kind.record = function = define(op.name, write, {}, call_signature(op))
     function.__doc__ = op.doc

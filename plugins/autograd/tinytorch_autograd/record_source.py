@@ -18,7 +18,12 @@ from tinytorch_core.extend import CallText, array_text, call_text, tuple_text
 
 
 def recorded_call(
-    op: Op, names: dict[str, Any], saves: Sequence[str], several: bool, inline: bool
+    op: Op,
+    names: dict[str, Any],
+    saves: Sequence[str],
+    asks: Sequence[Sequence[str]],
+    several: bool,
+    inline: bool,
 ) -> str:
     """Return the text of an op's call that also adds a node to the graph.
 
@@ -26,6 +31,7 @@ def recorded_call(
         op: the op.
         names: the globals of the generated function, to which default values are added.
         saves: the names of what the node saves.
+        asks: for each function of the rule, the names of its arguments.
         several: the op has several outputs.
         inline: the text contains the op's own lines. Otherwise it calls `_call`, the op as other
             plugins have wrapped it.
@@ -38,7 +44,7 @@ def recorded_call(
         *text.keywords,
         *_find_nodes(op, text),
         *run,
-        *_add_node(op, saves, several, inline),
+        *_add_node(op, _values_to_save(op, text, saves, asks), several, inline),
     ]
     return "\n".join(lines) + "\n"
 
@@ -120,7 +126,7 @@ def _array_or(value: str, other: str) -> str:
     return f"{array_text(value)} if isinstance({value}, _Tensor) else {other}"
 
 
-def _add_node(op: Op, saves: Sequence[str], several: bool, inline: bool) -> list[str]:
+def _add_node(op: Op, values: Sequence[str], several: bool, inline: bool) -> list[str]:
     """Add the node to the op's output, or nodes to its outputs, if an input has one."""
     untracked = " and ".join(f"_{x}_node is None" for x in op.inputs)
     untracked = f"({untracked})" if len(op.inputs) > 1 else untracked
@@ -140,12 +146,29 @@ def _add_node(op: Op, saves: Sequence[str], several: bool, inline: bool) -> list
         *lines,
         "    _node = _new(_Node)",
         f"    _node.edges = {edges}",
-        f"    _node.saved = {tuple_text(_value_to_save(op, name) for name in saves)}",
+        f"    _node.saved = {tuple_text(values)}",
         "    _node.number = _next_number()",
         "    _node.hooks = None",
         f"    {attach}",
         "    return _out",
     ]
+
+
+def _values_to_save(
+    op: Op, text: CallText, saves: Sequence[str], asks: Sequence[Sequence[str]]
+) -> list[str]:
+    """Return the texts that compute the saved values.
+
+    In `x * 0.5`, only the gradient of the number would need x, so x is not kept in memory.
+    """
+    values = []
+    for name in saves:
+        value = _value_to_save(op, name)
+        asking = [i for i, names in enumerate(asks) if name in names]
+        if len(op.inputs) == 2 and len(asking) == 1 and name in {*op.inputs, "out"}:
+            value += f" if {text.tensors[asking[0]]}.__class__ is not float else None"
+        values.append(value)
+    return values
 
 
 def _value_to_save(op: Op, name: str) -> str:
@@ -236,10 +259,15 @@ def _several_gradients(rule: RuleText, passed: Sequence[str]) -> list[str]:
                 f"    if _{x}_edge is not None:",
                 f"        _{x}_grad = _vjp_{i}({passed[i]})",
                 *_refuse_none(x, "        "),
-                f"        if _{x}_grad.shape != {shape}:",
+                f"        if {_is_saved(x, rule)}_{x}_grad.shape != {shape}:",
                 f"            _{x}_grad = _unbroadcast(_{x}_grad, {shape})",
             ]
     return [*lines, f"    return {', '.join(f'_{x}_grad' for x in rule.inputs)}"]
+
+
+def _is_saved(x: str, rule: RuleText) -> str:
+    # It is not if the other input is a number, and then the shapes are equal.
+    return f"{x} is not None and " if x in rule.saves and len(rule.inputs) == 2 else ""
 
 
 def _refuse_none(x: str, indent: str) -> list[str]:
