@@ -309,8 +309,7 @@ class Trainer:
                     loss.backward()
                 raise self._not_finite(f"the loss is {numbers['loss']}", batch)
             weight = size / examples
-            # For a scalar, a number takes less time than an array.
-            loss.backward(np.full(loss.shape, weight) if loss.shape else weight)
+            loss.backward(None if weight == 1 else np.full(loss.shape, weight))
             self.averages.add(numbers, size)
         if not all_finite(self.optimizer.parameters()):
             raise self._not_finite("a gradient is not finite", batch)
