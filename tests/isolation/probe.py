@@ -22,7 +22,7 @@ import numpy as np
 import tinytorch_core
 from tinytorch_core import Tensor, plugins
 
-ALL = {"autograd", "activations", "losses", "layers", "training"}
+ALL = {"autograd", "activations", "losses", "layers", "training", "compile"}
 # Third-party plugins, from examples/.
 EXAMPLES = {"profiler", "special", "swish"}
 # Tools for plugin authors; not a plugin.

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 REQUIREMENTS = ("numpy", "pluggy", "tomlkit")
-PLUGINS = ("autograd", "activations", "losses", "layers", "training")
+PLUGINS = ("autograd", "activations", "losses", "layers", "training", "compile")
 # The tools for plugin authors: not a plugin, and nothing may need it.
 DEVKIT = "devkit"
 # Third-party plugins; their wheels are in the subfolder examples/.
@@ -41,6 +41,8 @@ SUBSETS: tuple[tuple[str, ...], ...] = (
     ("autograd", "layers"),
     ("activations", "layers"),
     ("autograd", "training"),
+    ("compile",),
+    ("autograd", "compile"),
     ("autograd", "activations", "losses"),
     PLUGINS,
     (*PLUGINS, *EXAMPLES),

@@ -1,0 +1,11 @@
+"""The errors and the warning of tinytorch-compile."""
+
+from __future__ import annotations
+
+
+class CaptureError(RuntimeError):
+    """A step cannot be captured. The message names the line, and what to write instead."""
+
+
+class RecaptureWarning(UserWarning):
+    """A step was captured so often that it now runs without being compiled."""

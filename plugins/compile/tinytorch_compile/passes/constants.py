@@ -1,0 +1,82 @@
+"""Computes what depends on shapes only when the program is built, such as `np.zeros_like(x)`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinytorch_compile.program import Call, Guard, Layout, Program, Step, Value, leaves, mapped
+
+_FILLED = {np.zeros_like: 0, np.ones_like: 1, np.empty_like: 0}
+_NUMBERS = (bool, int, float, complex)
+
+
+class Constant:
+    """An array that the program computes once, when it is built; never written into."""
+
+    __slots__ = ("array",)
+
+    def __init__(self, array: Any) -> None:
+        self.array = array
+
+
+def folded(program: Program) -> Program:
+    """Return the program with constants in place of calls that depend on nothing else."""
+    known: dict[Value, Constant] = {}
+
+    def change(value: Value) -> Any:
+        return known.get(value, value)
+
+    steps: list[Step] = []
+    for step in program.steps:
+        if isinstance(step, Guard):
+            if step.value not in known:
+                steps.append(step)
+            continue
+        step = step.reading(change)
+        result = None if step.effect else _constant(step)
+        if result is None:
+            steps.append(step)
+        else:
+            known[step.results[0]] = Constant(result)
+    return program.rewritten(steps, change)
+
+
+def _constant(call: Call) -> Any:
+    """Return the result of a call that depends on constants only, or None."""
+    if call.several or call.results[0].layout is None:
+        return None
+    if call.function in _FILLED:
+        return _array(call.results[0].layout, _FILLED[call.function])
+    found = list(leaves((call.args, call.kwargs)))
+    if not any(isinstance(leaf, Constant) for leaf in found):
+        return None
+    if any(isinstance(leaf, Value | np.ndarray | np.random.Generator) for leaf in found):
+        return None
+    args, kwargs = mapped((call.args, call.kwargs), array_of)
+    with np.errstate(**(call.errors or {})):  # type: ignore[arg-type]
+        return np.asarray(call.function(*args, **kwargs))
+
+
+def array_of(leaf: Any) -> Any:
+    """Return the array of a constant, and other leaves as they are."""
+    return leaf.array if isinstance(leaf, Constant) else leaf
+
+
+def _array(layout: Layout, number: int) -> Any:
+    array = empty(layout)
+    array.fill(number)
+    return array
+
+
+def empty(layout: Layout) -> Any:
+    """Return a new array of a layout, or in C order if that one has gaps."""
+    array = np.empty(layout.shape, layout.dtype)
+    dense = layout.size * layout.dtype.itemsize
+    span = sum((n - 1) * s for n, s in zip(layout.shape, layout.strides, strict=True))
+    if layout.strides == array.strides or min(layout.strides, default=0) <= 0:
+        return array
+    if layout.size and span + layout.dtype.itemsize == dense:
+        return np.ndarray(layout.shape, layout.dtype, array.reshape(-1).data, 0, layout.strides)
+    return array

@@ -1,0 +1,207 @@
+"""Programs: a step as a list of calls, in which each value is written once.
+
+A program is pure data. `tracing` records one, `passes` simplify it, and `source` writes it as
+Python text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class Layout(NamedTuple):
+    """What a program assumes about an array: its shape, its dtype and its strides."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    strides: tuple[int, ...]
+
+    @classmethod
+    def of(cls, array: Any) -> Layout:
+        """Return the layout of an array or a NumPy scalar."""
+        return cls(array.shape, array.dtype, array.strides)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def contiguous(self) -> bool:
+        """Whether the elements are in C order without gaps."""
+        expected = self.dtype.itemsize
+        for length, stride in zip(reversed(self.shape), reversed(self.strides), strict=True):
+            if length != 1 and stride != expected:
+                return False
+            expected *= length
+        return True
+
+
+class Value:
+    """An array or a Python number that a program reads or computes.
+
+    Attributes:
+        layout: the layout of the array; None for a number.
+        label: a name for the source, such as "relu"; need not be unique.
+        view_of: the array whose memory this one shares, or None.
+    """
+
+    __slots__ = ("label", "layout", "view_of")
+
+    def __init__(self, layout: Layout | None, label: str, view_of: Value | None = None) -> None:
+        self.layout, self.label, self.view_of = layout, label, view_of
+
+    def __repr__(self) -> str:
+        return f"<Value {self.label}>"
+
+    @property
+    def memory(self) -> Value:
+        """The value that owns the memory of this one."""
+        value = self
+        while value.view_of is not None:
+            value = value.view_of
+        return value
+
+
+class Location(NamedTuple):
+    """A line of the user's program."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(eq=False, slots=True)
+class Call:
+    """One call of a function.
+
+    Attributes:
+        function: the function. It must not write into its arguments.
+        args, kwargs: its arguments: Values, constants, and tuples, lists, dicts and slices of them.
+        results: the values that it returns.
+        several: the function returns a tuple or list.
+        effect: the call must be made even if nothing needs its results, such as a random draw.
+        errors: how NumPy handles floating-point errors during the call, if not as at the start.
+        location: the line of the user's program that caused it.
+    """
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    results: tuple[Value, ...]
+    several: bool = False
+    effect: bool = False
+    errors: dict[str, str] | None = None
+    location: Location | None = None
+
+    @property
+    def reads(self) -> list[Value]:
+        """The values among the arguments."""
+        return [leaf for leaf in leaves((self.args, self.kwargs)) if isinstance(leaf, Value)]
+
+    def reading(self, change: Callable[[Value], Any]) -> Call:
+        """Return a copy of the call in which `change` has replaced the values it reads."""
+        args, kwargs = replaced((self.args, self.kwargs), change)
+        return replace(self, args=args, kwargs=kwargs)
+
+
+@dataclass(eq=False, slots=True)
+class Guard:
+    """A decision of the step that depends on a value: the program holds while it is the same.
+
+    Attributes:
+        value: the value.
+        convert: how it was read: `bool`, `int`, `float`, or a function that returns what the
+            step compared.
+        expected: what the step saw while it was captured.
+        location: the line of the user's program that decided.
+    """
+
+    value: Value
+    convert: Callable[[Any], Any]
+    expected: Any
+    location: Location | None = None
+
+    @property
+    def reads(self) -> list[Value]:
+        """The value."""
+        return [self.value]
+
+    def reading(self, change: Callable[[Value], Any]) -> Guard:
+        """Return a copy of the guard for the value that `change` returns."""
+        return replace(self, value=change(self.value))
+
+
+Step = Call | Guard
+
+
+@dataclass(eq=False)
+class Program:
+    """The calls and guards of a captured step, in order.
+
+    Attributes:
+        inputs: the arrays that the caller passes.
+        slots: the arrays and numbers of the state, such as parameters; `slots[i]` is read.
+        steps: the calls and guards.
+        outputs: what the step returns: values and constants, in nested containers.
+        writes: for each slot that the step changes, its value at the end, by the slot's value.
+        kept: values that stay readable after a call, such as gradients.
+    """
+
+    inputs: list[Value] = field(default_factory=list)
+    slots: list[Value] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    outputs: Any = None
+    writes: dict[Value, Any] = field(default_factory=dict)
+    kept: list[Value] = field(default_factory=list)
+
+    @property
+    def needed(self) -> list[Value]:
+        """The values that must exist at the end."""
+        found = [*leaves(self.outputs), *leaves(list(self.writes.values())), *self.kept]
+        return [leaf for leaf in found if isinstance(leaf, Value)]
+
+    def rewritten(self, steps: list[Step], change: Callable[[Value], Any]) -> Program:
+        """Return a copy with other steps, in which `change` has replaced the values needed."""
+        writes = {slot: replaced(end, change) for slot, end in self.writes.items()}
+        outputs = replaced(self.outputs, change)
+        kept = [change(value) for value in self.kept]
+        return replace(self, steps=steps, outputs=outputs, writes=writes, kept=kept)
+
+
+def leaves(tree: Any) -> Iterator[Any]:
+    """Yield what is in nested tuples, lists, dicts and slices."""
+    kind = type(tree)
+    if kind is tuple or kind is list:
+        for item in tree:
+            yield from leaves(item)
+    elif kind is dict:
+        for item in tree.values():
+            yield from leaves(item)
+    elif kind is slice:
+        yield from leaves((tree.start, tree.stop, tree.step))
+    else:
+        yield tree
+
+
+def mapped(tree: Any, change: Callable[[Any], Any]) -> Any:
+    """Return a copy of nested tuples, lists, dicts and slices with each leaf changed."""
+    kind = type(tree)
+    if kind is tuple or kind is list:
+        return kind([mapped(item, change) for item in tree])
+    if kind is dict:
+        return {key: mapped(item, change) for key, item in tree.items()}
+    if kind is slice:
+        return slice(*[mapped(item, change) for item in (tree.start, tree.stop, tree.step)])
+    return change(tree)
+
+
+def replaced(tree: Any, change: Callable[[Value], Any]) -> Any:
+    """Return a copy of nested containers with each Value changed, and other leaves as they are."""
+    return mapped(tree, lambda leaf: change(leaf) if isinstance(leaf, Value) else leaf)
