@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core.ops import OpTable
-from tinytorch_core.tensor import only_element
+from tinytorch_core.tensor import only_element, unwrap
 
 Array = Any
 
@@ -52,6 +52,46 @@ def sum_rows(x: Array) -> Array:
         ones = _ones if count <= 4096 else np.ones
         return ones(count, x.dtype.char).dot(x.reshape(count, x.shape[-1]))
     return x.sum(axis=tuple(range(x.ndim - 1)))
+
+
+def sum_into_rows(values: Array, numbers: Array, count: int) -> Array:
+    """Return `count` rows, each the sum of the rows of `values` that have its number.
+
+    It writes into no array, so it works on the arrays of any library: it sorts the values by
+    number, adds up each run of equal numbers in log2(n) steps, and takes the sums from the ends of
+    the runs.
+
+    Args:
+        values: an array of shape (n, length).
+        numbers: an array of n integers from 0 to count - 1.
+        count: the number of rows.
+    """
+    order = np.argsort(numbers, kind="stable")
+    numbers, sums = np.take(numbers, order), np.take(values, order, axis=0)
+    step = 1
+    while step < values.shape[0]:
+        same = (numbers[step:] == numbers[:-step])[:, None]
+        sums = np.concatenate([sums[:step], sums[step:] + np.where(same, sums[:-step], 0)])
+        step *= 2
+    rows = np.arange(count)
+    starts, ends = (np.searchsorted(numbers, rows, side) for side in ("left", "right"))
+    sums = np.concatenate([np.zeros((1, values.shape[1]), values.dtype), sums])
+    return np.take(sums, np.where(starts < ends, ends, 0), axis=0)
+
+
+def place(values: Array, index: Any, shape: tuple[int, ...]) -> Array:
+    """Return zeros of `shape` with `values` at `index`, which selects no element twice.
+
+    It writes into no array but its own, so it works on the arrays of any library.
+
+    Args:
+        values: an array of the shape that `index` selects.
+        index: slices, numbers and ndarrays.
+        shape: the shape of the result.
+    """
+    sources = np.zeros(shape, np.intp)
+    sources[index] = np.arange(1, values.size + 1).reshape(values.shape)
+    return np.take(np.concatenate([np.zeros(1, values.dtype), values.reshape(-1)]), sources)
 
 
 def mean(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
@@ -103,9 +143,15 @@ def _number(kind: type, x: Array) -> Any:
     return kind(only_element(x))
 
 
+def getitem(x: Array, index: Any) -> Array:
+    """Return the elements that `index` selects, as in NumPy; Tensors may be indices."""
+    # An ndarray converts Tensors itself, which takes less time.
+    return x[index] if x.__class__ is np.ndarray else x[unwrap(index)]
+
+
 def setitem(x: Array, index: Any, value: Any) -> None:
     """Write `value` into the elements that `index` selects."""
-    x[index] = value
+    x[index if x.__class__ is np.ndarray else unwrap(index)] = value
 
 
 # The name of the op, that of its method without underscores, the forward, and the operator.
@@ -183,8 +229,7 @@ def core_ops() -> OpTable:
     for kind in (int, float, complex):
         name, doc = kind.__name__, f"Return the only element as a Python {kind.__name__}."
         ops.add(name, functools.partial(_number, kind), method=f"__{name}__", raw=True, doc=doc)
-    doc = "Return the elements that `index` selects, as in NumPy; Tensors may be indices."
-    ops.add("getitem", lambda x, index: x[index], method="__getitem__", inputs=("x",), doc=doc)
+    ops.add("getitem", getitem, method="__getitem__", inputs=("x",))
     ops.add("setitem", setitem, method="__setitem__", inputs=("x", "value"), in_place=True)
     return ops
 

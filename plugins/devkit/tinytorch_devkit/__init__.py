@@ -19,6 +19,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tinytorch_devkit.any_array import expect_same
     from tinytorch_devkit.checks import Check, Checks
     from tinytorch_devkit.comparing import (
         difference,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from tinytorch_devkit.parametrizing import parametrize_with_checks
     from tinytorch_devkit.running import Case, Result, cases_of, check_plugin, table_of_checks
     from tinytorch_devkit.samples import Call, Description, Samples, call
+    from tinytorch_devkit.strict_array import StrictArray, StrictArrayError, values_of
     from tinytorch_devkit.subject import Subject
 
 __version__ = "0.1.0"
@@ -44,6 +46,8 @@ __all__ = [
     "Description",
     "Result",
     "Samples",
+    "StrictArray",
+    "StrictArrayError",
     "Subject",
     "UnknownCheckError",
     "call",
@@ -52,10 +56,12 @@ __all__ = [
     "difference",
     "expect_equal",
     "expect_reference",
+    "expect_same",
     "expect_tensors",
     "parametrize_with_checks",
     "results",
     "table_of_checks",
+    "values_of",
 ]
 
 # The module of each public name.
@@ -68,6 +74,8 @@ _MODULES = {
     "Description": "samples",
     "Result": "running",
     "Samples": "samples",
+    "StrictArray": "strict_array",
+    "StrictArrayError": "strict_array",
     "Subject": "subject",
     "UnknownCheckError": "failure",
     "call": "samples",
@@ -76,10 +84,12 @@ _MODULES = {
     "difference": "comparing",
     "expect_equal": "comparing",
     "expect_reference": "comparing",
+    "expect_same": "any_array",
     "expect_tensors": "comparing",
     "parametrize_with_checks": "parametrizing",
     "results": "comparing",
     "table_of_checks": "running",
+    "values_of": "strict_array",
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from tinytorch_core import PluginError, plugins
 from tinytorch_core.extend import did_you_mean
 
-from tinytorch_devkit import input_checks, plugin_checks, usage_checks, value_checks
+from tinytorch_devkit import any_array, input_checks, plugin_checks, usage_checks, value_checks
 from tinytorch_devkit.checks import Check, Checks
 from tinytorch_devkit.failure import CheckFailure, UnknownCheckError
 from tinytorch_devkit.samples import Description
@@ -145,7 +145,7 @@ def cases_of(plugin: Any, *, checks: Sequence[str] | None = None) -> list[Case]:
 def table_of_checks() -> Checks:
     """Return the kit's own checks and those that the active plugins add."""
     checks = Checks()
-    for module in (value_checks, input_checks, usage_checks, plugin_checks):
+    for module in (value_checks, input_checks, any_array, usage_checks, plugin_checks):
         module.add_to(checks)
     surface = plugins.surface()
     surface.call_hook("tinytorch_register_checks", lambda p: {"checks": checks.of(p.name)})

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 Array = Any
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -39,7 +41,7 @@ def reduce_losses(losses: Array, reduction: str, divisor: Any = None) -> Array:
         return total
     if divisor is None:
         divisor = losses.size
-    return total / divisor if divisor else total.dtype.type("nan")
+    return total / divisor if _may_divide(divisor) else total.dtype.type("nan")
 
 
 def reduce_rule(grad: Array, reduction: str, divisor: Any) -> Array:
@@ -50,4 +52,15 @@ def reduce_rule(grad: Array, reduction: str, divisor: Any) -> Array:
         reduction, divisor: as for `reduce_losses`. A divisor of 0 leaves `grad` unchanged: then
             the input is empty, or all weights are 0 and so is their product with `grad`.
     """
-    return grad / divisor if reduction not in ("sum", "none") and divisor else grad
+    if reduction in ("sum", "none") or not _may_divide(divisor):
+        return grad
+    return grad / (divisor if _is_known(divisor) else np.where(divisor == 0, 1, divisor))
+
+
+def _may_divide(divisor: Any) -> bool:
+    """Return whether a divisor is not 0, or belongs to another library and is not known yet."""
+    return not _is_known(divisor) or bool(divisor)
+
+
+def _is_known(divisor: Any) -> bool:
+    return isinstance(divisor, (int, np.generic, np.ndarray))

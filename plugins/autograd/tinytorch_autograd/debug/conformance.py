@@ -14,7 +14,12 @@ import numpy as np
 
 from tinytorch_core import Tensor
 
-from tinytorch_autograd.debug.numerical import differences, gradients, random_weights
+from tinytorch_autograd.debug.numerical import (
+    differences,
+    first_and_second,
+    gradients,
+    random_weights,
+)
 from tinytorch_autograd.debug.packing import labels, pack, unpack
 from tinytorch_autograd.errors import NoRuleError
 from tinytorch_autograd.gradients import grad
@@ -42,6 +47,7 @@ def add_to(checks: Checks) -> None:
         has_derivatives_at_large_numbers,
         keeps_dtypes_of_gradients,
         leaves_saved_arrays_alone,
+        differentiates_any_array,
     ):
         checks.for_op(check, applies=_takes_floats)
 
@@ -228,6 +234,22 @@ def leaves_saved_arrays_alone(op: Description) -> None:
                 )
 
 
+def differentiates_any_array(op: Description) -> None:
+    """The rule runs on any arrays that implement NumPy's protocols, at orders 1 and 2."""
+    from tinytorch_devkit import StrictArray, expect_same
+
+    for call in op.calls:
+        problem = _Problem(op, call)
+        expected = _unless_without_rule(problem.derivatives)
+        if expected is not None:
+            expect_same(
+                lambda problem=problem: problem.derivatives(StrictArray),
+                expected,
+                tolerance=max(1e-9, op.tolerance),
+                of=f"the derivatives of {op.text(call)}",
+            )
+
+
 def _retained_gradients(
     results: Sequence[Any], inputs: Sequence[Any], seeds: Sequence[Array]
 ) -> list[Array]:
@@ -301,6 +323,10 @@ class _Problem:
     def gradient(self) -> Array:
         """Return the gradient that the engine computes, packed into one vector."""
         return pack(gradients(self._function, self._arrays, self._weights, self._directions))
+
+    def derivatives(self, kind: Callable[[Array], Any] = np.asarray) -> list[Array]:
+        """Return derivatives of orders 1 and 2, computed on arrays of a kind."""
+        return first_and_second(self._function, self._arrays, kind)
 
     def differences(self) -> Array:
         """Return the gradient by central differences, packed into one vector.

@@ -1,4 +1,4 @@
-"""as_array, the conversion of arguments that may be tensors, arrays, lists or numbers."""
+"""Arguments that may be tensors, arrays, lists or numbers, and what is known of their values."""
 
 from __future__ import annotations
 
@@ -21,3 +21,27 @@ def as_array(x: Any, dtype: Any = None) -> Any:
     if not hasattr(x, "dtype"):
         return np.asarray(x, dtype)
     return x if dtype is None else np.astype(x, np.dtype(dtype))
+
+
+def no_scalar(x: Any) -> Any:
+    """Return a NumPy scalar as an array, and anything else as it is."""
+    return np.asarray(x) if isinstance(x, np.generic) else x
+
+
+def has_values(x: Any) -> bool:
+    """Return whether the values of an array or a number can be read.
+
+    Arrays of other libraries may be recorded, or computed later, so a rule must not depend on
+    their values. For arrays with values it may take a shortcut, or raise an error.
+    """
+    return isinstance(x, np.ndarray | np.generic) or not hasattr(x, "__array_ufunc__")
+
+
+def nowhere(mask: Any) -> bool:
+    """Return whether a mask is known to be false everywhere, which an empty one always is."""
+    return not getattr(mask, "size", 1) or (has_values(mask) and not np.any(mask))
+
+
+def somewhere(mask: Any) -> bool:
+    """Return whether a mask is known to be true somewhere."""
+    return has_values(mask) and bool(np.any(mask))

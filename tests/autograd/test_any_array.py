@@ -1,0 +1,91 @@
+"""Every op and rule works on the arrays of other libraries, at orders 1 and 2.
+
+A `StrictArray` implements NumPy's protocols and refuses everything else. The result and the
+derivatives must be those of ndarrays, and strict arrays themselves.
+"""
+
+import numpy as np
+import pytest
+
+from tinytorch_core import Tensor
+
+from tinytorch_autograd.debug.numerical import first_and_second
+from tinytorch_devkit import StrictArray, StrictArrayError, expect_same, values_of
+
+from .cases import CASES, DESCRIBED
+
+SHAPE = "the shape of the result depends on values"
+MIXED = "an ndarray is indexed by an array of the library"
+
+# The functions and cases that cannot work, with the reason.
+REFUSED = {
+    "arange": SHAPE,
+    "nanmedian": "the number of NaNs selects the position",
+    "nanpercentile": "the number of NaNs selects the position",
+    "nanquantile": "the number of NaNs selects the position",
+    "piecewise": "each function gets the elements that a condition selects",
+    "polymul": SHAPE,
+    "roots": "np.roots has no dispatch: its dispatcher iterates over the argument",
+    "trim_zeros": SHAPE,
+    "union1d": SHAPE,
+    "unique": SHAPE,
+    "unique_all": SHAPE,
+    "unique_counts": SHAPE,
+    "unique_inverse": SHAPE,
+    "unique_values": SHAPE,
+    "x[x > 0]": SHAPE,
+    "np.quantile() of (2,)": MIXED,
+}
+
+each_case = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+each_function = pytest.mark.parametrize(
+    "described", DESCRIBED, ids=[f"{i}-{d.name}" for i, d in enumerate(DESCRIBED)]
+)
+
+
+def check(case):
+    with np.errstate(all="ignore"):
+        expected = first_and_second(case.function, case.arrays, np.asarray)
+        expect_same(
+            lambda: first_and_second(case.function, case.arrays, StrictArray),
+            expected,
+            tolerance=1e-12,
+            of=case.name,
+        )
+
+
+def check_refused(case):
+    with pytest.raises((StrictArrayError, TypeError), match="libraries|dispatcher"):
+        case.function(*[Tensor(StrictArray(a), requires_grad=True) for a in case.arrays])
+
+
+@each_case
+def test_single_calls(case):
+    if case.name in REFUSED:
+        check_refused(case)
+    else:
+        check(case)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@each_function
+def test_numpy_functions(described):
+    for case in described.cases():
+        if described.name in REFUSED or case.name in REFUSED:
+            if all(a.size for a in case.arrays):
+                check_refused(case)
+        else:
+            check(case)
+
+
+def test_a_mask_of_known_values_selects_elements():
+    x = Tensor(StrictArray(np.array([1.0, 2.0, 3.0])), requires_grad=True)
+    x[np.array([True, False, True])].backward(StrictArray(np.array([5.0, 7.0])))
+    assert values_of(x.grad).tolist() == [5, 0, 7]
+
+
+def test_repeated_indices_of_the_library_add_their_gradients():
+    x = Tensor(StrictArray(np.array([1.0, 2.0, 3.0])), requires_grad=True)
+    y = x[Tensor(StrictArray(np.array([2, 0, 2, 2])))]
+    y.backward(StrictArray(np.array([1.0, 10.0, 100.0, 1000.0])))
+    assert values_of(x.grad).tolist() == [10, 0, 1101]
