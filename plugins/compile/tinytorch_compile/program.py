@@ -6,6 +6,7 @@ Python text.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -22,23 +23,28 @@ class Layout(NamedTuple):
 
     @classmethod
     def of(cls, array: Any) -> Layout:
-        """Return the layout of an array or a NumPy scalar."""
-        return cls(array.shape, array.dtype, array.strides)
+        """Return the layout of an array or a NumPy scalar.
+
+        The stride of an axis of length 1 means nothing, and is 0 here.
+        """
+        pairs = zip(array.shape, array.strides, strict=True)
+        return cls(array.shape, array.dtype, tuple(s if n != 1 else 0 for n, s in pairs))
 
     @property
     def size(self) -> int:
         """The number of elements."""
-        return int(np.prod(self.shape, dtype=np.int64))
+        return math.prod(self.shape)
 
-    @property
-    def contiguous(self) -> bool:
-        """Whether the elements are in C order without gaps."""
-        expected = self.dtype.itemsize
-        for length, stride in zip(reversed(self.shape), reversed(self.strides), strict=True):
-            if length != 1 and stride != expected:
-                return False
-            expected *= length
-        return True
+    def empty(self) -> Any:
+        """Return a new array of this layout, or one in C order if this layout has gaps."""
+        array = np.empty(self.shape, self.dtype)
+        if Layout.of(array) == self or not array.size:
+            return array
+        steps = [s for n, s in zip(self.shape, self.strides, strict=True) if n != 1]
+        span = sum((n - 1) * s for n, s in zip(self.shape, self.strides, strict=True))
+        if min(steps) <= 0 or span + self.dtype.itemsize != array.nbytes:
+            return array
+        return np.ndarray(self.shape, self.dtype, array, 0, self.strides)
 
 
 class Value:
@@ -65,6 +71,15 @@ class Value:
         while value.view_of is not None:
             value = value.view_of
         return value
+
+
+class Constant:
+    """An array that the program computes once, when it is built; never written into."""
+
+    __slots__ = ("array",)
+
+    def __init__(self, array: Any) -> None:
+        self.array = array
 
 
 class Location(NamedTuple):
@@ -149,28 +164,28 @@ class Program:
         inputs: the arrays that the caller passes.
         slots: the arrays and numbers of the state, such as parameters; `slots[i]` is read.
         steps: the calls and guards.
-        outputs: what the step returns: values and constants, in nested containers.
-        writes: for each slot that the step changes, its value at the end, by the slot's value.
-        kept: values that stay readable after a call, such as gradients.
+        outputs: the values that the step returns, as new arrays.
+        writes: the value at the end of each slot that the step changes.
+        kept: values that stay readable until the next call, such as gradients.
     """
 
     inputs: list[Value] = field(default_factory=list)
     slots: list[Value] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
-    outputs: Any = None
-    writes: dict[Value, Any] = field(default_factory=dict)
-    kept: list[Value] = field(default_factory=list)
+    outputs: list[Value | Constant] = field(default_factory=list)
+    writes: dict[Value, Value | Constant] = field(default_factory=dict)
+    kept: list[Value | Constant] = field(default_factory=list)
 
     @property
     def needed(self) -> list[Value]:
         """The values that must exist at the end."""
-        found = [*leaves(self.outputs), *leaves(list(self.writes.values())), *self.kept]
-        return [leaf for leaf in found if isinstance(leaf, Value)]
+        found = [*self.outputs, *self.writes.values(), *self.kept]
+        return [value for value in found if isinstance(value, Value)]
 
     def rewritten(self, steps: list[Step], change: Callable[[Value], Any]) -> Program:
         """Return a copy with other steps, in which `change` has replaced the values needed."""
-        writes = {slot: replaced(end, change) for slot, end in self.writes.items()}
-        outputs = replaced(self.outputs, change)
+        writes = {slot: change(end) for slot, end in self.writes.items()}
+        outputs = [change(value) for value in self.outputs]
         kept = [change(value) for value in self.kept]
         return replace(self, steps=steps, outputs=outputs, writes=writes, kept=kept)
 
@@ -205,3 +220,11 @@ def mapped(tree: Any, change: Callable[[Any], Any]) -> Any:
 def replaced(tree: Any, change: Callable[[Value], Any]) -> Any:
     """Return a copy of nested containers with each Value changed, and other leaves as they are."""
     return mapped(tree, lambda leaf: change(leaf) if isinstance(leaf, Value) else leaf)
+
+
+def move_views(steps: list[Step], replacement: dict[Value, Value]) -> None:
+    """Let the views of values that were replaced be views of their replacements."""
+    for step in steps:
+        for result in step.results if isinstance(step, Call) else ():
+            while result.view_of is not None and result.view_of in replacement:
+                result.view_of = replacement[result.view_of]

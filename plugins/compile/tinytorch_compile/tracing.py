@@ -130,7 +130,8 @@ class Recorder:
             )
         caller, location = origin()
         label = _name(function) if caller.startswith("<") or not caller else caller
-        traced = [self._result(r, label, args, location) for r in results]
+        index = args[1] if function is operator.getitem else None
+        traced = [self._result(r, label, args, location, index) for r in results]
         values = tuple(t.value for t in traced)
         self.program.steps.append(
             Call(
@@ -149,15 +150,17 @@ class Recorder:
             return decided[0]
         return type(result)(*decided) if hasattr(result, "_fields") else type(result)(decided)
 
-    def _result(self, result: Any, label: str, args: Any, location: Location | None) -> Any:
+    def _result(
+        self, result: Any, label: str, args: Any, location: Location | None, index: Any
+    ) -> Any:
         if not isinstance(result, np.ndarray | np.generic):
             return Number(self, result, Value(None, label))
         array = np.asarray(result)
         base = _base_among(array, args)
-        value = Value(Layout.of(array), label, base and base.value)
+        value = Value(Layout.of(array), label, None if base is None else base.value)
         traced = Traced(self, array, value)
         if base is not None:
-            base.note_view(traced)
+            base.note_view(traced, index)
         self._traced.append((weakref.ref(traced), location))
         return traced
 
@@ -264,12 +267,14 @@ class Traced(_Recorded, NDArrayOperatorsMixin):
     that refers to the array sees. It is refused if the array shares memory with another one.
     """
 
-    __slots__ = ("_base", "_views")
+    __slots__ = ("_base", "_index", "_views")
     __array_priority__ = 1000
 
     def __init__(self, recorder: Recorder, concrete: Any, value: Value) -> None:
         super().__init__(recorder, concrete, value)
+        # The array that this one is a view of, and the index that selected it, if known.
         self._base: Traced | None = None
+        self._index: Any = None
         self._views: list[weakref.ref[Traced]] = []
 
     shape = property(lambda self: self.concrete.shape)
@@ -303,7 +308,8 @@ class Traced(_Recorded, NDArrayOperatorsMixin):
         return self.recorder.call(operator.getitem, (self, index), {})
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        if value is not self:  # `x[i] += 1` ends with x[i] = x[i] for a view
+        # `x[i] += 1` has written into x when it assigns the view to x[i].
+        if not (isinstance(value, Traced) and value._base is self and value._index == index):
             self.recorder.write(self, operator.setitem, (index, value), {})
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
@@ -345,26 +351,34 @@ class Traced(_Recorded, NDArrayOperatorsMixin):
 
     # Views and writes.
 
-    def note_view(self, view: Traced) -> None:
-        """Note that `view` shares the memory of this array."""
-        view._base = self
+    def note_view(self, view: Traced, index: Any) -> None:
+        """Note that `view` shares the memory of this array, and the index that selected it."""
+        view._base, view._index = self, index
         self._views.append(weakref.ref(view))
 
-    def check_writable(self) -> None:
-        """Raise CaptureError if a write would change other traced arrays."""
-        if self._base is not None or any(view() is not None for view in self._views):
+    def check_writable(self, through: Traced | None = None) -> None:
+        """Raise CaptureError if a write, perhaps through a view, would change other arrays."""
+        views = [view() for view in self._views]
+        others = any(view is not None and view is not through for view in views)
+        if others or (self._base is not None and self._index is None):
             raise self.recorder.refuse(
-                "writes into an array that shares its memory with another one, such as a slice; "
-                "compute a new array instead"
+                "writes into an array that shares its memory with another one; compute a new "
+                "array instead"
             )
 
-    def assign(self, result: Traced) -> None:
+    def assign(self, result: Traced, through: Traced | None = None) -> None:
         """Take the value of `result`, as if its elements had been written into this array."""
-        self.check_writable()
+        self.check_writable(through)
+        call = self.recorder.call
         if Layout.of(result.concrete) != Layout.of(self.concrete):
-            result = self.recorder.call(Writing(np.copyto), (self, result), {"casting": "unsafe"})
+            result = call(Writing(np.copyto), (self, result), {"casting": "unsafe"})
+        base, index = self._base, self._index
+        if base is not None:
+            base.check_writable(self)
+            base.assign(call(Writing(operator.setitem), (base, index, result), {}), self)
+            result = call(operator.getitem, (base, index), {})
         self.concrete, self.value = result.concrete, result.value
-        self._views = []
+        self._views = [reference for reference in self._views if reference() is through]
 
 
 def _method(name: str) -> Function:

@@ -1,4 +1,8 @@
-"""Makes equal calls once."""
+"""Creates equal views once.
+
+Other equal calls stay: BLAS multiplies an array by its own transpose in another way than by that of
+an equal array, so merging two arrays could change the last bits.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_compile.program import Call, Program, Step, Value
+from tinytorch_compile.program import Call, Program, Step, Value, move_views
 
 
 def shared(program: Program) -> Program:
-    """Return the program with one call in place of several equal ones."""
+    """Return the program with one view in place of several equal ones."""
     known: dict[Hashable, tuple[Value, ...]] = {}
     same: dict[Value, Value] = {}
 
@@ -21,15 +25,13 @@ def shared(program: Program) -> Program:
     steps: list[Step] = []
     for step in program.steps:
         step = step.reading(change)
-        if isinstance(step, Call) and not step.effect:
+        if isinstance(step, Call) and all(result.view_of for result in step.results):
             first = known.setdefault(_key(step), step.results)
             if first is not step.results:
                 same.update(zip(step.results, first, strict=True))
                 continue
         steps.append(step)
-    for step in steps:
-        for result in step.results if isinstance(step, Call) else ():
-            result.view_of = same.get(result.view_of, result.view_of) if result.view_of else None
+    move_views(steps, same)
     return program.rewritten(steps, change)
 
 

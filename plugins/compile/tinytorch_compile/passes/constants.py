@@ -6,19 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_compile.program import Call, Guard, Layout, Program, Step, Value, leaves, mapped
+from tinytorch_compile.program import (
+    Call,
+    Constant,
+    Guard,
+    Layout,
+    Program,
+    Step,
+    Value,
+    leaves,
+    mapped,
+)
 
 _FILLED = {np.zeros_like: 0, np.ones_like: 1, np.empty_like: 0}
-_NUMBERS = (bool, int, float, complex)
-
-
-class Constant:
-    """An array that the program computes once, when it is built; never written into."""
-
-    __slots__ = ("array",)
-
-    def __init__(self, array: Any) -> None:
-        self.array = array
 
 
 def folded(program: Program) -> Program:
@@ -65,18 +65,6 @@ def array_of(leaf: Any) -> Any:
 
 
 def _array(layout: Layout, number: int) -> Any:
-    array = empty(layout)
+    array = layout.empty()
     array.fill(number)
-    return array
-
-
-def empty(layout: Layout) -> Any:
-    """Return a new array of a layout, or in C order if that one has gaps."""
-    array = np.empty(layout.shape, layout.dtype)
-    dense = layout.size * layout.dtype.itemsize
-    span = sum((n - 1) * s for n, s in zip(layout.shape, layout.strides, strict=True))
-    if layout.strides == array.strides or min(layout.strides, default=0) <= 0:
-        return array
-    if layout.size and span + layout.dtype.itemsize == dense:
-        return np.ndarray(layout.shape, layout.dtype, array.reshape(-1).data, 0, layout.strides)
     return array

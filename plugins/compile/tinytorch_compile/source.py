@@ -1,0 +1,455 @@
+"""Writes a program as the text of a function that calls NumPy.
+
+Results go into arrays that exist before the first call, and an elementwise call writes over an
+argument that is not read again. Views of these arrays are created once, so they cost nothing.
+"""
+
+from __future__ import annotations
+
+import keyword
+import linecache
+import operator
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinytorch_compile.forms import (
+    ADAPTING,
+    Form,
+    arguments,
+    form_of,
+    index_text,
+    is_elementwise,
+    write_lines,
+)
+from tinytorch_compile.memory import Lifetimes, Pool
+from tinytorch_compile.program import Call, Constant, Guard, Layout, Location, Program, Step, Value
+from tinytorch_compile.tracing import Writing
+
+_SIGNS: dict[Any, str] = {
+    operator.add: "+",
+    operator.sub: "-",
+    operator.mul: "*",
+    operator.truediv: "/",
+    operator.floordiv: "//",
+    operator.mod: "%",
+    operator.pow: "**",
+    operator.eq: "==",
+    operator.ne: "!=",
+    operator.lt: "<",
+    operator.le: "<=",
+    operator.gt: ">",
+    operator.ge: ">=",
+}
+
+
+class Names:
+    """The global names of a function, and the objects they stand for."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, Any] = {}
+        self._known: dict[int, str] = {}
+        self._counts: dict[str, int] = {}
+
+    def new(self, wanted: str) -> str:
+        """Return a name that is not used yet, such as "relu", "relu_2", "relu_3"."""
+        base = re.sub(r"\W+", "_", wanted).strip("_") or "value"
+        if base[0].isdigit() or keyword.iskeyword(base):
+            base = f"_{base}"
+        while True:
+            count = self._counts[base] = self._counts.get(base, 0) + 1
+            name = base if count == 1 else f"{base}_{count}"
+            if name not in self.objects:
+                self.objects[name] = None
+                return name
+
+    def of(self, thing: Any, wanted: str) -> str:
+        """Return the name of an object, which gets a new one if it has none."""
+        name = self._known.get(id(thing))
+        if name is None:
+            name = self._known[id(thing)] = self.new(wanted)
+            self.objects[name] = thing
+        return name
+
+
+class Source:
+    """The lines of a function that runs a program.
+
+    Args:
+        program: the program.
+        slots: the array of each slot, or for a number the dict that contains it and its key.
+        inputs: the names of the variables that hold the inputs.
+        names: the global names of the function.
+        changed: the text that ends the function if a guard fails.
+
+    Attributes:
+        lines: the lines up to the results.
+        outputs: the text of each output.
+        kept: the array of each kept value.
+        writes: the lines that change the slots.
+        pool: the arrays that are used for several results.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        slots: Mapping[Value, Any],
+        inputs: Sequence[str],
+        names: Names,
+        changed: str,
+    ) -> None:
+        self._program, self._slots, self._names, self._changed = program, slots, names, changed
+        self._lifetimes = Lifetimes(program)
+        self.pool = Pool()
+        self.lines: list[str] = []
+        # The text of each value, and the array of those that are in the same one in every call.
+        self._texts: dict[Value, str] = dict(zip(program.inputs, inputs, strict=True))
+        self._arrays: dict[Value, Any] = {}
+        # The memory that came from the pool, and may be written over when it is dead.
+        self._pooled: dict[Value, Any] = {}
+        self._scalars: dict[tuple[Any, Any], str] = {}
+        self._scalar_arrays: dict[tuple[str, Any], Any] = {}
+        self._location: Location | None = None
+        self._errors: dict[str, str] | None = None
+        self._written: set[Value] = set()
+        self._last_check = max(
+            (i for i, step in enumerate(program.steps) if self._may_end(step)), default=-1
+        )
+        self._read_slots()
+        for i, step in enumerate(program.steps):
+            self._step(i, step)
+            for memory in self._lifetimes.ending.get(i, ()):
+                if memory in self._pooled:
+                    self.pool.give_back(self._pooled.pop(memory))
+        self.writes = self._slot_writes()
+        self.outputs = [self._output(value) for value in program.outputs]
+        self.kept = [self._kept(value) for value in program.kept]
+
+    # Names of things.
+
+    def text(self, thing: Any) -> str:
+        """Return the text of an argument, a value or a function."""
+        if isinstance(thing, Value):
+            return self._texts[thing]
+        if isinstance(thing, Constant):
+            return self._names.of(thing.array, "constant")
+        kind = type(thing)
+        if thing is None or kind in (bool, int, str):
+            return repr(thing)
+        if kind is float and thing - thing == 0:  # finite
+            return repr(thing)
+        if thing is Ellipsis:
+            return "..."
+        if kind is tuple:
+            return f"({', '.join(map(self.text, thing))}{',' if len(thing) == 1 else ''})"
+        if kind is list:
+            return f"[{', '.join(map(self.text, thing))}]"
+        if kind is slice:
+            return f"slice({', '.join(map(self.text, (thing.start, thing.stop, thing.step)))})"
+        if kind is dict:
+            return f"{{{', '.join(f'{k!r}: {self.text(v)}' for k, v in thing.items())}}}"
+        return self._names.of(thing, _wanted(thing))
+
+    def _read_slots(self) -> None:
+        needed = {value.memory for step in self._program.steps for value in step.reads}
+        needed |= {value.memory for value in self._program.needed}
+        for value in self._program.slots:
+            if value not in needed and value not in self._program.writes:
+                continue
+            if value.layout is not None:
+                self._fix(value, self._slots[value])
+            else:
+                container, key = self._slots[value]
+                self._texts[value] = self._names.new(value.label)
+                place = f"{self._names.of(container, 'state')}[{key!r}]"
+                self.lines.append(f"{self._texts[value]} = {place}")
+
+    def _fix(self, value: Value, array: Any) -> None:
+        """Let a value be in the same array in every call."""
+        self._arrays[value] = array
+        self._texts[value] = self._names.of(array, value.label)
+
+    # Steps.
+
+    def _step(self, i: int, step: Step) -> None:
+        self._comment(step.location)
+        if isinstance(step, Guard):
+            name = self.text(step.convert)
+            self._line(f"if {name}({self.text(step.value)}) != {self.text(step.expected)}:")
+            self._line(f"    {self._changed}")
+            return
+        self._errors = self._enter(step.errors)
+        if step.several or step.results[0].layout is None:
+            self._allocating(step)
+        elif isinstance(step.function, Writing):
+            self._writing(i, step)
+        elif not self._view(step):
+            self._computed(i, step)
+
+    def _may_end(self, step: Step) -> bool:
+        """Return whether a step may find that the program does not hold any more."""
+        if isinstance(step, Guard):
+            return True
+        return step.several or not (step.results[0].view_of or form_of(step))
+
+    def _enter(self, errors: dict[str, str] | None) -> dict[str, str] | None:
+        if errors != self._errors:
+            self._errors = errors
+            if errors is not None:
+                self._line(f"with {self.text(np.errstate)}(**{self.text(errors)}):", indent="")
+        return errors
+
+    def _line(self, line: str, indent: str | None = None) -> None:
+        if indent is None:
+            indent = "    " if self._errors is not None else ""
+        self.lines.append(indent + line)
+
+    def _comment(self, location: Location | None) -> None:
+        if location is not None and location != self._location:
+            self._location = location
+            code = linecache.getline(location.file, location.line).strip()
+            if code:
+                self._line(f"# {code}")
+
+    def _view(self, call: Call) -> bool:
+        """Create a view, once if its array is always the same; return False if it is not a view."""
+        (result,) = call.results
+        if result.view_of is None:
+            return False
+        found = self._known_view(call, result)
+        if found is not None:
+            self._fix(result, found)
+            return True
+        if result.view_of.memory in self._pooled or result.view_of in self._arrays:
+            return False  # in another layout than in the capture, it would be a copy
+        self._assign(call, result)
+        return True
+
+    def _known_view(self, call: Call, result: Value) -> Any:
+        if not all(value in self._arrays for value in call.reads):
+            return None
+        arrays = call.reading(self._arrays.__getitem__)
+        view = arrays.function(*arrays.args, **arrays.kwargs)
+        is_view = isinstance(view, np.ndarray) and Layout.of(view) == result.layout
+        return view if is_view and np.may_share_memory(view, self._arrays[call.reads[0]]) else None
+
+    def _assign(self, call: Call, result: Value) -> None:
+        self._texts[result] = self._names.new(result.label)
+        self._line(f"{self._texts[result]} = {self._call_text(call)}")
+
+    def _call_text(self, call: Call) -> str:
+        function, text = call.function, self.text
+        if function is operator.getitem:
+            return f"{text(call.args[0])}[{index_text(call.args[1], text)}]"
+        if function in _SIGNS:
+            x, y = map(text, call.args)
+            return f"{x} {_SIGNS[function]} {y}"
+        if getattr(function, "__objclass__", None) is np.ndarray:
+            return f"{text(call.args[0])}.{function.__name__}({arguments(call, text, skip=1)})"
+        return f"{text(function)}({arguments(call, text)})"
+
+    def _allocating(self, call: Call) -> None:
+        """Write a call that returns new arrays, or numbers, and check their layouts."""
+        for result in call.results:
+            self._texts[result] = self._names.new(result.label)
+        targets = ", ".join(self._texts[result] for result in call.results)
+        comma = "," if call.several and len(call.results) == 1 else ""
+        self._line(f"{targets}{comma} = {self._call_text(call)}")
+        for result in call.results:
+            if result.layout is not None:
+                shape, dtype = self.text(result.layout.shape), self.text(result.layout.dtype)
+                name = self._texts[result]
+                self._line(f"if {name}.shape != {shape} or {name}.dtype != {dtype}:")
+                self._line(f"    {self._changed}")
+
+    def _computed(self, i: int, call: Call) -> None:
+        form = form_of(call)
+        (result,) = call.results
+        assert result.layout is not None
+        if form is None or form(call, self._argument_text(call), "") is None:
+            self._allocating(call)
+        elif self._is_returned(result) and result.layout.shape:
+            self._assign(call, result)
+        else:
+            array = self._target(i, call, result)
+            self._fix(result, array)
+            self._write_form(call, form, self._texts[result])
+
+    def _write_form(self, call: Call, form: Form, out: str) -> None:
+        for line in form(call, self._argument_text(call), out) or ():
+            self._line(line)
+
+    def _writing(self, i: int, call: Call) -> None:
+        """Write into a copy of the first argument, or into the argument itself if it is dead."""
+        target = call.args[0]
+        (result,) = call.results
+        assert result.layout is not None
+        others = [v for v in call.reads[1:] if isinstance(target, Value)]
+        if self._may_overwrite(i, target, result) and all(
+            value.memory is not target.memory for value in others
+        ):
+            self._overwrite(target, result)
+        else:
+            self._fix(result, self._new_array(result))
+            self._line(f"{self.text(np.copyto)}({self._texts[result]}, {self.text(target)})")
+        for line in write_lines(call, self.text, self._texts[result]):
+            self._line(line)
+
+    # Where results go.
+
+    def _target(self, i: int, call: Call, result: Value) -> Any:
+        """Return the array for a result: a slot, an argument that is dead, or one of the pool."""
+        slot = self._slot_for(i, call, result)
+        if slot is not None:
+            self._written.add(slot)
+            return self._arrays[slot]
+        if is_elementwise(call):
+            for value in call.reads:
+                if self._may_overwrite(i, value, result):
+                    return self._taken_over(value, result)
+        return self._new_array(result)
+
+    def _slot_for(self, i: int, call: Call, result: Value) -> Value | None:
+        """Return a slot whose last value is this result, if its old value is not needed again."""
+        if i < self._last_check:
+            return None
+        for slot, end in self._program.writes.items():
+            if (
+                end is result
+                and slot.layout is not None
+                and slot.layout == result.layout
+                and self._lifetimes.ends_at(slot, i)
+                and (is_elementwise(call) or slot.memory not in {v.memory for v in call.reads})
+                and all(v is slot for v in call.reads if v.memory is slot)
+            ):
+                return slot
+        return None
+
+    def _may_overwrite(self, i: int, value: Any, result: Value) -> bool:
+        return (
+            isinstance(value, Value)
+            and value in self._pooled
+            and value.layout == result.layout
+            and self._lifetimes.ends_at(value, i)
+        )
+
+    def _overwrite(self, value: Value, result: Value) -> None:
+        self._fix(result, self._taken_over(value, result))
+
+    def _taken_over(self, value: Value, result: Value) -> Any:
+        array = self._pooled.pop(value)
+        self._pooled[result] = array
+        return array
+
+    def _new_array(self, result: Value) -> Any:
+        assert result.layout is not None
+        array = self._pooled[result] = self.pool.take(result.layout)
+        return array
+
+    def _is_returned(self, result: Value) -> bool:
+        """Return whether the only use of a result at the end is to be returned."""
+        program = self._program
+        others = [*program.writes.values(), *program.kept]
+        return result in program.outputs and result not in others
+
+    # Numbers among the arguments of ufuncs.
+
+    def _argument_text(self, call: Call) -> Any:
+        """Return the function that writes the arguments of a call.
+
+        A Python number becomes an array of no dimensions: converting it takes longer than most
+        small calls.
+        """
+        dtype = self._adapting_dtype(call)
+        if dtype is None:
+            return self.text
+
+        def text(thing: Any) -> str:
+            if type(thing) in (int, float):
+                return self._names.of(self._scalar(thing, dtype), f"number_{thing!r}")
+            if isinstance(thing, Value) and thing.layout is None:
+                return self._cell(thing, dtype)
+            return self.text(thing)
+
+        return text
+
+    def _adapting_dtype(self, call: Call) -> Any:
+        if call.function not in ADAPTING or call.kwargs:
+            return None
+        layouts = [v.layout for v in call.reads] + [
+            Layout.of(a.array) for a in call.args if isinstance(a, Constant)
+        ]
+        dtypes = {layout.dtype for layout in layouts if layout is not None}
+        others = [a for a in call.args if not isinstance(a, Value | Constant | int | float)]
+        if len(dtypes) != 1 or others or any(isinstance(a, bool) for a in call.args):
+            return None
+        (dtype,) = dtypes
+        return dtype if dtype.char in "fd" else None
+
+    def _scalar(self, number: Any, dtype: Any) -> Any:
+        key = (repr(number), dtype)
+        if key not in self._scalar_arrays:
+            self._scalar_arrays[key] = np.array(number, dtype)
+        return self._scalar_arrays[key]
+
+    def _cell(self, number: Value, dtype: Any) -> str:
+        """Return the name of an array that holds a number of the program."""
+        key = (number, dtype)
+        if key not in self._scalars:
+            cell = np.zeros((), dtype)
+            name = self._scalars[key] = self._names.of(cell, f"{number.label}_array")
+            self._line(f"{name}[()] = {self.text(number)}")
+        return self._scalars[key]
+
+    # The end.
+
+    def _slot_writes(self) -> list[str]:
+        lines = []
+        for slot, end in self._program.writes.items():
+            if slot in self._written or end is slot:
+                continue
+            text = self.text(end)
+            if slot.layout is None:
+                container, key = self._slots[slot]
+                lines.append(f"{self._names.of(container, 'state')}[{key!r}] = {text}")
+                continue
+            if isinstance(end, Value) and end.memory in self._slots:
+                # The old value of a slot, which may be overwritten before it is read.
+                old = self._names.new(f"old_{end.label}")
+                self._line(f"{old} = {text}.copy()", indent="")
+                text = old
+            lines.append(f"{self.text(np.copyto)}({self.text(slot)}, {text})")
+        return lines
+
+    def _output(self, value: Value | Constant) -> str:
+        text = self.text(value)
+        if isinstance(value, Value) and value.layout is None:
+            return text
+        memory = value.memory if isinstance(value, Value) else None
+        fresh = memory is not None and memory not in self._arrays and memory in self._texts
+        is_input = memory in self._program.inputs
+        return text if fresh and not is_input else f"{text}.copy()"
+
+    def _kept(self, value: Value | Constant) -> Any:
+        """Return the array of a kept value, which is in no other value's memory."""
+        if isinstance(value, Value) and value in self._pooled:
+            return self._pooled.pop(value)
+        array = (Layout.of(value.array) if isinstance(value, Constant) else value.layout).empty()
+        name = self._names.of(array, "kept")
+        self._line(f"{self.text(np.copyto)}({name}, {self.text(value)})", indent="")
+        return array
+
+
+def _wanted(thing: Any) -> str:
+    """Return a readable name for an object."""
+    if isinstance(thing, np.ndarray):
+        return "constant"
+    if isinstance(thing, np.dtype):
+        return str(thing)
+    if isinstance(thing, np.random.Generator):
+        return "generator"
+    owner = getattr(thing, "__self__", None)
+    name = getattr(thing, "__name__", type(thing).__name__)
+    return f"{owner.__name__}_{name}" if isinstance(owner, np.ufunc) else str(name)
