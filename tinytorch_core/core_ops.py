@@ -145,13 +145,17 @@ def _number(kind: type, x: Array) -> Any:
 
 def getitem(x: Array, index: Any) -> Array:
     """Return the elements that `index` selects, as in NumPy; Tensors may be indices."""
-    # An ndarray converts Tensors itself, which takes less time.
-    return x[index] if x.__class__ is np.ndarray else x[unwrap(index)]
+    try:
+        return x[index]
+    except TypeError:
+        if isinstance(x, np.ndarray):
+            raise  # it converts Tensors itself
+        return x[unwrap(index)]
 
 
 def setitem(x: Array, index: Any, value: Any) -> None:
     """Write `value` into the elements that `index` selects."""
-    x[index if x.__class__ is np.ndarray else unwrap(index)] = value
+    x[index] = value
 
 
 # The name of the op, that of its method without underscores, the forward, and the operator.
@@ -237,13 +241,19 @@ def core_ops() -> OpTable:
 def _add_operator(ops: OpTable, name: str, symbol: str, forward: Any, sign: str) -> None:
     """Add `x + y` and the like, and `x += y`."""
     ufunc = forward if isinstance(forward, np.ufunc) else _UFUNCS[name]
+    operate = getattr(operator, f"i{symbol}")
 
-    def in_place(x: Array, y: Array) -> None:
-        ufunc(x, y, out=x)
+    def in_place(x: Array, y: Array) -> Any:
+        try:
+            return ufunc(x, y, out=x)
+        except TypeError:
+            if isinstance(x, np.ndarray):
+                raise
+            return operate(x, y)  # a new array of a library whose arrays cannot be modified
 
     what = "the matrix product" if name == "matmul" else "element by element"
     methods: Any = {"method": f"__{symbol}__", "reflected": f"__r{symbol}__"}
     doc = f"Return `self {sign} y`, {what}."
     ops.add(name, forward, inputs=("x", "y"), operator=True, numpy=ufunc, doc=doc, **methods)
-    doc = f"Compute `self {sign}= y`, {what}, in the memory of `self`."
+    doc = f"Compute `self {sign}= y`, {what}, in the memory of `self` if it is an ndarray."
     ops.add(f"i{name}", in_place, method=f"__i{symbol}__", operator=True, in_place=True, doc=doc)

@@ -228,7 +228,7 @@ def cross_entropy_forward(
     z, powers, sums = shifted_exponentials(x, axis=0)
     logs = np.log(sums)
     classes, weights = _classes_and_weights_or_none(target, weight, ignore_index, input.dtype)
-    is_known = classes is not None and _are_ndarrays(classes, z)
+    is_known = classes.__class__ is z.__class__ is np.ndarray
     index = _prediction_index(classes, z) if is_known else None
     if cache is not None:
         cache[:] = powers, sums, index
@@ -322,7 +322,7 @@ def _at_classes(classes: Array, count: int, value: Array, dtype: Any) -> Array:
 
 
 def _are_ndarrays(*arrays: Array) -> bool:
-    return all(isinstance(array, np.ndarray | np.generic) for array in arrays)
+    return all(isinstance(array, (np.ndarray, np.generic)) for array in arrays)
 
 
 def _elements(x: Array) -> Array:
@@ -376,7 +376,7 @@ def _classes_and_weights(
 
 def _weight_of(classes: Array, weight: Array) -> Array:
     """Return the weight of each prediction's class."""
-    if isinstance(classes, np.ndarray | np.generic):
+    if _are_ndarrays(classes):
         return weight[classes]
     # Unlike indexing, this NumPy function accepts indices of another library for an ndarray.
     return np.take_along_axis(weight, classes.reshape(-1), 0).reshape(classes.shape)

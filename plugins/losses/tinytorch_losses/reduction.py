@@ -41,7 +41,8 @@ def reduce_losses(losses: Array, reduction: str, divisor: Any = None) -> Array:
         return total
     if divisor is None:
         divisor = losses.size
-    return total / divisor if _may_divide(divisor) else total.dtype.type("nan")
+    # Whether the divisor is 0 may not be known yet if it is an array of another library.
+    return total / divisor if _is_unknown(divisor) or divisor else total.dtype.type("nan")
 
 
 def reduce_rule(grad: Array, reduction: str, divisor: Any) -> Array:
@@ -52,15 +53,12 @@ def reduce_rule(grad: Array, reduction: str, divisor: Any) -> Array:
         reduction, divisor: as for `reduce_losses`. A divisor of 0 leaves `grad` unchanged: then
             the input is empty, or all weights are 0 and so is their product with `grad`.
     """
-    if reduction in ("sum", "none") or not _may_divide(divisor):
+    if reduction in ("sum", "none"):
         return grad
-    return grad / (divisor if _is_known(divisor) else np.where(divisor == 0, 1, divisor))
+    if _is_unknown(divisor):
+        return grad / np.where(divisor == 0, 1, divisor)
+    return grad / divisor if divisor else grad
 
 
-def _may_divide(divisor: Any) -> bool:
-    """Return whether a divisor is not 0, or belongs to another library and is not known yet."""
-    return not _is_known(divisor) or bool(divisor)
-
-
-def _is_known(divisor: Any) -> bool:
-    return isinstance(divisor, (int, np.generic, np.ndarray))
+def _is_unknown(divisor: Any) -> bool:
+    return not isinstance(divisor, (int, np.generic, np.ndarray))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Array = Any
 Check = Callable[[str, str, Any], Any]
 Update = TypeVar("Update", bound=Callable[..., None])
+_NONE = (None, None)
 # Fewer small parameters are updated one by one: with SGD, a flat update of 6 takes as long.
 _FEWEST_TOGETHER = 8
 
@@ -139,7 +140,7 @@ class Optimizer:
     def update(
         self, parameter: Tensor, grad: Array, state: dict[str, Any], group: Mapping[str, Any]
     ) -> None:
-        """Update one parameter in place.
+        """Update one parameter: in place, or by assigning a new array to `parameter.data`.
 
         Args:
             parameter: the tensor.
@@ -199,11 +200,16 @@ class Optimizer:
         self.param_groups.append(ParameterGroup(name, self.checks, items))
 
     def scratch(self, parameter: Tensor) -> tuple[Array, Array]:
-        """Return two arrays like `parameter` for intermediate results, reused between steps."""
+        """Return two arrays like `parameter` for intermediate results, reused between steps.
+
+        Returns (None, None) if the parameter has an array of another library, which may not be
+        writable: `np.multiply(x, y, out=None)` creates a new array.
+        """
         like = parameter.data
         key = (type(like), like.shape, like.dtype)
         if key not in self._scratch:
-            self._scratch[key] = np.empty_like(like), np.empty_like(like)
+            known = like.__class__ is np.ndarray
+            self._scratch[key] = (np.empty_like(like), np.empty_like(like)) if known else _NONE
         return self._scratch[key]
 
     def state_dict(self) -> dict[str, Any]:

@@ -11,6 +11,10 @@ from tinytorch_core import Tensor
 from tinytorch_autograd.tree import leaves
 
 
+# A tuple, because creating a union in each call takes longer than the check.
+_ARRAYS = (np.ndarray, np.generic)
+
+
 def as_array(x: Any, dtype: Any = None) -> Any:
     """Return an array or Tensor as it is, and anything else as an array; in `dtype` if given.
 
@@ -34,14 +38,16 @@ def has_values(x: Any) -> bool:
     Arrays of other libraries may be recorded, or computed later, so a rule must not depend on
     their values. For arrays with values it may take a shortcut, or raise an error.
     """
-    return isinstance(x, np.ndarray | np.generic) or not hasattr(x, "__array_ufunc__")
+    return isinstance(x, _ARRAYS) or not hasattr(x, "__array_ufunc__")
 
 
 def nowhere(mask: Any) -> bool:
     """Return whether a mask is known to be false everywhere, which an empty one always is."""
-    return not getattr(mask, "size", 1) or (has_values(mask) and not np.any(mask))
+    if isinstance(mask, _ARRAYS):
+        return not mask.any()
+    return not (mask if isinstance(mask, bool) else mask.size)
 
 
 def somewhere(mask: Any) -> bool:
     """Return whether a mask is known to be true somewhere."""
-    return has_values(mask) and bool(np.any(mask))
+    return bool(mask.any()) if isinstance(mask, _ARRAYS) else mask is True

@@ -11,7 +11,7 @@ import numpy as np
 
 from tinytorch_core.extend import unwrap
 
-from tinytorch_autograd.rules.arrays import has_values, nowhere
+from tinytorch_autograd.rules.arrays import has_values
 from tinytorch_autograd.rules.family import Family
 from tinytorch_autograd.rules.shapes import scatter_add
 
@@ -37,10 +37,10 @@ def _share_equally(grad: Array, ordered: Any, axis: int) -> Array:
     """Replace the gradients of equal elements, which are neighbours, by their mean."""
     ordered = np.moveaxis(ordered, axis, -1)
     first = np.ones((*ordered.shape[:-1], 1), bool)
-    same = np.concatenate([~first, ordered[..., 1:] == ordered[..., :-1]], axis=-1)
-    if nowhere(same):
+    new = np.concatenate([first, ordered[..., 1:] != ordered[..., :-1]], axis=-1)
+    if has_values(new) and new.all():
         return grad
-    group = np.cumsum(~same) - 1
+    group = np.cumsum(new) - 1
     rows = np.moveaxis(grad, axis, -1)
     if has_values(group):
         count = np.bincount(group)

@@ -12,7 +12,7 @@ import numpy as np
 from tinytorch_core import Tensor
 from tinytorch_core.extend import unwrap
 
-from tinytorch_autograd.rules.arrays import as_array, nowhere, somewhere
+from tinytorch_autograd.rules.arrays import as_array, has_values, nowhere, somewhere
 from tinytorch_autograd.rules.axes import Axis, normalize_axes
 from tinytorch_autograd.rules.family import Family
 
@@ -166,13 +166,11 @@ def quantile_of(
 
 def _positions(counts: Any, position: Callable[[int], Any]) -> Any:
     """Return the positions in each row, given its number of elements; NaN for a number of 0."""
-    known = {
-        int(n): as_array(position(int(n)) if n else math.nan, float) for n in np.unique(counts)
-    }
-    if len(known) == 1:
-        (positions,) = known.values()
-        column = positions.reshape((*positions.shape, *[1] * counts.ndim))
-        return np.broadcast_to(column, (*positions.shape, *counts.shape))
+    known = {int(n): as_array(position(int(n)) if n else math.nan) for n in np.unique(counts)}
+    first = next(iter(known.values()), math.nan)
+    if not has_values(first):  # then there is only one number of elements
+        column = first.reshape((*first.shape, *[1] * counts.ndim)).astype(float)
+        return np.broadcast_to(column, (*first.shape, *counts.shape))
     shape = np.broadcast_shapes(*(positions.shape for positions in known.values()))
     found = np.empty((*shape, *counts.shape))
     for n, positions in known.items():
