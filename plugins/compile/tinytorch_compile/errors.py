@@ -9,3 +9,7 @@ class CaptureError(RuntimeError):
 
 class RecaptureWarning(UserWarning):
     """A step was captured so often that it now runs without being compiled."""
+
+
+class UnfinishedError(CaptureError):
+    """The step has created state, as an optimizer does in its first step. Later calls may not."""

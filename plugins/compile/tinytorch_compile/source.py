@@ -429,8 +429,10 @@ class Source:
             return text
         memory = value.memory if isinstance(value, Value) else None
         fresh = memory is not None and memory not in self._arrays and memory in self._texts
-        is_input = memory in self._program.inputs
-        return text if fresh and not is_input else f"{text}.copy()"
+        if not fresh or memory in self._program.inputs:
+            return f"{text}.copy()"
+        # A function of NumPy may have returned a scalar.
+        return text if value.layout.shape else f"{self.text(np.asarray)}({text})"
 
     def _kept(self, value: Value | Constant) -> Any:
         """Return the array of a kept value, which is in no other value's memory."""

@@ -514,14 +514,15 @@ def _base_among(array: Any, args: Any) -> Traced | None:
     """Return the traced array among the arguments whose memory an array shares."""
     if array.base is None and not any(a.concrete is array for a in leaves(args) if isinstance(a, Traced)):
         return None
-    owner = _owner(array)
+    owner = owner_of(array)
     for arg in leaves(args):
-        if isinstance(arg, Traced) and _owner(arg.concrete) is owner:
+        if isinstance(arg, Traced) and owner_of(arg.concrete) is owner:
             return arg
     return None
 
 
-def _owner(array: Any) -> Any:
+def owner_of(array: Any) -> Any:
+    """Return the array that owns the memory of an array."""
     while isinstance(array.base, np.ndarray):
         array = array.base
     return array

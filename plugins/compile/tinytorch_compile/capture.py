@@ -1,0 +1,298 @@
+"""Captures one call of a step as a program, without any effect on the state of the step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tinytorch_core import Tensor
+from tinytorch_core.extend import from_array, unwrap
+
+from tinytorch_compile.errors import CaptureError, UnfinishedError
+from tinytorch_compile.program import Constant, Program, Value
+from tinytorch_compile.slots import Box, State
+from tinytorch_compile.tracing import Number, Recorder, Traced, TracedGenerator, owner_of
+
+# A number of the state: the id of the dict or list that holds it, and its key.
+Place = tuple[int, Any]
+
+
+@dataclass
+class Leaf:
+    """A place in the result of a step where an output of the program goes.
+
+    Attributes:
+        index: the index of the output.
+        kind: the class of the Tensor; None for an array or a number.
+    """
+
+    index: int
+    kind: type[Tensor] | None = None
+
+
+@dataclass
+class Gradient:
+    """The gradient of a tensor before and after the step.
+
+    Attributes:
+        tensor: the tensor.
+        before: the array, or None.
+        slot: its value in the program, or None.
+        after: the value at the end, or None.
+    """
+
+    tensor: Any
+    before: Any
+    slot: Value | None
+    after: Value | Constant | None = None
+
+
+@dataclass
+class Captured:
+    """A captured call.
+
+    Attributes:
+        program: the calls of NumPy.
+        state: what the step can reach.
+        arrays: the array of each slot; for a number the dict or list that holds it, and its key.
+        numbers: the places of the numbers among the slots.
+        tensors: the tensors of the state with their arrays.
+        gradients: the gradients of these tensors.
+        result: what the step returns, with Leaf objects for the outputs of the program.
+    """
+
+    program: Program
+    state: State
+    arrays: dict[Value, Any] = field(default_factory=dict)
+    numbers: set[Place] = field(default_factory=set)
+    tensors: list[tuple[Any, Any]] = field(default_factory=list)
+    gradients: list[Gradient] = field(default_factory=list)
+    result: Any = None
+
+
+class ChangedNumbers(Exception):
+    """The step changes numbers that were captured as constants.
+
+    Attributes:
+        places: where the numbers are.
+    """
+
+    def __init__(self, places: set[Place]) -> None:
+        super().__init__()
+        self.places = places
+
+
+def capture(
+    step: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], numbers: set[Place]
+) -> Captured:
+    """Run a step on traced arrays, restore all state, and return what it did.
+
+    Args:
+        step: the function.
+        args, kwargs: the arguments of the call.
+        numbers: the places of numbers that are state, such as a learning rate that changes.
+
+    Raises:
+        CaptureError: the step does something that a replay could not repeat.
+        ChangedNumbers: it changes numbers whose places are not in `numbers`.
+    """
+    return _Capture(step, numbers).run(args, kwargs)
+
+
+class _Capture:
+    """One run of a step on traced arrays."""
+
+    def __init__(self, step: Callable[..., Any], numbers: set[Place]) -> None:
+        self._step, self._wanted = step, numbers
+        self._recorder = Recorder()
+        self._program = self._recorder.program
+        self._state = State(step)
+        self._done = Captured(self._program, self._state)
+        # The traced arrays by the ids of the arrays: one for an array in several places.
+        self._traced: dict[int, Traced] = {}
+        # What stands for the items of boxes, with the value at the start.
+        self._items: dict[tuple[int, Any], tuple[Any, Value | None]] = {}
+        self._slots: dict[Any, Value] = {}
+        self._by_owner: dict[int, list[Any]] = {}
+        self._generators: list[tuple[Any, Any]] = []
+
+    def run(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Captured:
+        """Replace the state, run the step, collect its effects, and restore the state."""
+        passed = [self._argument(f"argument {i + 1}", value) for i, value in enumerate(args)]
+        named = {key: self._argument(key, value) for key, value in kwargs.items()}
+        try:
+            self._replace()
+            result = self._step(*passed, **named)
+            if self._recorder.refusal is not None:
+                raise self._recorder.refusal
+            self._collect([*passed, *named.values()])
+            self._done.result = self._output(result)
+        finally:
+            self._restore()
+        return self._done
+
+    # Before the step.
+
+    def _argument(self, label: str, value: Any) -> Any:
+        array = unwrap(value)
+        if isinstance(array, np.ndarray) and id(owner_of(array)) in self._owners():
+            raise CaptureError(f"{label} shares memory with the state of the step; pass a copy")
+        if isinstance(value, np.ndarray):
+            return self._recorder.input(value, label)
+        if isinstance(value, Tensor) and isinstance(value.data, np.ndarray):
+            if getattr(value, "grad_fn", None) is not None:
+                raise CaptureError(f"{label} was computed by a recorded op; detach() it first")
+            tensor: Any = from_array(type(value), self._recorder.input(value.data, label))
+            if getattr(value, "requires_grad", False):
+                tensor.requires_grad = True
+            return tensor
+        if value is None or isinstance(value, bool | int | float | complex | str):
+            return value
+        raise CaptureError(
+            f"{label} is a {type(value).__name__}; pass tensors, arrays and numbers as arguments"
+        )
+
+    def _owners(self) -> set[int]:
+        """Return the ids of the arrays that own the memory of the tensors."""
+        return {id(owner_of(unwrap(tensor))) for _, tensor in self._state.tensors}
+
+    def _replace(self) -> None:
+        tensor: Any
+        for path, tensor in self._state.tensors:
+            self._done.tensors.append((tensor, tensor.data))
+            traced = self._slot(tensor.data, path)
+            self._slots[tensor] = traced.value
+            grad = getattr(tensor, "grad", None)
+            if hasattr(tensor, "grad"):
+                old = None if grad is None else self._slot(grad, f"{path}.grad")
+                gradient = Gradient(tensor, grad, None if old is None else old.value)
+                self._done.gradients.append(gradient)
+                tensor.grad = old
+            tensor.data = traced
+        for box in self._state.boxes:
+            for key, value in box.items.items():
+                if not box.private:
+                    self._replace_item(box, key, value)
+
+    def _replace_item(self, box: Box, key: Any, value: Any) -> None:
+        place = id(box.thing), key
+        if isinstance(value, np.ndarray):
+            traced: Any = self._slot(value, box.name_of(key))
+        elif isinstance(value, np.random.Generator):
+            self._generators.append((value, value.bit_generator.state))
+            traced = TracedGenerator(self._recorder, value)
+        elif place in self._wanted and type(value) in (int, float):
+            traced = self._recorder.slot(value, box.name_of(key))
+            self._done.arrays[traced.value] = box.thing, key
+            self._done.numbers.add(place)
+        else:
+            return
+        self._items[place] = traced, getattr(traced, "value", None)
+        box.set(key, traced)
+
+    def _slot(self, array: Any, path: str) -> Any:
+        """Return the traced array of a slot; the same one for the same array."""
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in "biufc":
+            raise CaptureError(f"{path} is not an ndarray of numbers, but {type(array).__name__}")
+        if id(array) not in self._traced:
+            others = self._by_owner.setdefault(id(owner_of(array)), [])
+            if any(np.may_share_memory(array, other) for other in others):
+                raise CaptureError(f"{path} shares memory with another array of the state")
+            others.append(array)
+            traced = self._traced[id(array)] = self._recorder.slot(array, path)
+            self._done.arrays[traced.value] = array
+        return self._traced[id(array)]
+
+    # After the step.
+
+    def _collect(self, passed: list[Any]) -> None:
+        for value in passed:
+            if isinstance(value, Tensor) and getattr(value, "grad", None) is not None:
+                raise CaptureError("an argument gets a gradient, which a replay would not set")
+        tensor: Any
+        for path, tensor in self._state.tensors:
+            self._end_of_array(path, tensor.data, self._slots[tensor])
+        for gradient in self._done.gradients:
+            end = gradient.tensor.grad
+            gradient.after = Constant(end) if isinstance(end, np.ndarray) else _value(end)
+            if gradient.after is not None and gradient.after is not gradient.slot:
+                self._program.kept.append(gradient.after)
+        changed = {place for box in self._state.boxes for place in self._changed_numbers(box)}
+        if changed:
+            raise ChangedNumbers(changed)
+
+    def _end_of_array(self, path: str, end: Any, slot: Value) -> None:
+        if not isinstance(end, Traced):
+            raise CaptureError(f"{path} is replaced by an array that is not computed from others")
+        if slot.layout is None or end.shape != slot.layout.shape or end.dtype != slot.layout.dtype:
+            raise CaptureError(f"the shape or dtype of {path} changes")
+        if end.value is not slot:
+            self._program.writes[slot] = end.value
+
+    def _changed_numbers(self, box: Box) -> Iterator[Place]:
+        """Note what the step has written into a box; yield the places of numbers it changed."""
+        if box.private:
+            return
+        now = box.current()
+        if now.keys() != box.items.keys():
+            different = sorted({box.name_of(k) for k in now.keys() ^ box.items.keys()})
+            raise UnfinishedError(f"the step adds or removes {', '.join(different)}")
+        for key, before in box.items.items():
+            place = id(box.thing), key
+            end = now[key]
+            traced, slot = self._items.get(place, (before, None))
+            if slot is None:
+                if end is traced:
+                    continue
+                if type(before) in (int, float) and isinstance(end, int | float | Number):
+                    yield place
+                    continue
+                raise CaptureError(f"the step replaces {box.name_of(key)}")
+            if slot.layout is not None:
+                self._end_of_array(box.name_of(key), end, slot)
+            elif isinstance(end, Number | int | float) and _value(end) is not slot:
+                self._program.writes[slot] = _value(end)
+
+    def _output(self, result: Any) -> Any:
+        """Return the result of the step with a Leaf in place of each array and number."""
+        if isinstance(result, Tensor):
+            node = getattr(result, "grad_fn", None)
+            if getattr(result, "requires_grad", False) and getattr(node, "edges", ()) is not None:
+                raise CaptureError(
+                    "the step returns a tensor that still can be differentiated; return "
+                    "result.detach(), or run the step inside no_grad()"
+                )
+            return self._leaf(unwrap(result), type(result))
+        if isinstance(result, Traced | Number):
+            return self._leaf(result, None)
+        if type(result) in (tuple, list):
+            return type(result)(map(self._output, result))
+        if type(result) is dict:
+            return {key: self._output(value) for key, value in result.items()}
+        if result is None or type(result) in (bool, int, float, complex, str):
+            return result
+        raise CaptureError(f"the step returns a {type(result).__name__}")
+
+    def _leaf(self, result: Any, kind: type[Tensor] | None) -> Leaf:
+        if not isinstance(result, Traced | Number):
+            raise CaptureError("the step returns an array that is not computed from others")
+        self._program.outputs.append(result.value)
+        return Leaf(len(self._program.outputs) - 1, kind)
+
+    def _restore(self) -> None:
+        for box in self._state.boxes:
+            box.restore()
+        for tensor, array in self._done.tensors:
+            tensor.data = array
+        for gradient in self._done.gradients:
+            gradient.tensor.grad = gradient.before
+        for generator, state in self._generators:
+            generator.bit_generator.state = state
+
+
+def _value(end: Any) -> Any:
+    """Return the value of a traced array or number; a plain number and None as they are."""
+    return end.value if isinstance(end, Traced | Number) else end

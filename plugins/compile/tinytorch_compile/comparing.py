@@ -1,0 +1,70 @@
+"""Compares two captures of a step: what differs between them must not be taken as constant."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinytorch_compile.program import Call, Constant, Guard, Program, Step, Value
+
+
+def difference(first: Program, second: Program) -> str | None:
+    """Return how the second of two captures differs from the first, or None if they are equal."""
+    pairs: dict[Value, Value] = {}
+    for a, b in ((first.inputs, second.inputs), (first.slots, second.slots)):
+        if len(a) != len(b):
+            return "the number of arrays that the step reads changes from call to call"
+        pairs.update(zip(a, b, strict=True))
+    for x, y in zip(first.steps, second.steps, strict=False):
+        reason = _of_steps(x, y, pairs)
+        if reason is not None:
+            return f"{x.location or 'unknown line'}: {reason}"
+    ends = [(first.outputs, second.outputs), (first.kept, second.kept)]
+    ends.append((list(first.writes.items()), list(second.writes.items())))  # type: ignore[arg-type]
+    same_ends = all(_equal(a, b, pairs) for a, b in ends)
+    if len(first.steps) != len(second.steps) or not same_ends:
+        return "the step makes other calls from call to call"
+    return None
+
+
+def _of_steps(x: Step, y: Step, pairs: dict[Value, Value]) -> str | None:
+    if isinstance(x, Guard) or isinstance(y, Guard):
+        same = isinstance(x, Guard) and isinstance(y, Guard) and pairs.get(x.value) is y.value
+        return None if same else "the step decides differently from call to call"
+    if x.function != y.function or len(x.results) != len(y.results):
+        return f"calls {_name(x)} once, and {_name(y)} in the next call"
+    if not _equal((x.args, x.kwargs), (y.args, y.kwargs), pairs):
+        return (
+            f"an argument of {_name(x)} is not the same in the next call; keep it in an array or "
+            "number that the step can reach, so that it becomes part of the state"
+        )
+    pairs.update(zip(x.results, y.results, strict=True))
+    return None
+
+
+def _name(call: Call) -> str:
+    return str(getattr(call.function, "__name__", call.function))
+
+
+def _equal(a: Any, b: Any, pairs: dict[Value, Value]) -> bool:
+    """Return whether two nested arguments are equal, with corresponding values."""
+    if isinstance(a, Value):
+        return pairs.get(a) is b
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, tuple | list):
+        return len(a) == len(b) and all(_equal(x, y, pairs) for x, y in zip(a, b, strict=True))
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(_equal(a[key], b[key], pairs) for key in a)
+    if isinstance(a, slice):
+        both = zip((a.start, a.stop, a.step), (b.start, b.stop, b.step), strict=True)
+        return all(_equal(x, y, pairs) for x, y in both)
+    if isinstance(a, Constant):
+        return _equal(a.array, b.array, pairs)
+    if isinstance(a, np.ndarray | np.generic):
+        same = a.dtype == b.dtype and a.shape == b.shape
+        return same and (a is b or a.tobytes() == b.tobytes())
+    if isinstance(a, float):
+        return a.hex() == b.hex()
+    return a is b or bool(a == b)

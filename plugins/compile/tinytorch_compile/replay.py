@@ -1,0 +1,159 @@
+"""Turns a captured call into the function that replays it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tinytorch_core import Tensor
+from tinytorch_core.extend import array_text, from_array
+
+from tinytorch_compile.capture import Captured, Gradient, Leaf
+from tinytorch_compile.function import function_from
+from tinytorch_compile.guards import conditions
+from tinytorch_compile.passes import simplified
+from tinytorch_compile.program import Program, Value
+from tinytorch_compile.source import Names, Source
+from tinytorch_compile.tracing import owner_of
+
+# What a replay returns if its program does not hold any more. It has had no effect then.
+CHANGED = object()
+
+
+@dataclass
+class Replay:
+    """A captured call and the function that replays it.
+
+    Attributes:
+        run: takes the arguments of the step; returns its result, or CHANGED.
+        captured: the captured call.
+        program: its program, simplified.
+        bytes: the size of the arrays for intermediate results.
+        verified: a second capture was equal.
+    """
+
+    run: Callable[..., Any]
+    captured: Captured
+    program: Program
+    bytes: int
+    verified: bool = False
+
+
+def replay_of(name: str, captured: Captured, arguments: Mapping[str, Any]) -> Replay:
+    """Return the replay of a captured call.
+
+    Args:
+        name: the name of the step.
+        captured: the captured call.
+        arguments: the arguments of the call, by name; positional arguments first.
+    """
+    program = simplified(captured.program)
+    kept = _accumulate(program, captured)
+    names = Names()
+    names.objects["CHANGED"] = CHANGED
+    for argument in arguments:
+        names.new(argument)
+    arrays = {k: v for k, v in arguments.items() if isinstance(v, Tensor | np.ndarray)}
+    inputs = [names.new(f"{key}_array") if isinstance(v, Tensor) else key for key, v in arrays.items()]
+    source = Source(program, captured.arrays, inputs, names, "return CHANGED")
+    written = [captured.arrays[slot] for slot in program.writes if slot.layout is not None]
+    owners = frozenset(id(owner_of(array)) for array in (*written, *source.kept))
+    lines = [
+        *_condition_lines(_all_conditions(captured, kept, program, arguments, names, owners)),
+        *[
+            f"{text} = {array_text(key)}"
+            for text, (key, value) in zip(inputs, arrays.items(), strict=True)
+            if isinstance(value, Tensor)
+        ],
+        *source.lines,
+        f"result = {_result_text(captured.result, source, names)}",
+        *source.writes,
+        *_gradient_lines(kept, source, names),
+        "return result",
+    ]
+    run = function_from(name, ", ".join(arguments), lines, names.objects)
+    return Replay(run, captured, program, source.pool.bytes)
+
+
+def _accumulate(program: Program, captured: Captured) -> list[tuple[Gradient, int | None]]:
+    """Let gradients that the program reads be state, and return the others that it sets.
+
+    Returns:
+        Each gradient with the index of its new value in `program.kept`, or None for None.
+    """
+    read = {v for step in program.steps for v in step.reads} | set(program.outputs)
+    found: list[tuple[Gradient, int | None]] = []
+    ends = [g for g in captured.gradients if g.after is not None and g.after is not g.slot]
+    kept = dict(zip(map(id, ends), program.kept, strict=True))
+    program.kept = []
+    for gradient in captured.gradients:
+        if gradient.slot in read and id(gradient) in kept:
+            program.writes[gradient.slot] = kept[id(gradient)]  # type: ignore[index]
+        elif id(gradient) in kept:
+            program.kept.append(kept[id(gradient)])
+            found.append((gradient, len(program.kept) - 1))
+        elif gradient.after is None:
+            found.append((gradient, None))
+    return found
+
+
+def _all_conditions(
+    captured: Captured,
+    kept: list[tuple[Gradient, int | None]],
+    program: Program,
+    arguments: Mapping[str, Any],
+    names: Names,
+    owners: frozenset[int],
+) -> list[str]:
+    texts = conditions(captured, arguments, names, owners)
+    set_here = {id(gradient) for gradient, _ in kept}
+    for gradient in captured.gradients:
+        tensor = names.of(gradient.tensor, "tensor")
+        if gradient.before is None:
+            texts.append(f"{tensor}.grad is None")
+        elif id(gradient) not in set_here:
+            texts.append(f"{tensor}.grad is {names.of(gradient.before, 'grad')}")
+    return texts
+
+
+def _condition_lines(texts: list[str]) -> list[str]:
+    if not texts:
+        return []
+    first, *others = texts
+    return [
+        "if not (",
+        f"    {first}",
+        *[f"    and {text}" for text in others],
+        "):",
+        "    return CHANGED",
+    ]
+
+
+def _result_text(result: Any, source: Source, names: Names) -> str:
+    if isinstance(result, Leaf):
+        text = source.outputs[result.index]
+        if result.kind is None:
+            return text
+        return f"{names.of(from_array, 'from_array')}({names.of(result.kind, 'Tensor')}, {text})"
+    if isinstance(result, tuple | list):
+        items = [_result_text(item, source, names) for item in result]
+        if isinstance(result, list):
+            return f"[{', '.join(items)}]"
+        return f"({', '.join(items)}{',' if len(items) == 1 else ''})"
+    if isinstance(result, dict):
+        items = [f"{k!r}: {_result_text(v, source, names)}" for k, v in result.items()]
+        return f"{{{', '.join(items)}}}"
+    return source.text(result)
+
+
+def _gradient_lines(
+    kept: list[tuple[Gradient, int | None]], source: Source, names: Names
+) -> list[str]:
+    lines = []
+    for gradient, index in kept:
+        text = "None" if index is None else names.of(source.kept[index], "grad")
+        lines.append(f"{names.of(gradient.tensor, 'tensor')}.grad = {text}")
+    return lines
