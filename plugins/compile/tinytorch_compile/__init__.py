@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING
 from tinytorch_core.extend import lazy_names
 
 if TYPE_CHECKING:
+    from tinytorch_compile.compiled import Compiled, compile
     from tinytorch_compile.errors import CaptureError, RecaptureWarning
 
 __version__ = "0.1.0"
 
-__all__ = ["CaptureError", "RecaptureWarning"]
+__all__ = ["CaptureError", "Compiled", "RecaptureWarning", "compile"]
 
-__getattr__, __dir__ = lazy_names(__name__, {"errors": "CaptureError RecaptureWarning"})
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {"compiled": "Compiled compile", "errors": "CaptureError RecaptureWarning"},
+)

@@ -18,6 +18,7 @@ from tinytorch_compile.replay import CHANGED, Replay, replay_of
 _MOST_PROGRAMS = 8
 # How often a step may create state before it is given up.
 _MOST_UNFINISHED = 3
+# The backends.
 _BACKENDS = ("numpy",)
 
 
@@ -103,19 +104,83 @@ class Compiled:
         except CaptureError as error:
             self._note(error)
             return self.step(*args, **kwargs)
+        except Exception as error:
+            result = self.step(*args, **kwargs)  # raises the same error, or one is ours
+            self._note(CaptureError(f"capturing raised {type(error).__name__}: {error}"))
+            return result
         result = replay.run(*args, **kwargs)
         return self.step(*args, **kwargs) if result is CHANGED else result
 
     def _replay_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Replay:
-        """Return a replay for the arguments, which is verified if it was captured before."""
+        """Return a replay for a call: a new one, or an earlier one that a second capture equals."""
         replays = self._replays.setdefault((len(args), *kwargs), [])
+        earlier = [r for r in replays if not r.verified and r.holds(*args, **kwargs)]
         captured = self._captured(args, kwargs)
-        for replay in replays:
-            if not replay.verified and self._verify(replay, captured):
+        for replay in earlier:
+            if captured.numbers == replay.captured.numbers:
+                reason = difference(replay.captured.program, captured.program)
+                if reason is not None:
+                    raise CaptureError(reason)
+                replay.verified = True
                 return replay
+            replays.remove(replay)
         if sum(map(len, self._replays.values())) >= _MOST_PROGRAMS:
-            raise self._too_many()
-        replay = replay_of(self._name(), captured, self._named(args, kwargs))
-        replays.insert(0, replay)
-        self._latest = replay
-        return replay
+            raise CaptureError(
+                f"{self._name} was captured {_MOST_PROGRAMS} times, because what it depends on "
+                "keeps changing; explain() lists the programs"
+            )
+        self._latest = replay_of(self._name, captured, self._named(args, kwargs))
+        replays.insert(0, self._latest)
+        return self._latest
+
+    def _captured(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Captured:
+        """Capture a call, with all numbers as state that change between calls or within one."""
+        if self._latest is not None:
+            self._numbers |= _changed_numbers(self._latest.captured)
+        while True:
+            try:
+                return capture(self.step, args, kwargs, self._numbers)
+            except ChangedNumbers as changed:
+                if changed.places <= self._numbers:
+                    raise CaptureError("a number of the state becomes one of another type") from None
+                self._numbers |= changed.places
+
+    def _named(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Return the arguments by the names that the replay gives them."""
+        try:
+            parameters = list(inspect.signature(self.step).parameters)
+        except (TypeError, ValueError):
+            parameters = []
+        names = [*parameters, *(f"argument_{i}" for i in range(len(parameters), len(args)))]
+        return {**dict(zip(names, args, strict=False)), **kwargs}
+
+    @property
+    def _name(self) -> str:
+        name = getattr(self.step, "__name__", type(self.step).__name__)
+        return name if name.isidentifier() else "step"
+
+    def _note(self, error: CaptureError) -> None:
+        """Note why a call was not compiled, and whether the next one may be."""
+        self.reason = str(error)
+        self._unfinished += 1
+        if isinstance(error, UnfinishedError) and self._unfinished < _MOST_UNFINISHED:
+            return
+        self._given_up = True
+        self._replays.clear()
+        if self._strict:
+            raise error
+        warnings.warn(
+            f"{self._name} runs without being compiled: {error}", RecaptureWarning, stacklevel=4
+        )
+
+
+def _changed_numbers(captured: Captured) -> set[Place]:
+    """Return the places of the numbers of the state that have changed since the capture."""
+    found = set()
+    for box in captured.state.boxes:
+        now = {} if box.private else box.current()
+        for key, value in box.items.items():
+            new = now.get(key)
+            if type(value) in (int, float) and type(new) is type(value) and new is not value:
+                found.add((id(box.thing), key))
+    return found

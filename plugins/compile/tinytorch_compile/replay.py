@@ -29,6 +29,7 @@ class Replay:
 
     Attributes:
         run: takes the arguments of the step; returns its result, or CHANGED.
+        holds: takes the arguments; returns whether the program holds for this call.
         captured: the captured call.
         program: its program, simplified.
         bytes: the size of the arrays for intermediate results.
@@ -36,6 +37,7 @@ class Replay:
     """
 
     run: Callable[..., Any]
+    holds: Callable[..., bool]
     captured: Captured
     program: Program
     bytes: int
@@ -61,8 +63,9 @@ def replay_of(name: str, captured: Captured, arguments: Mapping[str, Any]) -> Re
     source = Source(program, captured.arrays, inputs, names, "return CHANGED")
     written = [captured.arrays[slot] for slot in program.writes if slot.layout is not None]
     owners = frozenset(id(owner_of(array)) for array in (*written, *source.kept))
+    checks = _condition_lines(_all_conditions(captured, kept, arguments, names, owners))
     lines = [
-        *_condition_lines(_all_conditions(captured, kept, program, arguments, names, owners)),
+        *checks,
         *[
             f"{text} = {array_text(key)}"
             for text, (key, value) in zip(inputs, arrays.items(), strict=True)
@@ -74,8 +77,10 @@ def replay_of(name: str, captured: Captured, arguments: Mapping[str, Any]) -> Re
         *_gradient_lines(kept, source, names),
         "return result",
     ]
-    run = function_from(name, ", ".join(arguments), lines, names.objects)
-    return Replay(run, captured, program, source.pool.bytes)
+    signature = ", ".join(arguments)
+    run = function_from(name, signature, lines, names.objects)
+    holds = function_from("holds", signature, [*checks, "return True"], names.objects)
+    return Replay(run, lambda *a, **k: holds(*a, **k) is True, captured, program, source.pool.bytes)
 
 
 def _accumulate(program: Program, captured: Captured) -> list[tuple[Gradient, int | None]]:
@@ -103,7 +108,6 @@ def _accumulate(program: Program, captured: Captured) -> list[tuple[Gradient, in
 def _all_conditions(
     captured: Captured,
     kept: list[tuple[Gradient, int | None]],
-    program: Program,
     arguments: Mapping[str, Any],
     names: Names,
     owners: frozenset[int],

@@ -192,6 +192,8 @@ class Source:
         """Return whether a step may find that the program does not hold any more."""
         if isinstance(step, Guard):
             return True
+        if isinstance(step.function, Writing) or not any(result.layout for result in step.results):
+            return False
         return step.several or not (step.results[0].view_of or form_of(step))
 
     def _enter(self, errors: dict[str, str] | None) -> dict[str, str] | None:
