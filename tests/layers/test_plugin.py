@@ -30,6 +30,7 @@ OPS = {
     "embedding",
     "embedding_weight",
     "dropout",
+    "random_draw",
 }
 
 

@@ -1,11 +1,12 @@
 """Optimizers and gradient clipping work on the arrays of other libraries, functionally."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from tinytorch_core import Tensor
+from tinytorch_core import Tensor, hookimpl, plugins
 
 from tinytorch_devkit import StrictArray, values_of
 from tinytorch_training import (
@@ -141,3 +142,51 @@ def test_clipping_by_value():
     clip_grad_value(found, 0.5)
     for t, e in zip(found, expected, strict=True):
         np.testing.assert_array_equal(values_of(t.grad), e.grad)
+
+
+def test_the_state_is_read_and_replaced_by_name():
+    tensors, optimizer = trained(OPTIMIZERS["Adam"], np.asarray)
+    names = [f"{i}.{key}" for i in range(3) for key in ("step", "exp_avg", "exp_avg_sq")]
+    assert [name for name, _ in optimizer.named_state()] == names
+    array = StrictArray(np.zeros(4, np.float32))
+    optimizer.set_state("1.exp_avg", array)
+    assert optimizer.state[tensors[1]]["exp_avg"] is array
+    assert dict(optimizer.named_state())["1.exp_avg"] is array
+    with pytest.raises(ValueError, match=r"Adam has no '1.exp_agv'.*exp_avg"):
+        optimizer.set_state("1.exp_agv", array)
+
+
+def test_a_state_that_was_replaced_is_used_by_parameters_that_are_updated_together():
+    tensors, optimizer = trained(OPTIMIZERS["momentum"], np.asarray, repeats=4)
+    optimizer.set_state("0.momentum_buffer", np.full(SHAPES[0], 7, np.float32))
+    expected = tensors[0].data - 0.1 * (0.9 * 7 + 0.7 * 0.2 * tensors[0].data)
+    for t in tensors:
+        t.grad = np.zeros(t.shape, np.float32)
+    optimizer.step()
+    np.testing.assert_allclose(tensors[0].data, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("repeats", [1, 4], ids=["single", "together"])
+@pytest.mark.parametrize("name", ["SGD", "momentum", "Adam", "AdamW", "RMSprop"])
+def test_a_plugin_sees_the_learning_rate_and_the_step_of_every_update(name, repeats):
+    seen = []
+
+    @hookimpl
+    def tinytorch_wrap_op(op, call):
+        def watched(*args):
+            given = dict(zip(op.argument_names, args, strict=True))
+            seen.append((given["lr"], given.get("step")))
+            return call(*args)
+
+        return watched if op.name.endswith("_update") else None
+
+    plugins.register(SimpleNamespace(tinytorch_wrap_op=tinytorch_wrap_op), name="watch")
+    try:
+        trained(OPTIMIZERS[name], np.asarray, repeats, lambda o: StepLR(o, 2, gamma=0.5))
+    finally:
+        plugins.unregister("watch")
+    updates = len(seen) // 5
+    rates = [rate for rate in (0.1, 0.1, 0.05, 0.05, 0.025) for _ in range(updates)]
+    assert [lr for lr, _ in seen] == pytest.approx(rates)
+    if "Adam" in name:
+        assert [step for _, step in seen] == [i for i in range(1, 6) for _ in range(updates)]

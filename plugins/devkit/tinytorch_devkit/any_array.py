@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -32,16 +33,14 @@ def takes_any_array(op: Description) -> None:
         parameters = strict(dict(call.parameters)) if op.op.in_place else call.parameters
         inputs = [Tensor(StrictArray(i)) if isinstance(i, np.ndarray) else i for i in call.inputs]
         expect_same(
-            lambda inputs=inputs, parameters=parameters: op(*inputs, **parameters),
+            functools.partial(op, *inputs, **parameters),
             op.run(call),
             tolerance=op.tolerance,
             of=op.text(call),
         )
 
 
-def expect_same(
-    function: Callable[[], Any], expected: Any, *, tolerance: float, of: str
-) -> None:
+def expect_same(function: Callable[[], Any], expected: Any, *, tolerance: float, of: str) -> None:
     """Raise `CheckFailure` unless a function of strict arrays agrees with that of ndarrays.
 
     Args:

@@ -38,9 +38,7 @@ _SHAPED_BY_VALUES = frozenset(
 # Functions that return a Python bool computed from values.
 _COMPARED = frozenset({np.allclose, np.array_equal, np.array_equiv})
 # Functions that write into an argument.
-_WRITING = frozenset(
-    {np.copyto, np.fill_diagonal, np.place, np.put, np.put_along_axis, np.putmask}
-)
+_WRITING = frozenset({np.copyto, np.fill_diagonal, np.place, np.put, np.put_along_axis, np.putmask})
 
 _FUNCTIONAL = "arrays of other libraries may not be writable; compute a new array"
 _NO_VALUES = (
@@ -175,16 +173,19 @@ def values_of(value: Any) -> Any:
 
 
 # The methods and attributes of arrays that functional code may use.
-_METHODS = (
-    "all any argmax argmin argsort astype clip conj copy cumprod cumsum diagonal dot max mean min "
-    "prod ravel repeat reshape round squeeze std sum swapaxes take trace transpose var"
-).split()
-_ARRAYS = ("T", "mT", "real", "imag")
+_METHODS = """
+    all any argmax argmin argsort astype clip conj copy cumprod cumsum diagonal dot max mean min
+    prod ravel repeat reshape round squeeze std sum swapaxes take trace transpose var
+"""
+_ARRAYS = "T mT real imag"
 _REFUSED = {
-    _NO_VALUES: "__bool__ __float__ __int__ __complex__ __index__ __iter__ __contains__ item tolist",
+    _NO_VALUES: """
+        __bool__ __float__ __int__ __complex__ __index__ __iter__ __contains__ item tolist
+    """,
     _FUNCTIONAL: "__setitem__ fill put sort resize setflags partition",
     _SAME_LIBRARY: "__array__ __buffer__ __dlpack__ tobytes",
 }
+_IN_PLACE = "add sub mul matmul truediv floordiv mod pow lshift rshift and xor or"
 
 
 def _method(name: str) -> Callable[..., Any]:
@@ -211,14 +212,14 @@ def _not_in_place(self: StrictArray, other: Any) -> Any:
     return NotImplemented  # Python then computes x = x + y for `x += y`
 
 
-for _name in _METHODS:
+for _name in _METHODS.split():
     setattr(StrictArray, _name, _method(_name))
-for _name in _ARRAYS:
+for _name in _ARRAYS.split():
     setattr(StrictArray, _name, _attribute(_name))
 for _remedy, _names in _REFUSED.items():
     for _name in _names.split():
         setattr(StrictArray, _name, _refused(_name, _remedy))
-for _name in "add sub mul matmul truediv floordiv mod pow lshift rshift and xor or".split():
+for _name in _IN_PLACE.split():
     setattr(StrictArray, f"__i{_name}__", _not_in_place)
 
 

@@ -102,7 +102,10 @@ def nll_input_rule(
     """d/dx = −w[t] at the target class, 0 elsewhere."""
     classes, weights = _classes_and_weights(target, weight, ignore_index, input_dtype)
     slope = _at_classes(
-        classes, class_count("nll_loss", input_shape), -1 if weights is None else -weights, input_dtype
+        classes,
+        class_count("nll_loss", input_shape),
+        -1 if weights is None else -weights,
+        input_dtype,
     )
     return _classes_first(slope * reduce_rule(grad, reduction, _mean_divisor(target, weights)))
 
@@ -388,10 +391,7 @@ def _class_targets(
     """Return q, the weighted and smoothed target of each class, with the class axis first."""
     classes, _ = _classes_and_weights_or_none(target, weight, ignore_index, input.dtype)
     count = class_count("cross_entropy", input.shape)
-    if classes is None:
-        q = _classes_first(target)
-    else:
-        q = _at_classes(classes, count, 1, input.dtype)
+    q = _classes_first(target) if classes is None else _at_classes(classes, count, 1, input.dtype)
     if label_smoothing:
         q = q * (1 - label_smoothing) + label_smoothing / count
     if weight is not None:

@@ -44,7 +44,7 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float, norm_type: flo
         raise ValueError(f"norm_type of clip_grad_norm must be above 0, not {norm_type}")
     clipped = _with_gradients("clip_grad_norm", parameters)
     if not all(isinstance(p.grad, np.ndarray) for p in clipped):
-        return _clip_any(clipped, limit, norm_type)
+        return _clip_any(clipped, limit, norm_type)  # type: ignore[no-any-return]
     norms = [float(np.linalg.norm(p.grad.ravel(), norm_type)) for p in clipped]
     total = float(np.linalg.norm(norms, norm_type)) if norms else 0.0
     # PyTorch also adds 1e-6.
@@ -58,9 +58,9 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float, norm_type: flo
 def _clip_any(clipped: Sequence[Tensor], limit: float, norm_type: float) -> Any:
     """Run `clip_grad_norm` on arrays of other libraries, whose values may not be known yet."""
     norms = [np.linalg.norm(p.grad.ravel(), norm_type).astype(np.float64) for p in clipped]
-    total = np.linalg.norm(np.stack(norms), norm_type)
-    factor = limit / (total + 1e-6)
-    factor = np.where((factor < 1) & np.isfinite(total), factor, 1)
+    total: Any = np.linalg.norm(np.stack(norms), norm_type)
+    ratio = limit / (total + 1e-6)
+    factor = np.where((ratio < 1) & np.isfinite(total), ratio, 1)
     for p in clipped:
         p.grad = p.grad * factor.astype(p.grad.dtype)
     return total

@@ -7,6 +7,7 @@ receives, so second derivatives test the rules of linear ops as well.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -243,7 +244,7 @@ def differentiates_any_array(op: Description) -> None:
         expected = _unless_without_rule(problem.derivatives)
         if expected is not None:
             expect_same(
-                lambda problem=problem: problem.derivatives(StrictArray),
+                functools.partial(problem.derivatives, StrictArray),
                 expected,
                 tolerance=max(1e-9, op.tolerance),
                 of=f"the derivatives of {op.text(call)}",

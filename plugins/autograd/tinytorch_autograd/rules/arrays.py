@@ -10,7 +10,6 @@ from tinytorch_core import Tensor
 
 from tinytorch_autograd.tree import leaves
 
-
 # A tuple, because creating a union in each call takes longer than the check.
 _ARRAYS = (np.ndarray, np.generic)
 

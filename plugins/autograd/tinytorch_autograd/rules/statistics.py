@@ -167,7 +167,7 @@ def quantile_of(
 def _positions(counts: Any, position: Callable[[int], Any]) -> Any:
     """Return the positions in each row, given its number of elements; NaN for a number of 0."""
     known = {int(n): as_array(position(int(n)) if n else math.nan) for n in np.unique(counts)}
-    first = next(iter(known.values()), math.nan)
+    first: Any = next(iter(known.values()), math.nan)
     if not has_values(first):  # then there is only one number of elements
         column = first.reshape((*first.shape, *[1] * counts.ndim)).astype(float)
         return np.broadcast_to(column, (*first.shape, *counts.shape))

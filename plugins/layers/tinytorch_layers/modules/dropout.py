@@ -50,7 +50,7 @@ class Dropout(Module):
         shape = input_shape(self, x)
         if not self.training or self.p == 0:
             return x
-        mask = self.generator.random(shape, dtype=np.float32) >= self.p
+        mask = init.drawn(self.generator, "random", shape, np.float32) >= self.p
         return apply_mask(x, mask, self.p)
 
     def extra_repr(self) -> str:
