@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tinytorch_core.kernel import kernel
 from tinytorch_core.ops import OpTable
 from tinytorch_core.tensor import only_element, unwrap
 
@@ -31,6 +32,7 @@ def sum(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
     return x.sum(axis=axis, keepdims=keepdims)
 
 
+@kernel("x", "y")
 def matmul(x: Array, y: Array) -> Array:
     """Return the matrix product of arrays or Tensors."""
     if x.__class__ is np.ndarray is y.__class__ and y.ndim == 2:
@@ -44,6 +46,7 @@ def matmul(x: Array, y: Array) -> Array:
     return x @ y
 
 
+@kernel("x")
 def sum_rows(x: Array) -> Array:
     """Return the sum of an array or Tensor over all axes but the last."""
     if x.__class__ is np.ndarray and x.dtype.char in ("f", "d"):
@@ -54,6 +57,7 @@ def sum_rows(x: Array) -> Array:
     return x.sum(axis=tuple(range(x.ndim - 1)))
 
 
+@kernel("values", "numbers")
 def sum_into_rows(values: Array, numbers: Array, count: int) -> Array:
     """Return `count` rows, each the sum of the rows of `values` that have its number.
 

@@ -8,6 +8,7 @@ from tinytorch_core.core_ops import matmul, place, sum_into_rows, sum_rows
 from tinytorch_core.discovery import lazy_names
 from tinytorch_core.errors import did_you_mean
 from tinytorch_core.hints import well_known_provider
+from tinytorch_core.kernel import kernel
 from tinytorch_core.op_call import (
     CallText,
     array_text,
@@ -46,6 +47,7 @@ __all__ = [
     "define",
     "did_you_mean",
     "from_array",
+    "kernel",
     "lazy_names",
     "matmul",
     "numpy_name",

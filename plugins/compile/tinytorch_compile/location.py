@@ -25,12 +25,18 @@ def origin() -> tuple[str, Location | None]:
     name = ""
     while frame is not None:
         file = frame.f_code.co_filename
-        if not name and not file.startswith((_OWN, _NUMPY)):
+        if not name and not file.startswith((_OWN, _NUMPY)) and not _is_of_kernel(frame):
             name = frame.f_code.co_name
         if not _is_library(file, frame.f_globals.get("__name__", "")):
             return name, Location(file, frame.f_lineno)
         frame = frame.f_back
     return name, None
+
+
+def _is_of_kernel(frame: FrameType) -> bool:
+    """Return whether a frame runs the code that asks an array to handle a kernel."""
+    names = frame.f_globals
+    return "_kernel" in names or names.get("__name__") == "tinytorch_core.kernel"
 
 
 @functools.lru_cache(maxsize=1024)

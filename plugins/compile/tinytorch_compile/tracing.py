@@ -249,6 +249,12 @@ class _Recorded:
         function = ufunc if method == "__call__" else getattr(ufunc, method)
         return _into(self.recorder, function, inputs, kwargs)
 
+    def __tinytorch_kernel__(self, kernel: Any, args: tuple[Any, ...]) -> Any:
+        if not kernel.writes:
+            return self.recorder.call(kernel, args, {})
+        # The caller does not use the first argument again, so it can keep its value.
+        return self.recorder.call(Writing(kernel), args, {})
+
     def __array_function__(
         self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.extend import unwrap
+from tinytorch_core.extend import kernel, unwrap
 
 Array = Any
 
@@ -183,17 +183,26 @@ def class_target(
         )
     if kind == "f":
         target = _whole_numbers(loss, given, target)
+    return target, ignore_index if _may_be_ignored(loss, target, classes, ignore_index) else None
+
+
+@kernel("target")
+def _may_be_ignored(loss: str, target: Array, classes: int, ignore_index: int) -> bool:
+    """Return whether a target may equal `ignore_index`, after checking that the others are valid.
+
+    True for an array of another library, whose values may not be known yet.
+    """
     if not isinstance(target, (np.ndarray, np.generic)):
-        return target, ignore_index  # the values may not be known yet
+        return True
     if not target.size:
-        return target, None
+        return False
     # As unsigned integers, negative numbers are large, so one comparison checks both bounds.
     highest = target.view(f"u{target.dtype.itemsize}").max()
     if highest < classes and not 0 <= ignore_index < classes:
-        return target, None
+        return False
     ignored = target == ignore_index
     _check_range(loss, target, classes, ignored)
-    return target, ignore_index if ignored.any() else None
+    return bool(ignored.any())
 
 
 def _whole_numbers(loss: str, given: Any, target: Array) -> Array:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import op
-from tinytorch_core.extend import unwrap
+from tinytorch_core.extend import kernel, unwrap
 
 from tinytorch_losses.arguments import element_weight, first_element, matching_target
 from tinytorch_losses.reduction import check_reduction, reduce_losses, reduce_rule
@@ -60,6 +60,7 @@ def binary_cross_entropy(
 _ONE = {2: (np.uint16, 0x3C00), 4: (np.uint32, 0x3F800000), 8: (np.uint64, 0x3FF0000000000000)}
 
 
+@kernel("x")
 def _from_zero_to_one(x: Array, tolerance: float) -> bool:
     """Return whether no value is NaN or farther than `tolerance` outside 0 to 1.
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import Tensor, op
-from tinytorch_core.extend import unwrap
+from tinytorch_core.extend import kernel, unwrap
 
 from tinytorch_losses.arguments import (
     as_array,
@@ -231,12 +231,11 @@ def cross_entropy_forward(
     z, powers, sums = shifted_exponentials(x, axis=0)
     logs = np.log(sums)
     classes, weights = _classes_and_weights_or_none(target, weight, ignore_index, input.dtype)
-    is_known = classes.__class__ is z.__class__ is np.ndarray
-    index = _prediction_index(classes, z) if is_known else None
+    index = None if classes is None else _index_of(classes, z)
     if cache is not None:
         cache[:] = powers, sums, index
     if classes is not None and not label_smoothing:
-        chosen = _chosen(z, classes) if index is None else _elements(z)[index]
+        chosen = _chosen(z, classes) if index is None else _taken(z, index)
         return _reduce_weighted(logs - chosen, weights, reduction)
     q = _class_targets(target, weight, ignore_index, label_smoothing, input)
     losses = (q * (logs - z)).sum(axis=0)
@@ -263,8 +262,7 @@ def cross_entropy_input_rule(
         powers, sums, index = cache
         if index is not None and weights is None and not label_smoothing:
             # The common case: q is 1 at one class and 0 elsewhere.
-            slope = powers * (grad / sums)
-            _elements(slope)[index] -= grad
+            slope = _minus_at(powers * (grad / sums), index, grad)
             return _classes_first(slope)
     q = _class_targets(target, weight, ignore_index, label_smoothing, input)
     if not (label_smoothing or weight is not None or _are_ndarrays(unwrap(q), unwrap(powers))):
@@ -305,6 +303,25 @@ def _classes_first(x: Array) -> Array:
 def _column(weight: Array, shape: Shape) -> Array:
     """Return the class weights with the class axis first and 1 for each other axis of `shape`."""
     return weight.reshape(-1, *(1,) * (len(shape) - 1))
+
+
+@kernel("classes", "x")
+def _index_of(classes: Array, x: Array) -> Any:
+    """Return `_prediction_index`, or None for the arrays of other libraries."""
+    return _prediction_index(classes, x) if classes.__class__ is x.__class__ is np.ndarray else None
+
+
+@kernel("x")
+def _taken(x: Array, index: Any) -> Array:
+    """Return what an index of `_index_of` selects."""
+    return _elements(x)[index]
+
+
+@kernel("x", writes=True)
+def _minus_at(x: Array, index: Any, value: Array) -> Array:
+    """Return x with `value` subtracted from what an index of `_index_of` selects."""
+    _elements(x)[index] -= value
+    return x
 
 
 def _chosen(x: Array, classes: Array) -> Array:

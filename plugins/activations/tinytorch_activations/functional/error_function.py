@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import Tensor, op
+from tinytorch_core.extend import kernel
 
 from tinytorch_activations.arguments import as_float_array
 
@@ -104,6 +105,7 @@ _FLOAT32_BOUND = 3.832506856900711
 
 
 @op("erf")
+@kernel("x")
 def erf(x: Array) -> Array:
     """Return the error function 2/√π ∫ exp(-t²) dt, from 0 to x.
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import op
+from tinytorch_core.extend import kernel
 
 from tinytorch_activations.arguments import as_float_array, check_choice
 from tinytorch_activations.functional.error_function import erf, exp_minus_square, in_blocks
@@ -24,6 +25,7 @@ _CUBIC = 0.044715 * _LINEAR
 
 
 @op("gelu")
+@kernel("x")
 def gelu(x: Array, approximate: str = "none") -> Array:
     """Return x Φ(x) for each element, where Φ is the standard normal distribution function.
 
@@ -50,6 +52,7 @@ def gelu(x: Array, approximate: str = "none") -> Array:
     return in_blocks(lambda x: x * cdf(x), x)
 
 
+@kernel("grad", "x", "out")
 def gelu_rule(grad: Array, x: Array, out: Array, approximate: str) -> Array:
     """d/dx x Φ(x) = Φ(x) + x Φ'(x)."""
     return in_blocks(_RULES[approximate], grad, x, out)

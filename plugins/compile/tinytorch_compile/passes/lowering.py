@@ -9,9 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_compile.program import Call, Program, Step, Value
+from tinytorch_core.extend import matmul, sum_rows
+
+from tinytorch_compile.program import Call, Constant, Program, Step, Value
 
 Lowering = Callable[[Call], "list[Call] | None"]
+
+
+# The number of elements of a product below which `np.dot` is faster.
+_SMALL_PRODUCT = 10_000
 
 
 def lowered(program: Program) -> Program:
@@ -89,10 +95,35 @@ def _product(call: Call) -> list[Call] | None:
     return [replace(call, function=np.dot)]
 
 
+def _matmul(call: Call) -> list[Call] | None:
+    """The product of two matrices: `np.dot` computes the same as `np.matmul`, with less overhead.
+
+    It fills its result with zeros first, which takes time if the result is large.
+    """
+    x, y = call.args
+    if not all(isinstance(v, Value) and v.layout and len(v.layout.shape) == 2 for v in (x, y)):
+        return None
+    small = x.layout.shape[0] * y.layout.shape[1] < _SMALL_PRODUCT
+    return [replace(call, function=np.dot if small else np.matmul)]
+
+
+def _sum_rows(call: Call) -> list[Call] | None:
+    """The sum of the rows of a matrix is its product with ones."""
+    (x,) = call.args
+    if not isinstance(x, Value) or x.layout is None or len(x.layout.shape) != 2:
+        return None
+    if x.layout.dtype.char not in "fd":
+        return None
+    ones = Constant(np.ones(x.layout.shape[0], x.layout.dtype))
+    return [replace(call, function=np.dot, args=(ones, x))]
+
+
 _LOWERINGS: dict[Any, Lowering] = {
     **dict.fromkeys(_REDUCTIONS, _reduction),
     np.ndarray.mean: _mean,
     np.mean: _mean,
     operator.pow: _power,
     np.ndarray.dot: _product,
+    matmul: _matmul,
+    sum_rows: _sum_rows,
 }

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import op
+from tinytorch_core.extend import kernel
 
 from tinytorch_layers.arguments import Pair, input_shape
 from tinytorch_layers.functional import unfolding
@@ -81,6 +82,7 @@ def conv2d(
 
 
 @op("conv2d")
+@kernel("x", "weight")
 def convolve(
     x: Array, weight: Array, bias: Array = None, windows: Any = None, groups: int = 1
 ) -> Array:
@@ -105,6 +107,7 @@ def conv2d_bias(grad: Array) -> Array:
 
 
 @op("conv2d_input")
+@kernel("values", "weight")
 def convolve_transposed(
     values: Array, weight: Array, image: Shape, windows: Any, groups: int
 ) -> Array:
@@ -151,6 +154,7 @@ def conv2d_input_weight(grad: Array, values: Array, windows: Windows, groups: in
 
 
 @op("conv2d_weight")
+@kernel("values", "x")
 def correlate(values: Array, x: Array, windows: Any, groups: int) -> Array:
     """Return the adjoint of `convolve` with respect to the weight.
 

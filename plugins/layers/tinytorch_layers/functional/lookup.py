@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import op
-from tinytorch_core.extend import sum_into_rows
+from tinytorch_core.extend import kernel, sum_into_rows
 
 from tinytorch_layers.arguments import as_array, input_shape
 
@@ -53,13 +53,20 @@ def checked_indices(owner: object, indices: Any, count: int) -> Array:
     array = as_array(indices)
     if array.dtype.kind not in "iu":
         array = _whole_indices(owner, indices, array)
+    _check_range(owner, array, count)
+    return array
+
+
+@kernel("array")
+def _check_range(owner: object, array: Array, count: int) -> bool:
+    """Return True; raise IndexError if an index is out of range."""
     wrong = (array < 0) | (array >= count)
     if isinstance(wrong, np.ndarray | np.generic) and wrong.any():
         raise IndexError(
             f"{owner}: {_first(array, wrong)}, out of range for {count} rows; "
             f"use indices from 0 to {count - 1}"
         )
-    return array
+    return True
 
 
 def _whole_indices(owner: object, indices: Any, array: Array) -> Array:
@@ -103,6 +110,7 @@ def embedding_weight(
 
 
 @op("embedding_weight")
+@kernel("values", "indices")
 def add_rows(values: Array, indices: Any, count: int, padding_idx: int | None = None) -> Array:
     """Return a table of zeros with each value added to the row at its index.
 

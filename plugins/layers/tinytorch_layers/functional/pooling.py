@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import op
+from tinytorch_core.extend import kernel
 
 from tinytorch_layers.arguments import input_shape
 from tinytorch_layers.functional.windows import (
@@ -101,6 +102,7 @@ def _check_axes(function: str, x: Array) -> None:
 
 
 @op("max_pool2d")
+@kernel("x")
 def maxima(x: Array, windows: Any) -> Array:
     """Return the maximum of each window of each channel."""
     size = windows.size("max_pool2d", x.shape[2:])
@@ -119,6 +121,7 @@ def max_pool2d_x(grad: Array, out: Array, x: Array, windows: Windows) -> Array:
 
 
 @op("max_pool2d_input")
+@kernel("values", "x", "largest")
 def unpool(values: Array, x: Array, largest: Array, windows: Any) -> Array:
     """Return images with the value of each window added at the position of its maximum.
 
@@ -149,6 +152,7 @@ def max_pool2d_input_values(grad: Array, x: Array, largest: Array, windows: Wind
 
 
 @op("max_pool2d_pick")
+@kernel("values", "x", "largest")
 def select(values: Array, x: Array, largest: Array, windows: Any) -> Array:
     """Return, for each window, the value at the position of its maximum.
 
@@ -197,6 +201,7 @@ def _are_ndarrays(*arrays: Array) -> bool:
 
 
 @op("avg_pool2d")
+@kernel("x")
 def average(x: Array, windows: Any) -> Array:
     """Return the mean of each window of each channel."""
     size = windows.size("avg_pool2d", x.shape[2:])
@@ -214,6 +219,7 @@ def avg_pool2d_x(grad: Array, x_shape: Shape, windows: Windows) -> Array:
 
 
 @op("avg_pool2d_input")
+@kernel("values")
 def spread(values: Array, image: Shape, windows: Any) -> Array:
     """Return images with the value of each window spread evenly over its pixels.
 

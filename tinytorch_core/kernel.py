@@ -1,0 +1,84 @@
+"""Kernels: functions with fast code for ndarrays, which other arrays may handle as one call."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from tinytorch_core.source import argument_names, define, signature_text, tuple_text
+from tinytorch_core.tensor import TensorBase
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def kernel(*arrays: str, writes: bool = False) -> Callable[[Function], Function]:
+    """Decorate a function of arrays, so that an array of another library may handle the call.
+
+    If one of the arrays has a method `__tinytorch_kernel__`, it is called with the kernel and the
+    arguments, as `(kernel, args)`, and its result is the result unless it is NotImplemented. So a
+    tracer can record one call instead of the NumPy calls in it, and a compiler can use its own
+    version. Otherwise the function runs. It must accept any array and Tensors, too, and may have
+    faster code for ndarrays.
+
+    Args:
+        arrays: the names of the arguments that are arrays.
+        writes: the function may write into its first argument, if that is an ndarray, and returns
+            it. The caller must not use that argument again.
+
+    >>> @kernel("x")
+    ... def double(x):
+    ...     return x + x
+    >>> double(np.ones(2))
+    array([2., 2.])
+    >>> class Symbol:
+    ...     def __tinytorch_kernel__(self, kernel, args):
+    ...         return f"a call of {kernel.__name__}"
+    >>> double(Symbol())
+    'a call of double'
+    """
+
+    def decorate(function: Function) -> Function:
+        arguments = list(inspect.signature(function).parameters.values())
+        unknown = set(arrays) - set(argument_names(function))
+        if unknown or not arrays:
+            raise TypeError(f"{function.__name__} has no arguments {unknown or arrays}")
+        write = functools.partial(_text, arrays, arguments)
+        names = {"_function": function, "_ndarray": np.ndarray, "_other_result": _other_result}
+        decorated: Any = define(function.__name__, write, names)
+        functools.update_wrapper(decorated, function)
+        names["_kernel"] = decorated
+        decorated.writes = writes
+        return decorated  # type: ignore[no-any-return]
+
+    return decorate
+
+
+def _text(
+    arrays: Sequence[str], arguments: list[inspect.Parameter], names: dict[str, Any]
+) -> str:
+    signature, passed = signature_text(arguments, names)
+    others = " or ".join(f"{x}.__class__ is not _ndarray" for x in arrays)
+    every = tuple_text(p.name for p in arguments)
+    return (
+        f"def call({signature}):\n"
+        f"    if {others}:\n"
+        f"        _result = _other_result(_kernel, {tuple_text(arrays)}, {every})\n"
+        "        if _result is not NotImplemented:\n"
+        "            return _result\n"
+        f"    return _function({passed})\n"
+    )
+
+
+def _other_result(kernel: Any, arrays: Sequence[Any], args: tuple[Any, ...]) -> Any:
+    """Return what an array of another library returns for a kernel, or NotImplemented."""
+    for array in arrays:
+        if isinstance(array, TensorBase):
+            break  # the function runs, so that autograd records its calls
+        handle = getattr(type(array), "__tinytorch_kernel__", None)
+        if handle is not None:
+            return handle(array, kernel, args)
+    return NotImplemented
