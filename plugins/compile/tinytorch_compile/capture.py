@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -62,6 +63,9 @@ class Captured:
         tensors: the tensors of the state with their arrays.
         gradients: the gradients of these tensors.
         result: what the step returns, with Leaf objects for the outputs of the program.
+        outputs: the arrays and numbers that it returned.
+        ends: what the state must be after the step: how the step reaches it, a function that
+            reads it, and the array or number.
     """
 
     program: Program
@@ -71,6 +75,8 @@ class Captured:
     tensors: list[tuple[Any, Any]] = field(default_factory=list)
     gradients: list[Gradient] = field(default_factory=list)
     result: Any = None
+    outputs: list[Any] = field(default_factory=list)
+    ends: list[tuple[str, Callable[[], Any], Any]] = field(default_factory=list)
 
 
 class ChangedNumbers(Exception):
@@ -214,15 +220,23 @@ class _Capture:
                 raise CaptureError("an argument gets a gradient, which a replay would not set")
         tensor: Any
         for path, tensor in self._state.tensors:
-            self._end_of_array(path, tensor.data, self._slots[tensor])
+            end = tensor.data
+            self._end_of_array(path, end, self._slots[tensor])
+            self._expect(path, functools.partial(getattr, tensor, "data"), end)
         for gradient in self._done.gradients:
             end = gradient.tensor.grad
             gradient.after = Constant(end) if isinstance(end, np.ndarray) else _value(end)
             if gradient.after is not None and gradient.after is not gradient.slot:
                 self._program.kept.append(gradient.after)
+                getter = functools.partial(getattr, gradient.tensor, "grad")
+                self._expect("a gradient", getter, end)
         changed = {place for box in self._state.boxes for place in self._changed_numbers(box)}
         if changed:
             raise ChangedNumbers(changed)
+
+    def _expect(self, path: str, read: Callable[[], Any], end: Any) -> None:
+        """Note what a part of the state must be after the step."""
+        self._done.ends.append((path, read, getattr(end, "concrete", end)))
 
     def _end_of_array(self, path: str, end: Any, slot: Value) -> None:
         if not isinstance(end, Traced):
@@ -251,6 +265,7 @@ class _Capture:
                     yield place
                     continue
                 raise CaptureError(f"the step replaces {box.name_of(key)}")
+            self._expect(box.name_of(key), functools.partial(_item, box, key), end)
             if slot.layout is not None:
                 self._end_of_array(box.name_of(key), end, slot)
             elif isinstance(end, Number | int | float) and _value(end) is not slot:
@@ -280,6 +295,7 @@ class _Capture:
         if not isinstance(result, Traced | Number):
             raise CaptureError("the step returns an array that is not computed from others")
         self._program.outputs.append(result.value)
+        self._done.outputs.append(result.concrete)
         return Leaf(len(self._program.outputs) - 1, kind)
 
     def _restore(self) -> None:
@@ -291,6 +307,10 @@ class _Capture:
             gradient.tensor.grad = gradient.before
         for generator, state in self._generators:
             generator.bit_generator.state = state
+
+
+def _item(box: Box, key: Any) -> Any:
+    return box.current()[key]
 
 
 def _value(end: Any) -> Any:

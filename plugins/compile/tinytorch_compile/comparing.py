@@ -2,11 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from tinytorch_core.extend import unwrap
+
+from tinytorch_compile.capture import Captured, Leaf
 from tinytorch_compile.program import Call, Constant, Guard, Program, Step, Value
+
+
+def wrong_end(captured: Captured, result: Any) -> str | None:
+    """Return what differs between a captured call and the same call of the step itself, or None.
+
+    Args:
+        captured: the captured call.
+        result: what the step itself has returned. Its effects are compared, too.
+    """
+    for path, read, expected in captured.ends:
+        if not _equal(unwrap(read()), expected, {}):
+            return f"{path} differs"
+    for found, expected in zip(_results(captured.result, result), captured.outputs, strict=True):
+        if not _equal(np.asarray(found), np.asarray(expected), {}):
+            return "the result differs"
+    return None
+
+
+def _results(template: Any, result: Any) -> Iterator[Any]:
+    """Yield the arrays and numbers in the result of a step, where the template has a Leaf."""
+    if isinstance(template, Leaf):
+        yield unwrap(result)
+    elif isinstance(template, tuple | list):
+        for part, found in zip(template, result, strict=True):
+            yield from _results(part, found)
+    elif isinstance(template, dict):
+        for key, part in template.items():
+            yield from _results(part, result[key])
 
 
 def difference(first: Program, second: Program) -> str | None:

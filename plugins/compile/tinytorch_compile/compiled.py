@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tinytorch_compile.capture import Captured, ChangedNumbers, Place, capture
-from tinytorch_compile.comparing import difference
+from tinytorch_compile.comparing import difference, wrong_end
 from tinytorch_compile.errors import CaptureError, RecaptureWarning, UnfinishedError
 from tinytorch_compile.replay import CHANGED, Replay, replay_of
 
@@ -108,8 +108,14 @@ class Compiled:
             result = self.step(*args, **kwargs)  # raises the same error, or one is ours
             self._note(CaptureError(f"capturing raised {type(error).__name__}: {error}"))
             return result
-        result = replay.run(*args, **kwargs)
-        return self.step(*args, **kwargs) if result is CHANGED else result
+        if replay.verified:
+            result = replay.run(*args, **kwargs)
+            if result is not CHANGED:
+                return result
+        result = self.step(*args, **kwargs)
+        if not replay.verified and (what := wrong_end(replay.captured, result)) is not None:
+            self._note(CaptureError(f"{what} if the calls of NumPy are replayed"))
+        return result
 
     def _replay_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Replay:
         """Return a replay for a call: a new one, or an earlier one that a second capture equals."""
