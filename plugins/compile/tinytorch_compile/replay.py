@@ -55,9 +55,9 @@ def replay_of(name: str, captured: Captured, arguments: Mapping[str, Any]) -> Re
     program = simplified(captured.program)
     kept = _accumulate(program, captured)
     names = Names()
-    names.objects["CHANGED"] = CHANGED
-    for argument in arguments:
-        names.new(argument)
+    for own in (name, "result", "holds", *arguments):
+        names.new(own)
+    names.of(CHANGED, "CHANGED")
     arrays = {k: v for k, v in arguments.items() if isinstance(v, Tensor | np.ndarray)}
     inputs = [names.new(f"{key}_array") if isinstance(v, Tensor) else key for key, v in arrays.items()]
     source = Source(program, captured.arrays, inputs, names, "return CHANGED")

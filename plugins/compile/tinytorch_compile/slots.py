@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -105,9 +105,11 @@ class State:
         self.boxes: list[Box] = []
         self.tensors: list[tuple[str, Tensor]] = []
         self._seen: dict[int, Any] = {}
+        # Caches of libraries come last, because they also hold what belongs to the state.
         self._pending: list[tuple[str, Any, bool]] = [("", function, False)]
-        while self._pending:
-            self._visit(*self._pending.pop())
+        self._caches: list[tuple[str, Any, bool]] = []
+        while self._pending or self._caches:
+            self._visit(*(self._pending or self._caches).pop())
 
     def _visit(self, path: str, thing: Any, private: bool) -> None:
         if isinstance(thing, _ATOMS) or id(thing) in self._seen:
@@ -134,13 +136,13 @@ class State:
         else:
             self._in_object(path, thing, private)
 
-    def _later(self, found: Any) -> None:
-        self._pending += list(found)
+    def _later(self, found: Iterable[tuple[str, Any, bool]]) -> None:
+        for path, thing, private in found:
+            (self._caches if private else self._pending).append((path, thing, private))
 
     def _add(self, box: Box) -> None:
         self.boxes.append(box)
-        for key, value in box.items.items():
-            self._pending.append((box.name_of(key), value, box.private))
+        self._later((box.name_of(key), value, box.private) for key, value in box.items.items())
 
     def _in_immutable(self, path: str, thing: Any, private: bool) -> None:
         for i, item in enumerate(thing):
@@ -149,7 +151,7 @@ class State:
                     f"{path or 'the step'} holds an array or generator in a "
                     f"{type(thing).__name__}, where it cannot be replaced; use a list"
                 )
-            self._pending.append((f"{path}[{i}]", item, private))
+            self._later([(f"{path}[{i}]", item, private)])
 
     def _in_function(self, path: str, function: Any, private: bool) -> None:
         names = function.__code__.co_freevars

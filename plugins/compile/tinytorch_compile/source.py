@@ -100,7 +100,10 @@ class Source:
         names: Names,
         changed: str,
     ) -> None:
-        self._program, self._slots, self._names, self._changed = program, slots, names, changed
+        self._program, self._slots, self._names = program, slots, names
+        # The lines that end the function if a guard fails: they undo the random draws.
+        self._ending = [changed]
+        self._drawn: set[int] = set()
         self._lifetimes = Lifetimes(program)
         self.pool = Pool()
         self.lines: list[str] = []
@@ -178,15 +181,30 @@ class Source:
         if isinstance(step, Guard):
             name = self.text(step.convert)
             self._line(f"if {name}({self.text(step.value)}) != {self.text(step.expected)}:")
-            self._line(f"    {self._changed}")
+            self._end()
             return
         self._errors = self._enter(step.errors)
+        self._save_generators(i, step)
         if step.several or step.results[0].layout is None:
             self._allocating(step)
         elif isinstance(step.function, Writing):
             self._writing(i, step)
         elif not self._view(step):
             self._computed(i, step)
+
+    def _end(self) -> None:
+        for line in self._ending:
+            self._line(f"    {line}")
+
+    def _save_generators(self, i: int, call: Call) -> None:
+        """Save the states of generators if a later guard can fail: then they are restored."""
+        for generator in call.args if call.effect and i < self._last_check else ():
+            if isinstance(generator, np.random.Generator) and id(generator) not in self._drawn:
+                self._drawn.add(id(generator))
+                place = f"{self.text(generator)}.bit_generator.state"
+                saved = self._names.new("saved_state")
+                self._line(f"{saved} = {place}")
+                self._ending.insert(0, f"{place} = {saved}")
 
     def _may_end(self, step: Step) -> bool:
         """Return whether a step may find that the program does not hold any more."""
@@ -264,7 +282,7 @@ class Source:
                 shape, dtype = self.text(result.layout.shape), self.text(result.layout.dtype)
                 name = self._texts[result]
                 self._line(f"if {name}.shape != {shape} or {name}.dtype != {dtype}:")
-                self._line(f"    {self._changed}")
+                self._end()
 
     def _computed(self, i: int, call: Call) -> None:
         form = form_of(call)
