@@ -57,9 +57,7 @@ def kernel(*arrays: str, writes: bool = False) -> Callable[[Function], Function]
     return decorate
 
 
-def _text(
-    arrays: Sequence[str], arguments: list[inspect.Parameter], names: dict[str, Any]
-) -> str:
+def _text(arrays: Sequence[str], arguments: list[inspect.Parameter], names: dict[str, Any]) -> str:
     signature, passed = signature_text(arguments, names)
     others = " or ".join(f"{x}.__class__ is not _ndarray" for x in arrays)
     every = tuple_text(p.name for p in arguments)

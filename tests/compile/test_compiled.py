@@ -1,22 +1,13 @@
 """A compiled step does the same as the step itself, bit by bit."""
 
-import gc
-import inspect
-import warnings
-import weakref
-
 import numpy as np
 import pytest
 
-from tinytorch_core import Tensor, plugins
+from tinytorch_core import Tensor
 
-import tinytorch_compile
-from tinytorch_activations import ReLU
 from tinytorch_autograd import func, no_grad
-from tinytorch_compile import CaptureError, RecaptureWarning, compile
-from tinytorch_layers import Linear, Module, Parameter, Sequential
-from tinytorch_losses import mse_loss
-from tinytorch_training import SGD
+from tinytorch_compile import compile
+from tinytorch_layers import Linear, Module, Sequential
 
 from .networks import NETWORKS, OPTIMIZERS, Training, assert_same_state
 

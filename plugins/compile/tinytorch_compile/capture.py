@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import gc
+import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -105,7 +107,17 @@ def capture(
         CaptureError: the step does something that a replay could not repeat.
         ChangedNumbers: it changes numbers whose places are not in `numbers`.
     """
-    return _Capture(step, numbers).run(args, kwargs)
+    run = _Capture(step, numbers)
+    done, recorder = run.run(args, kwargs), run.recorder
+    del run
+    if recorder.escaped():
+        gc.collect()  # the step may have left reference cycles
+        if (escaped := recorder.escaped()) is not None:
+            raise CaptureError(
+                f"{escaped[0] or 'unknown line'}: this array is still referred to after the step, "
+                "from where a replay would not find it"
+            )
+    return done
 
 
 class _Capture:
@@ -113,8 +125,8 @@ class _Capture:
 
     def __init__(self, step: Callable[..., Any], numbers: set[Place]) -> None:
         self._step, self._wanted = step, numbers
-        self._recorder = Recorder()
-        self._program = self._recorder.program
+        self.recorder = Recorder()
+        self._program = self.recorder.program
         self._state = State(step)
         self._done = Captured(self._program, self._state)
         # The traced arrays by the ids of the arrays: one for an array in several places.
@@ -131,14 +143,27 @@ class _Capture:
         named = {key: self._argument(key, value) for key, value in kwargs.items()}
         try:
             self._replace()
+            hidden = np.random.get_state(), random.getstate()
             result = self._step(*passed, **named)
-            if self._recorder.refusal is not None:
-                raise self._recorder.refusal
+            self._check_hidden(*hidden)
+            if self.recorder.refusal is not None:
+                raise self.recorder.refusal
             self._collect([*passed, *named.values()])
             self._done.result = self._output(result)
         finally:
             self._restore()
         return self._done
+
+    def _check_hidden(self, of_numpy: Any, of_python: Any) -> None:
+        """Raise CaptureError if the step has drawn random numbers from a global generator."""
+        now = np.random.get_state()
+        if now[2] != of_numpy[2] or random.getstate() != of_python:
+            np.random.set_state(of_numpy)
+            random.setstate(of_python)
+            raise CaptureError(
+                "the step draws from the global generator of np.random or random; use a "
+                "np.random.Generator that the step can reach"
+            )
 
     # Before the step.
 
@@ -147,11 +172,11 @@ class _Capture:
         if isinstance(array, np.ndarray) and id(owner_of(array)) in self._owners():
             raise CaptureError(f"{label} shares memory with the state of the step; pass a copy")
         if isinstance(value, np.ndarray):
-            return self._recorder.input(value, label)
+            return self.recorder.input(value, label)
         if isinstance(value, Tensor) and isinstance(value.data, np.ndarray):
             if getattr(value, "grad_fn", None) is not None:
                 raise CaptureError(f"{label} was computed by a recorded op; detach() it first")
-            tensor: Any = from_array(type(value), self._recorder.input(value.data, label))
+            tensor: Any = from_array(type(value), self.recorder.input(value.data, label))
             if getattr(value, "requires_grad", False):
                 tensor.requires_grad = True
             return tensor
@@ -189,9 +214,9 @@ class _Capture:
             traced: Any = self._slot(value, box.name_of(key))
         elif isinstance(value, np.random.Generator):
             self._generators.append((value, value.bit_generator.state))
-            traced = TracedGenerator(self._recorder, value)
+            traced = TracedGenerator(self.recorder, value)
         elif place in self._wanted and type(value) in (int, float):
-            traced = self._recorder.slot(value, box.name_of(key))
+            traced = self.recorder.slot(value, box.name_of(key))
             self._done.arrays[traced.value] = box.thing, key
             self._done.numbers.add(place)
         else:
@@ -208,7 +233,7 @@ class _Capture:
             if any(np.may_share_memory(array, other) for other in others):
                 raise CaptureError(f"{path} shares memory with another array of the state")
             others.append(array)
-            traced = self._traced[id(array)] = self._recorder.slot(array, path)
+            traced = self._traced[id(array)] = self.recorder.slot(array, path)
             self._done.arrays[traced.value] = array
         return self._traced[id(array)]
 

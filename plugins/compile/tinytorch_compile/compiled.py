@@ -114,8 +114,18 @@ class Compiled:
                 return result
         result = self.step(*args, **kwargs)
         if not replay.verified and (what := wrong_end(replay.captured, result)) is not None:
-            self._note(CaptureError(f"{what} if the calls of NumPy are replayed"))
+            self._note(self._explained(replay, what, args, kwargs))
         return result
+
+    def _explained(
+        self, replay: Replay, what: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> CaptureError:
+        """Return the error for a program that differs from the step, if possible with the line."""
+        try:
+            reason = difference(replay.captured.program, self._captured(args, kwargs).program)
+        except CaptureError as error:
+            return error
+        return CaptureError(reason or f"{what} if the calls of NumPy are replayed")
 
     def _replay_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Replay:
         """Return a replay for a call: a new one, or an earlier one that a second capture equals."""
@@ -148,7 +158,9 @@ class Compiled:
                 return capture(self.step, args, kwargs, self._numbers)
             except ChangedNumbers as changed:
                 if changed.places <= self._numbers:
-                    raise CaptureError("a number of the state becomes one of another type") from None
+                    raise CaptureError(
+                        "a number of the state becomes one of another type"
+                    ) from None
                 self._numbers |= changed.places
 
     def _named(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from tinytorch_core.extend import array_text
 
 from tinytorch_compile.capture import Captured
 from tinytorch_compile.slots import Box
-from tinytorch_compile.source import Names
+from tinytorch_compile.source import Names, key_text
 from tinytorch_compile.tracing import owner_of
 
 # Types whose values are equal only if nothing that a step sees differs.
@@ -24,7 +24,7 @@ _SAFE = (type(None), bool, str, bytes, type)
 def conditions(
     captured: Captured, arguments: Mapping[str, Any], names: Names, owners: frozenset[int]
 ) -> list[str]:
-    """Return the texts of the conditions, the cheapest and most often false ones first.
+    """Return the texts of the conditions.
 
     Args:
         captured: the captured call.
@@ -32,7 +32,9 @@ def conditions(
         names: the global names of the function.
         owners: the ids of the arrays into which the program writes.
     """
-    texts = [text for name, value in arguments.items() for text in _argument(name, value, names)]
+    texts = [*_of_modes(names)]
+    for name, value in arguments.items():
+        texts += _argument(name, value, names)
     if owners:
         names.objects["owners"] = owners
         overlaps = names.of(_overlaps, "overlaps")
@@ -40,7 +42,6 @@ def conditions(
             if isinstance(value, Tensor | np.ndarray):
                 array = array_text(name) if isinstance(value, Tensor) else name
                 texts.append(f"not {overlaps}({array}, owners)")
-    texts += _of_modes(names)
     for tensor, array in captured.tensors:
         name = names.of(tensor, "tensor")
         texts.append(f"{array_text(name)} is {names.of(array, 'array')}")
@@ -98,27 +99,24 @@ def _of_attributes(tensor: Any, names: Names) -> Iterator[str]:
 
 def _of_box(box: Box, captured: Captured, names: Names) -> Iterator[str]:
     name = names.of(box.thing, box.path.rpartition(".")[2] or "state")
-    if isinstance(box.thing, CellType):
-        for value in box.items.values():
-            yield f"{name}.cell_contents is {names.of(value, box.path)}"
-        return
-    exact = box.belongs is None and not captured.numbers & {(id(box.thing), k) for k in box.items}
+    is_cell = isinstance(box.thing, CellType)
+    exact = (
+        box.belongs is None
+        and not is_cell
+        and not captured.numbers & {(id(box.thing), k) for k in box.items}
+    )
     if exact and all(map(_is_safe, box.items.values())):
         items = list(box.items.values()) if isinstance(box.thing, list) else dict(box.items)
         yield f"{name} == {names.of(items, f'{name}_then')}"
         return
-    if box.path:  # not the global names of a module, of which only some matter
+    if box.path and not is_cell:  # of the global names of a module only some matter
         yield f"len({name}) == {len(box.thing)}"
     for key, value in box.items.items():
-        text = f"{name}[{_key_text(key, names)}]"
+        text = f"{name}{key_text(box.thing, key, names)}"
         if (id(box.thing), key) in captured.numbers:
             yield f"{text}.__class__ is {type(value).__name__}"
         else:
             yield f"{text} is {names.of(value, str(key) if isinstance(key, str) else 'item')}"
-
-
-def _key_text(key: Any, names: Names) -> str:
-    return repr(key) if isinstance(key, int | str) else names.of(key, "key")
 
 
 def _is_safe(value: Any) -> bool:

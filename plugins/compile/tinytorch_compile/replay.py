@@ -15,7 +15,7 @@ from tinytorch_compile.capture import Captured, Gradient, Leaf
 from tinytorch_compile.function import function_from
 from tinytorch_compile.guards import conditions
 from tinytorch_compile.passes import simplified
-from tinytorch_compile.program import Program, Value
+from tinytorch_compile.program import Program
 from tinytorch_compile.source import Names, Source
 from tinytorch_compile.tracing import owner_of
 
@@ -59,7 +59,9 @@ def replay_of(name: str, captured: Captured, arguments: Mapping[str, Any]) -> Re
         names.new(own)
     names.of(CHANGED, "CHANGED")
     arrays = {k: v for k, v in arguments.items() if isinstance(v, Tensor | np.ndarray)}
-    inputs = [names.new(f"{key}_array") if isinstance(v, Tensor) else key for key, v in arrays.items()]
+    inputs = [
+        names.new(f"{key}_array") if isinstance(v, Tensor) else key for key, v in arrays.items()
+    ]
     source = Source(program, captured.arrays, inputs, names, "return CHANGED")
     written = [captured.arrays[slot] for slot in program.writes if slot.layout is not None]
     owners = frozenset(id(owner_of(array)) for array in (*written, *source.kept))

@@ -8,6 +8,7 @@ dicts. It stays out of libraries: their global names are taken as fixed.
 from __future__ import annotations
 
 import functools
+import random
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType, ModuleType
@@ -129,7 +130,9 @@ class State:
         elif isinstance(thing, FunctionType):
             self._in_function(path, thing, private)
         elif isinstance(thing, MethodType):
-            self._later([(path, thing.__func__, private), (path or "self", thing.__self__, private)])
+            self._later(
+                [(path, thing.__func__, private), (path or "self", thing.__self__, private)]
+            )
         elif isinstance(thing, functools.partial):
             parts = (thing.func, thing.args, thing.keywords)
             self._later((path, part, private) for part in parts)
@@ -179,6 +182,10 @@ class State:
     def _in_object(self, path: str, thing: Any, private: bool) -> None:
         kind = type(thing)
         of_library = is_library(kind.__module__)
+        if not private and (hasattr(kind, "__next__") or isinstance(thing, random.Random)):
+            raise CaptureError(
+                f"{path or 'the step'} is a {kind.__name__}, whose state cannot be restored"
+            )
         if of_library and not kind.__module__.startswith("tinytorch_"):
             return
         attributes = getattr(thing, "__dict__", None)
@@ -188,7 +195,9 @@ class State:
             if not is_library(base.__module__):
                 self._later((path, value, private) for value in _functions_of(base))
 
-    def _in_attributes(self, path: str, found: dict[str, Any], library: bool, private: bool) -> None:
+    def _in_attributes(
+        self, path: str, found: dict[str, Any], library: bool, private: bool
+    ) -> None:
         if private or not library:
             self._add(Box(path, found, private=private))
             return

@@ -11,6 +11,7 @@ import linecache
 import operator
 import re
 from collections.abc import Mapping, Sequence
+from types import CellType
 from typing import Any
 
 import numpy as np
@@ -166,8 +167,11 @@ class Source:
             else:
                 container, key = self._slots[value]
                 self._texts[value] = self._names.new(value.label)
-                place = f"{self._names.of(container, 'state')}[{key!r}]"
+                place = self._place(container, key)
                 self.lines.append(f"{self._texts[value]} = {place}")
+
+    def _place(self, container: Any, key: Any) -> str:
+        return f"{self._names.of(container, 'state')}{key_text(container, key, self._names)}"
 
     def _fix(self, value: Value, array: Any) -> None:
         """Let a value be in the same array in every call."""
@@ -433,7 +437,7 @@ class Source:
             text = self.text(end)
             if slot.layout is None:
                 container, key = self._slots[slot]
-                lines.append(f"{self._names.of(container, 'state')}[{key!r}] = {text}")
+                lines.append(f"{self._place(container, key)} = {text}")
                 continue
             if isinstance(end, Value) and end.memory in self._slots:
                 # The old value of a slot, which may be overwritten before it is read.
@@ -462,6 +466,13 @@ class Source:
         name = self._names.of(array, "kept")
         self._line(f"{self.text(np.copyto)}({name}, {self.text(value)})", indent="")
         return array
+
+
+def key_text(container: Any, key: Any, names: Names) -> str:
+    """Return the text that selects an item of a dict or list, or the variable of a function."""
+    if isinstance(container, CellType):
+        return ".cell_contents"
+    return f"[{key!r}]" if isinstance(key, int | str) else f"[{names.of(key, 'key')}]"
 
 
 def _wanted(thing: Any) -> str:

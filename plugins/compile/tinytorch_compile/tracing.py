@@ -39,11 +39,45 @@ _ABOUT_LAYOUT = frozenset(
 # Functions that write into their first argument.
 _WRITERS = frozenset({np.copyto, np.put, np.put_along_axis, np.putmask, np.place, np.fill_diagonal})
 # Methods of arrays without effects.
-_METHODS = (
-    "all any argmax argmin argpartition argsort astype choose clip compress conj conjugate copy "
-    "cumprod cumsum diagonal dot flatten max mean min nonzero prod ravel repeat reshape round "
-    "searchsorted squeeze std sum swapaxes take trace transpose var view"
-).split()
+_METHODS = [
+    "all",
+    "any",
+    "argmax",
+    "argmin",
+    "argpartition",
+    "argsort",
+    "astype",
+    "choose",
+    "clip",
+    "compress",
+    "conj",
+    "conjugate",
+    "copy",
+    "cumprod",
+    "cumsum",
+    "diagonal",
+    "dot",
+    "flatten",
+    "max",
+    "mean",
+    "min",
+    "nonzero",
+    "prod",
+    "ravel",
+    "repeat",
+    "reshape",
+    "round",
+    "searchsorted",
+    "squeeze",
+    "std",
+    "sum",
+    "swapaxes",
+    "take",
+    "trace",
+    "transpose",
+    "var",
+    "view",
+]
 
 
 class Writing:
@@ -103,12 +137,11 @@ class Recorder:
         self.program.slots.append(value)
         return self.array(content, value) if is_array else Number(self, content, value)
 
-    def escaped(self, allowed: set[int]) -> Location | None:
-        """Return the line that created an array that is still referred to, if there is one."""
+    def escaped(self) -> tuple[Location | None] | None:
+        """Return the line that created a traced array that still exists, if there is one."""
         for reference, location in self._traced:
-            traced = reference()
-            if traced is not None and id(traced) not in allowed:
-                return location
+            if reference() is not None:
+                return (location,)
         return None
 
     # Recording.
@@ -518,7 +551,9 @@ def _is_recordable(result: Any) -> bool:
 
 def _base_among(array: Any, args: Any) -> Traced | None:
     """Return the traced array among the arguments whose memory an array shares."""
-    if array.base is None and not any(a.concrete is array for a in leaves(args) if isinstance(a, Traced)):
+    if array.base is None and not any(
+        a.concrete is array for a in leaves(args) if isinstance(a, Traced)
+    ):
         return None
     owner = owner_of(array)
     for arg in leaves(args):

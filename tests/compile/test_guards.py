@@ -1,0 +1,387 @@
+"""A replay never differs from the step: a change is noticed, and the step is captured again."""
+
+import random
+import threading
+import time
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tinytorch_core import Tensor, plugins
+
+from tinytorch_activations import ReLU
+from tinytorch_autograd import no_grad
+from tinytorch_compile import CaptureError, RecaptureWarning, compile
+from tinytorch_layers import Dropout, Linear, Parameter, Sequential
+from tinytorch_losses import mse_loss
+from tinytorch_training import SGD, Adam
+
+
+class Setting:
+    """A small network with everything that can change between calls."""
+
+    def __init__(self):
+        self.scale = 2.0
+        self.power = 2
+        self.table = np.arange(3.0, dtype=np.float32)
+        self.options = {"bias": True, "factors": [1.0, 2.0]}
+        self.model = Sequential(
+            Linear(3, 4, generator=0), ReLU(), Dropout(0.25, generator=1), Linear(4, 3, generator=2)
+        )
+        self.optimizer = Adam(self.model.parameters(), lr=0.01)
+        self.rng = np.random.default_rng(3)
+
+    def step(self, inputs, targets):
+        out = self.model(inputs) * self.scale + self.table
+        if self.options["bias"]:
+            out = out + self.options["factors"][1]
+        loss = mse_loss(out, targets) ** self.power
+        if loss.item() > 1000:
+            loss = loss * 0.5
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        return loss
+
+    def batch(self, count, dtype):
+        arrays = [self.rng.standard_normal((count, 3)).astype(dtype) for _ in range(2)]
+        return [Tensor(array) for array in arrays]
+
+
+def set_scale(s):
+    s.scale += 0.5
+
+
+def set_power(s):
+    s.power = 3 - s.power
+
+
+def set_bias(s):
+    s.options["bias"] = not s.options["bias"]
+
+
+def set_factor(s):
+    s.options["factors"][1] = -s.options["factors"][1]
+
+
+def write_table(s):
+    s.table[1] += 1
+
+
+def replace_table(s):
+    s.table = s.table * 2
+
+
+def switch_mode(s):
+    s.model.train(not s.model.training)
+
+
+def replace_parameter(s):
+    s.model[0].weight = Parameter(np.ones((3, 4), np.float32))
+    s.optimizer.param_groups[0]["params"] = list(s.model.parameters())
+
+
+def replace_data(s):
+    s.model[0].bias.data = s.model[0].bias.data + 1
+
+
+def write_data(s):
+    s.model[3].weight.data[0] = 0.5
+
+
+def set_rate(s):
+    s.optimizer.param_groups[0]["lr"] *= 0.5
+
+
+def set_decay(s):
+    s.optimizer.param_groups[0]["weight_decay"] = 0.1
+
+
+def freeze(s):
+    parameter = s.model[3].bias
+    parameter.requires_grad_(not parameter.requires_grad)
+
+
+def clear_gradients(s):
+    s.optimizer.zero_grad()
+
+
+def load_state(s):
+    s.optimizer.load_state_dict(s.optimizer.state_dict())
+
+
+def enlarge(s):
+    for parameter in s.model.parameters():
+        parameter.data *= 10
+
+
+def draw(s):
+    s.model[2].generator.random()
+
+
+CHANGES = [set_scale, set_power, set_bias, set_factor, write_table, replace_table, switch_mode]
+CHANGES += [replace_parameter, replace_data, write_data, set_rate, set_decay, freeze]
+CHANGES += [clear_gradients, load_state, enlarge, draw]
+
+
+def assert_equal(one, other):
+    for (name, p), q in zip(one.model.named_parameters(), other.model.parameters(), strict=True):
+        assert p.data.tobytes() == q.data.tobytes(), name
+        assert (p.grad is None) == (q.grad is None), name
+        assert p.grad is None or p.grad.tobytes() == q.grad.tobytes(), f"gradient of {name}"
+
+
+def run(changes, sizes, dtypes):
+    """Apply changes before the calls of an eager and a compiled step, and compare them."""
+    eager, other = Setting(), Setting()
+    step = compile(other.step)
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore", RecaptureWarning)
+        for change, size, dtype in zip(changes, sizes, dtypes, strict=True):
+            if change is not None:
+                change(eager)
+                change(other)
+            expected = eager.step(*eager.batch(size, dtype))
+            found = step(*other.batch(size, dtype))
+            assert found.data.tobytes() == expected.data.tobytes()
+            assert_equal(other, eager)
+    return step
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_between_calls(change):
+    changes = [None] * 4 + [change] + [None] * 4 + [change] + [None] * 3
+    step = run(changes, [4] * 13, [np.float32] * 13)
+    assert step.compiled is not None
+
+
+@settings(max_examples=40)
+@given(st.data())
+def test_random_changes_between_calls(data):
+    count = data.draw(st.integers(4, 14))
+    change = st.one_of(st.none(), st.none(), st.sampled_from(CHANGES))
+    changes = data.draw(st.lists(change, min_size=count, max_size=count))
+    size, dtype = st.sampled_from([4, 4, 4, 1]), st.sampled_from([np.float32] * 3 + [np.float64])
+    sizes = data.draw(st.lists(size, min_size=count, max_size=count))
+    dtypes = data.draw(st.lists(dtype, min_size=count, max_size=count))
+    run(changes, sizes, dtypes)
+
+
+def test_plugins_that_are_toggled():
+    @compile
+    def double(x):
+        return x * 2
+
+    for _ in range(4):
+        assert double(Tensor([1.0])).tolist() == [2.0]
+    with plugins.disable("autograd"):
+        for _ in range(4):
+            assert double(Tensor([1.0])).tolist() == [2.0]
+    assert double(Tensor([1.0])).tolist() == [2.0]
+
+
+def test_recording_that_is_turned_off():
+    w = Tensor([1.0], requires_grad=True)
+
+    @compile
+    def tracked(x):
+        return (w * x).requires_grad
+
+    for _ in range(4):
+        assert tracked(np.ones(1))
+    with no_grad():
+        for _ in range(4):
+            assert not tracked(np.ones(1))
+
+
+def test_hooks_that_are_added():
+    w = Tensor([1.0], requires_grad=True)
+
+    @compile
+    def step(x):
+        w.grad = None
+        (w * x).sum().backward()
+
+    for _ in range(4):
+        step(np.ones(1, np.float32))
+    w.register_hook(lambda grad: grad * 10)
+    for _ in range(4):
+        step(np.ones(1, np.float32))
+        assert w.grad.tolist() == [10]
+
+
+def test_an_argument_that_is_a_parameter():
+    w = Tensor([1.0, 2.0], requires_grad=True)
+
+    def step(x):
+        w.data -= x
+        return w.data + x
+
+    compiled = compile(step)
+    for _ in range(4):
+        compiled(np.zeros(2, np.float32))
+    with pytest.warns(RecaptureWarning, match="shares memory with the state"):
+        assert compiled(w.data).tolist() == [0, 0]
+
+
+def test_a_global_name_that_changes():
+    namespace = {"factor": 2, "np": np, "__name__": "__main__"}
+    exec("def times(x):\n    return x * factor\n", namespace)
+    times = compile(namespace["times"], strict=True)
+    for factor in (2, 2, 2, 3, 3, 3, 4):
+        namespace["factor"] = factor
+        assert times(np.ones(1)).tolist() == [factor]
+
+
+def test_a_variable_of_an_enclosing_function_that_changes():
+    factor = 2
+
+    @compile(strict=True)
+    def times(x):
+        return x * factor
+
+    for factor in (2, 2, 2, 3, 3, 3, 4):
+        assert times(np.ones(1)).tolist() == [factor]
+
+
+def test_too_many_captures_warn_and_run_the_step_itself():
+    double = compile(lambda x: x * 2)
+    with pytest.warns(RecaptureWarning, match="captured 8 times"):
+        for size in range(1, 12):
+            assert double(np.ones(size)).tolist() == [2] * size
+
+
+def test_threads_do_not_disturb_each_other():
+    @compile
+    def add(x):
+        for _ in range(50):
+            x = x + 1
+        return x
+
+    wrong = []
+
+    def work(value):
+        for _ in range(200):
+            if add(np.full(3, value)).tolist() != [value + 50.0] * 3:
+                wrong.append(value)
+
+    add(np.zeros(3))
+    threads = [threading.Thread(target=work, args=(float(i),)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+class Printing:
+    def __call__(self, x):
+        y = x * 2
+        print(f"{y}")
+        return y
+
+
+class Keeping:
+    def __init__(self):
+        self.kept = []
+
+    def __call__(self, x):
+        self.kept.append(x * 2)
+        return self.kept[-1]
+
+
+def caching(x):
+    vars(plugins)["_kept_by_a_test"] = x * 2
+    return x * 3
+
+
+def converting(x):
+    return np.asarray(x) * 2
+
+
+REFUSED = {
+    "printing": (Printing(), "text of an array"),
+    "keeping an array": (Keeping(), "adds or removes"),
+    "an array that stays behind": (caching, r"test_guards\.py:\d+: this array is still referred"),
+    "converting": (converting, "np.asarray"),
+    "a result with a graph": (
+        lambda x: Tensor([1.0], requires_grad=True) * x,
+        "still can be differentiated",
+    ),
+    "another result": (lambda x: object(), "returns a object"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_captured_is_an_error_if_strict(name, monkeypatch):
+    monkeypatch.setattr(plugins, "_kept_by_a_test", None, raising=False)
+    step, message = REFUSED[name]
+    compiled = compile(step, strict=True)
+    with pytest.raises(CaptureError, match=message):
+        for _ in range(5):
+            compiled(np.ones(1, np.float32))
+
+
+@pytest.mark.parametrize("name", ["printing", "converting"])
+def test_the_error_names_the_line(name):
+    step, _ = REFUSED[name]
+    with pytest.raises(CaptureError, match=r"test_guards\.py:\d+: "):
+        compile(step, strict=True)(np.ones(1))
+
+
+def test_otherwise_the_step_runs_as_it_is(capsys):
+    printing = compile(Printing())
+    with pytest.warns(RecaptureWarning, match="text of an array"):
+        assert printing(np.ones(1)).tolist() == [2]
+    assert printing(np.ones(1)).tolist() == [2]
+    assert capsys.readouterr().out == "[2.]\n[2.]\n"
+    assert "text of an array" in printing.reason
+
+
+def test_an_error_of_the_step_is_raised_and_leaves_its_state():
+    layer = Linear(3, 2, generator=0)
+    optimizer = SGD(layer.parameters(), lr=0.1)
+
+    @compile(strict=True)
+    def step(x):
+        optimizer.zero_grad()
+        layer(x).sum().backward()
+        optimizer.step()
+
+    with pytest.raises(ValueError, match="shape"):
+        step(Tensor(np.ones((2, 5), np.float32)))
+    weight = layer.weight.data.copy()
+    for _ in range(3):
+        step(Tensor(np.zeros((2, 3), np.float32)))
+    assert np.array_equal(layer.weight.data, weight)
+
+
+def test_a_hidden_number_is_refused_by_line():
+    step = compile(lambda x: x * time.perf_counter(), strict=True)
+    with pytest.raises(CaptureError, match=r"test_guards\.py:\d+: an argument of multiply"):
+        for _ in range(4):
+            step(np.ones(2))
+
+
+def test_an_iterator_is_refused():
+    counter = iter(range(100))
+    step = compile(lambda x: x * next(counter))
+    with pytest.warns(RecaptureWarning, match="counter is a range_iterator"):
+        assert [step(np.ones(1)).item() for _ in range(4)] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("draw", [lambda: np.random.rand(), random.random])  # noqa: NPY002
+def test_a_draw_from_a_global_generator_is_refused(draw):
+    def seed():
+        np.random.seed(0)  # noqa: NPY002
+        random.seed(0)
+
+    seed()
+    expected = [draw() for _ in range(4)]
+    seed()
+    step = compile(lambda x: x * draw())
+    with pytest.warns(RecaptureWarning, match="global generator"):
+        assert [step(np.ones(1)).item() for _ in range(4)] == expected
