@@ -250,8 +250,8 @@ def test_a_variable_of_an_enclosing_function_that_changes():
 def test_too_many_captures_warn_and_run_the_step_itself():
     double = compile(lambda x: x * 2)
     with pytest.warns(RecaptureWarning, match="captured 8 times"):
-        for size in range(1, 12):
-            assert double(np.ones(size)).tolist() == [2] * size
+        found = [double(np.ones(size)).tolist() for size in range(1, 12)]
+    assert found == [[2] * size for size in range(1, 12)]
 
 
 def test_threads_do_not_disturb_each_other():
@@ -321,8 +321,7 @@ def test_what_cannot_be_captured_is_an_error_if_strict(name, monkeypatch):
     step, message = REFUSED[name]
     compiled = compile(step, strict=True)
     with pytest.raises(CaptureError, match=message):
-        for _ in range(5):
-            compiled(np.ones(1, np.float32))
+        _ = [compiled(np.ones(1, np.float32)) for _ in range(5)]
 
 
 @pytest.mark.parametrize("name", ["printing", "converting"])
@@ -362,8 +361,7 @@ def test_an_error_of_the_step_is_raised_and_leaves_its_state():
 def test_a_hidden_number_is_refused_by_line():
     step = compile(lambda x: x * time.perf_counter(), strict=True)
     with pytest.raises(CaptureError, match=r"test_guards\.py:\d+: an argument of multiply"):
-        for _ in range(4):
-            step(np.ones(2))
+        _ = [step(np.ones(2)) for _ in range(4)]
 
 
 def test_an_iterator_is_refused():

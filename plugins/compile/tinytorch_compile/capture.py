@@ -143,9 +143,9 @@ class _Capture:
         named = {key: self._argument(key, value) for key, value in kwargs.items()}
         try:
             self._replace()
-            hidden = np.random.get_state(), random.getstate()
+            of_numpy, of_python = _global_state(), random.getstate()
             result = self._step(*passed, **named)
-            self._check_hidden(*hidden)
+            _check_global_generators(of_numpy, of_python)
             if self.recorder.refusal is not None:
                 raise self.recorder.refusal
             self._collect([*passed, *named.values()])
@@ -153,17 +153,6 @@ class _Capture:
         finally:
             self._restore()
         return self._done
-
-    def _check_hidden(self, of_numpy: Any, of_python: Any) -> None:
-        """Raise CaptureError if the step has drawn random numbers from a global generator."""
-        now = np.random.get_state()
-        if now[2] != of_numpy[2] or random.getstate() != of_python:
-            np.random.set_state(of_numpy)
-            random.setstate(of_python)
-            raise CaptureError(
-                "the step draws from the global generator of np.random or random; use a "
-                "np.random.Generator that the step can reach"
-            )
 
     # Before the step.
 
@@ -341,3 +330,22 @@ def _item(box: Box, key: Any) -> Any:
 def _value(end: Any) -> Any:
     """Return the value of a traced array or number; a plain number and None as they are."""
     return end.value if isinstance(end, Traced | Number) else end
+
+
+def _global_state() -> Any:
+    return np.random.get_state(legacy=False)  # noqa: NPY002
+
+
+def _check_global_generators(of_numpy: Any, of_python: Any) -> None:
+    """Raise CaptureError if the global random generators are not in these states any more."""
+    now = _global_state()
+    same = now["state"]["pos"] == of_numpy["state"]["pos"]
+    same = same and np.array_equal(now["state"]["key"], of_numpy["state"]["key"])
+    if same and random.getstate() == of_python:
+        return
+    np.random.set_state(of_numpy)  # noqa: NPY002
+    random.setstate(of_python)
+    raise CaptureError(
+        "the step draws from the global generator of np.random or random; use a "
+        "np.random.Generator that the step can reach"
+    )

@@ -96,7 +96,7 @@ def _equal(a: Any, b: Any, pairs: dict[Value, Value]) -> bool:
         return _equal(a.array, b.array, pairs)
     if isinstance(a, np.ndarray | np.generic):
         same = a.dtype == b.dtype and a.shape == b.shape
-        return same and (a is b or a.tobytes() == b.tobytes())
+        return bool(same and (a is b or a.tobytes() == b.tobytes()))
     if isinstance(a, float):
-        return a.hex() == b.hex()
+        return bool(a.hex() == b.hex())
     return a is b or bool(a == b)

@@ -158,9 +158,7 @@ class Compiled:
                 return capture(self.step, args, kwargs, self._numbers)
             except ChangedNumbers as changed:
                 if changed.places <= self._numbers:
-                    raise CaptureError(
-                        "a number of the state becomes one of another type"
-                    ) from None
+                    raise CaptureError("the type of a number of the state changes") from None
                 self._numbers |= changed.places
 
     def _named(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -17,19 +17,10 @@ Text = Callable[[Any], str]
 Form = Callable[[Call, Text, str], "list[str] | None"]
 
 # Methods of arrays that take the argument `out`.
-_METHODS = [
-    "all",
-    "any",
-    "argmax",
-    "argmin",
-    "cumprod",
-    "cumsum",
-    "mean",
-    "round",
-    "std",
-    "trace",
-    "var",
-]
+_METHODS = (
+    *("all", "any", "argmax", "argmin", "cumprod", "cumsum"),
+    *("mean", "round", "std", "trace", "var"),
+)
 # Functions that do.
 _FUNCTIONS = (np.concatenate, np.stack, np.clip)
 # Draws that fill an array.

@@ -100,12 +100,9 @@ def _of_attributes(tensor: Any, names: Names) -> Iterator[str]:
 def _of_box(box: Box, captured: Captured, names: Names) -> Iterator[str]:
     name = names.of(box.thing, box.path.rpartition(".")[2] or "state")
     is_cell = isinstance(box.thing, CellType)
-    exact = (
-        box.belongs is None
-        and not is_cell
-        and not captured.numbers & {(id(box.thing), k) for k in box.items}
-    )
-    if exact and all(map(_is_safe, box.items.values())):
+    numbers = captured.numbers & {(id(box.thing), key) for key in box.items}
+    whole = box.belongs is None and not is_cell and not numbers
+    if whole and all(map(_is_safe, box.items.values())):
         items = list(box.items.values()) if isinstance(box.thing, list) else dict(box.items)
         yield f"{name} == {names.of(items, f'{name}_then')}"
         return
@@ -113,7 +110,7 @@ def _of_box(box: Box, captured: Captured, names: Names) -> Iterator[str]:
         yield f"len({name}) == {len(box.thing)}"
     for key, value in box.items.items():
         text = f"{name}{key_text(box.thing, key, names)}"
-        if (id(box.thing), key) in captured.numbers:
+        if (id(box.thing), key) in numbers:
             yield f"{text}.__class__ is {type(value).__name__}"
         else:
             yield f"{text} is {names.of(value, str(key) if isinstance(key, str) else 'item')}"
@@ -121,4 +118,5 @@ def _of_box(box: Box, captured: Captured, names: Names) -> Iterator[str]:
 
 def _is_safe(value: Any) -> bool:
     """Return whether `==` finds out if a value was replaced: it is compared by identity first."""
-    return isinstance(value, _SAFE) or type(value).__eq__ is object.__eq__
+    compares: Any = type(value).__eq__
+    return isinstance(value, _SAFE) or compares is object.__eq__

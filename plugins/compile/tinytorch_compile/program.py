@@ -182,7 +182,7 @@ class Program:
         found = [*self.outputs, *self.writes.values(), *self.kept]
         return [value for value in found if isinstance(value, Value)]
 
-    def rewritten(self, steps: list[Step], change: Callable[[Value], Any]) -> Program:
+    def rewritten(self, steps: list[Step], change: Callable[[Any], Any]) -> Program:
         """Return a copy with other steps, in which `change` has replaced the values needed."""
         writes = {slot: change(end) for slot, end in self.writes.items()}
         outputs = [change(value) for value in self.outputs]

@@ -60,7 +60,8 @@ def replay_of(name: str, captured: Captured, arguments: Mapping[str, Any]) -> Re
     names.of(CHANGED, "CHANGED")
     arrays = {k: v for k, v in arguments.items() if isinstance(v, Tensor | np.ndarray)}
     inputs = [
-        names.new(f"{key}_array") if isinstance(v, Tensor) else key for key, v in arrays.items()
+        names.new(f"{key}_array") if isinstance(value, Tensor) else key
+        for key, value in arrays.items()
     ]
     source = Source(program, captured.arrays, inputs, names, "return CHANGED")
     written = [captured.arrays[slot] for slot in program.writes if slot.layout is not None]
@@ -98,7 +99,7 @@ def _accumulate(program: Program, captured: Captured) -> list[tuple[Gradient, in
     program.kept = []
     for gradient in captured.gradients:
         if gradient.slot in read and id(gradient) in kept:
-            program.writes[gradient.slot] = kept[id(gradient)]  # type: ignore[index]
+            program.writes[gradient.slot] = kept[id(gradient)]
         elif id(gradient) in kept:
             program.kept.append(kept[id(gradient)])
             found.append((gradient, len(program.kept) - 1))

@@ -448,12 +448,14 @@ class Source:
         return lines
 
     def _output(self, value: Value | Constant) -> str:
+        """Return the text of an output: a number, or an array that nothing else refers to."""
         text = self.text(value)
-        if isinstance(value, Value) and value.layout is None:
+        if isinstance(value, Constant):
+            return f"{text}.copy()"
+        if value.layout is None:
             return text
-        memory = value.memory if isinstance(value, Value) else None
-        fresh = memory is not None and memory not in self._arrays and memory in self._texts
-        if not fresh or memory in self._program.inputs:
+        memory = value.memory
+        if memory in self._arrays or memory in self._program.inputs:
             return f"{text}.copy()"
         # A function of NumPy may have returned a scalar.
         return text if value.layout.shape else f"{self.text(np.asarray)}({text})"
@@ -462,7 +464,9 @@ class Source:
         """Return the array of a kept value, which is in no other value's memory."""
         if isinstance(value, Value) and value in self._pooled:
             return self._pooled.pop(value)
-        array = (Layout.of(value.array) if isinstance(value, Constant) else value.layout).empty()
+        layout = Layout.of(value.array) if isinstance(value, Constant) else value.layout
+        assert layout is not None
+        array = layout.empty()
         name = self._names.of(array, "kept")
         self._line(f"{self.text(np.copyto)}({name}, {self.text(value)})", indent="")
         return array

@@ -39,45 +39,11 @@ _ABOUT_LAYOUT = frozenset(
 # Functions that write into their first argument.
 _WRITERS = frozenset({np.copyto, np.put, np.put_along_axis, np.putmask, np.place, np.fill_diagonal})
 # Methods of arrays without effects.
-_METHODS = [
-    "all",
-    "any",
-    "argmax",
-    "argmin",
-    "argpartition",
-    "argsort",
-    "astype",
-    "choose",
-    "clip",
-    "compress",
-    "conj",
-    "conjugate",
-    "copy",
-    "cumprod",
-    "cumsum",
-    "diagonal",
-    "dot",
-    "flatten",
-    "max",
-    "mean",
-    "min",
-    "nonzero",
-    "prod",
-    "ravel",
-    "repeat",
-    "reshape",
-    "round",
-    "searchsorted",
-    "squeeze",
-    "std",
-    "sum",
-    "swapaxes",
-    "take",
-    "trace",
-    "transpose",
-    "var",
-    "view",
-]
+_METHODS = """
+    all any argmax argmin argpartition argsort astype choose clip compress conj conjugate copy
+    cumprod cumsum diagonal dot flatten max mean min nonzero prod ravel repeat reshape round
+    searchsorted squeeze std sum swapaxes take trace transpose var view
+""".split()  # noqa: SIM905
 
 
 class Writing:
@@ -199,7 +165,7 @@ class Recorder:
 
     def _changed_errors(self) -> dict[str, str] | None:
         """Return how NumPy handles floating-point errors, if the step has changed it."""
-        errors = np.geterr()
+        errors: Any = np.geterr()
         return None if errors == self._errors else errors
 
     def _decided(self, traced: Any) -> Any:
@@ -467,7 +433,8 @@ for _each in _ARITHMETIC.split():
     setattr(Number, f"__r{_each}__", _operation(getattr(operator, _each), swapped=True))
 for _each in ("neg", "pos", "abs", "eq", "ne", "lt", "le", "gt", "ge"):
     setattr(Number, f"__{_each}__", _operation(getattr(operator, _each), swapped=False))
-for _each, _function in {"floor": math.floor, "ceil": math.ceil, "round": round}.items():
+_ROUNDING: dict[str, Any] = {"floor": math.floor, "ceil": math.ceil, "round": round}
+for _each, _function in _ROUNDING.items():
     setattr(Number, f"__{_each}__", _operation(_function, swapped=False))
 
 
@@ -551,10 +518,6 @@ def _is_recordable(result: Any) -> bool:
 
 def _base_among(array: Any, args: Any) -> Traced | None:
     """Return the traced array among the arguments whose memory an array shares."""
-    if array.base is None and not any(
-        a.concrete is array for a in leaves(args) if isinstance(a, Traced)
-    ):
-        return None
     owner = owner_of(array)
     for arg in leaves(args):
         if isinstance(arg, Traced) and owner_of(arg.concrete) is owner:
