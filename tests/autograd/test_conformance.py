@@ -172,6 +172,13 @@ WRONG = [
         "[[",
         "create new arrays in the rule",
     ),
+    Wrong(
+        "differentiates_any_array",
+        plugin(_square, None, lambda grad, x: 2 * grad * x if x.any() else grad * 0),
+        "the derivatives of wrong(<float64 of shape (2, 3)>) to work on arrays of other libraries",
+        "bool(): arrays of other libraries may have no values yet",
+        "no branch on a value",
+    ),
 ]
 
 
