@@ -101,6 +101,11 @@ class TestArraysOfOtherLibraries:
         x.data = array
         assert x.data is array
 
+    def test_it_has_a_repr_without_values(self) -> None:
+        x = Tensor(StrictArray(A[0]))
+        assert repr(x) == "Tensor(StrictArray([ 1., -2.,  3.]), dtype=float64)"
+        assert x.data.calls == []
+
     def test_it_must_hold_numbers(self) -> None:
         with pytest.raises(TypeError, match="holds numbers, not <U1"):
             Tensor(StrictArray(np.array(["a"])))
