@@ -45,13 +45,14 @@ each_function = pytest.mark.parametrize(
 )
 
 
-def check(case):
+def check(case, dtype=None, tolerance=1e-12):
+    arrays = [a if dtype is None else a.astype(dtype) for a in case.arrays]
     with np.errstate(all="ignore"):
-        expected = first_and_second(case.function, case.arrays, np.asarray)
+        expected = first_and_second(case.function, arrays, np.asarray)
         expect_same(
-            lambda: first_and_second(case.function, case.arrays, StrictArray),
+            lambda: first_and_second(case.function, arrays, StrictArray),
             expected,
-            tolerance=1e-12,
+            tolerance=tolerance,
             of=case.name,
         )
 
@@ -67,12 +68,13 @@ def test_single_calls(case):
         check_refused(case)
     else:
         check(case)
+        check(case, np.float32, 1e-3)
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @each_function
 def test_numpy_functions(described):
-    for case in described.cases():
+    for case in (*described.cases(), *described.complex_cases()):
         if described.name in REFUSED or case.name in REFUSED:
             if all(a.size for a in case.arrays):
                 check_refused(case)
