@@ -228,7 +228,7 @@ def test_every_check_of_autograd_rejects_some_plugin() -> None:
 )
 def test_correct_rules_pass(correct: Any) -> None:
     results = check_plugin(correct, checks=[w.check for w in WRONG])
-    assert len(results) == 7
+    assert len(results) == 8
     assert not [str(r.failure) for r in results if r.failure]
 
 
