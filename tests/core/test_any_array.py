@@ -10,7 +10,7 @@ import pytest
 
 from tinytorch_core import Tensor
 from tinytorch_core.core_ops import core_ops
-from tinytorch_core.extend import from_array, place, sum_into_rows
+from tinytorch_core.extend import from_array, place, sum_into_rows, sum_rows
 
 from tinytorch_devkit import StrictArray, values_of
 
@@ -166,3 +166,11 @@ def test_place_puts_values_at_an_index_and_zeros_elsewhere() -> None:
         expected[index] = values
         found = place(StrictArray(values), index, (3, 3))
         np.testing.assert_array_equal(values_of(found), expected)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
+def test_sum_rows_is_rounded_as_for_an_ndarray(dtype: Any) -> None:
+    x = (np.random.default_rng(0).normal(size=(9, 5, 3)) * 10).astype(dtype)
+    found = sum_rows(StrictArray(x))
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(values_of(found), sum_rows(x))
