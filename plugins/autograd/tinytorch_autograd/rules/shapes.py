@@ -42,7 +42,7 @@ def scatter_add(x: Array, index: Any, shape: Shape) -> Array:
 
     Values for the same element are summed.
     """
-    if not isinstance(x, np.ndarray | np.generic):
+    if x.__class__ is not np.ndarray and not isinstance(x, np.generic):
         return _scattered(x, index, shape)
     out = np.zeros_like(x, shape=shape)
     if _is_unique(index):
