@@ -15,7 +15,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from tinytorch_core.extend import numpy_name
 
-# Functions whose results have shapes that depend on values, by what they need to know.
+# Functions whose results have shapes that depend on values.
 _SHAPED_BY_VALUES = frozenset(
     {
         np.argwhere,
