@@ -220,9 +220,12 @@ class TensorBase:
         return format(self._data.item(), spec) if spec and self.size == 1 else str(self)
 
     def __repr__(self) -> str:
-        name = type(self).__name__
-        data = np.asarray(self._data)
-        body = np.array2string(data, separator=", ", prefix=f"{name}(", threshold=1000)
+        name, data = type(self).__name__, self._data
+        try:
+            array = np.asarray(data)
+            body = np.array2string(array, separator=", ", prefix=f"{name}(", threshold=1000)
+        except TypeError:  # an array of another library that has no values yet
+            body = repr(data)
         extras = [text for extra in self._surface.extras if (text := extra(self))]
         if data.dtype != np.float32:
             extras.insert(0, f"dtype={data.dtype}")

@@ -1,12 +1,16 @@
 """A compiled step does the same as the step itself, bit by bit."""
 
+import gc
+import inspect
+import weakref
+
 import numpy as np
 import pytest
 
 from tinytorch_core import Tensor
 
 from tinytorch_autograd import func, no_grad
-from tinytorch_compile import compile
+from tinytorch_compile import RecaptureWarning, compile
 from tinytorch_layers import Linear, Module, Sequential
 
 from .networks import NETWORKS, OPTIMIZERS, Training, assert_same_state
@@ -162,3 +166,55 @@ def test_a_draw_before_a_changed_decision_is_made_again():
     found = [compiled(np.array([sign])).tolist() for sign in (1, 1, 1, -1, 1, -1, -1)]
     generator = np.random.default_rng(0)
     assert found == [draw(np.array([sign])).tolist() for sign in (1, 1, 1, -1, 1, -1, -1)]
+
+
+def trained(network="mlp", optimizer="Adam", steps=4):
+    """Return a compiled step that has been called a few times."""
+    make, draw = NETWORKS[network]
+    step = compile(Training(make, OPTIMIZERS[optimizer]).step, strict=True)
+    rng = np.random.default_rng(0)
+    for _ in range(steps):
+        step(*draw(rng))
+    return step
+
+
+def test_the_source_can_be_read():
+    source = inspect.getsource(trained().compiled)
+    assert "# loss = cross_entropy(self.model(inputs), targets)" in source
+    assert "targets.shape == (8,)" in source
+    assert "exp(" in source
+
+
+def test_explain_reports_what_was_captured():
+    report = trained().explain()
+    assert "step: 1 program" in report
+    assert "calls of NumPy, of which" in report
+    assert "conditions before the call" in report
+    assert "guard: bool() of class_target is False" in report
+    assert "not captured" not in report
+
+
+def test_explain_reports_why_nothing_was_captured():
+    step = compile(lambda x: np.asarray(x) + 1)
+    assert "it has not been called" in step.explain()
+    with pytest.warns(RecaptureWarning, match=r"np\.asarray"):
+        step(np.ones(1))
+    assert "np.asarray" in step.explain()
+
+
+def test_a_step_is_freed_with_its_buffers():
+    step = trained()
+    function = weakref.ref(step.compiled)
+    del step
+    gc.collect()
+    assert function() is None
+
+
+def test_an_unknown_backend_is_an_error():
+    with pytest.raises(ValueError, match="no backend 'fortran'"):
+        compile(lambda x: x, backend="fortran")
+
+
+def test_something_that_is_not_a_function_is_an_error():
+    with pytest.raises(TypeError, match="takes a function, not int"):
+        compile(3)

@@ -11,9 +11,6 @@ import numpy as np
 import pytest
 
 from tinytorch_core import Tensor, plugins
-from tinytorch_core.extend import from_array, place, sum_into_rows
-
-from tinytorch_devkit import StrictArray, values_of
 
 pytestmark = pytest.mark.usefixtures("each_surface")
 
@@ -635,65 +632,3 @@ def test_eval_of_the_repr_gives_an_equal_tensor(data: Any) -> None:
 
 def test_a_large_repr_stays_short() -> None:
     assert len(repr(Tensor(np.zeros((100, 100, 100))))) < 3000
-
-
-class TestArraysOfOtherLibraries:
-    """An array that implements NumPy's protocols is kept as it is, and never copied."""
-
-    def test_the_constructor_keeps_it(self) -> None:
-        array = StrictArray(A)
-        assert Tensor(array).data is array
-        assert Tensor(Tensor(array)).data is array
-        assert Tensor(array, dtype=np.float64).data is array
-        assert from_array(Tensor, array).data is array
-        assert array.calls == []
-
-    def test_the_constructor_converts_the_dtype_with_the_arrays_own_method(self) -> None:
-        x = Tensor(StrictArray(A), dtype=np.float32)
-        assert type(x.data) is StrictArray
-        assert x.dtype == np.float32
-        assert x.data.calls == ["astype"]
-
-    def test_an_assignment_to_data_keeps_it(self) -> None:
-        array, x = StrictArray(A), Tensor(A)
-        x.data = array
-        assert x.data is array
-        x.data -= 0.5 * array
-        assert type(x.data) is StrictArray
-        np.testing.assert_array_equal(values_of(x.data), A - 0.5 * A)
-
-    def test_ndarrays_are_copied_by_the_constructor_and_not_by_an_assignment(self) -> None:
-        array = A.copy()
-        x = Tensor(array)
-        assert not np.shares_memory(x.data, array)
-        x.data = array
-        assert x.data is array
-
-    def test_it_must_hold_numbers(self) -> None:
-        with pytest.raises(TypeError, match="holds numbers, not <U1"):
-            Tensor(StrictArray(np.array(["a"])))
-
-    def test_a_tensor_of_indices_selects_its_elements(self) -> None:
-        x = Tensor(StrictArray(A))[Tensor(StrictArray(np.array([1, 0])))]
-        np.testing.assert_array_equal(values_of(x.data), A[[1, 0]])
-
-
-def test_sum_into_rows_adds_rows_of_the_same_number() -> None:
-    rng = np.random.default_rng(0)
-    for count, rows in ((4, 9), (3, 1), (2, 0), (1, 8)):
-        values, numbers = rng.normal(size=(rows, 2)), rng.integers(0, count, rows)
-        expected = np.zeros((count, 2))
-        np.add.at(expected, numbers, values)
-        np.testing.assert_allclose(sum_into_rows(values, numbers, count), expected, rtol=1e-14)
-        for known in (numbers, StrictArray(numbers)):
-            found = sum_into_rows(StrictArray(values), known, count)
-            np.testing.assert_allclose(values_of(found), expected, rtol=1e-14)
-
-
-def test_place_puts_values_at_an_index_and_zeros_elsewhere() -> None:
-    values = np.arange(1.0, 5.0).reshape(2, 2)
-    for index in ((slice(None, None, 2), slice(1, 3)), (slice(1, 3), slice(2, None, -2))):
-        expected = np.zeros((3, 3))
-        expected[index] = values
-        found = place(StrictArray(values), index, (3, 3))
-        np.testing.assert_array_equal(values_of(found), expected)

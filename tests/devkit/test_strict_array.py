@@ -98,6 +98,8 @@ def _add_to_ndarray(x: Any) -> None:
         (np.unique, "np.unique depends on values"),
         (lambda x: np.where(x > 0), "np.where depends on values"),
         (lambda x: x[x > 0], "x[mask] depends on values"),
+        (lambda x: np.piecewise(x, [x > 0], [np.exp]), "np.piecewise calls a function"),
+        (lambda x: np.apply_along_axis(np.sum, 0, x), "np.apply_along_axis calls a function"),
         (lambda x: np.allclose(x, A), "np.allclose returns a Python bool"),
         (lambda x: x.view(np.int64), "'view'"),
         (lambda x: x.flags, "'flags'"),

@@ -124,6 +124,19 @@ def test_numbers_are_drawn_while_the_plugin_is_off() -> None:
     np.testing.assert_array_equal(drawn, init.normal((3,), generator=0))
 
 
+@pytest.mark.parametrize("kind", [np.asarray, StrictArray])
+def test_a_state_is_loaded_into_arrays_of_another_library(kind: Any) -> None:
+    layer = with_strict_arrays(BatchNorm1d(3))
+    state = {
+        name: np.full(array.shape, 2, array.dtype) for name, array in layer.state_dict().items()
+    }
+    layer.load_state_dict({name: kind(array) for name, array in state.items()})
+    for name, array in layer.state_dict().items():
+        assert type(array) is StrictArray
+        assert array.dtype == state[name].dtype
+        np.testing.assert_array_equal(values_of(array), state[name])
+
+
 def test_a_buffer_is_replaced_by_its_dotted_name() -> None:
     model = Sequential(Linear(2, 2), Sequential(BatchNorm1d(2)))
     array = StrictArray(np.ones(2, np.float32))

@@ -111,7 +111,7 @@ class _RetainGrad:
     def __call__(self, grad: Any) -> None:
         target: Any = self._tensor()
         if target is not None:
-            array = np.array(fit(target.data, unwrap(grad)))
+            array = np.copy(fit(target.data, unwrap(grad)))
             target._grad = array if target._grad is None else target._grad + array
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from tinytorch_compile.capture import Captured, ChangedNumbers, Place, capture
 from tinytorch_compile.comparing import difference, wrong_end
 from tinytorch_compile.errors import CaptureError, RecaptureWarning, UnfinishedError
+from tinytorch_compile.explain import explanation
 from tinytorch_compile.replay import CHANGED, Replay, replay_of
 
 # The most programs of one step; a step that needs more runs as it is.
@@ -94,6 +95,11 @@ class Compiled:
                         return result
             return self._capture(args, kwargs)
 
+    def explain(self) -> str:
+        """Return what was captured and what a replay checks, and what was not captured and why."""
+        replays = [replay for group in self._replays.values() for replay in group]
+        return explanation(self._name, replays, self.reason)
+
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
 
@@ -113,6 +119,7 @@ class Compiled:
             if result is not CHANGED:
                 return result
         result = self.step(*args, **kwargs)
+        self.reason = None
         if not replay.verified and (what := wrong_end(replay.captured, result)) is not None:
             self._note(self._explained(replay, what, args, kwargs))
         return result

@@ -15,7 +15,7 @@ from tinytorch_compile.capture import Captured, Gradient, Leaf
 from tinytorch_compile.function import function_from
 from tinytorch_compile.guards import conditions
 from tinytorch_compile.passes import simplified
-from tinytorch_compile.program import Program
+from tinytorch_compile.program import Call, Program
 from tinytorch_compile.source import Names, Source
 from tinytorch_compile.tracing import owner_of
 
@@ -33,6 +33,8 @@ class Replay:
         captured: the captured call.
         program: its program, simplified.
         bytes: the size of the arrays for intermediate results.
+        conditions: how many conditions are checked before each call.
+        allocating: the calls that create a new array each time.
         verified: a second capture was equal.
     """
 
@@ -41,6 +43,8 @@ class Replay:
     captured: Captured
     program: Program
     bytes: int
+    conditions: int
+    allocating: list[Call]
     verified: bool = False
 
 
@@ -66,7 +70,8 @@ def replay_of(name: str, captured: Captured, arguments: Mapping[str, Any]) -> Re
     source = Source(program, captured.arrays, inputs, names, "return CHANGED")
     written = [captured.arrays[slot] for slot in program.writes if slot.layout is not None]
     owners = frozenset(id(owner_of(array)) for array in (*written, *source.kept))
-    checks = _condition_lines(_all_conditions(captured, kept, arguments, names, owners))
+    texts = _all_conditions(captured, kept, arguments, names, owners)
+    checks = _condition_lines(texts)
     lines = [
         *checks,
         *[
@@ -83,7 +88,15 @@ def replay_of(name: str, captured: Captured, arguments: Mapping[str, Any]) -> Re
     signature = ", ".join(arguments)
     run = function_from(name, signature, lines, names.objects)
     holds = function_from("holds", signature, [*checks, "return True"], names.objects)
-    return Replay(run, lambda *a, **k: holds(*a, **k) is True, captured, program, source.pool.bytes)
+    return Replay(
+        run,
+        lambda *args, **kwargs: holds(*args, **kwargs) is True,
+        captured,
+        program,
+        source.pool.bytes,
+        len(texts),
+        source.allocating,
+    )
 
 
 def _accumulate(program: Program, captured: Captured) -> list[tuple[Gradient, int | None]]:

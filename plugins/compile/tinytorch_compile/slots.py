@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import random
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -107,10 +108,11 @@ class State:
         self.tensors: list[tuple[str, Tensor]] = []
         self._seen: dict[int, Any] = {}
         # Caches of libraries come last, because they also hold what belongs to the state.
-        self._pending: list[tuple[str, Any, bool]] = [("", function, False)]
-        self._caches: list[tuple[str, Any, bool]] = []
+        self._pending = deque([("", function, False)])
+        self._caches: deque[tuple[str, Any, bool]] = deque()
         while self._pending or self._caches:
-            self._visit(*(self._pending or self._caches).pop())
+            # The first found is named, so that paths are short.
+            self._visit(*(self._pending or self._caches).popleft())
 
     def _visit(self, path: str, thing: Any, private: bool) -> None:
         if isinstance(thing, _ATOMS) or id(thing) in self._seen:

@@ -91,6 +91,7 @@ class Source:
         kept: the array of each kept value.
         writes: the lines that change the slots.
         pool: the arrays that are used for several results.
+        allocating: the calls that create new arrays each time.
     """
 
     def __init__(
@@ -108,6 +109,7 @@ class Source:
         self._lifetimes = Lifetimes(program)
         self.pool = Pool()
         self.lines: list[str] = []
+        self.allocating: list[Call] = []
         # The text of each value, and the array of those that are in the same one in every call.
         self._texts: dict[Value, str] = dict(zip(program.inputs, inputs, strict=True))
         self._arrays: dict[Value, Any] = {}
@@ -276,6 +278,8 @@ class Source:
 
     def _allocating(self, call: Call) -> None:
         """Write a call that returns new arrays, or numbers, and check their layouts."""
+        if any(result.layout for result in call.results):
+            self.allocating.append(call)
         for result in call.results:
             self._texts[result] = self._names.new(result.label)
         targets = ", ".join(self._texts[result] for result in call.results)

@@ -61,6 +61,12 @@ def expect_same(function: Callable[[], Any], expected: Any, *, tolerance: float,
             raise CheckFailure(
                 f"an array of the library from {of}", f"{type(array).__name__}", _REMEDY
             )
+        if isinstance(array, StrictArray) and array.dtype != unwrap(other).dtype:
+            raise CheckFailure(
+                f"{unwrap(other).dtype} from {of} on arrays of another library",
+                f"{array.dtype}",
+                "keep NumPy scalars out of the computation: use math.sqrt(2), not np.sqrt(2)",
+            )
         differs = difference(values_of(array), unwrap(other), tolerance)
         if differs is not None:
             raise CheckFailure(

@@ -15,7 +15,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from tinytorch_core.extend import numpy_name
 
-# Functions whose results have shapes that depend on values, by what they need to know.
+# Functions whose results have shapes that depend on values.
 _SHAPED_BY_VALUES = frozenset(
     {
         np.argwhere,
@@ -37,6 +37,8 @@ _SHAPED_BY_VALUES = frozenset(
 )
 # Functions that return a Python bool computed from values.
 _COMPARED = frozenset({np.allclose, np.array_equal, np.array_equiv})
+# Functions that call a Python function with parts of the array.
+_CALLING = frozenset({np.apply_along_axis, np.apply_over_axes, np.piecewise})
 # Functions that write into an argument.
 _WRITING = frozenset({np.copyto, np.fill_diagonal, np.place, np.put, np.put_along_axis, np.putmask})
 
@@ -45,6 +47,7 @@ _NO_VALUES = (
     "arrays of other libraries may have no values yet; compute with the array itself: np.where "
     "instead of a branch, np.sqrt instead of math.sqrt"
 )
+_WHOLE = "arrays of other libraries may have no values yet; compute with whole arrays and np.where"
 _SAME_LIBRARY = (
     "arrays of other libraries may not become ndarrays; use the array as it is, without np.asarray"
 )
@@ -73,7 +76,8 @@ class StrictArray(NDArrayOperatorsMixin):
     - writes: item assignment, out=, np.add.at, np.copyto and the like. `x += y` computes a new
       array, so code that returns `x` afterwards works;
     - functions of which the shape of the result depends on values, such as np.nonzero, and
-      indexing by a mask.
+      indexing by a mask;
+    - functions that call a function with parts of the array, such as np.piecewise.
 
     Args:
         values: an array or a number, which is not copied.
@@ -133,6 +137,8 @@ class StrictArray(NDArrayOperatorsMixin):
             _refuse(f"{name} writes into an array", _FUNCTIONAL)
         if function in _SHAPED_BY_VALUES or (function is np.where and len(args) == 1):
             _refuse(f"the shape of the result of {name} depends on values", _NO_VALUES)
+        if function in _CALLING:
+            _refuse(f"{name} calls a function with parts of an array", _WHOLE)
         if function in _COMPARED:
             _refuse(f"{name} returns a Python bool", _NO_VALUES)
         return self._run(name, function, args, options)

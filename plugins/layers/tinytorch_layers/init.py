@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinytorch_core import Tensor
-from tinytorch_core.extend import active_op
+from tinytorch_layers.functional.masking import drawn
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -35,29 +34,6 @@ _GAINS = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2), "s
 def random_generator(generator: Random = None) -> Generator:
     """Return `generator`, or a new generator for a seed; None gives a different seed each run."""
     return np.random.default_rng(generator)
-
-
-def draw(generator: Generator, method: str, arguments: tuple[Any, ...]) -> Array:
-    """Return the array that a method of a random generator draws.
-
-    All initial values and masks are drawn by this op, so plugins see each draw, with its generator.
-    They can return other numbers, or an array of another library.
-
-    Args:
-        generator: the generator, whose state changes.
-        method: the name of its method, such as "uniform".
-        arguments: the arguments of the method.
-    """
-    return getattr(generator, method)(*arguments)  # type: ignore[no-any-return]
-
-
-def drawn(generator: Generator, method: str, *arguments: Any) -> Array:
-    """Run the op `random_draw`, or `draw` itself if this plugin is off."""
-    try:
-        call = active_op(Tensor, "random_draw")
-    except AttributeError:
-        call = draw
-    return call(generator, method, arguments)  # type: ignore[no-any-return]
 
 
 def fans(shape: Shape) -> tuple[int, int]:
@@ -114,7 +90,7 @@ def uniform(
 ) -> Array:
     """Return numbers drawn uniformly from [low, high)."""
     numbers = drawn(random_generator(generator), "uniform", low, high, tuple(shape))
-    return numbers.astype(dtype)
+    return numbers.astype(dtype)  # type: ignore[no-any-return]
 
 
 def normal(
@@ -126,7 +102,8 @@ def normal(
     generator: Random = None,
 ) -> Array:
     """Return numbers drawn from a normal distribution."""
-    return drawn(random_generator(generator), "normal", mean, std, tuple(shape)).astype(dtype)
+    numbers = drawn(random_generator(generator), "normal", mean, std, tuple(shape))
+    return numbers.astype(dtype)  # type: ignore[no-any-return]
 
 
 def kaiming_uniform(

@@ -318,7 +318,15 @@ class Module:
         check_origin(type(self).__name__, mapping)
         if isinstance(mapping, Mapping):
             mapping = self._by_first_name(mapping)
-        return load_arrays(type(self).__name__, self._arrays(), mapping, strict)
+        return load_arrays(type(self).__name__, self._arrays(), mapping, strict, self._replace)
+
+    def _replace(self, name: str, array: Any) -> None:
+        """Replace the array of a parameter or buffer."""
+        parameter = dict(self.named_parameters()).get(name)
+        if parameter is not None:
+            parameter.data = array
+        else:
+            self.set_buffer(name, array)
 
     def _by_first_name(self, mapping: Mapping[str, Any]) -> dict[str, Any]:
         """Return `mapping` with one name, the first, for what several attributes hold."""

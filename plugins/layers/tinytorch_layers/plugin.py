@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from tinytorch_core import hookimpl
 from tinytorch_core.extend import OpTable
 
-from tinytorch_layers import init
 from tinytorch_layers.functional import (
     affine,
     convolution,
@@ -42,7 +41,7 @@ def tinytorch_register_ops(ops: OpTable) -> None:
     ops.add("embedding", lookup.take_rows, inputs=("weight",))
     ops.add("embedding_weight", lookup.add_rows, inputs=("values",))
     ops.add("dropout", masking.apply_mask, inputs=("x",))
-    ops.add("random_draw", init.draw, inputs=(), raw=True)
+    ops.add("random_draw", masking.draw, inputs=(), raw=True)
 
 
 # optionalhook: autograd defines this hook, and may be missing or disabled.

@@ -10,6 +10,7 @@ import numpy as np
 from tinytorch_devkit import Samples, call
 from tinytorch_layers import functional as F
 from tinytorch_layers import init, reference
+from tinytorch_layers.functional.masking import drawn
 from tinytorch_layers.functional.windows import Windows
 
 Array = Any
@@ -112,7 +113,7 @@ def drawn_from_seed(generator: int, method: str, arguments: tuple[Any, ...]) -> 
         generator: the seed of the generator.
         method, arguments: those of the op.
     """
-    return init.drawn(init.random_generator(generator), method, *arguments)
+    return drawn(init.random_generator(generator), method, *arguments)
 
 
 def _describe_convolution(samples: Samples) -> None:

@@ -265,8 +265,9 @@ def cross_entropy_input_rule(
             slope = _minus_at(powers * (grad / sums), index, grad)
             return _classes_first(slope)
     q = _class_targets(target, weight, ignore_index, label_smoothing, input)
-    if not (label_smoothing or weight is not None or _are_ndarrays(unwrap(q), unwrap(powers))):
-        # As in the common case, with the same rounding.
+    has_classes = target.dtype.kind != "f" and weight is None and not label_smoothing
+    if has_classes and not _are_ndarrays(unwrap(q), unwrap(powers)):
+        # As in the common case of ndarrays, with the same rounding.
         return _classes_first(powers * (q.sum(axis=0) * grad / sums) - q * grad)
     return _classes_first((powers * (q.sum(axis=0) / sums) - q) * grad)
 

@@ -9,6 +9,7 @@ import numpy as np
 
 Array = Any
 
+_KNOWN = (int, np.generic, np.ndarray)
 REDUCTIONS = ("mean", "sum", "none")
 
 
@@ -42,7 +43,9 @@ def reduce_losses(losses: Array, reduction: str, divisor: Any = None) -> Array:
     if divisor is None:
         divisor = losses.size
     # Whether the divisor is 0 may not be known yet if it is an array of another library.
-    return total / divisor if _is_unknown(divisor) or divisor else total.dtype.type("nan")
+    if not isinstance(divisor, _KNOWN) or divisor:
+        return total / divisor
+    return total.dtype.type("nan")
 
 
 def reduce_rule(grad: Array, reduction: str, divisor: Any) -> Array:
@@ -55,10 +58,6 @@ def reduce_rule(grad: Array, reduction: str, divisor: Any) -> Array:
     """
     if reduction in ("sum", "none"):
         return grad
-    if _is_unknown(divisor):
-        return grad / np.where(divisor == 0, 1, divisor)
-    return grad / divisor if divisor else grad
-
-
-def _is_unknown(divisor: Any) -> bool:
-    return not isinstance(divisor, (int, np.generic, np.ndarray))
+    if isinstance(divisor, _KNOWN):
+        return grad / divisor if divisor else grad
+    return grad / np.where(divisor == 0, 1, divisor)

@@ -47,15 +47,14 @@ def adam_update(
     """
     beta1, beta2 = betas
     decayed, work = scratch
-    decay, rate = 1 - lr * weight_decay, lr / (1 - beta1**step)
+    rate, scale = lr / (1 - beta1**step), 1 - beta2**step
     if parameter.__class__ is np.ndarray:
-        scale = math.sqrt(1 - beta2**step)
+        scale = math.sqrt(scale)
     else:
         decayed = work = None
-        scale = np.sqrt(1 - beta2**step)
-        decay, rate, scale = (factor(number, parameter) for number in (decay, rate, scale))
+        rate, scale = factor(rate, parameter), factor(np.sqrt(scale), parameter)
     if decoupled:
-        parameter *= decay
+        parameter *= factor(1 - lr * weight_decay, parameter)
     elif weight_decay:
         grad = np.add(np.multiply(parameter, weight_decay, out=decayed), grad, out=decayed)
     average, squares = state["exp_avg"], state["exp_avg_sq"]

@@ -15,7 +15,7 @@ import numpy as np
 from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd.errors import NotDifferentiableError
-from tinytorch_autograd.rules.arrays import nowhere, somewhere
+from tinytorch_autograd.rules.arithmetic import nowhere, somewhere
 
 Array = Any
 

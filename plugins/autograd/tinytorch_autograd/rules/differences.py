@@ -8,7 +8,8 @@ import numpy as np
 
 from tinytorch_core.extend import unwrap
 
-from tinytorch_autograd.rules.arrays import as_array, somewhere
+from tinytorch_autograd.rules.arithmetic import somewhere
+from tinytorch_autograd.rules.arrays import as_array
 from tinytorch_autograd.rules.axes import normalize_axes, shape_along, whole_axes_before
 from tinytorch_autograd.rules.family import Family
 

@@ -15,8 +15,7 @@ import numpy as np
 from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd.complex_numbers import real_part
-from tinytorch_autograd.rules.arithmetic import or_nan, safe_divide, zero_rule
-from tinytorch_autograd.rules.arrays import nowhere
+from tinytorch_autograd.rules.arithmetic import nowhere, or_nan, safe_divide, zero_rule
 from tinytorch_autograd.rules.family import Family
 
 Array = Any

@@ -16,7 +16,7 @@ from tinytorch_core import Tensor
 from tinytorch_core.extend import from_array, unwrap
 
 from tinytorch_autograd.complex_numbers import adjoint, in_user_convention, real_part
-from tinytorch_autograd.rules.arrays import nowhere
+from tinytorch_autograd.rules.arithmetic import nowhere
 from tinytorch_autograd.rules.axes import normalize_axes
 from tinytorch_autograd.rules.family import Family
 

@@ -12,7 +12,7 @@ import numpy as np
 from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd.rules import whole_reductions as whole
-from tinytorch_autograd.rules.arrays import has_values, nowhere
+from tinytorch_autograd.rules.arithmetic import has_values, nowhere
 from tinytorch_autograd.rules.axes import Axis
 from tinytorch_autograd.rules.family import Family
 

@@ -15,8 +15,7 @@ from tinytorch_core import Tensor
 from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd.complex_numbers import conj, real_part
-from tinytorch_autograd.rules.arithmetic import safe_divide
-from tinytorch_autograd.rules.arrays import has_values, somewhere
+from tinytorch_autograd.rules.arithmetic import has_values, safe_divide, somewhere
 from tinytorch_autograd.rules.axes import normalize_axes
 from tinytorch_autograd.rules.family import Family
 from tinytorch_autograd.rules.reductions import extreme_rule, restore_axes

@@ -9,7 +9,8 @@ import numpy as np
 
 from tinytorch_core.extend import unwrap
 
-from tinytorch_autograd.rules.arrays import as_array, somewhere
+from tinytorch_autograd.rules.arithmetic import somewhere
+from tinytorch_autograd.rules.arrays import as_array
 from tinytorch_autograd.rules.family import Family
 
 Array = Any

@@ -10,7 +10,7 @@ import numpy as np
 from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd.complex_numbers import conj, real_part
-from tinytorch_autograd.rules.arrays import nowhere
+from tinytorch_autograd.rules.arithmetic import nowhere
 from tinytorch_autograd.rules.axes import Axis, normalize_axes
 from tinytorch_autograd.rules.family import Family
 from tinytorch_autograd.rules.shapes import broadcast_to

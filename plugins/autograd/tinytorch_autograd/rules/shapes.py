@@ -12,7 +12,7 @@ from tinytorch_core import op
 from tinytorch_core.extend import place, sum_into_rows, sum_rows, unwrap
 
 from tinytorch_autograd.complex_numbers import cast, real_part
-from tinytorch_autograd.rules.arrays import has_values
+from tinytorch_autograd.rules.arithmetic import has_values
 from tinytorch_autograd.rules.axes import slices_along, whole_axes_before
 from tinytorch_autograd.rules.family import Family
 
@@ -42,7 +42,7 @@ def scatter_add(x: Array, index: Any, shape: Shape) -> Array:
 
     Values for the same element are summed.
     """
-    if not isinstance(x, np.ndarray | np.generic):
+    if x.__class__ is not np.ndarray and not isinstance(x, np.generic):
         return _scattered(x, index, shape)
     out = np.zeros_like(x, shape=shape)
     if _is_unique(index):

@@ -11,7 +11,7 @@ import numpy as np
 
 from tinytorch_core.extend import unwrap
 
-from tinytorch_autograd.rules.arrays import has_values
+from tinytorch_autograd.rules.arithmetic import has_values
 from tinytorch_autograd.rules.family import Family
 from tinytorch_autograd.rules.shapes import scatter_add
 

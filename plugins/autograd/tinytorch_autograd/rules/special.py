@@ -14,7 +14,7 @@ import numpy as np
 from tinytorch_core import Tensor
 from tinytorch_core.extend import run_function
 
-from tinytorch_autograd.rules.arrays import has_values
+from tinytorch_autograd.rules.arithmetic import has_values
 from tinytorch_autograd.rules.family import Family
 
 Array = Any

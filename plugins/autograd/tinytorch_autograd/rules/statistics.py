@@ -12,7 +12,8 @@ import numpy as np
 from tinytorch_core import Tensor
 from tinytorch_core.extend import unwrap
 
-from tinytorch_autograd.rules.arrays import as_array, has_values, nowhere, somewhere
+from tinytorch_autograd.rules.arithmetic import has_values, nowhere, somewhere
+from tinytorch_autograd.rules.arrays import as_array
 from tinytorch_autograd.rules.axes import Axis, normalize_axes
 from tinytorch_autograd.rules.family import Family
 

@@ -61,7 +61,7 @@ def checked_indices(owner: object, indices: Any, count: int) -> Array:
 def _check_range(owner: object, array: Array, count: int) -> bool:
     """Return True; raise IndexError if an index is out of range."""
     wrong = (array < 0) | (array >= count)
-    if isinstance(wrong, np.ndarray | np.generic) and wrong.any():
+    if isinstance(wrong, (np.ndarray, np.generic)) and wrong.any():
         raise IndexError(
             f"{owner}: {_first(array, wrong)}, out of range for {count} rows; "
             f"use indices from 0 to {count - 1}"
@@ -84,7 +84,7 @@ def _whole_indices(owner: object, indices: Any, array: Array) -> Array:
     with np.errstate(invalid="ignore"):  # NaN and infinity, which the comparison finds
         whole = array.astype(np.int64)
     wrong = whole != array
-    if isinstance(wrong, np.ndarray | np.generic) and wrong.any():
+    if isinstance(wrong, (np.ndarray, np.generic)) and wrong.any():
         raise ValueError(f"{owner}: {_first(array, wrong)}, but indices must be whole numbers")
     return whole
 
