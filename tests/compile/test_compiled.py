@@ -168,6 +168,14 @@ def test_a_draw_before_a_changed_decision_is_made_again():
     assert found == [draw(np.array([sign])).tolist() for sign in (1, 1, 1, -1, 1, -1, -1)]
 
 
+def test_a_compiled_function_may_call_another():
+    inner = compile(lambda x: x * 2)
+    outer = compile(lambda x: inner(x) + 1, strict=True)
+    for i in range(5):
+        assert outer(np.full(2, i)).tolist() == [2 * i + 1] * 2
+    assert "multiply" in inspect.getsource(outer.compiled)
+
+
 def trained(network="mlp", optimizer="Adam", steps=4):
     """Return a compiled step that has been called a few times."""
     make, draw = NETWORKS[network]

@@ -6,6 +6,7 @@ import functools
 import gc
 import random
 from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -93,6 +94,12 @@ class ChangedNumbers(Exception):
         self.places = places
 
 
+_capturing = ContextVar("capturing", default=False)
+
+# Whether this thread is capturing a step.
+is_capturing = _capturing.get
+
+
 def capture(
     step: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], numbers: set[Place]
 ) -> Captured:
@@ -107,9 +114,13 @@ def capture(
         CaptureError: the step does something that a replay could not repeat.
         ChangedNumbers: it changes numbers whose places are not in `numbers`.
     """
-    run = _Capture(step, numbers)
-    done, recorder = run.run(args, kwargs), run.recorder
-    del run
+    token = _capturing.set(True)
+    try:
+        run = _Capture(step, numbers)
+        done, recorder = run.run(args, kwargs), run.recorder
+        del run
+    finally:
+        _capturing.reset(token)
     if recorder.escaped():
         gc.collect()  # the step may have left reference cycles
         if (escaped := recorder.escaped()) is not None:

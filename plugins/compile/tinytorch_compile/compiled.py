@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from tinytorch_compile.capture import Captured, ChangedNumbers, Place, capture
+from tinytorch_compile.capture import Captured, ChangedNumbers, Place, capture, is_capturing
 from tinytorch_compile.comparing import difference, wrong_end
 from tinytorch_compile.errors import CaptureError, RecaptureWarning, UnfinishedError
 from tinytorch_compile.explain import explanation
@@ -105,6 +105,8 @@ class Compiled:
 
     def _capture(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Capture a call and replay it; run it as it is if that is not possible."""
+        if is_capturing():
+            return self.step(*args, **kwargs)
         try:
             replay = self._replay_for(args, kwargs)
         except CaptureError as error:

@@ -9,6 +9,8 @@ from types import FrameType
 
 import numpy as np
 
+from tinytorch_core.extend import kernel
+
 from tinytorch_compile.program import Location
 
 _SITE_PACKAGES = os.path.dirname(os.path.dirname(np.__file__))
@@ -36,7 +38,7 @@ def origin() -> tuple[str, Location | None]:
 def _is_of_kernel(frame: FrameType) -> bool:
     """Return whether a frame runs the code that asks an array to handle a kernel."""
     names = frame.f_globals
-    return "_kernel" in names or names.get("__name__") == "tinytorch_core.kernel"
+    return "_kernel" in names or names.get("__name__") == kernel.__module__
 
 
 @functools.lru_cache(maxsize=1024)

@@ -7,6 +7,7 @@ dicts. It stays out of libraries: their global names are taken as fixed.
 
 from __future__ import annotations
 
+import dis
 import functools
 import random
 import sys
@@ -90,7 +91,7 @@ class Box:
             return self.path
         if not self.path:
             return str(key)
-        if isinstance(key, str) and not self.path.endswith("]"):
+        if isinstance(key, str):
             return f"{self.path}.{key}"
         return f"{self.path}[{key if isinstance(key, int) else type(key).__name__}]"
 
@@ -172,7 +173,7 @@ class State:
             self._in_globals(function)
 
     def _in_globals(self, function: Any) -> None:
-        names = [name for name in _names_in(function.__code__) if name in function.__globals__]
+        names = [name for name in _globals_in(function.__code__) if name in function.__globals__]
         if names:
             self._add(Box("", function.__globals__, frozenset(names).__contains__))
         for name in names:
@@ -189,6 +190,9 @@ class State:
                 f"{path or 'the step'} is a {kind.__name__}, whose state cannot be restored"
             )
         if of_library and not kind.__module__.startswith("tinytorch_"):
+            return
+        if kind.__module__ == f"{__package__}.compiled":
+            self._later([(path, thing.step, private)])
             return
         attributes = getattr(thing, "__dict__", None)
         if attributes is not None:
@@ -216,13 +220,26 @@ def _functions_of(kind: type) -> Iterator[Any]:
 
 
 @functools.lru_cache(maxsize=1024)
-def _names_in(code: CodeType) -> tuple[str, ...]:
-    """Return the names that code uses, and those of the functions inside it."""
-    names = dict.fromkeys(code.co_names)
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            names |= dict.fromkeys(_names_in(constant))
+def _globals_in(code: CodeType) -> tuple[str, ...]:
+    """Return the global names that code reads, and those that the functions inside it read."""
+    reads = ("LOAD_GLOBAL", "LOAD_NAME")
+    names = {i.argval: None for i in dis.get_instructions(code) if i.opname in reads}
+    for inner in _functions_in(code):
+        names |= dict.fromkeys(_globals_in(inner))
     return tuple(names)
+
+
+@functools.lru_cache(maxsize=1024)
+def _names_in(code: CodeType) -> tuple[str, ...]:
+    """Return the global names and the attributes that code and the functions inside it use."""
+    names = dict.fromkeys(code.co_names)
+    for inner in _functions_in(code):
+        names |= dict.fromkeys(_names_in(inner))
+    return tuple(names)
+
+
+def _functions_in(code: CodeType) -> list[CodeType]:
+    return [constant for constant in code.co_consts if isinstance(constant, CodeType)]
 
 
 @functools.lru_cache(maxsize=1024)
