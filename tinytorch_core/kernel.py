@@ -75,7 +75,7 @@ def _other_result(kernel: Any, arrays: Sequence[Any], args: tuple[Any, ...]) -> 
     """Return what an array of another library returns for a kernel, or NotImplemented."""
     for array in arrays:
         if isinstance(array, TensorBase):
-            break  # the function runs, so that autograd records its calls
+            break  # the function runs, so that plugins see its calls
         handle = getattr(type(array), "__tinytorch_kernel__", None)
         if handle is not None:
             return handle(array, kernel, args)
