@@ -1,7 +1,7 @@
 """The registry: the known plugins, the plan in force, and how a new plan is put in force.
 
-A change of plugins computes the surface of each tensor class and then assigns it. If anything
-fails on the way, nothing has changed.
+A change of plugins computes the surface and then assigns it. If anything fails on the way, nothing
+has changed.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ import os
 import sys
 import threading
 import warnings
-import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -36,14 +35,11 @@ overrides = Overrides()
 config = Config()
 # The plan in force.
 plan: Plan = resolve(overrides, config, known)
-# The names of further plugins for subclasses of Tensor.
-attached = weakref.WeakKeyDictionary[type[Tensor], tuple[str, ...]]()
 
-# The settings with which each plugin that is active, for Tensor or a subclass, was configured.
+# The settings with which each active plugin was configured.
 _configured: dict[Plugin, Mapping[str, Any]] = {}
-# The surfaces of Tensor by plugins and settings, and this key of each surface of a subclass.
+# The surfaces of Tensor by plugins and settings.
 _surfaces: dict[Any, type] = {}
-_keys: weakref.WeakKeyDictionary[type, Any] = weakref.WeakKeyDictionary()
 # The errors that have been reported in warnings, by plugin.
 _reported: dict[str, str] = {}
 _started = False
@@ -66,7 +62,7 @@ def activate(new: Overrides, *, lenient: bool = False) -> None:
     collects = gc.isenabled()
     gc.disable()
     try:
-        plans, surfaces = _prepare(new, lenient)
+        prepared, surface = _prepare(new, lenient)
     except BaseException:
         for plugin, failure in failures.items():
             plugin.failure = failure
@@ -82,12 +78,12 @@ def activate(new: Overrides, *, lenient: bool = False) -> None:
     finally:
         if collects:
             gc.enable()
-    overrides, plan = new, plans[Tensor]
-    for plugin in _configured.keys() - {p for each in plans.values() for p in each.active}:
+    overrides, plan = new, prepared
+    for plugin in _configured.keys() - set(plan.active):
         del _configured[plugin]
     for plugin in plan.active:
         _reported.pop(plugin.name, None)
-    _assign(surfaces)
+    Tensor.__bases__ = (surface,)
 
 
 def forget(plugin: Plugin) -> None:
@@ -123,26 +119,21 @@ def _providing(name: str) -> list[str]:
     return [n for n, p in sorted(known.items()) if name in p.attributes or p.title in titles]
 
 
-def _prepare(
-    new: Overrides, lenient: bool
-) -> tuple[dict[type[Tensor], Plan], dict[type[Tensor], type]]:
-    """Return the plan for `new` and the surface of each class; load and configure plugins."""
+def _prepare(new: Overrides, lenient: bool) -> tuple[Plan, type]:
+    """Return the plan for `new` and its surface; load and configure plugins."""
     importing: set[Plugin] = set()
     while True:
-        plans: dict[type[Tensor], Plan] = {Tensor: resolve(new, config, known, without=importing)}
-        for cls, names in attached.items():
-            plans[cls] = resolve(new, config, known, also=names, without=importing)
+        found = resolve(new, config, known, without=importing)
         try:
-            if _load(plans.values(), importing):
+            if _load(found, importing):
                 continue  # their needs are known now
-            _check_errors(plans, new, lenient)
-            for each in plans.values():
-                for plugin in each.active:
-                    settings = each.settings.get(plugin.name, {})
-                    if _configured.get(plugin) != settings:
-                        plugin.call_hook("tinytorch_configure", {"config": dict(settings)})
-                        _configured[plugin] = settings
-            return plans, {cls: _surface_of(p, cls) for cls, p in plans.items()}
+            _check_errors(found, new, lenient)
+            for plugin in found.active:
+                settings = found.settings.get(plugin.name, {})
+                if _configured.get(plugin) != settings:
+                    plugin.call_hook("tinytorch_configure", {"config": dict(settings)})
+                    _configured[plugin] = settings
+            return found, _surface_of(found)
         except PluginError as error:
             if not lenient:
                 raise
@@ -150,9 +141,9 @@ def _prepare(
             _warn(error)
 
 
-def _load(plans: Iterable[Plan], importing: set[Plugin]) -> bool:
+def _load(new: Plan, importing: set[Plugin]) -> bool:
     """Load and register the plugins that are not ready; return whether any were not."""
-    todo = dict.fromkeys(p for each in plans for p in each.active if not p.ready)
+    todo = [p for p in new.active if not p.ready]
     for plugin in todo:
         if plugin.is_importing_us:
             importing.add(plugin)
@@ -168,19 +159,18 @@ def _load(plans: Iterable[Plan], importing: set[Plugin]) -> bool:
     return bool(todo)
 
 
-def _check_errors(plans: Mapping[type[Tensor], Plan], new: Overrides, lenient: bool) -> None:
-    """Raise or report the errors that follow from the plans themselves, such as unmet needs."""
-    for cls, each in plans.items():
-        for name, error in each.errors.items():
-            plugin = known[name]
-            if error is plugin.failure:
-                continue  # reported when it happened
-            if lenient:
-                _warn(error)
-                continue
-            expected = plugin in plan.active or new.names(name) or cls is not Tensor
-            if expected or not isinstance(error, UnmetNeedError):
-                raise error
+def _check_errors(found: Plan, new: Overrides, lenient: bool) -> None:
+    """Raise or report the errors that follow from the plan itself, such as unmet needs."""
+    for name, error in found.errors.items():
+        plugin = known[name]
+        if error is plugin.failure:
+            continue  # reported when it happened
+        if lenient:
+            _warn(error)
+            continue
+        expected = plugin in plan.active or new.names(name)
+        if expected or not isinstance(error, UnmetNeedError):
+            raise error
 
 
 def _warn(error: PluginError) -> None:
@@ -190,33 +180,13 @@ def _warn(error: PluginError) -> None:
         warnings.warn(message, PluginWarning, stacklevel=2)
 
 
-def _surface_of(new: Plan, cls: type[Tensor]) -> type:
-    """Return the surface of `cls`, computed once for each set of plugins and settings."""
+def _surface_of(new: Plan) -> type:
+    """Return the surface, computed once for each set of plugins and settings."""
     settings = [(p.name, new.settings[p.name]) for p in new.active if p.name in new.settings]
     key = (new.active, repr(settings))
-    if cls is Tensor:
-        found = _surfaces.get(key)
-    else:  # not cached here, because the cache would keep the subclass alive
-        found = next((base for base in cls.__bases__ if _keys.get(base) == key), None)
-    if found is None:
-        found = SurfaceBuilder(new.active, cls, why_missing).build()
-        if cls is Tensor:
-            _surfaces[key] = found
-        else:
-            _keys[found] = key
-    return found
-
-
-def _assign(surfaces: Mapping[type[Tensor], type]) -> None:
-    """Assign each class its surface, in one step for each class."""
-    for cls, surface in surfaces.items():
-        if cls is Tensor:
-            cls.__bases__ = (surface,)
-            continue
-        bases = [base for base in cls.__bases__ if "_surface" not in vars(base)]
-        # In front of the first Tensor, but after a mixin, whose methods take precedence.
-        bases.insert([issubclass(base, Tensor) for base in bases].index(True), surface)
-        cls.__bases__ = tuple(bases)
+    if key not in _surfaces:
+        _surfaces[key] = SurfaceBuilder(new.active, why_missing).build()
+    return _surfaces[key]
 
 
 def start(*, lenient: bool | None = None) -> None:
@@ -290,7 +260,7 @@ def start_later() -> None:
         TensorBase.__init__(self, *args, **kwargs)
 
     namespace = {"__slots__": (), "__init__": __init__, "_surface": vars(surface)["_surface"]}
-    _assign({Tensor: type("Surface", (surface,), namespace)})
+    Tensor.__bases__ = (type("Surface", (surface,), namespace),)
 
 
 def _discover() -> None:
@@ -299,4 +269,4 @@ def _discover() -> None:
             known[name] = Plugin(name, points)
 
 
-_assign({Tensor: _surface_of(plan, Tensor)})
+Tensor.__bases__ = (_surface_of(plan),)

@@ -112,7 +112,7 @@ class SurfaceBuilder:
 
     Attributes:
         plugins: the active plugins, in order.
-        tensor: the class that gets the surface, and of which the ops return instances.
+        tensor: the class that gets the surface, and of which the ops return instances: Tensor.
         ops: all ops, by name.
         op_calls: the calls of the ops before plugins wrap them, by name.
         wrappers: for each op the names of the plugins that wrap it, the innermost first.
@@ -126,11 +126,10 @@ class SurfaceBuilder:
     def __init__(
         self,
         plugins: Sequence[Plugin],
-        tensor: type[Tensor],
         why_missing: Callable[[str, str], str | None],
     ) -> None:
         self.plugins = tuple(plugins)
-        self.tensor = tensor
+        self.tensor = Tensor
         self.ops = OpTable(ops=core_ops().data.copy())
         self.op_calls: dict[str, Callable[..., Any]] = {}
         self.wrappers: dict[str, list[str]] = {}

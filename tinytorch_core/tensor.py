@@ -113,7 +113,7 @@ class TensorBase:
     _calls: ClassVar[Mapping[str, Callable[..., Any]]]
     _numpy_calls: ClassVar[Mapping[Any, tuple[Callable[..., Any], Any]]]  # the call and the op
     _numpy_functions: ClassVar[Mapping[Any, Callable[..., Any]]]  # other functions, created on use
-    _surface: ClassVar[Any]  # the surface's builder; also marks a class as a surface
+    _surface: ClassVar[Any]  # the surface's builder
 
     def __init__(self, data: Any, dtype: Any = None, **keywords: Any) -> None:
         self._data = as_array(data, dtype)
@@ -462,8 +462,7 @@ def from_array(kind: type[AnyTensor], array: Any) -> AnyTensor:
     """Return a Tensor on `array` itself, without a copy, of the class that ops return.
 
     Args:
-        kind: the class of an operand. The result has the class that ops return for it: `kind`, or
-            the nearest base of it that plugins extend, usually `Tensor`.
+        kind: the class of an operand. The result has the class that ops return for it, `Tensor`.
         array: the array.
 
     >>> import numpy as np

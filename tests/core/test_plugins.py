@@ -1,4 +1,4 @@
-"""Registering, toggling and attaching plugins, the order of wrappers, and conflicts."""
+"""Registering and toggling plugins, the order of wrappers, and conflicts."""
 
 from __future__ import annotations
 
@@ -428,60 +428,13 @@ def test_enabling_a_plugin_that_conflicts_changes_nothing(registered: Any) -> No
     assert (plugins.active(), Tensor.__bases__) == before
 
 
-# Plugins for a subclass.
-
-
-def test_a_plugin_attached_to_a_subclass_does_not_change_tensor(abc: None) -> None:
-    class Mine(Tensor):
-        pass
-
-    plugins.disable("a")
-    plugins.attach(Mine, "a")
-    assert Mine.a
-    assert active_letters() == "bc"
-    assert type(Mine([1.0]) * 2) is Mine
-    assert type(Tensor([1.0]) * Mine([2.0])) is Mine
-    plugins.disable("b")
-    assert not hasattr(Mine, "b")
-    assert Mine.a
-    plugins.enable("a", "b")
-    assert active_letters() == "abc"
-
-
-def test_attach_refuses_other_classes_and_unknown_plugins(abc: None) -> None:
-    with pytest.raises(TypeError, match=r"to extend Tensor, use plugins.enable"):
-        plugins.attach(Tensor, "a")
-    with pytest.raises(TypeError, match="not a subclass of Tensor"):
-        plugins.attach(int, "a")  # type: ignore[arg-type]
-
-    class Mine(Tensor):
-        pass
-
-    with pytest.raises(UnknownPluginError):
-        plugins.attach(Mine, "nope")
-    assert type(Mine([1.0])) is Mine
-
-
-def test_attach_that_fails_keeps_the_plugins_attached_before(registered: Any) -> None:
-    class Mine(Tensor):
-        pass
-
-    for name in ("first", "second"):
-        registered(attribute("thing"), name)
-        plugins.disable(name)
-    plugins.attach(Mine, "first")
-    with pytest.raises(PluginError, match=r"Tensor.thing is already provided by"):
-        plugins.attach(Mine, "second")
-    plugins.enable("first")
-    assert "first" in plugins.active()
-    plugins.disable("first")
-    assert hasattr(Mine, "thing")
+# Subclasses of Tensor.
 
 
 @pytest.mark.parametrize("mixin_first", [True, False])
-def test_attach_keeps_a_mixin_of_any_name(abc: None, mixin_first: bool) -> None:
+def test_a_subclass_has_what_tensor_has_next_to_its_mixins(abc: None, mixin_first: bool) -> None:
     class Surface:
-        """A mixin with the name that computed surfaces have."""
+        """A mixin with the name that the computed class has."""
 
         def from_mixin(self) -> str:
             return "mixin"
@@ -492,14 +445,14 @@ def test_attach_keeps_a_mixin_of_any_name(abc: None, mixin_first: bool) -> None:
     class Mine(*((Surface, Tensor) if mixin_first else (Tensor, Surface))):  # type: ignore[misc]
         pass
 
-    for name in ("a", "b"):
-        plugins.attach(Mine, name)
     x = Mine([1.0])
-    assert x.from_mixin() == "mixin"
-    assert (x.exp() == "the mixin's") is mixin_first
-    assert Surface in Mine.__bases__
-    assert type(x * 2) is Mine
-    assert Surface not in Tensor.__mro__
+    for letters in ("abc", "bc", "abc"):
+        plugins.only(*letters)
+        assert x.from_mixin() == "mixin"
+        assert (x.exp() == "the mixin's") is mixin_first
+        assert "".join(n for n in "abc" if hasattr(x, n)) == active_letters() == letters
+    assert type(x * 2) is type(Tensor([1.0]) * x) is Tensor
+    assert not hasattr(plugins, "attach")
 
 
 # Settings.
@@ -571,27 +524,3 @@ def test_a_plugin_that_cannot_be_enabled_changes_no_setting(registered: Any) -> 
     plugins.enable("first", "second")
     # Configured when registered, in the failed attempt, and now, because it was never active.
     assert first.given == second.given == [{}, {}, {}]
-
-
-def test_a_plugin_is_configured_once_for_all_classes(registered: Any) -> None:
-    class Mine(Tensor):
-        pass
-
-    class Other(Tensor):
-        pass
-
-    plugin = Configured()
-    registered(plugin, "first")
-    plugins.disable("first")
-    for cls in (Mine, Other):
-        plugins.attach(cls, "first")
-    registered(attribute("a"), "a")
-    with plugins.disable("a"), plugins.enable("first"):
-        pass
-    # When it was registered, and when it was attached after it was disabled.
-    assert plugin.given == [{}, {}]
-    plugin.fails = True
-    with pytest.raises(PluginError, match="out of order"):
-        plugins.configure("first", size=2)
-    plugin.fails = False
-    assert plugin.given == [{}, {}, {"size": 2}, {}]

@@ -185,27 +185,25 @@ NAMES = st.sampled_from([*INSTALLED, *REGISTERED])
 SWITCHES = ["enable", "disable", "only", "disabled"]
 ACTION = st.deferred(
     lambda: st.one_of(
-        st.tuples(st.sampled_from([*SWITCHES, "attach"]), NAMES),
+        st.tuples(st.sampled_from(SWITCHES), NAMES),
         st.tuples(st.just("disabled")),
         st.tuples(st.just("register"), st.sampled_from([*REGISTERED, "failing"])),
         st.tuples(st.just("unregister"), st.sampled_from(list(REGISTERED))),
         st.tuples(st.sampled_from(SWITCHES), NAMES, st.lists(ACTION, max_size=4)),
     )
 )
-SEEN: dict[Any, dict[str, Any]] = {}
+SEEN: dict[Any, Any] = {}
 
 
 class Toggled:
-    """Runs actions on the plugins of Tensor and of a subclass, and checks both after each."""
+    """Runs actions on the plugins, and checks Tensor and a subclass after each."""
 
     def __init__(self) -> None:
         self.subclass = type("Mine", (Tensor,), {})
-        self.attached: set[str] = set()
         self.unregistered: list[str] = []
 
     def state(self) -> tuple[Any, ...]:
-        attached = registry.attached.get(self.subclass)
-        return plugins.active(), registry.overrides, attached, surface(), surface(self.subclass)
+        return plugins.active(), registry.overrides, surface(), surface(self.subclass)
 
     def run_all(self, actions: list[Any]) -> None:
         for action in actions:
@@ -223,13 +221,9 @@ class Toggled:
             plugins.register(
                 FailsInItsThirdHook() if name == "failing" else REGISTERED[name], name=name
             )
-        elif action == "attach":
-            plugins.attach(self.subclass, name)
-            self.attached.add(name)
         else:
             getattr(plugins, action)(*filter(None, [name]))
             if action == "unregister":
-                self.attached.discard(name)
                 self.unregistered.append(name)
 
     def block(self, change: Callable[[], Any], inside: list[Any]) -> None:
@@ -243,20 +237,14 @@ class Toggled:
         # A plugin stays off if one that it needs was unregistered in the block, for example.
         left_out = {str(warning.message).split("'")[1] for warning in caught}
         assert {*plugins.active()} == before - {*self.unregistered[begin:]} - left_out
-        if left_out:
-            self.replace_subclass()
-
-    def replace_subclass(self) -> None:
-        registry.attached.pop(self.subclass, None)
-        self.subclass, self.attached = type("Mine", (Tensor,), {}), set()
 
     def check(self) -> None:
         active = plugins.active()
-        for cls, on in ((Tensor, {*active}), (self.subclass, {*active, *self.attached})):
+        for cls in (Tensor, self.subclass):
             # A plugin that is registered again gives other objects under the same names.
             names = {k: type(v) for k, v in surface(cls).items()}
-            assert names == SEEN.setdefault((cls is Tensor, active, frozenset(on)), names)
-            assert (cls([3.0]) * 2).item() == (12 if "doubles" in on else 6)
+            assert names == SEEN.setdefault((cls is Tensor, active), names)
+            assert (cls([3.0]) * 2).item() == (12 if "doubles" in active else 6)
 
 
 @contextmanager
@@ -266,7 +254,6 @@ def isolated() -> Iterator[Toggled]:
         try:
             yield toggled
         finally:
-            toggled.replace_subclass()
             plugins.only()
             assert surface() == plain
             for status in reversed(plugins.status()):

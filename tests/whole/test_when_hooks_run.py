@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import sys
-import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator
 from types import FrameType
@@ -14,7 +13,7 @@ import numpy as np
 import pluggy
 import pytest
 
-from tinytorch_core import Tensor, hookimpl, plugins, registry
+from tinytorch_core import Tensor, hookimpl, plugins
 
 from tinytorch_devkit import cases_of
 
@@ -64,12 +63,6 @@ class CountsEveryHook:
     @hookimpl(optionalhook=True)
     def tinytorch_wrap_backward(self, op: Any, call: Any) -> None:
         self.calls["tinytorch_wrap_backward"] += 1
-
-
-@pytest.fixture(autouse=True)
-def _no_attached_classes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hide the classes that other tests have attached, because each has a surface."""
-    monkeypatch.setattr(registry, "attached", weakref.WeakKeyDictionary())
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tinytorch_core import Op, Tensor, hookimpl, hookspec
+from tinytorch_core import Op, hookimpl, hookspec
 from tinytorch_core.extend import OpTable, SurfaceBuilder, TensorExtension
 
 from tinytorch_autograd import collector, numpy_lookup, settings, tensor_methods, unrecorded
@@ -195,8 +195,7 @@ def _node_kinds(surface: SurfaceBuilder) -> dict[str, NodeKind]:
     for name, call in surface.wrap("tinytorch_wrap_backward", gradients).items():
         if call is not gradients[name]:
             kinds[name].wrapped = call
-    if surface.tensor is Tensor:
-        functions.update({class_name(name): kind.plain for name, kind in kinds.items()})
+    functions.update({class_name(name): kind.plain for name, kind in kinds.items()})
     return kinds
 
 

@@ -73,11 +73,9 @@ class NodeKind:
         return self.plain().gradients(node, grad)
 
     def _create(self) -> type[Function]:
-        # Not cached for a subclass of Tensor, because the cache would keep the subclass alive.
-        create = function_class if self.tensor is Tensor else function_class.__wrapped__
         op, rule = self.op, self.rule
         ufunc = runs_numpy_ufunc(op)
-        kind = create(self.tensor, op.name, op.inputs, op.variadic, rule.vjps, rule.asks, ufunc)  # type: ignore[arg-type]
+        kind = function_class(op.name, op.inputs, op.variadic, rule.vjps, rule.asks, ufunc)
         kind.op = op
         if self.record is not None:
             kind.record = staticmethod(self.record)
@@ -135,7 +133,6 @@ def recorded(op: Op, call: Call, kind: NodeKind, inline: bool) -> Call:
 
 @functools.cache
 def function_class(
-    tensor: type[Tensor],
     op: str,
     inputs: tuple[str, ...],
     variadic: bool,
@@ -161,7 +158,6 @@ def function_class(
             "__doc__": f"A recorded {op}, and the gradients of its inputs.",
             "saves": text.saves,
             "asks": asks,
-            "tensor_class": tensor,
             "gradients": define("gradients", lambda names: record_source.gradients(text), names),
         },
     )
