@@ -36,7 +36,7 @@ def add_autograd(cls: Class) -> Class:
     array([4.], dtype=float32)
     """
     if not (isinstance(cls, type) and issubclass(cls, Tensor)):
-        raise TypeError(f"add_autograd takes Tensor or a subclass of it, not {cls!r:.60}")
+        raise TypeError(f"{cls!r:.60} is not a subclass of Tensor")
     enable_autograd()
     return cls
 
