@@ -189,11 +189,13 @@ def register(plugin: Any, *, name: str) -> None:
         for other in registry.known.values():
             if other.target is plugin:
                 raise ValueError(f"this object is registered already, as {other.name!r}")
-        registry.known[name] = Plugin(name, target=plugin)
+        added = Plugin(name, target=plugin)
         try:
+            registry.known[name] = added
             enable(name)
         except BaseException:
-            registry.known.pop(name).unregister()
+            registry.known.pop(name, None)
+            added.unregister()
             raise
 
 
