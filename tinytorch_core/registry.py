@@ -149,6 +149,13 @@ def why_missing(kind: str, name: str) -> str | None:
         if (why := plan.why_off(plugin)) is not None:
             reason, remedy = why
             return f"The plugin {plugin!r} provides it, which {reason}. {remedy}."
+        # The error is about an earlier surface, in which the plugin was off.
+        in_force: SurfaceBuilder = Tensor._surface
+        if name in in_force.keywords or name in in_force.providers:
+            return (
+                f"The plugin {plugin!r} provides it, which another thread has just enabled. "
+                "Toggle plugins only while no other thread computes."
+            )
     if kind == "attributes" and name in torch_names():
         return f"In place of PyTorch's {name}, use {torch_names()[name]}."
     return None

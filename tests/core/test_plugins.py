@@ -14,6 +14,7 @@ import pytest
 
 from tinytorch_core import (
     PluginError,
+    PluginWarning,
     Tensor,
     UnknownPluginError,
     hookimpl,
@@ -71,7 +72,7 @@ def registered() -> Iterator[Callable[..., None]]:
         names.append(name)
 
     yield register
-    for name in names:
+    for name in reversed(names):  # a plugin before those that it needs
         plugins.unregister(name)
 
 
@@ -453,6 +454,162 @@ def test_a_subclass_has_what_tensor_has_next_to_its_mixins(abc: None, mixin_firs
         assert "".join(n for n in "abc" if hasattr(x, n)) == active_letters() == letters
     assert type(x * 2) is type(Tensor([1.0]) * x) is Tensor
     assert not hasattr(plugins, "attach")
+
+
+# The lifecycle.
+
+
+class Lifecycle:
+    """A plugin that logs when it is activated and deactivated, or raises an error."""
+
+    def __init__(self, name: str, log: list[str], needs: tuple[str, ...] = ()) -> None:
+        self.name, self.log, self.tinytorch_needs = name, log, needs
+        self.fails_in: str | None = None
+        self.also: Callable[[], Any] | None = None
+
+    @hookimpl
+    def tinytorch_configure(self, config: Any) -> None:
+        pass
+
+    @hookimpl
+    def tinytorch_activate(self) -> None:
+        self.note("on", self.name in plugins.active())
+
+    @hookimpl
+    def tinytorch_deactivate(self) -> None:
+        self.note("off", self.name not in plugins.active())
+
+    def note(self, what: str, surface_is_in_force: bool) -> None:
+        assert surface_is_in_force
+        self.log.append(f"{self.name} {what}")
+        if self.also is not None:
+            self.also()
+        if self.fails_in == what:
+            raise RuntimeError("out of order")
+
+
+@pytest.fixture
+def lifecycles(registered: Any) -> list[Any]:
+    """Register `first`, which needs `second`, and return both plugins and their log."""
+    log: list[str] = []
+    second, first = Lifecycle("second", log), Lifecycle("first", log, ("second",))
+    registered(second, "second")
+    registered(first, "first")
+    assert log == ["second on", "first on"]
+    log.clear()
+    return [first, second, log]
+
+
+def test_plugins_are_told_when_they_become_active_and_inactive(lifecycles: Any) -> None:
+    _, _, log = lifecycles
+    with plugins.disable("first", "second"):
+        assert log == ["first off", "second off"]
+        log.clear()
+    assert log == ["second on", "first on"]
+    log.clear()
+    plugins.enable("first")
+    plugins.configure("first", size=1)
+    assert log == []
+    plugins.unregister("first")
+    assert log == ["first off"]
+    plugins.register(Lifecycle("first", log), name="first")
+    assert log == ["first off", "first on"]
+
+
+def test_if_activation_fails_nothing_changes(lifecycles: Any) -> None:
+    first, _, log = lifecycles
+    plugins.disable("first", "second")
+    before = state()
+    first.fails_in = "on"
+    log.clear()
+    with pytest.raises(
+        PluginError, match=r"'first' .* in tinytorch_activate: RuntimeError: out of order"
+    ):
+        plugins.enable("first", "second")
+    assert state() == before
+    assert log == ["second on", "first on", "second off"]
+    first.fails_in = None
+    plugins.enable("first", "second")
+    assert log[3:] == ["second on", "first on"]
+
+
+def test_a_failed_activation_activates_again_what_was_deactivated(lifecycles: Any) -> None:
+    _, second, log = lifecycles
+    third = Lifecycle("third", log)
+    plugins.register(third, name="third")
+    plugins.disable("third")
+    before = state()
+    log.clear()
+    third.fails_in = "on"
+    with pytest.raises(PluginError, match=r"'third' .*out of order"):
+        plugins.only("third")
+    assert state() == before
+    assert log == ["first off", "second off", "third on", "second on", "first on"]
+    # An error on the way back is reported, and the plugin stays on.
+    second.fails_in = "on"
+    with (
+        pytest.warns(PluginWarning, match=r"'second' .*out of order.* is on"),
+        pytest.raises(PluginError, match=r"'third' .*out of order"),
+    ):
+        plugins.only("third")
+    assert state() == before
+    second.fails_in = None
+    plugins.unregister("third")
+
+
+def test_a_plugin_that_fails_when_it_is_deactivated_is_off(lifecycles: Any) -> None:
+    first, _, log = lifecycles
+    first.fails_in = "off"
+    with pytest.warns(PluginWarning, match=r"'first' .* in tinytorch_deactivate.* is off"):
+        plugins.disable("first", "second")
+    assert log == ["first off", "second off"]
+    assert not {"first", "second"} & {*plugins.active()}
+    first.fails_in = None
+
+
+def test_a_plugin_that_cannot_be_activated_at_the_end_of_a_block_is_left_out(
+    lifecycles: Any,
+) -> None:
+    first, _, log = lifecycles
+    block = plugins.disable("first", "second").__enter__()
+    first.fails_in = "on"
+    log.clear()
+    with pytest.warns(PluginWarning, match=r"'first' .*out of order.* left out"):
+        block.__exit__(None, None, None)
+    assert log == ["second on", "first on"]
+    assert "second" in plugins.active()
+    assert "first" not in plugins.active()
+    first.fails_in = None
+    plugins.enable("first")
+
+
+def test_a_lifecycle_hook_may_toggle_plugins(lifecycles: Any) -> None:
+    first, _, log = lifecycles
+    third = Lifecycle("third", log)
+    plugins.register(third, name="third")
+    plugins.disable("first")
+    log.clear()
+    first.also = lambda: plugins.disable("third")
+    plugins.enable("first")
+    assert log == ["first on", "third off"]
+    assert "first" in plugins.active()
+    first.also = None
+    plugins.unregister("third")
+
+
+def test_an_interrupt_in_a_lifecycle_hook_changes_nothing(lifecycles: Any) -> None:
+    first, _, log = lifecycles
+
+    def interrupt() -> None:
+        first.also = None
+        raise KeyboardInterrupt
+
+    before = state()
+    first.also = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        plugins.disable("first", "second")
+    assert state() == before
+    assert log == ["first off", "first on"]
 
 
 # Settings.

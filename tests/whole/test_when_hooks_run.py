@@ -33,6 +33,14 @@ class CountsEveryHook:
         self.calls["tinytorch_configure"] += 1
 
     @hookimpl
+    def tinytorch_activate(self) -> None:
+        self.calls["tinytorch_activate"] += 1
+
+    @hookimpl
+    def tinytorch_deactivate(self) -> None:
+        self.calls["tinytorch_deactivate"] += 1
+
+    @hookimpl
     def tinytorch_register_ops(self, ops: Any) -> None:
         self.calls["tinytorch_register_ops"] += 1
 
@@ -101,6 +109,7 @@ def test_each_hook_is_called_when_the_plugin_is_activated(counter: CountsEveryHo
     assert dict(counter.calls) == {
         "tinytorch_add_hookspecs": 1,
         "tinytorch_configure": 1,
+        "tinytorch_activate": 1,
         "tinytorch_register_ops": 1,
         "tinytorch_extend_tensor": 1,
         "tinytorch_register_backward": 1,

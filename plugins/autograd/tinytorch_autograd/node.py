@@ -249,7 +249,7 @@ def tensor_of(node: Node | None, kind: type[Tensor], array: Any) -> Any:
 
 def _tracked(value: Any) -> Any:
     """Return `value` as a tensor that is tracked if its dtype allows it."""
-    if isinstance(value, Tensor) and value._node is not None:
+    if isinstance(value, Tensor) and getattr(value, "_node", None) is not None:
         return value
     tensor = Tensor(value)
     if tensor.data.dtype.kind in "fc":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tinytorch_core import Op, hookimpl, hookspec
 from tinytorch_core.extend import OpTable, SurfaceBuilder, TensorExtension
 
-from tinytorch_autograd import collector, numpy_lookup, settings, tensor_methods, unrecorded
+from tinytorch_autograd import collector, engine, numpy_lookup, settings, tensor_methods, unrecorded
 from tinytorch_autograd.node import Function, class_name, functions
 from tinytorch_autograd.record import NodeKind, recorded
 from tinytorch_autograd.rule import Rules
@@ -102,6 +102,11 @@ def tinytorch_add_hookspecs(manager: pluggy.PluginManager) -> None:
 def tinytorch_configure(config: Mapping[str, Any]) -> None:
     settings.configure(config)
     collector.watch_collections()
+
+
+@hookimpl
+def tinytorch_deactivate() -> None:
+    engine.note_stop()
 
 
 # Last, because an op that another plugin provides for the same function takes precedence.
