@@ -51,10 +51,10 @@ class Overrides(tuple[tuple[Restore, Choice], ...]):
 
     def adding(self, restore: Restore, choice: Choice) -> Overrides:
         """Return a copy with `choice` added and superseded choices dropped."""
-        me = current_thread_or_task()
-        for other, _ in self:
-            if other.owner is me:
-                restore.block = other
+        blocks = [other for other, _ in self if other.owner is not None]
+        if blocks:
+            me = current_thread_or_task()
+            restore.block = next((other for other in reversed(blocks) if other.owner is me), None)
         return Overrides((*self._in_force(), (restore, choice)))
 
     def without(self, restore: Restore) -> Overrides:
