@@ -35,13 +35,8 @@ def torch():
 
 @pytest.fixture(autouse=True)
 def restore_overrides():
-    """Undo what a test has toggled or configured, and forget the subclasses that it has attached.
-
-    Until the garbage collector finds such a class, each toggle would compute its surface too.
-    """
-    before, attached = registry.overrides, set(registry.attached)
+    """Undo what a test has toggled or configured."""
+    before = registry.overrides
     yield
-    for cls in set(registry.attached) - attached:
-        del registry.attached[cls]
     if registry.overrides != before:
         registry.activate(before)

@@ -4,6 +4,7 @@
 everything else that a plugin may use is here. Nothing else in `tinytorch_core` is public.
 """
 
+from tinytorch_core.concurrency import current_thread_or_task, fork_safe_lock
 from tinytorch_core.core_ops import matmul, sum_rows
 from tinytorch_core.discovery import lazy_names
 from tinytorch_core.errors import did_you_mean
@@ -43,8 +44,10 @@ __all__ = [
     "call_names",
     "call_signature",
     "call_text",
+    "current_thread_or_task",
     "define",
     "did_you_mean",
+    "fork_safe_lock",
     "from_array",
     "lazy_names",
     "matmul",

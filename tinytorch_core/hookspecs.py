@@ -53,6 +53,28 @@ def tinytorch_configure(config: Mapping[str, Any]) -> None:
 
 
 @hookspec
+def tinytorch_activate() -> None:
+    """Start an effect of the plugin outside of the surface, such as a log file or a thread.
+
+    Called when the plugin becomes active, after the surface is in force: plugins are active then,
+    and a plugin comes after those that it needs or uses. If the hook raises an exception, nothing
+    changes: the former surface is put in force again, and the plugins that became active with
+    this one are deactivated. What the plugin adds to Tensor needs neither this hook nor
+    `tinytorch_deactivate`.
+    """
+
+
+@hookspec
+def tinytorch_deactivate() -> None:
+    """End the effects that `tinytorch_activate` started.
+
+    Called when the plugin becomes inactive, once for each activation, after the surface without
+    it is in force; a plugin comes before those that it needs or uses. An exception is reported in
+    a warning, and the plugin stays off. It is not called at the end of the program.
+    """
+
+
+@hookspec
 def tinytorch_register_ops(ops: OpTable) -> None:
     """Add ops.
 

@@ -43,7 +43,6 @@ def resolve(
     config: Config,
     known: Mapping[str, Plugin],
     *,
-    also: Collection[str] = (),
     without: Collection[Plugin] = (),
 ) -> Plan:
     """Return the plan that follows from the settings.
@@ -54,13 +53,10 @@ def resolve(
         overrides: the settings made in code.
         config: the settings of the environment and of files.
         known: the plugins that are installed or registered, by name.
-        also: names of plugins that are enabled whatever the settings say.
         without: plugins that cannot be used now, because they are being imported.
     """
     layers = [*reversed(config), *[choice for _, choice in overrides]]
     found = decisions(layers, known)
-    for name in also:
-        found[name] = Decision(True, "attached")
     settings: dict[str, Mapping[str, Any]] = {}
     for choice in layers:
         for name, table in choice.tables.items():

@@ -24,6 +24,7 @@ class Plugin:
         target: the object with its hooks, or None if it is not loaded.
         needs: the names of the plugins without which it cannot be active, known once it is loaded.
         uses: the names of the plugins that it uses if they are active, likewise.
+        provided: the attributes and keywords of Tensor that it added to surfaces.
         failure: the error of its import or of one of its hooks, or None.
         ready: whether it is loaded, checked and registered with pluggy.
         import_seconds: how long its import took, or None if it was not imported.
@@ -33,6 +34,7 @@ class Plugin:
         self.name = name
         self.points = tuple(points)
         self._use(target)
+        self.provided: frozenset[str] = frozenset()
         self.failure: PluginError | None = None
         self.ready = False
         self.import_seconds: float | None = None

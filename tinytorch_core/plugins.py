@@ -189,11 +189,13 @@ def register(plugin: Any, *, name: str) -> None:
         for other in registry.known.values():
             if other.target is plugin:
                 raise ValueError(f"this object is registered already, as {other.name!r}")
-        registry.known[name] = Plugin(name, target=plugin)
+        added = Plugin(name, target=plugin)
         try:
+            registry.known[name] = added
             enable(name)
         except BaseException:
-            registry.known.pop(name).unregister()
+            registry.known.pop(name, None)
+            added.unregister()
             raise
 
 
@@ -208,42 +210,8 @@ def unregister(name: str) -> None:
         check_names([name])
         if registry.known[name].points:
             raise ValueError(f"the plugin {name!r} is installed; use plugins.disable({name!r})")
-        attached = dict(registry.attached)
-        for cls, names in attached.items():
-            registry.attached[cls] = tuple(n for n in names if n != name)
-        try:
-            disable(name)
-        except BaseException:
-            registry.attached.update(attached)
-            raise
+        disable(name)
         registry.forget(registry.known[name])
-
-
-def attach(cls: type[Tensor], *names: str) -> None:
-    """Enable plugins for one subclass of Tensor, whether or not they are enabled for Tensor.
-
-    Operations on the subclass then return the subclass.
-
-    Raises:
-        TypeError: `cls` is not a subclass of Tensor.
-        UnknownPluginError: no such plugin is installed or registered.
-        PluginError: a plugin failed; nothing has changed.
-    """
-    if not (isinstance(cls, type) and issubclass(cls, Tensor) and cls is not Tensor):
-        raise TypeError(
-            f"{cls!r} is not a subclass of Tensor; to extend Tensor, use plugins.enable"
-        )
-    with registry.lock:
-        registry.start()
-        check_names(names)
-        before = dict(registry.attached)
-        registry.attached[cls] = tuple(dict.fromkeys([*before.get(cls, ()), *names]))
-        try:
-            registry.activate(registry.overrides)
-        except BaseException:
-            del registry.attached[cls]
-            registry.attached.update(before)
-            raise
 
 
 def _choose(what: str, choice: Choice) -> Restore:
@@ -276,7 +244,6 @@ def check_names(names: Iterable[str]) -> None:
 __all__ = [
     "PluginStatus",
     "active",
-    "attach",
     "configure",
     "disable",
     "disabled",

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from threading import RLock
 from typing import Any, NamedTuple, NoReturn, TypeVar
 
+from tinytorch_core.concurrency import fork_safe_lock
 from tinytorch_core.core_ops import core_ops
 from tinytorch_core.errors import PluginError
 from tinytorch_core.hints import torch_names, well_known
@@ -24,6 +24,8 @@ from tinytorch_core.tensor import Tensor, TensorBase
 
 Value = TypeVar("Value")
 
+# Guards the ops of NumPy functions, which are created on first use.
+_lock = fork_safe_lock()
 # Names that only the surface itself may add to the class.
 _RESERVED = {*TensorBase.__annotations__, "__getattr__"}
 
@@ -112,7 +114,7 @@ class SurfaceBuilder:
 
     Attributes:
         plugins: the active plugins, in order.
-        tensor: the class that gets the surface, and of which the ops return instances.
+        tensor: the class that gets the surface, and of which the ops return instances: Tensor.
         ops: all ops, by name.
         op_calls: the calls of the ops before plugins wrap them, by name.
         wrappers: for each op the names of the plugins that wrap it, the innermost first.
@@ -126,11 +128,10 @@ class SurfaceBuilder:
     def __init__(
         self,
         plugins: Sequence[Plugin],
-        tensor: type[Tensor],
         why_missing: Callable[[str, str], str | None],
     ) -> None:
         self.plugins = tuple(plugins)
-        self.tensor = tensor
+        self.tensor = Tensor
         self.ops = OpTable(ops=core_ops().data.copy())
         self.op_calls: dict[str, Callable[..., Any]] = {}
         self.wrappers: dict[str, list[str]] = {}
@@ -144,7 +145,6 @@ class SurfaceBuilder:
         self._numpy_ops: dict[Any, Op] = {}
         self._numpy_functions = NumpyFunctions(self)
         self._other_functions: list[Any] = []
-        self._lock = RLock()
 
     def build(self) -> type:
         """Return the surface, the class to become the base of Tensor, or raise PluginError."""
@@ -217,12 +217,22 @@ class SurfaceBuilder:
                 facts[plugin.name] = f"tinytorch_explain_op failed: {error}"
         return facts
 
+    def provided(self) -> dict[Plugin, set[str]]:
+        """Return the names of the attributes and keywords that each plugin adds."""
+        plugins = {plugin.title: plugin for plugin in self.plugins}
+        found: dict[Plugin, set[str]] = {plugin: set() for plugin in self.plugins}
+        keywords = {name: keyword.provider for name, keyword in self.keywords.items()}
+        for name, title in (*self.providers.items(), *keywords.items()):
+            if title in plugins:
+                found[plugins[title]].add(name)
+        return found
+
     def numpy_op(self, function: Any) -> Op:
         """Return the op that runs a NumPy function with all of its options.
 
         It is created at the first request; PluginError if a plugin fails to wrap it.
         """
-        with self._lock:
+        with _lock:
             if function in self._numpy_ops:
                 return self._numpy_ops[function]
             op = numpy_op(function, self.ops)

@@ -7,13 +7,15 @@ wrap them; the surface gets them from the op table.
 
 from __future__ import annotations
 
+import copy
 import importlib
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
-from tinytorch_core.errors import did_you_mean
+from tinytorch_core.errors import PluginWarning, did_you_mean
 
 AnyTensor = TypeVar("AnyTensor", bound="TensorBase")
 
@@ -113,7 +115,7 @@ class TensorBase:
     _calls: ClassVar[Mapping[str, Callable[..., Any]]]
     _numpy_calls: ClassVar[Mapping[Any, tuple[Callable[..., Any], Any]]]  # the call and the op
     _numpy_functions: ClassVar[Mapping[Any, Callable[..., Any]]]  # other functions, created on use
-    _surface: ClassVar[Any]  # the surface's builder; also marks a class as a surface
+    _surface: ClassVar[Any]  # the surface's builder
 
     def __init__(self, data: Any, dtype: Any = None, **keywords: Any) -> None:
         self._data = as_array(data, dtype)
@@ -385,7 +387,8 @@ class TensorBase:
     def __reduce__(self) -> tuple[Any, ...]:
         surface = self._surface
         values = {name: keyword.get(self) for name, keyword in surface.keywords.items()}
-        keywords = {k: v for k, v in values.items() if v != surface.keywords[k].default}
+        kept = {k: v for k, v in values.items() if v != surface.keywords[k].default}
+        keywords = Keywords(surface, kept) if kept else kept
         # Private attributes belong to plugins, including disabled ones.
         own = surface.providers  # names on the class, whose values are not pickled
         state = {k: v for k, v in vars(self).items() if not k.startswith("_") and k not in own}
@@ -440,11 +443,37 @@ def _spread(given: tuple[Any, ...]) -> Any:
     return given[0] if len(given) == 1 and not hasattr(given[0], "__index__") else given
 
 
+class Keywords(dict[str, Any]):
+    """The values of keywords for a copy, which is made on the surface of the original.
+
+    Another thread may put another surface in force meanwhile. A pickle contains a plain dict.
+    """
+
+    def __init__(self, surface: Any, values: Mapping[str, Any]) -> None:
+        super().__init__(values)
+        self.surface = surface
+
+    def __deepcopy__(self, memo: Any) -> Keywords:
+        return Keywords(self.surface, copy.deepcopy(dict(self), memo))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return dict, (dict(self),)
+
+
 def _rebuild(cls: type[TensorBase], data: Any, keywords: Any, state: Any) -> TensorBase:
     out = cls._from_array(data)
     out.__dict__.update(state)
+    surface = getattr(keywords, "surface", cls._surface)
     for name, value in keywords.items():
-        out._set_keyword(name, value)
+        if name in surface.keywords:
+            surface.keywords[name].set(out, value)
+            continue
+        why = surface.why_missing("keywords", name) or "No active plugin provides this keyword."
+        warnings.warn(
+            f"a {cls.__name__} was pickled with {name}={value!r:.60} and is loaded without: {why}",
+            PluginWarning,
+            stacklevel=2,
+        )
     return out
 
 
@@ -462,8 +491,7 @@ def from_array(kind: type[AnyTensor], array: Any) -> AnyTensor:
     """Return a Tensor on `array` itself, without a copy, of the class that ops return.
 
     Args:
-        kind: the class of an operand. The result has the class that ops return for it: `kind`, or
-            the nearest base of it that plugins extend, usually `Tensor`.
+        kind: the class of an operand. The result has the class that ops return for it, `Tensor`.
         array: the array.
 
     >>> import numpy as np

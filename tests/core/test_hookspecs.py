@@ -58,14 +58,14 @@ class Extensible:
         manager.add_hookspecs(Units)
 
     @hookimpl
-    def tinytorch_wrap_op(self, op: Any, call: Any, surface: Any) -> None:
-        surface.once(self.collect)
+    def tinytorch_extend_tensor(self, tensor: Any) -> None:
+        tensor.surface.once(quantities_of)
 
-    def collect(self, surface: Any) -> None:
-        self.found: list[str] = []
-        surface.call_hook(
-            "tinytorch_register_quantities", lambda plugin: {"quantities": self.found}
-        )
+
+def quantities_of(surface: Any) -> list[str]:
+    found: list[str] = []
+    surface.call_hook("tinytorch_register_quantities", lambda plugin: {"quantities": found})
+    return found
 
 
 @hookimpl(optionalhook=True)
@@ -80,7 +80,7 @@ def test_a_plugin_can_add_hooks_that_others_implement() -> None:
     for first, second in ((extensible, implementing), (implementing, extensible)):
         plugins.register(first, name="a")
         plugins.register(second, name="b")
-        assert extensible.found == ["length"]
+        assert plugins.surface().once(quantities_of) == ["length"]
         plugins.unregister("b")
         plugins.unregister("a")
 

@@ -34,6 +34,7 @@ def backward(tensor: Any, gradient: Any = None, retain_graph: bool = False) -> N
         ValueError: `gradient` has another shape.
         GraphFreedError: an earlier call has freed the graph.
         NoRuleError: the graph contains an op without a backward rule.
+        LostGradientError: another thread has disabled autograd while the graph was recorded.
 
     >>> x = Tensor([2.0], requires_grad=True)
     >>> (x * 3).backward()
@@ -49,7 +50,8 @@ def backward(tensor: Any, gradient: Any = None, retain_graph: bool = False) -> N
         if target is not None:
             finished.append((target, _finished(target.data, grads, leaf)))
     for target, grad in finished:
-        target._grad = grad if target._grad is None else target._grad + grad
+        have = getattr(target, "_grad", None)
+        target._grad = grad if have is None else have + grad
 
 
 def _finished(data: Any, grads: dict[Node, Any], leaf: Node) -> Any:
@@ -176,7 +178,7 @@ def grad(
     Raises:
         TypeError: an argument is not a Tensor, or a sequence of Tensors.
         UntrackedError: an input is not tracked, or no output depends on it.
-        NonScalarError, ValueError, GraphFreedError, NoRuleError: as `backward`.
+        NonScalarError, ValueError, GraphFreedError, NoRuleError, LostGradientError: as `backward`.
 
     >>> x = Tensor([3.0], requires_grad=True)
     >>> slope = grad(x**3, x, create_graph=True)
@@ -247,7 +249,9 @@ def results_for(
         return results
     to_inputs = GradBackward(*nodes)
     return [
-        g if g is None else tensor_of(GradBackward(g._node, to_inputs), type(g), g.data)
+        g
+        if g is None
+        else tensor_of(GradBackward(getattr(g, "_node", None), to_inputs), type(g), g.data)
         for g in results
     ]
 

@@ -91,7 +91,7 @@ def attach(
     outputs: list[weakref.ref[Output] | None] = []
     for index, result in enumerate(results):
         if isinstance(result, tensor) and result.data.dtype.kind in "fc":
-            if result._node is not None:
+            if getattr(result, "_node", None) is not None:
                 raise TensorReturnedError(function.op.name)
             node = result._node = Output(function, index, result.data.dtype)
             outputs.append(weakref.ref(node))
@@ -115,7 +115,7 @@ class TensorReturnedError(TypeError):
 
 def attach_single(function: Function, result: Any) -> None:
     """Attach the node of an op to its single result, which must not have one."""
-    if result._node is not None:
+    if getattr(result, "_node", None) is not None:
         raise TensorReturnedError(function.op.name)
     result._node = function
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tinytorch_core import Op, Tensor, hookimpl, hookspec
+from tinytorch_core import Op, hookimpl, hookspec
 from tinytorch_core.extend import OpTable, SurfaceBuilder, TensorExtension
 
-from tinytorch_autograd import collector, numpy_lookup, settings, tensor_methods, unrecorded
+from tinytorch_autograd import collector, engine, numpy_lookup, settings, tensor_methods, unrecorded
 from tinytorch_autograd.node import Function, class_name, functions
 from tinytorch_autograd.record import NodeKind, recorded
 from tinytorch_autograd.rule import Rules
@@ -104,6 +104,11 @@ def tinytorch_configure(config: Mapping[str, Any]) -> None:
     collector.watch_collections()
 
 
+@hookimpl
+def tinytorch_deactivate() -> None:
+    engine.note_stop()
+
+
 # Last, because an op that another plugin provides for the same function takes precedence.
 @hookimpl(trylast=True)
 def tinytorch_register_ops(ops: OpTable) -> None:
@@ -195,8 +200,7 @@ def _node_kinds(surface: SurfaceBuilder) -> dict[str, NodeKind]:
     for name, call in surface.wrap("tinytorch_wrap_backward", gradients).items():
         if call is not gradients[name]:
             kinds[name].wrapped = call
-    if surface.tensor is Tensor:
-        functions.update({class_name(name): kind.plain for name, kind in kinds.items()})
+    functions.update({class_name(name): kind.plain for name, kind in kinds.items()})
     return kinds
 
 

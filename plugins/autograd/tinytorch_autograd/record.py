@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import functools
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any
+from weakref import WeakValueDictionary
 
 from tinytorch_core import Op, Tensor, define
-from tinytorch_core.extend import call_names, call_signature
+from tinytorch_core.extend import call_names, call_signature, fork_safe_lock
 
 from tinytorch_autograd import record_source
 from tinytorch_autograd.modes import is_grad_enabled
@@ -73,11 +73,11 @@ class NodeKind:
         return self.plain().gradients(node, grad)
 
     def _create(self) -> type[Function]:
-        # Not cached for a subclass of Tensor, because the cache would keep the subclass alive.
-        create = function_class if self.tensor is Tensor else function_class.__wrapped__
         op, rule = self.op, self.rule
-        ufunc = runs_numpy_ufunc(op)
-        kind = create(self.tensor, op.name, op.inputs, op.variadic, rule.vjps, rule.asks, ufunc)  # type: ignore[arg-type]
+        key = (op.name, op.inputs, op.variadic, rule.vjps, rule.asks, runs_numpy_ufunc(op))
+        kind = _classes.get(key)
+        if kind is None:
+            kind = _classes[key] = function_class(*key)
         kind.op = op
         if self.record is not None:
             kind.record = staticmethod(self.record)
@@ -85,7 +85,10 @@ class NodeKind:
 
 
 # Two threads that run an op for the first time must get the same class of nodes.
-_creating = threading.Lock()
+_creating = fork_safe_lock()
+# By the arguments of `function_class`: equal rules have the same class on every surface. Weak,
+# because a hook may create the functions of a rule anew for each surface.
+_classes: WeakValueDictionary[tuple[Any, ...], type[Function]] = WeakValueDictionary()
 
 
 def _with_gradients(kind: type[Function], call: Call) -> type[Function]:
@@ -134,9 +137,7 @@ def recorded(op: Op, call: Call, kind: NodeKind, inline: bool) -> Call:
     return function
 
 
-@functools.cache
 def function_class(
-    tensor: type[Tensor],
     op: str,
     inputs: tuple[str, ...],
     variadic: bool,
@@ -144,7 +145,7 @@ def function_class(
     asks: tuple[tuple[str, ...], ...],
     ufunc: bool,
 ) -> type[Function]:
-    """Return the subclass of Function for a rule; equal arguments return the same class."""
+    """Return a new subclass of Function, the class of the nodes for a rule."""
     several = any(OF_SEVERAL.intersection(names) for names in asks)
     differentiable = tuple(vjp is not None for vjp in vjps)
     saves = _saves(inputs, asks)
@@ -162,7 +163,6 @@ def function_class(
             "__doc__": f"A recorded {op}, and the gradients of its inputs.",
             "saves": text.saves,
             "asks": asks,
-            "tensor_class": tensor,
             "gradients": define("gradients", lambda names: record_source.gradients(text), names),
         },
     )
