@@ -142,10 +142,9 @@ class Plugin:
             self.import_seconds = perf_counter() - begin
 
     def _imported(self) -> Any:
-        module, _, attribute = self.points[0].value.partition(":")
         try:
-            target = import_installed(module)
-            for part in filter(None, attribute.split(".")):
+            target: Any = import_installed(self.points[0])
+            for part in filter(None, self.points[0].value.partition(":")[2].split(".")):
                 target = getattr(target, part)
         except (KeyboardInterrupt, GeneratorExit):
             raise

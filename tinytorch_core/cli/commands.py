@@ -68,7 +68,7 @@ def _add(parsers: Parsers, name: str, points: Sequence[EntryPoint]) -> str:
         return f"{command} is provided twice. Uninstall all but one: {remedy}"
     try:
         with prints_to_stderr():
-            add_module(parsers, import_installed(points[0].value))
+            add_module(parsers, import_installed(points[0]))
         if name not in parsers.choices:
             raise LookupError(f"its add_to adds no parser named {name!r}")
     # SystemExit too: the other commands must work whatever this module does.
