@@ -180,6 +180,12 @@ def normalised(name: str) -> str:
     return "-".join(filter(None, name.lower().replace("_", "-").replace(".", "-").split("-")))
 
 
+def superfluous(points: Sequence[EntryPoint], ours: str) -> str:
+    """Return which of the distributions that provide one name to uninstall: never `ours`."""
+    names = [point.distribution for point in points]
+    return next((name for name in reversed(names) if normalised(name) != ours), names[-1])
+
+
 def lazy_names(
     package: str, names: Mapping[str, str]
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:

@@ -45,6 +45,34 @@ class UnknownPluginError(TinyTorchError, LookupError):
     """No installed or registered plugin has this name."""
 
 
+class NameTakenError(ValueError):
+    """A plugin adds something under a name that another plugin or the core uses.
+
+    A table that plugins fill raises it. The plugin to which the name does not belong fails, also
+    if it was the first to add the name.
+
+    Attributes:
+        what: what was to be added: `op 'relu'`.
+        provider: the title of the plugin that uses the name, or `the plain Tensor`.
+        owner: the title of the plugin to which the name belongs, if that is known.
+        remedy: what to do.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        provider: str,
+        owner: str | None = None,
+        *,
+        remedy: str = "choose another name, or disable one of the two plugins",
+    ) -> None:
+        self.what = what
+        self.provider = provider
+        self.owner = owner
+        self.remedy = remedy
+        super().__init__(f"{what} is already provided by {provider}; {remedy}")
+
+
 class PluginWarning(UserWarning):
     """A plugin was left out because it failed."""
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import functools
 import os
 
+# The plugins of TinyTorch itself, each of the distribution `tinytorch-NAME`.
+FIRST_PARTY = ("activations", "autograd", "layers", "losses", "training")
+
 
 @functools.cache
 def well_known(kind: str) -> dict[str, str]:

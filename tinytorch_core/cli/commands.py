@@ -13,7 +13,13 @@ from types import ModuleType
 from typing import TypeAlias
 
 from tinytorch_core.cli.session import prints_to_stderr
-from tinytorch_core.discovery import COMMANDS, EntryPoint, entry_points, import_installed
+from tinytorch_core.discovery import (
+    COMMANDS,
+    EntryPoint,
+    entry_points,
+    import_installed,
+    superfluous,
+)
 from tinytorch_core.errors import TinyTorchError, did_you_mean
 
 Parsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -61,7 +67,7 @@ def _add(parsers: Parsers, name: str, points: Sequence[EntryPoint]) -> str:
     """Add the parser of a command, or return why it cannot be added."""
     origins = " and ".join(f"{point.distribution} {point.version}" for point in points)
     command = f"the command {name!r} of {origins}"
-    remedy = f"pip uninstall {points[-1].distribution}"
+    remedy = f"pip uninstall {superfluous(points, PROVIDERS.get(name, ''))}"
     if name in parsers.choices:
         return f"{command} is ignored: the core has one of that name. Uninstall it: {remedy}"
     if len(points) > 1:
