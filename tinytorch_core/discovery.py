@@ -16,6 +16,8 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from tinytorch_core.errors import printable
+
 # The groups of entry points: plugins, and commands of `tinytorch`.
 PLUGINS = "tinytorch"
 COMMANDS = "tinytorch.commands"
@@ -152,7 +154,7 @@ def _section(text: str, name: str) -> Iterator[tuple[str, str]]:
             section = line[1:-1].strip()
         elif section == name and "=" in line and line[0] not in "#;":
             key, _, value = line.partition("=")
-            yield key.strip(), "".join(value.partition("[")[0].split())
+            yield printable(key.strip()), "".join(value.partition("[")[0].split())
 
 
 @functools.cache
@@ -163,7 +165,7 @@ def _header(point: EntryPoint, name: str) -> str | None:
 
 def _field(headers: str, name: str) -> str | None:
     found = re.search(rf"^{name}:(.*)", headers.partition("\n\n")[0], re.MULTILINE)
-    return found and found[1].strip()
+    return found and printable(found[1].strip())
 
 
 def _read(file: str) -> str:

@@ -5,8 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 
+def printable(text: str) -> str:
+    r"""Return `text` with control characters escaped, which could hide text or change a terminal.
+
+    >>> print(printable("a\x1b[31mb"))
+    a\u001b[31mb
+    """
+    if text.isprintable():
+        return text
+    import re
+
+    # Line breaks and tabs stay. The second line has characters that change the direction of text,
+    # and bytes that are not UTF-8.
+    control = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029"
+    others = r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff"
+    return re.sub(f"[{control}{others}]", lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 class TinyTorchError(Exception):
     """Base class of this package's errors."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 class ConfigError(TinyTorchError):
@@ -30,7 +50,7 @@ class PluginError(TinyTorchError):
         self.plugin = plugin
         self.distribution = distribution
         self.hook = hook
-        self.reason = reason
+        self.reason = reason = printable(reason)
         self.remedy = remedy
         where = f" in {hook}" if hook else ""
         stop = "" if reason.endswith((".", "?")) else "."  # a reason may end with a hint

@@ -9,6 +9,7 @@ from itertools import accumulate
 from time import perf_counter
 from typing import Any
 
+from tinytorch_core.config import RESERVED
 from tinytorch_core.discovery import EntryPoint, import_installed, superfluous
 from tinytorch_core.errors import PluginError
 from tinytorch_core.hints import FIRST_PARTY
@@ -139,6 +140,11 @@ class Plugin:
             raise self.error(
                 "its name cannot be written in a configuration file",
                 remedy="Name the entry point with letters, digits, '_', '.' and '-' only.",
+            )
+        if self.name in RESERVED:
+            raise self.error(
+                f"the name {self.name!r} has another meaning in the configuration",
+                remedy="Name the entry point differently.",
             )
         begin = perf_counter()
         try:
