@@ -5,6 +5,9 @@ from __future__ import annotations
 import functools
 import os
 
+# The plugins of TinyTorch itself, each of the distribution `tinytorch-NAME`.
+FIRST_PARTY = ("activations", "autograd", "layers", "losses", "training")
+
 
 @functools.cache
 def well_known(kind: str) -> dict[str, str]:
@@ -20,8 +23,15 @@ def torch_names() -> dict[str, str]:
 
 
 def _lines(name: str) -> list[str]:
-    with open(os.path.join(os.path.dirname(__file__), name), encoding="utf-8") as file:
-        return file.read().splitlines()
+    try:
+        with open(os.path.join(os.path.dirname(__file__), name), encoding="utf-8") as file:
+            return file.read().splitlines()
+    except (NameError, OSError):  # in a zip file or a frozen program
+        from importlib.resources import files  # here, because importing it takes 10 ms
+    try:
+        return files(__package__).joinpath(name).read_text("utf-8").splitlines()
+    except OSError:  # a frozen program may leave the file out
+        return []
 
 
 def well_known_provider(name: str) -> str | None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import takewhile
 from typing import Any, NamedTuple
 
+from tinytorch_core.errors import NameTakenError
 from tinytorch_core.source import arguments_of, is_in_c, numpy_name, signature_of
 
 
@@ -150,15 +151,13 @@ class OpTable(UserDict[str, Op]):
             doc: the docstring of the method; by default that of `forward`.
 
         Raises:
+            NameTakenError: an op has this name.
             ValueError: the name, `numpy` or the arguments of `forward` cannot be used.
         """
         if not name.isidentifier():
             raise ValueError(f"{name!r} cannot name an op: it must be a Python identifier")
         if name in self:
-            raise ValueError(
-                f"op {name!r} is already provided by {self[name].provider}; "
-                "choose another name, or disable one of the two plugins"
-            )
+            raise NameTakenError(f"op {name!r}", self[name].provider)
         numpy = (numpy,) if callable(numpy) or isinstance(numpy, str) else tuple(numpy)
         if wrong := [function for function in numpy if not callable(function)]:
             raise ValueError(

@@ -9,8 +9,10 @@ from itertools import accumulate
 from time import perf_counter
 from typing import Any
 
-from tinytorch_core.discovery import EntryPoint, import_installed
+from tinytorch_core.config import RESERVED
+from tinytorch_core.discovery import EntryPoint, import_installed, superfluous
 from tinytorch_core.errors import PluginError
+from tinytorch_core.hints import FIRST_PARTY
 from tinytorch_core.hook_manager import manager
 from tinytorch_core.integrity import Integrity
 
@@ -58,6 +60,11 @@ class Plugin:
     def title(self) -> str:
         """The plugin with its origin, for messages."""
         return f"plugin {self.name!r} ({self.origin})"
+
+    @property
+    def is_first_party(self) -> bool:
+        """Whether the plugin is part of TinyTorch itself."""
+        return self.name in FIRST_PARTY and self.distribution == f"tinytorch-{self.name}"
 
     @property
     def module(self) -> str:
@@ -126,14 +133,20 @@ class Plugin:
     def load(self) -> None:
         """Import the plugin's object; PluginError if that fails or two distributions claim it."""
         if len(self.points) > 1:
+            other = superfluous(self.points, f"tinytorch-{self.name}")
             raise self.error(
                 "several distributions provide a plugin of this name",
-                remedy=f"Uninstall all but one: pip uninstall {self.points[-1].distribution}.",
+                remedy=f"Uninstall all but one: pip uninstall {other}.",
             )
         if not all(character.isalnum() or character in "_.-" for character in self.name):
             raise self.error(
                 "its name cannot be written in a configuration file",
                 remedy="Name the entry point with letters, digits, '_', '.' and '-' only.",
+            )
+        if self.name in RESERVED:
+            raise self.error(
+                f"the name {self.name!r} has another meaning in the configuration",
+                remedy="Name the entry point differently.",
             )
         begin = perf_counter()
         try:
@@ -144,10 +157,9 @@ class Plugin:
             self.import_seconds = perf_counter() - begin
 
     def _imported(self) -> Any:
-        module, _, attribute = self.points[0].value.partition(":")
         try:
-            target = import_installed(module)
-            for part in filter(None, attribute.split(".")):
+            target: Any = import_installed(self.points[0])
+            for part in filter(None, self.points[0].value.partition(":")[2].split(".")):
                 target = getattr(target, part)
         except (KeyboardInterrupt, GeneratorExit):
             raise

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from tinytorch_core import registry
-from tinytorch_core.config import Choice, Decision, strict
+from tinytorch_core.config import RESERVED, Choice, Decision, strict
 from tinytorch_core.errors import ConfigError, PluginError, UnknownPluginError, did_you_mean
 from tinytorch_core.overrides import Restore, caller
 from tinytorch_core.plugin import Plugin
@@ -176,9 +176,11 @@ def register(plugin: Any, *, name: str) -> None:
         name: the name of the plugin, not yet in use.
 
     Raises:
-        ValueError: the name is taken, or the object is registered already.
+        ValueError: the name is taken or reserved, or the object is registered already.
         PluginError: the plugin failed; nothing has changed.
     """
+    if name in RESERVED:
+        raise ValueError(f"{name!r} has another meaning in the configuration; choose another name")
     with registry.lock:
         registry.start()
         if name in registry.known:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from tinytorch_core.concurrency import fork_safe_lock
 from tinytorch_core.core_ops import core_ops
-from tinytorch_core.errors import PluginError
+from tinytorch_core.errors import NameTakenError, PluginError
 from tinytorch_core.hints import torch_names, well_known
 from tinytorch_core.op_call import op_call, reflected
 from tinytorch_core.ops import Op, OpTable, numpy_op
@@ -53,7 +53,7 @@ class TensorExtension:
         """Add a method, a property, or an attribute with its default value.
 
         Raises:
-            ValueError: the plain Tensor or another plugin provides the name already.
+            NameTakenError: the plain Tensor or another plugin provides the name already.
         """
         self.surface.claim(name, value, self._plugin)
 
@@ -70,22 +70,17 @@ class TensorExtension:
             default: the value of a tensor that was created without the keyword.
 
         Raises:
-            ValueError: the plain Tensor or another plugin provides the keyword already.
+            NameTakenError: the plain Tensor or another plugin provides the keyword already.
         """
         keywords = self.surface.keywords
         if name in keywords or name in ("data", "dtype"):
             owner = keywords[name].provider if name in keywords else "the plain Tensor"
-            raise _taken(f"the keyword {name!r} of Tensor()", owner)
+            raise NameTakenError(f"the keyword {name!r} of Tensor()", owner)
         keywords[name] = Keyword(set, get, default, self._plugin)
 
     def add_repr(self, describe: Callable[[Any], str | None]) -> None:
         """Add a word to the repr: `describe(tensor)`, skipped if it is None or empty."""
         self.surface.extras.append(describe)
-
-
-def _taken(what: str, owner: str) -> ValueError:
-    remedy = "choose another name, or disable one of the two"
-    return ValueError(f"{what} is already provided by {owner}; {remedy}")
 
 
 class Calls(dict[str, Callable[..., Any]]):
@@ -165,10 +160,19 @@ class SurfaceBuilder:
         return type("Surface", (TensorBase,), self.namespace)
 
     def call_hook(self, hook: str, arguments: Callable[[Plugin], Mapping[str, Any]]) -> None:
-        """Call a hook of every plugin, in order, with what `arguments` returns for the plugin."""
+        """Call a hook of every plugin, in order, with what `arguments` returns for the plugin.
+
+        If two plugins add the same name, the PluginError is that of the plugin to which the name
+        does not belong.
+        """
         for plugin, implementation in self._implementations(hook):
-            with plugin.guarded(hook):
-                plugin.run_hook(hook, implementation, arguments(plugin))
+            try:
+                with plugin.guarded(hook):
+                    plugin.run_hook(hook, implementation, arguments(plugin))
+            except PluginError as error:
+                if not isinstance(taken := error.__cause__, NameTakenError):
+                    raise
+                self._refuse(plugin, taken, hook)
 
     def wrap(
         self,
@@ -199,9 +203,9 @@ class SurfaceBuilder:
         return self._memo[function]  # type: ignore[no-any-return]
 
     def claim(self, name: str, value: Any, owner: str) -> None:
-        """Add `value` to the class under `name`; ValueError if the name is taken."""
+        """Add `value` to the class under `name`; NameTakenError if the name is taken."""
         if name in self.namespace or name in _RESERVED or hasattr(TensorBase, name):
-            raise _taken(f"Tensor.{name}", self.providers.get(name, "the plain Tensor"))
+            raise NameTakenError(f"Tensor.{name}", self.providers.get(name, "the plain Tensor"))
         self.providers[name] = owner
         self.namespace[name] = value
 
@@ -291,29 +295,52 @@ class SurfaceBuilder:
                 continue
             try:
                 self.claim(name, method, op.provider)
-            except ValueError as error:
-                remedy = "Offer it under another name, or not as a method."
-                raise self._refused(op, f"be a method: {error}", remedy) from error
+            except NameTakenError as taken:
+                self._refuse_op(op, taken)
 
     def _numpy_calls(self, calls: Mapping[str, Any]) -> dict[Any, tuple[Any, Op]]:
         found: dict[Any, tuple[Any, Op]] = {}
         for op in self.ops.values():
             for function in op.numpy:
                 if function in found:
-                    other = found[function][1]
-                    reason = (
-                        f"implement {numpy_name(function)}, which {other.name!r} of "
-                        f"{other.provider} implements already"
-                    )
-                    remedy = "Leave the NumPy function out, or disable one of the two plugins."
-                    raise self._refused(op, reason, remedy)
+                    remedy = "leave the NumPy function out, or disable one of the two plugins"
+                    provider = found[function][1].provider
+                    taken = NameTakenError(numpy_name(function), provider, remedy=remedy)
+                    self._refuse_op(op, taken)
                 found[function] = (calls[op.name], op)
         return found
 
-    def _refused(self, op: Op, reason: str, remedy: str) -> PluginError:
+    def _refuse_op(self, op: Op, taken: NameTakenError) -> NoReturn:
+        """Refuse a method or a NumPy function of an op."""
         plugin = next(p for p in self.plugins if p.title == op.provider)
-        hook = "tinytorch_register_ops"
-        return plugin.error(f"the op {op.name!r} cannot {reason}", hook=hook, remedy=remedy)
+        self._refuse(plugin, taken, "tinytorch_register_ops")
+
+    def _refuse(self, plugin: Plugin, taken: NameTakenError, hook: str) -> NoReturn:
+        """Raise the error of the plugin to which a name that two plugins add does not belong.
+
+        `plugin` adds the name after the other one. The name belongs to its owner, then to a plugin
+        of TinyTorch itself, then to the first in the order of the plugins, where a plugin comes
+        after those that it needs.
+        """
+        other = next((p for p in self.plugins if p.title == taken.provider), plugin)
+        if other is plugin:  # the core, or the plugin itself, provides it
+            remedy = f"Fix the plugin, or disable it: plugins.disable({plugin.name!r})."
+            raise plugin.error(str(taken), hook=hook, remedy=remedy) from taken
+        claims: dict[str, Callable[[Plugin], bool]] = {
+            "provides the op": lambda p: p.title == taken.owner,
+            "is part of TinyTorch": lambda p: p.is_first_party,
+            "comes first in the order of the plugins": lambda p: True,
+        }
+        both = sorted((plugin, other), key=self.plugins.index)
+        reason, keeper = next((r, p) for r, claim in claims.items() for p in both if claim(p))
+        loser = plugin if keeper is other else other
+        error = loser.error(
+            f"{taken.what} is already provided by {keeper.title}, which {reason}",
+            hook=hook,
+            remedy=f"{taken.remedy[0].upper()}{taken.remedy[1:]}: plugins.disable({loser.name!r}).",
+        )
+        # The line that raised `taken` is in `plugin`.
+        raise error from (taken if loser is plugin else None)
 
     def _explain_missing_attributes(self) -> None:
         # In Python 3.11, a class with __getattr__ reads every attribute slowly: a recorded op

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import inspect
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -12,8 +11,8 @@ import numpy as np
 
 from tinytorch_core import __version__, plugins
 from tinytorch_core.cli.session import prints_to_stderr, started_surface
-from tinytorch_core.cli.table import facts, shortened, table
-from tinytorch_core.errors import TinyTorchError, did_you_mean
+from tinytorch_core.cli.table import as_json, facts, shortened, table
+from tinytorch_core.errors import TinyTorchError, did_you_mean, printable
 from tinytorch_core.ops import Op
 from tinytorch_core.source import numpy_name
 from tinytorch_core.surface import SurfaceBuilder
@@ -44,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
         found = [op for name in args.names for op in _named(surface, name)]
         records = [_record(surface, op) for op in found or surface.ops.values()]
     if args.json:
-        print(json.dumps({"ops": records}, indent=2, ensure_ascii=False))
+        print(as_json({"ops": records}))
     elif args.names:
         print("\n".join(map(_details, records)), end="")
     else:
@@ -159,4 +158,4 @@ def _details(record: dict[str, Any]) -> str:
         *record["facts"].items(),
     ]
     doc = f"\n{record['doc']}\n" if record["doc"] else ""
-    return f"{record['name']}\n{facts(pairs)}{doc}"
+    return printable(f"{record['name']}\n{facts(pairs)}{doc}")

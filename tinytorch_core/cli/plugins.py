@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from typing import Any
 
 from tinytorch_core import __version__, plugins
 from tinytorch_core.cli.session import started_surface
-from tinytorch_core.cli.table import facts, table
-from tinytorch_core.errors import ConfigError
+from tinytorch_core.cli.table import as_json, facts, table
+from tinytorch_core.errors import ConfigError, printable
 from tinytorch_core.plugins import PluginStatus
 
 DESCRIPTION = """\
@@ -45,16 +44,16 @@ def run(args: argparse.Namespace) -> int:
     errors = [record for record in records if record["error"]]
     if args.json:
         result = {"core": __version__, "error": wrong, "plugins": records}
-        print(json.dumps(result, indent=2, ensure_ascii=False))
+        print(as_json(result))
     elif args.names:
         print("\n".join(map(_details, records)), end="")
     elif records:
         header = ["PLUGIN", "DISTRIBUTION", "VERSION", "STATE", "SETTING"]
         print(table([*header, "OPS", "WRAPS", "ATTRS", "IMPORT"], map(_row, records)), end="")
         for record in errors:
-            print(f"\n{record['error']}")
+            print(printable(f"\n{record['error']}"))
             if record["place"]:
-                print(f"  at {record['place']}")
+                print(printable(f"  at {record['place']}"))
     else:
         print("No plugin is installed. Install plugins with pip; they are on by default.")
     if wrong is not None:

@@ -35,7 +35,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from tinytorch_core import Op
+from tinytorch_core import NameTakenError, Op
 from tinytorch_core.extend import argument_names, did_you_mean
 
 Vjp = Callable[..., Any]
@@ -66,6 +66,8 @@ class Rules:
         self.provider = provider
         self._ops = ops
         self._rules: dict[str, Rule | None] = {} if parent is None else parent._rules
+        # The plugins that added these rules, or declared that there is no derivative.
+        self._providers: dict[str, str] = {} if parent is None else parent._providers
 
     def of(self, provider: str) -> Rules:
         """Return a view of these rules that adds rules in the name of one plugin."""
@@ -86,8 +88,9 @@ class Rules:
                 a sequence of gradients.
 
         Raises:
-            ValueError: no op has that name, it has a rule already, the number of functions is
-                wrong, or a function has an unknown argument.
+            NameTakenError: the op has a rule already, or is declared not differentiable.
+            ValueError: no op has that name, the number of functions is wrong, or a function has
+                an unknown argument.
         """
         op = self._op_without_rule(name)
         expected = 1 if op.variadic else len(op.inputs)
@@ -106,6 +109,7 @@ class Rules:
         asks = tuple(() if vjp is None else self._asked(op, vjp) for vjp in vjps)
         _check_outputs(name, asks)
         self._rules[name] = Rule(vjps, asks, self.provider)
+        self._providers[name] = self.provider
 
     def no_derivative(self, *names: str) -> None:
         """Declare that ops are not differentiable: their results are never tracked.
@@ -117,6 +121,7 @@ class Rules:
         for name in names:
             self._op_without_rule(name)
             self._rules[name] = None
+            self._providers[name] = self.provider
 
     def get(self, name: str) -> Rule | None:
         """Return the rule of an op, or None if it has none or is not differentiable."""
@@ -127,17 +132,16 @@ class Rules:
         return name in self._rules and self._rules[name] is None
 
     def _op_without_rule(self, name: str) -> Op:
-        """Return the op of that name; raise ValueError if it is unknown or has a rule."""
+        """Return the op of that name, which must be known and have no rule."""
         if name not in self._ops:
             raise ValueError(f"unknown op {name!r}. {did_you_mean(name, self._ops)}")
         if name in self._rules:
-            rule = self._rules[name]
-            taken = (
-                f"has a rule already, from {rule.provider}"
-                if rule
-                else "is declared not differentiable already"
+            raise NameTakenError(
+                f"the rule of {name!r}",
+                self._providers[name],
+                self._ops[name].provider,
+                remedy="remove one of the two, or disable its plugin",
             )
-            raise ValueError(f"the op {name!r} {taken}; remove one, or disable its plugin")
         return self._ops[name]
 
     def _asked(self, op: Op, vjp: Vjp) -> tuple[str, ...]:
