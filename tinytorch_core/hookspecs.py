@@ -85,9 +85,13 @@ def tinytorch_wrap_op(
 
     Called once for each op when the surface is computed. A NumPy function that no plugin offers
     as an op becomes one when it is first called with a Tensor, under a name such as `linalg.inv`;
-    the hook is called then. Wrappers are applied in the order of the plugins: by name, but each
-    plugin after those that it needs or uses. The last wrapper is the outermost. One marked
-    `tryfirst=True` is applied first, one marked `trylast=True` last.
+    the hook is called then.
+
+    Wrappers run in stages. One marked `@hookimpl(stage="inside")` runs inside of recording: its
+    result is what autograd differentiates, by the rule of the op. All others run outside, the
+    default: what they compute with tensors is recorded. Within a stage, a plugin's wrapper is
+    outside of those of the plugins that it needs or uses; one marked `tryfirst=True` is the
+    innermost, one marked `trylast=True` the outermost.
 
     Args:
         op: the op: its name, inputs and provider.

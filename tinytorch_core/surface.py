@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 from tinytorch_core.core_ops import core_ops
 from tinytorch_core.errors import PluginError
 from tinytorch_core.hints import torch_names, well_known
+from tinytorch_core.hook_manager import STAGES, stage_of
 from tinytorch_core.op_call import op_call, reflected
 from tinytorch_core.ops import Op, OpTable, numpy_op
 from tinytorch_core.plugin import Plugin, implementations
@@ -116,6 +117,7 @@ class SurfaceBuilder:
         ops: all ops, by name.
         op_calls: the calls of the ops before plugins wrap them, by name.
         wrappers: for each op the names of the plugins that wrap it, the innermost first.
+        stages: for each op the stages of these wrappers.
         keywords: the keywords of the constructor that plugins add, by name.
         extras: functions that plugins add, each of which returns a word of a tensor's repr.
         namespace: the attributes of the class, by name.
@@ -134,6 +136,7 @@ class SurfaceBuilder:
         self.ops = OpTable(ops=core_ops().data.copy())
         self.op_calls: dict[str, Callable[..., Any]] = {}
         self.wrappers: dict[str, list[str]] = {}
+        self.stages: dict[str, list[str]] = {}
         self.keywords: dict[str, Keyword] = {}
         self.extras: list[Callable[[Any], str | None]] = []
         # Tensors compare element by element; as keys of a dict they compare by identity.
@@ -248,11 +251,19 @@ class SurfaceBuilder:
         del self.ops[op.name]
         del self.op_calls[op.name]
         self.wrappers.pop(op.name, None)
+        self.stages.pop(op.name, None)
 
     def _implementations(self, hook: str) -> list[tuple[Plugin, Any]]:
-        """Return the plugins' implementations of `hook`: `tryfirst`, others, `trylast`."""
-        found = implementations(hook, self.plugins)
-        return sorted(found, key=lambda pair: pair[1].trylast - pair[1].tryfirst)
+        """Return the plugins' implementations of `hook`, in order.
+
+        By stage; within a stage `tryfirst`, others, `trylast`; then in the order of the plugins.
+        """
+
+        def precedence(pair: tuple[Plugin, Any]) -> tuple[int, int]:
+            _, each = pair
+            return STAGES.index(stage_of(each)), each.trylast - each.tryfirst
+
+        return sorted(implementations(hook, self.plugins), key=precedence)
 
     def _wrapped(
         self, plugin: Plugin, hook: str, implementation: Any, op: Op, call: Callable[..., Any]
@@ -268,6 +279,7 @@ class SurfaceBuilder:
             )
         if hook == "tinytorch_wrap_op":
             self.wrappers.setdefault(op.name, []).append(plugin.name)
+            self.stages.setdefault(op.name, []).append(stage_of(implementation))
         return wrapped  # type: ignore[no-any-return]
 
     def _add_methods(self, op: Op, call: Callable[..., Any]) -> None:

@@ -111,6 +111,12 @@ def _check_hook(plugin: Plugin, name: str, options: Mapping[str, Any]) -> None:
             hook=name,
             remedy="Remove `wrapper=True`; to wrap an op, use tinytorch_wrap_op.",
         )
+    if options.get("stage") and (options["specname"] or name) != "tinytorch_wrap_op":
+        raise plugin.error(
+            f"it is marked with stage={options['stage']!r}, which only tinytorch_wrap_op has",
+            hook=name,
+            remedy="Remove `stage`; tryfirst=True and trylast=True order other hooks.",
+        )
     names, required, star, double_star = arguments_of(getattr(plugin.target, name))
     if star or double_star:
         raise plugin.error(

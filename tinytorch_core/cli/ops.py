@@ -108,6 +108,7 @@ def _record(surface: SurfaceBuilder, op: Op) -> dict[str, Any]:
         "methods": [*op.methods, *filter(None, [op.reflected])],
         "numpy": list(map(numpy_name, op.numpy)),
         "wrapped_by": surface.wrappers.get(op.name, []),
+        "stages": surface.stages.get(op.name, []),
         "in_place": op.in_place,
         "numpy_call": op.numpy_call,
         "facts": surface.explain(op),
@@ -149,13 +150,14 @@ def _table(records: list[dict[str, Any]]) -> str:
 
 
 def _details(record: dict[str, Any]) -> str:
+    wrappers = zip(record["wrapped_by"], record["stages"], strict=True)
     pairs = [
         ("provider", f"{_provider(record)} ({record['distribution']})"),
         ("signature", record["signature"]),
         ("inputs", ", ".join(record["inputs"])),
         ("methods", ", ".join(f"Tensor.{name}" for name in record["methods"])),
         ("NumPy", ", ".join(record["numpy"])),
-        ("wrapped by", ", ".join(record["wrapped_by"])),
+        ("wrapped by", ", ".join(f"{plugin} ({stage})" for plugin, stage in wrappers)),
         *record["facts"].items(),
     ]
     doc = f"\n{record['doc']}\n" if record["doc"] else ""

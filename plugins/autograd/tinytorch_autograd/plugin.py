@@ -122,7 +122,7 @@ def tinytorch_register_backward(rules: Rules) -> None:
         family.register_rules(rules)
 
 
-@hookimpl
+@hookimpl(stage="recording")
 def tinytorch_wrap_op(
     op: Op, call: Callable[..., Any], surface: SurfaceBuilder
 ) -> Callable[..., Any] | None:
