@@ -106,3 +106,13 @@ def test_what_an_outside_wrapper_computes_is_differentiated_and_inside_is_not():
         finally:
             plugins.unregister("squaring")
     assert gradients == {"inside": 2, "outside": 2 * 6 * 2}
+
+
+def test_an_inside_wrapper_that_returns_a_tracked_tensor_is_an_error():
+    plugins.register(wrapping("inside", lambda call: lambda x, y: call(x, y) + x), name="adding")
+    try:
+        x = Tensor([3.0], requires_grad=True)
+        with pytest.raises(TypeError, match=r'of mul .*like wrappers with stage="inside"; '):
+            x * 2
+    finally:
+        plugins.unregister("adding")
