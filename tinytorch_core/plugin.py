@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import accumulate
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
 from tinytorch_core.discovery import EntryPoint, import_installed
 from tinytorch_core.errors import PluginError
 from tinytorch_core.hook_manager import manager
 from tinytorch_core.integrity import Integrity
+
+Value = TypeVar("Value")
 
 
 class Plugin:
@@ -109,8 +111,13 @@ class Plugin:
 
     def run_hook(self, hook: str, implementation: Any, arguments: Mapping[str, Any]) -> Any:
         """Call one of the plugin's hook implementations; what it raises becomes a PluginError."""
+        function = implementation.function
+        return self.run(hook, lambda: function(*[arguments[x] for x in implementation.argnames]))
+
+    def run(self, hook: str, function: Callable[[], Value]) -> Value:
+        """Call a function for a hook of the plugin; what it raises becomes a PluginError."""
         try:
-            return implementation.function(*[arguments[name] for name in implementation.argnames])
+            return function()
         except (PluginError, KeyboardInterrupt, GeneratorExit):
             raise
         # SystemExit too: a plugin that calls sys.exit() must not end the program.

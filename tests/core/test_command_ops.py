@@ -73,6 +73,7 @@ def test_json_has_a_record_of_each_op(records: Any) -> None:
         "name": "triple",
         "plugin": "mine",
         "distribution": "registered from code",
+        "replaced_by": [],
         "signature": "triple(x, by=3.0, *, rounded=False)",
         "inputs": ["x"],
         "methods": ["triple", "times3"],

@@ -103,6 +103,7 @@ def _record(surface: SurfaceBuilder, op: Op) -> dict[str, Any]:
         "name": op.name,
         "plugin": plugin,
         "distribution": distribution,
+        "replaced_by": [origins[title][0] for title in op.replaced_by],
         "signature": f"{op.name}{inspect.Signature(parameters)}",
         "inputs": list(op.inputs),
         "methods": [*op.methods, *filter(None, [op.reflected])],
@@ -133,12 +134,17 @@ def _provider(record: dict[str, Any]) -> str:
     return record["plugin"] or ("NumPy" if record["numpy_call"] else "core")
 
 
+def _providers(record: dict[str, Any]) -> str:
+    """Return who provides an op, and who has replaced its forward function."""
+    return " > ".join([_provider(record), *record["replaced_by"]])
+
+
 def _table(records: list[dict[str, Any]]) -> str:
     labels = list(dict.fromkeys(label for record in records for label in record["facts"]))
     rows = [
         [
             record["name"],
-            _provider(record),
+            shortened(_providers(record), 24),
             shortened(", ".join(record["methods"][:1]), 24),
             shortened(", ".join(record["numpy"]), 20),
             shortened(", ".join(record["wrapped_by"]), 20),
@@ -153,6 +159,7 @@ def _details(record: dict[str, Any]) -> str:
     wrappers = zip(record["wrapped_by"], record["stages"], strict=True)
     pairs = [
         ("provider", f"{_provider(record)} ({record['distribution']})"),
+        ("replaced by", ", ".join(record["replaced_by"])),
         ("signature", record["signature"]),
         ("inputs", ", ".join(record["inputs"])),
         ("methods", ", ".join(f"Tensor.{name}" for name in record["methods"])),

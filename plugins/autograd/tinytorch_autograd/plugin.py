@@ -165,7 +165,8 @@ def _derivative(op: Op, surface: SurfaceBuilder) -> str:
     rule = rules.get(op.name)
     if rule is not None:
         names = {plugin.title: plugin.name for plugin in surface.plugins}
-        return f"rule of {names[rule.provider]}"
+        replaced = f" (replaces {names[rule.replaced]})" if rule.replaced else ""
+        return f"rule of {names[rule.provider]}{replaced}"
     if rules.has_no_derivative(op.name):
         return "none (declared)"
     if op.in_place:
@@ -177,9 +178,9 @@ def _derivative(op: Op, surface: SurfaceBuilder) -> str:
 
 def _rules(surface: SurfaceBuilder) -> Rules:
     rules = Rules(surface.ops)
-    surface.call_hook(
-        "tinytorch_register_backward", lambda plugin: {"rules": rules.of(plugin.title)}
-    )
+    hook = "tinytorch_register_backward"
+    surface.call_hook(hook, lambda plugin: {"rules": rules.of(plugin.title)})
+    surface.make_replacements(hook, rules)
     return rules
 
 
