@@ -10,6 +10,8 @@ A plugin, which is a module or an object, may also state three facts about itsel
 | `tinytorch_api = (1, 1)` | the lowest and the highest plugin API it supports, see `PLUGIN_API` |
 | `tinytorch_needs = ("layers",)` | the plugins without which it cannot be active |
 | `tinytorch_uses = ("layers",)` | the plugins it uses if they are active; it comes after them |
+
+A name may be followed by the versions that the plugin requires: `"autograd>=0.1,<0.2"`.
 """
 
 from __future__ import annotations

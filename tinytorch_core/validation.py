@@ -13,7 +13,7 @@ from typing import Any
 
 from tinytorch_core.errors import PluginError, did_you_mean
 from tinytorch_core.hook_manager import PLUGIN_API, manager
-from tinytorch_core.plugin import Plugin, stated_names
+from tinytorch_core.plugin import Plugin, stated_plugins
 from tinytorch_core.source import arguments_of
 
 # The attributes by which a plugin states facts about itself, besides its hooks.
@@ -78,11 +78,12 @@ def _check_statements(plugin: Plugin, stated: Sequence[str]) -> None:
                 remedy=f"{did_you_mean(name, STATEMENTS)} Choose another prefix for your own.",
             )
     for name in ("tinytorch_needs", "tinytorch_uses"):
-        if stated_names(plugin.target, name) is None:
-            raise plugin.error(
-                f"{name} is {getattr(plugin.target, name)!r:.60}",
-                remedy=f'Write the names of plugins as a tuple: {name} = ("layers",).',
-            )
+        try:
+            stated_plugins(plugin.target, name)
+        except ValueError as error:
+            example = f'{name} = ("layers", "autograd>=0.2")'
+            remedy = f"Write the names of plugins as a tuple: {example}."
+            raise plugin.error(str(error), remedy=remedy) from None
     _check_api(plugin)
 
 
