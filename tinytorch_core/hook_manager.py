@@ -70,8 +70,17 @@ class HookManager(pluggy.PluginManager):
 
         pluggy cannot remove a hook. A plugin that is registered, unregistered and registered
         again, as in a notebook, adds its own hooks again.
+
+        ValueError if a hook is historic.
         """
-        names = [n for n in dir(module_or_class) if self.parse_hookspec_opts(module_or_class, n)]
+        found = {n: self.parse_hookspec_opts(module_or_class, n) for n in dir(module_or_class)}
+        names = {name: options for name, options in found.items() if options}
+        if historic := [name for name, options in names.items() if options["historic"]]:
+            raise ValueError(
+                f"the hook {historic[0]!r} is historic, so pluggy would repeat its calls each time "
+                "a plugin is enabled again; remove historic=True, and call it when the surface is "
+                "computed, with surface.call_hook"
+            )
         callers = [getattr(self.hook, name, None) for name in names]
         origins = {_origin(c.spec.namespace) if c and c.spec else None for c in callers}
         if origins != {_origin(module_or_class)}:

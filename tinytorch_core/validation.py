@@ -106,12 +106,14 @@ def _check_api(plugin: Plugin) -> None:
 
 
 def _check_hook(plugin: Plugin, name: str, options: Mapping[str, Any]) -> None:
-    if options.get("wrapper") or options.get("hookwrapper"):
-        raise plugin.error(
-            "it is marked as a wrapper of other plugins' hooks, which is not supported",
-            hook=name,
-            remedy="Remove `wrapper=True`; to wrap an op, use tinytorch_wrap_op.",
-        )
+    for option in ("wrapper", "hookwrapper"):
+        if options.get(option):
+            raise plugin.error(
+                f"it is marked {option}=True, to run around the hooks of other plugins, but each "
+                "hook is called alone, so that an error names its plugin",
+                hook=name,
+                remedy=f"Remove {option}=True; to wrap an op, use tinytorch_wrap_op.",
+            )
     if options.get("stage") and (options["specname"] or name) != "tinytorch_wrap_op":
         raise plugin.error(
             f"it is marked with stage={options['stage']!r}, which only tinytorch_wrap_op has",
