@@ -8,6 +8,7 @@ import pytest
 from tinytorch_core import PluginError, Tensor, hookimpl, plugins
 from tinytorch_core.cli import main
 
+import tinytorch_autograd
 from tinytorch_autograd import grad
 
 
@@ -188,3 +189,18 @@ def test_the_command_shows_what_was_replaced(register, capsys):
     assert main(["ops"]) == 0
     assert "\nexp   " in (printed := capsys.readouterr().out)
     assert " core > fast " in printed
+
+
+def test_the_class_of_the_nodes_is_that_of_the_rule_in_force(register):
+    def is_an_exp():
+        node = np.exp(Tensor([1.0], requires_grad=True)).grad_fn
+        return type(node) is tinytorch_autograd.ExpBackward
+
+    before = tinytorch_autograd.ExpBackward
+    register(other=plugin(rules=lambda rules: rules.replace("exp", lambda grad: grad)))
+    assert tinytorch_autograd.ExpBackward is not before
+    assert is_an_exp()
+    with plugins.disable("other"):
+        assert tinytorch_autograd.ExpBackward is before
+        assert is_an_exp()
+    assert is_an_exp()

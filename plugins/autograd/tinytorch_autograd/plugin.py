@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tinytorch_core import Op, Tensor, hookimpl, hookspec
+from tinytorch_core import Op, Tensor, hookimpl, hookspec, plugins
 from tinytorch_core.extend import OpTable, SurfaceBuilder, TensorExtension
 
 from tinytorch_autograd import collector, numpy_lookup, settings, tensor_methods, unrecorded
@@ -199,6 +199,17 @@ def _node_kinds(surface: SurfaceBuilder) -> dict[str, NodeKind]:
     if surface.tensor is Tensor:
         functions.update({class_name(name): kind.plain for name, kind in kinds.items()})
     return kinds
+
+
+def node_class(name: str) -> type[Function] | None:
+    """Return the class of the nodes of an op, such as `MulBackward`, or None if no op has it.
+
+    With another surface, an op may have another rule, and therefore another class.
+    """
+    kinds = plugins.surface().once(_node_kinds) if "autograd" in plugins.active() else {}
+    found = [kind.plain for op, kind in kinds.items() if class_name(op) == name]
+    create = found[0] if found else functions.get(name)
+    return None if create is None else create()
 
 
 @hookimpl
