@@ -28,7 +28,7 @@ from tinytorch_core.source import (
     tuple_text,
 )
 from tinytorch_core.surface import Keyword, SurfaceBuilder, TensorExtension
-from tinytorch_core.tensor import active_op, from_array, run_function, unwrap
+from tinytorch_core.tensor import active_op, derive, from_array, run_function, unwrap
 
 __all__ = [
     "CallText",
@@ -44,6 +44,7 @@ __all__ = [
     "call_signature",
     "call_text",
     "define",
+    "derive",
     "did_you_mean",
     "from_array",
     "lazy_names",

@@ -24,7 +24,7 @@ from tinytorch_core import Tensor, plugins
 
 ALL = {"autograd", "activations", "losses", "layers", "training"}
 # Third-party plugins, from examples/.
-EXAMPLES = {"profiler", "special", "swish"}
+EXAMPLES = {"named", "profiler", "special", "swish"}
 # Tools for plugin authors; not a plugin.
 DEVKIT = {"devkit"}
 ABOUT_GRADIENTS = re.compile("grad|backward", re.IGNORECASE)
@@ -196,6 +196,8 @@ def check_examples() -> None:
     calls = {row.op: (row.forward.calls, row.backward.calls) for row in p.rows()}
     wanted = {"special_erf": (1, 1), "special_expit": (1, 1), "swish": (1, 1), "sum": (3, 3)}
     assert wanted.items() <= calls.items(), calls
+    named = Tensor([[1.0, 2.0]], names=("batch", "feature"))
+    assert (named * 2).sum("batch").names == ("feature",)
 
 
 def check_training() -> None:

@@ -37,7 +37,7 @@ def run_its_tests(name: str, folder: Path, *options: str) -> None:
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr
 
 
-@pytest.mark.parametrize("name", ["special", "profiler"])
+@pytest.mark.parametrize("name", ["named", "profiler", "special"])
 def test_the_plugin_passes_its_own_tests(name: str, tmp_path: Path) -> None:
     run_its_tests(name, tmp_path, *(["-m", "not peers"] if name == "special" else []))
 
