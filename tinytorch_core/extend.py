@@ -27,11 +27,12 @@ from tinytorch_core.source import (
     signature_text,
     tuple_text,
 )
-from tinytorch_core.surface import Keyword, SurfaceBuilder, TensorExtension
+from tinytorch_core.surface import HookResult, Keyword, SurfaceBuilder, TensorExtension
 from tinytorch_core.tensor import active_op, derive, from_array, run_function, unwrap
 
 __all__ = [
     "CallText",
+    "HookResult",
     "Keyword",
     "Op",
     "OpTable",

@@ -10,6 +10,8 @@ A plugin, which is a module or an object, may also state three facts about itsel
 | `tinytorch_api = (1, 1)` | the lowest and the highest plugin API it supports, see `PLUGIN_API` |
 | `tinytorch_needs = ("layers",)` | the plugins without which it cannot be active |
 | `tinytorch_uses = ("layers",)` | the plugins it uses if they are active; it comes after them |
+
+A name may be followed by the versions that the plugin requires: `"autograd>=0.1,<0.2"`.
 """
 
 from __future__ import annotations
@@ -85,9 +87,13 @@ def tinytorch_wrap_op(
 
     Called once for each op when the surface is computed. A NumPy function that no plugin offers
     as an op becomes one when it is first called with a Tensor, under a name such as `linalg.inv`;
-    the hook is called then. Wrappers are applied in the order of the plugins: by name, but each
-    plugin after those that it needs or uses. The last wrapper is the outermost. One marked
-    `tryfirst=True` is applied first, one marked `trylast=True` last.
+    the hook is called then.
+
+    Wrappers run in stages. One marked `@hookimpl(stage="inside")` runs inside of recording: its
+    result is what autograd differentiates, by the rule of the op. All others run outside, the
+    default: what they compute with tensors is recorded. Within a stage, a plugin's wrapper is
+    outside of those of the plugins that it needs or uses; one marked `tryfirst=True` is the
+    innermost, one marked `trylast=True` the outermost.
 
     Args:
         op: the op: its name, inputs and provider.

@@ -93,19 +93,36 @@ def _drop_unmet(
     enabled: list[Plugin], decisions: Mapping[str, Decision], errors: dict[str, PluginError]
 ) -> None:
     """Remove the plugins that need one which is not among them, and record why."""
-    names = {plugin.name for plugin in enabled}
+    available = {plugin.name: plugin for plugin in enabled}
     for plugin in list(enabled):
-        for need in plugin.needs:
-            if need not in names:
-                reason, remedy = _why_off(need, decisions, errors)
-                errors[plugin.name] = plugin.error(
-                    f"it needs the plugin {need!r}, which {reason}",
-                    remedy=f"{remedy}, or disable {plugin.name!r} as well.",
-                    kind=UnmetNeedError,
-                )
-                enabled.remove(plugin)
-                _drop_unmet(enabled, decisions, errors)  # others may need this one
-                return
+        unmet = _unmet(plugin, available, decisions, errors)
+        if unmet is not None:
+            reason, remedy = unmet
+            errors[plugin.name] = plugin.error(reason, remedy=remedy, kind=UnmetNeedError)
+            enabled.remove(plugin)
+            _drop_unmet(enabled, decisions, errors)  # others may need this one
+            return
+
+
+def _unmet(
+    plugin: Plugin,
+    available: Mapping[str, Plugin],
+    decisions: Mapping[str, Decision],
+    errors: Mapping[str, PluginError],
+) -> tuple[str, str] | None:
+    """Return which need of a plugin is unmet and what to do about it, or None."""
+    for need in plugin.needs:
+        if need not in available:
+            reason, remedy = _why_off(need, decisions, errors)
+            also = f"{remedy}, or disable {plugin.name!r} as well."
+            return f"it needs the plugin {need!r}, which {reason}", also
+    for name, allowed in plugin.versions:
+        other = available.get(name)
+        why = None if other is None else other.why_unsuitable(allowed)
+        if why is not None:
+            also = f"{why[1]}, or disable {plugin.name!r}."
+            return f"it requires {name}{allowed}, and {why[0]}", also
+    return None
 
 
 @functools.lru_cache(maxsize=256)

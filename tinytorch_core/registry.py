@@ -244,7 +244,11 @@ def start(*, lenient: bool | None = None) -> None:
             for error in config.wrong_names(known):
                 raise error
             plan = resolve(overrides, config, known)._replace(active=())
-            activate(overrides, lenient=not strict() if lenient is None else lenient)
+            lenient = not strict() if lenient is None else lenient
+            activate(overrides, lenient=lenient)
+            # `activate` does not raise an unmet need of a plugin that was not active before.
+            for unmet in () if lenient else plan.errors.values():
+                raise unmet
         except BaseException:
             _started = False
             start_later()

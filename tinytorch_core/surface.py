@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from threading import RLock
-from typing import Any, NamedTuple, NoReturn, TypeVar
+from typing import Any, NamedTuple, NoReturn, Protocol, TypeVar
 
 from tinytorch_core.core_ops import core_ops
 from tinytorch_core.errors import PluginError
 from tinytorch_core.hints import torch_names, well_known
+from tinytorch_core.hook_manager import STAGES, manager, stage_of
 from tinytorch_core.op_call import op_call, reflected
 from tinytorch_core.ops import Op, OpTable, numpy_op
 from tinytorch_core.plugin import Plugin, implementations
@@ -38,6 +40,32 @@ class Keyword(NamedTuple):
     get: Callable[[Any], Any]
     default: Any
     provider: str
+
+
+class HookResult(NamedTuple):
+    """What an implementation of a hook returned.
+
+    Attributes:
+        plugin: the name of the plugin.
+        value: the result, which is not None.
+    """
+
+    plugin: str
+    value: Any
+
+
+class Replaceable(Protocol):
+    """A table in which plugins replace what others provide, such as the op table."""
+
+    @property
+    def replacements(self) -> Mapping[str, Sequence[tuple[str, Any]]]:
+        """The requested replacements by the title of the plugin: names and values."""
+
+    def provider_of(self, name: str) -> str:
+        """Return the title of the present provider; ValueError if the table lacks the name."""
+
+    def put(self, name: str, value: Any, provider: str) -> None:
+        """Replace what the table has under a name; ValueError if `value` does not fit."""
 
 
 class TensorExtension:
@@ -134,6 +162,7 @@ class SurfaceBuilder:
         ops: all ops, by name.
         op_calls: the calls of the ops before plugins wrap them, by name.
         wrappers: for each op the names of the plugins that wrap it, the innermost first.
+        stages: for each op the stages of these wrappers.
         keywords: the keywords of the constructor that plugins add, by name.
         extras: functions that plugins add, each of which returns a word of a tensor's repr.
         kept: for each form of a tensor the attributes that it keeps.
@@ -153,6 +182,7 @@ class SurfaceBuilder:
         self.ops = OpTable(ops=core_ops().data.copy())
         self.op_calls: dict[str, Callable[..., Any]] = {}
         self.wrappers: dict[str, list[str]] = {}
+        self.stages: dict[str, list[str]] = {}
         self.keywords: dict[str, Keyword] = {}
         self.extras: list[Callable[[Any], str | None]] = []
         self.kept: dict[str, list[str]] = {}
@@ -168,7 +198,9 @@ class SurfaceBuilder:
 
     def build(self) -> type:
         """Return the surface, the class to become the base of Tensor, or raise PluginError."""
-        self.call_hook("tinytorch_register_ops", lambda p: {"ops": self.ops.of(p.title)})
+        hook = "tinytorch_register_ops"
+        self.call_hook(hook, lambda p: {"ops": self.ops.of(p.title)})
+        self.make_replacements(hook, self.ops)
         self.op_calls = {op.name: op_call(op, self.tensor) for op in self.ops.values()}
         calls = Calls(self.wrap("tinytorch_wrap_op", self.op_calls))
         for op in self.ops.values():
@@ -184,11 +216,45 @@ class SurfaceBuilder:
         self._explain_missing_attributes()
         return type("Surface", (TensorBase,), self.namespace)
 
-    def call_hook(self, hook: str, arguments: Callable[[Plugin], Mapping[str, Any]]) -> None:
-        """Call a hook of every plugin, in order, with what `arguments` returns for the plugin."""
+    def call_hook(
+        self, hook: str, arguments: Callable[[Plugin], Mapping[str, Any]]
+    ) -> list[HookResult]:
+        """Call a hook of every plugin, in order, with what `arguments` returns for the plugin.
+
+        Return the results that are not None. A hook that was specified with `firstresult=True` is
+        called until a plugin returns one.
+        """
+        spec = getattr(getattr(manager.hook, hook, None), "spec", None)
+        results: list[HookResult] = []
         for plugin, implementation in self._implementations(hook):
             with plugin.guarded(hook):
-                plugin.run_hook(hook, implementation, arguments(plugin))
+                value = plugin.run_hook(hook, implementation, arguments(plugin))
+            if value is not None:
+                results.append(HookResult(plugin.name, value))
+                if spec is not None and spec.opts["firstresult"]:
+                    break
+        return results
+
+    def make_replacements(self, hook: str, table: Replaceable) -> None:
+        """Make the replacements that plugins requested of `table` while `hook` was called.
+
+        They are made in the order of the plugins. PluginError if one fails, or if the plugin
+        neither needs nor uses the provider of what it replaces.
+        """
+        for plugin in self.plugins:
+            for name, value in table.replacements.get(plugin.title, ()):
+                plugin.run(hook, partial(self._replace, table, plugin, name, value))
+
+    def _replace(self, table: Replaceable, plugin: Plugin, name: str, value: Any) -> None:
+        provider = table.provider_of(name)
+        # The core is not among the plugins.
+        other = next((p.name for p in self.plugins if p.title == provider), None)
+        if other is not None and other not in (*plugin.needs, *plugin.uses):
+            raise ValueError(
+                f"{name!r} is provided by {provider}, which this plugin neither needs nor uses, so "
+                f"the order of the two is undefined; state tinytorch_uses = ({other!r},)"
+            )
+        table.put(name, value, plugin.title)
 
     def wrap(
         self,
@@ -268,11 +334,19 @@ class SurfaceBuilder:
         del self.ops[op.name]
         del self.op_calls[op.name]
         self.wrappers.pop(op.name, None)
+        self.stages.pop(op.name, None)
 
     def _implementations(self, hook: str) -> list[tuple[Plugin, Any]]:
-        """Return the plugins' implementations of `hook`: `tryfirst`, others, `trylast`."""
-        found = implementations(hook, self.plugins)
-        return sorted(found, key=lambda pair: pair[1].trylast - pair[1].tryfirst)
+        """Return the plugins' implementations of `hook`, in order.
+
+        By stage; within a stage `tryfirst`, others, `trylast`; then in the order of the plugins.
+        """
+
+        def precedence(pair: tuple[Plugin, Any]) -> tuple[int, int]:
+            _, each = pair
+            return STAGES.index(stage_of(each)), each.trylast - each.tryfirst
+
+        return sorted(implementations(hook, self.plugins), key=precedence)
 
     def _wrapped(
         self, plugin: Plugin, hook: str, implementation: Any, op: Op, call: Callable[..., Any]
@@ -288,6 +362,7 @@ class SurfaceBuilder:
             )
         if hook == "tinytorch_wrap_op":
             self.wrappers.setdefault(op.name, []).append(plugin.name)
+            self.stages.setdefault(op.name, []).append(stage_of(implementation))
         return wrapped  # type: ignore[no-any-return]
 
     def _add_methods(self, op: Op, call: Callable[..., Any]) -> None:

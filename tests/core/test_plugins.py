@@ -10,6 +10,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pluggy
 import pytest
 
 from tinytorch_core import (
@@ -32,7 +33,7 @@ def attribute(name: str, value: Any = True) -> SimpleNamespace:
     return SimpleNamespace(tinytorch_extend_tensor=tinytorch_extend_tensor)
 
 
-def wrapper(word: str, log: list[str], **order: bool) -> SimpleNamespace:
+def wrapper(word: str, log: list[str], **order: Any) -> SimpleNamespace:
     """Return a plugin that logs a word before and after each multiplication."""
 
     @hookimpl(**order)
@@ -300,6 +301,79 @@ def test_a_tryfirst_wrapper_is_innermost_and_a_trylast_wrapper_outermost(registe
     registered(wrapper("c", log, tryfirst=True), "c")
     Tensor([1.0]) * 2
     assert log[:3] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("names", ["abcde", "edcba", "cebda"])
+def test_stages_are_nested_whatever_the_names_of_the_plugins(names: str, registered: Any) -> None:
+    log: list[str] = []
+    words = {
+        "outermost": {"stage": "outside", "trylast": True},
+        "outside": {},
+        "recording": {"stage": "recording"},
+        "inside": {"stage": "inside"},
+        "innermost": {"stage": "inside", "tryfirst": True},
+    }
+    for (word, order), name in zip(words.items(), names, strict=True):
+        registered(wrapper(word, log, **order), name)
+    Tensor([1.0]) * 2
+    assert log[:5] == list(words)
+    surface = plugins.surface()
+    wrappers = zip(surface.wrappers["mul"], surface.stages["mul"], strict=True)
+    stages = ["outside", "outside", "recording", "inside", "inside"]
+    assert set(wrappers) >= set(zip(names, stages, strict=True))
+
+
+def test_a_stage_decides_before_the_plugins_that_are_used(registered: Any) -> None:
+    log: list[str] = []
+    outside, inside = wrapper("outside", log), wrapper("inside", log, stage="inside")
+    inside.tinytorch_uses = ("a",)
+    registered(outside, "a")
+    registered(inside, "b")
+    Tensor([1.0]) * 2
+    assert log[:2] == ["outside", "inside"]
+
+
+def test_methods_and_functions_of_another_name_have_stages(registered: Any) -> None:
+    log: list[str] = []
+
+    class Both:
+        @hookimpl(stage="inside")
+        def tinytorch_wrap_op(self, op: Any, call: Any) -> Any:
+            return wrapper("inside", log).tinytorch_wrap_op(op, call)
+
+        @hookimpl(specname="tinytorch_wrap_op", stage="outside", optionalhook=True)
+        def another(self, op: Any, call: Any) -> Any:
+            return wrapper("outside", log).tinytorch_wrap_op(op, call)
+
+    registered(Both(), "a")
+    registered(wrapper("between", log, stage="recording"), "b")
+    Tensor([1.0]) * 2
+    assert log[:3] == ["outside", "between", "inside"]
+
+
+def test_an_unknown_stage_is_an_error_that_lists_the_stages() -> None:
+    message = "stage is 'inner'; choose 'inside', 'recording' or 'outside'"
+    with pytest.raises(ValueError, match=message):
+        hookimpl(stage="inner")  # type: ignore[call-overload]
+
+
+def test_a_stage_of_a_hook_that_does_not_wrap_ops_is_refused() -> None:
+    plugin = op_plugin("thing")
+    plugin.tinytorch_register_ops = hookimpl(stage="inside")(plugin.tinytorch_register_ops)
+    message = "in tinytorch_register_ops: it is marked with stage='inside', which only tiny"
+    with pytest.raises(PluginError, match=message):
+        plugins.register(plugin, name="mine")
+    assert "thing" not in plugins.surface().ops
+
+
+def test_a_hook_marked_by_pluggys_own_marker_runs_outside(registered: Any) -> None:
+    log: list[str] = []
+    plugin = wrapper("outside", log)
+    plugin.tinytorch_wrap_op = pluggy.HookimplMarker("tinytorch")(plugin.tinytorch_wrap_op)
+    registered(plugin, "a")
+    registered(wrapper("inside", log, stage="inside"), "b")
+    Tensor([1.0]) * 2
+    assert log[:2] == ["outside", "inside"]
 
 
 def test_reflected_operators_and_numpy_functions_run_the_wrapped_op(registered: Any) -> None:

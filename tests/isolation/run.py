@@ -16,7 +16,7 @@ import venv
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-REQUIREMENTS = ("numpy", "pluggy", "tomlkit")
+REQUIREMENTS = ("numpy", "packaging", "pluggy", "tomlkit")
 PLUGINS = ("autograd", "activations", "losses", "layers", "training")
 # The tools for plugin authors: not a plugin, and nothing may need it.
 DEVKIT = "devkit"

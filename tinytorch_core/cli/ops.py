@@ -103,11 +103,13 @@ def _record(surface: SurfaceBuilder, op: Op) -> dict[str, Any]:
         "name": op.name,
         "plugin": plugin,
         "distribution": distribution,
+        "replaced_by": [origins[title][0] for title in op.replaced_by],
         "signature": f"{op.name}{inspect.Signature(parameters)}",
         "inputs": list(op.inputs),
         "methods": [*op.methods, *filter(None, [op.reflected])],
         "numpy": list(map(numpy_name, op.numpy)),
         "wrapped_by": surface.wrappers.get(op.name, []),
+        "stages": surface.stages.get(op.name, []),
         "in_place": op.in_place,
         "numpy_call": op.numpy_call,
         "facts": surface.explain(op),
@@ -132,12 +134,17 @@ def _provider(record: dict[str, Any]) -> str:
     return record["plugin"] or ("NumPy" if record["numpy_call"] else "core")
 
 
+def _providers(record: dict[str, Any]) -> str:
+    """Return who provides an op, and who has replaced its forward function."""
+    return " > ".join([_provider(record), *record["replaced_by"]])
+
+
 def _table(records: list[dict[str, Any]]) -> str:
     labels = list(dict.fromkeys(label for record in records for label in record["facts"]))
     rows = [
         [
             record["name"],
-            _provider(record),
+            shortened(_providers(record), 24),
             shortened(", ".join(record["methods"][:1]), 24),
             shortened(", ".join(record["numpy"]), 20),
             shortened(", ".join(record["wrapped_by"]), 20),
@@ -149,13 +156,15 @@ def _table(records: list[dict[str, Any]]) -> str:
 
 
 def _details(record: dict[str, Any]) -> str:
+    wrappers = zip(record["wrapped_by"], record["stages"], strict=True)
     pairs = [
         ("provider", f"{_provider(record)} ({record['distribution']})"),
+        ("replaced by", ", ".join(record["replaced_by"])),
         ("signature", record["signature"]),
         ("inputs", ", ".join(record["inputs"])),
         ("methods", ", ".join(f"Tensor.{name}" for name in record["methods"])),
         ("NumPy", ", ".join(record["numpy"])),
-        ("wrapped by", ", ".join(record["wrapped_by"])),
+        ("wrapped by", ", ".join(f"{plugin} ({stage})" for plugin, stage in wrappers)),
         *record["facts"].items(),
     ]
     doc = f"\n{record['doc']}\n" if record["doc"] else ""

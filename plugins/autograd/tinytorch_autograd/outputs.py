@@ -103,13 +103,16 @@ def attach(
 class TensorReturnedError(TypeError):
     """A forward function returned a Tensor: an option is one, or it uses one from elsewhere.
 
+    Or a wrapper inside of recording returned a tracked tensor.
+
     The tensor lacks the node of the inputs, and may have another one.
     """
 
     def __init__(self, op: str) -> None:
         super().__init__(
-            f"the forward function of {op} returned a Tensor, but must compute with arrays; make "
-            "each Tensor that it uses an input of the op, or use its array, x.data"
+            f"the forward function of {op} returned a Tensor, but must compute with arrays, like "
+            'wrappers with stage="inside"; make each Tensor that it uses an input of the op, or '
+            "use its array, x.data"
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tinytorch_core import Op, Tensor, hookimpl, hookspec
+from tinytorch_core import Op, Tensor, hookimpl, hookspec, plugins
 from tinytorch_core.extend import OpTable, SurfaceBuilder, TensorExtension
 
 from tinytorch_autograd import collector, numpy_lookup, settings, tensor_methods, unrecorded
@@ -122,7 +122,7 @@ def tinytorch_register_backward(rules: Rules) -> None:
         family.register_rules(rules)
 
 
-@hookimpl
+@hookimpl(stage="recording")
 def tinytorch_wrap_op(
     op: Op, call: Callable[..., Any], surface: SurfaceBuilder
 ) -> Callable[..., Any] | None:
@@ -165,7 +165,8 @@ def _derivative(op: Op, surface: SurfaceBuilder) -> str:
     rule = rules.get(op.name)
     if rule is not None:
         names = {plugin.title: plugin.name for plugin in surface.plugins}
-        return f"rule of {names[rule.provider]}"
+        replaced = f" (replaces {names[rule.replaced]})" if rule.replaced else ""
+        return f"rule of {names[rule.provider]}{replaced}"
     if rules.has_no_derivative(op.name):
         return "none (declared)"
     if op.in_place:
@@ -177,9 +178,9 @@ def _derivative(op: Op, surface: SurfaceBuilder) -> str:
 
 def _rules(surface: SurfaceBuilder) -> Rules:
     rules = Rules(surface.ops)
-    surface.call_hook(
-        "tinytorch_register_backward", lambda plugin: {"rules": rules.of(plugin.title)}
-    )
+    hook = "tinytorch_register_backward"
+    surface.call_hook(hook, lambda plugin: {"rules": rules.of(plugin.title)})
+    surface.make_replacements(hook, rules)
     return rules
 
 
@@ -198,6 +199,17 @@ def _node_kinds(surface: SurfaceBuilder) -> dict[str, NodeKind]:
     if surface.tensor is Tensor:
         functions.update({class_name(name): kind.plain for name, kind in kinds.items()})
     return kinds
+
+
+def node_class(name: str) -> type[Function] | None:
+    """Return the class of the nodes of an op, such as `MulBackward`, or None if no op has it.
+
+    With another surface, an op may have another rule, and therefore another class.
+    """
+    kinds = plugins.surface().once(_node_kinds) if "autograd" in plugins.active() else {}
+    found = [kind.plain for op, kind in kinds.items() if class_name(op) == name]
+    create = found[0] if found else functions.get(name)
+    return None if create is None else create()
 
 
 @hookimpl

@@ -19,7 +19,7 @@ class Subject:
         name: the plugin's name.
         title: its name with its distribution and version.
         installed: whether it belongs to an installed distribution, so that a new process finds it.
-        ops: the names of the ops it provides.
+        ops: the names of the ops it provides, and of those whose forward function it replaces.
         samples: its descriptions of them.
         left_behind: the attributes of Tensor and NumPy that differ after the plugin was on.
     """
@@ -49,7 +49,11 @@ class Subject:
             self.title = found.title
             self.installed = bool(found.points)
             surface = plugins.surface()
-            self.ops = tuple(n for n, op in surface.ops.items() if op.provider == found.title)
+            self.ops = tuple(
+                name
+                for name, op in surface.ops.items()
+                if found.title in (op.provider, *op.replaced_by)
+            )
             self.samples = Samples(surface.ops)
             # The plugins that this one needs are on too. They have their own checks.
             ignored = Samples(surface.ops)

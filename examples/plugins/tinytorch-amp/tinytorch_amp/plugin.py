@@ -11,8 +11,6 @@ from tinytorch_core.extend import OpTable
 from tinytorch_amp import half, mixed_precision, quantization
 
 tinytorch_api = (1, 1)
-# So that this plugin wraps the ops after autograd, which then records the casts.
-tinytorch_uses = ("autograd",)
 
 
 @hookimpl
@@ -31,7 +29,8 @@ def tinytorch_register_backward(rules: Any) -> None:
     rules.add("quantized_matmul", quantization.quantized_matmul_x, quantization.quantized_matmul_y)
 
 
-@hookimpl
+# Outside of recording, so that the casts are recorded.
+@hookimpl(stage="outside")
 def tinytorch_wrap_op(op: Op, call: Callable[..., Any]) -> Callable[..., Any] | None:
     return mixed_precision.casting(op, call)
 

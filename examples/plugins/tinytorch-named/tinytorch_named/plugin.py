@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pluggy
 
 tinytorch_api = (1, 1)
-# So that this plugin wraps the ops after autograd, whose results are the tensors that users get.
+# So that it is known whether autograd is active when attributes are added.
 tinytorch_uses = ("autograd",)
 
 
@@ -37,7 +37,8 @@ def tinytorch_add_hookspecs(manager: pluggy.PluginManager) -> None:
     manager.add_hookspecs(_Specs)
 
 
-@hookimpl
+# Outside of all others, because their results are new tensors, without names.
+@hookimpl(stage="outside", trylast=True)
 def tinytorch_wrap_op(
     op: Op, call: Callable[..., Any], surface: SurfaceBuilder
 ) -> Callable[..., Any] | None:
