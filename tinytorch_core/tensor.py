@@ -119,7 +119,8 @@ class TensorBase:
 
     def __init__(self, data: Any, dtype: Any = None, **keywords: Any) -> None:
         if isinstance(data, TensorBase):
-            self._keep_attributes(data, "copy")
+            if self._surface.kept:
+                self._keep_attributes(data, "copy")
             data = data._data
         self._data = _copied(data, dtype)
         for name, value in keywords.items():
@@ -496,10 +497,11 @@ def derive(tensor: AnyTensor, array: Any, form: str) -> AnyTensor:
         form: `copy`, `detached` or `gradient`.
     """
     surface = tensor._surface
-    out = surface.tensor._from_array(array)
+    out: AnyTensor = object.__new__(surface.tensor)
+    out._data = array
     if surface.kept:
         out._keep_attributes(tensor, form)
-    return out  # type: ignore[no-any-return]
+    return out
 
 
 def from_dlpack(array: Any) -> Tensor:
