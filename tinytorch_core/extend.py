@@ -29,7 +29,7 @@ from tinytorch_core.source import (
     tuple_text,
 )
 from tinytorch_core.surface import HookResult, Keyword, SurfaceBuilder, TensorExtension
-from tinytorch_core.tensor import active_op, from_array, run_function, unwrap
+from tinytorch_core.tensor import active_op, derive, from_array, run_function, unwrap
 
 __all__ = [
     "CallText",
@@ -47,6 +47,7 @@ __all__ = [
     "call_text",
     "current_thread_or_task",
     "define",
+    "derive",
     "did_you_mean",
     "fork_safe_lock",
     "from_array",

@@ -31,6 +31,9 @@ _lock = fork_safe_lock()
 # Names that only the surface itself may add to the class.
 _RESERVED = {*TensorBase.__annotations__, "__getattr__"}
 
+# What can be made of a tensor without an op.
+_FORMS = ("copy", "detached", "gradient")
+
 
 class Keyword(NamedTuple):
     """A keyword of the constructor that a plugin adds."""
@@ -77,13 +80,28 @@ class TensorExtension:
         self.surface = surface
         self._plugin = plugin
 
-    def add(self, name: str, value: Any) -> None:
+    def add(self, name: str, value: Any, keep_in: Sequence[str] = ()) -> None:
         """Add a method, a property, or an attribute with its default value.
+
+        Args:
+            name: the name on the class.
+            value: the member; an attribute of a tensor has this value until it is assigned.
+            keep_in: in which forms of a tensor the attribute keeps its value: `copy` is
+                `Tensor(x)`, `detached` is `x.detach()` and the like, `gradient` is the gradient
+                that `grad` and the transforms return. These are made without an op.
 
         Raises:
             NameTakenError: the plain Tensor or another plugin provides the name already.
+            ValueError: a form is unknown.
         """
+        if unknown := [form for form in keep_in if form not in _FORMS]:
+            raise ValueError(
+                f"keep_in of Tensor.{name} contains {unknown[0]!r}; the forms of a tensor are "
+                f"{', '.join(_FORMS)}"
+            )
         self.surface.claim(name, value, self._plugin)
+        for form in keep_in:
+            self.surface.kept.setdefault(form, []).append(name)
 
     def add_keyword(
         self, name: str, set: Callable[[Any, Any], None], get: Callable[[Any], Any], default: Any
@@ -144,6 +162,7 @@ class SurfaceBuilder:
         stages: for each op the stages of these wrappers.
         keywords: the keywords of the constructor that plugins add, by name.
         extras: functions that plugins add, each of which returns a word of a tensor's repr.
+        kept: for each form of a tensor the attributes that it keeps.
         namespace: the attributes of the class, by name.
         providers: the provider of each attribute, `the plain Tensor` or a plugin's title.
         why_missing: explains why an attribute or a keyword is missing.
@@ -162,6 +181,7 @@ class SurfaceBuilder:
         self.stages: dict[str, list[str]] = {}
         self.keywords: dict[str, Keyword] = {}
         self.extras: list[Callable[[Any], str | None]] = []
+        self.kept: dict[str, list[str]] = {}
         # Tensors compare element by element; as keys of a dict they compare by identity.
         self.namespace: dict[str, Any] = {"__slots__": (), "__hash__": object.__hash__}
         self.why_missing = why_missing

@@ -29,8 +29,10 @@ def as_array(data: Any, dtype: Any = None) -> Any:
     Python numbers and sequences become float32 (complex64 if complex). An array, a NumPy scalar
     or a Tensor keeps its dtype, and an array of another library stays an array of that library.
     """
-    if isinstance(data, TensorBase):
-        data = data._data
+    return _copied(data._data if isinstance(data, TensorBase) else data, dtype)
+
+
+def _copied(data: Any, dtype: Any) -> Any:
     foreign = data.__class__ is not np.ndarray and speaks_numpy(data)
     if data.__class__ is np.ndarray or isinstance(data, np.ndarray | np.generic):
         array = np.array(data, dtype=dtype)
@@ -118,7 +120,11 @@ class TensorBase:
     _surface: ClassVar[Any]  # the surface's builder
 
     def __init__(self, data: Any, dtype: Any = None, **keywords: Any) -> None:
-        self._data = as_array(data, dtype)
+        if isinstance(data, TensorBase):
+            if self._surface.kept:
+                self._keep_attributes(data, "copy")
+            data = data._data
+        self._data = _copied(data, dtype)
         for name, value in keywords.items():
             self._set_keyword(name, value)
 
@@ -129,6 +135,11 @@ class TensorBase:
             hint = surface.why_missing("keywords", name) or did_you_mean(name, known)
             raise TypeError(f"{type(self).__name__}() has no keyword {name!r}. {hint}")
         surface.keywords[name].set(self, value)
+
+    def _keep_attributes(self, source: TensorBase, form: str) -> None:
+        for name in self._surface.kept.get(form, ()):
+            if name in vars(source):
+                vars(self)[name] = vars(source)[name]
 
     @classmethod
     def _from_array(cls, array: Any) -> Self:
@@ -500,6 +511,25 @@ def from_array(kind: type[AnyTensor], array: Any) -> AnyTensor:
     Tensor([0., 0.], dtype=float64)
     """
     return kind._surface.tensor._from_array(array)  # type: ignore[no-any-return]
+
+
+def derive(tensor: AnyTensor, array: Any, form: str) -> AnyTensor:
+    """Return a Tensor on `array` itself that is another form of `tensor`, made without an op.
+
+    It has those attributes of `tensor` that plugins keep in this form; see
+    `TensorExtension.add`.
+
+    Args:
+        tensor: the tensor.
+        array: the array, of the shape of `tensor`.
+        form: `copy`, `detached` or `gradient`.
+    """
+    surface = tensor._surface
+    out: AnyTensor = object.__new__(surface.tensor)
+    out._data = array
+    if surface.kept:
+        out._keep_attributes(tensor, form)
+    return out
 
 
 def from_dlpack(array: Any) -> Tensor:

@@ -21,7 +21,7 @@ PLUGINS = ("autograd", "activations", "losses", "layers", "training")
 # The tools for plugin authors: not a plugin, and nothing may need it.
 DEVKIT = "devkit"
 # Third-party plugins; their wheels are in the subfolder examples/.
-EXAMPLES = ("profiler", "special", "swish")
+EXAMPLES = ("amp", "named", "profiler", "special", "swish")
 # Further requirements, visible only to the environments that need them.
 EXTRA_REQUIREMENTS = {
     "training": ("tqdm>=4.64",),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import Op, Tensor
-from tinytorch_core.extend import from_array
+from tinytorch_core.extend import derive, from_array
 
 from tinytorch_autograd.complex_numbers import cast
 from tinytorch_autograd.engine import backward_pass
@@ -228,7 +228,10 @@ def _seed(output: Any, gradient: Any, create_graph: bool) -> Any:
     seed = first_gradient(output, gradient, "grad_outputs")
     if not create_graph:
         return seed
-    return gradient if isinstance(gradient, Tensor) else from_array(type(output), seed)
+    if isinstance(gradient, Tensor):
+        # Without attributes such as names, which would propagate through the backward rules.
+        return tensor_of(gradient._node, type(output), gradient.data)
+    return from_array(type(output), seed)
 
 
 def results_for(
@@ -249,11 +252,15 @@ def results_for(
         return results
     to_inputs = GradBackward(*nodes)
     return [
-        g
-        if g is None
-        else tensor_of(GradBackward(getattr(g, "_node", None), to_inputs), type(g), g.data)
-        for g in results
+        g if g is None else _connected(x, g, to_inputs)
+        for x, g in zip(inputs, results, strict=True)
     ]
+
+
+def _connected(x: Any, grad: Any, to_inputs: Node) -> Any:
+    out = derive(x, grad.data, "gradient")
+    out._node = GradBackward(getattr(grad, "_node", None), to_inputs)
+    return out
 
 
 class GradBackward(Function):
@@ -278,9 +285,10 @@ class GradBackward(Function):
 def _result(x: Any, grad: Any) -> Any:
     """Return the gradient of `x` that the backward pass found as a Tensor."""
     if grad is None:
-        return from_array(type(x), np.zeros_like(x.data))
+        return derive(x, np.zeros_like(x.data), "gradient")
     grad = fit(x.data, grad)
     if isinstance(grad, Tensor):
         return grad
     # The array may belong to a node, or to another result.
-    return from_array(type(x), np.array(grad) if isinstance(grad, np.generic) else grad.copy())
+    array = np.array(grad) if isinstance(grad, np.generic) else grad.copy()
+    return derive(x, array, "gradient")

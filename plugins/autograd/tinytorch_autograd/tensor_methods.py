@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from tinytorch_core import Op, Tensor
-from tinytorch_core.extend import TensorExtension, from_array, unwrap
+from tinytorch_core.extend import TensorExtension, derive, unwrap
 
 from tinytorch_autograd.engine import nodes_of
 from tinytorch_autograd.errors import (
@@ -107,7 +107,7 @@ def zero_grad(self: Any) -> None:
 
 def detach(self: AnyTensor) -> AnyTensor:
     """Return an untracked tensor on the same array."""
-    return from_array(type(self), self.data)
+    return derive(self, self.data, "detached")
 
 
 def to_number(op: Op, call: Callable[[Any], Any]) -> Callable[[Any], Any]:
