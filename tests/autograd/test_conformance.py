@@ -134,14 +134,14 @@ WRONG = [
     Wrong(
         "has_derivatives_at_large_numbers",
         plugin(_swish, None, lambda grad, out, x: grad * (_unstable(x) * (1 + x - out))),
-        "a derivative of order 2 at -1000 in wrong(<float64 of shape (8,)>), where the op is finite",
+        "a derivative of order 2 at -1000 in wrong(<float64 of shape (8,)>), where the op",
         "nan",
         "write the sigmoid as 0.5 * (1 + np.tanh(0.5 * x))",
     ),
     Wrong(
         "has_derivatives_at_large_numbers",
         plugin(np.tanh, None, lambda grad, x: grad * 4 * np.exp(-2 * x) * _unstable(2 * x) ** 2),
-        "a derivative of order 1 at -1000 in wrong(<float64 of shape (8,)>), where the op is finite",
+        "a derivative of order 1 at -1000 in wrong(<float64 of shape (8,)>), where the op",
         "nan",
         "let no part of the rule overflow",
     ),

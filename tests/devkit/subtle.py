@@ -322,7 +322,7 @@ SUBTLE = [
             lambda grad, x: grad[..., None] * np.exp(x) / np.exp(x).sum(axis=-1, keepdims=True),
             shapes=[(2, 3)],
         ),
-        "in wrong(<float32 of shape (2, 3)>), where the op is finite",
+        "in wrong(<float64 of shape (2, 3)>), where the op is finite",
         "nan",
         RULE_REMEDY,
     ),

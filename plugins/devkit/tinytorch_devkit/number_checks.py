@@ -46,7 +46,7 @@ def _is_pure(op: Description) -> bool:
 
 def takes_large_numbers(op: Description) -> None:
     """Where the reference is finite for numbers up to 10,000, the op agrees with it."""
-    for call, (dtype, tolerance) in itertools.product(large_calls(op), _PRECISION.items()):
+    for (dtype, tolerance), call in itertools.product(_PRECISION.items(), large_calls(op)):
         _expect_agreement(
             op,
             _converted(call, np.floating, dtype),
@@ -112,7 +112,7 @@ def takes_whole_numbers(op: Description) -> None:
 
 def takes_complex_numbers(op: Description) -> None:
     """The op agrees with its reference for complex numbers, or raises an error."""
-    for call, (dtype, tolerance) in itertools.product(complex_calls(op), _COMPLEX.items()):
+    for (dtype, tolerance), call in itertools.product(_COMPLEX.items(), complex_calls(op)):
         _expect_agreement(
             op,
             _converted(call, np.complexfloating, dtype),
