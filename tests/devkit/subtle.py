@@ -392,7 +392,7 @@ SUBTLE = [
         "create arrays with grad.dtype",
     ),
     Wrong(
-        "keeps_dtypes_of_gradients",
+        "keeps_half_precision_of_gradients",
         _with_rule(square, lambda grad, x: grad * x * np.float32(2)),
         "float16 for the gradient of x in wrong(<float16 of shape (2, 3)>)",
         "float32",

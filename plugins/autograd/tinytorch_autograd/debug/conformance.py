@@ -43,6 +43,7 @@ def add_to(checks: Checks) -> None:
     conformance_numbers.add_to(checks, applies=_takes_floats)
     checks.for_op(has_derivatives_in_any_memory_layout, applies=_takes_floats)
     checks.for_op(keeps_dtypes_of_gradients, applies=_takes_floats)
+    checks.for_op(keeps_half_precision_of_gradients, applies=_takes_floats)
     checks.for_op(leaves_saved_arrays_alone, applies=_takes_floats)
 
 
@@ -175,9 +176,17 @@ def _gradients_in_layout(op: Description, call: Call, layout: str | None) -> lis
 
 
 def keeps_dtypes_of_gradients(op: Description) -> None:
-    """The rule itself returns gradients in the dtype of float32 and float16 inputs."""
-    dtypes = (np.dtype(np.float32), np.dtype(np.float16))
-    for call, dtype, order in itertools.product(op.calls, dtypes, (1, 2)):
+    """The rule itself returns float32 gradients for float32 inputs, before the engine casts."""
+    _expect_gradients_in(np.dtype(np.float32), op)
+
+
+def keeps_half_precision_of_gradients(op: Description) -> None:
+    """If the op returns float16, its rule returns float16 gradients, before the engine casts."""
+    _expect_gradients_in(np.dtype(np.float16), op)
+
+
+def _expect_gradients_in(dtype: np.dtype[Any], op: Description) -> None:
+    for call, order in itertools.product(op.calls, (1, 2)):
         narrow = call.with_inputs(
             [i.astype(dtype) if is_floating(i) and i.dtype.kind == "f" else i for i in call.inputs]
         )
