@@ -29,14 +29,17 @@ class Samples:
         descriptions: the descriptions added so far.
     """
 
-    def __init__(self, ops: Mapping[str, Op]) -> None:
+    def __init__(
+        self, ops: Mapping[str, Op], numpy_op: Callable[[Callable[..., Any]], Op] | None = None
+    ) -> None:
         self._ops = ops
+        self._numpy_op = numpy_op
         self.descriptions: list[Description] = []
         self._left_out: dict[tuple[str, str | None], str] = {}
 
     def add(
         self,
-        name: str,
+        name: str | Callable[..., Any],
         reference: Callable[..., Any],
         *,
         domain: Interval | Mapping[str, Interval] = _REALS,
@@ -58,7 +61,8 @@ class Samples:
             samples.add("swish", lambda x: x / (1 + np.exp(-x)))
 
         Args:
-            name: the op's name.
+            name: the op's name; or a NumPy function that is not an op of a plugin, such as
+                np.linalg.inv, with `shapes` or `calls`.
             reference: a function of the call's arguments, arrays in float64, that returns the
                 expected result. Compute it differently from the op: with SciPy, or with the
                 formula of a textbook.
@@ -86,9 +90,15 @@ class Samples:
         Raises:
             ValueError: no op has that name, or the arguments contradict each other.
         """
-        if name not in self._ops:
+        if not isinstance(name, str):
+            function = function or name
+            first = (shapes and len(_shapes(shapes[0]))) or (calls and len(calls[0].inputs)) or 1
+            op = self._op_of(name, first)
+            name = op.name
+        elif name in self._ops:
+            op = self._ops[name]
+        else:
             raise ValueError(f"no op is named {name!r}. {did_you_mean(name, self._ops)}")
-        op = self._ops[name]
         if calls is not None and (shapes is not None or list(parameters) != [{}]):
             raise ValueError(
                 f"{name!r} is described with calls=, which include shapes and parameters; "
@@ -124,6 +134,13 @@ class Samples:
             calls = [Call(inputs, options) for options, inputs in pairs]
             described = replace(described, calls=tuple(calls))
         self.descriptions.append(described)
+
+    def _op_of(self, function: Callable[..., Any], count: int) -> Op:
+        """Return the op that runs a NumPy function, whose first `count` arguments are inputs."""
+        if self._numpy_op is None:
+            raise ValueError(f"{function!r} is not the name of an op")
+        op = self._numpy_op(function)
+        return op._replace(inputs=op.argument_names[:count])
 
     def refuse(
         self, name: str, error: type[Exception], naming: str, /, *inputs: Any, **parameters: Any

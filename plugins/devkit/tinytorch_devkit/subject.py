@@ -55,9 +55,9 @@ class Subject:
             self.installed = bool(found.points)
             surface = plugins.surface()
             self.ops = tuple(n for n, op in surface.ops.items() if op.provider == found.title)
-            self.samples = Samples(surface.ops)
+            self.samples = Samples(surface.ops, surface.numpy_op)
             # The plugins that this one needs are on too. They have their own checks.
-            ignored = Samples(surface.ops)
+            ignored = Samples(surface.ops, surface.numpy_op)
             surface.call_hook(
                 "tinytorch_describe_ops",
                 lambda plugin: {"samples": self.samples if plugin is found else ignored},
