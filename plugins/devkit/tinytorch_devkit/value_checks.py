@@ -16,10 +16,9 @@ from tinytorch_devkit.comparing import (
     expect_equal,
     expect_reference,
     expect_tensors,
-    results,
 )
+from tinytorch_devkit.description import Description, brief, results
 from tinytorch_devkit.failure import CheckFailure
-from tinytorch_devkit.samples import Description, brief
 
 # In float32 an op may lose half of its digits, for example when it subtracts nearly equal numbers.
 _SINGLE = 5e-4

@@ -119,8 +119,18 @@ def batch_norm_bias(grad: Array) -> Array:
 def standardize(x: Array, axes: Axes, eps: float) -> tuple[Array, Array, Array, Array]:
     """Return (x − mean) s with s = 1 / √(variance + eps), then s, mean and variance over `axes`.
 
-    The variance is the mean of squares, divided by the count and not by count − 1.
+    The variance is the mean of squares, divided by the count and not by count − 1. It may be too
+    large for float16, so float16 is computed in float32.
+
+    Raises:
+        TypeError: x is complex, and the mean of its squares is not a variance.
     """
+    if x.dtype.char == "e":
+        half = x.dtype
+        y, *small = standardize(x.astype(np.float32), axes, eps)
+        return y.astype(half), *(one.astype(half) for one in small)
+    if x.dtype.kind == "c":
+        raise TypeError(f"normalization takes real numbers, not {x.dtype} of shape {x.shape}")
     mean = x.mean(axis=axes, keepdims=True)
     centred = x - mean
     variance = (centred * centred).mean(axis=axes, keepdims=True)
