@@ -204,3 +204,15 @@ def test_the_class_of_the_nodes_is_that_of_the_rule_in_force(register):
         assert tinytorch_autograd.ExpBackward is before
         assert is_an_exp()
     assert is_an_exp()
+
+
+def test_the_nodes_of_a_replaced_op_have_their_own_class(register):
+    register(other=plugin(ops=lambda ops: ops.replace("exp", lambda x: x * 0)))
+    node = np.exp(Tensor([1.0], requires_grad=True)).grad_fn
+    assert node.op.replaced_by == ("plugin 'other' (registered from code)",)
+    with plugins.disable("other"):
+        restored = np.exp(Tensor([1.0], requires_grad=True)).grad_fn
+        assert restored.op.replaced_by == ()
+        by_hand = tinytorch_autograd.ExpBackward(Tensor([0.0]))
+        assert by_hand.apply(np.ones(1))[0].item() == 1
+    assert node.op.replaced_by

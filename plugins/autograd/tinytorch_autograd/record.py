@@ -75,7 +75,8 @@ class NodeKind:
         create = function_class if self.tensor is Tensor else function_class.__wrapped__
         op, rule = self.op, self.rule
         ufunc = runs_numpy_ufunc(op)
-        kind = create(self.tensor, op.name, op.inputs, op.variadic, rule.vjps, rule.asks, ufunc)  # type: ignore[arg-type]
+        described = (op.name, op.inputs, op.variadic, op.replaced_by)
+        kind = create(self.tensor, *described, rule.vjps, rule.asks, ufunc)  # type: ignore[arg-type]
         kind.op = op
         # Without the wrappers of other plugins, because surfaces share the class.
         kind.record = staticmethod(recorded(op, op_call(op, self.tensor), self, inline=True))
@@ -137,11 +138,15 @@ def function_class(
     op: str,
     inputs: tuple[str, ...],
     variadic: bool,
+    replaced_by: tuple[str, ...],
     vjps: tuple[Vjp | None, ...],
     asks: tuple[tuple[str, ...], ...],
     ufunc: bool,
 ) -> type[Function]:
-    """Return the subclass of Function for a rule; equal arguments return the same class."""
+    """Return the subclass of Function for a rule; equal arguments return the same class.
+
+    `replaced_by` only distinguishes ops with different forward functions, which the class refers to.
+    """
     several = any(OF_SEVERAL.intersection(names) for names in asks)
     differentiable = tuple(vjp is not None for vjp in vjps)
     saves = _saves(inputs, asks)
