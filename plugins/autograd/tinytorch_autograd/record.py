@@ -145,7 +145,7 @@ def function_class(
 ) -> type[Function]:
     """Return the subclass of Function for a rule; equal arguments return the same class.
 
-    `replaced_by` only distinguishes ops with different forward functions, which the class refers to.
+    `replaced_by` is used only to distinguish ops whose forward functions differ.
     """
     several = any(OF_SEVERAL.intersection(names) for names in asks)
     differentiable = tuple(vjp is not None for vjp in vjps)
