@@ -81,7 +81,7 @@ class Function:
         saves: the names of what is saved.
         asks: for each input the names of what its gradient is computed from. Empty if unknown.
         has_rule: False for an op without a backward rule, whose backward raises.
-        record: runs the op on tensors and adds a node.
+        record: runs the op on tensors, without the wrappers of other plugins, and adds a node.
     """
 
     __slots__ = ("__weakref__", "edges", "hooks", "number", "saved")
