@@ -252,7 +252,7 @@ def _warn_once(error: PluginError) -> None:
 
 
 def _warn(message: str) -> None:
-    warnings.warn(message, PluginWarning, stacklevel=2)
+    warnings.warn(message, PluginWarning, stacklevel=3)
 
 
 def _surface_of(new: Plan) -> type:
