@@ -85,13 +85,7 @@ def activate(new: Overrides, *, lenient: bool = False) -> None:
         _put_in_force(*before)
         for plugin, failure in failures.items():
             plugin.failure = failure
-        # `_prepared` may have configured plugins: give them their former settings back.
-        for plugin in _configured.keys() - configured.keys():
-            del _configured[plugin]
-        for plugin, settings in configured.items():
-            if _configured.get(plugin) != settings:
-                with suppress(PluginError):
-                    _configure(plugin, settings)
+        _restore_settings(configured)
         _tell(anyway=True)
         raise
     for plugin in _configured.keys() - set(plan.active):
@@ -144,11 +138,8 @@ def forget(plugin: Plugin) -> None:
     for key in [key for key in _surfaces if plugin in key[0]]:
         del _surfaces[key]
         _latest.pop(key, None)
-    new, others = (
-        overrides.forgetting(plugin.name),
-        {n: p for n, p in known.items() if p is not plugin},
-    )
-    found = resolve(new, config, others)
+    new = overrides.forgetting(plugin.name)
+    found = resolve(new, config, {n: p for n, p in known.items() if p is not plugin})
     # In one line, as in `_put_in_force`.
     overrides, plan, _ = new, found, known.pop(plugin.name)
 
@@ -206,6 +197,16 @@ def _configure(plugin: Plugin, settings: Mapping[str, Any]) -> None:
             _configured[plugin] = before
         raise
     _configured[plugin] = settings
+
+
+def _restore_settings(configured: Mapping[Plugin, Mapping[str, Any]]) -> None:
+    """Give the plugins back the settings that they had before a change that failed."""
+    for plugin in _configured.keys() - configured.keys():
+        del _configured[plugin]
+    for plugin, settings in configured.items():
+        if _configured.get(plugin) != settings:
+            with suppress(PluginError):
+                _configure(plugin, settings)
 
 
 def _leave_out(error: PluginError) -> None:
