@@ -34,7 +34,13 @@ class Restore:
         return self
 
     def __exit__(self, *raised: object) -> None:
-        self._undo(self)
+        try:
+            self._undo(self)
+        except Exception:
+            raise
+        except BaseException:  # an interrupt; the block has ended all the same
+            self._undo(self)
+            raise
 
     def __repr__(self) -> str:
         return f"<{self._what}; a `with` block undoes it on exit>"

@@ -191,12 +191,14 @@ def register(plugin: Any, *, name: str) -> None:
         for other in registry.known.values():
             if other.target is plugin:
                 raise ValueError(f"this object is registered already, as {other.name!r}")
-        added = Plugin(name, target=plugin)
+        added, before = Plugin(name, target=plugin), registry.overrides
         try:
             registry.known[name] = added
             enable(name)
         except BaseException:
             registry.known.pop(name, None)
+            if added in registry.plan.active:  # interrupted after it was enabled
+                registry.activate(before)
             added.unregister()
             raise
 

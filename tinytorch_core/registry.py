@@ -63,28 +63,30 @@ def activate(new: Overrides, *, lenient: bool = False) -> None:
     for plugin in failures:
         if new.names(plugin.name):
             plugin.failure = None  # an explicit request tries again
+    # Plugins and surfaces consist of many small objects, none of them garbage. Searching them for
+    # garbage took half of the time of computing a surface.
+    collects = gc.isenabled()
     try:
+        gc.disable()
         while True:
-            _put_in_force(new, *_prepared(new, lenient))
-            try:
-                _tell()
+            prepared = _prepared(new, lenient)
+            if collects:
+                gc.enable()
+            _put_in_force(new, *prepared)
+            error = _tell()
+            if error is None:
                 break
-            except PluginError as error:
-                if not lenient:
-                    raise
-                _leave_out(error)
+            if not lenient:
+                raise error
+            _leave_out(error)
     except BaseException:
+        if collects:
+            gc.enable()
         _put_in_force(*before)
         for plugin, failure in failures.items():
             plugin.failure = failure
-        # `_prepared` may have configured plugins: give them their former settings back.
-        for plugin in _configured.keys() - configured.keys():
-            del _configured[plugin]
-        for plugin, settings in configured.items():
-            if _configured.get(plugin) != settings:
-                with suppress(PluginError):
-                    _configure(plugin, settings)
-        _tell(lenient=True)
+        _restore_settings(configured)
+        _tell(anyway=True)
         raise
     for plugin in _configured.keys() - set(plan.active):
         del _configured[plugin]
@@ -98,11 +100,12 @@ def _put_in_force(new: Overrides, prepared: Plan, bases: tuple[type, ...]) -> No
     overrides, plan, Tensor.__bases__ = new, prepared, bases
 
 
-def _tell(lenient: bool = False) -> None:
+def _tell(*, anyway: bool = False) -> PluginError | None:
     """Call the lifecycle hooks of the plugins that became inactive or active since the last call.
 
-    An error of `tinytorch_deactivate` is reported in a warning, because it must always be possible
-    to disable a plugin. PluginError if `tinytorch_activate` fails; a warning if `lenient`.
+    Return the error of the first plugin that fails to be activated. If the plugins must be active
+    `anyway`, report errors in warnings, as those of `tinytorch_deactivate`: it must always be
+    possible to disable a plugin.
     """
     active = plan.active
     stopped = _told.keys() - active
@@ -116,14 +119,15 @@ def _tell(lenient: bool = False) -> None:
                 _warn(f"{error} The plugin is off.")
     for plugin in active:
         if plugin not in _told and plan.active is active:
+            _told[plugin] = None
             try:
-                _told[plugin] = None
                 plugin.call_hook("tinytorch_activate", {})
-            except BaseException as error:
-                if not (lenient and isinstance(error, PluginError)):
+            except PluginError as error:
+                if not anyway:
                     _told.pop(plugin, None)
-                    raise
+                    return error
                 _warn(f"{error} The plugin is on.")
+    return None
 
 
 def forget(plugin: Plugin) -> None:
@@ -134,11 +138,8 @@ def forget(plugin: Plugin) -> None:
     for key in [key for key in _surfaces if plugin in key[0]]:
         del _surfaces[key]
         _latest.pop(key, None)
-    new, others = (
-        overrides.forgetting(plugin.name),
-        {n: p for n, p in known.items() if p is not plugin},
-    )
-    found = resolve(new, config, others)
+    new = overrides.forgetting(plugin.name)
+    found = resolve(new, config, {n: p for n, p in known.items() if p is not plugin})
     # In one line, as in `_put_in_force`.
     overrides, plan, _ = new, found, known.pop(plugin.name)
 
@@ -168,31 +169,23 @@ def _providing(name: str) -> list[str]:
 
 def _prepared(new: Overrides, lenient: bool) -> tuple[Plan, tuple[type]]:
     """Return the plan for `new` and the bases of Tensor; load and configure plugins."""
-    # Plugins and surfaces consist of many small objects, none of them garbage. Searching them for
-    # garbage took half of the time of computing a surface.
-    collects = gc.isenabled()
-    try:
-        gc.disable()
-        importing: set[Plugin] = set()
-        while True:
-            found = resolve(new, config, known, without=importing)
-            try:
-                if _load(found, importing):
-                    continue  # their needs are known now
-                if found.errors:
-                    _check_errors(found, new, lenient)
-                for plugin in found.active:
-                    settings = found.settings.get(plugin.name, {})
-                    if _configured.get(plugin) != settings:
-                        _configure(plugin, settings)
-                return found, (_surface_of(found),)
-            except PluginError as error:
-                if not lenient:
-                    raise
-                _leave_out(error)
-    finally:
-        if collects:
-            gc.enable()
+    importing: set[Plugin] = set()
+    while True:
+        found = resolve(new, config, known, without=importing)
+        try:
+            if _load(found, importing):
+                continue  # their needs are known now
+            if found.errors:
+                _check_errors(found, new, lenient)
+            for plugin in found.active:
+                settings = found.settings.get(plugin.name, {})
+                if _configured.get(plugin) != settings:
+                    _configure(plugin, settings)
+            return found, (_surface_of(found),)
+        except PluginError as error:
+            if not lenient:
+                raise
+            _leave_out(error)
 
 
 def _configure(plugin: Plugin, settings: Mapping[str, Any]) -> None:
@@ -204,6 +197,16 @@ def _configure(plugin: Plugin, settings: Mapping[str, Any]) -> None:
             _configured[plugin] = before
         raise
     _configured[plugin] = settings
+
+
+def _restore_settings(configured: Mapping[Plugin, Mapping[str, Any]]) -> None:
+    """Give the plugins back the settings that they had before a change that failed."""
+    for plugin in _configured.keys() - configured.keys():
+        del _configured[plugin]
+    for plugin, settings in configured.items():
+        if _configured.get(plugin) != settings:
+            with suppress(PluginError):
+                _configure(plugin, settings)
 
 
 def _leave_out(error: PluginError) -> None:
@@ -250,7 +253,7 @@ def _warn_once(error: PluginError) -> None:
 
 
 def _warn(message: str) -> None:
-    warnings.warn(message, PluginWarning, stacklevel=2)
+    warnings.warn(message, PluginWarning, stacklevel=3)
 
 
 def _surface_of(new: Plan) -> type:

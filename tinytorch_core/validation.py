@@ -23,6 +23,7 @@ STATEMENTS = ("tinytorch_api", "tinytorch_needs", "tinytorch_uses")
 def register(plugin: Plugin) -> None:
     """Register a loaded plugin with pluggy, or raise PluginError if its hooks are wrong."""
     try:
+        plugin.unregister()  # if an interrupt has left it half registered
         hooks = _checked_hooks(plugin)
         manager.register(plugin.target, name=plugin.name)
         plugin.call_hook("tinytorch_add_hookspecs", {"manager": manager})
