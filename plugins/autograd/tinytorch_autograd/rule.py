@@ -73,6 +73,10 @@ class Rules:
         """Return a view of these rules that adds rules in the name of one plugin."""
         return Rules(self._ops, provider, parent=self)
 
+    def __len__(self) -> int:
+        """Return for how many ops there is a rule, or a declaration that there is none."""
+        return len(self._rules)
+
     def own(self, name: str) -> bool:
         """Return whether the plugin that adds rules provides the op itself."""
         return name in self._ops and self._ops[name].provider == self.provider
