@@ -12,7 +12,6 @@ from typing import Any
 from tinytorch_core.config import RESERVED
 from tinytorch_core.discovery import EntryPoint, import_installed, superfluous
 from tinytorch_core.errors import PluginError
-from tinytorch_core.hints import FIRST_PARTY
 from tinytorch_core.hook_manager import manager
 from tinytorch_core.integrity import Integrity
 
@@ -62,11 +61,6 @@ class Plugin:
     def title(self) -> str:
         """The plugin with its origin, for messages."""
         return f"plugin {self.name!r} ({self.origin})"
-
-    @property
-    def is_first_party(self) -> bool:
-        """Whether the plugin is part of TinyTorch itself."""
-        return self.name in FIRST_PARTY and self.distribution == f"tinytorch-{self.name}"
 
     @property
     def module(self) -> str:

@@ -269,10 +269,10 @@ def _undo(restore: Restore) -> None:
 
 
 def rescan() -> Rescan:
-    """Find plugins that were installed, upgraded or removed, as by `%pip install` in a notebook.
+    """Find plugins that were installed, updated or removed, as by `%pip install` in a notebook.
 
     What is enabled is activated, by the settings as they are in the files now. A plugin that has
-    been imported stays in use if it is upgraded or removed; the result tells that Python must be
+    been imported stays in use if it is updated or removed; the result tells that Python must be
     restarted. A plugin that failed is tried again.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Find plugins that were installed, upgraded or removed while the program runs."""
+"""Find plugins that were installed, updated or removed while the program runs."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Rescan(NamedTuple):
 
     Attributes:
         on: the plugins that are active now and were not before.
-        off: the plugins that were installed or upgraded and are not active, with the reason.
+        off: the plugins that were installed or updated and are not active, with the reason.
         removed: the plugins that were uninstalled and had not been imported.
-        restart: what was imported and has been upgraded or uninstalled since. It stays in use until
+        restart: what was imported and has been updated or uninstalled since. It stays in use until
             Python is restarted.
     """
 
@@ -37,7 +37,7 @@ class Rescan(NamedTuple):
             for label, found in zip(labels, self, strict=True)
             if found
         ]
-        return "\n".join(lines) or "No plugin was installed, upgraded or removed."
+        return "\n".join(lines) or "No plugin was installed, updated or removed."
 
 
 def rescan() -> Rescan:
@@ -63,7 +63,7 @@ def rescan() -> Rescan:
             on=tuple(f"{p.name} ({p.origin})" for p in plan.active if p not in active),
             off=tuple(f"{n}, which {why[0]}. {why[1]}" for n, why in off if why),
             removed=tuple(f"{n} ({before[n].origin})" for n in sorted(removed)),
-            restart=(*_upgraded_core(), *(_in_use(p, found.get(n)) for n, p in in_use.items())),
+            restart=(*_updated_core(), *(_in_use(p, found.get(n)) for n, p in in_use.items())),
         )
 
 
@@ -107,7 +107,7 @@ def _in_use(old: Plugin, new: Plugin | None) -> str:
     return f"{old.name} ({old.origin}) has been imported, and {now}"
 
 
-def _upgraded_core() -> Iterator[str]:
+def _updated_core() -> Iterator[str]:
     imported = vars(sys.modules[__package__])["__version__"]
     try:
         installed = version("tinytorch-core")

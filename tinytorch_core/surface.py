@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from tinytorch_core.core_ops import core_ops
 from tinytorch_core.errors import NameTakenError, PluginError
-from tinytorch_core.hints import torch_names, well_known
+from tinytorch_core.hints import is_first_party, torch_names, well_known
 from tinytorch_core.op_call import op_call, reflected
 from tinytorch_core.ops import Op, OpTable, numpy_op
 from tinytorch_core.plugin import Plugin, implementations
@@ -318,7 +318,7 @@ class SurfaceBuilder:
             raise plugin.error(str(taken), hook=hook, remedy=remedy) from taken
         claims: dict[str, Callable[[Plugin], bool]] = {
             "provides the op": lambda p: p.title == taken.owner,
-            "is part of TinyTorch": lambda p: p.is_first_party,
+            "is part of TinyTorch": lambda p: is_first_party(p.name, p.distribution),
             "comes first in the order of the plugins": lambda p: True,
         }
         both = sorted((plugin, other), key=self.plugins.index)

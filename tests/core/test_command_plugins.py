@@ -309,7 +309,7 @@ def test_the_trace_shows_plugins_that_fail(site: Any) -> None:
     site.install(
         "raises",
         "from tinytorch_core import hookimpl\n"
-        "@hookimpl\ndef tinytorch_register_ops(ops): raise KeyError(1)\n",
+        "@hookimpl(trylast=True)\ndef tinytorch_register_ops(ops): raise KeyError(1)\n",
     )
     done = site.start("-m", "tinytorch_core", "plugins", "--trace")
     assert done.returncode == 1

@@ -45,7 +45,7 @@ def run(site: Any) -> Any:
 def test_without_changes(run: Any) -> None:
     assert run(
         "before = plugins.active(); print(plugins.rescan(), plugins.active() == before)"
-    ) == ["No plugin was installed, upgraded or removed. True"]
+    ) == ["No plugin was installed, updated or removed. True"]
 
 
 def test_a_plugin_that_was_installed_is_turned_on(run: Any) -> None:
@@ -60,7 +60,7 @@ with plugins.disable("new"):
     assert run(code) == [
         "now on: new (new-dist 1.0)",
         "True plugin 'new' (new-dist 1.0)",
-        "No plugin was installed, upgraded or removed.",
+        "No plugin was installed, updated or removed.",
         "False",
     ]
 
@@ -84,7 +84,7 @@ print("newer" in plugins.active(), "new_module" in sys.modules)
     assert third == "True False"
 
 
-def test_a_plugin_that_was_not_imported_is_upgraded_or_removed(run: Any) -> None:
+def test_a_plugin_that_was_not_imported_is_updated_or_removed(run: Any) -> None:
     code = """
 install("other")
 plugins.rescan()
@@ -103,7 +103,7 @@ with plugins.disable("other"):
 """
     assert run(code) == [
         "() 2.0",
-        "removed: new (new-dist 2.0) No plugin was installed, upgraded or removed.",
+        "removed: new (new-dist 2.0) No plugin was installed, updated or removed.",
         "UnknownPluginError",
     ]
 
@@ -133,7 +133,7 @@ print("new" in plugins.active(), [s.version for s in plugins.status() if s.name 
     ]
 
 
-def test_an_upgrade_of_the_core_needs_a_restart(run: Any) -> None:
+def test_an_update_of_the_core_needs_a_restart(run: Any) -> None:
     code = """
 folder = packages / "tinytorch_core-99.0.dist-info"
 folder.mkdir()
@@ -198,7 +198,7 @@ print(plugins.rescan())
 print(plugins.find("new").origin)
 """
     assert run(code) == [
-        "No plugin was installed, upgraded or removed.",
+        "No plugin was installed, updated or removed.",
         "registered from code",
     ]
 
