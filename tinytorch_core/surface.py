@@ -170,7 +170,8 @@ class SurfaceBuilder:
                 with plugin.guarded(hook):
                     plugin.run_hook(hook, implementation, arguments(plugin))
             except PluginError as error:
-                if not isinstance(taken := error.__cause__, NameTakenError):
+                taken, raised_here = error.__cause__, (error.plugin, error.hook)
+                if not isinstance(taken, NameTakenError) or raised_here != (plugin.name, hook):
                     raise
                 self._refuse(plugin, taken, hook)
 
@@ -293,7 +294,7 @@ class SurfaceBuilder:
         for op in self.ops.values():
             for function in op.numpy:
                 if function in found:
-                    remedy = "leave the NumPy function out, or disable one of the two plugins"
+                    remedy = "leave the NumPy function out"
                     provider = found[function][1].provider
                     taken = NameTakenError(numpy_name(function), provider, remedy=remedy)
                     self._refuse_op(op, taken)
@@ -327,7 +328,8 @@ class SurfaceBuilder:
         error = loser.error(
             f"{taken.what} is already provided by {keeper.title}, which {reason}",
             hook=hook,
-            remedy=f"{taken.remedy[0].upper()}{taken.remedy[1:]}: plugins.disable({loser.name!r}).",
+            remedy=f"{taken.remedy[0].upper()}{taken.remedy[1:]}, or disable the plugin: "
+            f"plugins.disable({loser.name!r}).",
         )
         # The line that raised `taken` is in `plugin`.
         raise error from (taken if loser is plugin else None)

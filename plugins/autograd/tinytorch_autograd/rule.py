@@ -144,7 +144,7 @@ class Rules:
                 f"the rule of {name!r}",
                 self._providers[name],
                 self._ops[name].provider,
-                remedy="remove one of the two, or disable its plugin",
+                remedy="remove one of the two",
             )
         return self._ops[name]
 
