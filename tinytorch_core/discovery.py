@@ -42,12 +42,19 @@ class EntryPoint(NamedTuple):
     @property
     def distribution(self) -> str:
         """The distribution's name; read on request, because few callers need it."""
-        return _header(self, "Name") or self.folder
+        return _header(self, "Name") or normalised(self._folder_name[0])
 
     @property
     def version(self) -> str:
         """The distribution's version."""
-        return _header(self, "Version") or "unknown"
+        return _header(self, "Version") or self._folder_name[1] or "unknown"
+
+    @property
+    def _folder_name(self) -> tuple[str, str]:
+        """The distribution and the version in the folder's name; pip may have deleted the files."""
+        name = os.path.basename(self.folder).removesuffix(".dist-info").removesuffix(".egg-info")
+        distribution, _, version = printable(name).partition("-")
+        return distribution, version.partition("-")[0]
 
 
 def entry_points(
@@ -155,6 +162,16 @@ def _section(text: str, name: str) -> Iterator[tuple[str, str]]:
         elif section == name and "=" in line and line[0] not in "#;":
             key, _, value = line.partition("=")
             yield printable(key.strip()), "".join(value.partition("[")[0].split())
+
+
+def keep_metadata(points: Sequence[EntryPoint]) -> tuple[EntryPoint, ...]:
+    """Return entry points that stay complete if their metadata is deleted, and read others anew."""
+    kept = [
+        point._replace(headers=f"Name: {point.distribution}\nVersion: {point.version}\n")
+        for point in points
+    ]
+    _header.cache_clear()
+    return tuple(kept)
 
 
 @functools.cache

@@ -75,7 +75,7 @@ class NameTakenError(ValueError):
         what: what was to be added: `op 'relu'`.
         provider: the title of the plugin that uses the name, or `the plain Tensor`.
         owner: the title of the plugin to which the name belongs, if that is known.
-        remedy: what to do.
+        remedy: what the author of the plugin can do.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class NameTakenError(ValueError):
         provider: str,
         owner: str | None = None,
         *,
-        remedy: str = "choose another name, or disable one of the two plugins",
+        remedy: str = "choose another name",
     ) -> None:
         self.what = what
         self.provider = provider

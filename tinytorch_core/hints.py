@@ -5,15 +5,17 @@ from __future__ import annotations
 import functools
 import os
 
-# The plugins of TinyTorch itself, each of the distribution `tinytorch-NAME`.
-FIRST_PARTY = ("activations", "autograd", "layers", "losses", "training")
-
 
 @functools.cache
 def well_known(kind: str) -> dict[str, str]:
     """Return the plugin that adds each of the well-known `attributes` or `keywords` of Tensor."""
     rows = map(str.split, _lines("hints.txt"))
     return {name: plugin for row_kind, plugin, *names in rows if row_kind == kind for name in names}
+
+
+def is_first_party(plugin: str, distribution: str) -> bool:
+    """Return whether a plugin of a distribution is part of TinyTorch itself."""
+    return plugin in well_known("plugins") and distribution == f"tinytorch-{plugin}"
 
 
 @functools.cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import accumulate
 from time import perf_counter
@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any
 from tinytorch_core.config import RESERVED
 from tinytorch_core.discovery import EntryPoint, import_installed, superfluous
 from tinytorch_core.errors import PluginError
-from tinytorch_core.hints import FIRST_PARTY
 from tinytorch_core.hook_manager import manager
 from tinytorch_core.integrity import Integrity
 
 if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet
+
+# If it is set, it runs imports and hooks: `observer(plugin, what, arguments, call)` returns what
+# `call()` returns. `tinytorch plugins --trace` sets it.
+observer: Callable[[Plugin, str, Mapping[str, Any], Callable[[], Any]], Any] | None = None
 
 
 class Plugin:
@@ -64,11 +67,6 @@ class Plugin:
     def title(self) -> str:
         """The plugin with its origin, for messages."""
         return f"plugin {self.name!r} ({self.origin})"
-
-    @property
-    def is_first_party(self) -> bool:
-        """Whether the plugin is part of TinyTorch itself."""
-        return self.name in FIRST_PARTY and self.distribution == f"tinytorch-{self.name}"
 
     @property
     def module(self) -> str:
@@ -127,7 +125,10 @@ class Plugin:
     def run_hook(self, hook: str, implementation: Any, arguments: Mapping[str, Any]) -> Any:
         """Call one of the plugin's hook implementations; what it raises becomes a PluginError."""
         try:
-            return implementation.function(*[arguments[name] for name in implementation.argnames])
+            passed = [arguments[name] for name in implementation.argnames]
+            if observer is None:
+                return implementation.function(*passed)
+            return observer(self, hook, arguments, lambda: implementation.function(*passed))
         except (PluginError, KeyboardInterrupt, GeneratorExit):
             raise
         # SystemExit too: a plugin that calls sys.exit() must not end the program.
@@ -159,7 +160,9 @@ class Plugin:
         begin = perf_counter()
         try:
             with self.guarded("its import"):
-                target = self._imported()
+                target = (
+                    observer(self, "import", {}, self._imported) if observer else self._imported()
+                )
             self._use(target)
         finally:
             self.import_seconds = perf_counter() - begin

@@ -11,7 +11,7 @@ Each function here either has its whole effect, or raises and changes nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tinytorch_core import registry
 from tinytorch_core.config import RESERVED, Choice, Decision, strict
@@ -20,6 +20,9 @@ from tinytorch_core.overrides import Restore, caller
 from tinytorch_core.plugin import Plugin
 from tinytorch_core.surface import SurfaceBuilder
 from tinytorch_core.tensor import Tensor
+
+if TYPE_CHECKING:
+    from tinytorch_core.rescan import Rescan
 
 
 class PluginStatus(NamedTuple):
@@ -235,6 +238,22 @@ def _undo(restore: Restore) -> None:
         registry.activate(registry.overrides.without(restore), lenient=not strict())
 
 
+def rescan() -> Rescan:
+    """Find plugins that were installed, updated or removed, as by `%pip install` in a notebook.
+
+    What is enabled is activated, by the settings as they are in the files now. A plugin that has
+    been imported stays in use if it is updated or removed; the result tells that Python must be
+    restarted. A plugin that failed is tried again.
+
+    Raises:
+        ConfigError: a configuration file or variable is wrong; nothing has changed.
+        PluginError: a plugin failed, in strict mode; nothing has changed.
+    """
+    from tinytorch_core.rescan import rescan  # here, because few programs need it
+
+    return rescan()
+
+
 def check_names(names: Iterable[str]) -> None:
     """Raise UnknownPluginError if one of the names is not that of a known plugin."""
     for name in names:
@@ -255,6 +274,7 @@ __all__ = [
     "find",
     "only",
     "register",
+    "rescan",
     "status",
     "surface",
     "unregister",

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, NoReturn, Protocol, TypeVar
 from tinytorch_core.concurrency import fork_safe_lock
 from tinytorch_core.core_ops import core_ops
 from tinytorch_core.errors import NameTakenError, PluginError
-from tinytorch_core.hints import torch_names, well_known
+from tinytorch_core.hints import is_first_party, torch_names, well_known
 from tinytorch_core.hook_manager import STAGES, manager, stage_of
 from tinytorch_core.op_call import op_call, reflected
 from tinytorch_core.ops import Op, OpTable, numpy_op
@@ -228,7 +228,8 @@ class SurfaceBuilder:
                 with plugin.guarded(hook):
                     value = plugin.run_hook(hook, implementation, arguments(plugin))
             except PluginError as error:
-                if not isinstance(taken := error.__cause__, NameTakenError):
+                taken, raised_here = error.__cause__, (error.plugin, error.hook)
+                if not isinstance(taken, NameTakenError) or raised_here != (plugin.name, hook):
                     raise
                 self._refuse(plugin, taken, hook)
             if value is not None:
@@ -399,7 +400,7 @@ class SurfaceBuilder:
         for op in self.ops.values():
             for function in op.numpy:
                 if function in found:
-                    remedy = "leave the NumPy function out, or disable one of the two plugins"
+                    remedy = "leave the NumPy function out"
                     provider = found[function][1].provider
                     taken = NameTakenError(numpy_name(function), provider, remedy=remedy)
                     self._refuse_op(op, taken)
@@ -424,7 +425,7 @@ class SurfaceBuilder:
             raise plugin.error(str(taken), hook=hook, remedy=remedy) from taken
         claims: dict[str, Callable[[Plugin], bool]] = {
             "provides the op": lambda p: p.title == taken.owner,
-            "is part of TinyTorch": lambda p: p.is_first_party,
+            "is part of TinyTorch": lambda p: is_first_party(p.name, p.distribution),
             "comes first in the order of the plugins": lambda p: True,
         }
         both = sorted((plugin, other), key=self.plugins.index)
@@ -433,7 +434,8 @@ class SurfaceBuilder:
         error = loser.error(
             f"{taken.what} is already provided by {keeper.title}, which {reason}",
             hook=hook,
-            remedy=f"{taken.remedy[0].upper()}{taken.remedy[1:]}: plugins.disable({loser.name!r}).",
+            remedy=f"{taken.remedy[0].upper()}{taken.remedy[1:]}, or disable the plugin: "
+            f"plugins.disable({loser.name!r}).",
         )
         # The line that raised `taken` is in `plugin`.
         raise error from (taken if loser is plugin else None)

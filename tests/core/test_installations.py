@@ -44,7 +44,8 @@ wrote tinytorch-mish/. Next:
 
 # A program that was frozen into one file: its modules, data files and metadata are in memory.
 FROZEN = """
-import importlib.abc, importlib.metadata, importlib.util, io, sys, zipfile
+import importlib.abc, importlib.metadata, importlib.util, sys, zipfile
+from importlib.resources.abc import TraversableResources
 
 archive = zipfile.ZipFile(sys.argv[1])
 files = {name: archive.read(name) for name in archive.namelist()}
@@ -69,7 +70,7 @@ class Frozen(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def find_distributions(self, context):
         return [Distribution(each) for each in top if each.name.endswith(".dist-info")]
 
-class Resources(importlib.abc.TraversableResources):
+class Resources(TraversableResources):
     def __init__(self, package):
         self.package = package
 

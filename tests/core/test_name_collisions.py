@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinytorch_core import NameTakenError, PluginError, Tensor, hookimpl, plugins
+from tinytorch_core import NameTakenError, PluginError, Tensor, hookimpl, hookspec, plugins
 
 
 def adds_a_rule(rules: Any) -> None:
@@ -115,6 +115,58 @@ def test_the_first_in_the_order_of_the_plugins_keeps_a_new_name(tryfirst: str) -
     finally:
         for name in {"aaa", "zzz"}.intersection(plugins.active()):
             plugins.unregister(name)
+
+
+class Specs:
+    @hookspec
+    def tinytorch_register_colours(self, colours: Any) -> None:
+        """Add colours."""
+
+
+class Colours:
+    """A plugin whose own hook raises NameTakenError, called from within another hook."""
+
+    @hookimpl
+    def tinytorch_add_hookspecs(self, manager: Any) -> None:
+        manager.add_hookspecs(Specs)
+
+    @hookimpl
+    def tinytorch_extend_tensor(self, tensor: Any) -> None:
+        found: dict[str, str] = {}
+
+        def adding(plugin: Any) -> dict[str, Any]:
+            def add(name: str) -> None:
+                if name in found:
+                    raise NameTakenError(f"the colour {name!r}", found[name], remedy="rename it")
+                found[name] = plugin.title
+
+            return {"colours": add}
+
+        tensor.surface.call_hook("tinytorch_register_colours", adding)
+
+
+def test_a_hook_of_another_plugin_can_apply_the_same_rule() -> None:
+    @hookimpl(optionalhook=True)
+    def tinytorch_register_colours(colours: Any) -> None:
+        colours("red")
+
+    first, second = (
+        SimpleNamespace(tinytorch_register_colours=tinytorch_register_colours, number=number)
+        for number in range(2)
+    )
+    plugins.register(Colours(), name="zzz-colours")
+    plugins.register(second, name="second")
+    try:
+        with pytest.raises(PluginError) as caught:
+            plugins.register(first, name="third")
+        assert str(caught.value) == (
+            "plugin 'third' (registered from code) in tinytorch_register_colours: the colour 'red' "
+            "is already provided by plugin 'second' (registered from code), which comes first in "
+            "the order of the plugins. Rename it, or disable the plugin: plugins.disable('third')."
+        )
+    finally:
+        plugins.unregister("second")
+        plugins.unregister("zzz-colours")
 
 
 def test_a_plugin_may_take_another_name_if_one_is_taken() -> None:

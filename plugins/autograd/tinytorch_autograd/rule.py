@@ -83,6 +83,10 @@ class Rules:
         """Return a view of these rules that adds rules in the name of one plugin."""
         return Rules(self._ops, provider, parent=self)
 
+    def __len__(self) -> int:
+        """Return for how many ops there is a rule, or a declaration that there is none."""
+        return len(self._rules)
+
     def own(self, name: str) -> bool:
         """Return whether the plugin that adds rules provides the op itself."""
         return name in self._ops and self._ops[name].provider == self.provider
@@ -192,7 +196,7 @@ class Rules:
                 f"the rule of {name!r}",
                 self._providers[name],
                 self._ops[name].provider,
-                remedy="remove one of the two, or replace the rule deliberately: rules.replace",
+                remedy="replace the rule deliberately with rules.replace, or remove one of the two",
             )
         return op
 
