@@ -23,7 +23,7 @@ from tinytorch_named.propagation import ignoring_names
 AnyTensor = TypeVar("AnyTensor", bound=Tensor)
 
 
-def rename(self: AnyTensor, *names: str | None, **changed: str | None) -> AnyTensor:
+def rename(self: AnyTensor, /, *names: str | None, **changed: str | None) -> AnyTensor:
     """Return the same elements under other names; the result shares memory with the tensor.
 
     `x.rename("batch", "time")` names all axes, `x.rename(time="step")` changes one name, and
@@ -80,7 +80,7 @@ def align_to(self: AnyTensor, *names: str) -> AnyTensor:
     return _indexed(out, tuple(slice(None) if name in own else None for name in listed), listed)
 
 
-def isel(self: AnyTensor, **indices: Any) -> AnyTensor:
+def isel(self: AnyTensor, /, **indices: Any) -> AnyTensor:
     """Return the elements at these indices of named axes, such as `x.isel(batch=0)`.
 
     Args:
