@@ -38,8 +38,8 @@ def hookimpl(function: Any = None, /, *, stage: Stage | None = None, **options: 
     Args:
         function: the implementation, if the decorator is used without options.
         stage: where a wrapper that `tinytorch_wrap_op` returns runs. "inside" of recording: its
-            result is what autograd differentiates, by the rule of the op. "outside", the default:
-            what it computes with tensors is recorded. "recording" is for plugins that record ops.
+            result is the output of the op that is recorded. "outside", the default: what it
+            computes with tensors is recorded. "recording" is for plugins that record ops.
         options: those of pluggy: `tryfirst`, `trylast`, `optionalhook` and `specname`.
 
     Raises:

@@ -11,7 +11,7 @@ A plugin, which is a module or an object, may also state three facts about itsel
 | `tinytorch_needs = ("layers",)` | the plugins without which it cannot be active |
 | `tinytorch_uses = ("layers",)` | the plugins it uses if they are active; it comes after them |
 
-A name may be followed by the versions that the plugin requires: `"autograd>=0.1,<0.2"`.
+A name may be followed by the versions that the plugin requires: `"layers>=0.1,<0.2"`.
 """
 
 from __future__ import annotations
@@ -61,7 +61,8 @@ def tinytorch_register_ops(ops: OpTable) -> None:
     Called when the surface is computed. If a name is taken, the error names both providers.
 
     Args:
-        ops: the table; `ops.add(name, forward, method=True)` adds a row.
+        ops: the table; `ops.add(name, forward, method=True)` adds a row, and
+            `ops.replace(name, forward)` replaces the function of another plugin's op.
     """
 
 
@@ -90,8 +91,8 @@ def tinytorch_wrap_op(
     the hook is called then.
 
     Wrappers run in stages. One marked `@hookimpl(stage="inside")` runs inside of recording: its
-    result is what autograd differentiates, by the rule of the op. All others run outside, the
-    default: what they compute with tensors is recorded. Within a stage, a plugin's wrapper is
+    result is the output of the op that is recorded. All others run outside, the default: what
+    they compute with tensors is recorded. Within a stage, a plugin's wrapper is
     outside of those of the plugins that it needs or uses; one marked `tryfirst=True` is the
     innermost, one marked `trylast=True` the outermost.
 

@@ -218,8 +218,8 @@ class OpTable(UserDict[str, Op]):
     def replace(self, name: str, forward: Callable[..., Any]) -> None:
         """Replace the forward function of an op of the core or of another plugin.
 
-        The op keeps its name, arguments, methods, NumPy functions, docstring and backward rule. It
-        is replaced when all plugins have added their ops. If several plugins replace it, the last
+        The op keeps its name, arguments, methods, NumPy functions, docstring and derivative. It is
+        replaced when all plugins have added their ops. If several plugins replace it, the last
         one in the order of the plugins takes effect.
 
         Args:

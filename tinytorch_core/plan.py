@@ -95,8 +95,9 @@ def _drop_unmet(
     """Remove the plugins that need one which is not among them, and record why."""
     available = {plugin.name: plugin for plugin in enabled}
     for plugin in list(enabled):
-        unmet = _unmet(plugin, available, decisions, errors)
-        if unmet is not None:
+        if not (plugin.needs or plugin.versions):
+            continue  # most plugins
+        if (unmet := _unmet(plugin, available, decisions, errors)) is not None:
             reason, remedy = unmet
             errors[plugin.name] = plugin.error(reason, remedy=remedy, kind=UnmetNeedError)
             enabled.remove(plugin)

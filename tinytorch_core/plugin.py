@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import accumulate
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from tinytorch_core.discovery import EntryPoint, import_installed
 from tinytorch_core.errors import PluginError
@@ -16,8 +16,6 @@ from tinytorch_core.integrity import Integrity
 
 if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet
-
-Value = TypeVar("Value")
 
 
 class Plugin:
@@ -119,13 +117,8 @@ class Plugin:
 
     def run_hook(self, hook: str, implementation: Any, arguments: Mapping[str, Any]) -> Any:
         """Call one of the plugin's hook implementations; what it raises becomes a PluginError."""
-        function = implementation.function
-        return self.run(hook, lambda: function(*[arguments[x] for x in implementation.argnames]))
-
-    def run(self, hook: str, function: Callable[[], Value]) -> Value:
-        """Call a function for a hook of the plugin; what it raises becomes a PluginError."""
         try:
-            return function()
+            return implementation.function(*[arguments[name] for name in implementation.argnames])
         except (PluginError, KeyboardInterrupt, GeneratorExit):
             raise
         # SystemExit too: a plugin that calls sys.exit() must not end the program.

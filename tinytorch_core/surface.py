@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from threading import RLock
 from typing import Any, NamedTuple, NoReturn, Protocol, TypeVar
 
@@ -243,18 +242,21 @@ class SurfaceBuilder:
         """
         for plugin in self.plugins:
             for name, value in table.replacements.get(plugin.title, ()):
-                plugin.run(hook, partial(self._replace, table, plugin, name, value))
+                try:
+                    self._check_order(plugin, name, table.provider_of(name))
+                    table.put(name, value, plugin.title)
+                except ValueError as error:
+                    remedy = f"Fix the plugin, or disable it: plugins.disable({plugin.name!r})."
+                    raise plugin.error(str(error), hook=hook, remedy=remedy) from error
 
-    def _replace(self, table: Replaceable, plugin: Plugin, name: str, value: Any) -> None:
-        provider = table.provider_of(name)
+    def _check_order(self, plugin: Plugin, name: str, provider: str) -> None:
         # The core is not among the plugins.
         other = next((p.name for p in self.plugins if p.title == provider), None)
-        if other is not None and other not in (*plugin.needs, *plugin.uses):
+        if other is not None and other not in (plugin.name, *plugin.needs, *plugin.uses):
             raise ValueError(
                 f"{name!r} is provided by {provider}, which this plugin neither needs nor uses, so "
                 f"the order of the two is undefined; state tinytorch_uses = ({other!r},)"
             )
-        table.put(name, value, plugin.title)
 
     def wrap(
         self,

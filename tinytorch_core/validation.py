@@ -81,7 +81,7 @@ def _check_statements(plugin: Plugin, stated: Sequence[str]) -> None:
         try:
             stated_plugins(plugin.target, name)
         except ValueError as error:
-            example = f'{name} = ("layers", "autograd>=0.2")'
+            example = f'{name} = ("layers", "losses>=0.2")'
             remedy = f"Write the names of plugins as a tuple: {example}."
             raise plugin.error(str(error), remedy=remedy) from None
     _check_api(plugin)

@@ -93,7 +93,7 @@ def test_a_replaced_op_keeps_the_rule_of_its_provider(register):
 @pytest.mark.parametrize("name", ["aaa", "zzz"])
 def test_an_op_of_autograd_can_be_replaced_and_keeps_its_rule(name, register):
     calls = []
-    (op,) = [op for op in plugins.surface().ops.values() if np.concatenate in op.numpy]
+    op = plugins.surface().ops["concatenate"]
     assert "autograd" in op.provider
 
     def joined(*arrays, axis=0):

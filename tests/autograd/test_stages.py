@@ -8,7 +8,7 @@ import pytest
 from tinytorch_core import Tensor, hookimpl, plugins
 from tinytorch_core.extend import from_array
 
-from tinytorch_autograd import Function, detect_anomaly, grad
+from tinytorch_autograd import Function, MulBackward, detect_anomaly, grad
 
 
 def wrapping(stage, wrap):
@@ -116,3 +116,15 @@ def test_an_inside_wrapper_that_returns_a_tracked_tensor_is_an_error():
             x * 2
     finally:
         plugins.unregister("adding")
+
+
+def test_nodes_created_by_hand_are_not_changed_by_wrappers_of_a_disabled_plugin():
+    failing = wrapping("inside", lambda call: lambda x, y: 1 / 0)
+    plugins.register(failing, name="failing")
+    try:
+        with pytest.raises(ZeroDivisionError):
+            Tensor([1.0], requires_grad=True) * 2
+    finally:
+        plugins.unregister("failing")
+    node = MulBackward(Tensor([3.0]), Tensor([4.0]))
+    assert [grad.item() for grad in node.apply(np.ones(1))] == [4, 3]

@@ -71,6 +71,7 @@ def test_the_op_keeps_all_but_its_forward_function(names: Any, register: Any) ->
     register(**{second: replacing(10, first)})
     after = plugins.surface().ops["scale"]
     assert after.forward is not before.forward
+    assert not hasattr(after.forward, "__wrapped_forward__")  # it would look for Tensors again
     assert after.replaced_by == (f"plugin {second!r} (registered from code)",)
     assert after._replace(forward=before.forward, replaced_by=()) == before
     x = Tensor([1.0])

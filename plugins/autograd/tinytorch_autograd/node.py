@@ -81,7 +81,7 @@ class Function:
         asks: for each input the names of what its gradient is computed from. Empty if unknown.
         has_rule: False for an op without a backward rule, whose backward raises.
         tensor_class: the class of the op's results.
-        record: runs the op on tensors and adds a node.
+        record: runs the op on tensors, without the wrappers of other plugins, and adds a node.
     """
 
     __slots__ = ("__weakref__", "edges", "hooks", "number", "saved")

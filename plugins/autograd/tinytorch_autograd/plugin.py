@@ -34,7 +34,8 @@ class _Specs:
 
         Args:
             rules: the table; `rules.add(name, *functions)` adds a rule, one function for each
-                input of the op. `tinytorch_autograd.rule` lists what a function may ask for.
+                input of the op, and `rules.replace(...)` replaces that of another plugin.
+                `tinytorch_autograd.rule` lists what a function may ask for.
 
         >>> from types import SimpleNamespace
         >>> from tinytorch_core import Tensor, hookimpl, plugins

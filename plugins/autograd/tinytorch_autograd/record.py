@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tinytorch_core import Op, Tensor, define
-from tinytorch_core.extend import call_names, call_signature
+from tinytorch_core.extend import call_names, call_signature, op_call
 
 from tinytorch_autograd import record_source
 from tinytorch_autograd.modes import is_grad_enabled
@@ -38,15 +38,13 @@ class NodeKind:
         op: the op.
         rule: its backward rule.
         tensor: the class of the op's results, the tensors that may be tracked.
-        record: the call that runs the op on tensors and adds a node.
         wrapped: computes the gradients as other plugins have wrapped them; None if none has.
     """
 
-    __slots__ = ("_plain_class", "_wrapped_class", "op", "record", "rule", "tensor", "wrapped")
+    __slots__ = ("_plain_class", "_wrapped_class", "op", "rule", "tensor", "wrapped")
 
     def __init__(self, op: Op, rule: Rule, tensor: type[Tensor]) -> None:
         self.op, self.rule, self.tensor = op, rule, tensor
-        self.record: Call | None = None
         self.wrapped: Call | None = None
         self._plain_class: type[Function] | None = None
         self._wrapped_class: type[Function] | None = None
@@ -79,8 +77,8 @@ class NodeKind:
         ufunc = runs_numpy_ufunc(op)
         kind = create(self.tensor, op.name, op.inputs, op.variadic, rule.vjps, rule.asks, ufunc)  # type: ignore[arg-type]
         kind.op = op
-        if self.record is not None:
-            kind.record = staticmethod(self.record)
+        # Without the wrappers of other plugins, because surfaces share the class.
+        kind.record = staticmethod(recorded(op, op_call(op, self.tensor), self, inline=True))
         return kind
 
 
@@ -128,7 +126,7 @@ def recorded(op: Op, call: Call, kind: NodeKind, inline: bool) -> Call:
             names["_wrap"] = single_output(op.name, names["_wrap"])
         return record_source.recorded_call(op, names, node.saves, several, inline and not several)
 
-    kind.record = function = define(op.name, write, {}, call_signature(op))
+    function = define(op.name, write, {}, call_signature(op))
     function.__doc__ = op.doc
     return function
 
