@@ -99,7 +99,7 @@ def isel(self: AnyTensor, /, **indices: Any) -> AnyTensor:
 
 def named_grad(self: Any) -> Any:
     """The gradient as a Tensor with the names of this tensor, or None; `grad` is an array."""
-    return None if self.grad is None else derive(self, self.grad, "gradient")
+    return None if self.grad is None else derive(self, self.grad, "like")
 
 
 def _keyword_of_copy(self: Any) -> Names | None:
@@ -114,7 +114,7 @@ def _repr_part(self: Any) -> str | None:
 
 def extend(tensor: TensorExtension) -> None:
     """Add the attributes and methods to the surface."""
-    tensor.add("_names", None, keep_in=["copy", "detached", "gradient"])
+    tensor.add("_names", None, keep_in=["copy", "like"])
     doc = "The names of the axes, None for each that is unnamed. Can be assigned."
     tensor.add("names", property(names_of, set_names, doc=doc))
     for method in (rename, align_to, isel, rearrange):
