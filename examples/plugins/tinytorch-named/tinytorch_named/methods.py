@@ -66,7 +66,9 @@ def align_to(self: AnyTensor, *names: str) -> AnyTensor:
     """
     own = names_of(self)
     if None in own:
-        raise NamesError(f"align_to: every axis needs a name, and not so in {described(self)}")
+        raise NamesError(
+            f"align_to: an axis is unnamed in {described(self)}; name it with rename(...)"
+        )
     listed: list[str | None] = list(names)
     if "..." in listed:
         i = listed.index("...")
