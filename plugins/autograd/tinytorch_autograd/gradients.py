@@ -228,7 +228,7 @@ def _seed(output: Any, gradient: Any, create_graph: bool) -> Any:
         return seed
     if isinstance(gradient, Tensor):
         # Without attributes such as names, which would propagate through the backward rules.
-        return tensor_of(gradient._node, type(output), gradient.data)
+        return tensor_of(getattr(gradient, "_node", None), type(output), gradient.data)
     return from_array(type(output), seed)
 
 
@@ -257,7 +257,7 @@ def results_for(
 
 def _connected(x: Any, grad: Any, to_inputs: Node) -> Any:
     out = derive(x, grad.data, "like")
-    out._node = GradBackward(grad._node, to_inputs)
+    out._node = GradBackward(getattr(grad, "_node", None), to_inputs)
     return out
 
 
