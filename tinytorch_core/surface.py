@@ -31,7 +31,7 @@ _lock = fork_safe_lock()
 _RESERVED = {*TensorBase.__annotations__, "__getattr__"}
 
 # What can be made of a tensor without an op.
-_FORMS = ("copy", "detached", "gradient")
+_FORMS = ("copy", "like")
 
 
 class Keyword(NamedTuple):
@@ -85,9 +85,9 @@ class TensorExtension:
         Args:
             name: the name on the class.
             value: the member; an attribute of a tensor has this value until it is assigned.
-            keep_in: in which forms of a tensor the attribute keeps its value: `copy` is
-                `Tensor(x)`, `detached` is `x.detach()` and the like, `gradient` is the gradient
-                that `grad` and the transforms return. These are made without an op.
+            keep_in: in which forms of a tensor, made without an op, the attribute keeps its
+                value: "copy" is a tensor of the same values, such as `Tensor(x)`, and "like" one
+                of other values for the same elements.
 
         Raises:
             NameTakenError: the plain Tensor or another plugin provides the name already.

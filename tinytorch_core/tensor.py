@@ -522,7 +522,7 @@ def derive(tensor: AnyTensor, array: Any, form: str) -> AnyTensor:
     Args:
         tensor: the tensor.
         array: the array, of the shape of `tensor`.
-        form: `copy`, `detached` or `gradient`.
+        form: `copy` if the values are those of `tensor`, `like` for other values.
     """
     surface = tensor._surface
     out: AnyTensor = object.__new__(surface.tensor)

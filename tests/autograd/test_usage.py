@@ -844,7 +844,7 @@ def with_unit():
     """Return a function that gives a tensor a unit, which a plugin keeps in all forms."""
     extension = SimpleNamespace(
         tinytorch_extend_tensor=hookimpl(
-            lambda tensor: tensor.add("unit", None, keep_in=["copy", "detached", "gradient"])
+            lambda tensor: tensor.add("unit", None, keep_in=["copy", "like"])
         )
     )
 

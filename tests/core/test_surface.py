@@ -219,8 +219,7 @@ def test_the_same_plugins_give_the_same_surface() -> None:
 
 FORMS = {
     "copy": lambda x: Tensor(x),
-    "detached": lambda x: derive(x, x.data, "detached"),
-    "gradient": lambda x: derive(x, x.data, "gradient"),
+    "like": lambda x: derive(x, x.data, "like"),
 }
 
 
@@ -242,11 +241,11 @@ def test_an_attribute_keeps_its_value_in_the_forms_it_names(form: str) -> None:
 
 
 def test_an_unknown_form_is_an_error_that_lists_the_forms() -> None:
-    with pytest.raises(PluginError, match=r"keep_in of Tensor.unit contains 'grad'.*gradient"):
+    with pytest.raises(PluginError, match=r"keep_in of Tensor.unit contains 'lik'.*copy, like"):
         plugins.register(
             SimpleNamespace(
                 tinytorch_extend_tensor=hookimpl(
-                    lambda tensor: tensor.add("unit", None, keep_in=["grad"])
+                    lambda tensor: tensor.add("unit", None, keep_in=["lik"])
                 )
             ),
             name="units",

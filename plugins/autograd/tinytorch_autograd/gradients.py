@@ -230,7 +230,7 @@ def _seed(output: Any, gradient: Any, create_graph: bool) -> Any:
         return seed
     if isinstance(gradient, Tensor):
         # Without attributes such as names, which would propagate through the backward rules.
-        return tensor_of(gradient._node, type(output), gradient.data)
+        return tensor_of(getattr(gradient, "_node", None), type(output), gradient.data)
     return from_array(type(output), seed)
 
 
@@ -258,7 +258,7 @@ def results_for(
 
 
 def _connected(x: Any, grad: Any, to_inputs: Node) -> Any:
-    out = derive(x, grad.data, "gradient")
+    out = derive(x, grad.data, "like")
     out._node = GradBackward(getattr(grad, "_node", None), to_inputs)
     return out
 
@@ -285,10 +285,10 @@ class GradBackward(Function):
 def _result(x: Any, grad: Any) -> Any:
     """Return the gradient of `x` that the backward pass found as a Tensor."""
     if grad is None:
-        return derive(x, np.zeros_like(x.data), "gradient")
+        return derive(x, np.zeros_like(x.data), "like")
     grad = fit(x.data, grad)
     if isinstance(grad, Tensor):
         return grad
     # The array may belong to a node, or to another result.
     array = np.array(grad) if isinstance(grad, np.generic) else grad.copy()
-    return derive(x, array, "gradient")
+    return derive(x, array, "like")

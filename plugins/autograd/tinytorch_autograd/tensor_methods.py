@@ -107,7 +107,7 @@ def zero_grad(self: Any) -> None:
 
 def detach(self: AnyTensor) -> AnyTensor:
     """Return an untracked tensor on the same array."""
-    return derive(self, self.data, "detached")
+    return derive(self, self.data, "copy")
 
 
 def to_number(op: Op, call: Callable[[Any], Any]) -> Callable[[Any], Any]:

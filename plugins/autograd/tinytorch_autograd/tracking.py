@@ -19,4 +19,4 @@ def is_tracked(value: Any) -> bool:
 
 def detached(value: Any) -> Any:
     """Return an untracked tensor on the same array; return other values unchanged."""
-    return derive(value, value.data, "detached") if isinstance(value, Tensor) else value
+    return derive(value, value.data, "copy") if isinstance(value, Tensor) else value

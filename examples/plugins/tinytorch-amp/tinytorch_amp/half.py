@@ -60,10 +60,15 @@ def _as_matrix(grad: Array, x: Array, y: Array) -> Array:
 
 
 def half_matmul_x(grad: Array, x: Array, y: Array) -> Array:
-    """dL/dx = g @ yᵀ, in the dtype of x."""
-    return amp_cast(gradient_of_left(grad, x, y, half_matmul), x.dtype)
+    """dL/dx = g @ yᵀ, rounded to float16 if x is float16."""
+    return _rounded_like(x, gradient_of_left(grad, x, y, half_matmul))
 
 
 def half_matmul_y(grad: Array, x: Array, y: Array) -> Array:
-    """dL/dy = xᵀ @ g, in the dtype of y."""
-    return amp_cast(gradient_of_right(grad, x, y, half_matmul), y.dtype)
+    """dL/dy = xᵀ @ g, rounded to float16 if y is float16."""
+    return _rounded_like(y, gradient_of_right(grad, x, y, half_matmul))
+
+
+def _rounded_like(x: Array, grad: Array) -> Array:
+    half = x.dtype == np.float16 != grad.dtype
+    return amp_cast(grad, np.float16) if half else grad

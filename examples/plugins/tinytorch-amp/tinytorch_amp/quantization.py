@@ -39,7 +39,7 @@ def quantize(
         scale: the distance of two numbers: one for all, or one for each index of `axis`. By
             default the smallest with which `x` is not clipped, for a zero point of 0.
         zero_point: the integer that represents 0, or one for each index of `axis`.
-        axis: the axis whose indices, such as channels, have scales of their own.
+        axis: the axis whose indices, such as channels, have separate scales.
         signed: the integers are -2ⁿ⁻¹ to 2ⁿ⁻¹ - 1 for n bits; otherwise 0 to 2ⁿ - 1.
 
     Raises:
@@ -156,7 +156,7 @@ def integers(x: Array, bits: int = 8, axis: int | None = None) -> tuple[Array, A
     Args:
         x: a floating-point array.
         bits: the number of bits.
-        axis: the axis whose indices have scales of their own.
+        axis: the axis whose indices have separate scales.
 
     Returns:
         The integers, as int8 for up to 8 bits, else int16, and the scale, which broadcasts to `x`.

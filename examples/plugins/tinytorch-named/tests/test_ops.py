@@ -217,6 +217,68 @@ def test_the_result_has_the_right_names(name, tracked):
         assert axis is None or name in LENGTH_CHANGES or length == lengths[axis]
 
 
+# These change the lengths of axes, whose names they keep; the first write files.
+OTHER_LENGTHS = {
+    *("save", "savetxt", "savez", "savez_compressed"),
+    *("concatenate", "concat", "hstack", "vstack", "dstack", "row_stack", "append"),
+    *("array_split", "split", "hsplit", "vsplit", "dsplit"),
+    *("diff", "pad", "delete", "insert", "repeat"),
+}
+ARGUMENTS = [
+    *(({"x": x}, options) for x in ("X", "SQUARE", "ROW") for options in ({}, {"axis": 1})),
+    *(({"x": "X"}, options) for options in ({"axis": None}, {"axis": -1})),
+    *(({"x": "X", "y": y}, {}) for y in ("X", "ROW", "SQUARE", 1, 2, (4, 3, 2))),
+    ({"x": "X", "y": 1, "z": 2}, {}),
+    ({"x": "ROW", "y": "X"}, {}),
+]
+
+
+def numpy_functions():
+    """Yield the functions of NumPy that tensors can override, and the methods of ufuncs."""
+    for module in (np, np.linalg, np.fft):
+        for name, function in vars(module).items():
+            if isinstance(function, np.ufunc):
+                yield function
+                yield from (function.reduce, function.accumulate, function.outer)
+            elif hasattr(function, "_implementation") and name not in OTHER_LENGTHS:
+                yield function
+
+
+def tensors_in(result):
+    if isinstance(result, list | tuple):
+        return [x for item in result for x in tensors_in(item)]
+    return [result] if isinstance(result, Tensor) else []
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("tracked", [False, True], ids=["", "tracked"])
+def test_no_numpy_function_puts_a_name_on_an_axis_of_another_length(tracked):
+    lengths = {axis: length for axes in AXES.values() for axis, length in axes.items()}
+    named = set()
+    for function in numpy_functions():
+        for names, options in ARGUMENTS:
+            given = tensors(requires_grad=tracked)
+            args = [getattr(given, x) if isinstance(x, str) else x for x in names.values()]
+            try:
+                results = tensors_in(function(*args, **options))
+            except Exception:  # most functions do not take these arguments
+                continue
+            for x in results:
+                if any(x is arg for arg in args):
+                    continue  # the function wrote into an argument
+                wrong = [n for n, k in zip(x.names, x.shape, strict=True) if n and lengths[n] != k]
+                assert not wrong, (function, names, options, x.names, x.shape)
+                if any(x.names):
+                    named.add(function)
+    assert len(named) > 150
+
+
+def test_a_tensor_in_place_of_a_list_is_joined_along_its_slices():
+    given = tensors()
+    assert np.dstack(given.X).names == (None, None, None)
+    assert np.dstack([given.X, given.X]).names == BTF
+
+
 def test_the_results_are_those_without_names():
     unnamed = SimpleNamespace(**{name: x.rename(None) for name, x in vars(tensors()).items()})
     for call, _ in CALLS.values():

@@ -72,6 +72,8 @@ ERRORS = [
     ("a b c -> a b c", {"b": 5}, ["axis 1 has length 3, not b=5"]),
     ("a b c -> a b c", {"z": 5}, ["a size is given for 'z'"]),
     ("a b (h d) -> a b h d", {"h": 0}, ["axis 2 has length 8, not h=0 × d"]),
+    ("a b (h d) -> a b h d", {"h": -4}, ["at least 0, not -4"]),
+    ("a b (h d) -> a b h d", {"h": 4.0}, ["whole number", "not 4.0"]),
     ("batch feature time -> time", {}, ["must be on both sides"]),
     (
         "batch feature time -> time feature batch",
@@ -101,6 +103,12 @@ def test_a_long_wrong_pattern_is_refused_in_linear_time():
     with pytest.raises(NamesError, match="'!'"):
         rearrange(Tensor(ARRAY), "a" * 100_000 + "! -> a")
     assert time.process_time() - start < 5  # backtracking would take longer than the universe
+
+
+def test_axes_may_have_the_names_of_arguments():
+    x = Tensor(ARRAY, names=("x", "self", "pattern"))
+    assert x.rearrange("x self pattern -> pattern x self", self=3).names == ("pattern", "x", "self")
+    assert x.isel(self=0).rename(x="pattern", pattern="x").names == ("pattern", "x")
 
 
 def test_other_objects_are_refused():

@@ -23,7 +23,7 @@ from tinytorch_named.propagation import ignoring_names
 AnyTensor = TypeVar("AnyTensor", bound=Tensor)
 
 
-def rename(self: AnyTensor, *names: str | None, **changed: str | None) -> AnyTensor:
+def rename(self: AnyTensor, /, *names: str | None, **changed: str | None) -> AnyTensor:
     """Return the same elements under other names; the result shares memory with the tensor.
 
     `x.rename("batch", "time")` names all axes, `x.rename(time="step")` changes one name, and
@@ -66,7 +66,9 @@ def align_to(self: AnyTensor, *names: str) -> AnyTensor:
     """
     own = names_of(self)
     if None in own:
-        raise NamesError(f"align_to: every axis needs a name, and not so in {described(self)}")
+        raise NamesError(
+            f"align_to: an axis is unnamed in {described(self)}; name it with rename(...)"
+        )
     listed: list[str | None] = list(names)
     if "..." in listed:
         i = listed.index("...")
@@ -80,7 +82,7 @@ def align_to(self: AnyTensor, *names: str) -> AnyTensor:
     return _indexed(out, tuple(slice(None) if name in own else None for name in listed), listed)
 
 
-def isel(self: AnyTensor, **indices: Any) -> AnyTensor:
+def isel(self: AnyTensor, /, **indices: Any) -> AnyTensor:
     """Return the elements at these indices of named axes, such as `x.isel(batch=0)`.
 
     Args:
@@ -99,7 +101,7 @@ def isel(self: AnyTensor, **indices: Any) -> AnyTensor:
 
 def named_grad(self: Any) -> Any:
     """The gradient as a Tensor with the names of this tensor, or None; `grad` is an array."""
-    return None if self.grad is None else derive(self, self.grad, "gradient")
+    return None if self.grad is None else derive(self, self.grad, "like")
 
 
 def _keyword_of_copy(self: Any) -> Names | None:
@@ -114,7 +116,7 @@ def _repr_part(self: Any) -> str | None:
 
 def extend(tensor: TensorExtension) -> None:
     """Add the attributes and methods to the surface."""
-    tensor.add("_names", None, keep_in=["copy", "detached", "gradient"])
+    tensor.add("_names", None, keep_in=["copy", "like"])
     doc = "The names of the axes, None for each that is unnamed. Can be assigned."
     tensor.add("names", property(names_of, set_names, doc=doc))
     for method in (rename, align_to, isel, rearrange):

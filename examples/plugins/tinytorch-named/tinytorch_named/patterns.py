@@ -17,7 +17,7 @@ Group = tuple[str, ...]
 REST: Group = ("...",)
 
 
-def rearrange(x: Any, pattern: str, **sizes: int) -> Any:
+def rearrange(x: Any, pattern: str, /, **sizes: int) -> Any:
     """Return the tensor with its axes split, joined and reordered.
 
     Args:
@@ -77,6 +77,10 @@ def _parsed(pattern: str, sizes: Mapping[str, int]) -> _Sides:
     named = [{name for group in side for name in group} for side in sides]
     if only := named[0] ^ named[1]:
         raise NamesError(f"{_listed(only)} must be on both sides")
+    if wrong := [size for size in sizes.values() if not isinstance(size, int) or size < 0]:
+        raise NamesError(
+            f"the size of an axis must be a whole number of at least 0, not {wrong[0]}"
+        )
     if unknown := sizes.keys() - named[0]:
         raise NamesError(f"a size is given for {_listed(unknown)}, which the pattern lacks")
     return sides

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core import Op
+from tinytorch_core import Op, Tensor
 
 from tinytorch_named.arguments import Arguments
 from tinytorch_named.names import Names, NamesError, broadcast, names_of, without_repeated
@@ -195,9 +195,10 @@ def expand_dims(a: Arguments) -> Names:
     return tuple(None if i in new else next(rest) for i in range(ndim))
 
 
-def concatenate(a: Arguments) -> Names:
+def concatenate(a: Arguments) -> Names | None:
     """The inputs have the same axes."""
-    return broadcast(a.op.name, a.inputs)
+    slices = len(a.inputs) == 1 and isinstance(a.args[0], Tensor)  # those of one tensor
+    return None if slices else broadcast(a.op.name, a.inputs)
 
 
 def append(a: Arguments) -> Names:

@@ -236,7 +236,7 @@ def _direction(x: Any, given: Any, name: str) -> Any:
 def zeros(x: Any, shape: tuple[int, ...] | None = None) -> Any:
     """Return a Tensor of zeros of the dtype of `x`; by default a gradient of `x`."""
     array = np.zeros_like(x.data, shape=shape)
-    return derive(x, array, "gradient") if shape is None else from_array(type(x), array)
+    return derive(x, array, "like") if shape is None else from_array(type(x), array)
 
 
 def _described(value: Any) -> str:
