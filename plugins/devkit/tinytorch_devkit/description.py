@@ -33,6 +33,15 @@ class Call(NamedTuple):
         """Return a call with other inputs and the same parameters."""
         return Call(tuple(inputs), self.parameters)
 
+    def converted(self, kind: str, dtype: Any) -> Call:
+        """Return the call with each array of a kind, "f" or "c", in another dtype."""
+        return self.with_inputs(
+            [
+                i.astype(dtype) if isinstance(i, np.ndarray) and i.dtype.kind == kind else i
+                for i in self.inputs
+            ]
+        )
+
     @property
     def key(self) -> tuple[Any, ...]:
         """The parameters as a hashable value; arrays are compared by identity."""

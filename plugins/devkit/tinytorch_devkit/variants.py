@@ -256,12 +256,11 @@ def reduces(op: Description) -> bool:
 def equal_calls(op: Description) -> Iterator[Call]:
     """Yield calls in which all numbers are equal, for ops that compare or subtract numbers."""
     for call in op.calls if op.shapes and (len(op.domain) > 1 or not op.elementwise) else ():
-        low = max(low for low, _ in op.domain)
-        high = min(high for _, high in op.domain)
-        inputs = [np.full_like(x, x.flat[0]) if x.size else x for x in call.inputs]
-        first = next((x.flat[0] for x in inputs if x.size), None)
+        intervals = [interval for interval in op.domain if interval is not None]
+        low, high = max(low for low, _ in intervals), min(high for _, high in intervals)
+        first = next((x.flat[0] for x in call.inputs if x.size), None)
         if first is not None and low < first < high:
-            yield call.with_inputs([np.full_like(x, first) for x in inputs])
+            yield call.with_inputs([np.full_like(x, first) for x in call.inputs])
 
 
 def _read_only(array: Array) -> Array:

@@ -187,9 +187,7 @@ def keeps_half_precision_of_gradients(op: Description) -> None:
 
 def _expect_gradients_in(dtype: np.dtype[Any], op: Description) -> None:
     for call, order in itertools.product(op.calls, (1, 2)):
-        narrow = call.with_inputs(
-            [i.astype(dtype) if is_floating(i) and i.dtype.kind == "f" else i for i in call.inputs]
-        )
+        narrow = call.converted("f", dtype)
         seen: list[tuple[str, Any]] = []
         if dtype == np.float32 or _returns(op, narrow, dtype):
             unless_without_rule(Problem(op, narrow, order, seen=seen).gradient)

@@ -13,7 +13,6 @@ from tinytorch_autograd.debug.checked_call import (
     Problem,
     failure,
     floats,
-    is_floating,
     tracked,
     unless_without_rule,
 )
@@ -51,7 +50,7 @@ def has_derivatives_at_large_numbers(op: Description) -> None:
 
 
 def _check_large_numbers(op: Description, call: Call, dtype: Any) -> None:
-    converted = call.with_inputs([_in_dtype(i, dtype) for i in call.inputs])
+    converted = call.converted("f", dtype)
     tensors = tracked(converted)
     values = [r for r in floats(op(*tensors, **op.fresh(call.parameters))) if is_tracked(r)]
     masks = [np.isfinite(v.data) for v in values]
@@ -79,10 +78,6 @@ def _check_large_numbers(op: Description, call: Call, dtype: Any) -> None:
                     "NaN: write the sigmoid as 0.5 * (1 + np.tanh(0.5 * x)), which does "
                     "not need exp(-x), or replace numbers beyond a bound with np.clip",
                 )
-
-
-def _in_dtype(value: Any, dtype: Any) -> Any:
-    return value.astype(dtype) if is_floating(value) and value.dtype.kind == "f" else value
 
 
 def _slopes(values: Sequence[Any], inputs: Sequence[Any]) -> list[Any]:
