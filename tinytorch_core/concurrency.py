@@ -8,6 +8,8 @@ import threading
 from typing import Any
 
 _locks: list[Any] = []
+# The locks that each thread has acquired for its fork.
+_held: dict[int, list[Any]] = {}
 
 
 def current_thread_or_task() -> object:
@@ -36,21 +38,23 @@ def fork_safe_lock() -> Any:
 
 def _acquire_all() -> None:
     # Threads may take the locks in any order, so waiting for one while holding another could
-    # deadlock: release those taken, and try again.
-    while True:
+    # deadlock: release those taken, and try again. After ten seconds, fork without the locks: the
+    # thread that holds one may be waiting for this thread.
+    for _ in range(1000):
         taken = []
-        for lock in _locks:
+        for lock in _locks.copy():
             if not lock.acquire(timeout=0.01):
                 break
             taken.append(lock)
         else:
+            _held[threading.get_ident()] = taken
             return
         for lock in taken:
             lock.release()
 
 
 def _release_all() -> None:
-    for lock in _locks:
+    for lock in _held.pop(threading.get_ident(), ()):
         lock.release()
 
 

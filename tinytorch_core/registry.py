@@ -136,7 +136,7 @@ def forget(plugin: Plugin) -> None:
     plugin.unregister()
     _reported.pop(plugin.name, None)
     for key in [key for key in _surfaces if plugin in key[0]]:
-        del _surfaces[key]
+        _surfaces.pop(key, None)
         _latest.pop(key, None)
     new = overrides.forgetting(plugin.name)
     found = resolve(new, config, {n: p for n, p in known.items() if p is not plugin})
