@@ -66,7 +66,7 @@ def takes_large_numbers(op: Description) -> None:
 def takes_many_numbers(op: Description) -> None:
     """An elementwise op or a reduction is right for 1, 64 and a million elements.
 
-    Other ops of one input are checked with 64 and with 4,096 elements.
+    Other ops with described shapes are checked with 64 and with 4,096 elements.
     """
     remedy = "compute with whole arrays; a loop over blocks must include the last, shorter one"
     if op.elementwise:
