@@ -220,10 +220,10 @@ def repeated_calls(op: Description) -> tuple[Call, Call]:
 def long_calls(op: Description, size: int) -> Iterator[Call]:
     """Yield calls of drawn inputs of about `size` elements: the axes of one length are longer.
 
-    Calls that the reference refuses are left out. Several inputs have 3,000 elements at most,
+    Calls that the reference refuses are left out. Several inputs have 2,100 elements at most,
     because a result may have an element for each combination of theirs.
     """
-    size = size if len(op.domain) == 1 else min(size, 3000)
+    size = size if len(op.domain) == 1 else min(size, 2100)
     described = next((s for s in op.shapes if any(math.prod(one) > 1 for one in s)), ())
     for old in sorted({n for shape in described for n in shape}) if size <= op.largest else ():
         shapes = [s for s in described if old in s]
@@ -241,7 +241,7 @@ def long_calls(op: Description, size: int) -> Iterator[Call]:
 def _longer(shape: Shape, old: int, size: int) -> float:
     """Return the length of the axes of length `old` with which an array has `size` elements."""
     others = math.prod(n for n in shape if n != old)
-    return max(1.0, (size / max(others, 1)) ** (1 / shape.count(old)) + 1e-9)
+    return float(max(1.0, (size / max(others, 1)) ** (1 / shape.count(old)) + 1e-9))
 
 
 def empty_calls(op: Description) -> Iterator[Call]:
