@@ -84,7 +84,7 @@ def _rule_of_blocks(grad, x):
 
 
 def _sum_of_blocks(x):
-    return x[:1024].sum() if x.ndim == 1 else x.sum()
+    return x[:100_000].sum()
 
 
 def _softmax_rule_of_small(grad, x, out):
