@@ -17,7 +17,6 @@ from tinytorch_core.extend import unwrap
 from .wrong import Wrong, plugin
 
 POSITIVE = (0.0, np.inf)
-MATRICES = [(2, 3), (3, 1)]
 
 
 def sigmoid(x):
@@ -36,18 +35,8 @@ def square(x):
     return x * x
 
 
-def square_rule(grad, x):
-    return 2 * grad * x
-
-
 def total(x, axis=None, keepdims=False):
     return x.sum(axis=axis, keepdims=keepdims)
-
-
-def total_rule(grad, x, axis, keepdims):
-    if axis is not None and not keepdims:
-        grad = np.expand_dims(grad, axis)
-    return np.broadcast_to(grad, x.shape)
 
 
 def _negative_axis(x, axis=None):
@@ -95,7 +84,7 @@ def _rule_of_blocks(grad, x):
 
 
 def _sum_of_blocks(x):
-    return x[:1024].sum() if x.ndim == 1 else x.sum()
+    return x[:100_000].sum()
 
 
 def _softmax_rule_of_small(grad, x, out):
@@ -345,6 +334,18 @@ SUBTLE = [
         "takes_many_numbers",
         plugin(_sum_of_blocks, np.sum, shapes=[(3,)]),
         "in wrong(<float64 of shape (1000000,)>)",
+        "",
+        "compute with whole arrays",
+    ),
+    Wrong(
+        "takes_many_numbers",
+        plugin(
+            lambda x, y: x[:, :1024] @ y[:1024],
+            lambda x, y: x @ y,
+            shapes=[((2, 3), (3, 1))],
+            op={"inputs": ["x", "y"]},
+        ),
+        "in wrong(<float64 of shape (2, 1050)>, <float64 of shape (1050, 1)>)",
         "",
         "compute with whole arrays",
     ),
@@ -700,7 +701,7 @@ SUBTLE = [
     Wrong(
         "is_deterministic",
         plugin(_of_one_input(Cached(id)), lambda x: 2 * x),
-        "as in the first call",
+        "as in the ",  # an id may be that of an array of another call
         "",
         STATE_REMEDY,
     ),

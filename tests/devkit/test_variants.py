@@ -89,11 +89,16 @@ def test_whole_numbers_are_inside_the_domain() -> None:
     assert not list(whole_calls(described(np.sin, domain=(0, 1))))
 
 
-def test_long_calls_extend_each_axis_that_the_reference_accepts() -> None:
+def test_long_calls_extend_the_axes_of_each_length() -> None:
     op = described(total, shapes=[(2, 3)])
     assert [c.inputs[0].shape for c in long_calls(op, 60)] == [(20, 3), (2, 30)]
     square = described(lambda x: np.linalg.inv(x), shapes=[(3, 3)])
-    assert not list(long_calls(square, 60))
+    assert [c.inputs[0].shape for c in long_calls(square, 64)] == [(8, 8)]
+    only_two = described(lambda x: x * np.ones(2), lambda x: x * [1.0, 1.0], shapes=[(3, 2)])
+    assert [c.inputs[0].shape for c in long_calls(only_two, 64)] == [(32, 2)]
+    product = described(np.matmul, shapes=[((2, 3), (3, 4))], op={"inputs": ["x", "y"]})
+    inputs = [tuple(i.shape for i in c.inputs) for c in long_calls(product, 10_000)]
+    assert inputs == [((700, 3), (3, 4)), ((2, 525), (525, 4)), ((2, 3), (3, 700))]
     small = described(total, shapes=[(2, 3)], largest=50)
     assert not list(long_calls(small, 60))
 
