@@ -34,6 +34,7 @@ class Plugin:
         uses: the names of the plugins that it uses if they are active, likewise.
         provided: the attributes and keywords of Tensor that it added to surfaces.
         versions: the names of those whose versions it restricts, with the allowed versions.
+        hooks: the names of the hooks that it implements, known once it is registered.
         failure: the error of its import or of one of its hooks, or None.
         ready: whether it is loaded, checked and registered with pluggy.
         import_seconds: how long its import took, or None if it was not imported.
@@ -44,6 +45,7 @@ class Plugin:
         self.points = tuple(points)
         self._use(target)
         self.provided: frozenset[str] = frozenset()
+        self.hooks: frozenset[str] = frozenset()
         self.failure: PluginError | None = None
         self.ready = False
         self.import_seconds: float | None = None
@@ -118,6 +120,8 @@ class Plugin:
 
     def call_hook(self, hook: str, arguments: Mapping[str, Any]) -> None:
         """Call the plugin's implementations of a hook whose result is not used."""
+        if hook not in self.hooks:
+            return
         for _, implementation in implementations(hook, [self]):
             with self.guarded(hook):
                 self.run_hook(hook, implementation, arguments)

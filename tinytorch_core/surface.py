@@ -224,14 +224,7 @@ class SurfaceBuilder:
         spec = getattr(getattr(manager.hook, hook, None), "spec", None)
         results: list[HookResult] = []
         for plugin, implementation in self._implementations(hook):
-            try:
-                with plugin.guarded(hook):
-                    value = plugin.run_hook(hook, implementation, arguments(plugin))
-            except PluginError as error:
-                taken, raised_here = error.__cause__, (error.plugin, error.hook)
-                if not isinstance(taken, NameTakenError) or raised_here != (plugin.name, hook):
-                    raise
-                self._refuse(plugin, taken, hook)
+            value = self._call(plugin, hook, implementation, arguments(plugin))
             if value is not None:
                 results.append(HookResult(plugin.name, value))
                 if spec is not None and spec.opts["firstresult"]:
@@ -406,6 +399,19 @@ class SurfaceBuilder:
                     self._refuse_op(op, taken)
                 found[function] = (calls[op.name], op)
         return found
+
+    def _call(
+        self, plugin: Plugin, hook: str, implementation: Any, arguments: Mapping[str, Any]
+    ) -> Any:
+        """Call an implementation of a hook; if two plugins add a name, raise the right error."""
+        try:
+            with plugin.guarded(hook):
+                return plugin.run_hook(hook, implementation, arguments)
+        except PluginError as error:
+            taken, raised_here = error.__cause__, (error.plugin, error.hook)
+            if not isinstance(taken, NameTakenError) or raised_here != (plugin.name, hook):
+                raise
+            self._refuse(plugin, taken, hook)
 
     def _refuse_op(self, op: Op, taken: NameTakenError) -> NoReturn:
         """Refuse a method or a NumPy function of an op."""

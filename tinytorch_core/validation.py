@@ -26,6 +26,7 @@ def register(plugin: Plugin) -> None:
         plugin.unregister()  # if an interrupt has left it half registered
         hooks = _checked_hooks(plugin)
         manager.register(plugin.target, name=plugin.name)
+        plugin.hooks = frozenset(options["specname"] or name for name, options in hooks.items())
         plugin.call_hook("tinytorch_add_hookspecs", {"manager": manager})
         _check_names(plugin, hooks)
         plugin.ready = True
