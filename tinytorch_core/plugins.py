@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tinytorch_core import registry
 from tinytorch_core.config import RESERVED, Choice, Decision, strict
 from tinytorch_core.errors import ConfigError, PluginError, UnknownPluginError, did_you_mean
-from tinytorch_core.overrides import Restore, caller
+from tinytorch_core.overrides import Change, Restore, caller
 from tinytorch_core.plugin import Plugin
 from tinytorch_core.surface import SurfaceBuilder
 from tinytorch_core.tensor import Tensor
@@ -228,14 +228,14 @@ def _choose(what: str, choice: Choice) -> Restore:
         registry.start()
         check_names(names)
         restore = Restore(f"{what} {', '.join(names)}".rstrip(), _undo)
-        registry.activate(registry.overrides.adding(restore, choice))
+        registry.activate(registry.overrides.adding(restore.change, choice))
         return restore
 
 
-def _undo(restore: Restore) -> None:
+def _undo(change: Change) -> None:
     with registry.lock:
         # Leaving the block must not fail because a plugin no longer loads.
-        registry.activate(registry.overrides.without(restore), lenient=not strict())
+        registry.activate(registry.overrides.without(change), lenient=not strict())
 
 
 def rescan() -> Rescan:

@@ -12,6 +12,7 @@ import sys
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
+from operator import attrgetter
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -49,6 +50,7 @@ MOST_SURFACES = 16
 # The errors that have been reported in warnings, by plugin.
 _reported: dict[str, str] = {}
 _started = False
+_ready = attrgetter("ready")
 
 
 def activate(new: Overrides, *, lenient: bool = False) -> None:
@@ -173,7 +175,7 @@ def _prepared(new: Overrides, lenient: bool) -> tuple[Plan, tuple[type]]:
     while True:
         found = resolve(new, config, known, without=importing)
         try:
-            if _load(found, importing):
+            if not all(map(_ready, found.active)) and _load(found, importing):
                 continue  # their needs are known now
             if found.errors:
                 _check_errors(found, new, lenient)

@@ -25,7 +25,7 @@ def known(**needs: tuple[str, ...]) -> dict[str, Plugin]:
 
 
 def overrides(*choices: Choice) -> Overrides:
-    return Overrides(tuple((Restore("", lambda _: None), choice) for choice in choices))
+    return Overrides(tuple((Restore("", lambda _: None).change, choice) for choice in choices))
 
 
 def active(plan: Plan) -> list[str]:
