@@ -105,20 +105,6 @@ def test_wrong_descriptions_are_an_error_that_names_the_hook(site) -> None:
     assert message in done.stderr
 
 
-# Assigns to Tensor while an op runs, which the core does not notice.
-LATE_ASSIGNMENT = """
-from tinytorch_core import Tensor, hookimpl
-
-@hookimpl
-def tinytorch_wrap_op(op, call):
-    def wrapped(*args, **kwargs):
-        Tensor.mine = 1
-        return call(*args, **kwargs)
-
-    return wrapped
-"""
-
-
 @pytest.mark.parametrize(
     ("preamble", "expected", "found"),
     [
@@ -133,8 +119,13 @@ def tinytorch_wrap_op(op, call):
             r"its import changed numpy.tanh.*",
         ),
         (
-            LATE_ASSIGNMENT,
-            r"Tensor.mine to be the same after the plugin was on",
+            "from tinytorch_core import Tensor\nTensor.mine = 1",
+            r"cube to work where these are not installed: .*",
+            r"its import changed Tensor.mine.*",
+        ),
+        (
+            "import numpy as np\nnp.set_printoptions(precision=3)",
+            r"np.get_printoptions\(\) to be the same after the plugin was on",
             r"another value",
         ),
     ],
