@@ -270,10 +270,11 @@ def test_a_block_that_is_entered_again_undoes_nothing_more() -> None:
 
 def test_a_change_of_another_thread_just_before_a_block_begins_loses_nothing() -> None:
     plugins.disable("a")
-    change = plugins.enable("a")  # as in a `with` statement, before the block is entered
+    plugins.enable("a")
+    change = plugins.disable("a")  # as in a `with` statement, before the block is entered
     thread = threading.Thread(target=plugins.disable, args=("b",))
     thread.start()
     thread.join()
     with change:
-        assert plugins.active() == ("a",)
-    assert plugins.active() == ()
+        assert plugins.active() == ()
+    assert plugins.active() == ("a",)

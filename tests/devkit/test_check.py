@@ -120,7 +120,12 @@ def test_wrong_descriptions_are_an_error_that_names_the_hook(site) -> None:
         ),
         (
             "from tinytorch_core import Tensor\nTensor.mine = 1",
-            r"Tensor.mine to be the same after the plugin was on",
+            r"cube to work where these are not installed: .*",
+            r"its import changed Tensor.mine.*",
+        ),
+        (
+            "import numpy as np\nnp.set_printoptions(precision=3)",
+            r"np.get_printoptions\(\) to be the same after the plugin was on",
             r"another value",
         ),
     ],

@@ -81,14 +81,6 @@ def tinytorch_configure(config: Any) -> None:
     np.set_printoptions(precision=np.get_printoptions()["precision"] + 1)
 
 
-class Leaves:
-    """Assigns an attribute to Tensor instead of adding it."""
-
-    @hookimpl
-    def tinytorch_extend_tensor(self, tensor: Any) -> None:
-        Tensor.leftover = "mine"
-
-
 class Doubles:
     """Changes multiplication."""
 
@@ -407,13 +399,6 @@ WRONG = [
         "a description of each of its 2 ops",
         "no description of wrong, other",
         "samples.add('wrong', ...)",
-    ),
-    Wrong(
-        "leaves_nothing_behind",
-        Leaves(),
-        "Tensor.leftover to be the same after the plugin was on",
-        "another value",
-        "do not assign to Tensor or to NumPy",
     ),
     Wrong(
         "leaves_nothing_behind",
