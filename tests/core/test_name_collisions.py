@@ -119,7 +119,7 @@ def test_the_first_in_the_order_of_the_plugins_keeps_a_new_name(tryfirst: str) -
 
 class Specs:
     @hookspec
-    def tinytorch_register_colours(self, colours: Any) -> None:
+    def tinytorch_register_shades(self, colours: Any) -> None:
         """Add colours."""
 
 
@@ -142,16 +142,16 @@ class Colours:
 
             return {"colours": add}
 
-        tensor.surface.call_hook("tinytorch_register_colours", adding)
+        tensor.surface.call_hook("tinytorch_register_shades", adding)
 
 
 def test_a_hook_of_another_plugin_can_apply_the_same_rule() -> None:
     @hookimpl(optionalhook=True)
-    def tinytorch_register_colours(colours: Any) -> None:
+    def tinytorch_register_shades(colours: Any) -> None:
         colours("red")
 
     first, second = (
-        SimpleNamespace(tinytorch_register_colours=tinytorch_register_colours, number=number)
+        SimpleNamespace(tinytorch_register_shades=tinytorch_register_shades, number=number)
         for number in range(2)
     )
     plugins.register(Colours(), name="zzz-colours")
@@ -160,7 +160,7 @@ def test_a_hook_of_another_plugin_can_apply_the_same_rule() -> None:
         with pytest.raises(PluginError) as caught:
             plugins.register(first, name="third")
         assert str(caught.value) == (
-            "plugin 'third' (registered from code) in tinytorch_register_colours: the colour 'red' "
+            "plugin 'third' (registered from code) in tinytorch_register_shades: the colour 'red' "
             "is already provided by plugin 'second' (registered from code), which comes first in "
             "the order of the plugins. Rename it, or disable the plugin: plugins.disable('third')."
         )
