@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core.ops import OpTable
-from tinytorch_core.tensor import only_element
+from tinytorch_core.tensor import TensorBase, only_element, unwrap
 
 Array = Any
 
@@ -46,12 +46,56 @@ def matmul(x: Array, y: Array) -> Array:
 
 def sum_rows(x: Array) -> Array:
     """Return the sum of an array or Tensor over all axes but the last."""
-    if x.__class__ is np.ndarray and x.dtype.char in ("f", "d"):
+    is_array = x.__class__ is np.ndarray
+    if x.dtype.char in ("f", "d") and (is_array or not isinstance(x, TensorBase)):
         # BLAS takes a fifth of the time of a sum of a small array, and loses fewer digits.
         count = math.prod(x.shape[:-1])
-        ones = _ones if count <= 4096 else np.ones
-        return ones(count, x.dtype.char).dot(x.reshape(count, x.shape[-1]))
+        ones = (_ones if count <= 4096 else np.ones)(count, x.dtype.char)
+        x = x.reshape(count, x.shape[-1])
+        # The same product of an array of another library, so that it is rounded in the same way.
+        return ones.dot(x) if is_array else np.dot(ones, x)
     return x.sum(axis=tuple(range(x.ndim - 1)))
+
+
+def sum_into_rows(values: Array, numbers: Array, count: int) -> Array:
+    """Return `count` rows, each the sum of the rows of `values` that have its number.
+
+    It writes into no array, so it works on the arrays of any library: it sorts the values by
+    number, adds up each run of equal numbers in log2(n) steps, and takes the sums from the ends of
+    the runs.
+
+    Args:
+        values: an array of shape (n, length).
+        numbers: an array of n integers from 0 to count - 1.
+        count: the number of rows.
+    """
+    order = np.argsort(numbers, kind="stable")
+    numbers, sums = np.take(numbers, order), np.take(values, order, axis=0)
+    step = 1
+    while step < values.shape[0]:
+        same = (numbers[step:] == numbers[:-step])[:, None]
+        sums = np.concatenate([sums[:step], sums[step:] + np.where(same, sums[:-step], 0)])
+        step *= 2
+    rows = np.arange(count)
+    starts, ends = (np.searchsorted(numbers, rows, side) for side in ("left", "right"))
+    sums = np.concatenate([np.zeros((1, values.shape[1]), values.dtype), sums])
+    return np.take(sums, np.where(starts < ends, ends, 0), axis=0)
+
+
+def place(values: Array, index: Any, shape: tuple[int, ...]) -> Array:
+    """Return zeros of `shape` with `values` at `index`, which selects no element twice.
+
+    It writes into no array but its own, so it works on the arrays of any library.
+
+    Args:
+        values: an array of the shape that `index` selects.
+        index: slices, numbers and ndarrays.
+        shape: the shape of the result.
+    """
+    sources = np.zeros(shape, np.intp)
+    sources[index] = np.arange(1, values.size + 1).reshape(values.shape)
+    elements = np.concatenate([np.zeros(1, values.dtype), values.reshape(-1)])
+    return np.take(elements, sources.reshape(-1)).reshape(shape)
 
 
 def mean(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
@@ -101,6 +145,16 @@ def permute(x: Array, axes: Any = None) -> Array:
 
 def _number(kind: type, x: Array) -> Any:
     return kind(only_element(x))
+
+
+def getitem(x: Array, index: Any) -> Array:
+    """Return the elements that `index` selects, as in NumPy; Tensors may be indices."""
+    try:
+        return x[index]
+    except TypeError:
+        if isinstance(x, np.ndarray):
+            raise  # it converts Tensors itself
+        return x[unwrap(index)]
 
 
 def setitem(x: Array, index: Any, value: Any) -> None:
@@ -183,8 +237,7 @@ def core_ops() -> OpTable:
     for kind in (int, float, complex):
         name, doc = kind.__name__, f"Return the only element as a Python {kind.__name__}."
         ops.add(name, functools.partial(_number, kind), method=f"__{name}__", raw=True, doc=doc)
-    doc = "Return the elements that `index` selects, as in NumPy; Tensors may be indices."
-    ops.add("getitem", lambda x, index: x[index], method="__getitem__", inputs=("x",), doc=doc)
+    ops.add("getitem", getitem, method="__getitem__", inputs=("x",))
     ops.add("setitem", setitem, method="__setitem__", inputs=("x", "value"), in_place=True)
     return ops
 
@@ -192,13 +245,19 @@ def core_ops() -> OpTable:
 def _add_operator(ops: OpTable, name: str, symbol: str, forward: Any, sign: str) -> None:
     """Add `x + y` and the like, and `x += y`."""
     ufunc = forward if isinstance(forward, np.ufunc) else _UFUNCS[name]
+    operate = getattr(operator, f"i{symbol}")
 
-    def in_place(x: Array, y: Array) -> None:
-        ufunc(x, y, out=x)
+    def in_place(x: Array, y: Array) -> Any:
+        try:
+            return ufunc(x, y, out=x)
+        except TypeError:
+            if isinstance(x, np.ndarray):
+                raise
+            return operate(x, y)  # a new array of a library whose arrays cannot be modified
 
     what = "the matrix product" if name == "matmul" else "element by element"
     methods: Any = {"method": f"__{symbol}__", "reflected": f"__r{symbol}__"}
     doc = f"Return `self {sign} y`, {what}."
     ops.add(name, forward, inputs=("x", "y"), operator=True, numpy=ufunc, doc=doc, **methods)
-    doc = f"Compute `self {sign}= y`, {what}, in the memory of `self`."
+    doc = f"Compute `self {sign}= y`, {what}, in the memory of `self` if it is an ndarray."
     ops.add(f"i{name}", in_place, method=f"__i{symbol}__", operator=True, in_place=True, doc=doc)

@@ -5,7 +5,7 @@ everything else that a plugin may use is here. Nothing else in `tinytorch_core` 
 """
 
 from tinytorch_core.concurrency import current_thread_or_task, fork_safe_lock
-from tinytorch_core.core_ops import matmul, sum_rows
+from tinytorch_core.core_ops import matmul, place, sum_into_rows, sum_rows
 from tinytorch_core.discovery import lazy_names
 from tinytorch_core.errors import did_you_mean
 from tinytorch_core.hints import well_known_provider
@@ -56,10 +56,12 @@ __all__ = [
     "numpy_name",
     "op",
     "op_call",
+    "place",
     "run_function",
     "signature_of",
     "signature_text",
     "start_plugins",
+    "sum_into_rows",
     "sum_rows",
     "tuple_text",
     "unwrap",

@@ -93,6 +93,7 @@ def call_names(op: Op, tensor: type[Tensor]) -> dict[str, Any]:
         "_explain": functools.partial(_explain_shapes, op.name),
         "_wrap": functools.partial(wrap, tensor),
         "_is_array": is_array,
+        "_replaced": replaced,
         "_unwrap": unwrap,
     }
 
@@ -181,7 +182,7 @@ def _array_of(tensor: str) -> str:
 
 
 def _run(op: Op, arrays: str) -> list[str]:
-    assigned = "" if op.in_place else "_out = " if op.raw else "_array = "
+    assigned = "_out = " if op.raw else "_array = "
     shapes = op.inputs[0] if op.variadic else tuple_text(op.inputs)
     lines = [
         "    try:",
@@ -189,7 +190,10 @@ def _run(op: Op, arrays: str) -> list[str]:
         "    except ValueError as _error:",
         f"        raise _explain(_error, {shapes})",
     ]
-    return lines if op.in_place or op.raw else [*lines, *_WRAP_RESULT]
+    if op.in_place:
+        is_new = f"_array is not {op.inputs[0]} and _array is not None"
+        return [*lines, f"    if {is_new}:", "        _out = _replaced(_out, _array)"]
+    return lines if op.raw else [*lines, *_WRAP_RESULT]
 
 
 _WRAP_RESULT = (
@@ -218,6 +222,14 @@ def is_array(result: Any) -> bool:
     """Return whether a forward's result is an array of another library, to be kept as it is."""
     foreign = speaks_numpy(result) and not isinstance(result, Tensor)
     return foreign and getattr(result, "dtype", np.dtype(object)).kind in "biufc"
+
+
+def replaced(target: Any, array: Any) -> Any:
+    """Return the first input of an in-place op with the array that its forward returned."""
+    if not isinstance(target, Tensor):
+        return array
+    target.data = array
+    return target
 
 
 def wrap(tensor: type[Tensor], result: Any) -> Any:

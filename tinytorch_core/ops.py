@@ -26,7 +26,8 @@ class Op(NamedTuple):
         operator: the op is `x + y` or the like, and leaves foreign operands to the other side.
         reflected: the name of the method for the swapped operands (`__radd__`), or None.
         numpy: the NumPy functions that run this op when they get a Tensor.
-        in_place: the op writes into its first input and returns it.
+        in_place: the op writes into its first input and returns it. If `forward` returns an array,
+            that array replaces the one of the first input, for arrays that cannot be written into.
         raw: the result is returned as it is, not as a Tensor.
         numpy_call: the op is a NumPy function that no plugin offers as an op. It takes NumPy's
             own arguments, among which Tensors may be anywhere, in lists too.

@@ -24,10 +24,11 @@ _NUMBERS = (bool, *_SCALARS, np.ndarray)
 
 
 def as_array(data: Any, dtype: Any = None) -> Any:
-    """Return the array that `Tensor(data, dtype)` holds, always a copy.
+    """Return the array that `Tensor(data, dtype)` holds.
 
-    Python numbers and sequences become float32 (complex64 if complex). An array, a NumPy scalar
-    or a Tensor keeps its dtype, and an array of another library stays an array of that library.
+    Python numbers and sequences become float32 (complex64 if complex). A NumPy array or scalar, or
+    a Tensor, is copied and keeps its dtype. An array of another library that implements NumPy's
+    protocols is returned itself, or converted by its own `astype` if it has a different dtype.
     """
     return _copied(data._data if isinstance(data, TensorBase) else data, dtype)
 
@@ -37,7 +38,7 @@ def _copied(data: Any, dtype: Any) -> Any:
     if data.__class__ is np.ndarray or isinstance(data, np.ndarray | np.generic):
         array = np.array(data, dtype=dtype)
     elif foreign and hasattr(data, "dtype"):
-        return data.astype(dtype) if dtype is not None else data.copy()
+        array = data if dtype is None or data.dtype == dtype else data.astype(dtype)
     else:
         array = _from_python(data, dtype)
     if array.dtype.kind not in "biufc":
@@ -93,7 +94,8 @@ class TensorBase:
     """An array of numbers with operators and methods.
 
     Args:
-        data: a number, a (nested) sequence of numbers, an array, or a Tensor. It is copied.
+        data: a number, a (nested) sequence of numbers, an array, or a Tensor. It is copied, unless
+            it is an array of another library that implements NumPy's protocols: this is kept.
         dtype: the NumPy dtype; by default float32 for Python numbers and sequences, and that of
             `data` for arrays and Tensors.
         keywords: keywords that the active plugins add.
@@ -150,7 +152,7 @@ class TensorBase:
 
     @property
     def data(self) -> Any:
-        """The array itself, not a copy. An assignment replaces it."""
+        """The array itself, not a copy. An assignment replaces it, without copying an array."""
         return self._data
 
     @data.setter
@@ -231,9 +233,12 @@ class TensorBase:
         return format(self._data.item(), spec) if spec and self.size == 1 else str(self)
 
     def __repr__(self) -> str:
-        name = type(self).__name__
-        data = np.asarray(self._data)
-        body = np.array2string(data, separator=", ", prefix=f"{name}(", threshold=1000)
+        name, data = type(self).__name__, self._data
+        try:
+            array = np.asarray(data)
+            body = np.array2string(array, separator=", ", prefix=f"{name}(", threshold=1000)
+        except TypeError:  # an array of another library that has no values yet
+            body = repr(data)
         extras = [text for extra in self._surface.extras if (text := extra(self))]
         if data.dtype != np.float32:
             extras.insert(0, f"dtype={data.dtype}")

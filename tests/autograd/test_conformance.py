@@ -173,6 +173,13 @@ WRONG = [
         "[[",
         "create new arrays in the rule",
     ),
+    Wrong(
+        "differentiates_any_array",
+        plugin(_square, None, lambda grad, x: 2 * grad * x if x.any() else grad * 0),
+        "the derivatives of wrong(<float64 of shape (2, 3)>) to work on arrays of other libraries",
+        "bool(): arrays of other libraries may have no values yet",
+        "no branch on a value",
+    ),
 ]
 
 
@@ -222,7 +229,7 @@ def test_every_check_of_autograd_rejects_some_plugin() -> None:
 )
 def test_correct_rules_pass(correct: Any) -> None:
     results = check_plugin(correct, checks=[w.check for w in WRONG])
-    assert len(results) == 7
+    assert len(results) == 8
     assert not [str(r.failure) for r in results if r.failure]
 
 

@@ -277,9 +277,6 @@ class Metres(np.lib.mixins.NDArrayOperatorsMixin):
         self.values = np.asarray(values, float)
         self.dtype, self.shape, self.size = self.values.dtype, self.values.shape, self.values.size
 
-    def copy(self) -> Metres:
-        return Metres(self.values.copy())
-
     def sum(self, axis: Any = None, keepdims: bool = False) -> Metres:
         return Metres(self.values.sum(axis=axis, keepdims=keepdims))
 
@@ -294,8 +291,7 @@ class Metres(np.lib.mixins.NDArrayOperatorsMixin):
 def test_ops_keep_arrays_of_other_libraries() -> None:
     given = Metres([1.0, 2.0])
     x = Tensor(given)
-    assert isinstance(x.data, Metres)
-    assert x.data is not given
+    assert x.data is given
     for result in (
         x * 2,
         1 + x,

@@ -146,10 +146,11 @@ def test_an_in_place_op_may_write_to_its_first_input_and_to_buffers() -> None:
     assert not [str(r.failure) for r in results if r.failure]
 
 
-def _step(x: Any, buffer: Any) -> None:
+def _step(x: Any, buffer: Any) -> Any:
     """Doubles the buffer and adds it."""
     buffer *= 2
     x += buffer
+    return x
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,10 @@ def _in_place(x):
     return x
 
 
+def _adding_without_a_result(x, y):
+    x += y
+
+
 def _calling_a_hook(x):
     manager.hook.tinytorch_configure(config={})
     return x * 2
@@ -196,6 +200,27 @@ WRONG = [
         "an array from wrong",
         "the Tensor <float64 of shape (2, 3)>",
         "do not create Tensors in the function",
+    ),
+    Wrong(
+        "takes_any_array",
+        plugin(_assigning),
+        "wrong(<float64 of shape (2, 3)>) to work on arrays of other libraries",
+        "setitem(): arrays of other libraries may not be writable; compute a new array, in ",
+        "write functional NumPy: no item assignment",
+    ),
+    Wrong(
+        "takes_any_array",
+        plugin(lambda x: np.ones(x.shape)),
+        "an array of the library from wrong(<float64 of shape (2, 3)>)",
+        "ndarray",
+        "write functional NumPy",
+    ),
+    Wrong(
+        "takes_any_array",
+        plugin(_adding_without_a_result, lambda x, y: x + y, op={"in_place": True}),
+        "on arrays of another library",
+        "",
+        "use the result of `x += y`, which may be another array",
     ),
     Wrong(
         "keeps_dtypes",

@@ -31,6 +31,7 @@ OPS = {
     "embedding",
     "embedding_weight",
     "dropout",
+    "random_draw",
 }
 
 

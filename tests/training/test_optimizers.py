@@ -190,7 +190,7 @@ def test_optimizers_raise_if_autograd_is_disabled() -> None:
 def test_update_of_tensors_and_arrays_with_and_without_autograd(others: str) -> None:
     array = np.array([1.0, 2.0])
     scratch = np.empty(2), np.empty(2)
-    arguments = (np.array([0.5, 1.0]), None, scratch, 0.1, 0.0, 0.0, 0.0, False)
+    arguments = (np.array([0.5, 1.0]), {}, scratch, 0.1, 0.0, 0.0, 0.0, False)
     with plugins.only("training", *([others] if others != "none" else [])):
         tensor = Tensor(array)
         assert sgd_update(tensor, *arguments) is tensor

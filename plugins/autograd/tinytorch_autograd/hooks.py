@@ -111,7 +111,7 @@ class _RetainGrad:
     def __call__(self, grad: Any) -> None:
         target: Any = self._tensor()
         if target is not None:
-            array = np.array(fit(target.data, unwrap(grad)))
+            array = np.copy(fit(target.data, unwrap(grad)))
             have = getattr(target, "_grad", None)
             target._grad = array if have is None else have + array
 

@@ -148,7 +148,7 @@ def _wrapped(
     if op.name in _CONVERSIONS:
         return tensor_methods.to_number(op, call)
     if op.raw:
-        return unrecorded.raw(op, call, surface.tensor)
+        return unrecorded.raw(op, call, surface.tensor) if op.inputs else None
     if op.numpy_call:
         return numpy_lookup.differentiable(op, call, surface)
     if surface.once(_rules).has_no_derivative(op.name):

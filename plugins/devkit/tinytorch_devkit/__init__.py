@@ -19,6 +19,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tinytorch_devkit.any_array import expect_same
     from tinytorch_devkit.checks import Check, Checks
     from tinytorch_devkit.comparing import (
         difference,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from tinytorch_devkit.parametrizing import parametrize_with_checks
     from tinytorch_devkit.running import Case, Result, cases_of, check_plugin, table_of_checks
     from tinytorch_devkit.samples import Samples
+    from tinytorch_devkit.strict_array import StrictArray, StrictArrayError, values_of
     from tinytorch_devkit.subject import Subject
     from tinytorch_devkit.variants import (
         LAYOUTS,
@@ -54,6 +56,8 @@ __all__ = [
     "Description",
     "Result",
     "Samples",
+    "StrictArray",
+    "StrictArrayError",
     "Subject",
     "UnknownCheckError",
     "call",
@@ -64,6 +68,7 @@ __all__ = [
     "equal_calls",
     "expect_equal",
     "expect_reference",
+    "expect_same",
     "expect_tensors",
     "laid_out",
     "large_calls",
@@ -72,6 +77,7 @@ __all__ = [
     "repeated_calls",
     "results",
     "table_of_checks",
+    "values_of",
 ]
 
 # The module of each public name.
@@ -96,6 +102,8 @@ _MODULES = {
     "Description": "description",
     "Result": "running",
     "Samples": "samples",
+    "StrictArray": "strict_array",
+    "StrictArrayError": "strict_array",
     "Subject": "subject",
     "UnknownCheckError": "failure",
     "call": "description",
@@ -104,10 +112,12 @@ _MODULES = {
     "difference": "comparing",
     "expect_equal": "comparing",
     "expect_reference": "comparing",
+    "expect_same": "any_array",
     "expect_tensors": "comparing",
     "parametrize_with_checks": "parametrizing",
     "results": "description",
     "table_of_checks": "running",
+    "values_of": "strict_array",
 }
 
 

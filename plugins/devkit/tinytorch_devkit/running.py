@@ -10,6 +10,7 @@ from tinytorch_core import PluginError, plugins
 from tinytorch_core.extend import did_you_mean
 
 from tinytorch_devkit import (
+    any_array,
     input_checks,
     number_checks,
     plugin_checks,
@@ -22,7 +23,10 @@ from tinytorch_devkit.description import Description
 from tinytorch_devkit.failure import CheckFailure, UnknownCheckError
 from tinytorch_devkit.subject import Subject, without_numerical_warnings
 
-_MODULES = (value_checks, number_checks, input_checks, state_checks, usage_checks, plugin_checks)
+_MODULES = (
+    *(value_checks, number_checks, input_checks, any_array, state_checks),
+    *(usage_checks, plugin_checks),
+)
 
 
 class Case:

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tinytorch_layers.functional.masking import drawn
+
 if TYPE_CHECKING:
     from numpy.random import Generator
 
@@ -87,7 +89,8 @@ def uniform(
     generator: Random = None,
 ) -> Array:
     """Return numbers drawn uniformly from [low, high)."""
-    return random_generator(generator).uniform(low, high, tuple(shape)).astype(dtype)
+    numbers = drawn(random_generator(generator), "uniform", low, high, tuple(shape))
+    return numbers.astype(dtype)  # type: ignore[no-any-return]
 
 
 def normal(
@@ -99,7 +102,8 @@ def normal(
     generator: Random = None,
 ) -> Array:
     """Return numbers drawn from a normal distribution."""
-    return random_generator(generator).normal(mean, std, tuple(shape)).astype(dtype)
+    numbers = drawn(random_generator(generator), "normal", mean, std, tuple(shape))
+    return numbers.astype(dtype)  # type: ignore[no-any-return]
 
 
 def kaiming_uniform(

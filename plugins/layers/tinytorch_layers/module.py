@@ -12,6 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from tinytorch_core import Tensor
+from tinytorch_core.extend import did_you_mean
 
 from tinytorch_layers.arguments import as_array, flag
 from tinytorch_layers.parameter import Parameter
@@ -134,6 +135,32 @@ class Module:
     def buffers(self) -> Iterator[Any]:
         """Iterate over the buffers of this module and its descendants."""
         return (buffer for _, buffer in self.named_buffers())
+
+    def set_buffer(self, name: str, value: Any) -> None:
+        """Replace a buffer of this module or of a descendant, without copying.
+
+        Args:
+            name: the dotted name, as in `named_buffers`.
+            value: an array or a Tensor, of this or another library.
+
+        Raises:
+            ValueError: no buffer has that name.
+            TypeError: the value has a different type.
+
+        >>> from tinytorch_layers import BatchNorm1d, Sequential
+        >>> model = Sequential(BatchNorm1d(2))
+        >>> model.set_buffer("0.running_mean", np.ones(2))
+        >>> model[0].running_mean
+        array([1., 1.])
+        """
+        owner, _, last = name.rpartition(".")
+        module = dict(self.named_modules()).get(owner)
+        if module is None or last not in module._buffers:
+            known = [name for name, _ in self.named_buffers()]
+            raise ValueError(
+                f"{type(self).__name__} has no buffer {name!r}. {did_you_mean(name, known)}"
+            )
+        setattr(module, last, value)
 
     def _under_all_names(
         self, prefix: str = "", parents: tuple[Module, ...] = ()
@@ -291,7 +318,15 @@ class Module:
         check_origin(type(self).__name__, mapping)
         if isinstance(mapping, Mapping):
             mapping = self._by_first_name(mapping)
-        return load_arrays(type(self).__name__, self._arrays(), mapping, strict)
+        return load_arrays(type(self).__name__, self._arrays(), mapping, strict, self._replace)
+
+    def _replace(self, name: str, array: Any) -> None:
+        """Replace the array of a parameter or buffer."""
+        parameter = dict(self.named_parameters()).get(name)
+        if parameter is not None:
+            parameter.data = array
+        else:
+            self.set_buffer(name, array)
 
     def _by_first_name(self, mapping: Mapping[str, Any]) -> dict[str, Any]:
         """Return `mapping` with one name, the first, for what several attributes hold."""

@@ -41,6 +41,7 @@ def tinytorch_register_ops(ops: OpTable) -> None:
     ops.add("embedding", lookup.take_rows, inputs=("weight",))
     ops.add("embedding_weight", lookup.add_rows, inputs=("values",))
     ops.add("dropout", masking.apply_mask, inputs=("x",))
+    ops.add("random_draw", masking.draw, inputs=(), raw=True)
 
 
 # optionalhook: autograd defines this hook, and may be missing or disabled.

@@ -9,7 +9,8 @@ import numpy as np
 
 from tinytorch_devkit import Samples, call
 from tinytorch_layers import functional as F
-from tinytorch_layers import reference
+from tinytorch_layers import init, reference
+from tinytorch_layers.functional.masking import drawn
 from tinytorch_layers.functional.windows import Windows
 
 Array = Any
@@ -27,6 +28,7 @@ def describe(samples: Samples) -> None:
     _describe_normalization(samples)
     _describe_lookup(samples)
     _describe_dropout(samples)
+    _describe_draws(samples)
     _describe_convolution(samples)
     _describe_maximum(samples)
     _describe_average(samples)
@@ -98,6 +100,26 @@ def _describe_dropout(samples: Samples) -> None:
     )
     samples.refuse("dropout", ValueError, "p of dropout", x, mask=x > 0, p=1)
     samples.refuse("dropout", ValueError, "a mask of shape (3,)", x, mask=x[0] > 0, p=0.5)
+
+
+def _describe_draws(samples: Samples) -> None:
+    drawn = [("random", ((2, 3), np.float32)), ("normal", (1.0, 2.0, (4,)))]
+    samples.add(
+        "random_draw",
+        lambda seed, method, arguments: getattr(np.random.default_rng(seed), method)(*arguments),
+        calls=[call(0, method, arguments) for method, arguments in drawn],
+        function=drawn_from_seed,
+    )
+
+
+def drawn_from_seed(generator: int, method: str, arguments: tuple[Any, ...]) -> Array:
+    """Run the op `random_draw` with a new generator, because each draw changes its state.
+
+    Args:
+        generator: the seed of the generator.
+        method, arguments: those of the op.
+    """
+    return drawn(init.random_generator(generator), method, *arguments)
 
 
 def _describe_convolution(samples: Samples) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,7 +56,11 @@ def _why_of_torch(mapping: Any) -> str | None:
 
 
 def load_arrays(
-    owner: str, own: Mapping[str, Any], mapping: Mapping[str, Any], strict: bool
+    owner: str,
+    own: Mapping[str, Any],
+    mapping: Mapping[str, Any],
+    strict: bool,
+    replace: Callable[[str, Any], None] | None = None,
 ) -> IncompatibleKeys:
     """Copy the values of `mapping` into the arrays of a module; see `Module.load_state_dict`.
 
@@ -65,6 +69,7 @@ def load_arrays(
         own: the arrays of the module by name, which are changed in place.
         mapping: arrays, Tensors or nested lists by name.
         strict: whether a missing or unexpected name is an error.
+        replace: replaces an array of another library, which may not be writable.
 
     Raises:
         TypeError: `mapping` is not a mapping.
@@ -99,7 +104,11 @@ def load_arrays(
             + "\n".join(f"  {problem}" for problem in problems)
         )
     for name in common:
-        own[name][...] = given[name]
+        if replace is None or isinstance(own[name], np.ndarray):
+            own[name][...] = given[name]
+        else:
+            zeros = np.zeros_like(own[name])  # an array of that library
+            replace(name, (zeros + given[name]).astype(zeros.dtype))
     return keys
 
 

@@ -152,6 +152,8 @@ def class_target(
 ) -> tuple[Array, int | None]:
     """Return the class numbers as an array, and `ignore_index` or None if no target equals it.
 
+    The values of another library's array are not checked, because they may not be known yet.
+
     Args:
         loss: the name of the loss, for errors.
         target: whole numbers of shape (), (N,) or (N, d1, ...), of an integer or floating dtype.
@@ -181,6 +183,8 @@ def class_target(
         )
     if kind == "f":
         target = _whole_numbers(loss, given, target)
+    if not isinstance(target, (np.ndarray, np.generic)):
+        return target, ignore_index  # the values may not be known yet
     if not target.size:
         return target, None
     # As unsigned integers, negative numbers are large, so one comparison checks both bounds.
@@ -201,7 +205,8 @@ def _whole_numbers(loss: str, given: Any, target: Array) -> Array:
         )
     with np.errstate(invalid="ignore"):  # NaN and infinity, which the comparison finds
         numbers = target.astype(np.int64)
-    if (invalid := numbers != target).any():
+    invalid = numbers != target
+    if isinstance(invalid, (np.ndarray, np.generic)) and invalid.any():
         raise ValueError(
             f"{loss}: {first_element('target', target, invalid)}, but class numbers must be whole"
         )

@@ -61,12 +61,15 @@ _ONE = {2: (np.uint16, 0x3C00), 4: (np.uint32, 0x3F800000), 8: (np.uint64, 0x3FF
 
 
 def _from_zero_to_one(x: Array, tolerance: float) -> bool:
-    """Return whether no value is NaN or farther than `tolerance` outside 0 to 1."""
-    if not x.size:
+    """Return whether no value is NaN or farther than `tolerance` outside 0 to 1.
+
+    True for an array of another library, whose values may not be known yet.
+    """
+    if not isinstance(x, (np.ndarray, np.generic)) or not x.size:
         return True
     unsigned, one = _ONE.get(x.dtype.itemsize, (None, 0))
     # As unsigned integers, negative numbers and NaN are large, so one comparison checks all.
-    if unsigned and hasattr(x, "view") and x.view(unsigned).max() <= one:
+    if unsigned and x.view(unsigned).max() <= one:
         return True
     # NaN compares false, so this also rejects NaN.
     return bool(x.min() >= -tolerance and x.max() <= 1 + tolerance)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import Tensor, op
+from tinytorch_core.extend import unwrap
 
 from tinytorch_losses.arguments import (
     as_array,
@@ -86,7 +87,7 @@ def nll_forward(
     """
     classes, weights = _classes_and_weights(target, weight, ignore_index, input.dtype)
     x = _classes_first(input)
-    return _reduce_weighted(-_elements(x)[_prediction_index(classes, x)], weights, reduction)
+    return _reduce_weighted(-_chosen(x, classes), weights, reduction)
 
 
 def nll_input_rule(
@@ -100,8 +101,12 @@ def nll_input_rule(
 ) -> Array:
     """d/dx = −w[t] at the target class, 0 elsewhere."""
     classes, weights = _classes_and_weights(target, weight, ignore_index, input_dtype)
-    slope = np.zeros((class_count("nll_loss", input_shape), *target.shape), dtype=input_dtype)
-    _elements(slope)[_prediction_index(classes, slope)] = -1 if weights is None else -weights
+    slope = _at_classes(
+        classes,
+        class_count("nll_loss", input_shape),
+        -1 if weights is None else -weights,
+        input_dtype,
+    )
     return _classes_first(slope * reduce_rule(grad, reduction, _mean_divisor(target, weights)))
 
 
@@ -226,11 +231,13 @@ def cross_entropy_forward(
     z, powers, sums = shifted_exponentials(x, axis=0)
     logs = np.log(sums)
     classes, weights = _classes_and_weights_or_none(target, weight, ignore_index, input.dtype)
-    index = None if classes is None else _prediction_index(classes, z)
+    is_known = classes.__class__ is z.__class__ is np.ndarray
+    index = _prediction_index(classes, z) if is_known else None
     if cache is not None:
         cache[:] = powers, sums, index
-    if index is not None and not label_smoothing:
-        return _reduce_weighted(logs - _elements(z)[index], weights, reduction)
+    if classes is not None and not label_smoothing:
+        chosen = _chosen(z, classes) if index is None else _elements(z)[index]
+        return _reduce_weighted(logs - chosen, weights, reduction)
     q = _class_targets(target, weight, ignore_index, label_smoothing, input)
     losses = (q * (logs - z)).sum(axis=0)
     return reduce_losses(losses, reduction, _mean_divisor(losses, weights))
@@ -260,6 +267,10 @@ def cross_entropy_input_rule(
             _elements(slope)[index] -= grad
             return _classes_first(slope)
     q = _class_targets(target, weight, ignore_index, label_smoothing, input)
+    has_classes = target.dtype.kind != "f" and weight is None and not label_smoothing
+    if has_classes and not _are_ndarrays(unwrap(q), unwrap(powers)):
+        # As in the common case of ndarrays, with the same rounding.
+        return _classes_first(powers * (q.sum(axis=0) * grad / sums) - q * grad)
     return _classes_first((powers * (q.sum(axis=0) / sums) - q) * grad)
 
 
@@ -295,6 +306,27 @@ def _classes_first(x: Array) -> Array:
 def _column(weight: Array, shape: Shape) -> Array:
     """Return the class weights with the class axis first and 1 for each other axis of `shape`."""
     return weight.reshape(-1, *(1,) * (len(shape) - 1))
+
+
+def _chosen(x: Array, classes: Array) -> Array:
+    """Return the element of each prediction's class, for the class axis first."""
+    if _are_ndarrays(x, classes):
+        return _elements(x)[_prediction_index(classes, x)]
+    return np.take_along_axis(x, classes[None], axis=0)[0]
+
+
+def _at_classes(classes: Array, count: int, value: Array, dtype: Any) -> Array:
+    """Return an array with `value` at each prediction's class and 0 elsewhere, classes first."""
+    if not isinstance(classes, np.ndarray):
+        numbers = np.arange(count).reshape((count, *(1,) * classes.ndim))
+        return np.where(numbers == classes, value, 0).astype(dtype)
+    out = np.zeros((count, *classes.shape), dtype)
+    _elements(out)[_prediction_index(classes, out)] = value
+    return out
+
+
+def _are_ndarrays(*arrays: Array) -> bool:
+    return all(isinstance(array, (np.ndarray, np.generic)) for array in arrays)
 
 
 def _elements(x: Array) -> Array:
@@ -340,10 +372,18 @@ def _classes_and_weights(
     Ignored targets become class 0 with weight 0.
     """
     if ignore_index is None:
-        return target, None if weight is None else weight[target]
+        return target, None if weight is None else _weight_of(target, weight)
     used = target != ignore_index
     classes = np.where(used, target, 0)
-    return classes, used.astype(dtype) if weight is None else used * weight[classes]
+    return classes, used.astype(dtype) if weight is None else used * _weight_of(classes, weight)
+
+
+def _weight_of(classes: Array, weight: Array) -> Array:
+    """Return the weight of each prediction's class."""
+    if _are_ndarrays(classes):
+        return weight[classes]
+    # Unlike indexing, this NumPy function accepts indices of another library for an ndarray.
+    return np.take_along_axis(weight, classes.reshape(-1), 0).reshape(classes.shape)
 
 
 def _class_targets(
@@ -352,11 +392,7 @@ def _class_targets(
     """Return q, the weighted and smoothed target of each class, with the class axis first."""
     classes, _ = _classes_and_weights_or_none(target, weight, ignore_index, input.dtype)
     count = class_count("cross_entropy", input.shape)
-    if classes is None:
-        q = _classes_first(target)
-    else:
-        q = np.zeros((count, *target.shape), dtype=input.dtype)
-        _elements(q)[_prediction_index(classes, q)] = 1
+    q = _classes_first(target) if classes is None else _at_classes(classes, count, 1, input.dtype)
     if label_smoothing:
         q = q * (1 - label_smoothing) + label_smoothing / count
     if weight is not None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 Array = Any
 
+_KNOWN = (int, np.generic, np.ndarray)
 REDUCTIONS = ("mean", "sum", "none")
 
 
@@ -39,7 +42,10 @@ def reduce_losses(losses: Array, reduction: str, divisor: Any = None) -> Array:
         return total
     if divisor is None:
         divisor = losses.size
-    return total / divisor if divisor else total.dtype.type("nan")
+    # Whether the divisor is 0 may not be known yet if it is an array of another library.
+    if not isinstance(divisor, _KNOWN) or divisor:
+        return total / divisor
+    return total.dtype.type("nan")
 
 
 def reduce_rule(grad: Array, reduction: str, divisor: Any) -> Array:
@@ -50,4 +56,8 @@ def reduce_rule(grad: Array, reduction: str, divisor: Any) -> Array:
         reduction, divisor: as for `reduce_losses`. A divisor of 0 leaves `grad` unchanged: then
             the input is empty, or all weights are 0 and so is their product with `grad`.
     """
-    return grad / divisor if reduction not in ("sum", "none") and divisor else grad
+    if reduction in ("sum", "none"):
+        return grad
+    if isinstance(divisor, _KNOWN):
+        return grad / divisor if divisor else grad
+    return grad / np.where(divisor == 0, 1, divisor)

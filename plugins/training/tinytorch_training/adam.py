@@ -10,7 +10,7 @@ import numpy as np
 
 from tinytorch_core import Tensor, op
 
-from tinytorch_training.arguments import decays, flag, not_negative
+from tinytorch_training.arguments import decays, factor, flag, not_negative
 from tinytorch_training.optimizer import Check, Optimizer, elementwise
 
 Array = Any
@@ -20,9 +20,7 @@ Array = Any
 def adam_update(
     parameter: Array,
     grad: Array,
-    exp_avg: Array,
-    exp_avg_sq: Array,
-    max_exp_avg_sq: Array,
+    state: dict[str, Any],
     scratch: tuple[Array, Array],
     step: int,
     lr: float,
@@ -30,44 +28,55 @@ def adam_update(
     eps: float,
     weight_decay: float,
     decoupled: bool,
-) -> None:
-    """Update one parameter in place by a step of `Adam`, or of `AdamW` if `decoupled`.
+) -> Array:
+    """Update one parameter by a step of `Adam`, or of `AdamW` if `decoupled`, and return it.
+
+    It is updated in place if it is an ndarray.
 
     Args:
-        parameter: the parameter, updated in place.
+        parameter: the parameter.
         grad: its gradient, of the same shape and dtype.
-        exp_avg, exp_avg_sq: the running averages of the gradient and of its square, updated in
-            place.
-        max_exp_avg_sq: the maximum of `exp_avg_sq` so far, updated in place; None without
-            `amsgrad`.
-        scratch: two arrays like the parameter, which are overwritten.
+        state: the running averages of the gradient and of its square, under "exp_avg" and
+            "exp_avg_sq", and with `amsgrad` the maximum of the second so far, under
+            "max_exp_avg_sq". They are updated.
+        scratch: two arrays like the parameter, which are overwritten, or two Nones.
         step: the number of this step, starting at 1.
-        lr, betas, eps, weight_decay: see `Adam`.
+        lr, betas, eps, weight_decay: see `Adam`. `step` and `lr` may be arrays of the parameter's
+            library, of shape ().
         decoupled: whether the decay acts on the parameter instead of the gradient.
     """
     beta1, beta2 = betas
     decayed, work = scratch
+    rate, scale = lr / (1 - beta1**step), 1 - beta2**step
+    if parameter.__class__ is np.ndarray:
+        scale = math.sqrt(scale)
+    else:
+        decayed = work = None
+        rate, scale = factor(rate, parameter), factor(np.sqrt(scale), parameter)
     if decoupled:
-        parameter *= 1 - lr * weight_decay
+        parameter *= factor(1 - lr * weight_decay, parameter)
     elif weight_decay:
-        np.multiply(parameter, weight_decay, out=decayed)
-        decayed += grad
-        grad = decayed
-    np.subtract(grad, exp_avg, out=work)
-    work *= 1 - beta1
-    exp_avg += work
-    exp_avg_sq *= beta2
-    np.multiply(grad, grad, out=work)
-    work *= 1 - beta2
-    exp_avg_sq += work
-    if max_exp_avg_sq is not None:
-        exp_avg_sq = np.maximum(max_exp_avg_sq, exp_avg_sq, out=max_exp_avg_sq)
-    np.sqrt(exp_avg_sq, out=work)
-    work /= math.sqrt(1 - beta2**step)
-    work += eps
-    np.divide(exp_avg, work, out=work)
-    work *= lr / (1 - beta1**step)
-    parameter -= work
+        grad = np.add(np.multiply(parameter, weight_decay, out=decayed), grad, out=decayed)
+    average, squares = state["exp_avg"], state["exp_avg_sq"]
+    change = np.subtract(grad, average, out=work)
+    change *= 1 - beta1
+    average += change
+    squares *= beta2
+    change = np.multiply(grad, grad, out=work)
+    change *= 1 - beta2
+    squares += change
+    state["exp_avg"], state["exp_avg_sq"] = average, squares
+    largest = state.get("max_exp_avg_sq")
+    if largest is not None:
+        squares = np.maximum(largest, squares, out=None if work is None else largest)
+        state["max_exp_avg_sq"] = squares
+    divisor = np.sqrt(squares, out=work)
+    divisor /= scale
+    divisor += eps
+    change = np.divide(average, divisor, out=work)
+    change *= rate
+    parameter -= change
+    return parameter
 
 
 class Adam(Optimizer):
@@ -135,9 +144,7 @@ class Adam(Optimizer):
         adam_update(
             parameter,
             grad,
-            state["exp_avg"],
-            state["exp_avg_sq"],
-            state.get("max_exp_avg_sq"),
+            state,
             self.scratch(parameter),
             state["step"],
             group["lr"],

@@ -75,6 +75,14 @@ def decays(owner: str, name: str, value: Any) -> tuple[float, float]:
     return decay(owner, f"{name}[0]", first), decay(owner, f"{name}[1]", second)
 
 
+def factor(value: Any, like: Any) -> Any:
+    """Return a number by which to multiply `like` without a change of its dtype.
+
+    A Python number is returned unchanged. An array, or a NumPy scalar, gets the dtype of `like`.
+    """
+    return value.astype(like.dtype) if hasattr(value, "astype") else value
+
+
 def flag(owner: str, name: str, value: Any) -> bool:
     """Return `value` as a bool."""
     if not isinstance(value, bool | np.bool_):

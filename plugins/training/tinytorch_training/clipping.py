@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,7 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float, norm_type: flo
             norm, `math.inf` for the maximum absolute value.
 
     Returns:
-        The norm before clipping.
+        The norm before clipping; for gradients of another library an array of shape ().
 
     Raises:
         TypeError, ValueError: `parameters` is empty, `max_norm` is not a number of 0 or more, or
@@ -42,6 +43,8 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float, norm_type: flo
     if norm_type != math.inf and number("clip_grad_norm", "norm_type", norm_type) <= 0:
         raise ValueError(f"norm_type of clip_grad_norm must be above 0, not {norm_type}")
     clipped = _with_gradients("clip_grad_norm", parameters)
+    if not all(isinstance(p.grad, np.ndarray) for p in clipped):
+        return _clip_any(clipped, limit, norm_type)  # type: ignore[no-any-return]
     norms = [float(np.linalg.norm(p.grad.ravel(), norm_type)) for p in clipped]
     total = float(np.linalg.norm(norms, norm_type)) if norms else 0.0
     # PyTorch also adds 1e-6.
@@ -49,6 +52,17 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float, norm_type: flo
     if factor < 1 and math.isfinite(total):
         for p in clipped:
             p.grad *= factor
+    return total
+
+
+def _clip_any(clipped: Sequence[Tensor], limit: float, norm_type: float) -> Any:
+    """Run `clip_grad_norm` on arrays of other libraries, whose values may not be known yet."""
+    norms = [np.linalg.norm(p.grad.ravel(), norm_type).astype(np.float64) for p in clipped]
+    total: Any = np.linalg.norm(np.stack(norms), norm_type)
+    ratio = limit / (total + 1e-6)
+    factor = np.where((ratio < 1) & np.isfinite(total), ratio, 1)
+    for p in clipped:
+        p.grad = p.grad * factor.astype(p.grad.dtype)
     return total
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Array = Any
 Check = Callable[[str, str, Any], Any]
 Update = TypeVar("Update", bound=Callable[..., None])
+_NONE = (None, None)
 # Fewer small parameters are updated one by one: with SGD, a flat update of 6 takes as long.
 _FEWEST_TOGETHER = 8
 
@@ -139,7 +140,7 @@ class Optimizer:
     def update(
         self, parameter: Tensor, grad: Array, state: dict[str, Any], group: Mapping[str, Any]
     ) -> None:
-        """Update one parameter in place.
+        """Update one parameter: in place, or by assigning a new array to `parameter.data`.
 
         Args:
             parameter: the tensor.
@@ -199,12 +200,53 @@ class Optimizer:
         self.param_groups.append(ParameterGroup(name, self.checks, items))
 
     def scratch(self, parameter: Tensor) -> tuple[Array, Array]:
-        """Return two arrays like `parameter` for intermediate results, reused between steps."""
+        """Return two arrays like `parameter` for intermediate results, reused between steps.
+
+        Returns (None, None) if the parameter has an array of another library, which may not be
+        writable: `np.multiply(x, y, out=None)` creates a new array.
+        """
         like = parameter.data
         key = (type(like), like.shape, like.dtype)
         if key not in self._scratch:
-            self._scratch[key] = np.empty_like(like), np.empty_like(like)
+            known = like.__class__ is np.ndarray
+            self._scratch[key] = (np.empty_like(like), np.empty_like(like)) if known else _NONE
         return self._scratch[key]
+
+    def named_state(self) -> Iterator[tuple[str, Any]]:
+        """Iterate over the values kept between steps, without copies, with their names.
+
+        The name consists of the index of the parameter and the name of the value: "0.exp_avg".
+        """
+        for i, parameter in enumerate(self.parameters()):
+            for key, value in self.state.get(parameter, {}).items():
+                yield f"{i}.{key}", value
+
+    def set_state(self, name: str, value: Any) -> None:
+        """Replace a value that is kept between steps, without copying.
+
+        Args:
+            name: its name, as in `named_state`.
+            value: an array like the parameter, or a number.
+
+        Raises:
+            ValueError: no value has that name.
+
+        >>> from tinytorch_training import SGD
+        >>> w = Tensor([1.0], requires_grad=True)
+        >>> optimizer = SGD([w], lr=0.1, momentum=0.9)
+        >>> (w * w).backward()
+        >>> optimizer.step()
+        >>> optimizer.set_state("0.momentum_buffer", np.zeros(1, np.float32))
+        >>> list(optimizer.named_state())
+        [('0.momentum_buffer', array([0.], dtype=float32))]
+        """
+        known = [known for known, _ in self.named_state()]
+        if name not in known:
+            raise ValueError(
+                f"the state of {type(self).__name__} has no {name!r}. {did_you_mean(name, known)}"
+            )
+        index, _, key = name.partition(".")
+        self.state[self.parameters()[int(index)]][key] = value
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state of the optimizer as dicts and lists of numbers and arrays.

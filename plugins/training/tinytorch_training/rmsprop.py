@@ -9,7 +9,7 @@ import numpy as np
 
 from tinytorch_core import Tensor, op
 
-from tinytorch_training.arguments import decay, flag, not_negative
+from tinytorch_training.arguments import decay, factor, flag, not_negative
 from tinytorch_training.optimizer import Check, Optimizer, elementwise
 
 Array = Any
@@ -19,55 +19,57 @@ Array = Any
 def rmsprop_update(
     parameter: Array,
     grad: Array,
-    square_avg: Array,
-    grad_avg: Array,
-    momentum_buffer: Array,
+    state: dict[str, Any],
     scratch: tuple[Array, Array],
     lr: float,
     alpha: float,
     eps: float,
     weight_decay: float,
     momentum: float,
-) -> None:
-    """Update one parameter in place by a step of `RMSprop`.
+) -> Array:
+    """Update one parameter by a step of `RMSprop`, in place if it is an ndarray, and return it.
 
     Args:
-        parameter: the parameter, updated in place.
+        parameter: the parameter.
         grad: its gradient, of the same shape and dtype.
-        square_avg: the running average of the squared gradient, updated in place.
-        grad_avg: the running average of the gradient, updated in place; None unless `centered`.
-        momentum_buffer: the momentum buffer, updated in place; None without momentum.
-        scratch: two arrays like the parameter, which are overwritten.
-        lr, alpha, eps, weight_decay, momentum: see `RMSprop`.
+        state: the running average of the squared gradient, under "square_avg"; if `centered`, that
+            of the gradient, under "grad_avg"; with momentum, "momentum_buffer". They are updated.
+        scratch: two arrays like the parameter, which are overwritten, or two Nones.
+        lr, alpha, eps, weight_decay, momentum: see `RMSprop`. `lr` may be an array of the
+            parameter's library, of shape ().
     """
     decayed, work = scratch
+    if parameter.__class__ is not np.ndarray:
+        decayed = work = None
+        lr = factor(lr, parameter)
     if weight_decay:
-        np.multiply(parameter, weight_decay, out=decayed)
-        decayed += grad
-        grad = decayed
-    square_avg *= alpha
-    np.multiply(grad, grad, out=work)
-    work *= 1 - alpha
-    square_avg += work
-    if grad_avg is None:
-        np.sqrt(square_avg, out=work)
+        grad = np.add(np.multiply(parameter, weight_decay, out=decayed), grad, out=decayed)
+    squares = state["square_avg"]
+    squares *= alpha
+    change = np.multiply(grad, grad, out=work)
+    change *= 1 - alpha
+    squares += change
+    state["square_avg"] = squares
+    average = state.get("grad_avg")
+    if average is None:
+        divisor = np.sqrt(squares, out=work)
     else:
-        np.subtract(grad, grad_avg, out=work)
-        work *= 1 - alpha
-        grad_avg += work
-        np.multiply(grad_avg, grad_avg, out=work)
-        np.subtract(square_avg, work, out=work)
-        # Rounding can make this variance negative.
-        np.maximum(work, 0, out=work)
-        np.sqrt(work, out=work)
-    work += eps
-    np.divide(grad, work, out=work)
-    if momentum_buffer is not None:
-        momentum_buffer *= momentum
-        momentum_buffer += work
-        np.copyto(work, momentum_buffer)
-    work *= lr
-    parameter -= work
+        change = np.subtract(grad, average, out=work)
+        change *= 1 - alpha
+        average += change
+        state["grad_avg"] = average
+        variance = np.subtract(squares, np.multiply(average, average, out=work), out=work)
+        # Rounding can make it negative.
+        divisor = np.sqrt(np.maximum(variance, 0, out=work), out=work)
+    divisor += eps
+    change = np.divide(grad, divisor, out=work)
+    buffer = state.get("momentum_buffer")
+    if buffer is not None:
+        buffer *= momentum
+        buffer += change
+        state["momentum_buffer"] = change = buffer
+    parameter -= np.multiply(change, lr, out=work)
+    return parameter
 
 
 class RMSprop(Optimizer):
@@ -145,9 +147,7 @@ class RMSprop(Optimizer):
         rmsprop_update(
             parameter,
             grad,
-            state["square_avg"],
-            state.get("grad_avg"),
-            state.get("momentum_buffer"),
+            state,
             self.scratch(parameter),
             group["lr"],
             group["alpha"],

@@ -27,7 +27,6 @@ def describe(samples: Samples) -> None:
             [momentum, {**momentum, "dampening": 0.3, "lr": 0.2}, {**momentum, "nesterov": True}],
         ),
         ((), [sgd, {**sgd, "weight_decay": 0.2}]),
-        absent=("momentum_buffer",),
     )
     adam = {"lr": 0.1, "betas": (0.8, 0.9), "eps": 0.01, "weight_decay": 0.0, "decoupled": False}
     decay = {**adam, "weight_decay": 0.2, "step": 3}
@@ -40,7 +39,6 @@ def describe(samples: Samples) -> None:
         _adam,
         (moments, options),
         ((*moments, "max_exp_avg_sq"), options),
-        absent=("max_exp_avg_sq",),
     )
     rmsprop = {"lr": 0.1, "alpha": 0.8, "eps": 0.01, "weight_decay": 0.2, "momentum": 0.0}
     _describe(
@@ -52,7 +50,6 @@ def describe(samples: Samples) -> None:
             ("square_avg", "grad_avg", "momentum_buffer"),
             [{**rmsprop, "momentum": 0.7, "lr": 0.02, "alpha": 0.7, "eps": 0.1}],
         ),
-        absent=("grad_avg", "momentum_buffer"),
     )
 
 
@@ -61,7 +58,6 @@ def _describe(
     name: str,
     formula: Callable[..., Array],
     *combinations: tuple[Sequence[str], Sequence[dict[str, Any]]],
-    absent: Sequence[str],
 ) -> None:
     """Describe an update op.
 
@@ -70,10 +66,9 @@ def _describe(
         name: the name of the op.
         formula: computes the updated parameter.
         combinations: names of buffers, each with the options to try with them.
-        absent: the buffers to pass as None in combinations that do not name them.
     """
     calls = [
-        call(*_inputs(shape), **{**dict.fromkeys(absent), **_buffers(shape, buffers), **options})
+        call(*_inputs(shape), state=_buffers(shape, buffers), scratch=_scratch(shape), **options)
         for buffers, each in combinations
         for options in each
         for shape in _SHAPES
@@ -92,20 +87,23 @@ def _inputs(shape: tuple[int, ...]) -> tuple[Array, Array]:
 def _buffers(shape: tuple[int, ...], names: Sequence[str]) -> dict[str, Any]:
     """Return nonzero buffers, with averages of squares above the squares of averages."""
     rng = np.random.default_rng(1)
-    buffers = {
+    return {
         name: np.asarray(
             rng.uniform(0.5, 1.0, shape) if "sq" in name else rng.uniform(0, 0.5, shape)
         )
         for name in names
     }
-    # The contents of the scratch arrays must not affect the result.
-    return {**buffers, "scratch": (np.full(shape, np.nan), np.full(shape, np.nan))}
+
+
+def _scratch(shape: tuple[int, ...]) -> tuple[Array, Array]:
+    """Return scratch arrays, whose contents must not affect the result."""
+    return np.full(shape, np.nan), np.full(shape, np.nan)
 
 
 def _sgd(
     parameter: Array,
     grad: Array,
-    momentum_buffer: Array,
+    state: dict[str, Array],
     scratch: Any,
     lr: float,
     momentum: float,
@@ -114,18 +112,16 @@ def _sgd(
     nesterov: bool,
 ) -> Array:
     grad = grad + weight_decay * parameter
-    if momentum_buffer is None:
+    if not state:
         return parameter - lr * grad
-    buffer = momentum * momentum_buffer + (1 - dampening) * grad
+    buffer = momentum * state["momentum_buffer"] + (1 - dampening) * grad
     return parameter - lr * (grad + momentum * buffer if nesterov else buffer)
 
 
 def _adam(
     parameter: Array,
     grad: Array,
-    exp_avg: Array,
-    exp_avg_sq: Array,
-    max_exp_avg_sq: Array,
+    state: dict[str, Array],
     scratch: Any,
     step: int,
     lr: float,
@@ -138,10 +134,9 @@ def _adam(
         parameter = parameter - lr * weight_decay * parameter
     else:
         grad = grad + weight_decay * parameter
-    m = betas[0] * exp_avg + (1 - betas[0]) * grad
-    v = betas[1] * exp_avg_sq + (1 - betas[1]) * grad**2
-    if max_exp_avg_sq is not None:
-        v = np.maximum(v, max_exp_avg_sq)
+    m = betas[0] * state["exp_avg"] + (1 - betas[0]) * grad
+    v = betas[1] * state["exp_avg_sq"] + (1 - betas[1]) * grad**2
+    v = np.maximum(v, state.get("max_exp_avg_sq", 0))
     m, v = m / (1 - betas[0] ** step), v / (1 - betas[1] ** step)
     return parameter - lr * m / (v**0.5 + eps)
 
@@ -149,9 +144,7 @@ def _adam(
 def _rmsprop(
     parameter: Array,
     grad: Array,
-    square_avg: Array,
-    grad_avg: Array,
-    momentum_buffer: Array,
+    state: dict[str, Array],
     scratch: Any,
     lr: float,
     alpha: float,
@@ -160,10 +153,10 @@ def _rmsprop(
     momentum: float,
 ) -> Array:
     grad = grad + weight_decay * parameter
-    v = alpha * square_avg + (1 - alpha) * grad**2
-    if grad_avg is not None:
-        v = v - (alpha * grad_avg + (1 - alpha) * grad) ** 2
+    v = alpha * state["square_avg"] + (1 - alpha) * grad**2
+    if "grad_avg" in state:
+        v = v - (alpha * state["grad_avg"] + (1 - alpha) * grad) ** 2
     direction = grad / (v**0.5 + eps)
-    if momentum_buffer is not None:
-        direction = direction + momentum * momentum_buffer
+    if "momentum_buffer" in state:
+        direction = direction + momentum * state["momentum_buffer"]
     return parameter - lr * direction

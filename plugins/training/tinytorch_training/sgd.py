@@ -9,7 +9,7 @@ import numpy as np
 
 from tinytorch_core import Tensor, op
 
-from tinytorch_training.arguments import decay, flag, fraction, not_negative
+from tinytorch_training.arguments import decay, factor, flag, fraction, not_negative
 from tinytorch_training.optimizer import Check, Optimizer, elementwise
 
 Array = Any
@@ -19,39 +19,41 @@ Array = Any
 def sgd_update(
     parameter: Array,
     grad: Array,
-    momentum_buffer: Array,
+    state: dict[str, Any],
     scratch: tuple[Array, Array],
     lr: float,
     momentum: float,
     dampening: float,
     weight_decay: float,
     nesterov: bool,
-) -> None:
-    """Update one parameter in place by a step of `SGD`.
+) -> Array:
+    """Update one parameter by a step of `SGD`, in place if it is an ndarray, and return it.
 
     Args:
-        parameter: the parameter, updated in place.
+        parameter: the parameter.
         grad: its gradient, of the same shape and dtype.
-        momentum_buffer: the momentum buffer, updated in place; None without momentum.
-        scratch: two arrays like the parameter, which are overwritten.
-        lr, momentum, dampening, weight_decay, nesterov: see `SGD`.
+        state: the momentum buffer, under "momentum_buffer"; empty without momentum. It is updated.
+        scratch: two arrays like the parameter, which are overwritten, or two Nones.
+        lr, momentum, dampening, weight_decay, nesterov: see `SGD`. `lr` may be an array of the
+            parameter's library, of shape ().
     """
-    decayed, product = scratch
+    first, second = scratch
+    if parameter.__class__ is not np.ndarray:
+        first = second = None
+        lr = factor(lr, parameter)
     if weight_decay:
-        np.multiply(parameter, weight_decay, out=decayed)
-        decayed += grad
-        grad = decayed
-    if momentum_buffer is not None:
-        momentum_buffer *= momentum
-        np.multiply(grad, 1 - dampening, out=product)
-        momentum_buffer += product
+        grad = np.add(np.multiply(parameter, weight_decay, out=first), grad, out=first)
+    if state:
+        buffer = state["momentum_buffer"]
+        buffer *= momentum
+        buffer += np.multiply(grad, 1 - dampening, out=second)
+        state["momentum_buffer"] = buffer
         if nesterov:
-            np.multiply(momentum_buffer, momentum, out=product)
-            grad = np.add(grad, product, out=decayed)
+            grad = np.add(grad, np.multiply(buffer, momentum, out=second), out=first)
         else:
-            grad = momentum_buffer
-    np.multiply(grad, lr, out=product)
-    parameter -= product
+            grad = buffer
+    parameter -= np.multiply(grad, lr, out=second)
+    return parameter
 
 
 class SGD(Optimizer):
@@ -120,7 +122,7 @@ class SGD(Optimizer):
         sgd_update(
             parameter,
             grad,
-            state.get("momentum_buffer"),
+            state,
             self.scratch(parameter),
             group["lr"],
             group["momentum"],

@@ -95,7 +95,9 @@ def multigammaln(a: Array, d: int) -> Array:
         ValueError: `d` is less than 1, or an element of `a` is too small.
     """
     d = integer("multigammaln", "d", d, least=1)
-    if np.any(a <= 0.5 * (d - 1)):
+    small = a <= 0.5 * (d - 1)
+    # The values of another library's array may not be known yet.
+    if isinstance(small, np.ndarray | np.generic) and small.any():
         raise ValueError(f"multigammaln() of dimension {d} requires a > {0.5 * (d - 1)}")
     terms = sum(scipy.special.gammaln(a - 0.5 * j) for j in range(d))
     return d * (d - 1) / 4 * math.log(math.pi) + terms

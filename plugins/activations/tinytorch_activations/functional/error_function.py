@@ -158,7 +158,16 @@ def _erf_float32(x: Array) -> Array:
 def _erf_float64(x: Array) -> Array:
     y = np.abs(x)
     intervals = [y <= 0.46875, (y > 0.46875) & (y <= 4), (y > 4) & (y < _SATURATION)]
-    return np.piecewise(x, intervals, [_near_zero, _middle, _tail, np.sign])
+    if isinstance(x, np.ndarray | np.generic):
+        return np.piecewise(x, intervals, [_near_zero, _middle, _tail, np.sign])
+    # The parts of another library's array may not be known yet, so each function gets all elements,
+    # with a number of its interval in place of the others.
+    result = np.sign(x)
+    for inside, function, number in zip(
+        intervals, (_near_zero, _middle, _tail), (0.25, 1.0, 5.0), strict=True
+    ):
+        result = np.where(inside, function(np.where(inside, x, number)), result)
+    return result
 
 
 def _near_zero(x: Array) -> Array:

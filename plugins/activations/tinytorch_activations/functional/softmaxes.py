@@ -36,7 +36,7 @@ def softmax(x: Array, dim: int = -1) -> Array:
            [1. , 0. ]])
     """
     weights = _minus_max("softmax", x, dim)
-    weights = np.exp(weights, out=weights if weights.ndim else None)
+    weights = np.exp(weights, out=weights if isinstance(weights, np.ndarray) else None)
     weights /= weights.sum(axis=dim, keepdims=True)
     return weights
 

@@ -18,6 +18,7 @@ from tinytorch_autograd.debug.numerical import (
     STEP,
     differences,
     directional,
+    first_and_second,
     gradients,
     random_weights,
 )
@@ -122,6 +123,10 @@ class Problem:
     def gradient(self) -> Array:
         """Return the gradient that the engine computes, packed into one vector."""
         return pack(gradients(self._function, self._arrays, self._weights, self._directions))
+
+    def derivatives(self, kind: Callable[[Array], Any] = np.asarray) -> list[Array]:
+        """Return derivatives of orders 1 and 2, computed on arrays of a kind."""
+        return first_and_second(self._function, self._arrays, kind)
 
     def differences(self) -> Array:
         """Return the gradient by central differences, packed into one vector.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,7 @@ def add_to(checks: Checks) -> None:
     checks.for_op(keeps_dtypes_of_gradients, applies=_takes_floats)
     checks.for_op(keeps_half_precision_of_gradients, applies=_takes_floats)
     checks.for_op(leaves_saved_arrays_alone, applies=_takes_floats)
+    checks.for_op(differentiates_any_array, applies=_takes_floats)
 
 
 def _takes_floats(op: Description) -> bool:
@@ -230,6 +232,22 @@ def leaves_saved_arrays_alone(op: Description) -> None:
                     "create new arrays in the rule: grad * 2 instead of grad *= 2, and do not use "
                     "its arguments as out=; compute from them alone, without random numbers",
                 )
+
+
+def differentiates_any_array(op: Description) -> None:
+    """The rule runs on any arrays that implement NumPy's protocols, at orders 1 and 2."""
+    from tinytorch_devkit import StrictArray, expect_same
+
+    for call in op.calls:
+        problem = Problem(op, call)
+        expected = unless_without_rule(problem.derivatives)
+        if expected is not None:
+            expect_same(
+                functools.partial(problem.derivatives, StrictArray),
+                expected,
+                tolerance=max(1e-9, op.tolerance),
+                of=f"the derivatives of {op.text(call)}",
+            )
 
 
 def _retained_gradients(

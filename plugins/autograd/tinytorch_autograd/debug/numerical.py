@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import Tensor
+from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd.gradients import grad
 from tinytorch_autograd.tracking import is_tracked
@@ -99,6 +100,40 @@ def gradients(
         seeds = [*direction]
     found = _backward_pass(outputs, seeds, inputs, create_graph=False)
     return [np.zeros_like(a) if g is None else g.data for a, g in zip(arrays, found, strict=True)]
+
+
+def first_and_second(
+    function: Callable[..., Any], arrays: Sequence[Array], kind: Callable[[Array], Any]
+) -> list[Array]:
+    """Return the outputs of a function, and its derivatives of orders 1 and 2 that exist.
+
+    They are computed twice, by the engine on arrays and on Tensors.
+
+    Args:
+        function: a function of tensors that returns a tensor or a list of tensors.
+        arrays: its inputs; those of floating or complex dtypes require grad.
+        kind: converts each array to the kind of array with which to compute.
+
+    Returns:
+        Arrays of that kind, in the same order for every kind.
+    """
+    inputs = [Tensor(kind(a), requires_grad=a.dtype.kind in "fc") for a in arrays]
+    leaves = [x for x in inputs if is_tracked(x)]
+    outputs = _as_list(function(*inputs))
+    found = outputs
+    for order in (1, 2):
+        seeds = [kind(np.full(y.shape, 0.5 + i, y.dtype)) for i, y in enumerate(outputs)]
+        if order == 2:
+            found = found + list(_backward_pass(outputs, seeds, leaves, create_graph=False))
+            break
+        first = _backward_pass(outputs, seeds, leaves, create_graph=True)
+        found = found + list(first)
+        outputs = [g for g in first if g is not None]
+    for tracked in filter(is_tracked, _as_list(function(*inputs))):
+        tracked.backward(kind(np.full(tracked.shape, 0.5, tracked.dtype)))
+    return [unwrap(y) for y in found if y is not None] + [
+        x.grad for x in leaves if x.grad is not None
+    ]
 
 
 def _backward_pass(

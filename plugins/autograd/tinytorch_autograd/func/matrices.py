@@ -92,7 +92,10 @@ def _unit_arrays(like: Any) -> Iterator[Any]:
     """Yield, for each element of `like`, an array that is 1 there and 0 elsewhere."""
     for i in range(like.size):
         unit = np.zeros_like(like)
-        unit.reshape(-1)[i] = 1
+        if isinstance(unit, np.ndarray):
+            unit.reshape(-1)[i] = 1
+        else:  # arrays of other libraries may not be writable
+            unit = unit + np.eye(1, like.size, i, like.dtype).reshape(like.shape)
         yield unit
 
 

@@ -20,6 +20,27 @@ _NUMBERS = (int, float, complex)
 _ARRAYS = (np.ndarray, np.generic)
 
 
+def has_values(x: Any) -> bool:
+    """Return whether the values of an array or a number can be read.
+
+    Arrays of other libraries may be recorded, or computed later, so a rule must not depend on
+    their values. For arrays with values it may take a shortcut, or raise an error.
+    """
+    return isinstance(x, _ARRAYS) or not hasattr(x, "__array_ufunc__")
+
+
+def nowhere(mask: Any) -> bool:
+    """Return whether a mask is known to be false everywhere, which an empty one always is."""
+    if isinstance(mask, _ARRAYS):
+        return not mask.any()
+    return not (mask if isinstance(mask, bool) else mask.size)
+
+
+def somewhere(mask: Any) -> bool:
+    """Return whether a mask is known to be true somewhere."""
+    return bool(mask.any()) if isinstance(mask, _ARRAYS) else mask is True
+
+
 def power_by_base(grad: Array, x: Array, y: Array) -> Array:
     """grad y x**(y-1), the gradient of x in x**y; 0 where y is 0, or at x = 0 where grad is 0."""
     if isinstance(y, _NUMBERS):

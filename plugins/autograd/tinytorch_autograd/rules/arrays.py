@@ -21,3 +21,8 @@ def as_array(x: Any, dtype: Any = None) -> Any:
     if not hasattr(x, "dtype"):
         return np.asarray(x, dtype)
     return x if dtype is None else np.astype(x, np.dtype(dtype))
+
+
+def no_scalar(x: Any) -> Any:
+    """Return a NumPy scalar as an array, and anything else as it is."""
+    return np.asarray(x) if isinstance(x, np.generic) else x

@@ -9,6 +9,7 @@ import numpy as np
 
 from tinytorch_core.extend import unwrap
 
+from tinytorch_autograd.rules.arithmetic import somewhere
 from tinytorch_autograd.rules.arrays import as_array
 from tinytorch_autograd.rules.family import Family
 from tinytorch_autograd.rules.shapes import scatter_add
@@ -127,7 +128,7 @@ def geomspace(
     start, stop = (
         np.astype(v, np.result_type(v.dtype, float)) for v in map(as_array, (start, stop))
     )
-    if not (unwrap(start).all() and unwrap(stop).all()):
+    if somewhere(unwrap(start) == 0) or somewhere(unwrap(stop) == 0):
         return NotImplemented  # NumPy raises its own error
     sign = np.sign(start)
     start, stop = start / sign, stop / sign

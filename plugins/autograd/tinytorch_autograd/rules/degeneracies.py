@@ -15,6 +15,7 @@ import numpy as np
 from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd.errors import NotDifferentiableError
+from tinytorch_autograd.rules.arithmetic import nowhere, somewhere
 
 Array = Any
 
@@ -43,7 +44,7 @@ def rounding(values: Array) -> Array:
 
 def share_equally(grad: Array, equal: Array) -> Array:
     """Return the gradients of values, with those of equal values replaced by their mean."""
-    if not off_diagonal(equal).any():
+    if nowhere(off_diagonal(equal)):
         return grad
     share = equal / equal.sum(axis=-1, keepdims=True)
     return (share.astype(grad.dtype) @ grad[..., None])[..., 0]
@@ -61,7 +62,7 @@ def divide_by_values(x: Array, s: Array, zero: Array) -> Array:
         NotDifferentiableError: a singular value is 0, and its column is not.
     """
     zero = zero[..., None, :]
-    if (zero & significant(unwrap(x))).any():
+    if somewhere(zero & significant(unwrap(x))):
         raise NotDifferentiableError(
             "singular vectors are not differentiable where their singular value is 0; use the "
             "singular values alone, or full_matrices=False and only the other vectors"
@@ -84,7 +85,7 @@ def check_equal_values(inner: Array, equal: Array, vectors: str, values: str) ->
         vectors, values: their names in the message.
     """
     others = off_diagonal(equal)
-    if others.any() and (others & significant(unwrap(inner))).any():
+    if somewhere(others) and somewhere(others & significant(unwrap(inner))):
         raise NotDifferentiableError(
             f"{vectors} are not differentiable where {values} are equal, because any basis of "
             f"their space is valid; use a function of the {values} alone"
@@ -103,7 +104,7 @@ def check_phases(inner: Array, vectors: str) -> None:
     x = unwrap(inner)
     diagonal = np.diagonal(x, axis1=-2, axis2=-1).imag
     largest = np.abs(x).max(axis=(-2, -1), initial=0)[..., None]
-    if (np.abs(diagonal) > largest * float(np.finfo(x.dtype).eps) ** 0.5).any():
+    if somewhere(np.abs(diagonal) > largest * float(np.finfo(x.dtype).eps) ** 0.5):
         raise NotDifferentiableError(
             f"complex {vectors} are determined up to a factor of modulus 1, and the function "
             "depends on that factor; use a function that does not, such as np.abs"
@@ -112,10 +113,10 @@ def check_phases(inner: Array, vectors: str) -> None:
 
 def check_defective(vectors: Array, equal: Array) -> None:
     """Raise NotDifferentiableError if equal eigenvalues have too few eigenvectors."""
-    if not off_diagonal(equal).any():
+    if nowhere(off_diagonal(equal)):
         return
     smallest = np.linalg.svd(vectors, compute_uv=False)[..., -1]
-    if (smallest < float(np.finfo(vectors.dtype).eps) ** 0.5).any():
+    if somewhere(smallest < float(np.finfo(vectors.dtype).eps) ** 0.5):
         raise NotDifferentiableError(
             "the matrix is defective, that is, equal eigenvalues lack eigenvectors, so they are "
             "not differentiable"
@@ -128,7 +129,7 @@ def first_vectors(by_vectors: Array, size: int, vectors: str, instead: str) -> A
     Raises:
         NotDifferentiableError: the gradient of another vector is not 0.
     """
-    if by_vectors.shape[-1] > size and unwrap(by_vectors)[..., size:].any():
+    if by_vectors.shape[-1] > size and somewhere(unwrap(by_vectors)[..., size:]):
         raise NotDifferentiableError(
             f"the matrix determines only the first {size} {vectors}, and the function depends on "
             f"others, which are not differentiable; use {instead}"

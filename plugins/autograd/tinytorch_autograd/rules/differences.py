@@ -8,6 +8,7 @@ import numpy as np
 
 from tinytorch_core.extend import unwrap
 
+from tinytorch_autograd.rules.arithmetic import somewhere
 from tinytorch_autograd.rules.arrays import as_array
 from tinytorch_autograd.rules.axes import normalize_axes, shape_along, whole_axes_before
 from tinytorch_autograd.rules.family import Family
@@ -85,7 +86,7 @@ def interp(
 
     At x_i the derivative is the one to its right; outside of all x_i it is 0.
     """
-    if np.ndim(xp) != 1 or np.shape(xp) != np.shape(fp) or period == 0:
+    if np.ndim(xp) != 1 or np.shape(xp) != np.shape(fp) or somewhere(unwrap(period) == 0):
         return NotImplemented  # NumPy raises its own error
     x, xp, fp = (as_array(as_array(v), np.result_type(as_array(v), float)) for v in (x, xp, fp))
     if period is not None:
@@ -101,9 +102,16 @@ def interp(
         between = np.broadcast_to(fp[0], values.shape)
     else:
         i = np.clip(np.searchsorted(points, values, "right") - 1, 0, len(points) - 2)
-        inside = np.where((values >= points[0]) & (values <= points[-1]), x, xp[i])
-        between = fp[i] + (inside - xp[i]) * ((fp[i + 1] - fp[i]) / (xp[i + 1] - xp[i]))
+        inside = np.where((values >= points[0]) & (values <= points[-1]), x, _pick(xp, i))
+        (x0, x1), (y0, y1) = ((_pick(p, i), _pick(p, i + 1)) for p in (xp, fp))
+        between = y0 + (inside - x0) * ((y1 - y0) / (x1 - x0))
     return np.where(values < points[0], left, np.where(values > points[-1], right, between))
+
+
+def _pick(x: Array, indices: Array) -> Array:
+    """Return the elements of a vector at indices of any shape."""
+    # Unlike indexing, this NumPy function accepts indices of another library for an ndarray.
+    return np.take_along_axis(x, indices.reshape(-1), 0).reshape(indices.shape)
 
 
 @family.composed(np.gradient)

@@ -15,7 +15,7 @@ import numpy as np
 from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd.complex_numbers import real_part
-from tinytorch_autograd.rules.arithmetic import or_nan, safe_divide, zero_rule
+from tinytorch_autograd.rules.arithmetic import nowhere, or_nan, safe_divide, zero_rule
 from tinytorch_autograd.rules.family import Family
 
 Array = Any
@@ -34,7 +34,7 @@ def abs_rule(grad: Array, x: Array) -> Array:
 def share_of_sum(grad: Array, x: Array, y: Array, out: Array, exp: Any) -> Array:
     """grad e^x / (e^x + e^y) = grad e^(x - out); half of it for equal infinite operands."""
     infinite = ~np.isfinite(unwrap(out))
-    if not np.any(infinite):
+    if nowhere(infinite):
         return grad * exp(x - out)
     undefined = np.isnan(unwrap(out))
     share = np.where(unwrap(x == y), 0.5, np.where(unwrap(x == out), 1, 0)).astype(out.dtype)

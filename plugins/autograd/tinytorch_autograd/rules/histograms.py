@@ -74,10 +74,11 @@ def _sums(columns: Sequence[Any], edges: Sequence[Any], weights: Array, density:
     for values, edge in zip(columns, edges, strict=True):
         # The last bin contains both of its edges.
         last = values == edge[-1]
-        bins.append(np.where(last, len(edge) - 2, np.searchsorted(edge, values, "right") - 1))
+        found = np.where(last, len(edge) - 2, np.searchsorted(edge, values, "right") - 1)
+        bins.append(np.clip(found, 0, len(edge) - 2))
         inside = inside & (edge[0] <= values) & (values <= edge[-1])
     shape = tuple(len(edge) - 1 for edge in edges)
-    sums = scatter_add(weights[inside], tuple(index[inside] for index in bins), shape)
+    sums = scatter_add(np.where(inside, weights, 0), tuple(bins), shape)
     if not density:
         return sums
     return sums / functools.reduce(np.multiply.outer, map(np.diff, edges)) / sums.sum()

@@ -16,6 +16,7 @@ from tinytorch_core import Tensor
 from tinytorch_core.extend import from_array, unwrap
 
 from tinytorch_autograd.complex_numbers import adjoint, in_user_convention, real_part
+from tinytorch_autograd.rules.arithmetic import nowhere
 from tinytorch_autograd.rules.axes import normalize_axes
 from tinytorch_autograd.rules.family import Family
 
@@ -27,7 +28,7 @@ family = Family()
 def cofactors(det: Array, x: Array) -> Array:
     """Return det(x) x^-T, a polynomial in x that exists for singular matrices too."""
     singular = unwrap(det == 0)[..., None, None]
-    if not singular.any():
+    if nowhere(singular):
         return det[..., None, None] * np.linalg.inv(x).mT
     eye = np.eye(x.shape[-1], dtype=x.dtype)
     regular = det[..., None, None] * np.linalg.inv(np.where(singular, eye, x)).mT

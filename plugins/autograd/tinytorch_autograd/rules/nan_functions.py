@@ -12,6 +12,7 @@ import numpy as np
 from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd.rules import whole_reductions as whole
+from tinytorch_autograd.rules.arithmetic import has_values, nowhere
 from tinytorch_autograd.rules.axes import Axis
 from tinytorch_autograd.rules.family import Family
 
@@ -86,7 +87,7 @@ def nanvar(
     found = whole.var(a, axis, dtype, None, ddof, keepdims, **options)
     count = whole.count_selected(a, axis, keepdims, selected)
     undefined = count <= (ddof if correction is None else correction)
-    return np.where(undefined, math.nan, found) if undefined.any() else found
+    return found if nowhere(undefined) else np.where(undefined, math.nan, found)
 
 
 @family.composed(np.nanstd)
@@ -148,9 +149,10 @@ def _extreme(
     selected = not_nan(a, where)
     found = extreme(whole.select(a, selected, neutral), axis, None, keepdims, initial)
     empty = ~np.any(selected, axis=axis, keepdims=keepdims) & (unwrap(initial) == neutral)
-    if not np.any(empty):
+    if nowhere(empty):
         return found
-    warnings.warn("All-NaN slice encountered", RuntimeWarning, stacklevel=3)
+    if has_values(empty):
+        warnings.warn("All-NaN slice encountered", RuntimeWarning, stacklevel=3)
     return np.where(empty, math.nan, found)
 
 

@@ -15,7 +15,7 @@ from tinytorch_core import Tensor
 from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd.complex_numbers import conj, real_part
-from tinytorch_autograd.rules.arithmetic import safe_divide
+from tinytorch_autograd.rules.arithmetic import has_values, safe_divide, somewhere
 from tinytorch_autograd.rules.axes import normalize_axes
 from tinytorch_autograd.rules.family import Family
 from tinytorch_autograd.rules.reductions import extreme_rule, restore_axes
@@ -111,7 +111,8 @@ def norm(x: Array, ord: Order = None, axis: Any = None, keepdims: bool = False) 
 def _norm_of_order(x: Array, ord: Array, axis: Any, keepdims: bool) -> Array:
     """Return (Σ |x|^p)^(1/p) of vectors for an order p that is a tensor."""
     axes = normalize_axes(axis, x.ndim)
-    if len(axes) != 1 or ord.size != 1 or not 0 < ord.item() < math.inf:
+    unusual = has_values(unwrap(ord)) and not 0 < ord.item() < math.inf
+    if len(axes) != 1 or ord.size != 1 or unusual:
         return NotImplemented
     size = np.abs(x)
     p = np.astype(ord, size.dtype)
@@ -152,7 +153,7 @@ def cond(x: Array, p: Order = None) -> Array:
     A singular matrix, whose condition number is infinite, raises an error.
     """
     value = np.linalg.cond(unwrap(x), p)
-    if not np.isfinite(value).all():
+    if somewhere(~np.isfinite(value)):
         return NotImplemented
     if p is None or p in (2, -2):
         values = np.linalg.svdvals(x)

@@ -9,6 +9,7 @@ import numpy as np
 
 from tinytorch_core.extend import unwrap
 
+from tinytorch_autograd.rules.arithmetic import somewhere
 from tinytorch_autograd.rules.arrays import as_array
 from tinytorch_autograd.rules.family import Family
 
@@ -157,7 +158,7 @@ def polyfit(
     c = (c.T / scale).T
     if full:
         return c, residuals, rank, s, rcond
-    if rank != order:
+    if somewhere(rank != order):
         message = "Polyfit may be poorly conditioned"
         warnings.warn(message, np.exceptions.RankWarning, stacklevel=2)
     return (c, _covariance(powers, scale, residuals, y, cov)) if cov else c

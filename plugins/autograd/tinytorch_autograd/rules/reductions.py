@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from tinytorch_core.extend import unwrap
+
 from tinytorch_autograd.complex_numbers import conj, real_part
+from tinytorch_autograd.rules.arithmetic import nowhere
 from tinytorch_autograd.rules.axes import Axis, normalize_axes
 from tinytorch_autograd.rules.family import Family
 from tinytorch_autograd.rules.shapes import broadcast_to
@@ -71,7 +74,7 @@ def prod_rule(grad: Array, out: Array, x: Array, axis: Axis, keepdims: bool) -> 
     grad = restore_axes(grad, x.shape, axis, keepdims)
     if not x.shape:
         return grad
-    if not np.any(x == 0):
+    if nowhere(unwrap(x == 0)):
         return grad * restore_axes(out, x.shape, axis, keepdims) / x
     axes = normalize_axes(axis, x.ndim)
     others = [a for a in range(x.ndim) if a not in axes]

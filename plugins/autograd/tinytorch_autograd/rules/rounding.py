@@ -10,6 +10,7 @@ from tinytorch_core import Tensor
 from tinytorch_core.extend import from_array, unwrap
 
 from tinytorch_autograd.rules.arithmetic import zero_rule
+from tinytorch_autograd.rules.arrays import no_scalar
 from tinytorch_autograd.rules.family import Family
 
 Array = Any
@@ -45,7 +46,7 @@ def modf(x: Array) -> tuple[Array, Array]:
 @family.composed(np.frexp)
 def frexp(x: Array) -> tuple[Array, Array]:
     """Return (x / 2**n, n); the derivative of the exponent n is 0."""
-    exponent = np.asarray(np.frexp(unwrap(x))[1])
+    exponent = no_scalar(np.frexp(unwrap(x))[1])
     return np.ldexp(x, -exponent), from_array(type(x), exponent)
 
 

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import op
-from tinytorch_core.extend import sum_rows, unwrap
+from tinytorch_core.extend import place, sum_into_rows, sum_rows, unwrap
 
 from tinytorch_autograd.complex_numbers import cast, real_part
+from tinytorch_autograd.rules.arithmetic import has_values
 from tinytorch_autograd.rules.axes import slices_along, whole_axes_before
 from tinytorch_autograd.rules.family import Family
 
@@ -41,12 +42,27 @@ def scatter_add(x: Array, index: Any, shape: Shape) -> Array:
 
     Values for the same element are summed.
     """
+    if x.__class__ is not np.ndarray and not isinstance(x, np.generic):
+        return _scattered(x, index, shape)
     out = np.zeros_like(x, shape=shape)
     if _is_unique(index):
         out[index] = x
     else:
         np.add.at(out, index, x)
     return out
+
+
+def _scattered(x: Array, index: Any, shape: Shape) -> Array:
+    """Return `scatter_add` of an array of another library, which may not be writable."""
+    if _is_unique(index):
+        return place(x, index, shape)
+    size = math.prod(shape)
+    positions = np.arange(size)
+    if not all(map(has_values, index if isinstance(index, tuple) else (index,))):
+        # The same numbers as an array of the library, because the index is one.
+        positions = np.cumsum(np.ones_like(x, shape=(size,), dtype=np.intp)) - 1
+    positions = positions.reshape(shape)[index].reshape(-1)
+    return sum_into_rows(x.reshape((-1, 1)), positions, size).reshape(shape)
 
 
 def _is_unique(index: Any) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 
 from tinytorch_core.extend import unwrap
 
+from tinytorch_autograd.rules.arithmetic import has_values
 from tinytorch_autograd.rules.family import Family
 from tinytorch_autograd.rules.shapes import scatter_add
 
@@ -35,13 +36,16 @@ def sort_rule(grad: Array, out: Array, x: Array, axis: int | None) -> Array:
 def _share_equally(grad: Array, ordered: Any, axis: int) -> Array:
     """Replace the gradients of equal elements, which are neighbours, by their mean."""
     ordered = np.moveaxis(ordered, axis, -1)
-    new = np.ones(ordered.shape, bool)
-    new[..., 1:] = ordered[..., 1:] != ordered[..., :-1]
-    if new.all():
+    first = np.ones((*ordered.shape[:-1], 1), bool)
+    new = np.concatenate([first, ordered[..., 1:] != ordered[..., :-1]], axis=-1)
+    if has_values(new) and new.all():
         return grad
     group = np.cumsum(new) - 1
-    count = np.bincount(group)
     rows = np.moveaxis(grad, axis, -1)
+    if has_values(group):
+        count = np.bincount(group)
+    else:  # as many groups as there could be
+        count = np.maximum(scatter_add(np.ones_like(group), group, group.shape), 1)
     sums = scatter_add(rows.reshape(-1), group, count.shape)
     means = sums / count.astype(sums.dtype)
     return np.moveaxis(means[group].reshape(ordered.shape), -1, axis)

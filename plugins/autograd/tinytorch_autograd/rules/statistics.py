@@ -12,6 +12,7 @@ import numpy as np
 from tinytorch_core import Tensor
 from tinytorch_core.extend import unwrap
 
+from tinytorch_autograd.rules.arithmetic import has_values, nowhere, somewhere
 from tinytorch_autograd.rules.arrays import as_array
 from tinytorch_autograd.rules.axes import Axis, normalize_axes
 from tinytorch_autograd.rules.family import Family
@@ -44,7 +45,7 @@ def average(
             w = w.reshape([n if i in axes else 1 for i, n in enumerate(a.shape)])
         w = np.broadcast_to(as_array(w, np.result_type(a.dtype, w.dtype)), a.shape)
         total = np.sum(w, axis=axis, keepdims=keepdims)
-        if not unwrap(total).all():
+        if somewhere(unwrap(total) == 0):
             return NotImplemented  # NumPy raises its own error
         mean = np.sum(a * w, axis=axis, keepdims=keepdims) / total
     return (mean, total) if returned else mean
@@ -77,9 +78,9 @@ def cov(
         freedom = x.shape[1] - ddof
         weighted = deviations
     else:
-        if any(w.ndim != 1 or (unwrap(w) < 0).any() for w in weights):
+        if any(w.ndim != 1 or somewhere(unwrap(w) < 0) for w in weights):
             return NotImplemented  # NumPy raises its own error
-        if fweights is not None and (unwrap(weights[0]) % 1).any():
+        if fweights is not None and somewhere(unwrap(weights[0]) % 1):
             return NotImplemented
         w = weights[0] if len(weights) == 1 else weights[0] * weights[1]
         total = w.sum()
@@ -151,8 +152,8 @@ def quantile_of(
     if shift is not None:
         found = found + _slope(ordered, positions, counts) * _by_count(counts, shift, ordered.dtype)
     invalid = np.isnan(positions)
-    found = np.where(invalid, math.nan, found) if np.any(invalid) else found
-    if not skip_nan and np.any(missing):
+    found = np.where(invalid, math.nan, found) if not nowhere(invalid) else found
+    if not skip_nan and not nowhere(missing):
         undefined = missing.any(axis=-1)
         divisor = np.where(undefined, math.nan, 1).astype(rows.dtype)
         # NaN, with a gradient of NaN for each element and for the position.
@@ -166,7 +167,11 @@ def quantile_of(
 
 def _positions(counts: Any, position: Callable[[int], Any]) -> Any:
     """Return the positions in each row, given its number of elements; NaN for a number of 0."""
-    known = {int(n): np.asarray(position(int(n)) if n else math.nan) for n in np.unique(counts)}
+    known = {int(n): as_array(position(int(n)) if n else math.nan) for n in np.unique(counts)}
+    first: Any = next(iter(known.values()), math.nan)
+    if not has_values(first):  # then there is only one number of elements
+        column = first.reshape((*first.shape, *[1] * counts.ndim)).astype(float)
+        return np.broadcast_to(column, (*first.shape, *counts.shape))
     shape = np.broadcast_shapes(*(positions.shape for positions in known.values()))
     found = np.empty((*shape, *counts.shape))
     for n, positions in known.items():

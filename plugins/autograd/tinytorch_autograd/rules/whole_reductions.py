@@ -13,7 +13,7 @@ import numpy as np
 
 from tinytorch_core.extend import unwrap
 
-from tinytorch_autograd.rules.arrays import as_array
+from tinytorch_autograd.rules.arrays import as_array, no_scalar
 from tinytorch_autograd.rules.axes import Axis, normalize_axes
 from tinytorch_autograd.rules.family import Family
 
@@ -184,7 +184,7 @@ def count_selected(a: Array, axis: Axis, keepdims: bool, where: Any) -> Any:
         axes = normalize_axes(axis, len(a.shape)) if a.shape else ()  # a number has axis 0 too
         return np.asarray(math.prod(a.shape[i] for i in axes))
     selected = np.broadcast_to(unwrap(where), a.shape)
-    return np.asarray(np.count_nonzero(selected, axis=axis, keepdims=keepdims))
+    return no_scalar(np.count_nonzero(selected, axis=axis, keepdims=keepdims))
 
 
 def is_number(value: Any, number: float) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import op
+from tinytorch_core.extend import sum_into_rows
 
 from tinytorch_layers.arguments import as_array, input_shape
 
@@ -42,6 +43,8 @@ def embedding(indices: Any, weight: Array, padding_idx: int | None = None) -> Ar
 def checked_indices(owner: object, indices: Any, count: int) -> Array:
     """Return the indices as an array of integers after checking that each is in 0 to `count` − 1.
 
+    The values of another library's array are not checked, because they may not be known yet.
+
     Raises:
         IndexError: an index is out of range.
         ValueError: an index is not whole, or the indices require grad.
@@ -51,7 +54,7 @@ def checked_indices(owner: object, indices: Any, count: int) -> Array:
     if array.dtype.kind not in "iu":
         array = _whole_indices(owner, indices, array)
     wrong = (array < 0) | (array >= count)
-    if wrong.any():
+    if isinstance(wrong, (np.ndarray, np.generic)) and wrong.any():
         raise IndexError(
             f"{owner}: {_first(array, wrong)}, out of range for {count} rows; "
             f"use indices from 0 to {count - 1}"
@@ -73,7 +76,8 @@ def _whole_indices(owner: object, indices: Any, array: Array) -> Array:
         )
     with np.errstate(invalid="ignore"):  # NaN and infinity, which the comparison finds
         whole = array.astype(np.int64)
-    if (wrong := whole != array).any():
+    wrong = whole != array
+    if isinstance(wrong, (np.ndarray, np.generic)) and wrong.any():
         raise ValueError(f"{owner}: {_first(array, wrong)}, but indices must be whole numbers")
     return whole
 
@@ -114,6 +118,9 @@ def add_rows(values: Array, indices: Any, count: int, padding_idx: int | None = 
         An array of shape (count, length).
     """
     length = values.shape[-1]
+    if not isinstance(values, np.ndarray) or not isinstance(indices, np.ndarray):
+        out = sum_into_rows(values.reshape((-1, length)), indices.reshape(-1), count)
+        return out if padding_idx is None else np.where(_column(count) == padding_idx, 0, out)
     out = np.zeros_like(values, shape=(count, length))
     flat = indices.ravel()
     if flat.size:
@@ -125,6 +132,10 @@ def add_rows(values: Array, indices: Any, count: int, padding_idx: int | None = 
     if padding_idx is not None:
         out[padding_idx] = 0
     return out
+
+
+def _column(count: int) -> Array:
+    return np.arange(count)[:, None]
 
 
 def embedding_weight_values(grad: Array, indices: Array, padding_idx: int | None) -> Array:

@@ -1,16 +1,43 @@
-"""Dropout with a given mask, and its backward rule."""
+"""Random draws, and dropout with a given mask, with its backward rule."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinytorch_core import op
+from tinytorch_core import Tensor, op
+from tinytorch_core.extend import active_op
 
 from tinytorch_layers.arguments import input_shape, number
 
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
 Array = Any
+
+
+def draw(generator: Generator, method: str, arguments: tuple[Any, ...]) -> Array:
+    """Return the array that a method of a random generator draws.
+
+    All initial values and masks are drawn by this op, so plugins see each draw, with its generator.
+    They can return other numbers, or an array of another library.
+
+    Args:
+        generator: the generator, whose state changes.
+        method: the name of its method, such as "uniform".
+        arguments: the arguments of the method.
+    """
+    return getattr(generator, method)(*arguments)
+
+
+def drawn(generator: Generator, method: str, *arguments: Any) -> Array:
+    """Run the op `random_draw`, or `draw` itself if this plugin is off."""
+    try:
+        call = active_op(Tensor, "random_draw")
+    except AttributeError:
+        call = draw
+    return call(generator, method, arguments)
 
 
 def dropout(x: Array, mask: Any, p: float) -> Array:

@@ -11,7 +11,15 @@ import numpy as np
 from tinytorch_core import op
 
 from tinytorch_layers.arguments import input_shape
-from tinytorch_layers.functional.windows import Slice, Windows, batch_first, batch_last, windows
+from tinytorch_layers.functional.windows import (
+    Slice,
+    Windows,
+    add_at,
+    batch_first,
+    batch_last,
+    contiguous,
+    windows,
+)
 
 Array = Any
 Shape = tuple[int, ...]
@@ -98,9 +106,10 @@ def maxima(x: Array, windows: Any) -> Array:
     size = windows.size("max_pool2d", x.shape[2:])
     padded = windows.pad(batch_last(x), -math.inf)
     (_, first), *others = windows.slices(size)
-    out = padded[first].copy(order="K")
+    out = contiguous(padded[first])
+    target = out if isinstance(out, np.ndarray) else None
     for _, pixels in others:
-        np.maximum(out, padded[pixels], out=out)
+        out = np.maximum(out, padded[pixels], out=target)
     return batch_first(out)
 
 
@@ -127,10 +136,10 @@ def unpool(values: Array, x: Array, largest: Array, windows: Any) -> Array:
     values, images = batch_last(values), batch_last(x)
     out = np.zeros_like(images, dtype=values.dtype, shape=windows.padded(images.shape))
     for pixels, is_first in _first_maxima(images, batch_last(largest), windows):
-        if windows.disjoint:
+        if windows.disjoint and _are_ndarrays(values, is_first):
             np.multiply(values, is_first, out=out[pixels])
         else:
-            out[pixels] += values * is_first
+            out = add_at(out, pixels, values * is_first)
     return batch_first(windows.crop(out, images.shape))
 
 
@@ -155,7 +164,8 @@ def select(values: Array, x: Array, largest: Array, windows: Any) -> Array:
     padded, largest = windows.pad(batch_last(values)), batch_last(largest)
     out = np.zeros_like(largest, dtype=values.dtype)
     for pixels, is_first in _first_maxima(batch_last(x), largest, windows):
-        out += padded[pixels] * is_first
+        part = padded[pixels] * is_first
+        out = np.add(out, part, out=out if _are_ndarrays(out, part) else None)
     return batch_first(out)
 
 
@@ -171,7 +181,8 @@ def _first_maxima(images: Array, largest: Array, windows: Windows) -> Iterator[t
     """
     padded = windows.pad(images, -math.inf)
     remaining = np.ones_like(largest, dtype=bool)
-    has_nan = np.isnan(largest.max(initial=-math.inf))
+    # Whether another library's array contains NaN may not be known yet.
+    has_nan = not _are_ndarrays(largest) or np.isnan(largest.max(initial=-math.inf))
     for _, pixels in windows.slices(largest.shape[1:3]):
         is_first = padded[pixels] == largest
         if has_nan:
@@ -181,13 +192,17 @@ def _first_maxima(images: Array, largest: Array, windows: Windows) -> Iterator[t
         yield pixels, is_first
 
 
+def _are_ndarrays(*arrays: Array) -> bool:
+    return all(isinstance(array, np.ndarray) for array in arrays)
+
+
 @op("avg_pool2d")
 def average(x: Array, windows: Any) -> Array:
     """Return the mean of each window of each channel."""
     size = windows.size("avg_pool2d", x.shape[2:])
     padded = windows.pad(batch_last(x))
     (_, first), *others = windows.slices(size)
-    out = padded[first].copy(order="K")
+    out = contiguous(padded[first])
     for _, pixels in others:
         out += padded[pixels]
     return batch_first(out * (1 / math.prod(windows.kernel)))
@@ -216,7 +231,7 @@ def spread(values: Array, image: Shape, windows: Any) -> Array:
     shape = (values.shape[0], *image, values.shape[3])
     out = np.zeros_like(values, shape=windows.padded(shape))
     for _, pixels in windows.slices(values.shape[1:3]):
-        out[pixels] += values
+        out = add_at(out, pixels, values)
     return batch_first(windows.crop(out, shape))
 
 

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tinytorch_core.extend import place
+
 from tinytorch_layers.arguments import Pair, pair
 
 Array = Any
@@ -78,6 +80,10 @@ class Windows(NamedTuple):
         """Return (C, H, W, N) padded with `value`; without padding, the images themselves."""
         if not any(self.padding):
             return images
+        if not isinstance(images, np.ndarray):
+            top, bottom, left, right = self.padding
+            widths = ((0, 0), (top, bottom), (left, right), (0, 0))
+            return np.pad(images, widths, constant_values=value)
         out = np.full_like(images, value, shape=self.padded(images.shape), order="C")
         out[self._inside(images.shape)] = images
         return out
@@ -105,6 +111,19 @@ def batch_last(images: Array) -> Array:
 def batch_first(images: Array) -> Array:
     """Return (C, H, W, N) as (N, C, H, W), without copying."""
     return images.transpose((3, 0, 1, 2))
+
+
+def contiguous(images: Array) -> Array:
+    """Return a copy of images that can be written into; one of another library is returned."""
+    return images.copy(order="K") if isinstance(images, np.ndarray) else images
+
+
+def add_at(images: Array, pixels: Slice, values: Array) -> Array:
+    """Return images with `values` added at a slice; ndarrays are written into."""
+    if isinstance(values, np.ndarray):
+        images[pixels] += values
+        return images
+    return images + place(values, pixels, images.shape)
 
 
 def windows(

@@ -8,7 +8,7 @@ import numpy as np
 
 from tinytorch_layers import init
 from tinytorch_layers.arguments import input_shape, number
-from tinytorch_layers.functional.masking import apply_mask
+from tinytorch_layers.functional.masking import apply_mask, drawn
 from tinytorch_layers.module import Module
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Dropout(Module):
         shape = input_shape(self, x)
         if not self.training or self.p == 0:
             return x
-        mask = self.generator.random(shape, dtype=np.float32) >= self.p
+        mask = drawn(self.generator, "random", shape, np.float32) >= self.p
         return apply_mask(x, mask, self.p)
 
     def extra_repr(self) -> str:

@@ -66,7 +66,8 @@ class Embedding(Module):
                     f"padding_idx of {self} is out of range for {self.num_embeddings} rows"
                 )
             self.padding_idx = padding_idx % self.num_embeddings
-            table[self.padding_idx] = 0
+            rows = np.arange(self.num_embeddings)[:, None]
+            table = np.where(rows == self.padding_idx, 0, table)
         self.weight = Parameter(table)
 
     def forward(self, indices: Any) -> Array:

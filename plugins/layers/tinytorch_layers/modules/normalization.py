@@ -153,10 +153,18 @@ class _BatchNorm(Module):
         buffers["num_batches_tracked"] += 1
         momentum = self.momentum
         if momentum is None:
-            momentum = 1 / int(self.num_batches_tracked)
-        buffers["running_mean"] += momentum * (mean - self.running_mean)
+            batches = unwrap(self.num_batches_tracked)
+            known = isinstance(batches, np.ndarray | np.generic)
+            momentum = 1 / int(batches) if known else (1 / batches).astype(mean.dtype)
+        by_mean = momentum * (mean - self.running_mean)
         # Bessel's correction: the unbiased estimate of the variance, as in PyTorch.
-        buffers["running_var"] += momentum * (variance * (count / (count - 1)) - self.running_var)
+        by_var = momentum * (variance * (count / (count - 1)) - self.running_var)
+        if mean.__class__ is np.ndarray:
+            buffers["running_mean"] += by_mean
+            buffers["running_var"] += by_var
+        else:  # arrays of other libraries may not be writable
+            buffers["running_mean"] = buffers["running_mean"] + by_mean
+            buffers["running_var"] = buffers["running_var"] + by_var
 
     def extra_repr(self) -> str:
         others = self._options(eps=1e-5, momentum=0.1)
