@@ -107,7 +107,7 @@ def _describe_draws(samples: Samples) -> None:
     samples.add(
         "random_draw",
         lambda seed, method, arguments: getattr(np.random.default_rng(seed), method)(*arguments),
-        calls=[call(0, method, arguments) for method, arguments in drawn],
+        calls=[call(seed, *arguments) for seed in (0, 1) for arguments in drawn],
         function=drawn_from_seed,
     )
 
