@@ -116,7 +116,8 @@ def _smallest_scale(x: Array, high: int, axis: int | None) -> Array:
 
 def _along(axis: int | None, x: Array, value: Any, name: str) -> Array:
     """Return one number, or one for each index of `axis`, in a shape that broadcasts to `x`."""
-    numbers = (value if hasattr(value, "dtype") else np.asarray(value)).astype(x.dtype)
+    is_array = hasattr(value, "__array_function__")
+    numbers = (value if is_array else np.asarray(value)).astype(x.dtype)
     if numbers.ndim == 0:
         return numbers
     if axis is None or numbers.shape != (x.shape[axis],):
