@@ -73,7 +73,7 @@ class Rules:
         self.provider = provider
         self._ops = ops
         self._rules: dict[str, Rule | None] = {} if parent is None else parent._rules
-        # The plugins that added these rules, or declared that there is no derivative.
+        # The plugins that added these rules, or declared the ops not differentiable.
         self._providers: dict[str, str] = {} if parent is None else parent._providers
         self.replacements: dict[str, list[tuple[str, Rule]]] = (
             {} if parent is None else parent.replacements

@@ -30,8 +30,8 @@ def rename(self: AnyTensor, /, *names: str | None, **changed: str | None) -> Any
     `x.rename(None)` removes the names. `x.names = ...` changes the names of `x` itself.
 
     Raises:
-        NamesError: an axis does not exist, there are not as many names as axes, or one occurs
-            twice.
+        NamesError: an axis does not exist, the numbers of names and axes differ, or a name
+            occurs twice.
         TypeError: names were given both ways.
     """
     if names and changed:

@@ -31,7 +31,7 @@ def set_names(x: Any, names: Sequence[str | None] | None) -> None:
     """Give the axes of a tensor names; None removes them.
 
     Raises:
-        NamesError: there are not as many names as axes, a name occurs twice, or it is not an
+        NamesError: the numbers of names and axes differ, a name occurs twice, or it is not an
             identifier.
     """
     x._names = None if names is None else checked(x, tuple(names))
