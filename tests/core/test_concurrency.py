@@ -15,7 +15,8 @@ from tinytorch_core.extend import current_thread_or_task, fork_safe_lock
 
 forking = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform does not fork"),
-    pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning"),  # of a process with threads
+    # Python, and JAX where it is installed, warn of a fork in a process with threads.
+    pytest.mark.filterwarnings("ignore:.*fork"),
 ]
 FIRST, SECOND = fork_safe_lock(), fork_safe_lock()
 
