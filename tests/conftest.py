@@ -13,6 +13,11 @@ settings.register_profile("tinytorch", deadline=None)
 settings.load_profile("tinytorch")
 
 
+def pytest_collection_modifyitems(items):
+    """Start the slowest tests first, so that no process works alone at the end."""
+    items.sort(key=lambda item: "test_the_plugin_passes_its_own_tests" not in item.name)
+
+
 def pytest_runtest_setup(item):
     """Skip a test marked `peers` if torch, or the packages that the marker names, are missing."""
     marker = item.get_closest_marker("peers")
@@ -35,13 +40,8 @@ def torch():
 
 @pytest.fixture(autouse=True)
 def restore_overrides():
-    """Undo what a test has toggled or configured, and forget the subclasses that it has attached.
-
-    Until the garbage collector finds such a class, each toggle would compute its surface too.
-    """
-    before, attached = registry.overrides, set(registry.attached)
+    """Undo what a test has toggled or configured."""
+    before = registry.overrides
     yield
-    for cls in set(registry.attached) - attached:
-        del registry.attached[cls]
     if registry.overrides != before:
         registry.activate(before)

@@ -3,6 +3,7 @@
 from tinytorch_core import hookspecs, plugins
 from tinytorch_core.errors import (
     ConfigError,
+    NameTakenError,
     PluginError,
     PluginWarning,
     TinyTorchError,
@@ -21,6 +22,7 @@ __version__ = "0.1.0"
 __all__ = [
     "PLUGIN_API",
     "ConfigError",
+    "NameTakenError",
     "Op",
     "PluginError",
     "PluginWarning",

@@ -17,6 +17,8 @@ from tinytorch_core.errors import ConfigError, did_you_mean
 VARIABLE = "TINYTORCH_PLUGINS"
 STRICT = "TINYTORCH_STRICT"
 OWN_FILE = "tinytorch.toml"
+# Names with another meaning in the variable or in files, so no plugin can have them.
+RESERVED = ("all", "none", "plugins", "autoload")
 
 
 class Decision(NamedTuple):
@@ -149,10 +151,24 @@ def file_choices() -> tuple[Choice, ...]:
 def _choices_in(folder: str) -> Iterator[Choice]:
     for name, above in ((OWN_FILE, ()), ("pyproject.toml", ("tool", "tinytorch"))):
         path = os.path.join(folder, name)
-        if os.path.isfile(path):
+        if os.path.lexists(path):
+            _check_regular(path)
             file = ConfigFile(path, *above)
             if (table := file.table()) is not None:
                 yield _choice(file, table)
+
+
+def _check_regular(path: str) -> None:
+    """Raise ConfigError if a file of this name exists, but cannot be read as one."""
+    if os.path.isfile(path):
+        return
+    if os.path.islink(path) and not os.path.exists(path):
+        reason = f"is a link to {os.path.realpath(path)}, which does not exist"
+        remedy = "Correct or remove the link"
+    else:
+        reason = f"is {'a directory' if os.path.isdir(path) else 'not a regular file'}"
+        remedy = "Remove or rename it"
+    raise ConfigError(f"{path} {reason}. {remedy}.")
 
 
 def _choice(file: ConfigFile, table: Any) -> Choice:
@@ -160,7 +176,7 @@ def _choice(file: ConfigFile, table: Any) -> Choice:
         if not isinstance(value, kind):
             name = ".".join((*file.above, *key))
             expected = "true or false" if kind is bool else "a table"
-            raise ConfigError(f"{file.where(*key)}: {name} must be {expected}, not {value!r}.")
+            raise ConfigError(f"{file.where(*key)}: {name} must be {expected}, not {value!r:.60}.")
         return value
 
     tables = dict(check(table, dict))

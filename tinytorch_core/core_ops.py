@@ -98,7 +98,8 @@ def place(values: Array, index: Any, shape: tuple[int, ...]) -> Array:
     """
     sources = np.zeros(shape, np.intp)
     sources[index] = np.arange(1, values.size + 1).reshape(values.shape)
-    return np.take(np.concatenate([np.zeros(1, values.dtype), values.reshape(-1)]), sources)
+    elements = np.concatenate([np.zeros(1, values.dtype), values.reshape(-1)])
+    return np.take(elements, sources.reshape(-1)).reshape(shape)
 
 
 def mean(x: Array, axis: Any = None, keepdims: bool = False) -> Array:

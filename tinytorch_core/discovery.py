@@ -16,6 +16,8 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from tinytorch_core.errors import printable
+
 # The groups of entry points: plugins, and commands of `tinytorch`.
 PLUGINS = "tinytorch"
 COMMANDS = "tinytorch.commands"
@@ -25,22 +27,34 @@ ATTRIBUTES = "tinytorch.attributes"
 
 
 class EntryPoint(NamedTuple):
-    """One line `name = module:attribute` in the metadata of an installed distribution."""
+    """One line `name = module:attribute` in the metadata of an installed distribution.
+
+    `folder` is the folder with the metadata. `headers` is the text of METADATA if the distribution
+    is in a zip file or a frozen program, and empty otherwise.
+    """
 
     name: str
     folder: str
     value: str
     attributes: frozenset[str] = frozenset()
+    headers: str = ""
 
     @property
     def distribution(self) -> str:
         """The distribution's name; read on request, because few callers need it."""
-        return _header(self.folder, "Name") or self.folder
+        return _header(self, "Name") or normalised(self._folder_name[0])
 
     @property
     def version(self) -> str:
         """The distribution's version."""
-        return _header(self.folder, "Version") or "unknown"
+        return _header(self, "Version") or self._folder_name[1] or "unknown"
+
+    @property
+    def _folder_name(self) -> tuple[str, str]:
+        """The distribution and the version in the folder's name; pip may have deleted the files."""
+        name = os.path.basename(self.folder).removesuffix(".dist-info").removesuffix(".egg-info")
+        distribution, _, version = printable(name).partition("-")
+        return distribution, version.partition("-")[0]
 
 
 def entry_points(
@@ -48,16 +62,33 @@ def entry_points(
 ) -> dict[str, tuple[EntryPoint, ...]]:
     """Return the entry points of a group on `path`, by name; those of one name by distribution.
 
-    The working directory is skipped, because its files are not installed. If a distribution
-    occurs twice, the first on the path counts, as for imports. The default path is `sys.path`.
+    In the working directory and in the program's folder, a distribution counts only if an installer
+    put it there, as `pip install --target` does; metadata of a source tree is skipped. If a
+    distribution occurs twice, the first on the path counts, as for imports. The default path is
+    `sys.path`, and then importers of frozen programs are asked too.
     """
     found: dict[str, list[EntryPoint]] = {}
-    for folder in sys.path if path is None else path:
-        if folder and not _is_working_directory(folder):
-            for metadata in _metadata_folders(folder):
-                distribution = normalised(metadata.removesuffix(".egg-info").partition("-")[0])
-                if distribution not in found:
-                    found[distribution] = _entry_points_in(os.path.join(folder, metadata), group)
+    own = {*map(_identity, (os.curdir, _program_folder()))} - {None}
+    for folder in map(os.path.abspath, sys.path if path is None else path):
+        try:
+            names = os.listdir(folder)
+        except NotADirectoryError:
+            _add_without_files(found, group, own, [folder])
+            continue
+        except OSError:  # the folder does not exist
+            continue
+        metadata = sorted(n for n in names if n.endswith((".dist-info", ".egg-info")))
+        if metadata and _identity(folder) in own:
+            metadata = [n for n in metadata if os.path.isfile(os.path.join(folder, n, "RECORD"))]
+        for name in metadata:
+            distribution = normalised(name.removesuffix(".egg-info").partition("-")[0])
+            if distribution not in found:
+                file = os.path.join(folder, name)
+                text = _read(os.path.join(file, "entry_points.txt"))
+                found[distribution] = _entry_points_in(text, file, group)
+    finders = [f for f in sys.meta_path if f is not PathFinder and hasattr(f, "find_distributions")]
+    if finders and path is None:
+        _add_without_files(found, group, own, None)
     groups: dict[str, tuple[EntryPoint, ...]] = {}
     for distribution in sorted(found):
         for point in found[distribution]:
@@ -65,27 +96,60 @@ def entry_points(
     return dict(sorted(groups.items()))
 
 
-def _is_working_directory(folder: str) -> bool:
+def _add_without_files(
+    found: dict[str, list[EntryPoint]], group: str, own: set[object], path: list[str] | None
+) -> None:
+    """Add the distributions in zip files on `path`, or those of all importers if it is None.
+
+    Those in the folders `own` have been examined.
+    """
+    # Imported here, because most programs have all distributions in folders.
+    from importlib.metadata import distributions
+
+    for distribution in distributions() if path is None else distributions(path=path):
+        headers = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
+        name = _field(headers, "Name") or ""
+        try:
+            location = str(distribution.locate_file(""))
+        except Exception:  # an importer without files may have no location
+            location = "frozen"
+        if normalised(name) not in found and _identity(location) not in own:
+            text = distribution.read_text("entry_points.txt") or ""
+            folder = os.path.join(location, name)
+            found[normalised(name)] = _entry_points_in(text, folder, group, headers)
+
+
+def _identity(folder: str) -> object:
+    """Return what two names of one folder have in common, or None if it does not exist."""
     try:
-        return os.path.samefile(folder or os.curdir, os.curdir)
-    except OSError:  # one of them does not exist
-        return False
+        status = os.stat(folder or os.curdir)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
-def _metadata_folders(folder: str) -> list[str]:
-    try:
-        return sorted(n for n in os.listdir(folder) if n.endswith((".dist-info", ".egg-info")))
-    except OSError:  # a zip file, or the path does not exist
-        return []
+def _program_folder() -> str:
+    """Return the folder that Python puts into `sys.path`: the program's or the working directory.
+
+    It is the working directory for `python -m`, `python -c` and interactive use.
+    """
+    # A process that multiprocessing has started runs the program under another name.
+    main = sys.modules.get("__mp_main__") or sys.modules.get("__main__")
+    file: str | None = getattr(main, "__file__", None)
+    spec: ModuleSpec | None = getattr(main, "__spec__", None)
+    if file is None or (spec is not None and spec.name != "__main__"):
+        return os.curdir
+    return os.path.dirname(os.path.realpath(file))
 
 
-def _entry_points_in(metadata: str, group: str) -> list[EntryPoint]:
-    text = _read(os.path.join(metadata, "entry_points.txt"))
+def _entry_points_in(text: str, folder: str, group: str, headers: str = "") -> list[EntryPoint]:
     if f"[{group}]" not in text:
         return []
     attributes = list(_section(text, ATTRIBUTES)) if group == PLUGINS else []
     return [
-        EntryPoint(name, metadata, value, frozenset(a for a, owner in attributes if owner == name))
+        EntryPoint(
+            name, folder, value, frozenset(a for a, owner in attributes if owner == name), headers
+        )
         for name, value in _section(text, group)
     ]
 
@@ -97,15 +161,28 @@ def _section(text: str, name: str) -> Iterator[tuple[str, str]]:
             section = line[1:-1].strip()
         elif section == name and "=" in line and line[0] not in "#;":
             key, _, value = line.partition("=")
-            yield key.strip(), "".join(value.partition("[")[0].split())
+            yield printable(key.strip()), "".join(value.partition("[")[0].split())
+
+
+def keep_metadata(points: Sequence[EntryPoint]) -> tuple[EntryPoint, ...]:
+    """Return entry points that stay complete if their metadata is deleted, and read others anew."""
+    kept = [
+        point._replace(headers=f"Name: {point.distribution}\nVersion: {point.version}\n")
+        for point in points
+    ]
+    _header.cache_clear()
+    return tuple(kept)
 
 
 @functools.cache
-def _header(metadata: str, name: str) -> str | None:
-    file = "PKG-INFO" if metadata.endswith(".egg-info") else "METADATA"
-    headers = _read(os.path.join(metadata, file)).partition("\n\n")[0]
-    found = re.search(rf"^{name}:(.*)", headers, re.MULTILINE)
-    return found and found[1].strip()
+def _header(point: EntryPoint, name: str) -> str | None:
+    file = "PKG-INFO" if point.folder.endswith(".egg-info") else "METADATA"
+    return _field(point.headers or _read(os.path.join(point.folder, file)), name)
+
+
+def _field(headers: str, name: str) -> str | None:
+    found = re.search(rf"^{name}:(.*)", headers.partition("\n\n")[0], re.MULTILINE)
+    return found and printable(found[1].strip())
 
 
 def _read(file: str) -> str:
@@ -120,6 +197,12 @@ def _read(file: str) -> str:
 def normalised(name: str) -> str:
     """Return a distribution's name in the form in which names are compared (PEP 503)."""
     return "-".join(filter(None, name.lower().replace("_", "-").replace(".", "-").split("-")))
+
+
+def superfluous(points: Sequence[EntryPoint], ours: str) -> str:
+    """Return which of the distributions that provide one name to uninstall: never `ours`."""
+    names = [point.distribution for point in points]
+    return next((name for name in reversed(names) if normalised(name) != ours), names[-1])
 
 
 def lazy_names(
@@ -147,13 +230,20 @@ def lazy_names(
     return __getattr__, __dir__
 
 
-def import_installed(module: str) -> ModuleType:
-    """Import a module of an installed distribution, never a file of the working directory.
+def import_installed(point: EntryPoint) -> ModuleType:
+    """Import the module of an entry point, never a file next to the program.
 
     Python puts the program's folder or the working directory first in `sys.path`. A file there
     that happens to have the name of a plugin's package must not run in its place.
+
+    Raises:
+        ImportError: the package is not installed, or another file was imported under its name.
     """
-    finder = _InstalledFinder(module.partition(".")[0])
+    module = point.value.partition(":")[0]
+    package = module.partition(".")[0]
+    finder = _InstalledFinder(package, os.path.dirname(point.folder))
+    if package in sys.modules:
+        finder.check_imported(sys.modules[package])
     sys.meta_path.insert(0, finder)
     try:
         return importlib.import_module(module)
@@ -162,19 +252,54 @@ def import_installed(module: str) -> ModuleType:
 
 
 class _InstalledFinder:
-    """Finds one package as Python does, but not in the working directory."""
+    """Finds one package as Python does, but not in the folder that Python adds to `sys.path`.
 
-    def __init__(self, package: str) -> None:
+    If its distribution is installed in that folder, it is searched like the others.
+    """
+
+    def __init__(self, package: str, installed: str) -> None:
         self.package = package
+        self.own = _identity(_program_folder())
+        if self.own == _identity(installed):
+            self.own = None
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         if name != self.package:
             return None
-        # Skip the first folder if it is the working directory, which may be listed as "".
-        first = _is_working_directory(sys.path[0])
+        if (spec := self._find(target)) is None:
+            raise ModuleNotFoundError(f"No module named {name!r} is installed", name=name)
+        return spec
+
+    def check_imported(self, module: ModuleType) -> None:
+        """Raise ImportError if the package was imported from a file next to the program."""
+        file = getattr(module, "__file__", None)
+        if file is None or self.own is None:
+            return
+        # A package is a file in a folder of its name.
+        folder = os.path.dirname(os.path.dirname(file) if hasattr(module, "__path__") else file)
+        if _identity(folder) != self.own:
+            return
+        spec = self._find(module)
+        installed = spec.origin if spec else None
+        if installed is None or _identity(installed) != _identity(file):
+            raise ImportError(
+                f"{file} was imported as {self.package!r}, in place of the installed "
+                f"{installed or 'module, which is missing'}; rename {file}",
+                name=self.package,
+                path=file,
+            )
+
+    def _find(self, target: ModuleType | None) -> ModuleSpec | None:
+        folders = list(sys.path)
+        # Only the first: a folder that is listed again was added on purpose, for example by an
+        # editable install.
+        for folder in folders if self.own else ():
+            if _identity(folder) == self.own:
+                folders.remove(folder)
+                break
         for finder in sys.meta_path:
             if finder is not self:
-                folders = sys.path[first:] if finder is PathFinder else path
-                if (spec := finder.find_spec(name, folders, target)) is not None:
+                path = folders if finder is PathFinder else None
+                if (spec := finder.find_spec(self.package, path, target)) is not None:
                     return spec
-        raise ModuleNotFoundError(f"No module named {name!r} is installed", name=name)
+        return None

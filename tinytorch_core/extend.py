@@ -4,6 +4,7 @@
 everything else that a plugin may use is here. Nothing else in `tinytorch_core` is public.
 """
 
+from tinytorch_core.concurrency import current_thread_or_task, fork_safe_lock
 from tinytorch_core.core_ops import matmul, place, sum_into_rows, sum_rows
 from tinytorch_core.discovery import lazy_names
 from tinytorch_core.errors import did_you_mean
@@ -28,11 +29,12 @@ from tinytorch_core.source import (
     signature_text,
     tuple_text,
 )
-from tinytorch_core.surface import Keyword, SurfaceBuilder, TensorExtension
-from tinytorch_core.tensor import active_op, from_array, run_function, unwrap
+from tinytorch_core.surface import HookResult, Keyword, SurfaceBuilder, TensorExtension
+from tinytorch_core.tensor import active_op, derive, from_array, run_function, unwrap
 
 __all__ = [
     "CallText",
+    "HookResult",
     "Keyword",
     "Op",
     "OpTable",
@@ -44,8 +46,11 @@ __all__ = [
     "call_names",
     "call_signature",
     "call_text",
+    "current_thread_or_task",
     "define",
+    "derive",
     "did_you_mean",
+    "fork_safe_lock",
     "from_array",
     "kernel",
     "lazy_names",

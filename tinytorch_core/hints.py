@@ -13,6 +13,11 @@ def well_known(kind: str) -> dict[str, str]:
     return {name: plugin for row_kind, plugin, *names in rows if row_kind == kind for name in names}
 
 
+def is_first_party(plugin: str, distribution: str) -> bool:
+    """Return whether a plugin of a distribution is part of TinyTorch itself."""
+    return plugin in well_known("plugins") and distribution == f"tinytorch-{plugin}"
+
+
 @functools.cache
 def torch_names() -> dict[str, str]:
     """Return what to write in place of the methods that only PyTorch's tensors have."""
@@ -20,8 +25,15 @@ def torch_names() -> dict[str, str]:
 
 
 def _lines(name: str) -> list[str]:
-    with open(os.path.join(os.path.dirname(__file__), name), encoding="utf-8") as file:
-        return file.read().splitlines()
+    try:
+        with open(os.path.join(os.path.dirname(__file__), name), encoding="utf-8") as file:
+            return file.read().splitlines()
+    except (NameError, OSError):  # in a zip file or a frozen program
+        from importlib.resources import files  # here, because importing it takes 10 ms
+    try:
+        return files(__package__).joinpath(name).read_text("utf-8").splitlines()
+    except OSError:  # a frozen program may leave the file out
+        return []
 
 
 def well_known_provider(name: str) -> str | None:

@@ -10,6 +10,8 @@ A plugin, which is a module or an object, may also state three facts about itsel
 | `tinytorch_api = (1, 1)` | the lowest and the highest plugin API it supports, see `PLUGIN_API` |
 | `tinytorch_needs = ("layers",)` | the plugins without which it cannot be active |
 | `tinytorch_uses = ("layers",)` | the plugins it uses if they are active; it comes after them |
+
+A name may be followed by the versions that the plugin requires: `"layers>=0.1,<0.2"`.
 """
 
 from __future__ import annotations
@@ -53,13 +55,36 @@ def tinytorch_configure(config: Mapping[str, Any]) -> None:
 
 
 @hookspec
+def tinytorch_activate() -> None:
+    """Start an effect of the plugin outside of the surface, such as a log file or a thread.
+
+    Called when the plugin becomes active, after the surface is in force: plugins are active then,
+    and a plugin comes after those that it needs or uses. If the hook raises an exception, nothing
+    changes: the former surface is put in force again, and the plugins that became active with
+    this one are deactivated. What the plugin adds to Tensor needs neither this hook nor
+    `tinytorch_deactivate`.
+    """
+
+
+@hookspec
+def tinytorch_deactivate() -> None:
+    """End the effects that `tinytorch_activate` started.
+
+    Called when the plugin becomes inactive, once for each activation, after the surface without
+    it is in force; a plugin comes before those that it needs or uses. An exception is reported in
+    a warning, and the plugin stays off. It is not called at the end of the program.
+    """
+
+
+@hookspec
 def tinytorch_register_ops(ops: OpTable) -> None:
     """Add ops.
 
     Called when the surface is computed. If a name is taken, the error names both providers.
 
     Args:
-        ops: the table; `ops.add(name, forward, method=True)` adds a row.
+        ops: the table; `ops.add(name, forward, method=True)` adds a row, and
+            `ops.replace(name, forward)` replaces the function of another plugin's op.
     """
 
 
@@ -85,9 +110,13 @@ def tinytorch_wrap_op(
 
     Called once for each op when the surface is computed. A NumPy function that no plugin offers
     as an op becomes one when it is first called with a Tensor, under a name such as `linalg.inv`;
-    the hook is called then. Wrappers are applied in the order of the plugins: by name, but each
-    plugin after those that it needs or uses. The last wrapper is the outermost. One marked
-    `tryfirst=True` is applied first, one marked `trylast=True` last.
+    the hook is called then.
+
+    Wrappers run in stages. One marked `@hookimpl(stage="inside")` runs inside of recording: its
+    result is the output of the op that is recorded. All others run outside, the default: what
+    they compute with tensors is recorded. Within a stage, a plugin's wrapper is
+    outside of those of the plugins that it needs or uses; one marked `tryfirst=True` is the
+    innermost, one marked `trylast=True` the outermost.
 
     Args:
         op: the op: its name, inputs and provider.

@@ -21,6 +21,7 @@ class Integrity:
         loaded = filter(None, map(sys.modules.get, ("numpy.linalg", "numpy.fft")))
         self._owners: list[Any] = [np, *loaded, TensorBase, Tensor]
         self._before = [*map(dict, map(vars, self._owners))]
+        self._errors = np.geterr(), np.geterrcall()
 
     def restore(self) -> list[str]:
         """Undo all changes since the snapshot, and return the names of what had changed."""
@@ -33,6 +34,10 @@ class Integrity:
                 same = False
             if not same:
                 changed += _restore(owner, before)
+        if (np.geterr(), np.geterrcall()) != self._errors:
+            np.seterr(**self._errors[0])
+            np.seterrcall(self._errors[1])
+            changed.append("NumPy's handling of floating-point errors (np.seterr)")
         return sorted(changed)
 
 
@@ -41,8 +46,10 @@ def _restore(owner: Any, before: dict[str, Any]) -> list[str]:
     changed = [name for name in before if name not in now or now[name] is not before[name]]
     for name in changed:
         setattr(owner, name, before[name])
-    # Modules gain names when their submodules are imported; a class does not.
-    added = [n for n in now.keys() - before if callable(now[n])] if isinstance(owner, type) else []
+    # Modules gain names when their submodules are imported. A class does not, except that Python
+    # adds its annotations when they are first read, and the names of its slots for a pickle.
+    new = now.keys() - before if isinstance(owner, type) else ()
+    added = [name for name in new if not name.startswith(("__annot", "__slotnames__"))]
     for name in added:
         delattr(owner, name)
     return [f"{owner.__name__}.{name}" for name in changed + added]

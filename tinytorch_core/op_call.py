@@ -297,31 +297,24 @@ def op(name: str) -> Callable[[Function], Function]:
 
 
 def _dispatch_text(name: str, arguments: list[inspect.Parameter], names: dict[str, Any]) -> str:
-    """Return the text that runs the op `name` of the most derived class among the Tensors."""
+    """Return the text that runs the op `name` if an argument is a Tensor."""
     _, passed = signature_text(arguments, names)
     accepted, spellings = with_spellings(arguments, names)
     lines = [
         f"def call({signature_text(accepted, names)[0]}):",
         "    # _forward: the function on arrays, run when no argument is a Tensor.",
         "    # _Tensor: the class of all tensors.",
-        "    # _owner: the Tensor whose class runs the op.",
         *spellings,
-        "    _owner = None",
-    ]
-    for p in arguments:
-        x, indent = p.name, "    "
-        if p.kind is p.VAR_POSITIONAL:
-            lines += [f"    for _item in {p.name}:"]
-            x, indent = "_item", "        "
-        lines += [
-            f"{indent}if isinstance({x}, _Tensor):",
-            f"{indent}    if _owner is None or isinstance({x}, _owner.__class__):",
-            f"{indent}        _owner = {x}",
-        ]
-    lines += [
-        "    if _owner is None:",
-        f"        return _forward({passed})",
-        f"    return _owner._calls[{name!r}]({passed})",
+        f"    if {' or '.join(map(_is_tensor, arguments))}:",
+        f"        return _Tensor._calls[{name!r}]({passed})",
+        f"    return _forward({passed})",
         "",
     ]
     return "\n".join(lines)
+
+
+def _is_tensor(argument: inspect.Parameter) -> str:
+    """Return the text of a test whether an argument is a Tensor, or one of several is."""
+    if argument.kind is argument.VAR_POSITIONAL:
+        return f"any([isinstance(_item, _Tensor) for _item in {argument.name}])"
+    return f"isinstance({argument.name}, _Tensor)"

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import takewhile
 from typing import Any, NamedTuple
 
+from tinytorch_core.errors import NameTakenError, did_you_mean
 from tinytorch_core.source import arguments_of, is_in_c, numpy_name, signature_of
 
 
@@ -33,6 +34,7 @@ class Op(NamedTuple):
         provider: the title of the plugin that provides the op; `tinytorch-core`; or, for a
             `numpy_call`, `NumPy` or `another library`.
         doc: the docstring of the method.
+        replaced_by: the titles of the plugins that have replaced `forward`, the latest last.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Op(NamedTuple):
     numpy_call: bool = False
     provider: str = "tinytorch-core"
     doc: str | None = None
+    replaced_by: tuple[str, ...] = ()
 
     @property
     def signature(self) -> inspect.Signature:
@@ -70,6 +73,25 @@ class Op(NamedTuple):
     def parameters(self) -> tuple[str, ...]:
         """The names of the arguments that are not inputs: `axis`, `keepdims` and the like."""
         return tuple(name for name in self.argument_names if name not in self.inputs)
+
+    def replaced(self, forward: Callable[..., Any], by: str) -> Op:
+        """Return the op with another forward function, which `by` provides.
+
+        ValueError if it has other arguments than the present one.
+        """
+        new = self._replace(forward=forward, replaced_by=(*self.replaced_by, by))
+        expected, found = [
+            str(inspect.Signature([p.replace(annotation=p.empty) for p in op.arguments]))
+            for op in (self, new)
+        ]
+        count = getattr(forward, "nin", None)  # the names of a ufunc's arguments do not matter
+        if found != expected or count not in (None, len(self.inputs)):
+            takes = found if count is None else f"{count} input{'s' * (count != 1)}"
+            raise ValueError(
+                f"the forward function of op {self.name!r} must have the arguments {expected}, and "
+                f"{numpy_name(forward)} takes {takes}"
+            )
+        return new
 
     def fit(
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -108,6 +130,10 @@ class Op(NamedTuple):
 class OpTable(UserDict[str, Op]):
     """The ops of one surface, by name. `tinytorch_register_ops` receives it.
 
+    Attributes:
+        provider: the title of the plugin that adds ops through this table.
+        replacements: what plugins passed to `replace`, by the title of the plugin.
+
     >>> table = OpTable()
     >>> op = table.add("swish", lambda x: x / (1 + np.exp(-x)), method=True)
     >>> op.inputs, op.methods
@@ -118,10 +144,13 @@ class OpTable(UserDict[str, Op]):
         super().__init__()
         self.provider = provider
         self.data = {} if ops is None else ops
+        self.replacements: dict[str, list[tuple[str, Callable[..., Any]]]] = {}
 
     def of(self, provider: str) -> OpTable:
         """Return a view of this table; ops that are added through it have this provider."""
-        return OpTable(provider, self.data)
+        table = OpTable(provider, self.data)
+        table.replacements = self.replacements
+        return table
 
     def add(
         self,
@@ -151,15 +180,13 @@ class OpTable(UserDict[str, Op]):
             doc: the docstring of the method; by default that of `forward`.
 
         Raises:
+            NameTakenError: an op has this name.
             ValueError: the name, `numpy` or the arguments of `forward` cannot be used.
         """
         if not name.isidentifier():
             raise ValueError(f"{name!r} cannot name an op: it must be a Python identifier")
         if name in self:
-            raise ValueError(
-                f"op {name!r} is already provided by {self[name].provider}; "
-                "choose another name, or disable one of the two plugins"
-            )
+            raise NameTakenError(f"op {name!r}", self[name].provider)
         numpy = (numpy,) if callable(numpy) or isinstance(numpy, str) else tuple(numpy)
         if wrong := [function for function in numpy if not callable(function)]:
             raise ValueError(
@@ -186,6 +213,33 @@ class OpTable(UserDict[str, Op]):
             doc=doc or getattr(forward, "__doc__", None),
         )
         return op
+
+    def replace(self, name: str, forward: Callable[..., Any]) -> None:
+        """Replace the forward function of an op of the core or of another plugin.
+
+        The op keeps its name, arguments, methods, NumPy functions, docstring and derivative. It is
+        replaced when all plugins have added their ops. If several plugins replace it, the last
+        one in the order of the plugins takes effect.
+
+        Args:
+            name: the name of the op.
+            forward: a function with the arguments and default values of the present one.
+
+        PluginError follows if the op does not exist, if `forward` has other arguments, or if the
+        plugin neither needs nor uses the plugin that provides the op, or replaced it before.
+        """
+        forward = getattr(forward, "__wrapped_forward__", forward)
+        self.replacements.setdefault(self.provider, []).append((name, forward))
+
+    def provider_of(self, name: str) -> str:
+        """Return the plugin that provides an op's forward function; ValueError without the op."""
+        if name not in self:
+            raise ValueError(f"unknown op {name!r}. {did_you_mean(name, self)}")
+        return (self[name].provider, *self[name].replaced_by)[-1]
+
+    def put(self, name: str, forward: Callable[..., Any], provider: str) -> None:
+        """Replace an op's forward function; ValueError if it has other arguments."""
+        self[name] = self[name].replaced(forward, provider)
 
 
 def numpy_op(function: Callable[..., Any], ops: Mapping[str, Op]) -> Op:

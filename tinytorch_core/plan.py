@@ -43,7 +43,6 @@ def resolve(
     config: Config,
     known: Mapping[str, Plugin],
     *,
-    also: Collection[str] = (),
     without: Collection[Plugin] = (),
 ) -> Plan:
     """Return the plan that follows from the settings.
@@ -54,13 +53,10 @@ def resolve(
         overrides: the settings made in code.
         config: the settings of the environment and of files.
         known: the plugins that are installed or registered, by name.
-        also: names of plugins that are enabled whatever the settings say.
         without: plugins that cannot be used now, because they are being imported.
     """
     layers = [*reversed(config), *[choice for _, choice in overrides]]
     found = decisions(layers, known)
-    for name in also:
-        found[name] = Decision(True, "attached")
     settings: dict[str, Mapping[str, Any]] = {}
     for choice in layers:
         for name, table in choice.tables.items():
@@ -93,19 +89,37 @@ def _drop_unmet(
     enabled: list[Plugin], decisions: Mapping[str, Decision], errors: dict[str, PluginError]
 ) -> None:
     """Remove the plugins that need one which is not among them, and record why."""
-    names = {plugin.name for plugin in enabled}
+    available = {plugin.name: plugin for plugin in enabled}
     for plugin in list(enabled):
-        for need in plugin.needs:
-            if need not in names:
-                reason, remedy = _why_off(need, decisions, errors)
-                errors[plugin.name] = plugin.error(
-                    f"it needs the plugin {need!r}, which {reason}",
-                    remedy=f"{remedy}, or disable {plugin.name!r} as well.",
-                    kind=UnmetNeedError,
-                )
-                enabled.remove(plugin)
-                _drop_unmet(enabled, decisions, errors)  # others may need this one
-                return
+        if not (plugin.needs or plugin.versions):
+            continue  # most plugins
+        if (unmet := _unmet(plugin, available, decisions, errors)) is not None:
+            reason, remedy = unmet
+            errors[plugin.name] = plugin.error(reason, remedy=remedy, kind=UnmetNeedError)
+            enabled.remove(plugin)
+            _drop_unmet(enabled, decisions, errors)  # others may need this one
+            return
+
+
+def _unmet(
+    plugin: Plugin,
+    available: Mapping[str, Plugin],
+    decisions: Mapping[str, Decision],
+    errors: Mapping[str, PluginError],
+) -> tuple[str, str] | None:
+    """Return which need of a plugin is unmet and what to do about it, or None."""
+    for need in plugin.needs:
+        if need not in available:
+            reason, remedy = _why_off(need, decisions, errors)
+            also = f"{remedy}, or disable {plugin.name!r} as well."
+            return f"it needs the plugin {need!r}, which {reason}", also
+    for name, allowed in plugin.versions:
+        other = available.get(name)
+        why = None if other is None else other.why_unsuitable(allowed)
+        if why is not None:
+            also = f"{why[1]}, or disable {plugin.name!r}."
+            return f"it requires {name}{allowed}, and {why[0]}", also
+    return None
 
 
 @functools.lru_cache(maxsize=256)

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import accumulate
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tinytorch_core.discovery import EntryPoint, import_installed
+from tinytorch_core.config import RESERVED
+from tinytorch_core.discovery import EntryPoint, import_installed, superfluous
 from tinytorch_core.errors import PluginError
 from tinytorch_core.hook_manager import manager
 from tinytorch_core.integrity import Integrity
+
+if TYPE_CHECKING:
+    from packaging.specifiers import SpecifierSet
+
+# If it is set, it runs imports and hooks: `observer(plugin, what, arguments, call)` returns what
+# `call()` returns. `tinytorch plugins --trace` sets it.
+observer: Callable[[Plugin, str, Mapping[str, Any], Callable[[], Any]], Any] | None = None
 
 
 class Plugin:
@@ -24,6 +32,9 @@ class Plugin:
         target: the object with its hooks, or None if it is not loaded.
         needs: the names of the plugins without which it cannot be active, known once it is loaded.
         uses: the names of the plugins that it uses if they are active, likewise.
+        provided: the attributes and keywords of Tensor that it added to surfaces.
+        versions: the names of those whose versions it restricts, with the allowed versions.
+        hooks: the names of the hooks that it implements, known once it is registered.
         failure: the error of its import or of one of its hooks, or None.
         ready: whether it is loaded, checked and registered with pluggy.
         import_seconds: how long its import took, or None if it was not imported.
@@ -33,6 +44,8 @@ class Plugin:
         self.name = name
         self.points = tuple(points)
         self._use(target)
+        self.provided: frozenset[str] = frozenset()
+        self.hooks: frozenset[str] = frozenset()
         self.failure: PluginError | None = None
         self.ready = False
         self.import_seconds: float | None = None
@@ -69,9 +82,13 @@ class Plugin:
 
     def _use(self, target: Any) -> None:
         self.target = target
-        # Values of another type are refused when the plugin is registered.
-        self.needs = stated_names(target, "tinytorch_needs") or ()
-        self.uses = stated_names(target, "tinytorch_uses") or ()
+        try:
+            needs, uses = [stated_plugins(target, f"tinytorch_{x}") for x in ("needs", "uses")]
+        except ValueError:  # reported when the plugin is registered
+            needs = uses = []
+        self.needs = tuple([name for name, _ in needs])
+        self.uses = tuple([name for name, _ in uses])
+        self.versions = tuple([(n, versions) for n, versions in (*needs, *uses) if versions])
 
     def error(
         self,
@@ -103,6 +120,8 @@ class Plugin:
 
     def call_hook(self, hook: str, arguments: Mapping[str, Any]) -> None:
         """Call the plugin's implementations of a hook whose result is not used."""
+        if hook not in self.hooks:
+            return
         for _, implementation in implementations(hook, [self]):
             with self.guarded(hook):
                 self.run_hook(hook, implementation, arguments)
@@ -110,7 +129,10 @@ class Plugin:
     def run_hook(self, hook: str, implementation: Any, arguments: Mapping[str, Any]) -> Any:
         """Call one of the plugin's hook implementations; what it raises becomes a PluginError."""
         try:
-            return implementation.function(*[arguments[name] for name in implementation.argnames])
+            passed = [arguments[name] for name in implementation.argnames]
+            if observer is None:
+                return implementation.function(*passed)
+            return observer(self, hook, arguments, lambda: implementation.function(*passed))
         except (PluginError, KeyboardInterrupt, GeneratorExit):
             raise
         # SystemExit too: a plugin that calls sys.exit() must not end the program.
@@ -124,28 +146,35 @@ class Plugin:
     def load(self) -> None:
         """Import the plugin's object; PluginError if that fails or two distributions claim it."""
         if len(self.points) > 1:
+            other = superfluous(self.points, f"tinytorch-{self.name}")
             raise self.error(
                 "several distributions provide a plugin of this name",
-                remedy=f"Uninstall all but one: pip uninstall {self.points[-1].distribution}.",
+                remedy=f"Uninstall all but one: pip uninstall {other}.",
             )
-        if not all(character.isalnum() or character in "_.-" for character in self.name):
+        if not _is_name(self.name):
             raise self.error(
                 "its name cannot be written in a configuration file",
                 remedy="Name the entry point with letters, digits, '_', '.' and '-' only.",
             )
+        if self.name in RESERVED:
+            raise self.error(
+                f"the name {self.name!r} has another meaning in the configuration",
+                remedy="Name the entry point differently.",
+            )
         begin = perf_counter()
         try:
             with self.guarded("its import"):
-                target = self._imported()
+                target = (
+                    observer(self, "import", {}, self._imported) if observer else self._imported()
+                )
             self._use(target)
         finally:
             self.import_seconds = perf_counter() - begin
 
     def _imported(self) -> Any:
-        module, _, attribute = self.points[0].value.partition(":")
         try:
-            target = import_installed(module)
-            for part in filter(None, attribute.split(".")):
+            target: Any = import_installed(self.points[0])
+            for part in filter(None, self.points[0].value.partition(":")[2].split(".")):
                 target = getattr(target, part)
         except (KeyboardInterrupt, GeneratorExit):
             raise
@@ -156,6 +185,19 @@ class Plugin:
                 remedy=f"Reinstall or fix it, or disable it: TINYTORCH_PLUGINS=no:{self.name}.",
             ) from error
         return target
+
+    def why_unsuitable(self, allowed: SpecifierSet) -> tuple[str, str] | None:
+        """Return why none of the allowed versions is installed, and what to do, or None."""
+        if not self.points:
+            why = f"{self.name!r} was registered from code, so it has no version"
+            return why, f"Require {self.name!r} without versions"
+        try:
+            if allowed.contains(self.version, prereleases=True):
+                return None
+        except ValueError:  # an invalid version, in older releases of packaging
+            pass
+        install = f'Install one that fits: pip install "{self.distribution}{allowed}"'
+        return f"{self.origin} is installed", install
 
     @property
     def is_importing_us(self) -> bool:
@@ -176,11 +218,31 @@ class Plugin:
             manager.unregister(name=self.name)
 
 
-def stated_names(target: Any, attribute: str) -> tuple[str, ...] | None:
-    """Return the names of plugins in an attribute, or None if it holds something else."""
+def stated_plugins(target: Any, attribute: str) -> list[tuple[str, SpecifierSet | None]]:
+    """Return the names of plugins in an attribute, each with the versions that it allows.
+
+    None stands for all versions. ValueError if the attribute holds something else.
+    """
     stated = getattr(target, attribute, ())
-    strings = isinstance(stated, tuple | list) and all(isinstance(n, str) for n in stated)
-    return tuple(stated) if strings else None
+    if not isinstance(stated, tuple | list) or not all(isinstance(n, str) for n in stated):
+        raise ValueError(f"{attribute} is {stated!r:.60}")
+    return [(text, None) if _is_name(text) else _parsed(text, attribute) for text in stated]
+
+
+def _is_name(text: str) -> bool:
+    return all(character.isalnum() or character in "_.-" for character in text)
+
+
+def _parsed(text: str, attribute: str) -> tuple[str, SpecifierSet]:
+    from packaging.requirements import InvalidRequirement, Requirement  # slow, and seldom needed
+
+    try:
+        found = Requirement(text)
+    except InvalidRequirement:
+        found = None
+    if found is None or found.extras or found.marker or found.url:
+        raise ValueError(f"{attribute} has {text!r}, which is not a name with versions")
+    return found.name, found.specifier
 
 
 def implementations(hook: str, plugins: Sequence[Plugin]) -> list[tuple[Plugin, Any]]:

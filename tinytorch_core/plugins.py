@@ -11,15 +11,18 @@ Each function here either has its whole effect, or raises and changes nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tinytorch_core import registry
-from tinytorch_core.config import Choice, Decision, strict
+from tinytorch_core.config import RESERVED, Choice, Decision, strict
 from tinytorch_core.errors import ConfigError, PluginError, UnknownPluginError, did_you_mean
-from tinytorch_core.overrides import Restore, caller
+from tinytorch_core.overrides import Change, Restore, caller
 from tinytorch_core.plugin import Plugin
 from tinytorch_core.surface import SurfaceBuilder
 from tinytorch_core.tensor import Tensor
+
+if TYPE_CHECKING:
+    from tinytorch_core.rescan import Rescan
 
 
 class PluginStatus(NamedTuple):
@@ -176,9 +179,11 @@ def register(plugin: Any, *, name: str) -> None:
         name: the name of the plugin, not yet in use.
 
     Raises:
-        ValueError: the name is taken, or the object is registered already.
+        ValueError: the name is taken or reserved, or the object is registered already.
         PluginError: the plugin failed; nothing has changed.
     """
+    if name in RESERVED:
+        raise ValueError(f"{name!r} has another meaning in the configuration; choose another name")
     with registry.lock:
         registry.start()
         if name in registry.known:
@@ -189,11 +194,15 @@ def register(plugin: Any, *, name: str) -> None:
         for other in registry.known.values():
             if other.target is plugin:
                 raise ValueError(f"this object is registered already, as {other.name!r}")
-        registry.known[name] = Plugin(name, target=plugin)
+        added, before = Plugin(name, target=plugin), registry.overrides
         try:
+            registry.known[name] = added
             enable(name)
         except BaseException:
-            registry.known.pop(name).unregister()
+            registry.known.pop(name, None)
+            if added in registry.plan.active:  # interrupted after it was enabled
+                registry.activate(before)
+            added.unregister()
             raise
 
 
@@ -208,42 +217,8 @@ def unregister(name: str) -> None:
         check_names([name])
         if registry.known[name].points:
             raise ValueError(f"the plugin {name!r} is installed; use plugins.disable({name!r})")
-        attached = dict(registry.attached)
-        for cls, names in attached.items():
-            registry.attached[cls] = tuple(n for n in names if n != name)
-        try:
-            disable(name)
-        except BaseException:
-            registry.attached.update(attached)
-            raise
+        disable(name)
         registry.forget(registry.known[name])
-
-
-def attach(cls: type[Tensor], *names: str) -> None:
-    """Enable plugins for one subclass of Tensor, whether or not they are enabled for Tensor.
-
-    Operations on the subclass then return the subclass.
-
-    Raises:
-        TypeError: `cls` is not a subclass of Tensor.
-        UnknownPluginError: no such plugin is installed or registered.
-        PluginError: a plugin failed; nothing has changed.
-    """
-    if not (isinstance(cls, type) and issubclass(cls, Tensor) and cls is not Tensor):
-        raise TypeError(
-            f"{cls!r} is not a subclass of Tensor; to extend Tensor, use plugins.enable"
-        )
-    with registry.lock:
-        registry.start()
-        check_names(names)
-        before = dict(registry.attached)
-        registry.attached[cls] = tuple(dict.fromkeys([*before.get(cls, ()), *names]))
-        try:
-            registry.activate(registry.overrides)
-        except BaseException:
-            del registry.attached[cls]
-            registry.attached.update(before)
-            raise
 
 
 def _choose(what: str, choice: Choice) -> Restore:
@@ -253,14 +228,30 @@ def _choose(what: str, choice: Choice) -> Restore:
         registry.start()
         check_names(names)
         restore = Restore(f"{what} {', '.join(names)}".rstrip(), _undo)
-        registry.activate(registry.overrides.adding(restore, choice))
+        registry.activate(registry.overrides.adding(restore.change, choice))
         return restore
 
 
-def _undo(restore: Restore) -> None:
+def _undo(change: Change) -> None:
     with registry.lock:
         # Leaving the block must not fail because a plugin no longer loads.
-        registry.activate(registry.overrides.without(restore), lenient=not strict())
+        registry.activate(registry.overrides.without(change), lenient=not strict())
+
+
+def rescan() -> Rescan:
+    """Find plugins that were installed, updated or removed, as by `%pip install` in a notebook.
+
+    What is enabled is activated, by the settings as they are in the files now. A plugin that has
+    been imported stays in use if it is updated or removed; the result tells that Python must be
+    restarted. A plugin that failed is tried again.
+
+    Raises:
+        ConfigError: a configuration file or variable is wrong; nothing has changed.
+        PluginError: a plugin failed, in strict mode; nothing has changed.
+    """
+    from tinytorch_core.rescan import rescan  # here, because few programs need it
+
+    return rescan()
 
 
 def check_names(names: Iterable[str]) -> None:
@@ -276,7 +267,6 @@ def check_names(names: Iterable[str]) -> None:
 __all__ = [
     "PluginStatus",
     "active",
-    "attach",
     "configure",
     "disable",
     "disabled",
@@ -284,6 +274,7 @@ __all__ = [
     "find",
     "only",
     "register",
+    "rescan",
     "status",
     "surface",
     "unregister",

@@ -1,7 +1,7 @@
 """The registry: the known plugins, the plan in force, and how a new plan is put in force.
 
-A change of plugins computes the surface of each tensor class and then assigns it. If anything
-fails on the way, nothing has changed.
+A change of plugins computes the surface, assigns it, and tells the plugins that became active or
+inactive. If anything fails on the way, nothing has changed.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from __future__ import annotations
 import gc
 import os
 import sys
-import threading
 import warnings
-import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
+from operator import attrgetter
 from typing import Any
+from weakref import WeakValueDictionary
 
+from tinytorch_core.concurrency import fork_safe_lock
 from tinytorch_core.config import Config, read_config, strict
 from tinytorch_core.discovery import PLUGINS, entry_points
 from tinytorch_core.errors import ConfigError, PluginError, PluginWarning, UnmetNeedError
@@ -28,7 +29,7 @@ from tinytorch_core.tensor import Tensor, TensorBase
 from tinytorch_core.validation import register
 
 # Guards everything below. Reentrant, because importing a plugin may call these functions again.
-lock = threading.RLock()
+lock = fork_safe_lock()
 # The plugins that are installed or registered, by name.
 known: dict[str, Plugin] = {}
 # The settings made in code, and those of the environment and of files.
@@ -36,17 +37,20 @@ overrides = Overrides()
 config = Config()
 # The plan in force.
 plan: Plan = resolve(overrides, config, known)
-# The names of further plugins for subclasses of Tensor.
-attached = weakref.WeakKeyDictionary[type[Tensor], tuple[str, ...]]()
 
-# The settings with which each plugin that is active, for Tensor or a subclass, was configured.
+# The settings with which each active plugin was configured.
 _configured: dict[Plugin, Mapping[str, Any]] = {}
-# The surfaces of Tensor by plugins and settings, and this key of each surface of a subclass.
-_surfaces: dict[Any, type] = {}
-_keys: weakref.WeakKeyDictionary[type, Any] = weakref.WeakKeyDictionary()
+# The plugins that were told that they are active, in this order.
+_told: dict[Plugin, None] = {}
+# The surfaces that were used last, the latest last, by plugins and settings; and all that somebody
+# refers to. A surface takes about a megabyte.
+_latest: dict[Any, type] = {}
+_surfaces: WeakValueDictionary[Any, type] = WeakValueDictionary()
+MOST_SURFACES = 16
 # The errors that have been reported in warnings, by plugin.
 _reported: dict[str, str] = {}
 _started = False
+_ready = attrgetter("ready")
 
 
 def activate(new: Overrides, *, lenient: bool = False) -> None:
@@ -55,7 +59,7 @@ def activate(new: Overrides, *, lenient: bool = False) -> None:
     PluginError if a plugin fails or needs one that is off. With `lenient`, such a plugin is left
     out with a warning instead.
     """
-    global overrides, plan
+    before = overrides, plan, Tensor.__bases__
     failures = {p: p.failure for p in known.values() if p.failure is not None}
     configured = _configured.copy()
     for plugin in failures:
@@ -64,42 +68,82 @@ def activate(new: Overrides, *, lenient: bool = False) -> None:
     # Plugins and surfaces consist of many small objects, none of them garbage. Searching them for
     # garbage took half of the time of computing a surface.
     collects = gc.isenabled()
-    gc.disable()
     try:
-        plans, surfaces = _prepare(new, lenient)
+        gc.disable()
+        while True:
+            prepared = _prepared(new, lenient)
+            if collects:
+                gc.enable()
+            _put_in_force(new, *prepared)
+            error = _tell()
+            if error is None:
+                break
+            if not lenient:
+                raise error
+            _leave_out(error)
     except BaseException:
-        for plugin, failure in failures.items():
-            plugin.failure = failure
-        # `_prepare` may have configured plugins: give them their former settings back.
-        for plugin in _configured.keys() - configured.keys():
-            del _configured[plugin]
-        for plugin, settings in configured.items():
-            if _configured.get(plugin) != settings:
-                with suppress(PluginError):
-                    plugin.call_hook("tinytorch_configure", {"config": dict(settings)})
-                    _configured[plugin] = settings
-        raise
-    finally:
         if collects:
             gc.enable()
-    overrides, plan = new, plans[Tensor]
-    for plugin in _configured.keys() - {p for each in plans.values() for p in each.active}:
+        _put_in_force(*before)
+        for plugin, failure in failures.items():
+            plugin.failure = failure
+        _restore_settings(configured)
+        _tell(anyway=True)
+        raise
+    for plugin in _configured.keys() - set(plan.active):
         del _configured[plugin]
     for plugin in plan.active:
         _reported.pop(plugin.name, None)
-    _assign(surfaces)
+
+
+def _put_in_force(new: Overrides, prepared: Plan, bases: tuple[type, ...]) -> None:
+    global overrides, plan
+    # In one line, so that an interrupt comes before or after all three, not in between.
+    overrides, plan, Tensor.__bases__ = new, prepared, bases
+
+
+def _tell(*, anyway: bool = False) -> PluginError | None:
+    """Call the lifecycle hooks of the plugins that became inactive or active since the last call.
+
+    Return the error of the first plugin that fails to be activated. If the plugins must be active
+    `anyway`, report errors in warnings, as those of `tinytorch_deactivate`: it must always be
+    possible to disable a plugin.
+    """
+    active = plan.active
+    stopped = _told.keys() - active
+    # If one of the hooks toggles plugins, `plan` changes, and that toggle tells all plugins.
+    for plugin in [*reversed(_told)] if stopped else ():
+        if plugin in stopped and plugin in _told and plan.active is active:
+            del _told[plugin]
+            try:
+                plugin.call_hook("tinytorch_deactivate", {})
+            except PluginError as error:
+                _warn(f"{error} The plugin is off.")
+    for plugin in active:
+        if plugin not in _told and plan.active is active:
+            _told[plugin] = None
+            try:
+                plugin.call_hook("tinytorch_activate", {})
+            except PluginError as error:
+                if not anyway:
+                    _told.pop(plugin, None)
+                    return error
+                _warn(f"{error} The plugin is on.")
+    return None
 
 
 def forget(plugin: Plugin) -> None:
     """Remove a plugin that is off, with all settings and surfaces that belong to it."""
     global overrides, plan
-    overrides = overrides.forgetting(plugin.name)
-    del known[plugin.name]
-    _reported.pop(plugin.name, None)
     plugin.unregister()
+    _reported.pop(plugin.name, None)
     for key in [key for key in _surfaces if plugin in key[0]]:
-        del _surfaces[key]
-    plan = resolve(overrides, config, known)
+        _surfaces.pop(key, None)
+        _latest.pop(key, None)
+    new = overrides.forgetting(plugin.name)
+    found = resolve(new, config, {n: p for n, p in known.items() if p is not plugin})
+    # In one line, as in `_put_in_force`.
+    overrides, plan, _ = new, found, known.pop(plugin.name)
 
 
 def why_missing(kind: str, name: str) -> str | None:
@@ -108,6 +152,13 @@ def why_missing(kind: str, name: str) -> str | None:
         if (why := plan.why_off(plugin)) is not None:
             reason, remedy = why
             return f"The plugin {plugin!r} provides it, which {reason}. {remedy}."
+        # The error is about an earlier surface, in which the plugin was off.
+        in_force: SurfaceBuilder = Tensor._surface
+        if name in in_force.keywords or name in in_force.providers:
+            return (
+                f"The plugin {plugin!r} provides it, which another thread has just enabled. "
+                "Toggle plugins only while no other thread computes."
+            )
     if kind == "attributes" and name in torch_names():
         return f"In place of PyTorch's {name}, use {torch_names()[name]}."
     return None
@@ -115,44 +166,59 @@ def why_missing(kind: str, name: str) -> str | None:
 
 def _providing(name: str) -> list[str]:
     """Return the plugins that provide a name, by their metadata or in an earlier surface."""
-    titles = set()
-    for surface in list(_surfaces.values()):
-        builder: SurfaceBuilder = vars(surface)["_surface"]
-        keyword = builder.keywords.get(name)
-        titles |= {builder.providers.get(name), keyword.provider if keyword else None}
-    return [n for n, p in sorted(known.items()) if name in p.attributes or p.title in titles]
+    return [n for n, p in sorted(known.items()) if name in p.attributes or name in p.provided]
 
 
-def _prepare(
-    new: Overrides, lenient: bool
-) -> tuple[dict[type[Tensor], Plan], dict[type[Tensor], type]]:
-    """Return the plan for `new` and the surface of each class; load and configure plugins."""
+def _prepared(new: Overrides, lenient: bool) -> tuple[Plan, tuple[type]]:
+    """Return the plan for `new` and the bases of Tensor; load and configure plugins."""
     importing: set[Plugin] = set()
     while True:
-        plans: dict[type[Tensor], Plan] = {Tensor: resolve(new, config, known, without=importing)}
-        for cls, names in attached.items():
-            plans[cls] = resolve(new, config, known, also=names, without=importing)
+        found = resolve(new, config, known, without=importing)
         try:
-            if _load(plans.values(), importing):
+            if not all(map(_ready, found.active)) and _load(found, importing):
                 continue  # their needs are known now
-            _check_errors(plans, new, lenient)
-            for each in plans.values():
-                for plugin in each.active:
-                    settings = each.settings.get(plugin.name, {})
-                    if _configured.get(plugin) != settings:
-                        plugin.call_hook("tinytorch_configure", {"config": dict(settings)})
-                        _configured[plugin] = settings
-            return plans, {cls: _surface_of(p, cls) for cls, p in plans.items()}
+            if found.errors:
+                _check_errors(found, new, lenient)
+            for plugin in found.active:
+                settings = found.settings.get(plugin.name, {})
+                if _configured.get(plugin) != settings:
+                    _configure(plugin, settings)
+            return found, (_surface_of(found),)
         except PluginError as error:
             if not lenient:
                 raise
-            known[error.plugin].failure = error
-            _warn(error)
+            _leave_out(error)
 
 
-def _load(plans: Iterable[Plan], importing: set[Plugin]) -> bool:
+def _configure(plugin: Plugin, settings: Mapping[str, Any]) -> None:
+    before = _configured.pop(plugin, None)  # if the hook is interrupted, they are unknown
+    try:
+        plugin.call_hook("tinytorch_configure", {"config": dict(settings)})
+    except PluginError:  # it has refused these settings
+        if before is not None:
+            _configured[plugin] = before
+        raise
+    _configured[plugin] = settings
+
+
+def _restore_settings(configured: Mapping[Plugin, Mapping[str, Any]]) -> None:
+    """Give the plugins back the settings that they had before a change that failed."""
+    for plugin in _configured.keys() - configured.keys():
+        del _configured[plugin]
+    for plugin, settings in configured.items():
+        if _configured.get(plugin) != settings:
+            with suppress(PluginError):
+                _configure(plugin, settings)
+
+
+def _leave_out(error: PluginError) -> None:
+    known[error.plugin].failure = error
+    _warn_once(error)
+
+
+def _load(new: Plan, importing: set[Plugin]) -> bool:
     """Load and register the plugins that are not ready; return whether any were not."""
-    todo = dict.fromkeys(p for each in plans for p in each.active if not p.ready)
+    todo = [p for p in new.active if not p.ready]
     for plugin in todo:
         if plugin.is_importing_us:
             importing.add(plugin)
@@ -168,55 +234,45 @@ def _load(plans: Iterable[Plan], importing: set[Plugin]) -> bool:
     return bool(todo)
 
 
-def _check_errors(plans: Mapping[type[Tensor], Plan], new: Overrides, lenient: bool) -> None:
-    """Raise or report the errors that follow from the plans themselves, such as unmet needs."""
-    for cls, each in plans.items():
-        for name, error in each.errors.items():
-            plugin = known[name]
-            if error is plugin.failure:
-                continue  # reported when it happened
-            if lenient:
-                _warn(error)
-                continue
-            expected = plugin in plan.active or new.names(name) or cls is not Tensor
-            if expected or not isinstance(error, UnmetNeedError):
-                raise error
+def _check_errors(found: Plan, new: Overrides, lenient: bool) -> None:
+    """Raise or report the errors that follow from the plan itself, such as unmet needs."""
+    for name, error in found.errors.items():
+        plugin = known[name]
+        if error is plugin.failure:
+            continue  # reported when it happened
+        if lenient:
+            _warn_once(error)
+            continue
+        expected = plugin in plan.active or new.names(name)
+        if expected or not isinstance(error, UnmetNeedError):
+            raise error
 
 
-def _warn(error: PluginError) -> None:
+def _warn_once(error: PluginError) -> None:
     if _reported.get(error.plugin) != str(error):
         _reported[error.plugin] = str(error)
-        message = f"{error} It is left out; everything else works."
-        warnings.warn(message, PluginWarning, stacklevel=2)
+        _warn(f"{error} It is left out; everything else works.")
 
 
-def _surface_of(new: Plan, cls: type[Tensor]) -> type:
-    """Return the surface of `cls`, computed once for each set of plugins and settings."""
+def _warn(message: str) -> None:
+    warnings.warn(message, PluginWarning, stacklevel=3)
+
+
+def _surface_of(new: Plan) -> type:
+    """Return the surface, computed unless it is among those used last."""
     settings = [(p.name, new.settings[p.name]) for p in new.active if p.name in new.settings]
     key = (new.active, repr(settings))
-    if cls is Tensor:
-        found = _surfaces.get(key)
-    else:  # not cached here, because the cache would keep the subclass alive
-        found = next((base for base in cls.__bases__ if _keys.get(base) == key), None)
+    found = _latest.pop(key, None) or _surfaces.get(key)
     if found is None:
-        found = SurfaceBuilder(new.active, cls, why_missing).build()
-        if cls is Tensor:
-            _surfaces[key] = found
-        else:
-            _keys[found] = key
+        builder = SurfaceBuilder(new.active, why_missing)
+        found = builder.build()
+        for plugin, names in builder.provided().items():
+            plugin.provided |= names
+        _surfaces[key] = found
+    _latest[key] = found
+    if len(_latest) > MOST_SURFACES:
+        del _latest[next(iter(_latest))]
     return found
-
-
-def _assign(surfaces: Mapping[type[Tensor], type]) -> None:
-    """Assign each class its surface, in one step for each class."""
-    for cls, surface in surfaces.items():
-        if cls is Tensor:
-            cls.__bases__ = (surface,)
-            continue
-        bases = [base for base in cls.__bases__ if "_surface" not in vars(base)]
-        # In front of the first Tensor, but after a mixin, whose methods take precedence.
-        bases.insert([issubclass(base, Tensor) for base in bases].index(True), surface)
-        cls.__bases__ = tuple(bases)
 
 
 def start(*, lenient: bool | None = None) -> None:
@@ -237,14 +293,18 @@ def start(*, lenient: bool | None = None) -> None:
     with lock:
         if _started:
             return
-        _started = True
         try:
+            _started = True
             _discover()
             config = read_config()
             for error in config.wrong_names(known):
                 raise error
             plan = resolve(overrides, config, known)._replace(active=())
-            activate(overrides, lenient=not strict() if lenient is None else lenient)
+            lenient = not strict() if lenient is None else lenient
+            activate(overrides, lenient=lenient)
+            # `activate` does not raise an unmet need of a plugin that was not active before.
+            for unmet in () if lenient else plan.errors.values():
+                raise unmet
         except BaseException:
             _started = False
             start_later()
@@ -290,7 +350,7 @@ def start_later() -> None:
         TensorBase.__init__(self, *args, **kwargs)
 
     namespace = {"__slots__": (), "__init__": __init__, "_surface": vars(surface)["_surface"]}
-    _assign({Tensor: type("Surface", (surface,), namespace)})
+    Tensor.__bases__ = (type("Surface", (surface,), namespace),)
 
 
 def _discover() -> None:
@@ -299,4 +359,4 @@ def _discover() -> None:
             known[name] = Plugin(name, points)
 
 
-_assign({Tensor: _surface_of(plan, Tensor)})
+Tensor.__bases__ = (_surface_of(plan),)

@@ -7,13 +7,15 @@ wrap them; the surface gets them from the op table.
 
 from __future__ import annotations
 
+import copy
 import importlib
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
-from tinytorch_core.errors import did_you_mean
+from tinytorch_core.errors import PluginWarning, did_you_mean
 
 AnyTensor = TypeVar("AnyTensor", bound="TensorBase")
 
@@ -28,8 +30,10 @@ def as_array(data: Any, dtype: Any = None) -> Any:
     a Tensor, is copied and keeps its dtype. An array of another library that implements NumPy's
     protocols is returned itself, or converted by its own `astype` if it has a different dtype.
     """
-    if isinstance(data, TensorBase):
-        data = data._data
+    return _copied(data._data if isinstance(data, TensorBase) else data, dtype)
+
+
+def _copied(data: Any, dtype: Any) -> Any:
     foreign = data.__class__ is not np.ndarray and speaks_numpy(data)
     if data.__class__ is np.ndarray or isinstance(data, np.ndarray | np.generic):
         array = np.array(data, dtype=dtype)
@@ -115,10 +119,14 @@ class TensorBase:
     _calls: ClassVar[Mapping[str, Callable[..., Any]]]
     _numpy_calls: ClassVar[Mapping[Any, tuple[Callable[..., Any], Any]]]  # the call and the op
     _numpy_functions: ClassVar[Mapping[Any, Callable[..., Any]]]  # other functions, created on use
-    _surface: ClassVar[Any]  # the surface's builder; also marks a class as a surface
+    _surface: ClassVar[Any]  # the surface's builder
 
     def __init__(self, data: Any, dtype: Any = None, **keywords: Any) -> None:
-        self._data = as_array(data, dtype)
+        if isinstance(data, TensorBase):
+            if self._surface.kept:
+                self._keep_attributes(data, "copy")
+            data = data._data
+        self._data = _copied(data, dtype)
         for name, value in keywords.items():
             self._set_keyword(name, value)
 
@@ -129,6 +137,11 @@ class TensorBase:
             hint = surface.why_missing("keywords", name) or did_you_mean(name, known)
             raise TypeError(f"{type(self).__name__}() has no keyword {name!r}. {hint}")
         surface.keywords[name].set(self, value)
+
+    def _keep_attributes(self, source: TensorBase, form: str) -> None:
+        for name in self._surface.kept.get(form, ()):
+            if name in vars(source):
+                vars(self)[name] = vars(source)[name]
 
     @classmethod
     def _from_array(cls, array: Any) -> Self:
@@ -390,7 +403,8 @@ class TensorBase:
     def __reduce__(self) -> tuple[Any, ...]:
         surface = self._surface
         values = {name: keyword.get(self) for name, keyword in surface.keywords.items()}
-        keywords = {k: v for k, v in values.items() if v != surface.keywords[k].default}
+        kept = {k: v for k, v in values.items() if v != surface.keywords[k].default}
+        keywords = Keywords(surface, kept) if kept else kept
         # Private attributes belong to plugins, including disabled ones.
         own = surface.providers  # names on the class, whose values are not pickled
         state = {k: v for k, v in vars(self).items() if not k.startswith("_") and k not in own}
@@ -445,11 +459,37 @@ def _spread(given: tuple[Any, ...]) -> Any:
     return given[0] if len(given) == 1 and not hasattr(given[0], "__index__") else given
 
 
+class Keywords(dict[str, Any]):
+    """The values of keywords for a copy, which is made on the surface of the original.
+
+    Another thread may put another surface in force meanwhile. A pickle contains a plain dict.
+    """
+
+    def __init__(self, surface: Any, values: Mapping[str, Any]) -> None:
+        super().__init__(values)
+        self.surface = surface
+
+    def __deepcopy__(self, memo: Any) -> Keywords:
+        return Keywords(self.surface, copy.deepcopy(dict(self), memo))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return dict, (dict(self),)
+
+
 def _rebuild(cls: type[TensorBase], data: Any, keywords: Any, state: Any) -> TensorBase:
     out = cls._from_array(data)
     out.__dict__.update(state)
+    surface = getattr(keywords, "surface", cls._surface)
     for name, value in keywords.items():
-        out._set_keyword(name, value)
+        if name in surface.keywords:
+            surface.keywords[name].set(out, value)
+            continue
+        why = surface.why_missing("keywords", name) or "No active plugin provides this keyword."
+        warnings.warn(
+            f"a {cls.__name__} was pickled with {name}={value!r:.60} and is loaded without: {why}",
+            PluginWarning,
+            stacklevel=2,
+        )
     return out
 
 
@@ -467,8 +507,7 @@ def from_array(kind: type[AnyTensor], array: Any) -> AnyTensor:
     """Return a Tensor on `array` itself, without a copy, of the class that ops return.
 
     Args:
-        kind: the class of an operand. The result has the class that ops return for it: `kind`, or
-            the nearest base of it that plugins extend, usually `Tensor`.
+        kind: the class of an operand. The result has the class that ops return for it, `Tensor`.
         array: the array.
 
     >>> import numpy as np
@@ -477,6 +516,25 @@ def from_array(kind: type[AnyTensor], array: Any) -> AnyTensor:
     Tensor([0., 0.], dtype=float64)
     """
     return kind._surface.tensor._from_array(array)  # type: ignore[no-any-return]
+
+
+def derive(tensor: AnyTensor, array: Any, form: str) -> AnyTensor:
+    """Return a Tensor on `array` itself that is another form of `tensor`, made without an op.
+
+    It has those attributes of `tensor` that plugins keep in this form; see
+    `TensorExtension.add`.
+
+    Args:
+        tensor: the tensor.
+        array: the array, of the shape of `tensor`.
+        form: `copy` if the values are those of `tensor`, `like` for other values.
+    """
+    surface = tensor._surface
+    out: AnyTensor = object.__new__(surface.tensor)
+    out._data = array
+    if surface.kept:
+        out._keep_attributes(tensor, form)
+    return out
 
 
 def from_dlpack(array: Any) -> Tensor:

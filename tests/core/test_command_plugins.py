@@ -229,3 +229,104 @@ def test_an_error_may_have_no_location(site: Any) -> None:
     record = listed(site, "lost")
     assert record["state"] == "failed"
     assert record["place"] is None
+
+
+# --trace.
+
+
+def steps(site: Any, *arguments: str, **variables: str) -> list[dict[str, Any]]:
+    command = ("-m", "tinytorch_core", "plugins", "--trace", "--json", *arguments)
+    return json.loads(site.start(*command, **variables).stdout)["trace"]
+
+
+def test_the_trace_shows_imports_and_hooks_in_order_with_their_times(good: Any) -> None:
+    found = steps(good)
+    own = [step for step in found if step["plugin"] == "good"]
+    assert [(s["what"], s["calls"], s["added"], s["error"]) for s in own] == [
+        ("import", 1, 0, None),
+        ("tinytorch_register_ops", 1, 2, None),
+        ("tinytorch_wrap_op", own[2]["calls"], 0, None),
+        ("tinytorch_extend_tensor", 1, 3, None),
+    ]
+    assert own[2]["wrapped"] == 2
+    # The clock of these programs advances only in `sleep`.
+    assert [s["seconds"] for s in own] == [pytest.approx(0.03), 0, 0, 0]
+    rules = next(s for s in found if s["what"] == "tinytorch_register_backward")
+    assert rules["added"] > 0
+    assert found.index(own[0]) < found.index(own[1]) < found.index(own[2]) < found.index(own[3])
+    assert steps(good, "good") == own
+
+
+def test_the_trace_is_a_table_with_a_total(good: Any) -> None:
+    done = good.start("-m", "tinytorch_core", "plugins", "--trace", "good")
+    assert (done.returncode, done.stderr) == (0, "")
+    table = done.stdout.partition("\n\n")[2].splitlines()
+    assert table[0].split() == ["PLUGIN", "HOOK", "CALLS", "EFFECT", "MS"]
+    assert table[1].split() == ["good", "import", "1", "30.00"]
+    assert table[2].split() == ["good", "tinytorch_register_ops", "1", "2", "added", "0.00"]
+    assert " 2 of " in table[3]
+    assert " wrapped " in table[3]
+    assert table[-1].split()[0] == "total"
+    assert table[-1].split()[-1] == "30.00"
+
+
+def test_the_time_of_a_hook_is_without_the_hooks_that_it_calls(site: Any) -> None:
+    site.install(
+        "outer",
+        """
+        import time
+        from tinytorch_core import hookimpl, hookspec
+        class Specs:
+            @hookspec
+            def tinytorch_inner(self, things): "Adds things."
+        @hookimpl
+        def tinytorch_add_hookspecs(manager): manager.add_hookspecs(Specs)
+        @hookimpl
+        def tinytorch_extend_tensor(tensor):
+            time.sleep(0.2)
+            tensor.surface.call_hook("tinytorch_inner", lambda plugin: {"things": []})
+        """,
+    )
+    site.install(
+        "inner",
+        """
+        import time
+        from tinytorch_core import hookimpl
+        @hookimpl(optionalhook=True)
+        def tinytorch_inner(things):
+            time.sleep(0.1)
+            things += ["a", "b"]
+        """,
+    )
+    found = {s["what"]: s for s in steps(site) if s["plugin"] in ("inner", "outer")}
+    assert found["tinytorch_extend_tensor"]["seconds"] == pytest.approx(0.2)
+    assert found["tinytorch_inner"]["seconds"] == pytest.approx(0.1)
+    assert found["tinytorch_inner"]["added"] == 2
+
+
+def test_the_trace_shows_plugins_that_fail(site: Any) -> None:
+    site.install("fails-to-import", "import no_such_module", module="fails_to_import")
+    site.install(
+        "raises",
+        "from tinytorch_core import hookimpl\n"
+        "@hookimpl(trylast=True)\ndef tinytorch_register_ops(ops): raise KeyError(1)\n",
+    )
+    done = site.start("-m", "tinytorch_core", "plugins", "--trace")
+    assert done.returncode == 1
+    assert "fails-to-import  import" in done.stdout
+    assert "failed: ModuleNotFoundError" in done.stdout
+    assert "failed: KeyError" in done.stdout
+    # The hooks of the others run again, without it.
+    found = [s for s in steps(site) if s["what"] == "tinytorch_register_ops"]
+    names = [s["plugin"] for s in found]
+    assert names.count("raises") == 1
+    assert names.count("activations") == 2
+    assert names.index("raises") < len(names) - 1
+
+
+def test_nothing_is_traced_without_the_option(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plugins"]) == 0
+    assert "HOOK" not in capsys.readouterr().out
+    # The plugins of this process have been started before.
+    assert main(["plugins", "--trace"]) == 0
+    assert capsys.readouterr().out.endswith("No plugin was imported and no hook ran.\n")

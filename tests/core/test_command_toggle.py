@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import stat
+import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
+import tomlkit.exceptions
 
 from tinytorch_core import config
-from tinytorch_core.cli import main
+from tinytorch_core.cli import enable, main
 
 
 @pytest.fixture
@@ -200,6 +204,101 @@ def test_a_change_that_would_change_more_is_refused(
     output = capsys.readouterr().err
     assert "cannot be changed safely. Add these lines below [plugins]: losses = false" in output
     assert tree(work) == before
+
+
+def test_a_byte_order_mark_is_kept(work: Path) -> None:
+    file = work / "tinytorch.toml"
+    file.write_text("\ufeff[plugins]\nlosses = true\n", "utf-8")
+    assert main(["disable", "losses"]) == 0
+    assert file.read_text("utf-8") == "\ufeff[plugins]\nlosses = false\n"
+
+
+@pytest.mark.parametrize("text", ["# x\n" * 100_000, "plugins.losses = true\r\n"])
+def test_a_file_that_tomlkit_cannot_edit_is_refused(
+    text: str, work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(text: str) -> None:
+        raise tomlkit.exceptions.ParseError(1, 1)
+
+    (work / "tinytorch.toml").write_text(text)
+    before = tree(work)
+    monkeypatch.setattr("tomlkit.parse", refuse)
+    main(["disable", "losses"])
+    assert "cannot be changed safely. Add these lines" in capsys.readouterr().err
+    assert tree(work) == before
+
+
+@pytest.mark.parametrize("kind", ["dangling link", "directory"])
+def test_a_name_without_a_regular_file_is_an_error(
+    kind: str, work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = work / "tinytorch.toml"
+    if kind == "directory":
+        file.mkdir()
+    else:
+        file.symlink_to(work / "absent")
+    assert main(["disable", "losses"]) == 2
+    assert f"tinytorch disable: {file} is a " in capsys.readouterr().err
+    assert os.listdir(work) == ["tinytorch.toml"]
+
+
+# Several commands at the same time.
+
+MANY = [f"plugin{i:02}" for i in range(16)]
+PLUGIN = """
+from tinytorch_core import hookimpl
+@hookimpl
+def tinytorch_register_ops(ops): pass
+"""
+
+
+@pytest.mark.parametrize("file", ["tinytorch.toml", "pyproject.toml", None])
+def test_concurrent_commands_lose_no_change(file: str | None, site: Any) -> None:
+    for name in MANY:
+        site.install(name, PLUGIN)
+    above = "tool.tinytorch." if file == "pyproject.toml" else ""
+    if file:
+        # Every second plugin is off, and is turned on.
+        lines = "".join(f"{name} = false\n" for name in MANY[::2])
+        (site.work / file).write_text(f"[{above}plugins]\n{lines}")
+    with ThreadPoolExecutor(len(MANY)) as pool:
+        commands = [
+            ("-m", "tinytorch_core", ("disable", "enable")[file is not None and i % 2 == 0], name)
+            for i, name in enumerate(MANY)
+        ]
+        results = list(pool.map(lambda command: site.start(*command), commands))
+    assert [(done.returncode, done.stderr) for done in results] == [(0, "")] * len(MANY)
+    (written,) = (f for f in site.work.iterdir() if f.suffix != ".py")
+    table = tomllib.loads(written.read_text())
+    for key in filter(None, above.split(".")):
+        table = table[key]
+    on = dict.fromkeys(MANY[::2], True) if file else dict.fromkeys(MANY[::2], False)
+    assert table == {"plugins": {**on, **dict.fromkeys(MANY[1::2], False)}}
+
+
+def test_a_command_that_was_killed_is_reported(
+    work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(enable, "PATIENCE", 0.0)
+    lock = work / "tinytorch.toml.lock"
+    lock.touch()
+    before = tree(work)
+    assert main(["disable", "losses"]) == 2
+    assert f"If none is running, delete {lock}. Nothing was changed." in capsys.readouterr().err
+    assert tree(work) == before
+    lock.unlink()
+    assert main(["disable", "losses"]) == 0
+    assert [f.name for f in work.iterdir()] == ["tinytorch.toml"]
+
+
+def test_an_interrupt_removes_the_lock(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(document: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tomlkit.dumps", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        main(["disable", "losses"])
+    assert os.listdir(work) == []
 
 
 def test_permissions_and_links_are_kept(work: Path) -> None:

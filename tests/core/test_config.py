@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -213,6 +215,94 @@ def test_a_file_that_cannot_be_read_is_an_error(
     monkeypatch.setattr("builtins.open", refuse)
     with pytest.raises(ConfigError, match=r"tinytorch.toml cannot be read: Permission denied"):
         read(tmp_path)
+
+
+HUGE = "0x" + "9" * 5000
+UNUSUAL = {
+    "a byte order mark": ("\ufeff[plugins]\na = false\n", None),
+    "a byte order mark and an error": ("\ufeffa = 3\n", r"toml:1: unknown key 'a'"),
+    "UTF-16": ("\udcff\udcfe[\0p\0", r"toml is encoded as UTF-16. Save it as UTF-8"),
+    "not UTF-8": ("[a]\nx = 1\ny = 'caf\udce9'", r"toml:3 is not UTF-8. Save the file as UTF-8"),
+    "a name that is not UTF-8": ("[plugins]\n'\udce9' = false", r"toml:2 is not UTF-8"),
+    "deep arrays": ("[a]\nx = " + "[" * 2000 + "]" * 2000, r"toml is nested too deeply"),
+    "very deep arrays": ("[a]\nx = " + "[" * 50_000 + "]" * 50_000, r"toml:2 is nested too deeply"),
+    "deep tables": ("x = " + "{a = " * 4000 + "1" + "}" * 4000, r"toml:1 is nested too deeply"),
+    "a deep key": ("[a]\nx = 1\n" + ".".join("b" * 50_000) + " = 1", r"toml:3 is nested too deep"),
+    "a deep header": ("[" + ".".join("b" * 50_000) + "]", r"toml:1 is nested too deeply"),
+    "a huge number": ("[a]\nx = " + "9" * 5000, r"toml contains a number with too many digits"),
+    "a huge hexadecimal number": (f"[a]\nx = {HUGE}", r"toml contains a number with too many"),
+    "a huge number as a switch": (f"plugins.a = {HUGE}", r"toml contains a number with too many"),
+    "a long switch": (f"plugins.a = '{'x' * 100_000}'", r"must be true or false, not 'x{30,60}\."),
+    "control characters": ('plugins.a = "\\u001b[31m"', r"not '\\x1b\[31m'"),
+}
+
+
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_an_unusual_file_is_read_or_is_an_error_that_names_it(name: str, tmp_path: Path) -> None:
+    text, message = UNUSUAL[name]
+    (tmp_path / "tinytorch.toml").write_text(text, "utf-8", errors="surrogateescape")
+    if message is None:
+        config = read(tmp_path)
+        assert (on(config), decided(config, "a")[1]) == ("bc", f"{tmp_path / 'tinytorch.toml'}:2")
+        return
+    with pytest.raises(ConfigError, match=message) as caught:
+        read(tmp_path)
+    error = str(caught.value)
+    assert error.startswith(f"{tmp_path / 'tinytorch.toml'}")
+    assert len(error) < 400
+    assert error.isprintable()
+
+
+def test_bytes_that_are_not_utf_8_may_be_in_comments(tmp_path: Path) -> None:
+    text = "[plugins]\na = false  # caf\udce9\n"
+    (tmp_path / "tinytorch.toml").write_text(text, "utf-8", errors="surrogateescape")
+    assert on(read(tmp_path)) == "bc"
+
+
+@pytest.mark.parametrize("file", ["tinytorch.toml", "pyproject.toml"])
+@pytest.mark.parametrize("kind", ["dangling link", "link to itself", "directory", "pipe"])
+def test_a_name_without_a_regular_file_is_an_error(kind: str, file: str, tmp_path: Path) -> None:
+    path = tmp_path / file
+    if kind == "directory":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(path if kind == "link to itself" else tmp_path / "absent.toml")
+    expected = {
+        "dangling link": f"is a link to {tmp_path / 'absent.toml'}, which does not exist. Correct",
+        "link to itself": "is a link to .*, which does not exist. Correct or remove the link",
+        "directory": "is a directory. Remove or rename it",
+        "pipe": "is not a regular file. Remove or rename it",
+    }[kind]
+    with pytest.raises(ConfigError, match=f"{path} {expected}"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("begin", "line", "end"),
+    [
+        ("[a]\nx = [\n", "1,\n", "]\n"),
+        ("[plugins]\n", "k{} = true\n", ""),
+        ('[a]\nx = """\n', "[y]\n", '"""\n'),
+    ],
+    ids=["array", "keys", "string"],
+)
+def test_lines_are_found_in_linear_time(
+    begin: str, line: str, end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each statement is parsed once, however many keys are asked for."""
+    text = begin + "".join(line.format(i) for i in range(3000)) + end
+    parsed = []
+    loads = tomllib.loads
+    monkeypatch.setattr(tomllib, "loads", lambda text: (parsed.append(len(text)), loads(text))[1])
+    file = ConfigFile("file", text=text + "[b]\nz = 1\n")
+    last = text.count("\n") + 1
+    for _ in range(10):
+        assert file.where("b") == f"file:{last}"
+        assert file.where("b", "z") == f"file:{last + 1}"
+        assert file.where("c") == "file"
+    assert sum(parsed) <= len(text) + 20
 
 
 LINES = """\

@@ -53,7 +53,7 @@ BROKEN = {
     ),
     "wraps_other_plugins": (
         IMPORT + "@hookimpl(wrapper=True)\ndef tinytorch_register_ops(ops): yield",
-        "marked as a wrapper of other plugins' hooks",
+        "marked wrapper=True, to run around the hooks of other plugins",
     ),
     "raises_when_it_adds_hooks": (
         IMPORT + "@hookimpl\ndef tinytorch_add_hookspecs(manager): 1 / 0",

@@ -17,6 +17,7 @@ import pytest
 
 from tinytorch_core import PluginError, Tensor, hookimpl, hookspec, hookspecs, plugins
 from tinytorch_core.hints import well_known, well_known_provider
+from tinytorch_core.hook_manager import manager
 
 HOOKS = {n: f for n, f in vars(hookspecs).items() if n.startswith("tinytorch_")}
 PAGE = (Path(__file__).parents[2] / "docs" / "hooks.md").read_text("utf-8")
@@ -58,14 +59,14 @@ class Extensible:
         manager.add_hookspecs(Units)
 
     @hookimpl
-    def tinytorch_wrap_op(self, op: Any, call: Any, surface: Any) -> None:
-        surface.once(self.collect)
+    def tinytorch_extend_tensor(self, tensor: Any) -> None:
+        tensor.surface.once(quantities_of)
 
-    def collect(self, surface: Any) -> None:
-        self.found: list[str] = []
-        surface.call_hook(
-            "tinytorch_register_quantities", lambda plugin: {"quantities": self.found}
-        )
+
+def quantities_of(surface: Any) -> list[str]:
+    found: list[str] = []
+    surface.call_hook("tinytorch_register_quantities", lambda plugin: {"quantities": found})
+    return found
 
 
 @hookimpl(optionalhook=True)
@@ -80,9 +81,93 @@ def test_a_plugin_can_add_hooks_that_others_implement() -> None:
     for first, second in ((extensible, implementing), (implementing, extensible)):
         plugins.register(first, name="a")
         plugins.register(second, name="b")
-        assert extensible.found == ["length"]
+        assert plugins.surface().once(quantities_of) == ["length"]
         plugins.unregister("b")
         plugins.unregister("a")
+
+
+class Answers:
+    """Hooks that plugins add: one that returns a result, and one with a first result."""
+
+    @hookspec
+    def tinytorch_answer(self, question: str) -> Any:
+        """Return an answer."""
+
+    @hookspec(firstresult=True)
+    def tinytorch_first_answer(self, question: str) -> Any:
+        """Return an answer; the first one counts."""
+
+
+def answering(answer: Any, hook: str, asked: list[Any], **options: Any) -> SimpleNamespace:
+    """Return a plugin that answers in one of these hooks, and adds both."""
+
+    @hookimpl
+    def tinytorch_add_hookspecs(manager: Any) -> None:
+        manager.add_hookspecs(Answers)
+
+    @hookimpl(specname=hook, **options)
+    def implementation(question: str) -> Any:
+        asked.append(answer)
+        return answer
+
+    return SimpleNamespace(
+        tinytorch_add_hookspecs=tinytorch_add_hookspecs, implementation=implementation
+    )
+
+
+@pytest.mark.parametrize(
+    ("hook", "expected", "expected_asked"),
+    [
+        ("tinytorch_answer", [("d", 4), ("a", 0), ("c", 3)], [4, 0, None, 3]),
+        ("tinytorch_first_answer", [("d", 4)], [4]),
+    ],
+)
+def test_call_hook_returns_the_results_with_the_names_of_their_plugins(
+    hook: str, expected: list[Any], expected_asked: list[Any]
+) -> None:
+    asked: list[Any] = []
+    named = {"c": (3, {}), "d": (4, {"tryfirst": True}), "a": (0, {}), "b": (None, {})}
+    with plugins.only():
+        for name, (answer, options) in named.items():
+            plugins.register(answering(answer, hook, asked, **options), name=name)
+        results = plugins.surface().call_hook(hook, lambda plugin: {"question": plugin.name})
+        for name in named:
+            plugins.unregister(name)
+    assert results == expected
+    assert [(result.plugin, result.value) for result in results] == expected
+    assert asked == expected_asked
+
+
+def test_a_hook_that_no_plugin_answers_has_no_results() -> None:
+    surface = plugins.surface()
+    assert surface.call_hook("tinytorch_first_answer", lambda plugin: {}) == []
+    assert surface.call_hook("tinytorch_nobody_adds_this", lambda plugin: {}) == []
+
+
+@pytest.mark.parametrize("option", ["wrapper", "hookwrapper"])
+@pytest.mark.parametrize("hook", ["tinytorch_answer", "tinytorch_configure"])
+def test_a_wrapper_of_hooks_is_refused_with_the_reason(option: str, hook: str) -> None:
+    message = f"it is marked {option}=True, to run around .* so that an error names its plugin"
+    with pytest.raises(PluginError, match=f"plugin 'around' .* in implementation: {message}"):
+        plugins.register(answering(1, hook, [], **{option: True}), name="around")
+    assert "around" not in plugins.active()
+
+
+def test_a_historic_hook_is_refused_with_the_reason() -> None:
+    class Historic:
+        @hookspec(historic=True)
+        def tinytorch_past(self) -> None:
+            """A hook whose calls pluggy repeats."""
+
+    @hookimpl
+    def tinytorch_add_hookspecs(manager: Any) -> None:
+        manager.add_hookspecs(Historic)
+
+    plugin = SimpleNamespace(tinytorch_add_hookspecs=tinytorch_add_hookspecs)
+    message = "'tinytorch_past' is historic, so pluggy would repeat its calls each time a plugin is"
+    with pytest.raises(PluginError, match=f"in tinytorch_add_hookspecs: ValueError: .*{message}"):
+        plugins.register(plugin, name="past")
+    assert not hasattr(manager.hook, "tinytorch_past")
 
 
 def test_a_hook_that_exists_cannot_be_added_again() -> None:

@@ -18,7 +18,7 @@ MESSAGES = {name: plugin.message for name, plugin in HOSTILE.items() if plugin.m
 MESSAGES["names-a-class"] = "Plugin is a class, so its hooks would be called without `self`"
 WORKING = [name for name, plugin in HOSTILE.items() if plugin.message is None]
 REMEDY = re.compile(
-    r"\b(Fix|Reinstall|Uninstall|Use|Name|Install|Correct|Mark|Leave|Add|Return|Enable)\b"
+    r"\b(Fix|Reinstall|Uninstall|Use|Name|Install|Correct|Mark|Leave|Add|Return|Enable|Choose)\b"
     r"|\bOne of them\b"
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -130,6 +131,117 @@ def test_a_thousand_toggles_of_different_plugins_leave_a_bounded_number_of_overr
             plugins.unregister(name)
 
 
+def test_toggles_in_threads_that_have_ended_do_not_accumulate() -> None:
+    def toggle() -> None:
+        plugins.disable("a")
+        plugins.enable("a")
+        plugins.configure("b", size=1)
+        barrier.wait()
+
+    def count() -> int:
+        threads = [threading.Thread(target=toggle) for _ in range(5)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return len(registry.overrides)
+
+    barrier, begin = threading.Barrier(5), len(registry.overrides)
+    # One choice for each plugin, and the latest one.
+    assert max(count() for _ in range(5)) <= begin + 3
+
+
+def test_toggles_inside_and_outside_of_blocks_of_others_do_not_accumulate() -> None:
+    """Blocks of this thread stay open while it and another thread toggle."""
+    counts = []
+
+    def toggle() -> None:
+        for _ in range(20):
+            plugins.only("a")
+            with plugins.disable("a"):
+                plugins.disable("b")
+                plugins.enable("a")
+            plugins.configure("b", size=2)
+
+    for _ in range(3):
+        with plugins.disable("a"), plugins.enable("b"):
+            toggle()
+            thread = threading.Thread(target=toggle)
+            thread.start()
+            thread.join()
+            counts.append(len(registry.overrides))
+    # Two blocks, and in them and outside of them at most three choices each, and the latest one.
+    assert max(counts) <= 2 + 3 + 3 + 1 + 1
+    assert plugins.active() == ("a",)
+
+
+def test_toggles_in_asyncio_tasks_do_not_accumulate() -> None:
+    async def toggle() -> None:
+        with plugins.disable("a"):
+            await asyncio.sleep(0)
+            plugins.disable("b")
+        plugins.enable("b")
+
+    async def count() -> int:
+        await asyncio.gather(*[toggle() for _ in range(5)])
+        return len(registry.overrides)
+
+    async def counted() -> list[int]:
+        return [await count() for _ in range(5)]
+
+    counts = asyncio.run(counted())
+    assert counts[1:] == counts[1:2] * 4
+    assert plugins.active() == ("a", "b")
+
+
+def test_the_end_of_a_block_keeps_the_settings_of_other_tasks() -> None:
+    seen = []
+
+    async def outer() -> None:
+        with plugins.disable("a"):
+            inner = asyncio.create_task(toggle_for_good())  # gets a copy of this task's context
+            await asyncio.sleep(0)
+            assert plugins.active() == ()
+            begun.set()
+        seen.append(plugins.active())
+        await inner
+        seen.append(plugins.active())
+
+    async def toggle_for_good() -> None:
+        plugins.disable("b")
+        await begun.wait()
+        with plugins.enable("b"):
+            plugins.disable("a")
+            await asyncio.sleep(0)
+            assert plugins.active() == ("b",)
+
+    async def run() -> None:
+        nonlocal begun
+        begun = asyncio.Event()
+        await outer()
+
+    begun: Any = None
+    asyncio.run(run())
+    # The block of `outer` ended, then that of the other task. Its choice outside of it stays.
+    assert seen == [("a",), ("a",)]
+    assert plugins.active() == ("a",)
+
+
+def test_a_block_may_end_in_another_task() -> None:
+    async def enter() -> Any:
+        change = plugins.disable("a").__enter__()
+        plugins.disable("b")
+        return change
+
+    async def run() -> None:
+        change = await asyncio.create_task(enter())
+        assert plugins.active() == ()
+        change.__exit__(None, None, None)
+
+    asyncio.run(run())
+    assert plugins.active() == ("a", "b")
+
+
 def test_settings_of_an_unregistered_plugin_are_forgotten() -> None:
     seen = []
 
@@ -153,4 +265,16 @@ def test_a_block_that_is_entered_again_undoes_nothing_more() -> None:
     plugins.disable("b")
     with change:
         pass
+    assert plugins.active() == ("a",)
+
+
+def test_a_change_of_another_thread_just_before_a_block_begins_loses_nothing() -> None:
+    plugins.disable("a")
+    plugins.enable("a")
+    change = plugins.disable("a")  # as in a `with` statement, before the block is entered
+    thread = threading.Thread(target=plugins.disable, args=("b",))
+    thread.start()
+    thread.join()
+    with change:
+        assert plugins.active() == ()
     assert plugins.active() == ("a",)

@@ -25,7 +25,7 @@ def known(**needs: tuple[str, ...]) -> dict[str, Plugin]:
 
 
 def overrides(*choices: Choice) -> Overrides:
-    return Overrides(tuple((Restore("", lambda _: None), choice) for choice in choices))
+    return Overrides(tuple((Restore("", lambda _: None).change, choice) for choice in choices))
 
 
 def active(plan: Plan) -> list[str]:
@@ -129,15 +129,6 @@ def test_a_plugin_that_failed_is_an_error_only_while_it_is_enabled() -> None:
     plan = resolve(overrides(Choice("code", {"b": False})), Config(), plugins)
     assert (active(plan), reasons(plan)) == (["a", "c"], {})
     assert plan.why_off("b") == ("is off, set by code", "Enable it: plugins.enable('b')")
-
-
-def test_also_enables_plugins_whatever_the_settings_say() -> None:
-    code, plugins = overrides(Choice("code", {}, False)), known(a=("b",), b=(), c=())
-    assert active(resolve(code, Config(), plugins, also=["a", "b"])) == ["b", "a"]
-    alone = resolve(code, Config(), plugins, also=["a"])
-    assert active(alone) == []
-    assert "needs the plugin 'b', which is off, set by code" in str(alone.errors["a"])
-    assert active(resolve(code, Config(), plugins)) == []
 
 
 def test_a_plugin_that_is_being_imported_is_neither_active_nor_an_error() -> None:

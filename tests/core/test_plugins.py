@@ -1,4 +1,4 @@
-"""Registering, toggling and attaching plugins, the order of wrappers, and conflicts."""
+"""Registering and toggling plugins, the order of wrappers, and conflicts."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pluggy
 import pytest
 
 from tinytorch_core import (
     PluginError,
+    PluginWarning,
     Tensor,
     UnknownPluginError,
     hookimpl,
@@ -32,7 +34,7 @@ def attribute(name: str, value: Any = True) -> SimpleNamespace:
     return SimpleNamespace(tinytorch_extend_tensor=tinytorch_extend_tensor)
 
 
-def wrapper(word: str, log: list[str], **order: bool) -> SimpleNamespace:
+def wrapper(word: str, log: list[str], **order: Any) -> SimpleNamespace:
     """Return a plugin that logs a word before and after each multiplication."""
 
     @hookimpl(**order)
@@ -71,7 +73,7 @@ def registered() -> Iterator[Callable[..., None]]:
         names.append(name)
 
     yield register
-    for name in names:
+    for name in reversed(names):  # a plugin before those that it needs
         plugins.unregister(name)
 
 
@@ -302,6 +304,79 @@ def test_a_tryfirst_wrapper_is_innermost_and_a_trylast_wrapper_outermost(registe
     assert log[:3] == ["a", "b", "c"]
 
 
+@pytest.mark.parametrize("names", ["abcde", "edcba", "cebda"])
+def test_stages_are_nested_whatever_the_names_of_the_plugins(names: str, registered: Any) -> None:
+    log: list[str] = []
+    words = {
+        "outermost": {"stage": "outside", "trylast": True},
+        "outside": {},
+        "recording": {"stage": "recording"},
+        "inside": {"stage": "inside"},
+        "innermost": {"stage": "inside", "tryfirst": True},
+    }
+    for (word, order), name in zip(words.items(), names, strict=True):
+        registered(wrapper(word, log, **order), name)
+    Tensor([1.0]) * 2
+    assert log[:5] == list(words)
+    surface = plugins.surface()
+    wrappers = zip(surface.wrappers["mul"], surface.stages["mul"], strict=True)
+    stages = ["outside", "outside", "recording", "inside", "inside"]
+    assert set(wrappers) >= set(zip(names, stages, strict=True))
+
+
+def test_a_stage_decides_before_the_plugins_that_are_used(registered: Any) -> None:
+    log: list[str] = []
+    outside, inside = wrapper("outside", log), wrapper("inside", log, stage="inside")
+    inside.tinytorch_uses = ("a",)
+    registered(outside, "a")
+    registered(inside, "b")
+    Tensor([1.0]) * 2
+    assert log[:2] == ["outside", "inside"]
+
+
+def test_methods_and_functions_of_another_name_have_stages(registered: Any) -> None:
+    log: list[str] = []
+
+    class Both:
+        @hookimpl(stage="inside")
+        def tinytorch_wrap_op(self, op: Any, call: Any) -> Any:
+            return wrapper("inside", log).tinytorch_wrap_op(op, call)
+
+        @hookimpl(specname="tinytorch_wrap_op", stage="outside", optionalhook=True)
+        def another(self, op: Any, call: Any) -> Any:
+            return wrapper("outside", log).tinytorch_wrap_op(op, call)
+
+    registered(Both(), "a")
+    registered(wrapper("between", log, stage="recording"), "b")
+    Tensor([1.0]) * 2
+    assert log[:3] == ["outside", "between", "inside"]
+
+
+def test_an_unknown_stage_is_an_error_that_lists_the_stages() -> None:
+    message = "stage is 'inner'; choose 'inside', 'recording' or 'outside'"
+    with pytest.raises(ValueError, match=message):
+        hookimpl(stage="inner")  # type: ignore[call-overload]
+
+
+def test_a_stage_of_a_hook_that_does_not_wrap_ops_is_refused() -> None:
+    plugin = op_plugin("thing")
+    plugin.tinytorch_register_ops = hookimpl(stage="inside")(plugin.tinytorch_register_ops)
+    message = "in tinytorch_register_ops: it is marked with stage='inside', which only tiny"
+    with pytest.raises(PluginError, match=message):
+        plugins.register(plugin, name="mine")
+    assert "thing" not in plugins.surface().ops
+
+
+def test_a_hook_marked_by_pluggys_own_marker_runs_outside(registered: Any) -> None:
+    log: list[str] = []
+    plugin = wrapper("outside", log)
+    plugin.tinytorch_wrap_op = pluggy.HookimplMarker("tinytorch")(plugin.tinytorch_wrap_op)
+    registered(plugin, "a")
+    registered(wrapper("inside", log, stage="inside"), "b")
+    Tensor([1.0]) * 2
+    assert log[:2] == ["outside", "inside"]
+
+
 def test_reflected_operators_and_numpy_functions_run_the_wrapped_op(registered: Any) -> None:
     log: list[str] = []
     registered(wrapper("a", log), "a")
@@ -354,7 +429,7 @@ def test_two_methods_of_the_same_name_conflict() -> None:
     check_conflict(
         op_plugin("one", method="thing"),
         op_plugin("two", method="thing"),
-        "op 'two' cannot be a method: Tensor.thing is already",
+        "Tensor.thing is already provided by plugin 'first'",
         "tinytorch_register_ops",
     )
 
@@ -388,8 +463,8 @@ def test_two_ops_for_the_same_numpy_function_conflict() -> None:
     check_conflict(
         op_plugin("one", numpy=np.cbrt),
         op_plugin("two", numpy=np.cbrt),
-        "'two' cannot implement np.cbrt",
-        "'one'",
+        "np.cbrt is already provided by plugin 'first'",
+        "Leave the NumPy function out",
     )
 
 
@@ -428,60 +503,13 @@ def test_enabling_a_plugin_that_conflicts_changes_nothing(registered: Any) -> No
     assert (plugins.active(), Tensor.__bases__) == before
 
 
-# Plugins for a subclass.
-
-
-def test_a_plugin_attached_to_a_subclass_does_not_change_tensor(abc: None) -> None:
-    class Mine(Tensor):
-        pass
-
-    plugins.disable("a")
-    plugins.attach(Mine, "a")
-    assert Mine.a
-    assert active_letters() == "bc"
-    assert type(Mine([1.0]) * 2) is Mine
-    assert type(Tensor([1.0]) * Mine([2.0])) is Mine
-    plugins.disable("b")
-    assert not hasattr(Mine, "b")
-    assert Mine.a
-    plugins.enable("a", "b")
-    assert active_letters() == "abc"
-
-
-def test_attach_refuses_other_classes_and_unknown_plugins(abc: None) -> None:
-    with pytest.raises(TypeError, match=r"to extend Tensor, use plugins.enable"):
-        plugins.attach(Tensor, "a")
-    with pytest.raises(TypeError, match="not a subclass of Tensor"):
-        plugins.attach(int, "a")  # type: ignore[arg-type]
-
-    class Mine(Tensor):
-        pass
-
-    with pytest.raises(UnknownPluginError):
-        plugins.attach(Mine, "nope")
-    assert type(Mine([1.0])) is Mine
-
-
-def test_attach_that_fails_keeps_the_plugins_attached_before(registered: Any) -> None:
-    class Mine(Tensor):
-        pass
-
-    for name in ("first", "second"):
-        registered(attribute("thing"), name)
-        plugins.disable(name)
-    plugins.attach(Mine, "first")
-    with pytest.raises(PluginError, match=r"Tensor.thing is already provided by"):
-        plugins.attach(Mine, "second")
-    plugins.enable("first")
-    assert "first" in plugins.active()
-    plugins.disable("first")
-    assert hasattr(Mine, "thing")
+# Subclasses of Tensor.
 
 
 @pytest.mark.parametrize("mixin_first", [True, False])
-def test_attach_keeps_a_mixin_of_any_name(abc: None, mixin_first: bool) -> None:
+def test_a_subclass_has_what_tensor_has_next_to_its_mixins(abc: None, mixin_first: bool) -> None:
     class Surface:
-        """A mixin with the name that computed surfaces have."""
+        """A mixin with the name that the computed class has."""
 
         def from_mixin(self) -> str:
             return "mixin"
@@ -492,14 +520,170 @@ def test_attach_keeps_a_mixin_of_any_name(abc: None, mixin_first: bool) -> None:
     class Mine(*((Surface, Tensor) if mixin_first else (Tensor, Surface))):  # type: ignore[misc]
         pass
 
-    for name in ("a", "b"):
-        plugins.attach(Mine, name)
     x = Mine([1.0])
-    assert x.from_mixin() == "mixin"
-    assert (x.exp() == "the mixin's") is mixin_first
-    assert Surface in Mine.__bases__
-    assert type(x * 2) is Mine
-    assert Surface not in Tensor.__mro__
+    for letters in ("abc", "bc", "abc"):
+        plugins.only(*letters)
+        assert x.from_mixin() == "mixin"
+        assert (x.exp() == "the mixin's") is mixin_first
+        assert "".join(n for n in "abc" if hasattr(x, n)) == active_letters() == letters
+    assert type(x * 2) is type(Tensor([1.0]) * x) is Tensor
+    assert not hasattr(plugins, "attach")
+
+
+# The lifecycle.
+
+
+class Lifecycle:
+    """A plugin that logs when it is activated and deactivated, or raises an error."""
+
+    def __init__(self, name: str, log: list[str], needs: tuple[str, ...] = ()) -> None:
+        self.name, self.log, self.tinytorch_needs = name, log, needs
+        self.fails_in: str | None = None
+        self.also: Callable[[], Any] | None = None
+
+    @hookimpl
+    def tinytorch_configure(self, config: Any) -> None:
+        pass
+
+    @hookimpl
+    def tinytorch_activate(self) -> None:
+        self.note("on", self.name in plugins.active())
+
+    @hookimpl
+    def tinytorch_deactivate(self) -> None:
+        self.note("off", self.name not in plugins.active())
+
+    def note(self, what: str, surface_is_in_force: bool) -> None:
+        assert surface_is_in_force
+        self.log.append(f"{self.name} {what}")
+        if self.also is not None:
+            self.also()
+        if self.fails_in == what:
+            raise RuntimeError("out of order")
+
+
+@pytest.fixture
+def lifecycles(registered: Any) -> list[Any]:
+    """Register `first`, which needs `second`, and return both plugins and their log."""
+    log: list[str] = []
+    second, first = Lifecycle("second", log), Lifecycle("first", log, ("second",))
+    registered(second, "second")
+    registered(first, "first")
+    assert log == ["second on", "first on"]
+    log.clear()
+    return [first, second, log]
+
+
+def test_plugins_are_told_when_they_become_active_and_inactive(lifecycles: Any) -> None:
+    _, _, log = lifecycles
+    with plugins.disable("first", "second"):
+        assert log == ["first off", "second off"]
+        log.clear()
+    assert log == ["second on", "first on"]
+    log.clear()
+    plugins.enable("first")
+    plugins.configure("first", size=1)
+    assert log == []
+    plugins.unregister("first")
+    assert log == ["first off"]
+    plugins.register(Lifecycle("first", log), name="first")
+    assert log == ["first off", "first on"]
+
+
+def test_if_activation_fails_nothing_changes(lifecycles: Any) -> None:
+    first, _, log = lifecycles
+    plugins.disable("first", "second")
+    before = state()
+    first.fails_in = "on"
+    log.clear()
+    with pytest.raises(
+        PluginError, match=r"'first' .* in tinytorch_activate: RuntimeError: out of order"
+    ):
+        plugins.enable("first", "second")
+    assert state() == before
+    assert log == ["second on", "first on", "second off"]
+    first.fails_in = None
+    plugins.enable("first", "second")
+    assert log[3:] == ["second on", "first on"]
+
+
+def test_a_failed_activation_activates_again_what_was_deactivated(lifecycles: Any) -> None:
+    _, second, log = lifecycles
+    third = Lifecycle("third", log)
+    plugins.register(third, name="third")
+    plugins.disable("third")
+    before = state()
+    log.clear()
+    third.fails_in = "on"
+    with pytest.raises(PluginError, match=r"'third' .*out of order"):
+        plugins.only("third")
+    assert state() == before
+    assert log == ["first off", "second off", "third on", "second on", "first on"]
+    # An error on the way back is reported, and the plugin stays on.
+    second.fails_in = "on"
+    with (
+        pytest.warns(PluginWarning, match=r"'second' .*out of order.* is on"),
+        pytest.raises(PluginError, match=r"'third' .*out of order"),
+    ):
+        plugins.only("third")
+    assert state() == before
+    second.fails_in = None
+    plugins.unregister("third")
+
+
+def test_a_plugin_that_fails_when_it_is_deactivated_is_off(lifecycles: Any) -> None:
+    first, _, log = lifecycles
+    first.fails_in = "off"
+    with pytest.warns(PluginWarning, match=r"'first' .* in tinytorch_deactivate.* is off"):
+        plugins.disable("first", "second")
+    assert log == ["first off", "second off"]
+    assert not {"first", "second"} & {*plugins.active()}
+    first.fails_in = None
+
+
+def test_a_plugin_that_cannot_be_activated_at_the_end_of_a_block_is_left_out(
+    lifecycles: Any,
+) -> None:
+    first, _, log = lifecycles
+    block = plugins.disable("first", "second").__enter__()
+    first.fails_in = "on"
+    log.clear()
+    with pytest.warns(PluginWarning, match=r"'first' .*out of order.* left out"):
+        block.__exit__(None, None, None)
+    assert log == ["second on", "first on"]
+    assert "second" in plugins.active()
+    assert "first" not in plugins.active()
+    first.fails_in = None
+    plugins.enable("first")
+
+
+def test_a_lifecycle_hook_may_toggle_plugins(lifecycles: Any) -> None:
+    first, _, log = lifecycles
+    third = Lifecycle("third", log)
+    plugins.register(third, name="third")
+    plugins.disable("first")
+    log.clear()
+    first.also = lambda: plugins.disable("third")
+    plugins.enable("first")
+    assert log == ["first on", "third off"]
+    assert "first" in plugins.active()
+    first.also = None
+    plugins.unregister("third")
+
+
+def test_an_interrupt_in_a_lifecycle_hook_changes_nothing(lifecycles: Any) -> None:
+    first, _, log = lifecycles
+
+    def interrupt() -> None:
+        first.also = None
+        raise KeyboardInterrupt
+
+    before = state()
+    first.also = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        plugins.disable("first", "second")
+    assert state() == before
+    assert log == ["first off", "first on"]
 
 
 # Settings.
@@ -571,27 +755,3 @@ def test_a_plugin_that_cannot_be_enabled_changes_no_setting(registered: Any) -> 
     plugins.enable("first", "second")
     # Configured when registered, in the failed attempt, and now, because it was never active.
     assert first.given == second.given == [{}, {}, {}]
-
-
-def test_a_plugin_is_configured_once_for_all_classes(registered: Any) -> None:
-    class Mine(Tensor):
-        pass
-
-    class Other(Tensor):
-        pass
-
-    plugin = Configured()
-    registered(plugin, "first")
-    plugins.disable("first")
-    for cls in (Mine, Other):
-        plugins.attach(cls, "first")
-    registered(attribute("a"), "a")
-    with plugins.disable("a"), plugins.enable("first"):
-        pass
-    # When it was registered, and when it was attached after it was disabled.
-    assert plugin.given == [{}, {}]
-    plugin.fails = True
-    with pytest.raises(PluginError, match="out of order"):
-        plugins.configure("first", size=2)
-    plugin.fails = False
-    assert plugin.given == [{}, {}, {"size": 2}, {}]

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinytorch_core import Tensor, hookimpl, plugins
+from tinytorch_core import PluginError, Tensor, hookimpl, plugins
+from tinytorch_core.extend import derive
 
 pytestmark = pytest.mark.usefixtures("each_surface")
 
@@ -214,3 +215,39 @@ def test_the_same_plugins_give_the_same_surface() -> None:
         with plugins.disable("mine"):
             assert Tensor.__bases__ != first
         assert Tensor.__bases__ == first
+
+
+FORMS = {
+    "copy": lambda x: Tensor(x),
+    "like": lambda x: derive(x, x.data, "like"),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_attribute_keeps_its_value_in_the_forms_it_names(form: str) -> None:
+    def extend(tensor: Any) -> None:
+        tensor.add("unit", "m", keep_in=[form])
+        tensor.add("kept_nowhere", 0)
+
+    with plugin(extend_tensor=extend):
+        x = Tensor([1.0, 2.0])
+        assert vars(FORMS[form](x)) == {}
+        x.unit, x.kept_nowhere, x.no_plugin = "s", 1, 2
+        for name, made in FORMS.items():
+            assert made(x).unit == ("s" if name == form else "m")
+            assert made(x).kept_nowhere == 0
+            assert not hasattr(made(x), "no_plugin")
+    assert vars(FORMS[form](x)) == {}
+
+
+def test_an_unknown_form_is_an_error_that_lists_the_forms() -> None:
+    with pytest.raises(PluginError, match=r"keep_in of Tensor.unit contains 'lik'.*copy, like"):
+        plugins.register(
+            SimpleNamespace(
+                tinytorch_extend_tensor=hookimpl(
+                    lambda tensor: tensor.add("unit", None, keep_in=["lik"])
+                )
+            ),
+            name="units",
+        )
+    assert not hasattr(Tensor, "unit")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,73 @@ def test_no_file_of_the_working_directory_is_run(start: tuple[str, ...], traps: 
     assert (done.returncode, done.stderr) == (0, "")
     for name in ("activations", "autograd", "honest", "losses"):
         assert name in done.stdout
+    assert not (traps.work / "trapped").exists()
+
+
+def test_no_file_next_to_the_program_is_run(traps: Any, tmp_path: Path) -> None:
+    """The program is in another folder than the working directory."""
+    traps.work = tmp_path
+    program = traps.packages.parent / "work" / "program.py"
+    for start in (program, "-c"):
+        code = f"import runpy; runpy.run_path({str(program)!r}, run_name='__mp_main__')"
+        done = traps.start(str(start), *([code] if start == "-c" else []))
+        assert (done.returncode, done.stderr) == (0, "")
+        for name in ("activations", "autograd", "honest", "losses"):
+            assert name in done.stdout
+        assert "trap" not in done.stdout
+        assert not (program.parent / "trapped").exists()
+        assert not (tmp_path / "trapped").exists()
+        # As in a process of multiprocessing, whose path is that of the program.
+        traps.packages = f"{program.parent}:{traps.packages}"
+
+
+@pytest.mark.parametrize("trap", ["honest_module.py", "honest_module/__init__.py"])
+@pytest.mark.parametrize("text", [TRAP, "x = 1\n", f"{PROGRAM}\n{TRAP}"])
+def test_a_file_that_the_program_imported_does_not_become_a_plugin(
+    trap: str, text: str, traps: Any
+) -> None:
+    (traps.work / "honest_module.py").unlink()
+    file = traps.work / trap
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(text)
+    program = f"import honest_module\n{PROGRAM}"
+    (traps.work / "program.py").write_text(program)
+    for start in (("-c", program), ("program.py",), ("-m", "program")):
+        done = traps.start(*start)
+        assert done.returncode == 0
+        assert "honest" not in done.stdout.splitlines()[-1].split()
+        installed = traps.packages / "honest_module.py"
+        assert (
+            f"{file} was imported as 'honest_module', in place of the installed {installed}; "
+            f"rename {file}"
+        ) in done.stderr
+        done = traps.start(*start, TINYTORCH_PLUGINS="no:honest")
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_program_in_the_folder_of_an_editable_install_may_import_the_plugin(site: Any) -> None:
+    site.install("honest", PLUGIN)
+    (site.packages / "honest_module.py").rename(site.work / "honest_module.py")
+    (site.work / "program.py").write_text(f"import honest_module\n{PROGRAM}")
+    # pip lists the folder of an editable install in a .pth file, and so in sys.path.
+    done = site.start("program.py", PYTHONPATH=f"{site.packages}{os.pathsep}{site.work}")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "honest" in done.stdout
+
+
+def test_plugins_that_are_installed_in_the_working_directory_are_found(traps: Any) -> None:
+    """An installer writes a RECORD, and the metadata of a source tree has none."""
+    for folder in ("trap-1.0.dist-info", "trap.egg-info"):
+        (traps.work / folder / "RECORD").write_text("trap.py,,\n")
+    done = traps.start("program.py")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "trap" in done.stdout
+    assert (traps.work / "trapped").exists()
+    # The other files are not run, although they are in the same folder.
+    (traps.work / "trap.py").write_text(PLUGIN)
+    (traps.work / "trapped").unlink()
+    done = traps.start("program.py")
+    assert {"honest", "trap"} <= set(done.stdout.split())
     assert not (traps.work / "trapped").exists()
 
 

@@ -153,7 +153,7 @@ def test_its_tests_pass_at_once(written: Path) -> None:
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     done = run(written, "-m", "pytest", "-q", "-p", "no:cacheprovider")
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
-    assert re.search(r"2\d passed", done.stdout)
+    assert re.search(r"\d\d passed", done.stdout)
 
 
 def test_its_readme_prints_what_it_shows(written: Path) -> None:

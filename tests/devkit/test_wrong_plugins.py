@@ -13,6 +13,7 @@ from tinytorch_core.hook_manager import manager
 
 from tinytorch_devkit import table_of_checks
 
+from .subtle import SUBTLE
 from .wrong import Wrong, plugin
 
 
@@ -82,14 +83,6 @@ def _undescribed(ops: Any) -> None:
 def tinytorch_configure(config: Any) -> None:
     """Change how arrays are printed, at each call."""
     np.set_printoptions(precision=np.get_printoptions()["precision"] + 1)
-
-
-class Leaves:
-    """Assigns an attribute to Tensor instead of adding it."""
-
-    @hookimpl
-    def tinytorch_extend_tensor(self, tensor: Any) -> None:
-        Tensor.leftover = "mine"
 
 
 class Doubles:
@@ -434,13 +427,6 @@ WRONG = [
     ),
     Wrong(
         "leaves_nothing_behind",
-        Leaves(),
-        "Tensor.leftover to be the same after the plugin was on",
-        "another value",
-        "do not assign to Tensor or to NumPy",
-    ),
-    Wrong(
-        "leaves_nothing_behind",
         SimpleNamespace(tinytorch_configure=hookimpl(tinytorch_configure)),
         "np.get_printoptions() to be the same after the plugin was on",
         "another value",
@@ -472,7 +458,7 @@ def _restore():
         del Tensor.leftover
 
 
-@pytest.mark.parametrize("wrong", WRONG, ids=repr)
+@pytest.mark.parametrize("wrong", [*WRONG, *SUBTLE], ids=repr)
 def test_the_check_catches_the_plugin_and_states_the_remedy(wrong: Wrong) -> None:
     failure = wrong.failure()
     assert wrong.expected in failure.expected
@@ -486,4 +472,4 @@ def test_the_check_catches_the_plugin_and_states_the_remedy(wrong: Wrong) -> Non
 def test_every_check_of_the_devkit_has_a_wrong_plugin() -> None:
     elsewhere = {"works_alone"}  # in test_check.py, because it needs installed plugins
     own = {check.name for check in table_of_checks() if check.provider is None}
-    assert own == {wrong.check for wrong in WRONG} | elsewhere
+    assert own <= {wrong.check for wrong in [*WRONG, *SUBTLE]} | elsewhere

@@ -24,7 +24,7 @@ from tinytorch_core import Tensor, plugins
 
 ALL = {"autograd", "activations", "losses", "layers", "training", "compile"}
 # Third-party plugins, from examples/.
-EXAMPLES = {"profiler", "special", "swish"}
+EXAMPLES = {"amp", "named", "profiler", "special", "swish"}
 # Tools for plugin authors; not a plugin.
 DEVKIT = {"devkit"}
 ABOUT_GRADIENTS = re.compile("grad|backward", re.IGNORECASE)
@@ -185,6 +185,7 @@ def check_examples() -> None:
     import scipy.special
 
     import tinytorch_special as special
+    from tinytorch_amp import autocast
     from tinytorch_profiler import profile
 
     x = Tensor([0.0, 1.0], requires_grad=True)
@@ -196,6 +197,11 @@ def check_examples() -> None:
     calls = {row.op: (row.forward.calls, row.backward.calls) for row in p.rows()}
     wanted = {"special_erf": (1, 1), "special_expit": (1, 1), "swish": (1, 1), "sum": (3, 3)}
     assert wanted.items() <= calls.items(), calls
+    with autocast():
+        assert (Tensor([[1.0]]) @ Tensor([[2.0]])).dtype == np.float16
+    equal(Tensor([0.1, 0.3]).quantize(bits=4, scale=0.25), [0.0, 0.25])
+    named = Tensor([[1.0, 2.0]], names=("batch", "feature"))
+    assert (named * 2).sum("batch").names == ("feature",)
 
 
 def check_training() -> None:

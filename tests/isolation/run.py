@@ -16,12 +16,12 @@ import venv
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-REQUIREMENTS = ("numpy", "pluggy", "tomlkit")
+REQUIREMENTS = ("numpy", "packaging", "pluggy", "tomlkit")
 PLUGINS = ("autograd", "activations", "losses", "layers", "training", "compile")
 # The tools for plugin authors: not a plugin, and nothing may need it.
 DEVKIT = "devkit"
 # Third-party plugins; their wheels are in the subfolder examples/.
-EXAMPLES = ("profiler", "special", "swish")
+EXAMPLES = ("amp", "named", "profiler", "special", "swish")
 # Further requirements, visible only to the environments that need them.
 EXTRA_REQUIREMENTS = {
     "training": ("tqdm>=4.64",),

@@ -2,13 +2,14 @@
 
 import inspect
 import os
+import pickle
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
-from tinytorch_core import Tensor, plugins
+from tinytorch_core import PluginWarning, Tensor, plugins
 
 from tinytorch_activations import ReLU
 from tinytorch_layers import Conv2d, Flatten, Linear, MaxPool2d, Parameter, Sequential
@@ -106,17 +107,43 @@ def test_network_keeps_working_while_autograd_is_disabled():
     assert all(p.grad is not None for p in model.parameters())
 
 
+def test_a_model_that_was_pickled_with_autograd_loads_without_it():
+    pickled = pickle.dumps(network())
+    with plugins.disable("autograd"):
+        with pytest.warns(PluginWarning, match=r"Parameter was .* requires_grad=True .*'autograd'"):
+            model = pickle.loads(pickled)
+        expected = model(IMAGES)
+    # It is loaded without requires_grad.
+    assert not any(p.requires_grad for p in model.parameters())
+    model.requires_grad_()
+    loaded = pickle.loads(pickled)
+    assert all(p.requires_grad for m in (model, loaded) for p in m.parameters())
+    np.testing.assert_array_equal(loaded(IMAGES).data, expected.data)
+
+
+def test_a_model_that_was_pickled_without_autograd_loads_with_it():
+    model = network()
+    with plugins.disable("autograd"):
+        pickled = pickle.dumps(model)
+    # The pickle does not contain requires_grad.
+    loaded = pickle.loads(pickled)
+    assert not any(p.requires_grad for p in loaded.parameters())
+    np.testing.assert_array_equal(loaded(IMAGES).data, model(IMAGES).data)
+    loaded.requires_grad_()
+    loaded(IMAGES).sum().backward()
+    assert all(p.grad is not None for p in loaded.parameters())
+
+
 def test_array_input_gives_a_tensor_if_the_layer_has_parameters():
     assert type(network()(IMAGES)) is Tensor
     assert type(Flatten()(IMAGES)) is np.ndarray
 
 
-def test_attached_subclass_of_tensor_is_kept():
+def test_a_subclass_of_tensor_gives_a_tensor():
     class Image(Tensor):
         pass
 
-    plugins.attach(Image)
-    assert type(network()(Image(IMAGES))) is Image
+    assert type(network()(Image(IMAGES))) is Tensor
 
 
 def test_parameter_is_a_tensor_with_its_own_repr():
@@ -127,7 +154,7 @@ def test_parameter_is_a_tensor_with_its_own_repr():
 PROGRAM = """
 import sys, numpy
 import tinytorch_layers as L
-from tinytorch_core import Tensor, plugins
+from tinytorch_core import PluginWarning, Tensor, plugins
 out = L.Sequential(L.Conv2d(1, 2, 3), L.Flatten(), L.Linear(8, 3))(Tensor(numpy.ones((1, 1, 4, 4))))
 print(out.shape, sorted(p.name for p in plugins.status() if p.on))
 print([m for m in sys.modules if m.startswith(("tinytorch_autograd", "tinytorch_activations"))])

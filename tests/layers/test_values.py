@@ -6,6 +6,7 @@ import pytest
 from tinytorch_core import Tensor
 
 from tinytorch_layers import BatchNorm1d, Dropout, Embedding
+from tinytorch_layers import functional as F
 
 from .cases import CASES, EXPECTED, compute, compute_in_torch
 
@@ -154,3 +155,17 @@ def test_the_gradient_of_a_max_pool_goes_to_the_first_nan_of_a_window():
     image = Tensor(np.array([[1.0, 2.0, 3.0, np.nan], [0.0, 1.0, np.nan, 9.0]]), requires_grad=True)
     MaxPool2d(2)(image.reshape(1, 1, 2, 4)).sum().backward()
     assert image.grad.tolist() == [[0, 1, 0, 1], [0, 0, 0, 0]]
+
+
+@pytest.mark.parametrize("layer", [F.layer_norm, F.batch_norm])
+def test_normalization_of_large_float16_numbers_does_not_overflow(layer):
+    x = np.array([[1000.0, -800.0], [400.0, 1200.0]])
+    found = layer(x.astype(np.float16))
+    assert found.dtype == np.float16
+    np.testing.assert_allclose(found, layer(x), rtol=2e-3)
+
+
+@pytest.mark.parametrize("layer", [F.layer_norm, F.batch_norm])
+def test_normalization_refuses_complex_numbers(layer):
+    with pytest.raises(TypeError, match=r"real numbers, not complex128 of shape \(2, 2\)"):
+        layer(np.ones((2, 2), complex))

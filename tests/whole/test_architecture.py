@@ -45,7 +45,7 @@ def test_four_traces_are_found() -> None:
         ("The first `x * y`", True),
         ("Every later `x * y`", True),
         ("`loss.backward()`", True),
-        ('`plugins.disable("autograd")`', True),
+        ('`plugins.disable("losses")`', True),
     ]
 
 

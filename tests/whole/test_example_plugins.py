@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "plugins"
+# Those with comparisons with PyTorch among their tests.
+COMPARED = ("amp", "special")
 
 
 def run_its_tests(name: str, folder: Path, *options: str) -> None:
@@ -37,11 +39,12 @@ def run_its_tests(name: str, folder: Path, *options: str) -> None:
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr
 
 
-@pytest.mark.parametrize("name", ["special", "profiler"])
+@pytest.mark.parametrize("name", ["amp", "named", "profiler", "special"])
 def test_the_plugin_passes_its_own_tests(name: str, tmp_path: Path) -> None:
-    run_its_tests(name, tmp_path, *(["-m", "not peers"] if name == "special" else []))
+    run_its_tests(name, tmp_path, *(["-m", "not peers"] if name in COMPARED else []))
 
 
 @pytest.mark.peers
-def test_the_special_functions_agree_with_pytorch(tmp_path: Path) -> None:
-    run_its_tests("special", tmp_path, "-m", "peers")
+@pytest.mark.parametrize("name", COMPARED)
+def test_the_plugin_agrees_with_pytorch(name: str, tmp_path: Path) -> None:
+    run_its_tests(name, tmp_path, "-m", "peers")

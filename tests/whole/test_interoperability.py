@@ -8,7 +8,11 @@ import pytest
 
 from tinytorch_core import Tensor, from_dlpack, plugins
 
+from tinytorch_activations import gelu
 from tinytorch_autograd import InPlaceError, func, grad, no_grad
+from tinytorch_layers import BatchNorm1d
+from tinytorch_losses import binary_cross_entropy_with_logits
+from tinytorch_training import Adam, clip_grad_norm
 
 
 class TestDLPack:
@@ -129,6 +133,7 @@ DASK = {
     "broadcasting": lambda x, w: ((x + w.sum(axis=0)) ** 2).sum(),
     "joining and shapes": lambda x, w: (np.concatenate([x, x * 2]).reshape(-1) * 3).sum(),
     "a logarithm of a sum": lambda x, w: np.log(np.exp(x @ w.T).sum(axis=1)).sum(),
+    "a loss": lambda x, w: binary_cross_entropy_with_logits(gelu(x @ w), np.eye(6, 4)),
     "a root": lambda x, w: np.sqrt(x * x + 1).sum() + x.var(axis=0).sum(),
 }
 
@@ -155,6 +160,27 @@ def test_dask_arrays_stay_lazy_in_the_forward_and_the_backward_pass(name):
             assert isinstance(ours.grad, da.Array)
             np.testing.assert_allclose(ours.grad.compute(), other.grad)
             np.testing.assert_allclose(gradient.data.compute(), other.grad)
+
+
+@pytest.mark.peers("dask.array")
+def test_a_training_step_of_dask_arrays_is_lazy():
+    import dask
+    import dask.array as da
+
+    random = np.random.default_rng(0)
+    array, weight = random.normal(size=(6, 4)), random.normal(size=(4, 4))
+    found = []
+    for kind in (np.array, da.from_array):
+        with dask.config.set(scheduler=forbidden):
+            w = Tensor(kind(weight), requires_grad=True)
+            optimizer, norm = Adam([w], lr=0.1), BatchNorm1d(4, dtype=np.float64)
+            output = norm(Tensor(kind(array)) @ w)
+            binary_cross_entropy_with_logits(output, np.eye(6, 4)).backward()
+            clip_grad_norm([w], max_norm=0.1)
+            optimizer.step()
+        found.append(w.data)
+    assert isinstance(found[1], da.Array)
+    np.testing.assert_allclose(found[1].compute(), found[0])
 
 
 def cupy_or_skip():

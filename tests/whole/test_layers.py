@@ -47,8 +47,8 @@ def test_a_package_imports_only_lower_packages(package: str) -> None:
     assert not wrong
 
 
-def test_the_core_imports_three_distributions() -> None:
+def test_the_core_imports_four_distributions() -> None:
     files = modules("tinytorch_core").values()
     imported = {name.partition(".")[0] for file in files for name in imports(file)}
     others = imported - sys.stdlib_module_names - {"tinytorch_core"}
-    assert others == {"numpy", "pluggy", "tomlkit"}
+    assert others == {"numpy", "packaging", "pluggy", "tomlkit"}

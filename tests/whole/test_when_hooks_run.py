@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import sys
-import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator
 from types import FrameType
@@ -14,7 +13,7 @@ import numpy as np
 import pluggy
 import pytest
 
-from tinytorch_core import Tensor, hookimpl, plugins, registry
+from tinytorch_core import Tensor, hookimpl, plugins
 
 from tinytorch_devkit import cases_of
 
@@ -32,6 +31,14 @@ class CountsEveryHook:
     @hookimpl
     def tinytorch_configure(self, config: Any) -> None:
         self.calls["tinytorch_configure"] += 1
+
+    @hookimpl
+    def tinytorch_activate(self) -> None:
+        self.calls["tinytorch_activate"] += 1
+
+    @hookimpl
+    def tinytorch_deactivate(self) -> None:
+        self.calls["tinytorch_deactivate"] += 1
 
     @hookimpl
     def tinytorch_register_ops(self, ops: Any) -> None:
@@ -64,12 +71,6 @@ class CountsEveryHook:
     @hookimpl(optionalhook=True)
     def tinytorch_wrap_backward(self, op: Any, call: Any) -> None:
         self.calls["tinytorch_wrap_backward"] += 1
-
-
-@pytest.fixture(autouse=True)
-def _no_attached_classes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hide the classes that other tests have attached, because each has a surface."""
-    monkeypatch.setattr(registry, "attached", weakref.WeakKeyDictionary())
 
 
 @pytest.fixture
@@ -108,6 +109,7 @@ def test_each_hook_is_called_when_the_plugin_is_activated(counter: CountsEveryHo
     assert dict(counter.calls) == {
         "tinytorch_add_hookspecs": 1,
         "tinytorch_configure": 1,
+        "tinytorch_activate": 1,
         "tinytorch_register_ops": 1,
         "tinytorch_extend_tensor": 1,
         "tinytorch_register_backward": 1,

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from tinytorch_core import __version__
 from tinytorch_core.cli import doctor, enable, ops, plugins
 from tinytorch_core.cli.commands import add_installed, add_module
-from tinytorch_core.errors import TinyTorchError
+from tinytorch_core.errors import TinyTorchError, printable
 
 # In the order of the help.
 MODULES = (plugins, ops, enable, doctor)
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return status
     except TinyTorchError as error:
         sys.stdout.flush()
-        print(f"tinytorch {argv[0]}: {error}", file=sys.stderr)
+        print(printable(f"tinytorch {argv[0]}: {error}"), file=sys.stderr)
         return 2
     except BrokenPipeError:
         # The reader of `tinytorch ops | head` has exited; Python would report it at exit.

@@ -13,7 +13,13 @@ from types import ModuleType
 from typing import TypeAlias
 
 from tinytorch_core.cli.session import prints_to_stderr
-from tinytorch_core.discovery import COMMANDS, EntryPoint, entry_points, import_installed
+from tinytorch_core.discovery import (
+    COMMANDS,
+    EntryPoint,
+    entry_points,
+    import_installed,
+    superfluous,
+)
 from tinytorch_core.errors import TinyTorchError, did_you_mean
 
 Parsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -61,14 +67,14 @@ def _add(parsers: Parsers, name: str, points: Sequence[EntryPoint]) -> str:
     """Add the parser of a command, or return why it cannot be added."""
     origins = " and ".join(f"{point.distribution} {point.version}" for point in points)
     command = f"the command {name!r} of {origins}"
-    remedy = f"pip uninstall {points[-1].distribution}"
+    remedy = f"pip uninstall {superfluous(points, PROVIDERS.get(name, ''))}"
     if name in parsers.choices:
         return f"{command} is ignored: the core has one of that name. Uninstall it: {remedy}"
     if len(points) > 1:
         return f"{command} is provided twice. Uninstall all but one: {remedy}"
     try:
         with prints_to_stderr():
-            add_module(parsers, import_installed(points[0].value))
+            add_module(parsers, import_installed(points[0]))
         if name not in parsers.choices:
             raise LookupError(f"its add_to adds no parser named {name!r}")
     # SystemExit too: the other commands must work whatever this module does.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import re
 import sys
@@ -11,7 +10,7 @@ from typing import NamedTuple
 
 from tinytorch_core import plugins, registry
 from tinytorch_core.cli.session import started_surface
-from tinytorch_core.cli.table import facts
+from tinytorch_core.cli.table import as_json, facts
 from tinytorch_core.config import read_config
 from tinytorch_core.discovery import COMMANDS, PLUGINS, entry_points, normalised
 from tinytorch_core.errors import ConfigError
@@ -73,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         checks = {c: {"ok": not r.findings, "summary": r.summary} for c, r in reports.items()}
         records = [{"check": check, **finding._asdict()} for check, finding in findings]
-        print(json.dumps({"checks": checks, "findings": records}, indent=2, ensure_ascii=False))
+        print(as_json({"checks": checks, "findings": records}))
     else:
         verdicts = [
             (f"[!!] {check}", "see below") if report.findings else (f"[ok] {check}", report.summary)

@@ -6,9 +6,10 @@ import argparse
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from time import monotonic, sleep
+from typing import IO, Any
 
 from tinytorch_core.config import OWN_FILE, VARIABLE, Choice, decisions, file_choices, read_config
 from tinytorch_core.config_file import ConfigFile
@@ -17,6 +18,10 @@ from tinytorch_core.errors import ConfigError, UnknownPluginError, did_you_mean
 
 STATES = {True: "on", False: "off"}
 TOML = {True: "true", False: "false"}
+# How many seconds to wait for another command that changes the same file.
+PATIENCE = 10.0
+# tomlkit takes a time that is quadratic in the number of dotted keys.
+MAX_SIZE = 200_000
 
 DESCRIPTION = """\
 Turn plugins {state} for the programs of this project: set them in the nearest tinytorch.toml, or in
@@ -47,29 +52,35 @@ def run(args: argparse.Namespace) -> int:
             raise UnknownPluginError(
                 f"no plugin {name!r} is installed. {hint} Nothing was changed."
             )
-    choices = file_choices()
-    changing = {}
-    for name, decision in decisions(reversed(choices), args.names).items():
+    decided = decisions(reversed(file_choices()), args.names)
+    for name, decision in decided.items():
         if decision.on == args.on:
             print(f"{name} is already {STATES[args.on]}: {decision.by}")
-        else:
-            changing[name] = args.on
-    if changing:
-        _change(choices, changing)
+    if changing := {name: args.on for name in decided if decided[name].on != args.on}:
+        _change(changing)
     return _check_result(args.names, args.on, known)
 
 
-def _change(choices: Sequence[Choice], plugins: Mapping[str, bool]) -> None:
+def _file_to_change() -> Choice:
+    """Return the settings of the file with the highest precedence, or of a new file."""
+    choices = file_choices()
+    return choices[0] if choices else Choice(ConfigFile(os.path.abspath(OWN_FILE), text=""))
+
+
+def _change(plugins: Mapping[str, bool]) -> None:
     """Set plugins in the file with the highest precedence, or in a new one, and print the lines."""
-    new_file = Choice(ConfigFile(os.path.abspath(OWN_FILE), text=""))
-    old = choices[0] if choices else new_file
-    file = old.source
-    assert isinstance(file, ConfigFile)
-    _write(file.path, _edited(file, plugins))
+    path = str(_file_to_change().source)
+    with _replacing(path) as stream:
+        old = _file_to_change()  # another command may have changed the file until now
+        file, is_new = old.source, not os.path.exists(path)
+        assert isinstance(file, ConfigFile)
+        if file.path != path:
+            raise ConfigError(f"{file.path} has been created just now. Run the command again.")
+        stream.write(file.bom + _edited(file, plugins))
     changed = ConfigFile(file.path, *file.above)
     for name, on in plugins.items():
         was = f"was {TOML[old.plugins[name]]}" if name in old.plugins else "was not set"
-        note = "new file" if old is new_file else was
+        note = "new file" if is_new else was
         print(f"{changed.where('plugins', name)}: {name} = {TOML[on]} ({note})")
 
 
@@ -79,7 +90,18 @@ def _edited(file: ConfigFile, plugins: Mapping[str, bool]) -> str:
 
     import tomlkit  # here: it takes 20 ms
 
-    document, wanted = tomlkit.parse(file.text), tomllib.loads(file.text)
+    lines = " ".join(f"{name} = {TOML[on]}" for name, on in plugins.items())
+    unsafe = ConfigError(
+        f"{file.path} cannot be changed safely. Add these lines below "
+        f"[{'.'.join((*file.above, 'plugins'))}]: {lines}"
+    )
+    if len(file.text) > MAX_SIZE:
+        raise unsafe
+    wanted = tomllib.loads(file.text)
+    try:
+        document = tomlkit.parse(file.text)
+    except (ValueError, RecursionError) as error:  # it accepts less than tomllib
+        raise unsafe from error
     tables: list[Any] = [document, wanted]
     for table in tables:
         for key in file.above:
@@ -91,31 +113,55 @@ def _edited(file: ConfigFile, plugins: Mapping[str, bool]) -> str:
     if "\r\n" in file.text:  # tomlkit ends the new lines with a line feed
         text = text.replace("\r\n", "\n").replace("\n", "\r\n")
     if tomllib.loads(text) != wanted:
-        lines = " ".join(f"{name} = {TOML[on]}" for name, on in plugins.items())
-        where = ".".join((*file.above, "plugins"))
-        raise ConfigError(
-            f"{file.path} cannot be changed safely. Add these lines below [{where}]: {lines}"
-        )
+        raise unsafe
     return text
 
 
-def _write(path: str, text: str) -> None:
-    """Replace a file in one step: it is written completely, or the old one is unchanged."""
+@contextmanager
+def _replacing(path: str) -> Iterator[IO[str]]:
+    """Open a new file that replaces `path` when the block ends; other commands wait until then.
+
+    The new file is the lock, as in git: it works on every file system, and nothing is left behind.
+    """
     path = os.path.realpath(path)
-    new = f"{path}.{os.getpid()}.new"
+    new = f"{path}.lock"
+    stream = _opened_alone(new, path)
     try:
-        with open(new, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
-            stream.write(text)
+        with stream:
+            yield stream
         if os.path.exists(path):
             shutil.copymode(path, new)
         os.replace(new, path)
-    except OSError as error:
+    except BaseException as error:
         with suppress(OSError):
             os.unlink(new)
-        raise ConfigError(
-            f"{path} cannot be written: {error.strerror}. Check the permissions of the file and "
-            "its folder; nothing was changed."
-        ) from error
+        if isinstance(error, OSError):
+            raise _not_writable(path, error) from error
+        raise
+
+
+def _opened_alone(new: str, path: str) -> IO[str]:
+    """Create and open `new`, which must not exist; wait while another command has it."""
+    deadline = monotonic() + PATIENCE
+    while True:
+        try:
+            return open(new, "x", encoding="utf-8", errors="surrogateescape", newline="")
+        except FileExistsError as error:
+            if monotonic() > deadline:
+                raise ConfigError(
+                    f"{new} exists: another command is changing {path}, or was killed while it "
+                    f"did. If none is running, delete {new}. Nothing was changed."
+                ) from error
+            sleep(0.01)
+        except OSError as error:
+            raise _not_writable(path, error) from error
+
+
+def _not_writable(path: str, error: OSError) -> ConfigError:
+    return ConfigError(
+        f"{path} cannot be written: {error.strerror}. Check the permissions of the file and "
+        "its folder; nothing was changed."
+    )
 
 
 def _check_result(names: Iterable[str], on: bool, known: Iterable[str]) -> int:

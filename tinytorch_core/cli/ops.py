@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import inspect
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -12,8 +11,8 @@ import numpy as np
 
 from tinytorch_core import __version__, plugins
 from tinytorch_core.cli.session import prints_to_stderr, started_surface
-from tinytorch_core.cli.table import facts, shortened, table
-from tinytorch_core.errors import TinyTorchError, did_you_mean
+from tinytorch_core.cli.table import as_json, facts, shortened, table
+from tinytorch_core.errors import TinyTorchError, did_you_mean, printable
 from tinytorch_core.ops import Op
 from tinytorch_core.source import numpy_name
 from tinytorch_core.surface import SurfaceBuilder
@@ -44,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
         found = [op for name in args.names for op in _named(surface, name)]
         records = [_record(surface, op) for op in found or surface.ops.values()]
     if args.json:
-        print(json.dumps({"ops": records}, indent=2, ensure_ascii=False))
+        print(as_json({"ops": records}))
     elif args.names:
         print("\n".join(map(_details, records)), end="")
     else:
@@ -103,11 +102,13 @@ def _record(surface: SurfaceBuilder, op: Op) -> dict[str, Any]:
         "name": op.name,
         "plugin": plugin,
         "distribution": distribution,
+        "replaced_by": [origins[title][0] for title in op.replaced_by],
         "signature": f"{op.name}{inspect.Signature(parameters)}",
         "inputs": list(op.inputs),
         "methods": [*op.methods, *filter(None, [op.reflected])],
         "numpy": list(map(numpy_name, op.numpy)),
         "wrapped_by": surface.wrappers.get(op.name, []),
+        "stages": surface.stages.get(op.name, []),
         "in_place": op.in_place,
         "numpy_call": op.numpy_call,
         "facts": surface.explain(op),
@@ -132,12 +133,17 @@ def _provider(record: dict[str, Any]) -> str:
     return record["plugin"] or ("NumPy" if record["numpy_call"] else "core")
 
 
+def _providers(record: dict[str, Any]) -> str:
+    """Return who provides an op, and who has replaced its forward function."""
+    return " > ".join([_provider(record), *record["replaced_by"]])
+
+
 def _table(records: list[dict[str, Any]]) -> str:
     labels = list(dict.fromkeys(label for record in records for label in record["facts"]))
     rows = [
         [
             record["name"],
-            _provider(record),
+            shortened(_providers(record), 24),
             shortened(", ".join(record["methods"][:1]), 24),
             shortened(", ".join(record["numpy"]), 20),
             shortened(", ".join(record["wrapped_by"]), 20),
@@ -149,14 +155,16 @@ def _table(records: list[dict[str, Any]]) -> str:
 
 
 def _details(record: dict[str, Any]) -> str:
+    wrappers = zip(record["wrapped_by"], record["stages"], strict=True)
     pairs = [
         ("provider", f"{_provider(record)} ({record['distribution']})"),
+        ("replaced by", ", ".join(record["replaced_by"])),
         ("signature", record["signature"]),
         ("inputs", ", ".join(record["inputs"])),
         ("methods", ", ".join(f"Tensor.{name}" for name in record["methods"])),
         ("NumPy", ", ".join(record["numpy"])),
-        ("wrapped by", ", ".join(record["wrapped_by"])),
+        ("wrapped by", ", ".join(f"{plugin} ({stage})" for plugin, stage in wrappers)),
         *record["facts"].items(),
     ]
     doc = f"\n{record['doc']}\n" if record["doc"] else ""
-    return f"{record['name']}\n{facts(pairs)}{doc}"
+    return printable(f"{record['name']}\n{facts(pairs)}{doc}")

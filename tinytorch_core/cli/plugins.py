@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
+from contextlib import nullcontext
 from typing import Any
 
 from tinytorch_core import __version__, plugins
 from tinytorch_core.cli.session import started_surface
-from tinytorch_core.cli.table import facts, table
-from tinytorch_core.errors import ConfigError
+from tinytorch_core.cli.table import as_json, facts, table
+from tinytorch_core.cli.trace import tracing
+from tinytorch_core.errors import ConfigError, printable
 from tinytorch_core.plugins import PluginStatus
 
 DESCRIPTION = """\
@@ -30,33 +31,43 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     )
     parser.add_argument("names", metavar="NAME", nargs="*", help="a plugin to show in detail")
     parser.add_argument("--json", action="store_true", help="print all details as JSON")
+    parser.add_argument(
+        "--trace",
+        action="store_true",
+        help="show imports and hook calls in order, with their times",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the plugins and the errors of those that failed."""
     wrong = None
-    try:
-        started_surface()
-    except ConfigError as error:
-        wrong = f"The configuration is wrong, so no plugin is on: {error}"
+    with tracing() if args.trace else nullcontext() as trace:
+        try:
+            started_surface()
+        except ConfigError as error:
+            wrong = f"The configuration is wrong, so no plugin is on: {error}"
     found = {status.name: status for status in plugins.status()}
     plugins.check_names(args.names)
     records = [_record(found[name]) for name in args.names or found]
     errors = [record for record in records if record["error"]]
     if args.json:
         result = {"core": __version__, "error": wrong, "plugins": records}
-        print(json.dumps(result, indent=2, ensure_ascii=False))
+        if trace is not None:
+            result["trace"] = trace.records(args.names)
+        print(as_json(result))
     elif args.names:
         print("\n".join(map(_details, records)), end="")
     elif records:
         header = ["PLUGIN", "DISTRIBUTION", "VERSION", "STATE", "SETTING"]
         print(table([*header, "OPS", "WRAPS", "ATTRS", "IMPORT"], map(_row, records)), end="")
         for record in errors:
-            print(f"\n{record['error']}")
+            print(printable(f"\n{record['error']}"))
             if record["place"]:
-                print(f"  at {record['place']}")
+                print(printable(f"  at {record['place']}"))
     else:
         print("No plugin is installed. Install plugins with pip; they are on by default.")
+    if trace is not None and not args.json:
+        print(f"\n{trace.text(args.names)}", end="")
     if wrong is not None:
         # So that the error follows the table if both go to one file.
         sys.stdout.flush()

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 from collections.abc import Iterable, Sequence
+from typing import Any
+
+from tinytorch_core.errors import printable
 
 Cell = str | int
 
@@ -16,7 +20,8 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
     profiler   40
     losses      8
     """
-    columns = map(_aligned, zip(header, *rows, strict=True))
+    lines = [[c if isinstance(c, int) else printable(c) for c in row] for row in (header, *rows)]
+    columns = map(_aligned, zip(*lines, strict=True))
     return "".join("  ".join(line).rstrip() + "\n" for line in zip(*columns, strict=True))
 
 
@@ -44,8 +49,13 @@ def facts(pairs: Iterable[tuple[str, str]]) -> str:
     lines = ""
     for label, text in pairs:
         wrapper.initial_indent = f"  {label:{width}}  "
-        lines += wrapper.fill(text) + "\n"
+        lines += printable(wrapper.fill(text)) + "\n"
     return lines
+
+
+def as_json(value: Any) -> str:
+    """Return a value as JSON with letters of any language, but without control characters."""
+    return printable(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def shortened(text: str, width: int) -> str:

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, Any
 
-from tinytorch_core import plugins
 from tinytorch_core.extend import lazy_names
 
 from tinytorch_autograd.errors import (
@@ -101,9 +100,11 @@ def __getattr__(name: str) -> Any:
     try:
         return _imported(name)
     except AttributeError:
-        plugins.active()  # starts the plugins, if they have not started yet
-        if name in functions:
-            return functions[name]()
+        if name.endswith("Backward"):
+            from tinytorch_autograd.plugin import node_class  # slow to import without autograd
+
+            if (found := node_class(name)) is not None:
+                return found
         raise
 
 

@@ -9,7 +9,7 @@ from tinytorch_core import Op, Tensor
 from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd import tree
-from tinytorch_autograd.node import Node, class_name, tensor_of
+from tinytorch_autograd.node import Node, class_name
 from tinytorch_autograd.outputs import OutputGradients, SeveralOutputs, attach
 from tinytorch_autograd.tracking import detached
 from tinytorch_autograd.writes import next_number
@@ -44,8 +44,10 @@ class Call(SeveralOutputs):
         if name != "inputs":
             return value
         # There may be more edges than inputs: to tensors that the function captures.
-        pairs = zip(value, self.edges or (), strict=False)
-        return [tensor_of(edge, type(x), x.data) for x, edge in pairs]
+        lifted = [detached(x) for x in value]
+        for x, edge in zip(lifted, self.edges or (), strict=False):
+            x._node = edge
+        return lifted
 
     def __repr__(self) -> str:
         return f"<{class_name(self.op.name)}>"

@@ -7,17 +7,26 @@ gradient is complete. Nothing recurses, however deep the graph is.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable, Sequence, Set
 from operator import attrgetter
 from typing import Any
 
+from tinytorch_core.extend import current_thread_or_task
+
 from tinytorch_autograd import writes
 from tinytorch_autograd.complex_numbers import conj, is_complex, real_part
-from tinytorch_autograd.errors import NoRuleError, UntrackedError
+from tinytorch_autograd.errors import LostGradientError, NoRuleError, UntrackedError
 from tinytorch_autograd.modes import enable_grad
 from tinytorch_autograd.node import Function, Node
 
 _number = attrgetter("number")
+
+# When recording stopped because autograd was disabled, the latest last: the numbers of the first
+# and the last time, and who disabled it, a thread or task.
+_stops: list[tuple[int, int, weakref.ref[object]]] = []
+# With more stops, the oldest two become one: between its numbers, recording counts as stopped.
+_MOST_STOPS = 1000
 
 
 def nodes_of(roots: Iterable[Node]) -> tuple[list[Function], set[Node | None]]:
@@ -66,6 +75,7 @@ def backward_pass(
     Raises:
         GraphFreedError: an earlier backward pass has freed part of the graph.
         NoRuleError: an op between an output and a target has no backward rule.
+        LostGradientError: another thread has disabled autograd while the graph was recorded.
         ModifiedError: an array that such an op has saved has been written into.
         UntrackedError: no output depends on a target, and `allow_unused` is false.
     """
@@ -203,12 +213,39 @@ def check(nodes: Sequence[Function]) -> None:
 
     Raises:
         NoRuleError: one of them belongs to an op without a backward rule.
+        LostGradientError: another thread has disabled autograd while they were recorded.
         ModifiedError: an array that one of them has saved has been written into.
     """
     for node in nodes:
         if not node.has_rule:
             raise _no_rule(node)
+    if _stops and nodes:
+        _check_stops(nodes[-1].number, nodes[0].number)
     writes.check(nodes)
+
+
+def note_stop() -> None:
+    """Note that autograd was disabled, so that ops of other threads may not have been recorded."""
+    number = writes.next_number()
+    _stops.append((number, number, weakref.ref(current_thread_or_task())))
+    if len(_stops) > _MOST_STOPS:
+        (first, _, who), (_, last, other) = _stops[:2]
+        _stops[:2] = [(first, last, who if who == other else weakref.ref(note_stop))]
+
+
+def _check_stops(oldest: int, youngest: int) -> None:
+    """Raise LostGradientError if another thread stopped recording between these two nodes."""
+    if oldest > _stops[-1][1]:
+        return
+    me = current_thread_or_task()
+    for first, last, who in _stops.copy():
+        if oldest < last and first < youngest and who() is not me:
+            raise LostGradientError(
+                "another thread has disabled autograd while the ops of this graph ran, so some of "
+                "them may not have been recorded, and the gradient would be wrong; compute it "
+                "again, and toggle plugins only while no other thread computes. To turn recording "
+                "off in one thread, use `with no_grad():`"
+            )
 
 
 def _no_rule(node: Function) -> NoRuleError:

@@ -12,7 +12,11 @@ class NonScalarError(AutogradError):
 
 
 class LostGradientError(AutogradError):
-    """A tracked tensor used as an array, a number or an option, which would lose its gradient."""
+    """A gradient would be lost.
+
+    A tracked tensor was used as an array, a number or an option, or another thread has disabled
+    autograd while ops were recorded.
+    """
 
 
 class LostGradientWarning(UserWarning):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import Op, Tensor
-from tinytorch_core.extend import from_array
+from tinytorch_core.extend import derive, from_array
 
 from tinytorch_autograd.complex_numbers import cast
 from tinytorch_autograd.engine import backward_pass
@@ -34,6 +34,7 @@ def backward(tensor: Any, gradient: Any = None, retain_graph: bool = False) -> N
         ValueError: `gradient` has another shape.
         GraphFreedError: an earlier call has freed the graph.
         NoRuleError: the graph contains an op without a backward rule.
+        LostGradientError: another thread has disabled autograd while the graph was recorded.
 
     >>> x = Tensor([2.0], requires_grad=True)
     >>> (x * 3).backward()
@@ -49,7 +50,8 @@ def backward(tensor: Any, gradient: Any = None, retain_graph: bool = False) -> N
         if target is not None:
             finished.append((target, _finished(target.data, grads, leaf)))
     for target, grad in finished:
-        target._grad = grad if target._grad is None else target._grad + grad
+        have = getattr(target, "_grad", None)
+        target._grad = grad if have is None else have + grad
 
 
 def _finished(data: Any, grads: dict[Node, Any], leaf: Node) -> Any:
@@ -176,7 +178,7 @@ def grad(
     Raises:
         TypeError: an argument is not a Tensor, or a sequence of Tensors.
         UntrackedError: an input is not tracked, or no output depends on it.
-        NonScalarError, ValueError, GraphFreedError, NoRuleError: as `backward`.
+        NonScalarError, ValueError, GraphFreedError, NoRuleError, LostGradientError: as `backward`.
 
     >>> x = Tensor([3.0], requires_grad=True)
     >>> slope = grad(x**3, x, create_graph=True)
@@ -226,7 +228,10 @@ def _seed(output: Any, gradient: Any, create_graph: bool) -> Any:
     seed = first_gradient(output, gradient, "grad_outputs")
     if not create_graph:
         return seed
-    return gradient if isinstance(gradient, Tensor) else from_array(type(output), seed)
+    if isinstance(gradient, Tensor):
+        # Without attributes such as names, which would propagate through the backward rules.
+        return tensor_of(getattr(gradient, "_node", None), type(output), gradient.data)
+    return from_array(type(output), seed)
 
 
 def results_for(
@@ -247,9 +252,15 @@ def results_for(
         return results
     to_inputs = GradBackward(*nodes)
     return [
-        g if g is None else tensor_of(GradBackward(g._node, to_inputs), type(g), g.data)
-        for g in results
+        g if g is None else _connected(x, g, to_inputs)
+        for x, g in zip(inputs, results, strict=True)
     ]
+
+
+def _connected(x: Any, grad: Any, to_inputs: Node) -> Any:
+    out = derive(x, grad.data, "like")
+    out._node = GradBackward(getattr(grad, "_node", None), to_inputs)
+    return out
 
 
 class GradBackward(Function):
@@ -274,9 +285,10 @@ class GradBackward(Function):
 def _result(x: Any, grad: Any) -> Any:
     """Return the gradient of `x` that the backward pass found as a Tensor."""
     if grad is None:
-        return from_array(type(x), np.zeros_like(x.data))
+        return derive(x, np.zeros_like(x.data), "like")
     grad = fit(x.data, grad)
     if isinstance(grad, Tensor):
         return grad
     # The array may belong to a node, or to another result.
-    return from_array(type(x), np.array(grad) if isinstance(grad, np.generic) else grad.copy())
+    array = np.array(grad) if isinstance(grad, np.generic) else grad.copy()
+    return derive(x, array, "like")

@@ -112,7 +112,8 @@ class _RetainGrad:
         target: Any = self._tensor()
         if target is not None:
             array = np.copy(fit(target.data, unwrap(grad)))
-            target._grad = array if target._grad is None else target._grad + array
+            have = getattr(target, "_grad", None)
+            target._grad = array if have is None else have + array
 
 
 def _read_only(grad: Any) -> Any:

@@ -81,8 +81,7 @@ class Function:
         saves: the names of what is saved.
         asks: for each input the names of what its gradient is computed from. Empty if unknown.
         has_rule: False for an op without a backward rule, whose backward raises.
-        tensor_class: the class of the op's results.
-        record: runs the op on tensors and adds a node.
+        record: runs the op on tensors, without the wrappers of other plugins, and adds a node.
     """
 
     __slots__ = ("__weakref__", "edges", "hooks", "number", "saved")
@@ -91,7 +90,6 @@ class Function:
     saves: ClassVar[tuple[str, ...]] = ()
     asks: ClassVar[tuple[tuple[str, ...], ...]] = ()
     has_rule: ClassVar[bool] = True
-    tensor_class: ClassVar[type[Tensor]] = Tensor
     record: ClassVar[Callable[..., Any]]
 
     edges: tuple[Node | None, ...] | None
@@ -100,9 +98,8 @@ class Function:
     hooks: list[Hook] | None
 
     def __init__(self, *inputs: Any, **parameters: Any) -> None:
-        kind = self.tensor_class
         count = len(inputs) if self.op.variadic else len(self.op.inputs)
-        leaves = [_tracked(x, kind) if i < count else x for i, x in enumerate(inputs)]
+        leaves = [_tracked(x) if i < count else x for i, x in enumerate(inputs)]
         with enable_grad():
             self._copy_node_of(type(self).record(*leaves, **parameters))
         self.number, self.hooks = next_number(), None
@@ -161,7 +158,7 @@ class Function:
 
     def _tensor(self, value: Any, node: Node | None) -> Any:
         """Return a saved array as the tensor that `node` created, or as it is without a node."""
-        return value if node is None else tensor_of(node, self.tensor_class, value)
+        return value if node is None else tensor_of(node, Tensor, value)
 
     def has_real_output(self) -> bool:
         """Return whether what this node saved shows that the output is real."""
@@ -252,11 +249,11 @@ def tensor_of(node: Node | None, kind: type[Tensor], array: Any) -> Any:
     return out
 
 
-def _tracked(value: Any, kind: type[Tensor]) -> Any:
+def _tracked(value: Any) -> Any:
     """Return `value` as a tensor that is tracked if its dtype allows it."""
-    if isinstance(value, kind) and value._node is not None:
+    if isinstance(value, Tensor) and getattr(value, "_node", None) is not None:
         return value
-    tensor = kind(value)
+    tensor = Tensor(value)
     if tensor.data.dtype.kind in "fc":
         tensor._node = AccumulateGrad(tensor)
     return tensor

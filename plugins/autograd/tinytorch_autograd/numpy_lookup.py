@@ -149,8 +149,7 @@ def _recorded_op(op: Op, inner: Call, surface: SurfaceBuilder) -> tuple[Op, Call
     wrapped = surface.wrap("tinytorch_wrap_backward", {name: gradients}, {name: with_inputs})
     if wrapped[name] is not gradients:
         kind.wrapped = wrapped[name]
-    if surface.tensor is Tensor:
-        functions.setdefault(class_name(name), kind.plain)
+    functions.setdefault(class_name(name), kind.plain)
     call = op_call(with_inputs, surface.tensor)
     unwrapped = surface.op_calls[op.name] is inner
     outermost = call if unwrapped else _with_inputs(with_inputs, inner)

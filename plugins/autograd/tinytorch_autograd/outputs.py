@@ -91,7 +91,7 @@ def attach(
     outputs: list[weakref.ref[Output] | None] = []
     for index, result in enumerate(results):
         if isinstance(result, tensor) and result.data.dtype.kind in "fc":
-            if result._node is not None:
+            if getattr(result, "_node", None) is not None:
                 raise TensorReturnedError(function.op.name)
             node = result._node = Output(function, index, result.data.dtype)
             outputs.append(weakref.ref(node))
@@ -103,19 +103,22 @@ def attach(
 class TensorReturnedError(TypeError):
     """A forward function returned a Tensor: an option is one, or it uses one from elsewhere.
 
+    Or a wrapper inside of recording returned a tracked tensor.
+
     The tensor lacks the node of the inputs, and may have another one.
     """
 
     def __init__(self, op: str) -> None:
         super().__init__(
-            f"the forward function of {op} returned a Tensor, but must compute with arrays; make "
-            "each Tensor that it uses an input of the op, or use its array, x.data"
+            f"the forward function of {op} returned a Tensor, but must compute with arrays, like "
+            'wrappers with stage="inside"; make each Tensor that it uses an input of the op, or '
+            "use its array, x.data"
         )
 
 
 def attach_single(function: Function, result: Any) -> None:
     """Attach the node of an op to its single result, which must not have one."""
-    if result._node is not None:
+    if getattr(result, "_node", None) is not None:
         raise TensorReturnedError(function.op.name)
     result._node = function
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tinytorch_core import Op, Tensor, hookimpl, hookspec
+from tinytorch_core import Op, hookimpl, hookspec, plugins
 from tinytorch_core.extend import OpTable, SurfaceBuilder, TensorExtension
 
-from tinytorch_autograd import collector, numpy_lookup, settings, tensor_methods, unrecorded
+from tinytorch_autograd import collector, engine, numpy_lookup, settings, tensor_methods, unrecorded
 from tinytorch_autograd.node import Function, class_name, functions
 from tinytorch_autograd.record import NodeKind, recorded
 from tinytorch_autograd.rule import Rules
@@ -34,7 +34,8 @@ class _Specs:
 
         Args:
             rules: the table; `rules.add(name, *functions)` adds a rule, one function for each
-                input of the op. `tinytorch_autograd.rule` lists what a function may ask for.
+                input of the op, and `rules.replace(...)` replaces that of another plugin.
+                `tinytorch_autograd.rule` lists what a function may ask for.
 
         >>> from types import SimpleNamespace
         >>> from tinytorch_core import Tensor, hookimpl, plugins
@@ -104,6 +105,11 @@ def tinytorch_configure(config: Mapping[str, Any]) -> None:
     collector.watch_collections()
 
 
+@hookimpl
+def tinytorch_deactivate() -> None:
+    engine.note_stop()
+
+
 # Last, because an op that another plugin provides for the same function takes precedence.
 @hookimpl(trylast=True)
 def tinytorch_register_ops(ops: OpTable) -> None:
@@ -122,7 +128,7 @@ def tinytorch_register_backward(rules: Rules) -> None:
         family.register_rules(rules)
 
 
-@hookimpl
+@hookimpl(stage="recording")
 def tinytorch_wrap_op(
     op: Op, call: Callable[..., Any], surface: SurfaceBuilder
 ) -> Callable[..., Any] | None:
@@ -165,7 +171,8 @@ def _derivative(op: Op, surface: SurfaceBuilder) -> str:
     rule = rules.get(op.name)
     if rule is not None:
         names = {plugin.title: plugin.name for plugin in surface.plugins}
-        return f"rule of {names[rule.provider]}"
+        replaced = f" (replaces {names[rule.replaced]})" if rule.replaced else ""
+        return f"rule of {names[rule.provider]}{replaced}"
     if rules.has_no_derivative(op.name):
         return "none (declared)"
     if op.in_place:
@@ -177,9 +184,9 @@ def _derivative(op: Op, surface: SurfaceBuilder) -> str:
 
 def _rules(surface: SurfaceBuilder) -> Rules:
     rules = Rules(surface.ops)
-    surface.call_hook(
-        "tinytorch_register_backward", lambda plugin: {"rules": rules.of(plugin.title)}
-    )
+    hook = "tinytorch_register_backward"
+    surface.call_hook(hook, lambda plugin: {"rules": rules.of(plugin.title)})
+    surface.make_replacements(hook, rules)
     return rules
 
 
@@ -195,9 +202,19 @@ def _node_kinds(surface: SurfaceBuilder) -> dict[str, NodeKind]:
     for name, call in surface.wrap("tinytorch_wrap_backward", gradients).items():
         if call is not gradients[name]:
             kinds[name].wrapped = call
-    if surface.tensor is Tensor:
-        functions.update({class_name(name): kind.plain for name, kind in kinds.items()})
+    functions.update({class_name(name): kind.plain for name, kind in kinds.items()})
     return kinds
+
+
+def node_class(name: str) -> type[Function] | None:
+    """Return the class of the nodes of an op, such as `MulBackward`, or None if no op has it.
+
+    With another surface, an op may have another rule, and therefore another class.
+    """
+    kinds = plugins.surface().once(_node_kinds) if "autograd" in plugins.active() else {}
+    found = [kind.plain for op, kind in kinds.items() if class_name(op) == name]
+    create = found[0] if found else functions.get(name)
+    return None if create is None else create()
 
 
 @hookimpl
@@ -209,5 +226,6 @@ def tinytorch_register_checks(checks: Checks) -> None:
 
 @hookimpl
 def tinytorch_describe_ops(samples: Samples) -> None:
-    reason = "its ops are NumPy functions, which its own tests compare with NumPy"
-    samples.leave_out("describes_every_op", reason)
+    from tinytorch_autograd.debug.samples import describe  # only checks of plugins need it
+
+    describe(samples)

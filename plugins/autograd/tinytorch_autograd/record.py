@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import functools
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any
+from weakref import WeakValueDictionary
 
 from tinytorch_core import Op, Tensor, define
-from tinytorch_core.extend import call_names, call_signature
+from tinytorch_core.extend import call_names, call_signature, fork_safe_lock, op_call
 
 from tinytorch_autograd import record_source
 from tinytorch_autograd.modes import is_grad_enabled
@@ -38,15 +38,13 @@ class NodeKind:
         op: the op.
         rule: its backward rule.
         tensor: the class of the op's results, the tensors that may be tracked.
-        record: the call that runs the op on tensors and adds a node.
         wrapped: computes the gradients as other plugins have wrapped them; None if none has.
     """
 
-    __slots__ = ("_plain_class", "_wrapped_class", "op", "record", "rule", "tensor", "wrapped")
+    __slots__ = ("_plain_class", "_wrapped_class", "op", "rule", "tensor", "wrapped")
 
     def __init__(self, op: Op, rule: Rule, tensor: type[Tensor]) -> None:
         self.op, self.rule, self.tensor = op, rule, tensor
-        self.record: Call | None = None
         self.wrapped: Call | None = None
         self._plain_class: type[Function] | None = None
         self._wrapped_class: type[Function] | None = None
@@ -73,19 +71,23 @@ class NodeKind:
         return self.plain().gradients(node, grad)
 
     def _create(self) -> type[Function]:
-        # Not cached for a subclass of Tensor, because the cache would keep the subclass alive.
-        create = function_class if self.tensor is Tensor else function_class.__wrapped__
         op, rule = self.op, self.rule
-        ufunc = runs_numpy_ufunc(op)
-        kind = create(self.tensor, op.name, op.inputs, op.variadic, rule.vjps, rule.asks, ufunc)  # type: ignore[arg-type]
+        described = (op.name, op.inputs, op.variadic, rule.vjps, rule.asks, runs_numpy_ufunc(op))
+        key = (*described, op.replaced_by)  # the forward functions may differ
+        kind = _classes.get(key)
+        if kind is None:
+            kind = _classes[key] = function_class(*described)
         kind.op = op
-        if self.record is not None:
-            kind.record = staticmethod(self.record)
+        # Without the wrappers of other plugins, because surfaces share the class.
+        kind.record = staticmethod(recorded(op, op_call(op, self.tensor), self, inline=True))
         return kind
 
 
 # Two threads that run an op for the first time must get the same class of nodes.
-_creating = threading.Lock()
+_creating = fork_safe_lock()
+# By the arguments of `function_class`: equal rules have the same class on every surface. Weak,
+# because a hook may create the functions of a rule anew for each surface.
+_classes: WeakValueDictionary[tuple[Any, ...], type[Function]] = WeakValueDictionary()
 
 
 def _with_gradients(kind: type[Function], call: Call) -> type[Function]:
@@ -129,14 +131,12 @@ def recorded(op: Op, call: Call, kind: NodeKind, inline: bool) -> Call:
         inlined = inline and not several
         return record_source.recorded_call(op, names, node.saves, node.asks, several, inlined)
 
-    kind.record = function = define(op.name, write, {}, call_signature(op))
+    function = define(op.name, write, {}, call_signature(op))
     function.__doc__ = op.doc
     return function
 
 
-@functools.cache
 def function_class(
-    tensor: type[Tensor],
     op: str,
     inputs: tuple[str, ...],
     variadic: bool,
@@ -144,7 +144,7 @@ def function_class(
     asks: tuple[tuple[str, ...], ...],
     ufunc: bool,
 ) -> type[Function]:
-    """Return the subclass of Function for a rule; equal arguments return the same class."""
+    """Return a new subclass of Function, the class of the nodes for a rule."""
     several = any(OF_SEVERAL.intersection(names) for names in asks)
     differentiable = tuple(vjp is not None for vjp in vjps)
     saves = _saves(inputs, asks)
@@ -162,7 +162,6 @@ def function_class(
             "__doc__": f"A recorded {op}, and the gradients of its inputs.",
             "saves": text.saves,
             "asks": asks,
-            "tensor_class": tensor,
             "gradients": define("gradients", lambda names: record_source.gradients(text), names),
         },
     )

@@ -35,7 +35,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from tinytorch_core import Op
+from tinytorch_core import NameTakenError, Op
 from tinytorch_core.extend import argument_names, did_you_mean
 
 Vjp = Callable[..., Any]
@@ -51,25 +51,41 @@ class Rule(NamedTuple):
     Attributes:
         vjps: one function for each input, or None if its gradient is zero.
         asks: for each of them the names of its arguments.
-        provider: the plugin that provides the rule.
+        provider: the title of the plugin that provides the rule.
+        replaced: the title of the plugin whose rule it replaces, or None.
     """
 
     vjps: tuple[Vjp | None, ...]
     asks: tuple[tuple[str, ...], ...]
     provider: str
+    replaced: str | None = None
 
 
 class Rules:
-    """The rules of one surface. `tinytorch_register_backward` receives it."""
+    """The rules of one surface. `tinytorch_register_backward` receives it.
+
+    Attributes:
+        provider: the title of the plugin that adds rules through this table.
+        replacements: what plugins passed to `replace`, by the title of the plugin.
+    """
 
     def __init__(self, ops: Mapping[str, Op], provider: str = "", parent: Rules | None = None):
         self.provider = provider
         self._ops = ops
         self._rules: dict[str, Rule | None] = {} if parent is None else parent._rules
+        # The plugins that added these rules, or declared the ops not differentiable.
+        self._providers: dict[str, str] = {} if parent is None else parent._providers
+        self.replacements: dict[str, list[tuple[str, Rule]]] = (
+            {} if parent is None else parent.replacements
+        )
 
     def of(self, provider: str) -> Rules:
         """Return a view of these rules that adds rules in the name of one plugin."""
         return Rules(self._ops, provider, parent=self)
+
+    def __len__(self) -> int:
+        """Return for how many ops there is a rule, or a declaration that there is none."""
+        return len(self._rules)
 
     def own(self, name: str) -> bool:
         """Return whether the plugin that adds rules provides the op itself."""
@@ -86,10 +102,50 @@ class Rules:
                 a sequence of gradients.
 
         Raises:
-            ValueError: no op has that name, it has a rule already, the number of functions is
-                wrong, or a function has an unknown argument.
+            NameTakenError: the op has a rule already, or is declared not differentiable.
+            ValueError: no op has that name, the number of functions is wrong, or a function has
+                an unknown argument.
         """
-        op = self._op_without_rule(name)
+        self._rules[name] = self._rule(self._op_without_rule(name), vjps)
+        self._providers[name] = self.provider
+
+    def replace(self, name: str, *vjps: Vjp | None) -> None:
+        """Replace the rule of an op.
+
+        It is replaced when all plugins have added their rules. If several plugins replace it, the
+        last one in the order of the plugins takes effect.
+
+        Args:
+            name: the name of the op.
+            vjps: one function for each input, as in `add`.
+
+        Raises:
+            ValueError: as in `add`, except that the op must have a rule.
+
+        PluginError follows if the op has no rule, or if the plugin neither needs nor uses the
+        plugin that provides the rule.
+        """
+        rule = self._rule(self._op(name), vjps)
+        self.replacements.setdefault(self.provider, []).append((name, rule))
+
+    def provider_of(self, name: str) -> str:
+        """Return the plugin that provides the rule of an op; ValueError if it has none."""
+        rule = self._rules.get(name)
+        if rule is None:
+            raise ValueError(
+                f"the op {name!r} is declared not differentiable, so its results are never tracked"
+                if name in self._rules
+                else f"the op {name!r} has no rule to replace; use rules.add"
+            )
+        return rule.provider
+
+    def put(self, name: str, rule: Rule, provider: str) -> None:
+        """Replace the rule of an op."""
+        self._rules[name] = rule._replace(replaced=self.provider_of(name), provider=provider)
+
+    def _rule(self, op: Op, vjps: tuple[Vjp | None, ...]) -> Rule:
+        """Return the rule of an op; ValueError if the functions do not fit it."""
+        name = op.name
         expected = 1 if op.variadic else len(op.inputs)
         if len(vjps) != expected:
             raise ValueError(
@@ -105,7 +161,7 @@ class Rules:
             )
         asks = tuple(() if vjp is None else self._asked(op, vjp) for vjp in vjps)
         _check_outputs(name, asks)
-        self._rules[name] = Rule(vjps, asks, self.provider)
+        return Rule(vjps, asks, self.provider)
 
     def no_derivative(self, *names: str) -> None:
         """Declare that ops are not differentiable: their results are never tracked.
@@ -117,6 +173,7 @@ class Rules:
         for name in names:
             self._op_without_rule(name)
             self._rules[name] = None
+            self._providers[name] = self.provider
 
     def get(self, name: str) -> Rule | None:
         """Return the rule of an op, or None if it has none or is not differentiable."""
@@ -126,19 +183,22 @@ class Rules:
         """Return whether the op was declared not differentiable."""
         return name in self._rules and self._rules[name] is None
 
-    def _op_without_rule(self, name: str) -> Op:
-        """Return the op of that name; raise ValueError if it is unknown or has a rule."""
+    def _op(self, name: str) -> Op:
         if name not in self._ops:
             raise ValueError(f"unknown op {name!r}. {did_you_mean(name, self._ops)}")
-        if name in self._rules:
-            rule = self._rules[name]
-            taken = (
-                f"has a rule already, from {rule.provider}"
-                if rule
-                else "is declared not differentiable already"
-            )
-            raise ValueError(f"the op {name!r} {taken}; remove one, or disable its plugin")
         return self._ops[name]
+
+    def _op_without_rule(self, name: str) -> Op:
+        """Return the op of that name; raise ValueError if it is unknown or has a rule."""
+        op = self._op(name)
+        if name in self._rules:
+            raise NameTakenError(
+                f"the rule of {name!r}",
+                self._providers[name],
+                self._ops[name].provider,
+                remedy="replace the rule deliberately with rules.replace, or remove one of the two",
+            )
+        return op
 
     def _asked(self, op: Op, vjp: Vjp) -> tuple[str, ...]:
         """Return the names of the arguments of `vjp`; raise ValueError if one is unknown."""

@@ -175,10 +175,10 @@ class GradientTape:
             return self._watched[id(source)][1]
         if not isinstance(source, Tensor):
             raise TypeError(f"sources must be Tensors, not {type(source).__name__}")
-        if source._node is None:
+        node: Node | None = getattr(source, "_node", None)
+        if node is None:
             raise UntrackedError(
                 f"a source of shape {source.shape} was not watched; "
                 "call tape.watch(x) before computing with it"
             )
-        node: Node = source._node
         return node

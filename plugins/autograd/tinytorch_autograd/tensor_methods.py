@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from tinytorch_core import Op, Tensor
-from tinytorch_core.extend import TensorExtension, from_array, unwrap
+from tinytorch_core.extend import TensorExtension, derive, unwrap
 
 from tinytorch_autograd.engine import nodes_of
 from tinytorch_autograd.errors import (
@@ -28,21 +28,27 @@ from tinytorch_autograd.tracking import inputs_of_transforms
 AnyTensor = TypeVar("AnyTensor", bound=Tensor)
 
 
+def _node_of(self: Any) -> Node | None:
+    # The default of the class is missing if another thread has just disabled autograd.
+    return getattr(self, "_node", None)
+
+
 def get_requires_grad(self: Any) -> bool:
     """Whether operations on this tensor are recorded. It can be set on leaves only."""
-    return self._node is not None
+    return _node_of(self) is not None
 
 
 def set_requires_grad(self: Any, value: bool) -> None:
     """Turn the tensor into a leaf whose operations are recorded, or stop recording them."""
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"requires_grad must be True or False, not {value!r}")
-    if value == (self._node is not None):
+    node = _node_of(self)
+    if value == (node is not None):
         return
     if not value:
-        if isinstance(self._node, Function):
+        if isinstance(node, Function):
             raise AutogradError(
-                f"a tensor computed by {self._node!r} cannot stop requiring grad; "
+                f"a tensor computed by {node!r} cannot stop requiring grad; "
                 "use detach() to get an untracked tensor"
             )
         self._node = None
@@ -62,13 +68,13 @@ def requires_grad_(self: AnyTensor, requires_grad: bool = True) -> AnyTensor:
         TypeError: the dtype is not floating-point.
         AutogradError: `requires_grad` is False, and the tensor was computed by a recorded op.
     """
-    self.requires_grad = requires_grad
+    set_requires_grad(self, requires_grad)
     return self
 
 
 def get_grad(self: Any) -> Any:
     """The gradient, an array of this tensor's shape and dtype, or None."""
-    return self._grad
+    return getattr(self, "_grad", None)
 
 
 def set_grad(self: Any, value: Any) -> None:
@@ -85,12 +91,13 @@ def set_grad(self: Any, value: Any) -> None:
 
 def grad_fn(self: Any) -> Function | None:
     """The node of the op that computed this tensor; None for a leaf."""
-    return self._node if isinstance(self._node, Function) else None
+    node = _node_of(self)
+    return node if isinstance(node, Function) else None
 
 
 def is_leaf(self: Any) -> bool:
     """Whether the tensor is a leaf: it was not computed by a recorded op."""
-    return not isinstance(self._node, Function)
+    return not isinstance(_node_of(self), Function)
 
 
 def zero_grad(self: Any) -> None:
@@ -100,7 +107,7 @@ def zero_grad(self: Any) -> None:
 
 def detach(self: AnyTensor) -> AnyTensor:
     """Return an untracked tensor on the same array."""
-    return from_array(type(self), self.data)
+    return derive(self, self.data, "copy")
 
 
 def to_number(op: Op, call: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -112,8 +119,9 @@ def to_number(op: Op, call: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
     @functools.wraps(call)
     def number(self: Any) -> Any:
-        if getattr(self, "_node", None) is not None and is_grad_enabled():
-            _report_lost_gradient(f"{op.name}()", self._node)
+        node = _node_of(self)
+        if node is not None and is_grad_enabled():
+            _report_lost_gradient(f"{op.name}()", node)
         return call(self)
 
     return number
@@ -153,17 +161,18 @@ def _nodes_before(node: Node) -> Collection[Node | None]:
 
 def _keyword_of_copy(self: Any) -> bool:
     """Return the keyword `requires_grad` for a copy of this tensor."""
-    if isinstance(self._node, Function):
+    node = _node_of(self)
+    if isinstance(node, Function):
         raise AutogradError(
-            f"a tensor computed by {self._node!r} cannot be copied or pickled with its graph; "
+            f"a tensor computed by {node!r} cannot be copied or pickled with its graph; "
             "detach() it first, or use its copy() method, which is recorded. To a library that "
             "copies its arguments, such as matplotlib, pass the array, x.data"
         )
-    return self._node is not None
+    return node is not None
 
 
 def _repr_part(self: Any) -> str | None:
-    node = getattr(self, "_node", None)  # another thread may have disabled autograd
+    node = _node_of(self)
     if node is None:
         return None
     return f"grad_fn={node!r}" if isinstance(node, Function) else "requires_grad=True"
@@ -171,7 +180,7 @@ def _repr_part(self: Any) -> str | None:
 
 def _mask(self: Any) -> Any:
     """The attribute that masked arrays read from an operand, of which they use only the array."""
-    if self._node is None:
+    if _node_of(self) is None:
         raise AttributeError("_mask")
     raise TypeError(
         "a masked array does not combine with a tensor that requires grad, because the result "

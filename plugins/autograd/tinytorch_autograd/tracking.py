@@ -6,7 +6,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from tinytorch_core import Tensor
-from tinytorch_core.extend import from_array
+from tinytorch_core.extend import derive
 
 # The tensors that the running transforms of `func` differentiate with respect to.
 inputs_of_transforms: ContextVar[tuple[Tensor, ...]] = ContextVar("inputs", default=())
@@ -19,4 +19,4 @@ def is_tracked(value: Any) -> bool:
 
 def detached(value: Any) -> Any:
     """Return an untracked tensor on the same array; return other values unchanged."""
-    return from_array(type(value), value.data) if isinstance(value, Tensor) else value
+    return derive(value, value.data, "copy") if isinstance(value, Tensor) else value

@@ -105,7 +105,7 @@ def in_place(op: Op, call: Call, tensor: type[Tensor]) -> Call:
     @functools.wraps(call)
     def function(self: Any, *others: Any) -> Any:
         if is_grad_enabled() and _any_tracked((self, *others), tensor):
-            if op.operator and not isinstance(self._node, AccumulateGrad):
+            if op.operator and not isinstance(getattr(self, "_node", None), AccumulateGrad):
                 return NotImplemented
             raise InPlaceError(
                 f"{op.name} would write into a tensor of shape {self.shape} whose operations are "

@@ -13,7 +13,6 @@ from __future__ import annotations
 import functools
 import itertools
 import sys
-import threading
 import weakref
 from collections.abc import Iterator, Sequence
 from operator import itemgetter
@@ -23,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import Tensor
-from tinytorch_core.extend import unwrap
+from tinytorch_core.extend import fork_safe_lock, unwrap
 
 from tinytorch_autograd import tree
 from tinytorch_autograd.errors import ModifiedError
@@ -45,7 +44,7 @@ _Write = tuple[int, CodeType, int]
 _memories: dict[int, tuple[weakref.ref[Any], dict[_Part | None, _Write]]] = {}
 _latest = -1
 # Reentrant, because the garbage collector can run a destructor that writes into a tensor.
-_lock = threading.RLock()
+_lock = fork_safe_lock()
 # With more parts than this, the whole array counts as written.
 _MOST_PARTS = 1000
 

@@ -26,18 +26,28 @@ if TYPE_CHECKING:
         expect_equal,
         expect_reference,
         expect_tensors,
-        results,
     )
+    from tinytorch_devkit.description import Call, Description, call, results
     from tinytorch_devkit.failure import CheckFailure, UnknownCheckError
     from tinytorch_devkit.parametrizing import parametrize_with_checks
     from tinytorch_devkit.running import Case, Result, cases_of, check_plugin, table_of_checks
-    from tinytorch_devkit.samples import Call, Description, Samples, call
+    from tinytorch_devkit.samples import Samples
     from tinytorch_devkit.strict_array import StrictArray, StrictArrayError, values_of
     from tinytorch_devkit.subject import Subject
+    from tinytorch_devkit.variants import (
+        LAYOUTS,
+        complex_calls,
+        equal_calls,
+        laid_out,
+        large_calls,
+        long_calls,
+        repeated_calls,
+    )
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "LAYOUTS",
     "Call",
     "Case",
     "Check",
@@ -53,12 +63,18 @@ __all__ = [
     "call",
     "cases_of",
     "check_plugin",
+    "complex_calls",
     "difference",
+    "equal_calls",
     "expect_equal",
     "expect_reference",
     "expect_same",
     "expect_tensors",
+    "laid_out",
+    "large_calls",
+    "long_calls",
     "parametrize_with_checks",
+    "repeated_calls",
     "results",
     "table_of_checks",
     "values_of",
@@ -66,19 +82,31 @@ __all__ = [
 
 # The module of each public name.
 _MODULES = {
-    "Call": "samples",
+    **dict.fromkeys(
+        (
+            "LAYOUTS",
+            "complex_calls",
+            "equal_calls",
+            "laid_out",
+            "large_calls",
+            "long_calls",
+            "repeated_calls",
+        ),
+        "variants",
+    ),
+    "Call": "description",
     "Case": "running",
     "Check": "checks",
     "CheckFailure": "failure",
     "Checks": "checks",
-    "Description": "samples",
+    "Description": "description",
     "Result": "running",
     "Samples": "samples",
     "StrictArray": "strict_array",
     "StrictArrayError": "strict_array",
     "Subject": "subject",
     "UnknownCheckError": "failure",
-    "call": "samples",
+    "call": "description",
     "cases_of": "running",
     "check_plugin": "running",
     "difference": "comparing",
@@ -87,7 +115,7 @@ _MODULES = {
     "expect_same": "any_array",
     "expect_tensors": "comparing",
     "parametrize_with_checks": "parametrizing",
-    "results": "comparing",
+    "results": "description",
     "table_of_checks": "running",
     "values_of": "strict_array",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -13,9 +14,9 @@ from tinytorch_core import Tensor
 from tinytorch_core.extend import unwrap
 
 from tinytorch_devkit.checks import Checks
-from tinytorch_devkit.comparing import difference, results
+from tinytorch_devkit.comparing import difference
+from tinytorch_devkit.description import Description, results
 from tinytorch_devkit.failure import CheckFailure
-from tinytorch_devkit.samples import Description
 from tinytorch_devkit.strict_array import StrictArray, StrictArrayError, strict, values_of
 
 
@@ -30,7 +31,9 @@ def takes_any_array(op: Description) -> None:
         if not any(isinstance(i, np.ndarray) for i in call.inputs):
             continue
         # An op that writes gets buffers of the same library as its first input.
-        parameters = strict(dict(call.parameters)) if op.op.in_place else call.parameters
+        parameters = op.fresh(call.parameters)
+        if op.op.in_place:
+            parameters = strict(parameters)
         inputs = [Tensor(StrictArray(i)) if isinstance(i, np.ndarray) else i for i in call.inputs]
         expect_same(
             functools.partial(op, *inputs, **parameters),
@@ -84,7 +87,7 @@ _REMEDY = (
 
 def _line(error: Exception) -> str:
     """Return the last line outside of this package and NumPy that led to an error."""
-    ours = __file__.rpartition("/")[0], np.__path__[0]
+    ours = os.path.dirname(__file__), os.path.dirname(np.__file__)
     frames = traceback.extract_tb(error.__traceback__)
     frame = [f for f in frames if not f.filename.startswith(ours)][-1:] or frames[-1:]
     return f"{frame[0].filename}:{frame[0].lineno}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from tinytorch_devkit.samples import Description
+from tinytorch_devkit.description import Description
 from tinytorch_devkit.subject import Subject
 
 

@@ -10,8 +10,8 @@ import numpy as np
 from tinytorch_core import Tensor
 from tinytorch_core.extend import unwrap
 
+from tinytorch_devkit.description import Call, Description, brief, results
 from tinytorch_devkit.failure import CheckFailure
-from tinytorch_devkit.samples import Call, Description, brief
 
 
 def expect_reference(
@@ -32,15 +32,11 @@ def expect_reference(
         tolerance: the largest accepted difference; by default that of the description.
     """
     given = call.tensors() if inputs is None else inputs
-    expected = op.reference(*map(_copied, call.inputs), **call.parameters)
+    expected = op.expected(call)
     found = op(*given, **call.parameters)
     if not op.op.raw and any(isinstance(i, Tensor) for i in given):
         expect_tensors(found, op.text(call))
     expect_equal(found, expected, tolerance or op.tolerance, of=op.text(call), remedy=remedy)
-
-
-def _copied(value: Any) -> Any:
-    return value.copy() if isinstance(value, np.ndarray) else value
 
 
 def expect_tensors(found: Any, of: str) -> None:
@@ -52,11 +48,6 @@ def expect_tensors(found: Any, of: str) -> None:
                 f"{type(result).__name__}: {brief(result)}",
                 "return an array from the forward function; the core wraps it in a Tensor",
             )
-
-
-def results(found: Any) -> Sequence[Any]:
-    """Return the results of an op as a sequence, for ops with one result and with several."""
-    return found if isinstance(found, tuple | list) else (found,)
 
 
 def expect_equal(found: Any, expected: Any, tolerance: float, *, of: str, remedy: str) -> None:

@@ -25,6 +25,7 @@ from tinytorch_devkit.subject import Subject
 def add_to(checks: Checks) -> None:
     """Add the checks of this module."""
     checks.for_plugin(describes_every_op)
+    checks.for_plugin(varies_every_parameter)
     checks.for_plugin(works_alone)
     checks.for_plugin(leaves_nothing_behind)
     checks.for_plugin(leaves_other_ops_alone)
@@ -38,6 +39,31 @@ def describes_every_op(plugin: Subject) -> None:
             f"a description of each of its {len(plugin.ops)} ops",
             f"no description of {', '.join(missing)}",
             f"add samples.add({missing[0]!r}, ...) in tinytorch_describe_ops",
+        )
+
+
+def varies_every_parameter(plugin: Subject) -> None:
+    """The descriptions of an op give each of its parameters at least two values.
+
+    Leaving a parameter out counts as a value.
+    """
+    constant: dict[str, list[str]] = {}
+    for name in plugin.ops:
+        described = [op for op in plugin.descriptions if op.name == name]
+        keys = [dict(op.bound(call).key) for op in described for call in op.calls]
+        parameters = dict.fromkeys(p for op in described for p in op.parameters)
+        constant[name] = [
+            p
+            for p in parameters
+            if plugin.samples.reason("varies_every_parameter", name) is None
+            and len({key.get(p) for key in keys}) < 2
+        ]
+    if found := [f"{name}({p}=)" for name, parameters in constant.items() for p in parameters]:
+        raise CheckFailure(
+            f"two values of each parameter in the descriptions of {plugin.name}",
+            f"one value, or none, of {', '.join(found)}",
+            "add values to parameters= or calls= in samples.add, or state the reason with "
+            "samples.leave_out('varies_every_parameter', reason, op)",
         )
 
 

@@ -9,11 +9,24 @@ from typing import Any, NamedTuple
 from tinytorch_core import PluginError, plugins
 from tinytorch_core.extend import did_you_mean
 
-from tinytorch_devkit import any_array, input_checks, plugin_checks, usage_checks, value_checks
+from tinytorch_devkit import (
+    any_array,
+    input_checks,
+    number_checks,
+    plugin_checks,
+    state_checks,
+    usage_checks,
+    value_checks,
+)
 from tinytorch_devkit.checks import Check, Checks
+from tinytorch_devkit.description import Description
 from tinytorch_devkit.failure import CheckFailure, UnknownCheckError
-from tinytorch_devkit.samples import Description
-from tinytorch_devkit.subject import Subject
+from tinytorch_devkit.subject import Subject, without_numerical_warnings
+
+_MODULES = (
+    *(value_checks, number_checks, input_checks, any_array, state_checks),
+    *(usage_checks, plugin_checks),
+)
 
 
 class Case:
@@ -52,11 +65,12 @@ class Case:
         __tracebackhide__ = True
         where = f"{self.subject} fails {self.check.name}"
         try:
-            if self.op is None:
-                self.check.run(self.plugin)
-            else:
-                with self.plugin.on(*filter(None, [self.check.provider])):
-                    self.check.run(self.op)
+            with without_numerical_warnings():
+                if self.op is None:
+                    self.check.run(self.plugin)
+                else:
+                    with self.plugin.on(*filter(None, [self.check.provider])):
+                        self.check.run(self.op)
         except CheckFailure as failure:
             located = CheckFailure(failure.expected, failure.found, failure.remedy, where)
             raise located from failure.__cause__
@@ -132,7 +146,7 @@ def cases_of(plugin: Any, *, checks: Sequence[str] | None = None) -> list[Case]:
     subject = Subject(plugin)
     counts: dict[str, int] = {}
     cases = []
-    for op in subject.samples.descriptions:
+    for op in subject.descriptions:
         counts[op.name] = number = counts.get(op.name, 0) + 1
         cases += [
             Case(subject, check, op, number if number > 1 else 0)
@@ -145,7 +159,7 @@ def cases_of(plugin: Any, *, checks: Sequence[str] | None = None) -> list[Case]:
 def table_of_checks() -> Checks:
     """Return the kit's own checks and those that the active plugins add."""
     checks = Checks()
-    for module in (value_checks, input_checks, any_array, usage_checks, plugin_checks):
+    for module in _MODULES:
         module.add_to(checks)
     surface = plugins.surface()
     surface.call_hook("tinytorch_register_checks", lambda p: {"checks": checks.of(p.name)})

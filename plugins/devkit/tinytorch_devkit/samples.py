@@ -5,127 +5,21 @@ A plugin adds them in `tinytorch_describe_ops`; the checks read them.
 
 from __future__ import annotations
 
-import copy
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, TypeAlias
+from dataclasses import replace
+from typing import Any
 
-import numpy as np
+from tinytorch_core.extend import Op, did_you_mean
 
-from tinytorch_core import Tensor
-from tinytorch_core.extend import Op, active_op, did_you_mean
+from tinytorch_devkit.description import Call, Description, Refusal, Shape
+from tinytorch_devkit.sampling import Interval
 
-from tinytorch_devkit.sampling import Interval, draw
+_REALS: Interval = (-math.inf, math.inf)
 
-Array: TypeAlias = Any
-Shape: TypeAlias = tuple[int, ...]
-
-# Each input of an elementwise op has each of these shapes in one call.
+# Each input of an elementwise op has each of these shapes in one described call.
 _SHAPES: tuple[Shape, ...] = ((2, 3), (3,), ())
-
-
-class Call(NamedTuple):
-    """The arguments of one call: inputs, which may be arrays, and parameters."""
-
-    inputs: tuple[Any, ...]
-    parameters: Mapping[str, Any]
-
-    def tensors(self) -> list[Any]:
-        """Return the inputs, with a Tensor in place of each array, which is copied."""
-        return [Tensor(i) if isinstance(i, np.ndarray) else i for i in self.inputs]
-
-    def with_inputs(self, inputs: Sequence[Any]) -> Call:
-        """Return a call with other inputs and the same parameters."""
-        return Call(tuple(inputs), self.parameters)
-
-    def __str__(self) -> str:
-        arguments = [brief(i) for i in self.inputs]
-        arguments += [f"{name}={brief(value)}" for name, value in self.parameters.items()]
-        return f"({', '.join(arguments)})"
-
-
-def brief(value: Any) -> str:
-    """Return a short text for a value; for an array or a Tensor its dtype and shape."""
-    if isinstance(value, np.ndarray | Tensor):
-        return f"<{value.dtype} of shape {value.shape}>"
-    return f"{value!r:.40}"
-
-
-def call(*inputs: Any, **parameters: Any) -> Call:
-    """Return a `Call` with these arguments: `call(x, target, reduction="sum")`."""
-    return Call(inputs, parameters)
-
-
-class Refusal(NamedTuple):
-    """A call that must raise an error of this class, whose message contains `naming`."""
-
-    call: Call
-    error: type[Exception]
-    naming: str
-
-
-@dataclass(frozen=True, eq=False)
-class Description:
-    """An op as its plugin describes it; passed to each check of an op.
-
-    Attributes:
-        op: the op.
-        reference: a function of arrays that computes the expected result.
-        calls: the calls to check.
-        elementwise: the op works element by element, and its inputs broadcast.
-        domain: for each input the open interval of its values.
-        kinks: points where the op or its derivative jumps.
-        tolerance: the largest accepted difference from the reference in float64, relative and
-            absolute.
-        function: the function that users call, or None if they call the op itself.
-        stepwise: the inputs for which the result is piecewise constant.
-        refusals: calls that must raise an error.
-    """
-
-    op: Op
-    reference: Callable[..., Any]
-    calls: tuple[Call, ...]
-    elementwise: bool
-    domain: tuple[Interval, ...]
-    kinks: tuple[float, ...]
-    tolerance: float
-    function: Callable[..., Any] | None
-    stepwise: tuple[str, ...] = ()
-    refusals: tuple[Refusal, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """The name of the op."""
-        return self.op.name
-
-    def __call__(self, *inputs: Any, **parameters: Any) -> Any:
-        """Run the function that users call, with the plugins that are on."""
-        function = self.function or active_op(Tensor, self.name)
-        if self.op.in_place:  # the op may write to its parameters; the next call needs them
-            parameters = copy.deepcopy(parameters)
-        return function(*inputs, **parameters)
-
-    def run(self, call: Call) -> Any:
-        """Return the result of a call, with a Tensor in place of each array."""
-        return self(*call.tensors(), **call.parameters)
-
-    def draw(self, *shapes: Shape, seed: int = 0) -> tuple[Array, ...]:
-        """Return inputs of these shapes in float64, inside the domain and away from kinks.
-
-        All numbers are distinct and nonzero.
-        """
-        # Avoid the offset 0.5: it would include the middle of the grid, which is usually 0.
-        offsets = [0.9 * (i + 1) / (len(shapes) + 1) for i in range(len(shapes))]
-        return tuple(
-            draw(shape, interval, self.kinks, offset=offsets[i], seed=seed + i)
-            for i, (shape, interval) in enumerate(zip(shapes, self.domain, strict=False))
-        )
-
-    def text(self, call: Call) -> str:
-        """Return the text of a call, for messages."""
-        return f"{self.name}{call}"
 
 
 class Samples:
@@ -135,17 +29,20 @@ class Samples:
         descriptions: the descriptions added so far.
     """
 
-    def __init__(self, ops: Mapping[str, Op]) -> None:
+    def __init__(
+        self, ops: Mapping[str, Op], numpy_op: Callable[[Callable[..., Any]], Op] | None = None
+    ) -> None:
         self._ops = ops
+        self._numpy_op = numpy_op
         self.descriptions: list[Description] = []
         self._left_out: dict[tuple[str, str | None], str] = {}
 
     def add(
         self,
-        name: str,
+        name: str | Callable[..., Any],
         reference: Callable[..., Any],
         *,
-        domain: Interval | Mapping[str, Interval] = (-math.inf, math.inf),
+        domain: Interval | Mapping[str, Interval] = _REALS,
         kinks: Sequence[float] = (),
         parameters: Sequence[Mapping[str, Any]] = ({},),
         shapes: Sequence[Any] | None = None,
@@ -153,6 +50,9 @@ class Samples:
         tolerance: float = 1e-9,
         function: Callable[..., Any] | None = None,
         stepwise: Sequence[str] = (),
+        order: int = 2,
+        view: bool = False,
+        largest: int = 1_000_000,
     ) -> None:
         """Describe an op.
 
@@ -161,11 +61,14 @@ class Samples:
             samples.add("swish", lambda x: x / (1 + np.exp(-x)))
 
         Args:
-            name: the op's name.
+            name: the op's name; or a NumPy function that is not an op of a plugin, such as
+                np.linalg.inv, with `shapes` or `calls`.
             reference: a function of the call's arguments, arrays in float64, that returns the
                 expected result. Compute it differently from the op: with SciPy, or with the
                 formula of a textbook.
             domain: the open interval of the inputs, or a mapping from input names to intervals.
+                With `calls`, a mapping from the names of the inputs that may have any numbers in
+                the interval: the kit also tries large and complex ones.
             kinks: points where the op or its derivative jumps. Inputs keep away from them.
             parameters: the parameters to check: a dict for each combination.
             shapes: for an op that does not work element by element, the shapes to check: for
@@ -179,13 +82,23 @@ class Samples:
                 checking its arguments.
             stepwise: the names of inputs for which the result is piecewise constant, as for
                 argmax: the derivative with respect to them is 0.
+            order: the highest order of derivative that is right: 1, 2 or 3.
+            view: whether the result may share memory with an input, as that of a reshape.
+            largest: the largest number of elements that the kit tries; elementwise ops and
+                reductions are tried with a million by default.
 
         Raises:
             ValueError: no op has that name, or the arguments contradict each other.
         """
-        if name not in self._ops:
+        if not isinstance(name, str):
+            function = function or name
+            first = (shapes and len(_shapes(shapes[0]))) or (calls and len(calls[0].inputs)) or 1
+            op = self._op_of(name, first)
+            name = op.name
+        elif name in self._ops:
+            op = self._ops[name]
+        else:
             raise ValueError(f"no op is named {name!r}. {did_you_mean(name, self._ops)}")
-        op = self._ops[name]
         if calls is not None and (shapes is not None or list(parameters) != [{}]):
             raise ValueError(
                 f"{name!r} is described with calls=, which include shapes and parameters; "
@@ -199,24 +112,35 @@ class Samples:
                 "shapes=[((3,), (2,))]"
             )
         count = max(len(op.inputs), *(len(_shapes(s)) for s in shapes or ((),)))
+        chosen = tuple(_elementwise_shapes(count) if shapes is None else map(_shapes, shapes))
         described = Description(
             op=op,
             reference=reference,
             calls=tuple(calls or ()),
             elementwise=shapes is None and calls is None,
-            domain=_domains(op, domain, count),
+            shapes=chosen if calls is None else (),
+            domain=_domains(op, domain, count, None if calls else _REALS),
             kinks=tuple(kinks),
             tolerance=tolerance,
             function=function,
             stepwise=_inputs_of(op, "stepwise", stepwise),
+            order=order,
+            view=view,
+            largest=largest,
         )
         if calls is None:
-            chosen = _elementwise_shapes(count) if shapes is None else map(_shapes, shapes)
             drawn = [described.draw(*s, seed=seed) for seed, s in enumerate(chosen)]
             pairs = itertools.product(parameters, drawn)
             calls = [Call(inputs, options) for options, inputs in pairs]
             described = replace(described, calls=tuple(calls))
         self.descriptions.append(described)
+
+    def _op_of(self, function: Callable[..., Any], count: int) -> Op:
+        """Return the op that runs a NumPy function, whose first `count` arguments are inputs."""
+        if self._numpy_op is None:
+            raise ValueError(f"{function!r} is not the name of an op")
+        op = self._numpy_op(function)
+        return op._replace(inputs=op.argument_names[:count])
 
     def refuse(
         self, name: str, error: type[Exception], naming: str, /, *inputs: Any, **parameters: Any
@@ -277,11 +201,14 @@ def _elementwise_shapes(count: int) -> Iterator[tuple[Shape, ...]]:
         yield tuple(_SHAPES[(first + i) % len(_SHAPES)] for i in range(count))
 
 
-def _domains(op: Op, domain: Any, count: int) -> tuple[Interval, ...]:
+def _domains(
+    op: Op, domain: Any, count: int, default: Interval | None
+) -> tuple[Interval | None, ...]:
+    """Return an interval for each input; `default` is that of an input that is not named."""
     if not isinstance(domain, Mapping):
-        return (_interval(op, domain),) * count
+        return (_interval(op, domain) if default else None,) * count
     _inputs_of(op, "the domain", domain)
-    return tuple(_interval(op, domain.get(x, (-math.inf, math.inf))) for x in op.inputs)
+    return tuple(_interval(op, domain[x]) if x in domain else default for x in op.inputs)
 
 
 def _inputs_of(op: Op, what: str, names: Iterable[str]) -> tuple[str, ...]:

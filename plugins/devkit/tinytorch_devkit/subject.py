@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+import numpy as np
 
 from tinytorch_core import UnknownPluginError, plugins
 
 from tinytorch_devkit.samples import Samples
 from tinytorch_devkit.snapshot import changed_names, snapshot
+from tinytorch_devkit.variants import with_derived_calls
 
 
 class Subject:
@@ -19,8 +23,9 @@ class Subject:
         name: the plugin's name.
         title: its name with its distribution and version.
         installed: whether it belongs to an installed distribution, so that a new process finds it.
-        ops: the names of the ops it provides.
+        ops: the names of the ops it provides, and of those whose forward function it replaces.
         samples: its descriptions of them.
+        descriptions: the same with the calls that follow from them.
         left_behind: the attributes of Tensor and NumPy that differ after the plugin was on.
     """
 
@@ -49,14 +54,22 @@ class Subject:
             self.title = found.title
             self.installed = bool(found.points)
             surface = plugins.surface()
-            self.ops = tuple(n for n, op in surface.ops.items() if op.provider == found.title)
-            self.samples = Samples(surface.ops)
+            self.ops = tuple(
+                name
+                for name, op in surface.ops.items()
+                if found.title in (op.provider, *op.replaced_by)
+            )
+            self.samples = Samples(surface.ops, surface.numpy_op)
             # The plugins that this one needs are on too. They have their own checks.
-            ignored = Samples(surface.ops)
+            ignored = Samples(surface.ops, surface.numpy_op)
             surface.call_hook(
                 "tinytorch_describe_ops",
                 lambda plugin: {"samples": self.samples if plugin is found else ignored},
             )
+            with without_numerical_warnings():
+                self.descriptions = [
+                    with_derived_calls(described) for described in self.samples.descriptions
+                ]
         with plugins.only():
             self.left_behind = changed_names(before)
 
@@ -71,6 +84,15 @@ class Subject:
         finally:
             if self._unregistered is not None:
                 plugins.unregister(self.name)
+
+
+@contextmanager
+def without_numerical_warnings() -> Iterator[None]:
+    """Ignore NumPy's warnings in a `with` block: the kit tries large numbers and empty arrays."""
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        warnings.simplefilter("ignore", np.exceptions.ComplexWarning)
+        yield
 
 
 def _with_needs(*names: str) -> dict[str, None]:

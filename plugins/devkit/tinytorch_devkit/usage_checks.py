@@ -15,9 +15,8 @@ import pluggy
 
 from tinytorch_devkit.checks import Checks
 from tinytorch_devkit.comparing import expect_equal
+from tinytorch_devkit.description import Description
 from tinytorch_devkit.failure import CheckFailure
-from tinytorch_devkit.samples import Description
-from tinytorch_devkit.signatures import signature_of
 
 _PLUGGY = str(Path(pluggy.__file__).parent)
 
@@ -95,18 +94,10 @@ def is_documented(op: Description) -> None:
     remedy = "write a docstring for the function, or pass doc= to ops.add"
     if not doc.strip():
         raise CheckFailure(f"a docstring of {op.name}", "none", remedy)
-    for name in _parameters(op):
+    for name in op.parameters:
         if not re.search(rf"\b{name}\b", doc):
             raise CheckFailure(
                 f"the docstring of {op.name} to name its parameter {name!r}",
                 f"{doc.strip().splitlines()[0]!r} without {name!r}",
                 "explain the parameter under Args:",
             )
-
-
-def _parameters(op: Description) -> list[str]:
-    """Return the names of the arguments that are not inputs."""
-    if op.function is None:
-        return list(op.op.parameters)
-    signature = signature_of(op.function)
-    return [name for name in signature.parameters if name not in op.op.inputs] if signature else []

@@ -16,10 +16,10 @@ from tinytorch_devkit.comparing import (
     expect_equal,
     expect_reference,
     expect_tensors,
-    results,
 )
+from tinytorch_devkit.description import Description, brief, results
 from tinytorch_devkit.failure import CheckFailure
-from tinytorch_devkit.samples import Description, brief
+from tinytorch_devkit.variants import is_floating
 
 # In float32 an op may lose half of its digits, for example when it subtracts nearly equal numbers.
 _SINGLE = 5e-4
@@ -108,10 +108,9 @@ def serves_arrays(op: Description) -> None:
 def keeps_dtypes(op: Description) -> None:
     """Inputs in float32 give results in float32, and float64 gives float64, at full precision."""
     for call, dtype in itertools.product(op.calls, (np.float32, np.float64)):
-        inputs = [_in_dtype(i, dtype) for i in call.inputs]
-        if all(i is original for i, original in zip(inputs, call.inputs, strict=True)):
+        if not any(map(is_floating, call.inputs)):
             continue
-        converted = call.with_inputs(inputs)
+        converted = call.converted("f", dtype)
         for result in results(op.run(converted)):
             if result.dtype.kind == "f" and result.dtype != dtype:
                 raise CheckFailure(
@@ -122,14 +121,8 @@ def keeps_dtypes(op: Description) -> None:
                 )
         expect_reference(
             op,
-            call.with_inputs([_in_dtype(i, np.float64) for i in inputs]),
+            converted.converted("f", np.float64),
             f"compute at the full precision of {np.dtype(dtype)}",
             inputs=converted.tensors(),
             tolerance=max(op.tolerance, _SINGLE if dtype is np.float32 else 0),
         )
-
-
-def _in_dtype(value: Any, dtype: Any) -> Any:
-    """Return a floating array converted to `dtype`, and any other value unchanged."""
-    floating = isinstance(value, np.ndarray) and value.dtype.kind == "f"
-    return value.astype(dtype) if floating else value

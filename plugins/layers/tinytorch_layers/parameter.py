@@ -36,6 +36,7 @@ class Parameter(Tensor):
                 f"a Parameter must hold floating-point numbers, not {self.dtype}; "
                 "convert the data first: Parameter(data.astype(np.float32))"
             )
-        # Only autograd provides this method.
-        if hasattr(type(self), "requires_grad_"):
-            self.requires_grad_(requires_grad)
+        # Only autograd provides this method. Looked up once: another thread may toggle autograd.
+        track = getattr(type(self), "requires_grad_", None)
+        if track is not None:
+            track(self, requires_grad)

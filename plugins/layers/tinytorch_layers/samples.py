@@ -19,6 +19,7 @@ Array = Any
 _ASYMMETRIC = Windows((2, 3), (1, 2), (1, 0, 0, 2), (2, 1))
 _DISJOINT = Windows((2, 2), (2, 2))
 _IMAGE = (1, 2, 4, 4)
+_REALS = (-np.inf, np.inf)
 
 
 def describe(samples: Samples) -> None:
@@ -44,7 +45,7 @@ def _describe_linear(samples: Samples) -> None:
     weight, bias = _numbers(3, 4), _numbers(4)
     calls = [call(_numbers(*shape, 3), weight, bias) for shape in ((2,), (2, 2), (), (0,))]
     calls.append(call(_numbers(2, 1, 3), weight))
-    samples.add("linear", reference.linear, calls=calls, function=F.linear)
+    samples.add("linear", reference.linear, calls=calls, function=F.linear, domain={"x": _REALS})
     samples.refuse("linear", ValueError, "linear of shapes (2, 4)", _numbers(2, 4), weight)
 
 
@@ -57,7 +58,9 @@ def _describe_normalization(samples: Samples) -> None:
         call(x, _numbers(3, 4, seed=3), axes=2),
         call(_numbers(0, 4), weight, bias),
     ]
-    samples.add("layer_norm", reference.layer_norm, calls=calls, function=F.layer_norm)
+    samples.add(
+        "layer_norm", reference.layer_norm, calls=calls, function=F.layer_norm, domain={"x": _REALS}
+    )
     weight, bias = weight[:3], bias[:3]
     calls = [
         call(x, weight, bias),
@@ -65,7 +68,9 @@ def _describe_normalization(samples: Samples) -> None:
         call(_numbers(2, 3, 2, 2), None, bias),
         call(_numbers(4, 3)),
     ]
-    samples.add("batch_norm", reference.batch_norm, calls=calls, function=F.batch_norm)
+    samples.add(
+        "batch_norm", reference.batch_norm, calls=calls, function=F.batch_norm, domain={"x": _REALS}
+    )
 
 
 def _describe_lookup(samples: Samples) -> None:
@@ -76,21 +81,22 @@ def _describe_lookup(samples: Samples) -> None:
     samples.refuse("embedding", IndexError, "index[1] is 4", np.array([0, 4]), weight)
     samples.refuse("embedding", ValueError, "index[0] is 0.5", np.array([0.5]), weight)
     calls = [
-        call(_numbers(*i.shape, 3), indices=i, count=4, padding_idx=padding)
+        call(_numbers(*i.shape, 3), indices=i, count=count, padding_idx=padding)
         for i in indices
-        for padding in (None, 3)
+        for count, padding in ((4, None), (5, 3))
     ]
     samples.add("embedding_weight", reference.embedding_weight, calls=calls)
 
 
 def _describe_dropout(samples: Samples) -> None:
     x = _numbers(2, 3)
-    calls = [call(a, mask=a > -1, p=0.25) for a in (x, _numbers(), _numbers(0, 2))]
+    calls = [call(a, mask=a > -1, p=p) for a in (x, _numbers(), _numbers(0, 2)) for p in (0.25, 0)]
     samples.add(
         "dropout",
         lambda x, mask, p: np.where(mask, x / (1 - p), 0),
         calls=calls,
         function=F.dropout,
+        domain={"x": _REALS},
     )
     samples.refuse("dropout", ValueError, "p of dropout", x, mask=x > 0, p=1)
     samples.refuse("dropout", ValueError, "a mask of shape (3,)", x, mask=x[0] > 0, p=0.5)
@@ -101,7 +107,7 @@ def _describe_draws(samples: Samples) -> None:
     samples.add(
         "random_draw",
         lambda seed, method, arguments: getattr(np.random.default_rng(seed), method)(*arguments),
-        calls=[call(0, method, arguments) for method, arguments in drawn],
+        calls=[call(seed, *arguments) for seed in (0, 1) for arguments in drawn],
         function=drawn_from_seed,
     )
 
@@ -126,7 +132,7 @@ def _describe_convolution(samples: Samples) -> None:
         call(_numbers(2, 2, 2, 2), grouped, groups=2),
         call(x[:0], weight, bias),
     ]
-    samples.add("conv2d", reference.conv2d, calls=calls, function=F.conv2d)
+    samples.add("conv2d", reference.conv2d, calls=calls, function=F.conv2d, domain={"x": _REALS})
     samples.refuse("conv2d", ValueError, "(2, 4, 4)", x[0], weight)
     samples.refuse("conv2d", ValueError, "groups=1", x, grouped)
     samples.refuse("conv2d", ValueError, "covers 2 x 3", x[:, :, :1], weight)
@@ -139,11 +145,11 @@ def _describe_adjoints(
 ) -> None:
     by_input, by_weight = [], []
     for weight, windows, groups in geometries:
-        out = reference.convolved(x, weight, None, windows, groups)
-        for images in (x, x[:0]):
+        for images in (x, x[:0], x[..., :3]):
+            out = reference.convolved(images, weight, None, windows, groups)
             values = _numbers(len(images), *out.shape[1:], seed=4)
             options: dict[str, Any] = {"windows": windows, "groups": groups}
-            by_input.append(call(values, weight, image=x.shape[2:], **options))
+            by_input.append(call(values, weight, image=images.shape[2:], **options))
             by_weight.append(call(values, images, **options))
     samples.add("conv2d_input", reference.conv2d_input, calls=by_input)
     samples.add("conv2d_weight", reference.conv2d_weight, calls=by_weight)
@@ -156,7 +162,9 @@ def _describe_maximum(samples: Samples) -> None:
         call(x, kernel_size=(2, 3), stride=(1, 2), padding=(1, 0), dilation=(2, 1)),
         call(x[:0], kernel_size=2),
     ]
-    samples.add("max_pool2d", reference.max_pool2d, calls=calls, function=F.max_pool2d)
+    samples.add(
+        "max_pool2d", reference.max_pool2d, calls=calls, function=F.max_pool2d, domain={"x": _REALS}
+    )
     samples.refuse("max_pool2d", ValueError, "(2, 4, 4)", x[0], kernel_size=2)
     samples.refuse("max_pool2d", ValueError, "at most half", x, kernel_size=2, padding=2)
     samples.refuse("max_pool2d", TypeError, "int64", x.astype(np.int64), kernel_size=2)
@@ -181,13 +189,15 @@ def _describe_average(samples: Samples) -> None:
         call(x, kernel_size=(2, 3), stride=(1, 2), padding=(1, 0)),
         call(x[:0], kernel_size=2),
     ]
-    samples.add("avg_pool2d", reference.avg_pool2d, calls=calls, function=F.avg_pool2d)
+    samples.add(
+        "avg_pool2d", reference.avg_pool2d, calls=calls, function=F.avg_pool2d, domain={"x": _REALS}
+    )
     samples.refuse("avg_pool2d", ValueError, "(2, 4, 4)", x[0], kernel_size=2)
     samples.refuse("avg_pool2d", ValueError, "at most half", x, kernel_size=2, padding=2)
     samples.refuse("avg_pool2d", TypeError, "int64", x.astype(np.int64), kernel_size=2)
     spread = [
-        call(_numbers(*reference.average(images, w).shape, seed=1), image=x.shape[2:], windows=w)
+        call(_numbers(*reference.average(i, w).shape, seed=1), image=i.shape[2:], windows=w)
         for w in (_ASYMMETRIC, _DISJOINT)
-        for images in (x, x[:0])
+        for i in (x, x[:0], x[..., :3])
     ]
     samples.add("avg_pool2d_input", reference.avg_pool2d_input, calls=spread)

@@ -16,6 +16,9 @@ from tinytorch_losses.regression import huber_loss, l1_loss, mse_loss
 Array = Any
 Formula = Callable[..., Array]
 
+# Losses of probabilities or their logarithms, which other numbers are not.
+_PROBABILITIES = ("binary_cross_entropy", "kl_div")
+
 
 def describe_ops(samples: Samples) -> None:
     """Add samples, reference formulas and expected errors of every op of this plugin."""
@@ -38,7 +41,13 @@ def describe_ops(samples: Samples) -> None:
         (kl_div, _kl_div, [*_calls(-p, q), *_calls(-p, -q, log_target=True)]),
     ):
         name = function.__name__
-        samples.add(name, _with_reduction(formula), calls=list(calls), function=function)
+        samples.add(
+            name,
+            _with_reduction(formula),
+            calls=list(calls),
+            function=function,
+            domain={} if name in _PROBABILITIES else {"input": (-np.inf, np.inf)},
+        )
         samples.refuse(name, ValueError, "(2, 1)", x, y[:, :1])
         samples.refuse(name, TypeError, "int64", np.arange(3), np.arange(3))
         samples.refuse(name, ValueError, "'average'", reduction="average")
@@ -55,14 +64,22 @@ def _describe_classification(samples: Samples, x: Array, p: Array, weight: Array
         name = function.__name__
         calls = [c for option in options for c in _calls(x, classes, **option)]
         calls += [call(x[0], np.array(1)), call(x.reshape(1, 3, 2), np.array([[2, 0]]))]
-        samples.add(name, formula, calls=calls, function=function)
+        samples.add(
+            name, formula, calls=calls, function=function, domain={"input": (-np.inf, np.inf)}
+        )
         samples.refuse(name, IndexError, "target[0] is 4", x, np.array([4, 0]))
         samples.refuse(name, TypeError, "integer", x, classes > 0)
         samples.refuse(name, ValueError, "weight", x, classes, weight=weight[:2])
         samples.refuse(name, ValueError, "'average'", reduction="average")
     smooth = [call(x, classes, label_smoothing=0.2), call(x, p, label_smoothing=0.2)]
     probabilities = [*_calls(x, p), *_calls(x, p, weight=weight), *smooth]
-    samples.add("cross_entropy", _cross_entropy, calls=probabilities, function=cross_entropy)
+    samples.add(
+        "cross_entropy",
+        _cross_entropy,
+        calls=probabilities,
+        function=cross_entropy,
+        domain={"input": (-np.inf, np.inf)},
+    )
     samples.refuse("cross_entropy", ValueError, "label_smoothing", label_smoothing=2)
 
 
@@ -96,8 +113,8 @@ def _bce(p: Array, y: Array, weight: Array = 1.0) -> Array:
 
 
 def _bce_with_logits(x: Array, y: Array, weight: Array = 1.0, pos_weight: Array = 1.0) -> Array:
-    p = 1 / (1 + np.exp(-x))
-    return -weight * (pos_weight * y * np.log(p) + (1 - y) * np.log(1 - p))
+    log_p, log_q = -np.logaddexp(0, -x), -np.logaddexp(0, x)
+    return -weight * (pos_weight * y * log_p + (1 - y) * log_q)
 
 
 def _kl_div(x: Array, t: Array, log_target: bool = False) -> Array:
@@ -132,7 +149,7 @@ def _cross_entropy(
     label_smoothing: float = 0.0,
 ) -> Array:
     axis = min(1, x.ndim - 1)
-    logs = x - np.log(np.exp(x).sum(axis=axis, keepdims=True))
+    logs = x - np.logaddexp.reduce(x, axis=axis, keepdims=True)
     if not label_smoothing and target.dtype.kind == "i":
         return _nll(logs, target, weight, ignore_index, reduction)
     classes = x.shape[1]

@@ -24,13 +24,14 @@ def describe(samples: Samples) -> None:
         _sgd,
         (
             ("momentum_buffer",),
-            [momentum, {**momentum, "dampening": 0.3}, {**momentum, "nesterov": True}],
+            [momentum, {**momentum, "dampening": 0.3, "lr": 0.2}, {**momentum, "nesterov": True}],
         ),
         ((), [sgd, {**sgd, "weight_decay": 0.2}]),
     )
     adam = {"lr": 0.1, "betas": (0.8, 0.9), "eps": 0.01, "weight_decay": 0.0, "decoupled": False}
     decay = {**adam, "weight_decay": 0.2, "step": 3}
-    options = [{**adam, "step": 1}, decay, {**decay, "decoupled": True}]
+    other = {"lr": 0.02, "betas": (0.7, 0.95), "eps": 0.1}
+    options = [{**adam, "step": 1}, {**decay, **other}, {**decay, "decoupled": True}]
     moments = ("exp_avg", "exp_avg_sq")
     _describe(
         samples,
@@ -45,7 +46,10 @@ def describe(samples: Samples) -> None:
         "rmsprop_update",
         _rmsprop,
         (("square_avg",), [rmsprop, {**rmsprop, "weight_decay": 0.0}]),
-        (("square_avg", "grad_avg", "momentum_buffer"), [{**rmsprop, "momentum": 0.7}]),
+        (
+            ("square_avg", "grad_avg", "momentum_buffer"),
+            [{**rmsprop, "momentum": 0.7, "lr": 0.02, "alpha": 0.7, "eps": 0.1}],
+        ),
     )
 
 

@@ -94,15 +94,12 @@ def test_without_autograd_only_the_forward_is_timed():
     assert not any(row.backward.calls for row in p.rows())
 
 
-def test_a_subclass_with_its_own_plugins_is_timed():
+def test_a_subclass_of_tensor_is_timed():
     class Mine(Tensor):
         pass
 
-    with plugins.only("profiler"):
-        plugins.attach(Mine, "autograd")
-        with profile() as p:
-            x = Mine([2.0], requires_grad=True)
-            (x * 3).backward()
+    with profile() as p:
+        (Mine([2.0], requires_grad=True) * 3).backward()
     (row,) = p.rows()
     assert (row.op, row.forward.calls, row.backward.calls) == ("mul", 1, 1)
 

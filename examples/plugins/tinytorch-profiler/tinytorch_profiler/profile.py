@@ -124,8 +124,8 @@ class profile:
 def _hooks(recorder: Recorder) -> SimpleNamespace:
     """Return a plugin that wraps every op and every backward rule in `recorder.timed`."""
 
-    # Called last, so this wrapper is the outermost: the times include the other plugins' wrappers.
-    @hookimpl(trylast=True)
+    # The outermost wrappers, so that the times include those of the other plugins.
+    @hookimpl(stage="outside", trylast=True)
     def tinytorch_wrap_op(op: Op, call: Callable[..., Any]) -> Callable[..., Any]:
         return recorder.timed(op, FORWARD, call)
 

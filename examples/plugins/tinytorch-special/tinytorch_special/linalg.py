@@ -29,7 +29,8 @@ def sqrtm(A: Array) -> Array:
     A = A if hasattr(A, "dtype") else np.asarray(A)
     if A.ndim < 2:  # SciPy 1.17 returns exp(A) for a number
         raise ValueError(f"sqrtm() takes a square matrix, not an array of shape {A.shape}")
-    root = scipy.linalg.sqrtm(A)
+    # SciPy 1.17 reads the bytes of an array in the other byte order as if they were in this one.
+    root = scipy.linalg.sqrtm(A.astype(A.dtype.newbyteorder("="), copy=False))
     dtype = floating(A)
     return root.astype(np.result_type(dtype, np.complex64) if root.dtype.kind == "c" else dtype)
 

@@ -35,7 +35,8 @@ def tinytorch_register_ops(ops: OpTable) -> None:
         ops.add(special.op, special.function, inputs=special.inputs)
 
 
-@hookimpl
+# Outside of recording, because the functions of this package are recorded themselves.
+@hookimpl(stage="outside")
 def tinytorch_wrap_op(op: Op, call: Callable[..., Any]) -> Callable[..., Any] | None:
     return scipy_functions.redirected(op, call)
 

@@ -82,13 +82,18 @@ def softplus(x: Array, beta: float = 1.0, threshold: float = 20.0) -> Array:
         The same shape and dtype; float64 for integers.
 
     Raises:
-        TypeError: `beta` or `threshold` is not a number.
+        TypeError: `x` is complex, or `beta` or `threshold` is not a number.
         ValueError: `beta` or `threshold` is NaN, or `beta` is 0.
 
     >>> softplus(np.array([-1000.0, 0.0, 2.0]))
     array([0.        , 0.69314718, 2.12692801])
     """
     x = as_float_array(x)
+    if x.dtype.kind == "c":
+        raise TypeError(
+            f"softplus takes real numbers, not {x.dtype}, because it compares them with a "
+            "threshold; use np.log1p(np.exp(x))"
+        )
     beta = check_nonzero("beta", beta)
     z = beta * x
     smooth = np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))

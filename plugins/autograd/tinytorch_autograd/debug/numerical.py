@@ -130,7 +130,8 @@ def first_and_second(
         found = found + list(first)
         outputs = [g for g in first if g is not None]
     for tracked in filter(is_tracked, _as_list(function(*inputs))):
-        tracked.backward(kind(np.full(tracked.shape, 0.5, tracked.dtype)))
+        seed = kind(np.full(tracked.shape, 0.5, tracked.dtype))
+        tracked.backward(seed, retain_graph=True)  # the outputs may share nodes
     return [unwrap(y) for y in found if y is not None] + [
         x.grad for x in leaves if x.grad is not None
     ]

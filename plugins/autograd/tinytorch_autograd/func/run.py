@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import Tensor
-from tinytorch_core.extend import from_array
+from tinytorch_core.extend import derive, from_array
 
 from tinytorch_autograd import engine, gradients, tree
 from tinytorch_autograd.calls import check_function
@@ -234,8 +234,9 @@ def _direction(x: Any, given: Any, name: str) -> Any:
 
 
 def zeros(x: Any, shape: tuple[int, ...] | None = None) -> Any:
-    """Return a Tensor of zeros of the class and dtype of `x`, and of its shape by default."""
-    return from_array(type(x), np.zeros_like(x.data, shape=shape))
+    """Return a Tensor of zeros of the dtype of `x`; by default a gradient of `x`."""
+    array = np.zeros_like(x.data, shape=shape)
+    return derive(x, array, "like") if shape is None else from_array(type(x), array)
 
 
 def _described(value: Any) -> str:

@@ -24,5 +24,5 @@ def as_array(x: Any, dtype: Any = None) -> Any:
 
 
 def no_scalar(x: Any) -> Any:
-    """Return a NumPy scalar as an array, and anything else as it is."""
-    return np.asarray(x) if isinstance(x, np.generic) else x
+    """Return a NumPy scalar or an integer as an array, and anything else as it is."""
+    return np.asarray(x) if isinstance(x, np.generic | int) else x

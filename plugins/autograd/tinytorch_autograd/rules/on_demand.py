@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from tinytorch_core.extend import fork_safe_lock
+
 from tinytorch_autograd.rules.family import Family
 
 # The functions of each module by their dotted names below `numpy`. "ufunc.reduce" is the method of
@@ -118,7 +120,12 @@ def index_name(function: Any) -> str:
     return f"{below}.{name}" if below in ("linalg", "fft") else str(name)
 
 
+# A child of a fork during an import would wait forever for Python's lock of the module.
+_importing = fork_safe_lock()
+
+
 @functools.cache
 def _imported(module: str) -> Family:
-    family: Family = importlib.import_module(f"tinytorch_autograd.rules.{module}").family
+    with _importing:
+        family: Family = importlib.import_module(f"tinytorch_autograd.rules.{module}").family
     return family

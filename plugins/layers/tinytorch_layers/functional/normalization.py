@@ -28,7 +28,10 @@ def layer_norm(
         eps: added to the variance, which may be zero.
 
     Returns:
-        A Tensor or array of the shape of x.
+        A Tensor or array of the shape of x. float16 is computed in float32.
+
+    Raises:
+        TypeError: x is complex.
 
     >>> layer_norm(np.array([[1.0, 3.0], [2.0, 2.0]]), eps=0.0001).round(3)
     array([[-1.,  1.],
@@ -75,7 +78,10 @@ def batch_norm(x: Array, weight: Array = None, bias: Array = None, eps: float = 
         eps: added to the variance, which may be zero.
 
     Returns:
-        A Tensor or array of the shape of x.
+        A Tensor or array of the shape of x. float16 is computed in float32.
+
+    Raises:
+        TypeError: x is complex.
 
     >>> batch_norm(np.array([[1.0, 5.0], [3.0, 5.0]])).round(3)
     array([[-1.,  0.],
@@ -119,8 +125,17 @@ def batch_norm_bias(grad: Array) -> Array:
 def standardize(x: Array, axes: Axes, eps: float) -> tuple[Array, Array, Array, Array]:
     """Return (x − mean) s with s = 1 / √(variance + eps), then s, mean and variance over `axes`.
 
-    The variance is the mean of squares, divided by the count and not by count − 1.
+    The variance is the mean of squares, divided by the count and not by count − 1. It may be too
+    large for float16, so float16 is computed in float32, and only the first result is float16.
+
+    Raises:
+        TypeError: x is complex, and the mean of its squares is not a variance.
     """
+    if x.dtype.char == "e":
+        y, scale, mean, variance = standardize(x.astype(np.float32), axes, eps)
+        return y.astype(x.dtype), scale, mean, variance
+    if x.dtype.kind == "c":
+        raise TypeError(f"normalization takes real numbers, not {x.dtype} of shape {x.shape}")
     mean = x.mean(axis=axes, keepdims=True)
     centred = x - mean
     variance = (centred * centred).mean(axis=axes, keepdims=True)
@@ -162,16 +177,18 @@ def _standardize(x: Array, axes: Axes, eps: float, kept: Kept | None) -> Array:
 
 
 def _kept_or_recomputed(x: Array, axes: Axes, eps: float, kept: Kept | None) -> tuple[Array, Array]:
-    """Return the first two results of `standardize`.
+    """Return the first two results of `standardize` in the dtype of x.
 
     For a Tensor the mean and the scale are recomputed, so that they are recorded for second
     derivatives. Standardized values are not kept: they would need as much memory as x, which the
     graph keeps anyway.
     """
     if not kept or isinstance(x, Tensor):
-        return standardize(x, axes, eps)[:2]
-    scale, mean, _ = kept
-    return (x - mean) * scale, scale
+        y, scale = standardize(x, axes, eps)[:2]
+    else:
+        scale, mean, _ = kept
+        y = (x - mean) * scale
+    return (y.astype(x.dtype), scale.astype(x.dtype)) if x.dtype.char == "e" else (y, scale)
 
 
 def _affine(y: Array, weight: Array, bias: Array) -> Array:

@@ -1,0 +1,64 @@
+"""Threads, asyncio tasks and forks: who runs, and locks that a fork waits for."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from typing import Any
+
+_locks: list[Any] = []
+# The locks that each thread has acquired for its fork.
+_held: dict[int, list[Any]] = {}
+
+
+def current_thread_or_task() -> object:
+    """Return the asyncio task that is running, or the thread outside of tasks."""
+    # Not imported here: a program without asyncio has no tasks.
+    current_task = getattr(sys.modules.get("asyncio.tasks"), "current_task", None)
+    if current_task is not None:
+        try:
+            if (task := current_task()) is not None:
+                return task
+        except RuntimeError:  # no event loop is running in this thread
+            pass
+    return threading.current_thread()
+
+
+def fork_safe_lock() -> Any:
+    """Return a reentrant lock that is never held by another thread when the process forks.
+
+    A child process has only the thread that forked. A lock that another thread held would stay
+    locked there forever, and what it guards could be half changed.
+    """
+    lock = threading.RLock()
+    _locks.append(lock)
+    return lock
+
+
+def _acquire_all() -> None:
+    # Threads may take the locks in any order, so waiting for one while holding another could
+    # deadlock: release those taken, and try again. After ten seconds, fork without the locks: the
+    # thread that holds one may be waiting for this thread.
+    for _ in range(1000):
+        taken = []
+        for lock in _locks.copy():
+            if not lock.acquire(timeout=0.01):
+                break
+            taken.append(lock)
+        else:
+            _held[threading.get_ident()] = taken
+            return
+        for lock in taken:
+            lock.release()
+
+
+def _release_all() -> None:
+    for lock in _held.pop(threading.get_ident(), ()):
+        lock.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_acquire_all, after_in_parent=_release_all, after_in_child=_release_all
+    )
