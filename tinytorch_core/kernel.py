@@ -14,6 +14,8 @@ from tinytorch_core.tensor import TensorBase
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+_NUMPY_TYPES = (np.ndarray, np.generic)
+
 
 def kernel(*arrays: str, writes: bool = False) -> Callable[[Function], Function]:
     """Decorate a function of arrays, so that an array of another library may handle the call.
@@ -55,6 +57,17 @@ def kernel(*arrays: str, writes: bool = False) -> Callable[[Function], Function]
         return decorated  # type: ignore[no-any-return]
 
     return decorate
+
+
+def are_ndarrays(*arrays: Any) -> bool:
+    """Return whether all arrays are NumPy's own, so that fast code may write into its results.
+
+    Arguments that are None do not count.
+
+    >>> are_ndarrays(np.ones(2), None)
+    True
+    """
+    return all(array is None or isinstance(array, _NUMPY_TYPES) for array in arrays)
 
 
 def _text(arrays: Sequence[str], arguments: list[inspect.Parameter], names: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import Tensor, op
-from tinytorch_core.extend import kernel, unwrap
+from tinytorch_core.extend import are_ndarrays, kernel, unwrap
 
 from tinytorch_losses.arguments import (
     as_array,
@@ -266,7 +266,7 @@ def cross_entropy_input_rule(
             return _classes_first(slope)
     q = _class_targets(target, weight, ignore_index, label_smoothing, input)
     has_classes = target.dtype.kind != "f" and weight is None and not label_smoothing
-    if has_classes and not _are_ndarrays(unwrap(q), unwrap(powers)):
+    if has_classes and not are_ndarrays(unwrap(q), unwrap(powers)):
         # As in the common case of ndarrays, with the same rounding.
         return _classes_first(powers * (q.sum(axis=0) * grad / sums) - q * grad)
     return _classes_first((powers * (q.sum(axis=0) / sums) - q) * grad)
@@ -327,7 +327,7 @@ def _minus_at(x: Array, index: Any, value: Array) -> Array:
 
 def _chosen(x: Array, classes: Array) -> Array:
     """Return the element of each prediction's class, for the class axis first."""
-    if _are_ndarrays(x, classes):
+    if are_ndarrays(x, classes):
         return _elements(x)[_prediction_index(classes, x)]
     return np.take_along_axis(x, classes[None], axis=0)[0]
 
@@ -340,10 +340,6 @@ def _at_classes(classes: Array, count: int, value: Array, dtype: Any) -> Array:
     out = np.zeros((count, *classes.shape), dtype)
     _elements(out)[_prediction_index(classes, out)] = value
     return out
-
-
-def _are_ndarrays(*arrays: Array) -> bool:
-    return all(isinstance(array, (np.ndarray, np.generic)) for array in arrays)
 
 
 def _elements(x: Array) -> Array:
@@ -397,7 +393,7 @@ def _classes_and_weights(
 
 def _weight_of(classes: Array, weight: Array) -> Array:
     """Return the weight of each prediction's class."""
-    if _are_ndarrays(classes):
+    if are_ndarrays(classes):
         return weight[classes]
     # Unlike indexing, this NumPy function accepts indices of another library for an ndarray.
     return np.take_along_axis(weight, classes.reshape(-1), 0).reshape(classes.shape)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import op
-from tinytorch_core.extend import kernel
+from tinytorch_core.extend import are_ndarrays, kernel
 
 from tinytorch_layers.arguments import Pair, input_shape
 from tinytorch_layers.functional import unfolding
@@ -212,7 +212,7 @@ def _phase(
 def _interleave(parts: list[Array], stride: Pair, image: Shape) -> Array:
     """Return images of which each part contains every stride-th pixel, from successive pixels."""
     count, channels, high, wide = parts[0].shape
-    if _are_ndarrays(*parts):  # one copy, in the memory order of the parts
+    if are_ndarrays(*parts):  # one copy, in the memory order of the parts
         out = np.empty_like(parts[0], shape=(count, channels, *image))
         for i, part in enumerate(parts):
             pixels = out[:, :, i // stride[1] :: stride[0], i % stride[1] :: stride[1]]
@@ -229,7 +229,7 @@ def _multiply(x: Array, kernel: Array, bias: Array, windows: Windows, size: Pair
     shape = (len(x), kernel.shape[0] * kernel.shape[1], *size)
     if not kernel.size:
         return np.zeros_like(x, shape=shape, dtype=np.result_type(x.dtype, kernel.dtype))
-    if _are_ndarrays(x, kernel, bias):
+    if are_ndarrays(x, kernel, bias):
         return unfolding.multiply(x, kernel, bias, windows, size)
     columns = _unfold(x, windows, size, len(kernel))
     out = np.einsum("gocij,ngciyjz->ngoyz", kernel, columns).reshape(shape)
@@ -238,16 +238,12 @@ def _multiply(x: Array, kernel: Array, bias: Array, windows: Windows, size: Pair
 
 def _accumulate(values: Array, x: Array, windows: Windows, groups: int) -> Array:
     """Return the sum of windows times `values`; see `unfolding.accumulate`."""
-    if _are_ndarrays(values, x):
+    if are_ndarrays(values, x):
         return unfolding.accumulate(values, x, windows, groups)
     count, outputs, *size = values.shape
     columns = _unfold(x, windows, values.shape[2:], groups)
     values = values.reshape((count, groups, outputs // groups, *size))
     return np.einsum("ngoyz,ngciyjz->gocij", values, columns)
-
-
-def _are_ndarrays(*arrays: Array) -> bool:
-    return all(array is None or isinstance(array, np.ndarray) for array in arrays)
 
 
 def _unfold(x: Array, windows: Windows, size: Pair, groups: int) -> Array:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import op
-from tinytorch_core.extend import kernel
+from tinytorch_core.extend import are_ndarrays, kernel
 
 from tinytorch_layers.arguments import input_shape
 from tinytorch_layers.functional.windows import (
@@ -139,7 +139,7 @@ def unpool(values: Array, x: Array, largest: Array, windows: Any) -> Array:
     values, images = batch_last(values), batch_last(x)
     out = np.zeros_like(images, dtype=values.dtype, shape=windows.padded(images.shape))
     for pixels, is_first in _first_maxima(images, batch_last(largest), windows):
-        if windows.disjoint and _are_ndarrays(values, is_first):
+        if windows.disjoint and are_ndarrays(values, is_first):
             np.multiply(values, is_first, out=out[pixels])
         else:
             out = add_at(out, pixels, values * is_first)
@@ -169,7 +169,7 @@ def select(values: Array, x: Array, largest: Array, windows: Any) -> Array:
     out = np.zeros_like(largest, dtype=values.dtype)
     for pixels, is_first in _first_maxima(batch_last(x), largest, windows):
         part = padded[pixels] * is_first
-        out = np.add(out, part, out=out if _are_ndarrays(out, part) else None)
+        out = np.add(out, part, out=out if are_ndarrays(out, part) else None)
     return batch_first(out)
 
 
@@ -186,7 +186,7 @@ def _first_maxima(images: Array, largest: Array, windows: Windows) -> Iterator[t
     padded = windows.pad(images, -math.inf)
     remaining = np.ones_like(largest, dtype=bool)
     # Whether another library's array contains NaN may not be known yet.
-    has_nan = not _are_ndarrays(largest) or np.isnan(largest.max(initial=-math.inf))
+    has_nan = not are_ndarrays(largest) or np.isnan(largest.max(initial=-math.inf))
     for _, pixels in windows.slices(largest.shape[1:3]):
         is_first = padded[pixels] == largest
         if has_nan:
@@ -194,10 +194,6 @@ def _first_maxima(images: Array, largest: Array, windows: Windows) -> Iterator[t
         is_first &= remaining
         remaining ^= is_first
         yield pixels, is_first
-
-
-def _are_ndarrays(*arrays: Array) -> bool:
-    return all(isinstance(array, np.ndarray) for array in arrays)
 
 
 @op("avg_pool2d")
