@@ -15,6 +15,7 @@ import numpy as np
 from tinytorch_core import Tensor
 from tinytorch_core.extend import from_array, unwrap
 
+from tinytorch_compile.arguments import container_like, is_container, items_of
 from tinytorch_compile.errors import CaptureError, UnfinishedError
 from tinytorch_compile.program import Constant, Program, Value
 from tinytorch_compile.slots import Box, State
@@ -147,6 +148,9 @@ class _Capture:
         self._slots: dict[Any, Value] = {}
         self._by_owner: dict[int, list[Any]] = {}
         self._generators: list[tuple[Any, Any]] = []
+        # The traced arrays of the arguments with their labels and values, and lists and dicts.
+        self._inputs: list[tuple[str, Traced, Value]] = []
+        self._containers: list[tuple[str, Any, list[int]]] = []
 
     def run(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Captured:
         """Replace the state, run the step, collect its effects, and restore the state."""
@@ -159,7 +163,8 @@ class _Capture:
             _check_global_generators(of_numpy, of_python)
             if self.recorder.refusal is not None:
                 raise self.recorder.refusal
-            self._collect([*passed, *named.values()])
+            self._check_arguments([*passed, *named.values()])
+            self._collect()
             self._done.result = self._output(result)
         finally:
             self._restore()
@@ -172,19 +177,30 @@ class _Capture:
         if isinstance(array, np.ndarray) and id(owner_of(array)) in self._owners():
             raise CaptureError(f"{label} shares memory with the state of the step; pass a copy")
         if isinstance(value, np.ndarray):
-            return self.recorder.input(value, label)
+            return self._input(value, label)
         if isinstance(value, Tensor) and isinstance(value.data, np.ndarray):
             if getattr(value, "grad_fn", None) is not None:
                 raise CaptureError(f"{label} was computed by a recorded op; detach() it first")
-            tensor: Any = from_array(type(value), self.recorder.input(value.data, label))
+            tensor: Any = from_array(type(value), self._input(value.data, label))
             if getattr(value, "requires_grad", False):
                 tensor.requires_grad = True
             return tensor
+        if is_container(value):
+            parts = {k: self._argument(f"{label}[{k!r}]", v) for k, v in items_of(value).items()}
+            copy = container_like(value, parts)
+            self._containers.append((label, copy, list(map(id, parts.values()))))
+            return copy
         if value is None or isinstance(value, bool | int | float | complex | str):
             return value
         raise CaptureError(
-            f"{label} is a {type(value).__name__}; pass tensors, arrays and numbers as arguments"
+            f"{label} is a {type(value).__name__}; pass tensors, arrays, numbers, and tuples, "
+            "lists and dicts of them"
         )
+
+    def _input(self, array: Any, label: str) -> Traced:
+        traced = self.recorder.input(array, label)
+        self._inputs.append((label, traced, traced.value))
+        return traced
 
     def _owners(self) -> set[int]:
         """Return the ids of the arrays that own the memory of the tensors."""
@@ -239,10 +255,21 @@ class _Capture:
 
     # After the step.
 
-    def _collect(self, passed: list[Any]) -> None:
+    def _check_arguments(self, passed: list[Any]) -> None:
+        """Raise CaptureError if the step has changed an argument, which a replay would not."""
         for value in passed:
-            if isinstance(value, Tensor) and getattr(value, "grad", None) is not None:
+            if is_container(value):
+                self._check_arguments(list(items_of(value).values()))
+            elif isinstance(value, Tensor) and getattr(value, "grad", None) is not None:
                 raise CaptureError("an argument gets a gradient, which a replay would not set")
+        for label, traced, value in self._inputs:
+            if traced.value is not value:
+                raise CaptureError(f"the step writes into {label}; let it compute a new array")
+        for label, container, ids in self._containers:
+            if list(map(id, items_of(container).values())) != ids:
+                raise CaptureError(f"the step changes {label}; let it create a new one")
+
+    def _collect(self) -> None:
         tensor: Any
         for path, tensor in self._state.tensors:
             end = tensor.data

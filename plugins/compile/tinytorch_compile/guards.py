@@ -12,6 +12,7 @@ import numpy as np
 from tinytorch_core import Tensor
 from tinytorch_core.extend import array_text
 
+from tinytorch_compile.arguments import arrays_in, is_container, items_of
 from tinytorch_compile.capture import Captured
 from tinytorch_compile.slots import Box
 from tinytorch_compile.source import Names, key_text
@@ -38,10 +39,9 @@ def conditions(
     if owners:
         names.objects["owners"] = owners
         overlaps = names.of(_overlaps, "overlaps")
-        for name, value in arguments.items():
-            if isinstance(value, Tensor | np.ndarray):
-                array = array_text(name) if isinstance(value, Tensor) else name
-                texts.append(f"not {overlaps}({array}, owners)")
+        for name, value in arrays_in(arguments):
+            array = array_text(name) if isinstance(value, Tensor) else name
+            texts.append(f"not {overlaps}({array}, owners)")
     for tensor, array in captured.tensors:
         name = names.of(tensor, "tensor")
         texts.append(f"{array_text(name)} is {names.of(array, 'array')}")
@@ -60,9 +60,17 @@ def _argument(name: str, value: Any, names: Names) -> Iterator[str]:
         yield from _array(array_text(name), value.data, names)
     elif isinstance(value, np.ndarray):
         yield from _array(name, value, names)
+    elif is_container(value):
+        items = items_of(value)
+        yield f"{name}.__class__ is {names.of(type(value), type(value).__name__)}"
+        yield f"[*{name}] == {list(items)}" if type(value) is dict else f"len({name}) == {len(items)}"
+        for key, item in items.items():
+            yield from _argument(f"{name}[{key!r}]", item, names)
     else:
         yield f"{name}.__class__ is {names.of(type(value), type(value).__name__)}"
         yield f"{name} == {value!r}"
+        if type(value) is float and value == 0:  # 0.0 and -0.0 are equal
+            yield f"{name}.hex() == {value.hex()!r}"
 
 
 def _array(text: str, array: Any, names: Names) -> Iterator[str]:
@@ -77,13 +85,19 @@ def _overlaps(array: Any, owners: frozenset[int]) -> bool:
     return id(array) in owners or (array.base is not None and id(owner_of(array)) in owners)
 
 
+def is_recording() -> bool:
+    """Return whether autograd records operations."""
+    autograd = sys.modules.get("tinytorch_autograd")
+    return autograd is not None and bool(autograd.is_grad_enabled())
+
+
 def _of_modes(names: Names) -> Iterator[str]:
     surface = Tensor.__bases__[0]
     yield f"{names.of(Tensor, 'Tensor')}.__bases__[0] is {names.of(surface, 'surface')}"
     autograd = sys.modules.get("tinytorch_autograd")
     if autograd is not None:
-        enabled = autograd.is_grad_enabled
-        yield f"{names.of(enabled, 'is_grad_enabled')}() is {enabled()}"
+        enabled = names.of(autograd.is_grad_enabled, "is_grad_enabled")
+        yield f"{enabled}() is {is_recording()}"
 
 
 def _of_attributes(tensor: Any, names: Names) -> Iterator[str]:

@@ -11,6 +11,7 @@ import numpy as np
 from tinytorch_core import Tensor
 from tinytorch_core.extend import array_text, from_array
 
+from tinytorch_compile.arguments import arrays_in
 from tinytorch_compile.capture import Captured, Gradient, Leaf
 from tinytorch_compile.function import function_from
 from tinytorch_compile.guards import conditions
@@ -62,9 +63,9 @@ def replay_of(name: str, captured: Captured, arguments: Mapping[str, Any]) -> Re
     for own in (name, "result", "holds", *arguments):
         names.new(own)
     names.of(CHANGED, "CHANGED")
-    arrays = {k: v for k, v in arguments.items() if isinstance(v, Tensor | np.ndarray)}
+    arrays = dict(arrays_in(arguments))
     inputs = [
-        names.new(f"{key}_array") if isinstance(value, Tensor) else key
+        key if key in arguments and isinstance(value, np.ndarray) else names.new(f"{key}_array")
         for key, value in arrays.items()
     ]
     source = Source(program, captured.arrays, inputs, names, "return CHANGED")
@@ -75,9 +76,9 @@ def replay_of(name: str, captured: Captured, arguments: Mapping[str, Any]) -> Re
     lines = [
         *checks,
         *[
-            f"{text} = {array_text(key)}"
+            f"{text} = {array_text(key) if isinstance(value, Tensor) else key}"
             for text, (key, value) in zip(inputs, arrays.items(), strict=True)
-            if isinstance(value, Tensor)
+            if text != key
         ],
         *source.lines,
         f"result = {_result_text(captured.result, source, names)}",
