@@ -208,13 +208,12 @@ class Compiled:
         earlier = [r for r in replays if not r.verified and r.holds(*args, **kwargs)]
         captured = self._captured(args, kwargs)
         for replay in earlier:
-            if captured.numbers == replay.captured.numbers:
+            if replay in replays:
                 reason = difference(replay.captured.program, captured.program)
                 if reason is not None:
                     raise CaptureError(reason)
                 replay.verified = True
                 return replay
-            replays.remove(replay)
         if sum(map(len, self._replays.values())) >= _MOST_PROGRAMS:
             raise CaptureError(
                 f"{self._name} was captured {_MOST_PROGRAMS} times, because what it depends on "
@@ -227,14 +226,21 @@ class Compiled:
     def _captured(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Captured:
         """Capture a call, with all numbers as state that change between calls or within one."""
         if self._latest is not None:
-            self._numbers |= _changed_numbers(self._latest.captured)
+            self._add_numbers(_changed_numbers(self._latest.captured))
         while True:
             try:
                 return capture(self.step, args, kwargs, self._numbers)
             except ChangedNumbers as changed:
                 if changed.places <= self._numbers:
                     raise CaptureError("the type of a number of the state changes") from None
-                self._numbers |= changed.places
+                self._add_numbers(changed.places)
+
+    def _add_numbers(self, places: set[Place]) -> None:
+        """Let numbers be part of the state. Programs for which they were constants are useless."""
+        if not places <= self._numbers:
+            self._numbers |= places
+            for replays in self._replays.values():
+                replays.clear()
 
     def _named(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """Return the arguments by the names that the replay gives them."""

@@ -71,7 +71,7 @@ def replay_of(name: str, captured: Captured, arguments: Mapping[str, Any]) -> Re
     source = Source(program, captured.arrays, inputs, names, "return CHANGED")
     written = [captured.arrays[slot] for slot in program.writes if slot.layout is not None]
     owners = frozenset(id(owner_of(array)) for array in (*written, *source.kept))
-    texts = _all_conditions(captured, kept, arguments, names, owners)
+    texts = _all_conditions(captured, program, kept, arguments, names, owners)
     checks = _condition_lines(texts)
     lines = [
         *checks,
@@ -124,6 +124,7 @@ def _accumulate(program: Program, captured: Captured) -> list[tuple[Gradient, in
 
 def _all_conditions(
     captured: Captured,
+    program: Program,
     kept: list[tuple[Gradient, int | None]],
     arguments: Mapping[str, Any],
     names: Names,
@@ -131,12 +132,16 @@ def _all_conditions(
 ) -> list[str]:
     texts = conditions(captured, arguments, names, owners)
     set_here = {id(gradient) for gradient, _ in kept}
+    read = {value.memory for step in program.steps for value in step.reads}
+    read |= {value.memory for value in program.needed} | program.writes.keys()
     for gradient in captured.gradients:
         tensor = names.of(gradient.tensor, "tensor")
         if gradient.before is None:
             texts.append(f"{tensor}.grad is None")
-        elif id(gradient) not in set_here:
+        elif gradient.slot in read:
             texts.append(f"{tensor}.grad is {names.of(gradient.before, 'grad')}")
+        elif id(gradient) not in set_here:
+            texts.append(f"{tensor}.grad is not None")
     return texts
 
 
