@@ -63,7 +63,9 @@ def _argument(name: str, value: Any, names: Names) -> Iterator[str]:
     elif is_container(value):
         items = items_of(value)
         yield f"{name}.__class__ is {names.of(type(value), type(value).__name__)}"
-        yield f"[*{name}] == {list(items)}" if type(value) is dict else f"len({name}) == {len(items)}"
+        yield (
+            f"[*{name}] == {list(items)}" if type(value) is dict else f"len({name}) == {len(items)}"
+        )
         for key, item in items.items():
             yield from _argument(f"{name}[{key!r}]", item, names)
     else:

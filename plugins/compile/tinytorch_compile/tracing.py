@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import operator
+import sys
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
@@ -44,6 +45,11 @@ _METHODS = """
     cumprod cumsum diagonal dot flatten max mean min nonzero prod ravel repeat reshape round
     searchsorted squeeze std sum swapaxes take trace transpose var view
 """.split()  # noqa: SIM905
+
+_TEXT = (
+    "the text of a tensor, an array or a number, as in print(loss), cannot be captured; return the "
+    "value, and print it outside of the step"
+)
 
 
 class Writing:
@@ -231,7 +237,7 @@ class _Recorded:
         return id(self)
 
     def __str__(self) -> str:
-        raise self.recorder.refuse("the text of an array or number cannot be captured")
+        raise self.recorder.refuse(_TEXT)
 
     def __format__(self, spec: str) -> str:
         return str(self)
@@ -318,6 +324,8 @@ class Traced(_Recorded, NDArrayOperatorsMixin):
             self.recorder.write(self, operator.setitem, (index, value), {})
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        if sys._getframe(1).f_code is Tensor.__repr__.__code__:
+            raise self.recorder.refuse(_TEXT)
         raise self.recorder.refuse(
             "np.asarray and the like would take the array out of the captured step; keep arrays "
             "as they are, and use functions of NumPy that support its protocols"
