@@ -23,8 +23,11 @@ class NonFiniteError(FloatingPointError):
 
 def all_finite(parameters: Iterable[Tensor]) -> bool:
     """Return whether no gradient contains NaN or infinity; missing gradients are ignored."""
-    gradients = [p.grad for p in parameters]
-    return all(is_finite(grad) for grad in gradients if grad is not None)
+    for p in parameters:
+        grad = p.grad
+        if grad is not None and not is_finite(grad):
+            return False
+    return True
 
 
 @kernel("array")

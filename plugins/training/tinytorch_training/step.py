@@ -17,7 +17,7 @@ from tinytorch_core.extend import unwrap
 
 from tinytorch_training.clipping import clip_grad_norm
 from tinytorch_training.data import map_arrays
-from tinytorch_training.finite import all_finite, is_finite
+from tinytorch_training.finite import all_finite
 from tinytorch_training.optimizer import Optimizer
 
 # The loss and the output of the model for one batch; None if no metric needs the output.
@@ -89,16 +89,16 @@ class TrainingStep:
             NotFinite: the loss or a gradient is NaN or infinite. The parameters are unchanged.
         """
         self.optimizer.zero_grad()
-        examples = sum(len(batch[-1]) for batch in batches)
+        sizes = [len(batch[-1]) for batch in batches]
         results = []
-        for index, batch in enumerate(batches):
+        for index, (batch, size) in enumerate(zip(batches, sizes, strict=True)):
             loss, output = self.evaluation(batch)
-            if not is_finite(unwrap(loss)):
+            if not np.isfinite(unwrap(loss)):
                 # Compute the gradients for the error message, which replaces NumPy's warnings.
                 with np.errstate(all="ignore"):
                     loss.backward()
                 raise NotFinite(index, loss)
-            weight = len(batch[-1]) / examples
+            weight = size / sum(sizes)
             loss.backward(None if weight == 1 else np.full(loss.shape, weight))
             results.append((loss, output))
         if not all_finite(self.optimizer.parameters()):
@@ -149,7 +149,7 @@ def _compiler(backend: bool | str) -> Callable[[Any], Any]:
             "Trainer(compile=True) requires tinytorch-compile: pip install tinytorch-compile",
             name=error.name,
         ) from error
-    return compile if backend is True else functools.partial(compile, backend=backend)
+    return functools.partial(compile, backend=backend) if isinstance(backend, str) else compile
 
 
 def detached(value: Any) -> Any:
