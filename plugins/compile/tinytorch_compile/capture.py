@@ -32,10 +32,12 @@ class Leaf:
     Attributes:
         index: the index of the output.
         kind: the class of the Tensor; None for an array or a number.
+        is_scalar: the result is a scalar of NumPy, such as `np.float32`.
     """
 
     index: int
     kind: type[Tensor] | None = None
+    is_scalar: bool = False
 
 
 @dataclass
@@ -348,7 +350,8 @@ class _Capture:
             raise CaptureError("the step returns an array that is not computed from others")
         self._program.outputs.append(result.value)
         self._done.outputs.append(result.concrete)
-        return Leaf(len(self._program.outputs) - 1, kind)
+        is_scalar = kind is None and isinstance(result, Traced) and result.is_scalar
+        return Leaf(len(self._program.outputs) - 1, kind, is_scalar)
 
     def _restore(self) -> None:
         for box in self._state.boxes:

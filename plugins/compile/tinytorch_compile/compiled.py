@@ -174,7 +174,10 @@ class Compiled:
         try:
             replay = self._replay_for(args, kwargs)
         except CaptureError as error:
-            self._note(error)
+            # The traceback refers to this frame: with it, they would be a cycle.
+            failure = error.with_traceback(None)
+            if self._strict:
+                self._note(failure)
         except Exception as error:
             failure = CaptureError(f"capturing raised {type(error).__name__}: {error}")
         if replay is None:

@@ -162,7 +162,7 @@ def _result_text(result: Any, source: Source, names: Names) -> str:
     if isinstance(result, Leaf):
         text = source.outputs[result.index]
         if result.kind is None:
-            return text
+            return f"{text}[()]" if result.is_scalar else text
         return f"{names.of(from_array, 'from_array')}({names.of(result.kind, 'Tensor')}, {text})"
     if isinstance(result, tuple | list):
         items = [_result_text(item, source, names) for item in result]

@@ -164,6 +164,7 @@ class Recorder:
         base = _base_among(array, args)
         value = Value(Layout.of(array), label, None if base is None else base.value)
         traced = Traced(self, array, value)
+        traced.is_scalar = isinstance(result, np.generic)
         if base is not None:
             base.note_view(traced, index)
         self._traced.append((weakref.ref(traced), location))
@@ -276,9 +277,12 @@ class Traced(_Recorded, NDArrayOperatorsMixin):
 
     A write, such as `x += 1`, records a call and gives the array a new value, which everything
     that refers to the array sees. It is refused if the array shares memory with another one.
+
+    Attributes:
+        is_scalar: NumPy has returned a scalar, such as `np.float32`, instead of an array.
     """
 
-    __slots__ = ("_base", "_index", "_views")
+    __slots__ = ("_base", "_index", "_views", "is_scalar")
     __array_priority__ = 1000
 
     def __init__(self, recorder: Recorder, concrete: Any, value: Value) -> None:
@@ -287,6 +291,7 @@ class Traced(_Recorded, NDArrayOperatorsMixin):
         self._base: Traced | None = None
         self._index: Any = None
         self._views: list[weakref.ref[Traced]] = []
+        self.is_scalar = False
 
     shape = property(lambda self: self.concrete.shape)
     dtype = property(lambda self: self.concrete.dtype)
