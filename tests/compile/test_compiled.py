@@ -13,37 +13,7 @@ from tinytorch_autograd import func, no_grad
 from tinytorch_compile import RecaptureWarning, compile
 from tinytorch_layers import Linear, Module, Sequential
 
-from .networks import NETWORKS, OPTIMIZERS, Training, assert_same_state
-
-
-def compare(network, optimizer, steps=100, **options):
-    """Train a network eagerly and compiled, and assert that both are equal after each step."""
-    make, draw = NETWORKS[network]
-    eager = Training(make, OPTIMIZERS[optimizer], **options)
-    replayed = Training(make, OPTIMIZERS[optimizer], **options)
-    step = compile(replayed.step, strict=True)
-    rng = np.random.default_rng(0)
-    for _ in range(steps):
-        inputs, targets = draw(rng)
-        assert step(inputs, targets).item() == eager.step(inputs, targets).item()
-        assert_same_state(replayed, eager)
-        eager.schedule.step()
-        replayed.schedule.step()
-    assert step.compiled is not None
-
-
-@pytest.mark.parametrize("network", NETWORKS)
-def test_training_a_network_equals_eager_training(network):
-    compare(network, "Adam")
-
-
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_training_with_an_optimizer_equals_eager_training(optimizer):
-    compare("mlp", optimizer)
-
-
-def test_clipping_equals_eager_training():
-    compare("mlp", "momentum", clip=True)
+from .networks import NETWORKS, OPTIMIZERS, Training
 
 
 def squares(x):
@@ -188,7 +158,7 @@ def trained(network="mlp", optimizer="Adam", steps=4):
 
 def test_the_source_can_be_read():
     source = inspect.getsource(trained().compiled)
-    assert "# loss = cross_entropy(self.model(inputs), targets)" in source
+    assert "# loss = self.loss(self.model(inputs), targets)" in source
     assert "targets.shape == (8,)" in source
     assert "exp(" in source
 

@@ -6,6 +6,7 @@ argument that is not read again. Views of these arrays are created once, so they
 
 from __future__ import annotations
 
+import builtins
 import keyword
 import linecache
 import operator
@@ -59,6 +60,8 @@ class Names:
         base = re.sub(r"\W+", "_", wanted).strip("_") or "value"
         if base[0].isdigit() or keyword.iskeyword(base):
             base = f"_{base}"
+        if hasattr(builtins, base):  # the function uses some of them
+            base += "_"
         while True:
             count = self._counts[base] = self._counts.get(base, 0) + 1
             name = base if count == 1 else f"{base}_{count}"
@@ -68,6 +71,8 @@ class Names:
 
     def of(self, thing: Any, wanted: str) -> str:
         """Return the name of an object, which gets a new one if it has none."""
+        if getattr(builtins, wanted, self) is thing:
+            return wanted
         name = self._known.get(id(thing))
         if name is None:
             name = self._known[id(thing)] = self.new(wanted)

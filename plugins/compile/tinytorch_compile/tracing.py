@@ -47,8 +47,8 @@ _METHODS = """
 """.split()  # noqa: SIM905
 
 _TEXT = (
-    "the text of a tensor, an array or a number, as in print(loss), cannot be captured; return the "
-    "value, and print it outside of the step"
+    "the text of an array or number, as in print(loss), cannot be captured; return the value, and "
+    "print it outside of the step"
 )
 
 

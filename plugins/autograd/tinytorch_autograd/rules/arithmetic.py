@@ -75,6 +75,8 @@ def square_rule(grad: Array, x: Array) -> Array:
 
 def zero_over_zero(grad: Array, divisor: Array) -> Any:
     """Return a mask of where the gradient is 0 and the divisor is 0 or NaN, or None if nowhere."""
+    if isinstance(divisor, _NUMBERS) and abs(divisor) > 0:
+        return None
     # Looking at the values of a Dask array would compute it.
     known = isinstance(unwrap(grad), np.ndarray | np.generic)
     if known and unwrap(grad).all():
