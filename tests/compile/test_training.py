@@ -6,9 +6,9 @@ import math
 import numpy as np
 import pytest
 
-import tinytorch_training
 from tinytorch_core import Tensor
 
+import tinytorch_training
 from tinytorch_compile import compile
 from tinytorch_losses import cross_entropy
 from tinytorch_training import LRScheduler, Optimizer

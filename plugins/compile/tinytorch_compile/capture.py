@@ -335,7 +335,7 @@ class _Capture:
                     "result.detach(), or run the step inside no_grad()"
                 )
             return self._leaf(unwrap(result), type(result))
-        if isinstance(result, Traced | Number):
+        if isinstance(result, Traced | Number | np.ndarray | np.generic):
             return self._leaf(result, None)
         if type(result) in (tuple, list):
             return type(result)(map(self._output, result))
@@ -346,12 +346,16 @@ class _Capture:
         raise CaptureError(f"the step returns a {type(result).__name__}")
 
     def _leaf(self, result: Any, kind: type[Tensor] | None) -> Leaf:
-        if not isinstance(result, Traced | Number):
-            raise CaptureError("the step returns an array that is not computed from others")
-        self._program.outputs.append(result.value)
-        self._done.outputs.append(result.concrete)
-        is_scalar = kind is None and isinstance(result, Traced) and result.is_scalar
-        return Leaf(len(self._program.outputs) - 1, kind, is_scalar)
+        if isinstance(result, np.ndarray | np.generic):  # such as the gradient of a sum
+            constant = np.array(result)
+            self._program.outputs.append(Constant(constant))
+            self._done.outputs.append(constant)
+            is_scalar = isinstance(result, np.generic)
+        else:
+            self._program.outputs.append(result.value)
+            self._done.outputs.append(result.concrete)
+            is_scalar = isinstance(result, Traced) and result.is_scalar
+        return Leaf(len(self._program.outputs) - 1, kind, is_scalar and kind is None)
 
     def _restore(self) -> None:
         for box in self._state.boxes:
