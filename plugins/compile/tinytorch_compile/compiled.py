@@ -112,6 +112,7 @@ class Compiled:
         functools.update_wrapper(self, step, updated=())
         self.step = step
         self.reason: str | None = None
+        self._options = (strict,)
         self._strict = strict
         self._attribute = self._name
         self._lock = threading.RLock()
@@ -144,7 +145,7 @@ class Compiled:
         return f"<compiled {self._name}: {self.reason or state}>"
 
     def __reduce__(self) -> Any:
-        return type(self), (self.step, self._strict)  # a copy captures again
+        return type(self), (self.step, *self._options)  # a copy captures again
 
     def explain(self) -> str:
         """Return what was captured and what a replay checks, and what was not captured and why."""
@@ -160,7 +161,7 @@ class Compiled:
                 f"@compile cannot keep the programs of a method of {type(instance).__name__}, "
                 f"which has no __dict__; call compile(x.{self._attribute}) instead"
             )
-        bound = type(self)(MethodType(self.step, instance), self._strict)
+        bound = type(self)(MethodType(self.step, instance), *self._options)
         return vars(instance).setdefault(self._attribute, bound)
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -264,6 +265,7 @@ class Compiled:
         self.reason = str(error)
         self._unfinished += 1
         if isinstance(error, UnfinishedError) and self._unfinished < _MOST_UNFINISHED:
+            self.reason += "; the next call is captured"
             return
         self._given_up.add(is_recording())
         for replays in self._replays.values():
