@@ -15,9 +15,10 @@ import numpy as np
 from tinytorch_core import Tensor
 from tinytorch_core.extend import from_array, unwrap
 
+from tinytorch_compile.boxes import Box
 from tinytorch_compile.errors import CaptureError, UnfinishedError
 from tinytorch_compile.program import Constant, Program, Value
-from tinytorch_compile.slots import Box, State
+from tinytorch_compile.slots import State
 from tinytorch_compile.tracing import Number, Recorder, Traced, TracedGenerator, owner_of
 
 # A number of the state: the id of the dict or list that holds it, and its key.

@@ -144,10 +144,13 @@ def _condition_lines(texts: list[str]) -> list[str]:
         return []
     first, *others = texts
     return [
-        "if not (",
-        f"    {first}",
-        *[f"    and {text}" for text in others],
-        "):",
+        "try:",
+        "    if not (",
+        f"        {first}",
+        *[f"        and {text}" for text in others],
+        "    ):",
+        "        return CHANGED",
+        "except Exception:  # something was removed",
         "    return CHANGED",
     ]
 

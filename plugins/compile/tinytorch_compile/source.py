@@ -10,8 +10,8 @@ import keyword
 import linecache
 import operator
 import re
+from collections import deque
 from collections.abc import Mapping, Sequence
-from types import CellType
 from typing import Any
 
 import numpy as np
@@ -477,9 +477,9 @@ class Source:
 
 
 def key_text(container: Any, key: Any, names: Names) -> str:
-    """Return the text that selects an item of a dict or list, or the variable of a function."""
-    if isinstance(container, CellType):
-        return ".cell_contents"
+    """Return the text that selects an item of a container, or an attribute of something else."""
+    if not isinstance(container, Mapping | list | deque):
+        return f".{key}"
     return f"[{key!r}]" if isinstance(key, int | str) else f"[{names.of(key, 'key')}]"
 
 
