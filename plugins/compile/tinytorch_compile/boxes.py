@@ -26,10 +26,11 @@ class Box:
         belongs: whether a key of a dict or class matters; None if all do.
         private: it belongs to a library's cache, which is restored, but not guarded.
         ordered: it is a dict whose order matters.
+        complete: other items would matter, too.
         items: its items when the step was captured.
     """
 
-    __slots__ = ("belongs", "items", "ordered", "path", "private", "thing")
+    __slots__ = ("belongs", "complete", "items", "ordered", "path", "private", "thing")
 
     def __init__(
         self,
@@ -38,9 +39,10 @@ class Box:
         belongs: Belongs | None = None,
         private: bool = False,
         ordered: bool = False,
+        complete: bool = True,
     ) -> None:
         self.path, self.thing, self.belongs = path, thing, belongs
-        self.private, self.ordered = private, ordered
+        self.private, self.ordered, self.complete = private, ordered, complete
         self.items = self.current()
 
     def current(self) -> dict[Any, Any]:

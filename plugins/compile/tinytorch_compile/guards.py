@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from types import CellType
 from typing import Any
 
-import numpy as np
-
 from tinytorch_core import Tensor
 from tinytorch_core.extend import array_text
 
+from tinytorch_compile.arguments import array_parts
+from tinytorch_compile.arguments import conditions as of_arguments
 from tinytorch_compile.boxes import Box, attribute_names
 from tinytorch_compile.capture import Captured
 from tinytorch_compile.source import Names, key_text
@@ -31,15 +31,13 @@ def conditions(
         owners: the ids of the arrays into which the program writes.
     """
     texts = [*_of_modes(names)]
-    for name, value in arguments.items():
-        texts += _argument(name, value, names)
+    texts += of_arguments(arguments, names)
     if owners:
         names.objects["owners"] = owners
         overlaps = names.of(_overlaps, "overlaps")
-        for name, value in arguments.items():
-            if isinstance(value, Tensor | np.ndarray):
-                array = array_text(name) if isinstance(value, Tensor) else name
-                texts.append(f"not {overlaps}({array}, owners)")
+        for text, value in array_parts(arguments).items():
+            array = array_text(text) if isinstance(value, Tensor) else text
+            texts.append(f"not {overlaps}({array}, owners)")
     for tensor, array in captured.tensors:
         name = names.of(tensor, "tensor")
         texts.append(f"{array_text(name)} is {names.of(array, 'array')}")
@@ -57,26 +55,6 @@ def conditions(
     for space, absent in state.absent:
         texts.append(f"{absent!r} not in {names.of(space, 'state')}")
     return texts
-
-
-def _argument(name: str, value: Any, names: Names) -> Iterator[str]:
-    if isinstance(value, Tensor):
-        yield f"{name}.__class__ is {names.of(type(value), type(value).__name__)}"
-        if hasattr(value, "requires_grad"):
-            yield f"{name}.requires_grad is {value.requires_grad}"
-        yield from _array(array_text(name), value.data, names)
-    elif isinstance(value, np.ndarray):
-        yield from _array(name, value, names)
-    else:
-        yield f"{name}.__class__ is {names.of(type(value), type(value).__name__)}"
-        yield f"{name} == {value!r}"
-
-
-def _array(text: str, array: Any, names: Names) -> Iterator[str]:
-    yield f"{text}.__class__ is {names.of(np.ndarray, 'ndarray')}"
-    yield f"{text}.shape == {array.shape}"
-    yield f"{text}.dtype == {names.of(array.dtype, str(array.dtype))}"
-    yield f"{text}.strides == {array.strides}"
 
 
 def _overlaps(array: Any, owners: frozenset[int]) -> bool:
@@ -131,7 +109,7 @@ def _of_keys(box: Box, thing: Any, name: str, names: Names) -> Iterator[str]:
             yield f"len({name}) == {len(keys)}"
             yield f"all(map({names.of(operator.is_, 'is_')}, {name}, {then}))"
     elif hasattr(thing, "__len__"):
-        if box.path and not isinstance(thing, CellType):  # of global names only some matter
+        if box.complete:
             yield f"len({name}) == {len(thing)}"
     else:
         missing = attribute_names(thing) if not isinstance(thing, CellType) else []

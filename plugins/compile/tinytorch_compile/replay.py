@@ -11,6 +11,7 @@ import numpy as np
 from tinytorch_core import Tensor
 from tinytorch_core.extend import array_text, from_array
 
+from tinytorch_compile.arguments import array_parts
 from tinytorch_compile.capture import Captured, Gradient, Leaf
 from tinytorch_compile.function import function_from
 from tinytorch_compile.guards import conditions
@@ -62,10 +63,10 @@ def replay_of(name: str, captured: Captured, arguments: Mapping[str, Any]) -> Re
     for own in (name, "result", "holds", *arguments):
         names.new(own)
     names.of(CHANGED, "CHANGED")
-    arrays = {k: v for k, v in arguments.items() if isinstance(v, Tensor | np.ndarray)}
+    arrays = array_parts(arguments)
     inputs = [
-        names.new(f"{key}_array") if isinstance(value, Tensor) else key
-        for key, value in arrays.items()
+        text if text in arguments and isinstance(value, np.ndarray) else names.new(f"{text}_array")
+        for text, value in arrays.items()
     ]
     source = Source(program, captured.arrays, inputs, names, "return CHANGED")
     written = [captured.arrays[slot] for slot in program.writes if slot.layout is not None]
@@ -75,9 +76,9 @@ def replay_of(name: str, captured: Captured, arguments: Mapping[str, Any]) -> Re
     lines = [
         *checks,
         *[
-            f"{text} = {array_text(key)}"
-            for text, (key, value) in zip(inputs, arrays.items(), strict=True)
-            if isinstance(value, Tensor)
+            f"{name} = {array_text(text) if isinstance(value, Tensor) else text}"
+            for name, (text, value) in zip(inputs, arrays.items(), strict=True)
+            if name != text
         ],
         *source.lines,
         f"result = {_result_text(captured.result, source, names)}",
@@ -159,8 +160,11 @@ def _result_text(result: Any, source: Source, names: Names) -> str:
     if isinstance(result, Leaf):
         text = source.outputs[result.index]
         if result.kind is None:
-            return text
-        return f"{names.of(from_array, 'from_array')}({names.of(result.kind, 'Tensor')}, {text})"
+            return f"{text}[()]" if result.scalar else text
+        tensor = f"{names.of(from_array, 'from_array')}({names.of(result.kind, 'Tensor')}, {text})"
+        if not result.attributes:
+            return tensor
+        return f"{names.of(_with_attributes, 'with_attributes')}({tensor}, {result.attributes})"
     if isinstance(result, tuple | list):
         items = [_result_text(item, source, names) for item in result]
         if isinstance(result, list):
@@ -170,6 +174,11 @@ def _result_text(result: Any, source: Source, names: Names) -> str:
         items = [f"{k!r}: {_result_text(v, source, names)}" for k, v in result.items()]
         return f"{{{', '.join(items)}}}"
     return source.text(result)
+
+
+def _with_attributes(tensor: Tensor, attributes: dict[str, Any]) -> Tensor:
+    vars(tensor).update(attributes)
+    return tensor
 
 
 def _gradient_lines(

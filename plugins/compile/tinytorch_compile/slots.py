@@ -23,7 +23,7 @@ import sys
 import types
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -106,7 +106,7 @@ class State:
         caches: the functions that remember their results.
     """
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], roots: Sequence[Any] = ()) -> None:
         self.boxes: list[Box] = []
         self.tensors: list[tuple[str, Tensor]] = []
         self.objects: list[Any] = []
@@ -118,14 +118,15 @@ class State:
         self._modules: dict[int, tuple[str, types.ModuleType]] = {}
         self._names: set[str] = set()
         # Caches of libraries come last, because they also hold what belongs to the state.
-        self._pending = deque([Found("", function)])
+        self._pending = deque([Found("", function), *(Found("an argument", r) for r in roots)])
         self._caches: deque[Found] = deque()
         while self._pending or self._caches or self._in_modules():
             # The first found is named, so that paths are short.
             if self._pending or self._caches:
                 self._visit((self._pending or self._caches).popleft())
         for space in self._namespaces.values():
-            self.boxes.append(Box(space.path, space.thing, space.names.__contains__))
+            used = space.names.__contains__
+            self.boxes.append(Box(space.path, space.thing, used, complete=False))
         self.absent = [
             (space.thing, name) for space in self._namespaces.values() for name in space.absent
         ]
@@ -363,7 +364,7 @@ def _matters(module: str, value: Any) -> bool:
     """Return whether an attribute of a module can change what the step does."""
     if not is_library(module) or module.startswith("tinytorch_"):
         return True
-    return value is os.environ or isinstance(value, _LEAVES)
+    return value is os.environ or value is os.getenv or isinstance(value, _LEAVES)
 
 
 @functools.lru_cache(maxsize=1024)
