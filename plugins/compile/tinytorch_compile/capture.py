@@ -85,6 +85,7 @@ class Captured:
         outputs: the arrays and numbers that it returned.
         ends: what the state must be after the step: how the step reaches it, a function that
             reads it, and the array or number.
+        errors: how NumPy handled floating-point errors at the start.
     """
 
     program: Program
@@ -96,6 +97,7 @@ class Captured:
     result: Any = None
     outputs: list[Any] = field(default_factory=list)
     ends: list[tuple[str, Callable[[], Any], Any]] = field(default_factory=list)
+    errors: Any = field(default_factory=np.geterr)
 
 
 class ChangedNumbers(Exception):
@@ -112,6 +114,8 @@ class ChangedNumbers(Exception):
 
 # One capture at a time, because a capture replaces state, and streams of text.
 _lock = fork_safe_lock()
+# The types that the step may return besides tensors, arrays and containers.
+_PLAIN = (bool, int, float, complex, str)
 _capturing = ContextVar("capturing", default=False)
 
 # Whether this thread is capturing a step.
@@ -326,9 +330,19 @@ class _Capture:
                 self._program.kept.append(gradient.after)
                 getter = functools.partial(getattr, gradient.tensor, "grad")
                 self._expect("a gradient", getter, end)
+        self._leave_out_unread_gradients()
         changed = {place for box in self._state.boxes for place in self._changed_numbers(box)}
         if changed:
             raise ChangedNumbers(changed)
+
+    def _leave_out_unread_gradients(self) -> None:
+        """Leave the old gradients out of the program if it does not read them."""
+        program = self._program
+        read = {value for step in program.steps for value in step.reads} | set(program.needed)
+        old = {gradient.slot for gradient in self._done.gradients} - read
+        program.slots = [slot for slot in program.slots if slot not in old]
+        for slot in old & self._done.arrays.keys():
+            del self._done.arrays[slot]
 
     def _expect(self, path: str, read: Callable[[], Any], end: Any) -> None:
         """Note what a part of the state must be after the step."""
@@ -391,7 +405,7 @@ class _Capture:
             return type(result)(map(self._output, result))
         if type(result) is dict:
             return {key: self._output(value) for key, value in result.items()}
-        if result is None or type(result) in (bool, int, float, complex, str):
+        if result is None or isinstance(result, np.generic) or type(result) in _PLAIN:
             return result
         raise CaptureError(f"the step returns a {type(result).__name__}")
 

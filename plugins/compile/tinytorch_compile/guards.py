@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from types import CellType
 from typing import Any
 
+import numpy as np
+
 from tinytorch_core import Tensor
 from tinytorch_core.extend import array_text
 
@@ -30,7 +32,7 @@ def conditions(
         names: the global names of the function.
         owners: the ids of the arrays into which the program writes.
     """
-    texts = [*_of_modes(names)]
+    texts = [*_of_modes(names), *_of_errors(captured, names)]
     texts += of_arguments(arguments, names)
     if owners:
         names.objects["owners"] = owners
@@ -69,6 +71,13 @@ def _of_modes(names: Names) -> Iterator[str]:
     if autograd is not None:
         enabled = autograd.is_grad_enabled
         yield f"{names.of(enabled, 'is_grad_enabled')}() is {enabled()}"
+
+
+def _of_errors(captured: Captured, names: Names) -> Iterator[str]:
+    """Yield a condition on how NumPy handles floating-point errors, if the step changes it."""
+    steps = captured.program.steps
+    if "geterr" in captured.state.names or any(getattr(step, "errors", None) for step in steps):
+        yield f"{names.of(np.geterr, 'geterr')}() == {names.of(captured.errors, 'errors')}"
 
 
 def _of_attributes(tensor: Any, names: Names) -> Iterator[str]:

@@ -103,6 +103,7 @@ class State:
         objects: the objects whose class matters.
         methods: methods of library classes that determine what the step does.
         absent: for each dict of global names those that it must not have.
+        names: the names in the code, of globals and attributes.
         caches: the functions that remember their results.
     """
 
@@ -116,7 +117,7 @@ class State:
         self._namespaces: dict[int, Namespace] = {}
         # The modules that are reached, and all names in code, which may be attributes of them.
         self._modules: dict[int, tuple[str, types.ModuleType]] = {}
-        self._names: set[str] = set()
+        self.names: set[str] = set()
         # Caches of libraries come last, because they also hold what belongs to the state.
         self._pending = deque([Found("", function), *(Found("an argument", r) for r in roots)])
         self._caches: deque[Found] = deque()
@@ -218,7 +219,7 @@ class State:
 
     def _in_code(self, function: Any) -> None:
         code, namespace = function.__code__, function.__globals__
-        self._names |= names_in(code)
+        self.names |= names_in(code)
         for name in globals_in(code):
             if name in namespace:
                 self._use("", namespace, name)
@@ -246,7 +247,7 @@ class State:
         new = False
         for path, module in list(self._modules.values()):
             names = vars(module)
-            for name in sorted(self._names & names.keys()):
+            for name in sorted(self.names & names.keys()):
                 if _matters(module.__name__, names[name]):
                     new |= self._use(path, names, name)
         return new

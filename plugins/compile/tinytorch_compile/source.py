@@ -92,6 +92,8 @@ class Source:
         writes: the lines that change the slots.
         pool: the arrays that are used for several results.
         allocating: the calls that create new arrays each time.
+        first_write: the index of the first line that changes a slot, or None.
+        saved: generators, each with the variable that holds its state at the start.
     """
 
     def __init__(
@@ -109,6 +111,9 @@ class Source:
         self._lifetimes = Lifetimes(program)
         self.pool = Pool()
         self.lines: list[str] = []
+        self.first_write: int | None = None
+        self.saved: list[tuple[Any, str]] = []
+        self._reserved: dict[Value, Any] = {}
         self.allocating: list[Call] = []
         # The text of each value, and the array of those that are in the same one in every call.
         self._texts: dict[Value, str] = dict(zip(program.inputs, inputs, strict=True))
@@ -190,7 +195,7 @@ class Source:
             self._end()
             return
         self._errors = self._enter(step.errors)
-        self._save_generators(i, step)
+        self._save_generators(step)
         if step.several or step.results[0].layout is None:
             self._allocating(step)
         elif isinstance(step.function, Writing):
@@ -202,15 +207,16 @@ class Source:
         for line in self._ending:
             self._line(f"    {line}")
 
-    def _save_generators(self, i: int, call: Call) -> None:
-        """Save the states of generators if a later guard can fail: then they are restored."""
-        for generator in call.args if call.effect and i < self._last_check else ():
+    def _save_generators(self, call: Call) -> None:
+        """Save the states of generators, to restore them if a guard fails or a call raises."""
+        for generator in call.args if call.effect else ():
             if isinstance(generator, np.random.Generator) and id(generator) not in self._drawn:
                 self._drawn.add(id(generator))
                 place = f"{self.text(generator)}.bit_generator.state"
                 saved = self._names.new("saved_state")
                 self._line(f"{saved} = {place}")
                 self._ending.insert(0, f"{place} = {saved}")
+                self.saved.append((generator, saved))
 
     def _may_end(self, step: Step) -> bool:
         """Return whether a step may find that the program does not hold any more."""
@@ -330,8 +336,14 @@ class Source:
     def _target(self, i: int, call: Call, result: Value) -> Any:
         """Return the array for a result: a slot, an argument that is dead, or one of the pool."""
         slot = self._slot_for(i, call, result)
+        if i > self._last_check and result in self._program.kept:
+            # What was kept by the last call may be read until here.
+            self._reserved[result] = result.layout.empty()  # type: ignore[union-attr]
+            return self._reserved[result]
         if slot is not None:
             self._written.add(slot)
+            if self.first_write is None:
+                self.first_write = len(self.lines)
             return self._arrays[slot]
         if is_elementwise(call):
             for value in call.reads:
@@ -466,8 +478,8 @@ class Source:
 
     def _kept(self, value: Value | Constant) -> Any:
         """Return the array of a kept value, which is in no other value's memory."""
-        if isinstance(value, Value) and value in self._pooled:
-            return self._pooled.pop(value)
+        if isinstance(value, Value) and value in self._reserved:
+            return self._reserved.pop(value)
         layout = Layout.of(value.array) if isinstance(value, Constant) else value.layout
         assert layout is not None
         array = layout.empty()
