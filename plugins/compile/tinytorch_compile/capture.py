@@ -76,6 +76,7 @@ class Captured:
 
     Attributes:
         program: the calls of NumPy.
+        step: the function.
         state: what the step can reach.
         arrays: the array of each slot; for a number the dict or list that holds it, and its key.
         numbers: the places of the numbers among the slots.
@@ -89,6 +90,7 @@ class Captured:
     """
 
     program: Program
+    step: Callable[..., Any]
     state: State
     arrays: dict[Value, Any] = field(default_factory=dict)
     numbers: set[Place] = field(default_factory=set)
@@ -165,7 +167,7 @@ class _Capture:
         self.recorder = Recorder()
         self._program = self.recorder.program
         self._state = State(step, roots)
-        self._done = Captured(self._program, self._state)
+        self._done = Captured(self._program, step, self._state)
         # The traced arrays by the ids of the arrays: one for an array in several places.
         self._traced: dict[int, Traced] = {}
         # What stands for the items of boxes, with the value at the start.

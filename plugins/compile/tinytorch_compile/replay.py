@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -123,6 +124,7 @@ def replay_of(
         f"result = {_result_text(captured.result, source, names)}",
         *source.writes,
         *_gradient_lines(kept, source, names, copies),
+        *_note_lines(written, captured, names),
         "return result",
     ]
     first_write = len(source.lines) + 1 if source.first_write is None else source.first_write
@@ -222,6 +224,17 @@ def _result_text(result: Any, source: Source, names: Names) -> str:
 def _with_attributes(tensor: Tensor, attributes: dict[str, Any]) -> Tensor:
     vars(tensor).update(attributes)
     return tensor
+
+
+def _note_lines(written: list[Any], captured: Captured, names: Names) -> list[str]:
+    """Return the line that tells autograd of the writes, for graphs that saved these arrays."""
+    autograd: Any = sys.modules.get("tinytorch_autograd")
+    if autograd is None or not written:
+        return []
+    step = inspect.unwrap(captured.step)
+    code = getattr(step, "__code__", None) or type(step).__call__.__code__
+    writes = autograd.RepeatedWrites(written, code)
+    return [f"{names.of(writes, 'writes')}.note()"]
 
 
 def _attribute(tensor: Any) -> str:
