@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tinytorch_compile.capture import Captured, ChangedNumbers, Place, capture, is_capturing
-from tinytorch_compile.comparing import difference, wrong_end
+from tinytorch_compile.comparing import OTHER_DECISION, difference, wrong_end
 from tinytorch_compile.errors import CaptureError, RecaptureWarning, UnfinishedError
 from tinytorch_compile.explain import explanation
 from tinytorch_compile.replay import CHANGED, HELD, Replay, replay_of
@@ -159,6 +159,8 @@ class Compiled:
         for replay in earlier:
             if captured.numbers == replay.captured.numbers:
                 reason = difference(replay.captured.program, captured.program)
+                if reason is OTHER_DECISION:
+                    continue
                 if reason is not None:
                     raise CaptureError(reason)
                 replay.verify()
