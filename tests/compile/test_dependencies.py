@@ -1188,6 +1188,12 @@ def scalars_that_are_updated(compile):
 
 
 @program
+def the_sign_of_zero(compile):
+    step = compile(lambda x: np.copysign(x, float(x[0] * 0)))
+    return [step(ONES * sign) for sign in (1, 1, 1, -1, 1, -1, np.nan, np.nan, np.nan)]
+
+
+@program
 def results_that_are_kept(compile):
     step = compile(lambda x: (x * 2, Tensor(x) + 1))
     return [step(ONES * i) for i in range(8)]

@@ -190,8 +190,10 @@ class Source:
     def _step(self, i: int, step: Step) -> None:
         self._comment(step.location)
         if isinstance(step, Guard):
-            name = self.text(step.convert)
-            self._line(f"if {name}({self.text(step.value)}) != {self.text(step.expected)}:")
+            found, expected = f"{self.text(step.convert)}({self.text(step.value)})", step.expected
+            if isinstance(expected, float | complex):  # 0.0 and -0.0 differ
+                found, expected = f"repr({found})", repr(expected)
+            self._line(f"if {found} != {self.text(expected)}:")
             self._end()
             return
         self._errors = self._enter(step.errors)
