@@ -156,7 +156,7 @@ def test_a_step_that_changes_its_arguments_runs_as_it_is():
     x, items = np.zeros(2), []
     for function, argument in ((write, x), (append, items)):
         compiled = compile(function)
-        with pytest.warns(RecaptureWarning, match="argument 1"):
+        with pytest.warns(RecaptureWarning, match="changes an argument"):
             compiled(argument)
         for _ in range(3):
             compiled(argument)

@@ -50,8 +50,15 @@ def _results(template: Any, result: Any) -> Iterator[Any]:
             yield from _results(part, result[key])
 
 
+# The difference of two captures that have decided differently: both programs are right.
+OTHER_DECISION = "the step decides differently from call to call"
+
+
 def difference(first: Program, second: Program) -> str | None:
-    """Return how the second of two captures differs from the first, or None if they are equal."""
+    """Return how the second of two captures differs from the first, or None if they are equal.
+
+    It is OTHER_DECISION if a decision that depends on values was the first difference.
+    """
     pairs: dict[Value, Value] = {}
     for a, b in ((first.inputs, second.inputs), (first.slots, second.slots)):
         if len(a) != len(b):
@@ -59,6 +66,8 @@ def difference(first: Program, second: Program) -> str | None:
         pairs.update(zip(a, b, strict=True))
     for x, y in zip(first.steps, second.steps, strict=False):
         reason = _of_steps(x, y, pairs)
+        if reason is OTHER_DECISION:
+            return reason
         if reason is not None:
             return f"{x.location or 'unknown line'}: {reason}"
     ends = [(first.outputs, second.outputs), (first.kept, second.kept)]
@@ -72,7 +81,10 @@ def difference(first: Program, second: Program) -> str | None:
 def _of_steps(x: Step, y: Step, pairs: dict[Value, Value]) -> str | None:
     if isinstance(x, Guard) or isinstance(y, Guard):
         same = isinstance(x, Guard) and isinstance(y, Guard) and pairs.get(x.value) is y.value
-        return None if same else "the step decides differently from call to call"
+        if not same:
+            return "the step makes other decisions from call to call"
+        equal = _equal(x.expected, y.expected, {})  # type: ignore[union-attr]
+        return None if equal else OTHER_DECISION
     if x.function != y.function or len(x.results) != len(y.results):
         return f"calls {_name(x)} once, and {_name(y)} in the next call"
     if not _equal((x.args, x.kwargs), (y.args, y.kwargs), pairs):

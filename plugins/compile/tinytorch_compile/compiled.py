@@ -11,12 +11,12 @@ from types import FunctionType, MethodType
 from typing import Any
 
 from tinytorch_compile.capture import Captured, ChangedNumbers, Place, capture, is_capturing
-from tinytorch_compile.comparing import difference, wrong_end
+from tinytorch_compile.comparing import OTHER_DECISION, difference, wrong_end
 from tinytorch_compile.errors import CaptureError, RecaptureWarning, UnfinishedError
 from tinytorch_compile.explain import explanation
 from tinytorch_compile.guards import is_recording
 from tinytorch_compile.location import caller_level
-from tinytorch_compile.replay import CHANGED, Replay, replay_of
+from tinytorch_compile.replay import CHANGED, HELD, Replay, replay_of
 
 # The most programs of one step; a step that needs more runs as it is.
 _MOST_PROGRAMS = 8
@@ -132,7 +132,14 @@ class Compiled:
         with self._lock:
             for replay in self._replays.get((len(args), *kwargs), ()):
                 if replay.verified:
-                    result = replay.run(*args, **kwargs)
+                    try:
+                        result = replay.run(*args, **kwargs)
+                    except Exception as error:
+                        if not replay.undo(error):
+                            raise
+                        return self.step(*args, **kwargs)  # raises it again, from its own line
+                    if result is HELD:
+                        return self._copying(replay, args, kwargs)
                     if result is not CHANGED:
                         return result
             if not self._given_up or is_recording() not in self._given_up:
@@ -196,6 +203,14 @@ class Compiled:
             self._note(self._explained(replay, what, args, kwargs))
         return result
 
+    def _copying(self, replay: Replay, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Replace a replay by one that creates new arrays for gradients, and run it."""
+        replays = self._replays[(len(args), *kwargs)]
+        new = replay_of(self._name, replay.captured, self._named(args, kwargs), copies=True)
+        new.verify()
+        replays[replays.index(replay)] = self._latest = new
+        return self(*args, **kwargs)
+
     def _explained(
         self, replay: Replay, what: str, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> CaptureError:
@@ -214,9 +229,11 @@ class Compiled:
         for replay in earlier:
             if replay in replays:
                 reason = difference(replay.captured.program, captured.program)
+                if reason is OTHER_DECISION:
+                    continue
                 if reason is not None:
                     raise CaptureError(reason)
-                replay.verified = True
+                replay.verify()
                 return replay
         if sum(map(len, self._replays.values())) >= _MOST_PROGRAMS:
             raise CaptureError(
