@@ -56,7 +56,7 @@ def train(
     schedule = CosineAnnealingLR(optimizer, epochs)
 
     def step(inputs: Tensor, targets: Tensor) -> Tensor:
-        loss = cross_entropy(model(inputs), targets, label_smoothing=0.1)
+        loss: Tensor = cross_entropy(model(inputs), targets, label_smoothing=0.1)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -16,7 +16,7 @@ from tinytorch_core import Tensor
 from tinytorch_autograd import func, grad, no_grad
 from tinytorch_compile import RecaptureWarning, compile
 from tinytorch_layers import Linear, Module, Sequential
-from tinytorch_training import Adam
+from tinytorch_training import Adam, accuracy
 
 from .networks import NETWORKS, OPTIMIZERS, Training
 
@@ -372,6 +372,52 @@ def test_explain_reports_why_nothing_was_captured():
     with pytest.warns(RecaptureWarning, match=r"np\.asarray"):
         step(np.ones(1))
     assert "np.asarray" in step.explain()
+
+
+SETTINGS = {"text": "a"}
+CHANGING = {
+    r"float\(\) of \w+ is 0\.0 or 1\.0 or 2\.0; item\(\) returns": (
+        lambda x: float(x.mean()),
+        lambda i: np.full(2, i),
+    ),
+    r"argument 1: float64 \(0,\) or argument 1": (lambda x: x * 2, np.ones),
+    "such as an attribute": (lambda x: x * len(SETTINGS["text"]), lambda i: np.ones(1)),
+}
+
+
+@pytest.mark.parametrize("message", CHANGING)
+def test_too_many_captures_name_what_changes(message, monkeypatch):
+    step, argument = CHANGING[message]
+    compiled = compile(step)
+
+    def call(i):
+        monkeypatch.setitem(SETTINGS, "text", "a" * i)
+        compiled(argument(i))
+
+    with pytest.warns(RecaptureWarning, match=message):
+        _ = [call(i) for i in range(10)]
+
+
+def test_a_step_that_stores_its_losses_is_told_to_return_them():
+    losses = []
+
+    @compile
+    def step(x):
+        losses.append((x * 2).sum().item())
+
+    with pytest.warns(RecaptureWarning, match="in each call; return what it stores instead"):
+        _ = [step(np.full(1, i)) for i in range(5)]
+    assert losses == [0, 2, 4, 6, 8]
+    assert step.reason is not None
+
+
+def test_a_metric_of_the_project_is_not_a_decision():
+    rng = np.random.default_rng(0)
+    step = compile(accuracy, strict=True)
+    for _ in range(12):
+        output, target = rng.standard_normal((7, 3)), rng.integers(0, 3, 7)
+        assert step(output, target) == accuracy(output, target)
+    assert repr(step) == "<compiled accuracy: 1 program>"
 
 
 def test_a_step_is_freed_with_its_buffers():

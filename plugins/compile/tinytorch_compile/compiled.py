@@ -13,7 +13,7 @@ from typing import Any
 from tinytorch_compile.capture import Captured, ChangedNumbers, Place, capture, is_capturing
 from tinytorch_compile.comparing import OTHER_DECISION, difference, wrong_end
 from tinytorch_compile.errors import CaptureError, RecaptureWarning, UnfinishedError
-from tinytorch_compile.explain import explanation
+from tinytorch_compile.explain import changing, explanation
 from tinytorch_compile.guards import is_recording
 from tinytorch_compile.location import caller_level
 from tinytorch_compile.replay import CHANGED, HELD, Replay, replay_of
@@ -235,10 +235,11 @@ class Compiled:
                     raise CaptureError(reason)
                 replay.verify()
                 return replay
-        if sum(map(len, self._replays.values())) >= _MOST_PROGRAMS:
+        known = [replay for group in self._replays.values() for replay in group]
+        if len(known) >= _MOST_PROGRAMS:
             raise CaptureError(
                 f"{self._name} was captured {_MOST_PROGRAMS} times, because what it depends on "
-                "keeps changing; explain() lists the programs"
+                f"keeps changing{changing(known)}"
             )
         self._latest = replay_of(self._name, captured, self._named(args, kwargs))
         replays.insert(0, self._latest)
@@ -281,9 +282,12 @@ class Compiled:
         """Note why a call was not compiled, and whether the next one may be."""
         self.reason = str(error)
         self._unfinished += 1
-        if isinstance(error, UnfinishedError) and self._unfinished < _MOST_UNFINISHED:
-            self.reason += "; the next call is captured"
-            return
+        if isinstance(error, UnfinishedError):
+            if self._unfinished < _MOST_UNFINISHED:
+                self.reason += "; the next call is captured"
+                return
+            error = CaptureError(f"{error} in each call; return what it stores instead")
+            self.reason = str(error)
         self._given_up.add(is_recording())
         for replays in self._replays.values():
             replays[:] = [replay for replay in replays if replay.verified]

@@ -25,6 +25,26 @@ def explanation(name: str, replays: Sequence[Replay], reason: str | None) -> str
     return "\n".join(lines)
 
 
+def changing(replays: Sequence[Replay]) -> str:
+    """Return which decision, or what in the arguments, differs most often between programs."""
+    found: dict[str, set[str]] = {}
+    for replay in replays:
+        found.setdefault("the arguments are", set()).add(_inputs(replay.program)[2:])
+        for step in replay.program.steps:
+            if isinstance(step, Guard):
+                place = _line_text(step.location)
+                what = f"{place}: {_name(step.convert)}() of {step.value.label} is"
+                found.setdefault(what, set()).add(repr(step.expected))
+    if not found:
+        return ""
+    what, values = max(found.items(), key=lambda item: len(item[1]))
+    if len(values) < 2:
+        return ", such as an attribute or a global name"
+    shown = " or ".join(sorted(values)[:3])
+    advice = "; item() returns a number without a decision" if "float() of" in what else ""
+    return f": {what} {shown}{advice}"
+
+
 def _inputs(program: Program) -> str:
     """Return for which arguments a program is."""
     texts = [f"{v.label}: {v.layout.dtype} {v.layout.shape}" for v in program.inputs if v.layout]
