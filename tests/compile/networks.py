@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from tinytorch_core import Tensor
@@ -21,7 +23,18 @@ from tinytorch_layers import (
     Sequential,
 )
 from tinytorch_losses import cross_entropy
-from tinytorch_training import SGD, Adam, AdamW, CosineAnnealingLR, RMSprop, clip_grad_norm
+from tinytorch_training import (
+    SGD,
+    Adam,
+    AdamW,
+    CosineAnnealingLR,
+    LinearLR,
+    RMSprop,
+    SequentialLR,
+    StepLR,
+    clip_grad_norm,
+    clip_grad_value,
+)
 
 
 class Flatten(Module):
@@ -49,6 +62,10 @@ class Attention(Module):
 
 def _images(rng):
     return Tensor(rng.standard_normal((4, 1, 28, 28)).astype(np.float32)), rng.integers(0, 10, 4)
+
+
+def _small_images(rng):
+    return Tensor(rng.standard_normal((3, 1, 8, 8)).astype(np.float32)), rng.integers(0, 3, 3)
 
 
 def _vectors(rng):
@@ -85,6 +102,19 @@ def lenet():
     )
 
 
+def small_lenet():
+    return Sequential(
+        Conv2d(1, 2, 3, padding=1, generator=0),
+        ReLU(),
+        MaxPool2d(2),
+        Conv2d(2, 3, 3, generator=1),
+        ReLU(),
+        MaxPool2d(2),
+        Flatten(),
+        Linear(3, 3, generator=2),
+    )
+
+
 def convolutions():
     return Sequential(
         Conv2d(1, 4, 3, stride=2, generator=0),
@@ -95,6 +125,12 @@ def convolutions():
         Flatten(),
         Linear(144, 10, generator=2),
     )
+
+
+def deep():
+    """Return a network with so many small parameters that optimizers update them together."""
+    layers = [layer for i in range(4) for layer in (Linear(6, 6, generator=i), ReLU())]
+    return Sequential(*layers, Linear(6, 3, generator=9))
 
 
 # For each network a function that creates it, and one that draws a batch.
@@ -111,9 +147,13 @@ NETWORKS = {
         lambda: Sequential(Attention(8), Flatten(), Linear(40, 3, generator=9)),
         _sequences,
     ),
+    "deep": (deep, _vectors),
+    "small lenet": (small_lenet, _small_images),
     "lenet": (lenet, _images),
     "convolutions": (convolutions, _images),
 }
+# Those with images of 28 x 28 pixels take the most time.
+SMALL_NETWORKS = [name for name in NETWORKS if name not in ("lenet", "convolutions")]
 
 OPTIMIZERS = {
     "SGD": lambda p: SGD(p, lr=0.1),
@@ -125,21 +165,56 @@ OPTIMIZERS = {
 }
 
 
+SCHEDULES = {
+    "StepLR": lambda o: StepLR(o, 7, 0.5),
+    "CosineAnnealingLR": lambda o: CosineAnnealingLR(o, 200),
+    "LinearLR": lambda o: LinearLR(o, total_iters=20),
+    "SequentialLR": lambda o: SequentialLR(
+        o, [LinearLR(o, total_iters=10), CosineAnnealingLR(o, 40)], [10]
+    ),
+}
+
+CLIPPING = {
+    "none": lambda parameters: None,
+    "norm": lambda parameters: clip_grad_norm(parameters, 0.5),
+    "maximum norm": lambda parameters: clip_grad_norm(parameters, 0.01, math.inf),
+    "value": lambda parameters: clip_grad_value(parameters, 0.02),
+}
+
+
+def convert(model, dtype):
+    """Convert the parameters and buffers of a network to a dtype."""
+    for parameter in model.parameters():
+        parameter.data = parameter.data.astype(dtype)
+    for name, buffer in list(model.named_buffers()):
+        if buffer.dtype.kind == "f":
+            model.set_buffer(name, buffer.astype(dtype))
+
+
 class Training:
     """A network with an optimizer and a schedule, and one step of training."""
 
-    def __init__(self, network, optimizer, clip=False):
+    def __init__(
+        self,
+        network,
+        optimizer,
+        clip="none",
+        schedule="CosineAnnealingLR",
+        dtype=np.float32,
+        parameters=lambda model: model.parameters(),
+        loss=cross_entropy,
+    ):
         self.model = network()
-        self.optimizer = optimizer(self.model.parameters())
-        self.schedule = CosineAnnealingLR(self.optimizer, 200)
-        self.clip = clip
+        convert(self.model, dtype)
+        self.optimizer = optimizer(parameters(self.model))
+        self.schedule = SCHEDULES[schedule](self.optimizer)
+        self.clip, self.loss = CLIPPING[clip], loss
 
     def step(self, inputs, targets):
-        loss = cross_entropy(self.model(inputs), targets)
+        loss = self.loss(self.model(inputs), targets)
         self.optimizer.zero_grad()
         loss.backward()
-        if self.clip:
-            clip_grad_norm(self.model.parameters(), 0.5)
+        self.clip(self.model.parameters())
         self.optimizer.step()
         return loss
 

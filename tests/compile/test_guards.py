@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tinytorch_core import Tensor, plugins
 
 from tinytorch_activations import ReLU
-from tinytorch_autograd import no_grad
+from tinytorch_autograd import ModifiedError, no_grad
 from tinytorch_compile import CaptureError, RecaptureWarning, compile
 from tinytorch_layers import Dropout, Linear, Parameter, Sequential
 from tinytorch_losses import mse_loss
@@ -211,6 +211,29 @@ def test_hooks_that_are_added():
     for _ in range(4):
         step(np.ones(1, np.float32))
         assert w.grad.tolist() == [10]
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_graph_that_needs_what_a_step_overwrites_is_an_error(compiled):
+    w = Parameter([1.0, 2.0])
+    optimizer = SGD([w], lr=0.1)
+
+    def step(x):
+        optimizer.zero_grad()
+        (w * x).sum().backward()
+        optimizer.step()
+
+    step = compile(step, strict=True) if compiled else step
+    x = np.ones(2, np.float32)
+    for _ in range(4):
+        step(x)
+    before, squares = (w * x).sum(), (w * w).sum()
+    step(x)
+    after = (w * w).sum()
+    before.backward()  # needs x only
+    after.backward()
+    with pytest.raises(ModifiedError, match=r"in step\n"):
+        squares.backward()
 
 
 def test_an_argument_that_is_a_parameter():

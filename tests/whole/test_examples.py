@@ -45,6 +45,14 @@ def test_xor_is_learned(capsys) -> None:
     assert "Learned: 0 xor 0 = 0, 0 xor 1 = 1, 1 xor 0 = 1, 1 xor 1 = 0" in capsys.readouterr().out
 
 
+def test_compiled_steps_give_the_same_network(capsys) -> None:
+    assert program("compiled_digits").main(epochs=2)
+    shown = capsys.readouterr().out
+    assert "weights equal: True" in shown
+    assert "step: 1 program" in shown
+    assert "loss.backward()" in shown
+
+
 def test_a_network_learns_the_digits(capsys, tmp_path) -> None:
     accuracy = program("digits_mlp").main(tmp_path)
     shown = capsys.readouterr().out

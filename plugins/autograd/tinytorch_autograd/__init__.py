@@ -22,6 +22,7 @@ from tinytorch_autograd.gradients import backward, grad
 from tinytorch_autograd.modes import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from tinytorch_autograd.node import AccumulateGrad, Function, functions
 from tinytorch_autograd.rule import Rules
+from tinytorch_autograd.writes import RepeatedWrites
 
 if TYPE_CHECKING:
     from tinytorch_autograd import func
@@ -56,6 +57,7 @@ __all__ = [
     "NoRuleError",
     "NonScalarError",
     "NotDifferentiableError",
+    "RepeatedWrites",
     "Rules",
     "SparseMatrix",
     "UntrackedError",

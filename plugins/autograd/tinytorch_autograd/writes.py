@@ -137,6 +137,36 @@ def _location() -> ModuleType:
     return location
 
 
+class RepeatedWrites:
+    """Writes into the same arrays that happen again and again, such as those of a compiled step.
+
+    Args:
+        arrays: the arrays that are written into. The caller keeps them alive.
+        code: the code that writes into them, for error messages.
+    """
+
+    __slots__ = ("__weakref__", "_code", "_number", "_owners")
+
+    def __init__(self, arrays: Sequence[Any], code: CodeType) -> None:
+        self._owners = frozenset(id(_owner(array)) for array in arrays)
+        self._code, self._number = code, -1
+        _repeated.add(self)
+
+    def note(self) -> None:
+        """Note that the arrays have been written into. It takes as long as a few dict lookups."""
+        global _latest
+        with _lock:
+            self._number = _latest = next_number()
+
+    def since(self, number: int, owner: Any) -> Iterator[_Write]:
+        """Yield the latest write if it is one into `owner` after this number was given out."""
+        if self._number > number and id(owner) in self._owners:
+            yield self._number, self._code, 0
+
+
+_repeated: weakref.WeakSet[RepeatedWrites] = weakref.WeakSet()
+
+
 def any_since(number: int) -> bool:
     """Return whether an array has been written into since this number was given out."""
     return _latest > number
@@ -169,14 +199,15 @@ def _needed_arrays(node: Any) -> Iterator[tuple[str, Any]]:
 
 def _write_since(number: int, array: Any) -> _Write | None:
     """Return the latest write into `array` after this number was given out, or None."""
-    memory = _memories.get(id(_owner(array)))
-    if memory is None:
-        return None
+    owner = _owner(array)
+    memory = _memories.get(id(owner))
+    parts = {} if memory is None else memory[1].copy()  # a copy, because other threads may write
     since = [
         write
-        for part, write in memory[1].copy().items()  # a copy, because other threads may write
+        for part, write in parts.items()
         if write[0] > number and (part is None or _overlaps(part, array))
     ]
+    since += [write for repeated in list(_repeated) for write in repeated.since(number, owner)]
     return max(since, default=None, key=itemgetter(0))
 
 
@@ -192,7 +223,7 @@ def _overlaps(part: _Part, array: Any) -> bool:
 def _modified(node: Any, name: str, array: Any, write: _Write) -> ModifiedError:
     _, code, instruction = write
     line = next(line for start, end, line in code.co_lines() if start <= instruction < end)
-    written = _location().Location(code.co_filename, line, code.co_name)
+    written = _location().Location(code.co_filename, line or code.co_firstlineno, code.co_name)
     ran = node.location()
     op = node.op.name
     hint = f"To see the line that ran {op}, run the forward pass inside detect_anomaly()"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import gc
-import random
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -13,11 +12,24 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import Tensor
-from tinytorch_core.extend import from_array, unwrap
+from tinytorch_core.extend import fork_safe_lock, from_array, unwrap
 
+from tinytorch_compile import effects
+from tinytorch_compile.arguments import (
+    OF_AUTOGRAD,
+    check_container,
+    check_tensor,
+    is_container,
+    is_fixed,
+    is_plain,
+    parts,
+    rebuilt,
+)
+from tinytorch_compile.arguments import items as items_of
+from tinytorch_compile.boxes import Box
 from tinytorch_compile.errors import CaptureError, UnfinishedError
 from tinytorch_compile.program import Constant, Program, Value
-from tinytorch_compile.slots import Box, State
+from tinytorch_compile.slots import State
 from tinytorch_compile.tracing import Number, Recorder, Traced, TracedGenerator, owner_of
 
 # A number of the state: the id of the dict or list that holds it, and its key.
@@ -31,10 +43,14 @@ class Leaf:
     Attributes:
         index: the index of the output.
         kind: the class of the Tensor; None for an array or a number.
+        scalar: it is a NumPy scalar, not an array.
+        attributes: attributes of the Tensor that plugins have added.
     """
 
     index: int
     kind: type[Tensor] | None = None
+    scalar: bool = False
+    attributes: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -60,6 +76,7 @@ class Captured:
 
     Attributes:
         program: the calls of NumPy.
+        step: the function.
         state: what the step can reach.
         arrays: the array of each slot; for a number the dict or list that holds it, and its key.
         numbers: the places of the numbers among the slots.
@@ -69,9 +86,11 @@ class Captured:
         outputs: the arrays and numbers that it returned.
         ends: what the state must be after the step: how the step reaches it, a function that
             reads it, and the array or number.
+        errors: how NumPy handled floating-point errors at the start.
     """
 
     program: Program
+    step: Callable[..., Any]
     state: State
     arrays: dict[Value, Any] = field(default_factory=dict)
     numbers: set[Place] = field(default_factory=set)
@@ -80,6 +99,7 @@ class Captured:
     result: Any = None
     outputs: list[Any] = field(default_factory=list)
     ends: list[tuple[str, Callable[[], Any], Any]] = field(default_factory=list)
+    errors: Any = field(default_factory=np.geterr)
 
 
 class ChangedNumbers(Exception):
@@ -94,6 +114,10 @@ class ChangedNumbers(Exception):
         self.places = places
 
 
+# One capture at a time, because a capture replaces state, and streams of text.
+_lock = fork_safe_lock()
+# The types that the step may return besides tensors, arrays and containers.
+_PLAIN = (bool, int, float, complex, str)
 _capturing = ContextVar("capturing", default=False)
 
 # Whether this thread is capturing a step.
@@ -114,13 +138,15 @@ def capture(
         CaptureError: the step does something that a replay could not repeat.
         ChangedNumbers: it changes numbers whose places are not in `numbers`.
     """
+    _lock.acquire()
     token = _capturing.set(True)
     try:
-        run = _Capture(step, numbers)
+        run = _Capture(step, numbers, _objects_in([*args, *kwargs.values()]))
         done, recorder = run.run(args, kwargs), run.recorder
         del run
     finally:
         _capturing.reset(token)
+        _lock.release()
     if recorder.escaped():
         gc.collect()  # the step may have left reference cycles
         if (escaped := recorder.escaped()) is not None:
@@ -134,12 +160,12 @@ def capture(
 class _Capture:
     """One run of a step on traced arrays."""
 
-    def __init__(self, step: Callable[..., Any], numbers: set[Place]) -> None:
+    def __init__(self, step: Callable[..., Any], numbers: set[Place], roots: list[Any]) -> None:
         self._step, self._wanted = step, numbers
         self.recorder = Recorder()
         self._program = self.recorder.program
-        self._state = State(step)
-        self._done = Captured(self._program, self._state)
+        self._state = State(step, roots)
+        self._done = Captured(self._program, step, self._state)
         # The traced arrays by the ids of the arrays: one for an array in several places.
         self._traced: dict[int, Traced] = {}
         # What stands for the items of boxes, with the value at the start.
@@ -147,44 +173,64 @@ class _Capture:
         self._slots: dict[Any, Value] = {}
         self._by_owner: dict[int, list[Any]] = {}
         self._generators: list[tuple[Any, Any]] = []
+        # The containers, tensors and arrays among the arguments, and what the step gets instead.
+        self._arguments: dict[int, tuple[Any, Any]] = {}
 
     def run(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Captured:
         """Replace the state, run the step, collect its effects, and restore the state."""
         passed = [self._argument(f"argument {i + 1}", value) for i, value in enumerate(args)]
         named = {key: self._argument(key, value) for key, value in kwargs.items()}
+        caches = self._state.caches
+        before = [cache.cache_info() for cache in caches]
         try:
             self._replace()
-            of_numpy, of_python = _global_state(), random.getstate()
-            result = self._step(*passed, **named)
-            _check_global_generators(of_numpy, of_python)
+            with effects.refused(self.recorder.refuse, is_capturing):
+                result = self._step(*passed, **named)
             if self.recorder.refusal is not None:
                 raise self.recorder.refusal
-            self._collect([*passed, *named.values()])
+            self._check_arguments()
+            self._collect()
             self._done.result = self._output(result)
         finally:
             self._restore()
+            effects.check_caches(caches, before)
         return self._done
 
     # Before the step.
 
     def _argument(self, label: str, value: Any) -> Any:
-        array = unwrap(value)
-        if isinstance(array, np.ndarray) and id(owner_of(array)) in self._owners():
-            raise CaptureError(f"{label} shares memory with the state of the step; pass a copy")
-        if isinstance(value, np.ndarray):
-            return self.recorder.input(value, label)
-        if isinstance(value, Tensor) and isinstance(value.data, np.ndarray):
-            if getattr(value, "grad_fn", None) is not None:
-                raise CaptureError(f"{label} was computed by a recorded op; detach() it first")
-            tensor: Any = from_array(type(value), self.recorder.input(value.data, label))
-            if getattr(value, "requires_grad", False):
-                tensor.requires_grad = True
-            return tensor
-        if value is None or isinstance(value, bool | int | float | complex | str):
+        """Return what the step gets instead of an argument."""
+        if id(value) in self._arguments:
+            return self._arguments[id(value)][1]
+        if is_container(value):
+            check_container(label, value)
+            items = [self._argument(f"{label}[{k!r}]", item) for k, item in items_of(value)]
+            traced = rebuilt(value, items)
+        elif isinstance(value, np.ndarray):
+            traced = self._input(label, value)
+        elif isinstance(value, Tensor):
+            traced = self._tensor(label, value)
+        else:
             return value
-        raise CaptureError(
-            f"{label} is a {type(value).__name__}; pass tensors, arrays and numbers as arguments"
-        )
+        self._arguments[id(value)] = value, traced
+        return traced
+
+    def _input(self, label: str, array: Any) -> Traced:
+        if type(array) is not np.ndarray or array.dtype.kind not in "biufc":
+            kind = f"{type(array).__name__} of {getattr(array, 'dtype', 'numbers')}"
+            raise CaptureError(f"{label} is a {kind}; pass an ndarray of numbers")
+        if id(owner_of(array)) in self._owners():
+            raise CaptureError(f"{label} shares memory with the state of the step; pass a copy")
+        return self.recorder.input(array, label)
+
+    def _tensor(self, label: str, value: Any) -> Any:
+        check_tensor(label, value)
+        tensor: Any = object.__new__(type(value))
+        tensor.data = self._input(label, value.data)
+        if getattr(value, "requires_grad", False):
+            tensor.requires_grad = True
+        vars(tensor).update({k: v for k, v in vars(value).items() if k not in OF_AUTOGRAD})
+        return tensor
 
     def _owners(self) -> set[int]:
         """Return the ids of the arrays that own the memory of the tensors."""
@@ -239,10 +285,39 @@ class _Capture:
 
     # After the step.
 
-    def _collect(self, passed: list[Any]) -> None:
-        for value in passed:
-            if isinstance(value, Tensor) and getattr(value, "grad", None) is not None:
-                raise CaptureError("an argument gets a gradient, which a replay would not set")
+    def _check_arguments(self) -> None:
+        """Raise CaptureError if the step has changed its arguments."""
+        for value, traced in self._arguments.values():
+            if isinstance(value, Tensor):
+                if getattr(traced, "grad", None) is not None:
+                    raise CaptureError("an argument gets a gradient, which a replay would not set")
+                same = vars(traced).keys() <= vars(value).keys() | OF_AUTOGRAD
+                same = same and self._is_input(traced.data)
+                same = same and all(
+                    vars(traced)[k] is v for k, v in vars(value).items() if k not in OF_AUTOGRAD
+                )
+            elif isinstance(value, np.ndarray):
+                same = self._is_input(traced)
+            else:
+                expected = rebuilt(value, [self._passed(item) for _, item in items_of(value)])
+                found = [*items_of(traced)]
+                same = len(found) == len(value) and all(
+                    a == c and b is d
+                    for (a, b), (c, d) in zip(found, items_of(expected), strict=True)
+                )
+            if not same:
+                raise CaptureError(
+                    f"the step changes an argument, a {type(value).__name__}; return the new value"
+                )
+
+    def _passed(self, value: Any) -> Any:
+        """Return what the step got instead of a part of an argument."""
+        return self._arguments[id(value)][1] if id(value) in self._arguments else value
+
+    def _is_input(self, traced: Any) -> bool:
+        return isinstance(traced, Traced) and traced.value in self._program.inputs
+
+    def _collect(self) -> None:
         tensor: Any
         for path, tensor in self._state.tensors:
             end = tensor.data
@@ -255,9 +330,19 @@ class _Capture:
                 self._program.kept.append(gradient.after)
                 getter = functools.partial(getattr, gradient.tensor, "grad")
                 self._expect("a gradient", getter, end)
+        self._leave_out_unread_gradients()
         changed = {place for box in self._state.boxes for place in self._changed_numbers(box)}
         if changed:
             raise ChangedNumbers(changed)
+
+    def _leave_out_unread_gradients(self) -> None:
+        """Leave the old gradients out of the program if it does not read them."""
+        program = self._program
+        read = {value for step in program.steps for value in step.reads} | set(program.needed)
+        old = {gradient.slot for gradient in self._done.gradients} - read
+        program.slots = [slot for slot in program.slots if slot not in old]
+        for slot in old & self._done.arrays.keys():
+            del self._done.arrays[slot]
 
     def _expect(self, path: str, read: Callable[[], Any], end: Any) -> None:
         """Note what a part of the state must be after the step."""
@@ -305,23 +390,39 @@ class _Capture:
                     "the step returns a tensor that still can be differentiated; return "
                     "result.detach(), or run the step inside no_grad()"
                 )
-            return self._leaf(unwrap(result), type(result))
-        if isinstance(result, Traced | Number):
+            attributes = {k: v for k, v in vars(result).items() if k not in OF_AUTOGRAD}
+            if type(from_array(type(result), None)) is not type(result) or not all(
+                map(is_fixed, attributes.values())
+            ):
+                raise CaptureError(
+                    f"the step returns a {type(result).__name__} with attributes of its own; "
+                    "return a Tensor"
+                )
+            return self._leaf(unwrap(result), type(result), attributes)
+        if isinstance(result, Traced | Number | np.ndarray | np.generic):
             return self._leaf(result, None)
         if type(result) in (tuple, list):
             return type(result)(map(self._output, result))
         if type(result) is dict:
             return {key: self._output(value) for key, value in result.items()}
-        if result is None or type(result) in (bool, int, float, complex, str):
+        if result is None or isinstance(result, np.generic) or type(result) in _PLAIN:
             return result
         raise CaptureError(f"the step returns a {type(result).__name__}")
 
-    def _leaf(self, result: Any, kind: type[Tensor] | None) -> Leaf:
-        if not isinstance(result, Traced | Number):
-            raise CaptureError("the step returns an array that is not computed from others")
-        self._program.outputs.append(result.value)
-        self._done.outputs.append(result.concrete)
-        return Leaf(len(self._program.outputs) - 1, kind)
+    def _leaf(
+        self, result: Any, kind: type[Tensor] | None, attributes: dict[str, Any] | None = None
+    ) -> Leaf:
+        if isinstance(result, Traced | Number):
+            self._program.outputs.append(result.value)
+            self._done.outputs.append(result.concrete)
+            scalar = isinstance(result, Traced) and result.scalar
+        else:  # a constant, such as the gradient of a sum
+            constant = np.array(result)
+            self._program.outputs.append(Constant(constant))
+            self._done.outputs.append(constant)
+            scalar = isinstance(result, np.generic)
+        scalar = scalar and kind is None
+        return Leaf(len(self._program.outputs) - 1, kind, scalar, attributes or {})
 
     def _restore(self) -> None:
         for box in self._state.boxes:
@@ -334,6 +435,16 @@ class _Capture:
             generator.bit_generator.state = state
 
 
+def _objects_in(arguments: list[Any]) -> list[Any]:
+    """Return the arguments that are objects, which are state: models, for example."""
+    found = [value for argument in arguments for _, value in parts("", argument)]
+    return [
+        value
+        for value in found
+        if not (is_container(value) or is_plain(value) or isinstance(value, Tensor | np.ndarray))
+    ]
+
+
 def _item(box: Box, key: Any) -> Any:
     return box.current()[key]
 
@@ -341,22 +452,3 @@ def _item(box: Box, key: Any) -> Any:
 def _value(end: Any) -> Any:
     """Return the value of a traced array or number; a plain number and None as they are."""
     return end.value if isinstance(end, Traced | Number) else end
-
-
-def _global_state() -> Any:
-    return np.random.get_state(legacy=False)  # noqa: NPY002
-
-
-def _check_global_generators(of_numpy: Any, of_python: Any) -> None:
-    """Raise CaptureError if the global random generators are not in these states any more."""
-    now = _global_state()
-    same = now["state"]["pos"] == of_numpy["state"]["pos"]
-    same = same and np.array_equal(now["state"]["key"], of_numpy["state"]["key"])
-    if same and random.getstate() == of_python:
-        return
-    np.random.set_state(of_numpy)  # noqa: NPY002
-    random.setstate(of_python)
-    raise CaptureError(
-        "the step draws from the global generator of np.random or random; use a "
-        "np.random.Generator that the step can reach"
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,12 +22,20 @@ def wrong_end(captured: Captured, result: Any) -> str | None:
         result: what the step itself has returned. Its effects are compared, too.
     """
     for path, read, expected in captured.ends:
-        if not _equal(unwrap(read()), expected, {}):
+        if not _equal(_with_one_nan(unwrap(read())), _with_one_nan(expected), {}):
             return f"{path} differs"
     for found, expected in zip(_results(captured.result, result), captured.outputs, strict=True):
-        if not _equal(np.asarray(found), np.asarray(expected), {}):
+        if not _equal(_with_one_nan(found), _with_one_nan(expected), {}):
             return "the result differs"
     return None
+
+
+def _with_one_nan(numbers: Any) -> Any:
+    """Return an array in which all NaN are the same: their bits depend on the order of operands."""
+    array = np.asarray(numbers)
+    if array.dtype.kind not in "fc" or not np.isnan(array).any():
+        return array
+    return np.where(np.isnan(array), array.dtype.type(math.nan), array)
 
 
 def _results(template: Any, result: Any) -> Iterator[Any]:
@@ -41,8 +50,15 @@ def _results(template: Any, result: Any) -> Iterator[Any]:
             yield from _results(part, result[key])
 
 
+# The difference of two captures that have decided differently: both programs are right.
+OTHER_DECISION = "the step decides differently from call to call"
+
+
 def difference(first: Program, second: Program) -> str | None:
-    """Return how the second of two captures differs from the first, or None if they are equal."""
+    """Return how the second of two captures differs from the first, or None if they are equal.
+
+    It is OTHER_DECISION if a decision that depends on values was the first difference.
+    """
     pairs: dict[Value, Value] = {}
     for a, b in ((first.inputs, second.inputs), (first.slots, second.slots)):
         if len(a) != len(b):
@@ -50,6 +66,8 @@ def difference(first: Program, second: Program) -> str | None:
         pairs.update(zip(a, b, strict=True))
     for x, y in zip(first.steps, second.steps, strict=False):
         reason = _of_steps(x, y, pairs)
+        if reason is OTHER_DECISION:
+            return reason
         if reason is not None:
             return f"{x.location or 'unknown line'}: {reason}"
     ends = [(first.outputs, second.outputs), (first.kept, second.kept)]
@@ -63,7 +81,10 @@ def difference(first: Program, second: Program) -> str | None:
 def _of_steps(x: Step, y: Step, pairs: dict[Value, Value]) -> str | None:
     if isinstance(x, Guard) or isinstance(y, Guard):
         same = isinstance(x, Guard) and isinstance(y, Guard) and pairs.get(x.value) is y.value
-        return None if same else "the step decides differently from call to call"
+        if not same:
+            return "the step makes other decisions from call to call"
+        equal = _equal(x.expected, y.expected, {})  # type: ignore[union-attr]
+        return None if equal else OTHER_DECISION
     if x.function != y.function or len(x.results) != len(y.results):
         return f"calls {_name(x)} once, and {_name(y)} in the next call"
     if not _equal((x.args, x.kwargs), (y.args, y.kwargs), pairs):

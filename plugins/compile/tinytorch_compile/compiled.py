@@ -7,13 +7,16 @@ import inspect
 import threading
 import warnings
 from collections.abc import Callable
+from types import FunctionType, MethodType
 from typing import Any
 
 from tinytorch_compile.capture import Captured, ChangedNumbers, Place, capture, is_capturing
-from tinytorch_compile.comparing import difference, wrong_end
+from tinytorch_compile.comparing import OTHER_DECISION, difference, wrong_end
 from tinytorch_compile.errors import CaptureError, RecaptureWarning, UnfinishedError
-from tinytorch_compile.explain import explanation
-from tinytorch_compile.replay import CHANGED, Replay, replay_of
+from tinytorch_compile.explain import changing, explanation
+from tinytorch_compile.guards import is_recording
+from tinytorch_compile.location import caller_level
+from tinytorch_compile.replay import CHANGED, HELD, Replay, replay_of
 
 # The most programs of one step; a step that needs more runs as it is.
 _MOST_PROGRAMS = 8
@@ -33,12 +36,19 @@ def compile(
     argument, the mode of a module or an option, the step is captured again.
 
     Args:
-        step: a function of tensors, arrays and numbers. Without it, a decorator is returned.
+        step: a function, a method, or another object that can be called, such as a `Module`. Its
+            arguments and its result are tensors, arrays, numbers, and tuples, lists and dicts of
+            them. Without it, a decorator is returned.
         backend: "numpy".
-        strict: raise CaptureError if the step cannot be captured, instead of running it as it is.
+        strict: raise CaptureError if the step cannot be captured, instead of running it as it is
+            with a RecaptureWarning.
+
+    Returns:
+        A `Compiled` step.
 
     Raises:
-        TypeError: `step` is not callable.
+        TypeError: `step` cannot be called, or is a class, a generator function or a coroutine
+            function.
         ValueError: the backend is unknown.
 
     >>> import numpy as np
@@ -52,9 +62,40 @@ def compile(
         raise ValueError(f"compile() has no backend {backend!r}; choose one of {_BACKENDS}")
     if step is None:
         return functools.partial(compile, backend=backend, strict=strict)
+    if isinstance(step, Compiled):
+        step = step.step
+    _check_step(step)
+    return Compiled(step, strict)
+
+
+def _check_step(step: Any) -> None:
+    if isinstance(step, str):
+        raise TypeError(f"compile() takes a function first; write compile(backend={step!r})")
+    if isinstance(step, type):
+        raise TypeError(
+            f"compile() takes a function, not the class {step.__name__}; compile an instance that "
+            "can be called, or a method"
+        )
+    if isinstance(step, staticmethod | classmethod | property):
+        raise TypeError(
+            f"compile() takes a function, not a {type(step).__name__}; write @compile below "
+            f"@{type(step).__name__}"
+        )
     if not callable(step):
         raise TypeError(f"compile() takes a function, not {type(step).__name__}")
-    return Compiled(step, strict)
+    for is_unsuitable, kind in _UNSUITABLE:
+        if is_unsuitable(step):
+            raise TypeError(
+                f"compile() takes a function that returns its result, but {step.__name__} is a "
+                f"{kind} function, which runs later; compile a function that it calls"
+            )
+
+
+_UNSUITABLE: tuple[tuple[Callable[[Any], bool], str], ...] = (
+    (inspect.isgeneratorfunction, "generator"),
+    (inspect.iscoroutinefunction, "coroutine"),
+    (inspect.isasyncgenfunction, "asynchronous generator"),
+)
 
 
 class Compiled:
@@ -71,29 +112,47 @@ class Compiled:
         functools.update_wrapper(self, step, updated=())
         self.step = step
         self.reason: str | None = None
+        self._options = (strict,)
         self._strict = strict
+        self._attribute = self._name
         self._lock = threading.RLock()
         # The programs, the latest first, by the number and names of the arguments.
         self._replays: dict[Any, list[Replay]] = {}
         self._latest: Replay | None = None
         self._numbers: set[Place] = set()
         self._unfinished = 0
-        self._given_up = False
+        # Whether operations were recorded in calls that could not be captured.
+        self._given_up: set[bool] = set()
 
     @property
     def compiled(self) -> Callable[..., Any] | None:
         return None if self._latest is None else self._latest.run
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._given_up:
-            return self.step(*args, **kwargs)
         with self._lock:
             for replay in self._replays.get((len(args), *kwargs), ()):
                 if replay.verified:
-                    result = replay.run(*args, **kwargs)
+                    try:
+                        result = replay.run(*args, **kwargs)
+                    except Exception as error:
+                        if not replay.undo(error):
+                            raise
+                        return self.step(*args, **kwargs)  # raises it again, from its own line
+                    if result is HELD:
+                        return self._copying(replay, args, kwargs)
                     if result is not CHANGED:
                         return result
-            return self._capture(args, kwargs)
+            if not self._given_up or is_recording() not in self._given_up:
+                return self._capture(args, kwargs)
+        return self.step(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        programs = sum(replay.verified for group in self._replays.values() for replay in group)
+        state = f"{programs} program{'' if programs == 1 else 's'}"
+        return f"<compiled {self._name}: {self.reason or state}>"
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.step, *self._options)  # a copy captures again
 
     def explain(self) -> str:
         """Return what was captured and what a replay checks, and what was not captured and why."""
@@ -101,20 +160,38 @@ class Compiled:
         return explanation(self._name, replays, self.reason)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
-        return self if instance is None else functools.partial(self, instance)
+        """Return the step as a method of an object, which keeps it: it has its own programs."""
+        if instance is None or not isinstance(self.step, FunctionType):
+            return self
+        if not hasattr(instance, "__dict__"):
+            raise TypeError(
+                f"@compile cannot keep the programs of a method of {type(instance).__name__}, "
+                f"which has no __dict__; call compile(x.{self._attribute}) instead"
+            )
+        bound = type(self)(MethodType(self.step, instance), *self._options)
+        return vars(instance).setdefault(self._attribute, bound)
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._attribute = name
 
     def _capture(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Capture a call and replay it; run it as it is if that is not possible."""
         if is_capturing():
             return self.step(*args, **kwargs)
+        replay = failure = None
         try:
             replay = self._replay_for(args, kwargs)
         except CaptureError as error:
-            self._note(error)
-            return self.step(*args, **kwargs)
+            # The traceback refers to this frame: with it, they would be a cycle.
+            failure = error.with_traceback(None)
+            if self._strict:
+                self._note(failure)
         except Exception as error:
+            failure = CaptureError(f"capturing raised {type(error).__name__}: {error}")
+        if replay is None:
             result = self.step(*args, **kwargs)  # raises the same error, or one is ours
-            self._note(CaptureError(f"capturing raised {type(error).__name__}: {error}"))
+            if failure is not None:
+                self._note(failure)
             return result
         if replay.verified:
             result = replay.run(*args, **kwargs)
@@ -125,6 +202,14 @@ class Compiled:
         if not replay.verified and (what := wrong_end(replay.captured, result)) is not None:
             self._note(self._explained(replay, what, args, kwargs))
         return result
+
+    def _copying(self, replay: Replay, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Replace a replay by one that creates new arrays for gradients, and run it."""
+        replays = self._replays[(len(args), *kwargs)]
+        new = replay_of(self._name, replay.captured, self._named(args, kwargs), copies=True)
+        new.verify()
+        replays[replays.index(replay)] = self._latest = new
+        return self(*args, **kwargs)
 
     def _explained(
         self, replay: Replay, what: str, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -142,17 +227,19 @@ class Compiled:
         earlier = [r for r in replays if not r.verified and r.holds(*args, **kwargs)]
         captured = self._captured(args, kwargs)
         for replay in earlier:
-            if captured.numbers == replay.captured.numbers:
+            if replay in replays:
                 reason = difference(replay.captured.program, captured.program)
+                if reason is OTHER_DECISION:
+                    continue
                 if reason is not None:
                     raise CaptureError(reason)
-                replay.verified = True
+                replay.verify()
                 return replay
-            replays.remove(replay)
-        if sum(map(len, self._replays.values())) >= _MOST_PROGRAMS:
+        known = [replay for group in self._replays.values() for replay in group]
+        if len(known) >= _MOST_PROGRAMS:
             raise CaptureError(
                 f"{self._name} was captured {_MOST_PROGRAMS} times, because what it depends on "
-                "keeps changing; explain() lists the programs"
+                f"keeps changing{changing(known)}"
             )
         self._latest = replay_of(self._name, captured, self._named(args, kwargs))
         replays.insert(0, self._latest)
@@ -161,14 +248,21 @@ class Compiled:
     def _captured(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Captured:
         """Capture a call, with all numbers as state that change between calls or within one."""
         if self._latest is not None:
-            self._numbers |= _changed_numbers(self._latest.captured)
+            self._add_numbers(_changed_numbers(self._latest.captured))
         while True:
             try:
                 return capture(self.step, args, kwargs, self._numbers)
             except ChangedNumbers as changed:
                 if changed.places <= self._numbers:
                     raise CaptureError("the type of a number of the state changes") from None
-                self._numbers |= changed.places
+                self._add_numbers(changed.places)
+
+    def _add_numbers(self, places: set[Place]) -> None:
+        """Let numbers be part of the state. Programs for which they were constants are useless."""
+        if not places <= self._numbers:
+            self._numbers |= places
+            for replays in self._replays.values():
+                replays.clear()
 
     def _named(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """Return the arguments by the names that the replay gives them."""
@@ -188,14 +282,21 @@ class Compiled:
         """Note why a call was not compiled, and whether the next one may be."""
         self.reason = str(error)
         self._unfinished += 1
-        if isinstance(error, UnfinishedError) and self._unfinished < _MOST_UNFINISHED:
-            return
-        self._given_up = True
-        self._replays.clear()
+        if isinstance(error, UnfinishedError):
+            if self._unfinished < _MOST_UNFINISHED:
+                self.reason += "; the next call is captured"
+                return
+            error = CaptureError(f"{error} in each call; return what it stores instead")
+            self.reason = str(error)
+        self._given_up.add(is_recording())
+        for replays in self._replays.values():
+            replays[:] = [replay for replay in replays if replay.verified]
         if self._strict:
             raise error
         warnings.warn(
-            f"{self._name} runs without being compiled: {error}", RecaptureWarning, stacklevel=4
+            f"{self._name} runs without being compiled: {error}",
+            RecaptureWarning,
+            stacklevel=caller_level(),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import sys
 from collections.abc import Iterator, Mapping
 from types import CellType
@@ -12,13 +13,12 @@ import numpy as np
 from tinytorch_core import Tensor
 from tinytorch_core.extend import array_text
 
+from tinytorch_compile.arguments import array_parts
+from tinytorch_compile.arguments import conditions as of_arguments
+from tinytorch_compile.boxes import Box, attribute_names
 from tinytorch_compile.capture import Captured
-from tinytorch_compile.slots import Box
 from tinytorch_compile.source import Names, key_text
 from tinytorch_compile.tracing import owner_of
-
-# Types whose values are equal only if nothing that a step sees differs.
-_SAFE = (type(None), bool, str, bytes, type)
 
 
 def conditions(
@@ -32,44 +32,31 @@ def conditions(
         names: the global names of the function.
         owners: the ids of the arrays into which the program writes.
     """
-    texts = [*_of_modes(names)]
-    for name, value in arguments.items():
-        texts += _argument(name, value, names)
+    texts = [*_of_modes(names), *_of_errors(captured, names)]
+    texts += of_arguments(arguments, names)
     if owners:
         names.objects["owners"] = owners
         overlaps = names.of(_overlaps, "overlaps")
-        for name, value in arguments.items():
-            if isinstance(value, Tensor | np.ndarray):
-                array = array_text(name) if isinstance(value, Tensor) else name
-                texts.append(f"not {overlaps}({array}, owners)")
+        for text, value in array_parts(arguments).items():
+            array = array_text(text) if isinstance(value, Tensor) else text
+            texts.append(f"not {overlaps}({array}, owners)")
     for tensor, array in captured.tensors:
         name = names.of(tensor, "tensor")
         texts.append(f"{array_text(name)} is {names.of(array, 'array')}")
         texts += _of_attributes(tensor, names)
-    for box in captured.state.boxes:
+    state = captured.state
+    for thing in state.objects:
+        kind = names.of(type(thing), type(thing).__name__)
+        texts.append(f"{names.of(thing, 'state')}.__class__ is {kind}")
+    for kind, method in state.methods:
+        function = names.of(getattr(kind, method), method)
+        texts.append(f"{names.of(kind, kind.__name__)}.{method} is {function}")
+    for box in state.boxes:
         if not box.private:
             texts += _of_box(box, captured, names)
+    for space, absent in state.absent:
+        texts.append(f"{absent!r} not in {names.of(space, 'state')}")
     return texts
-
-
-def _argument(name: str, value: Any, names: Names) -> Iterator[str]:
-    if isinstance(value, Tensor):
-        yield f"{name}.__class__ is {names.of(type(value), type(value).__name__)}"
-        if hasattr(value, "requires_grad"):
-            yield f"{name}.requires_grad is {value.requires_grad}"
-        yield from _array(array_text(name), value.data, names)
-    elif isinstance(value, np.ndarray):
-        yield from _array(name, value, names)
-    else:
-        yield f"{name}.__class__ is {names.of(type(value), type(value).__name__)}"
-        yield f"{name} == {value!r}"
-
-
-def _array(text: str, array: Any, names: Names) -> Iterator[str]:
-    yield f"{text}.__class__ is {names.of(np.ndarray, 'ndarray')}"
-    yield f"{text}.shape == {array.shape}"
-    yield f"{text}.dtype == {names.of(array.dtype, str(array.dtype))}"
-    yield f"{text}.strides == {array.strides}"
 
 
 def _overlaps(array: Any, owners: frozenset[int]) -> bool:
@@ -77,13 +64,26 @@ def _overlaps(array: Any, owners: frozenset[int]) -> bool:
     return id(array) in owners or (array.base is not None and id(owner_of(array)) in owners)
 
 
+def is_recording() -> bool:
+    """Return whether autograd records operations."""
+    autograd = sys.modules.get("tinytorch_autograd")
+    return autograd is not None and bool(autograd.is_grad_enabled())
+
+
 def _of_modes(names: Names) -> Iterator[str]:
     surface = Tensor.__bases__[0]
     yield f"{names.of(Tensor, 'Tensor')}.__bases__[0] is {names.of(surface, 'surface')}"
     autograd = sys.modules.get("tinytorch_autograd")
     if autograd is not None:
-        enabled = autograd.is_grad_enabled
-        yield f"{names.of(enabled, 'is_grad_enabled')}() is {enabled()}"
+        enabled = names.of(autograd.is_grad_enabled, "is_grad_enabled")
+        yield f"{enabled}() is {is_recording()}"
+
+
+def _of_errors(captured: Captured, names: Names) -> Iterator[str]:
+    """Yield a condition on how NumPy handles floating-point errors, if the step changes it."""
+    steps = captured.program.steps
+    if "geterr" in captured.state.names or any(getattr(step, "errors", None) for step in steps):
+        yield f"{names.of(np.geterr, 'geterr')}() == {names.of(captured.errors, 'errors')}"
 
 
 def _of_attributes(tensor: Any, names: Names) -> Iterator[str]:
@@ -98,25 +98,36 @@ def _of_attributes(tensor: Any, names: Names) -> Iterator[str]:
 
 
 def _of_box(box: Box, captured: Captured, names: Names) -> Iterator[str]:
-    name = names.of(box.thing, box.path.rpartition(".")[2] or "state")
-    is_cell = isinstance(box.thing, CellType)
-    numbers = captured.numbers & {(id(box.thing), key) for key in box.items}
-    whole = box.belongs is None and not is_cell and not numbers
-    if whole and all(map(_is_safe, box.items.values())):
-        items = list(box.items.values()) if isinstance(box.thing, list) else dict(box.items)
-        yield f"{name} == {names.of(items, f'{name}_then')}"
+    thing = vars(box.thing) if isinstance(box.thing, type) else box.thing
+    name = names.of(thing, box.path.rpartition(".")[2] or "state")
+    yield from _of_keys(box, thing, name, names)
+    if isinstance(thing, set):
         return
-    if box.path and not is_cell:  # of the global names of a module only some matter
-        yield f"len({name}) == {len(box.thing)}"
     for key, value in box.items.items():
-        text = f"{name}{key_text(box.thing, key, names)}"
-        if (id(box.thing), key) in numbers:
+        text = f"{name}{key_text(thing, key, names)}"
+        if (id(box.thing), key) in captured.numbers:
             yield f"{text}.__class__ is {type(value).__name__}"
         else:
             yield f"{text} is {names.of(value, str(key) if isinstance(key, str) else 'item')}"
 
 
-def _is_safe(value: Any) -> bool:
-    """Return whether `==` finds out if a value was replaced: it is compared by identity first."""
-    compares: Any = type(value).__eq__
-    return isinstance(value, _SAFE) or compares is object.__eq__
+def _of_keys(box: Box, thing: Any, name: str, names: Names) -> Iterator[str]:
+    """Yield conditions on which items a thing has, and on their order."""
+    if isinstance(thing, set):
+        yield f"{{*map(id, {name})}} == {names.of(set(map(id, thing)), f'{name}_then')}"
+    elif box.ordered and thing:
+        keys = [*thing]
+        then = names.of(keys, f"{name}_keys")
+        if all(type(key) is str for key in keys):
+            yield f"[*{name}] == {then}"
+        else:
+            yield f"len({name}) == {len(keys)}"
+            yield f"all(map({names.of(operator.is_, 'is_')}, {name}, {then}))"
+    elif hasattr(thing, "__len__"):
+        if box.complete:
+            yield f"len({name}) == {len(thing)}"
+    else:
+        missing = attribute_names(thing) if not isinstance(thing, CellType) else []
+        for attribute in missing:
+            if attribute not in box.items and (box.belongs is None or box.belongs(attribute)):
+                yield f"not hasattr({name}, {attribute!r})"

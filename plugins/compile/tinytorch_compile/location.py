@@ -35,6 +35,17 @@ def origin() -> tuple[str, Location | None]:
     return name, None
 
 
+def caller_level() -> int:
+    """Return the `stacklevel` of a warning for the innermost line outside of TinyTorch."""
+    frame: FrameType | None = sys._getframe(1)
+    level = 1
+    while frame is not None and _is_library(
+        frame.f_code.co_filename, frame.f_globals.get("__name__", "")
+    ):
+        frame, level = frame.f_back, level + 1
+    return level
+
+
 def _is_of_kernel(frame: FrameType) -> bool:
     """Return whether a frame runs the code that asks an array to handle a kernel."""
     names = frame.f_globals

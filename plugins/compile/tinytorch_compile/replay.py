@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +14,7 @@ import numpy as np
 from tinytorch_core import Tensor
 from tinytorch_core.extend import array_text, from_array
 
+from tinytorch_compile.arguments import array_parts
 from tinytorch_compile.capture import Captured, Gradient, Leaf
 from tinytorch_compile.function import function_from
 from tinytorch_compile.guards import conditions
@@ -21,6 +25,8 @@ from tinytorch_compile.tracing import owner_of
 
 # What a replay returns if its program does not hold any more. It has had no effect then.
 CHANGED = object()
+# What it returns if somebody holds the arrays of gradients, into which it would write.
+HELD = object()
 
 
 @dataclass
@@ -28,13 +34,16 @@ class Replay:
     """A captured call and the function that replays it.
 
     Attributes:
-        run: takes the arguments of the step; returns its result, or CHANGED.
+        run: takes the arguments of the step; returns its result, CHANGED or HELD.
         holds: takes the arguments; returns whether the program holds for this call.
         captured: the captured call.
         program: its program, simplified.
         bytes: the size of the arrays for intermediate results.
         conditions: how many conditions are checked before each call.
         allocating: the calls that create a new array each time.
+        first_write: the number of the first line of `run` that changes the state.
+        saved: generators, each with the variable of `run` that holds its state at the start.
+        gradients: the names of the arrays of gradients that `run` reuses.
         verified: a second capture was equal.
     """
 
@@ -45,16 +54,44 @@ class Replay:
     bytes: int
     conditions: int
     allocating: list[Call]
+    first_write: int
+    saved: list[tuple[Any, str]]
+    gradients: list[str]
     verified: bool = False
 
+    def verify(self) -> None:
+        """Note that a second capture was equal, so the replay can be used."""
+        self.verified = True
+        space = self.run.__globals__
+        for name in self.gradients:
+            space[f"{name}_references"] = sys.getrefcount(space[name])
 
-def replay_of(name: str, captured: Captured, arguments: Mapping[str, Any]) -> Replay:
+    def undo(self, error: Exception) -> bool:
+        """Undo the effects of a run that raised an error; return False if that is not possible."""
+        trace = error.__traceback__
+        while trace is not None and trace.tb_frame.f_code is not self.run.__code__:
+            trace = trace.tb_next
+        if trace is None:
+            return True
+        if trace.tb_lineno >= self.first_write:
+            return False
+        variables = trace.tb_frame.f_locals
+        for generator, name in self.saved:
+            if name in variables:
+                generator.bit_generator.state = variables[name]
+        return True
+
+
+def replay_of(
+    name: str, captured: Captured, arguments: Mapping[str, Any], copies: bool = False
+) -> Replay:
     """Return the replay of a captured call.
 
     Args:
         name: the name of the step.
         captured: the captured call.
         arguments: the arguments of the call, by name; positional arguments first.
+        copies: create new arrays for the gradients in each call, because the user holds them.
     """
     program = simplified(captured.program)
     kept = _accumulate(program, captured)
@@ -62,29 +99,36 @@ def replay_of(name: str, captured: Captured, arguments: Mapping[str, Any]) -> Re
     for own in (name, "result", "holds", *arguments):
         names.new(own)
     names.of(CHANGED, "CHANGED")
-    arrays = {k: v for k, v in arguments.items() if isinstance(v, Tensor | np.ndarray)}
+    arrays = array_parts(arguments)
     inputs = [
-        names.new(f"{key}_array") if isinstance(value, Tensor) else key
-        for key, value in arrays.items()
+        text if text in arguments and isinstance(value, np.ndarray) else names.new(f"{text}_array")
+        for text, value in arrays.items()
     ]
     source = Source(program, captured.arrays, inputs, names, "return CHANGED")
     written = [captured.arrays[slot] for slot in program.writes if slot.layout is not None]
     owners = frozenset(id(owner_of(array)) for array in (*written, *source.kept))
-    texts = _all_conditions(captured, kept, arguments, names, owners)
+    texts = _all_conditions(captured, program, kept, arguments, names, owners)
     checks = _condition_lines(texts)
-    lines = [
+    reused = [] if copies else _reused(kept, source, names)
+    before = [
         *checks,
+        *_held_lines(reused, names),
         *[
-            f"{text} = {array_text(key)}"
-            for text, (key, value) in zip(inputs, arrays.items(), strict=True)
-            if isinstance(value, Tensor)
+            f"{name} = {array_text(text) if isinstance(value, Tensor) else text}"
+            for name, (text, value) in zip(inputs, arrays.items(), strict=True)
+            if name != text
         ],
+    ]
+    lines = [
+        *before,
         *source.lines,
         f"result = {_result_text(captured.result, source, names)}",
         *source.writes,
-        *_gradient_lines(kept, source, names),
+        *_gradient_lines(kept, source, names, copies),
+        *_note_lines(written, captured, names),
         "return result",
     ]
+    first_write = len(source.lines) + 1 if source.first_write is None else source.first_write
     signature = ", ".join(arguments)
     run = function_from(name, signature, lines, names.objects)
     holds = function_from("holds", signature, [*checks, "return True"], names.objects)
@@ -96,6 +140,9 @@ def replay_of(name: str, captured: Captured, arguments: Mapping[str, Any]) -> Re
         source.pool.bytes,
         len(texts),
         source.allocating,
+        2 + len(before) + first_write,
+        source.saved,
+        [name for name, _ in reused],
     )
 
 
@@ -123,6 +170,7 @@ def _accumulate(program: Program, captured: Captured) -> list[tuple[Gradient, in
 
 def _all_conditions(
     captured: Captured,
+    program: Program,
     kept: list[tuple[Gradient, int | None]],
     arguments: Mapping[str, Any],
     names: Names,
@@ -130,12 +178,16 @@ def _all_conditions(
 ) -> list[str]:
     texts = conditions(captured, arguments, names, owners)
     set_here = {id(gradient) for gradient, _ in kept}
+    read = {value.memory for step in program.steps for value in step.reads}
+    read |= {value.memory for value in program.needed} | program.writes.keys()
     for gradient in captured.gradients:
         tensor = names.of(gradient.tensor, "tensor")
         if gradient.before is None:
             texts.append(f"{tensor}.grad is None")
-        elif id(gradient) not in set_here:
+        elif gradient.slot in read:
             texts.append(f"{tensor}.grad is {names.of(gradient.before, 'grad')}")
+        elif id(gradient) not in set_here:
+            texts.append(f"{tensor}.grad is not None")
     return texts
 
 
@@ -144,10 +196,13 @@ def _condition_lines(texts: list[str]) -> list[str]:
         return []
     first, *others = texts
     return [
-        "if not (",
-        f"    {first}",
-        *[f"    and {text}" for text in others],
-        "):",
+        "try:",
+        "    if not (",
+        f"        {first}",
+        *[f"        and {text}" for text in others],
+        "    ):",
+        "        return CHANGED",
+        "except Exception:  # something was removed",
         "    return CHANGED",
     ]
 
@@ -156,8 +211,11 @@ def _result_text(result: Any, source: Source, names: Names) -> str:
     if isinstance(result, Leaf):
         text = source.outputs[result.index]
         if result.kind is None:
-            return text
-        return f"{names.of(from_array, 'from_array')}({names.of(result.kind, 'Tensor')}, {text})"
+            return f"{text}[()]" if result.scalar else text
+        tensor = f"{names.of(from_array, 'from_array')}({names.of(result.kind, 'Tensor')}, {text})"
+        if not result.attributes:
+            return tensor
+        return f"{names.of(_with_attributes, 'with_attributes')}({tensor}, {result.attributes})"
     if isinstance(result, tuple | list):
         items = [_result_text(item, source, names) for item in result]
         if isinstance(result, list):
@@ -169,11 +227,68 @@ def _result_text(result: Any, source: Source, names: Names) -> str:
     return source.text(result)
 
 
-def _gradient_lines(
+def _with_attributes(tensor: Tensor, attributes: dict[str, Any]) -> Tensor:
+    vars(tensor).update(attributes)
+    return tensor
+
+
+def _note_lines(written: list[Any], captured: Captured, names: Names) -> list[str]:
+    """Return the line that tells autograd of the writes, for graphs that saved these arrays."""
+    autograd: Any = sys.modules.get("tinytorch_autograd")
+    if autograd is None or not written:
+        return []
+    step = inspect.unwrap(captured.step)
+    while isinstance(step, functools.partial):
+        step = step.func
+    code = getattr(step, "__code__", None) or type(step).__call__.__code__
+    writes = autograd.RepeatedWrites(written, code)
+    return [f"{names.of(writes, 'writes')}.note()"]
+
+
+def _attribute(tensor: Any) -> str:
+    """Return the name under which a tensor keeps its gradient among its attributes."""
+    before, probe = tensor.grad, np.empty_like(tensor.data)
+    tensor.grad = probe
+    try:
+        return next(name for name, value in vars(tensor).items() if value is probe)
+    finally:
+        tensor.grad = before
+
+
+def _place(gradient: Gradient, names: Names) -> str:
+    """Return the text of a gradient; faster than the property `grad`."""
+    attributes = names.of(vars(gradient.tensor), "attributes")
+    return f"{attributes}[{_attribute(gradient.tensor)!r}]"
+
+
+def _reused(
     kept: list[tuple[Gradient, int | None]], source: Source, names: Names
+) -> list[tuple[str, str]]:
+    """Return the name of the array of each gradient, and the text of the gradient."""
+    return [
+        (names.of(source.kept[index], "grad"), _place(gradient, names))
+        for gradient, index in kept
+        if index is not None
+    ]
+
+
+def _held_lines(reused: list[tuple[str, str]], names: Names) -> list[str]:
+    """Return the lines that find out if there are more references to the gradients' arrays."""
+    if not reused:
+        return []
+    count = names.of(sys.getrefcount, "getrefcount")
+    held = [f"{count}({name}) - ({place} is {name}) > {name}_references" for name, place in reused]
+    condition = " or ".join(held)
+    return [f"if {condition}:", f"    return {names.of(HELD, 'HELD')}"]
+
+
+def _gradient_lines(
+    kept: list[tuple[Gradient, int | None]], source: Source, names: Names, copies: bool
 ) -> list[str]:
     lines = []
     for gradient, index in kept:
         text = "None" if index is None else names.of(source.kept[index], "grad")
-        lines.append(f"{names.of(gradient.tensor, 'tensor')}.grad = {text}")
+        if copies and index is not None:
+            text = f"{text}.copy('K')"
+        lines.append(f"{_place(gradient, names)} = {text}")
     return lines

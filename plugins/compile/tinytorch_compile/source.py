@@ -6,12 +6,13 @@ argument that is not read again. Views of these arrays are created once, so they
 
 from __future__ import annotations
 
+import builtins
 import keyword
 import linecache
 import operator
 import re
+from collections import deque
 from collections.abc import Mapping, Sequence
-from types import CellType
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,8 @@ class Names:
         base = re.sub(r"\W+", "_", wanted).strip("_") or "value"
         if base[0].isdigit() or keyword.iskeyword(base):
             base = f"_{base}"
+        if hasattr(builtins, base):  # the function uses some of them
+            base += "_"
         while True:
             count = self._counts[base] = self._counts.get(base, 0) + 1
             name = base if count == 1 else f"{base}_{count}"
@@ -68,6 +71,8 @@ class Names:
 
     def of(self, thing: Any, wanted: str) -> str:
         """Return the name of an object, which gets a new one if it has none."""
+        if getattr(builtins, wanted, self) is thing:
+            return wanted
         name = self._known.get(id(thing))
         if name is None:
             name = self._known[id(thing)] = self.new(wanted)
@@ -92,6 +97,8 @@ class Source:
         writes: the lines that change the slots.
         pool: the arrays that are used for several results.
         allocating: the calls that create new arrays each time.
+        first_write: the index of the first line that changes a slot, or None.
+        saved: generators, each with the variable that holds its state at the start.
     """
 
     def __init__(
@@ -109,6 +116,9 @@ class Source:
         self._lifetimes = Lifetimes(program)
         self.pool = Pool()
         self.lines: list[str] = []
+        self.first_write: int | None = None
+        self.saved: list[tuple[Any, str]] = []
+        self._reserved: dict[Value, Any] = {}
         self.allocating: list[Call] = []
         # The text of each value, and the array of those that are in the same one in every call.
         self._texts: dict[Value, str] = dict(zip(program.inputs, inputs, strict=True))
@@ -185,12 +195,14 @@ class Source:
     def _step(self, i: int, step: Step) -> None:
         self._comment(step.location)
         if isinstance(step, Guard):
-            name = self.text(step.convert)
-            self._line(f"if {name}({self.text(step.value)}) != {self.text(step.expected)}:")
+            found, expected = f"{self.text(step.convert)}({self.text(step.value)})", step.expected
+            if isinstance(expected, float | complex):  # 0.0 and -0.0 differ
+                found, expected = f"repr({found})", repr(expected)
+            self._line(f"if {found} != {self.text(expected)}:")
             self._end()
             return
         self._errors = self._enter(step.errors)
-        self._save_generators(i, step)
+        self._save_generators(step)
         if step.several or step.results[0].layout is None:
             self._allocating(step)
         elif isinstance(step.function, Writing):
@@ -202,15 +214,16 @@ class Source:
         for line in self._ending:
             self._line(f"    {line}")
 
-    def _save_generators(self, i: int, call: Call) -> None:
-        """Save the states of generators if a later guard can fail: then they are restored."""
-        for generator in call.args if call.effect and i < self._last_check else ():
+    def _save_generators(self, call: Call) -> None:
+        """Save the states of generators, to restore them if a guard fails or a call raises."""
+        for generator in call.args if call.effect else ():
             if isinstance(generator, np.random.Generator) and id(generator) not in self._drawn:
                 self._drawn.add(id(generator))
                 place = f"{self.text(generator)}.bit_generator.state"
                 saved = self._names.new("saved_state")
                 self._line(f"{saved} = {place}")
                 self._ending.insert(0, f"{place} = {saved}")
+                self.saved.append((generator, saved))
 
     def _may_end(self, step: Step) -> bool:
         """Return whether a step may find that the program does not hold any more."""
@@ -330,8 +343,14 @@ class Source:
     def _target(self, i: int, call: Call, result: Value) -> Any:
         """Return the array for a result: a slot, an argument that is dead, or one of the pool."""
         slot = self._slot_for(i, call, result)
+        if i > self._last_check and result in self._program.kept:
+            # What was kept by the last call may be read until here.
+            self._reserved[result] = result.layout.empty()  # type: ignore[union-attr]
+            return self._reserved[result]
         if slot is not None:
             self._written.add(slot)
+            if self.first_write is None:
+                self.first_write = len(self.lines)
             return self._arrays[slot]
         if is_elementwise(call):
             for value in call.reads:
@@ -466,8 +485,8 @@ class Source:
 
     def _kept(self, value: Value | Constant) -> Any:
         """Return the array of a kept value, which is in no other value's memory."""
-        if isinstance(value, Value) and value in self._pooled:
-            return self._pooled.pop(value)
+        if isinstance(value, Value) and value in self._reserved:
+            return self._reserved.pop(value)
         layout = Layout.of(value.array) if isinstance(value, Constant) else value.layout
         assert layout is not None
         array = layout.empty()
@@ -477,9 +496,9 @@ class Source:
 
 
 def key_text(container: Any, key: Any, names: Names) -> str:
-    """Return the text that selects an item of a dict or list, or the variable of a function."""
-    if isinstance(container, CellType):
-        return ".cell_contents"
+    """Return the text that selects an item of a container, or an attribute of something else."""
+    if not isinstance(container, Mapping | list | deque):
+        return f".{key}"
     return f"[{key!r}]" if isinstance(key, int | str) else f"[{names.of(key, 'key')}]"
 
 

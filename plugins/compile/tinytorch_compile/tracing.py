@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import operator
+import sys
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
@@ -45,6 +46,11 @@ _METHODS = """
     searchsorted squeeze std sum swapaxes take trace transpose var view
 """.split()  # noqa: SIM905
 
+_TEXT = (
+    "the text of an array or number, as in print(loss), cannot be captured; return the value, and "
+    "print it outside of the step"
+)
+
 
 class Writing:
     """A function that writes into its first argument, made functional.
@@ -71,6 +77,32 @@ class Writing:
     @property
     def __name__(self) -> str:
         return getattr(self.function, "__name__", "write")
+
+
+class Power:
+    """The operator `**` of operands of which some are NumPy scalars.
+
+    NumPy computes the power of two scalars in another way than that of arrays without dimensions.
+
+    Args:
+        scalars: for both operands whether it is a scalar.
+    """
+
+    __slots__ = ("scalars",)
+    __name__ = "pow"
+
+    def __init__(self, scalars: tuple[bool, bool]) -> None:
+        self.scalars = scalars
+
+    def __call__(self, x: Any, y: Any) -> Any:
+        first, second = self.scalars
+        return (x[()] if first else x) ** (y[()] if second else y)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Power) and self.scalars == other.scalars
+
+    def __hash__(self) -> int:
+        return hash((Power, self.scalars))
 
 
 class Recorder:
@@ -158,6 +190,7 @@ class Recorder:
         base = _base_among(array, args)
         value = Value(Layout.of(array), label, None if base is None else base.value)
         traced = Traced(self, array, value)
+        traced.scalar = isinstance(result, np.generic)
         if base is not None:
             base.note_view(traced, index)
         self._traced.append((weakref.ref(traced), location))
@@ -184,7 +217,8 @@ class Recorder:
         """Record `x ** y`."""
         if _is_foreign(type(x)) or _is_foreign(type(y)):
             return NotImplemented
-        return self.call(operator.pow, (x, y), {})
+        scalars = _is_scalar(x), _is_scalar(y)
+        return self.call(Power(scalars) if any(scalars) else operator.pow, (x, y), {})
 
     def write(self, target: Traced, function: Function, args: Any, kwargs: Any) -> None:
         """Give `target` the value that a function has written into it."""
@@ -231,7 +265,7 @@ class _Recorded:
         return id(self)
 
     def __str__(self) -> str:
-        raise self.recorder.refuse("the text of an array or number cannot be captured")
+        raise self.recorder.refuse(_TEXT)
 
     def __format__(self, spec: str) -> str:
         return str(self)
@@ -272,7 +306,7 @@ class Traced(_Recorded, NDArrayOperatorsMixin):
     that refers to the array sees. It is refused if the array shares memory with another one.
     """
 
-    __slots__ = ("_base", "_index", "_views")
+    __slots__ = ("_base", "_index", "_views", "scalar")
     __array_priority__ = 1000
 
     def __init__(self, recorder: Recorder, concrete: Any, value: Value) -> None:
@@ -281,6 +315,8 @@ class Traced(_Recorded, NDArrayOperatorsMixin):
         self._base: Traced | None = None
         self._index: Any = None
         self._views: list[weakref.ref[Traced]] = []
+        # Whether NumPy returned a scalar, which cannot be modified.
+        self.scalar = False
 
     shape = property(lambda self: self.concrete.shape)
     dtype = property(lambda self: self.concrete.dtype)
@@ -318,6 +354,8 @@ class Traced(_Recorded, NDArrayOperatorsMixin):
             self.recorder.write(self, operator.setitem, (index, value), {})
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        if sys._getframe(1).f_code is Tensor.__repr__.__code__:
+            raise self.recorder.refuse(_TEXT)
         raise self.recorder.refuse(
             "np.asarray and the like would take the array out of the captured step; keep arrays "
             "as they are, and use functions of NumPy that support its protocols"
@@ -332,7 +370,10 @@ class Traced(_Recorded, NDArrayOperatorsMixin):
         return self.recorder.power(other, self)
 
     def __ipow__(self, other: Any) -> Any:
-        self.assign(self.recorder.power(self, other))
+        result = self.recorder.power(self, other)
+        if self.scalar or result is NotImplemented:
+            return result
+        self.assign(result)
         return self
 
     def __repr__(self) -> str:
@@ -496,11 +537,17 @@ def _into(recorder: Recorder, function: Function, args: Any, kwargs: dict[str, A
             "writes into an array that is not part of the captured state; compute a new array"
         )
     result = recorder.call(function, args, kwargs)
+    if out.scalar:  # the variable of `x += 1` gets a new scalar
+        return result
     if "where" in kwargs:
         recorder.write(out, np.copyto, (result,), {"where": kwargs["where"]})
     else:
         out.assign(result)
     return out
+
+
+def _is_scalar(operand: Any) -> bool:
+    return isinstance(operand, Traced) and operand.scalar
 
 
 def _is_foreign(kind: type) -> bool:

@@ -212,6 +212,12 @@ def _whole_numbers(loss: str, given: Any, target: Array) -> Array:
             f"{loss} is not differentiable with respect to class numbers, but the target requires "
             "grad; pass target.detach()"
         )
+    return _integers(loss, target)
+
+
+@kernel("target")
+def _integers(loss: str, target: Array) -> Array:
+    """Return whole numbers as integers after checking them, unless they may not be known yet."""
     with np.errstate(invalid="ignore"):  # NaN and infinity, which the comparison finds
         numbers = target.astype(np.int64)
     invalid = numbers != target

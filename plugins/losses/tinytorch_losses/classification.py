@@ -253,7 +253,7 @@ def cross_entropy_input_rule(
     cache: list[Array] | None,
 ) -> Array:
     """d/dx = softmax(x) Σ q − q."""
-    _, weights = _classes_and_weights_or_none(target, weight, ignore_index, input.dtype)
+    classes, weights = _classes_and_weights_or_none(target, weight, ignore_index, input.dtype)
     divisor = _prediction_count(input) if weights is None else weights.sum()
     grad = reduce_rule(grad, reduction, divisor)
     if not cache or isinstance(input, Tensor):
@@ -265,9 +265,9 @@ def cross_entropy_input_rule(
             slope = _minus_at(powers * (grad / sums), index, grad)
             return _classes_first(slope)
     q = _class_targets(target, weight, ignore_index, label_smoothing, input)
-    has_classes = target.dtype.kind != "f" and weight is None and not label_smoothing
-    if has_classes and not are_ndarrays(unwrap(q), unwrap(powers)):
-        # As in the common case of ndarrays, with the same rounding.
+    plain = classes is not None and weight is None and not label_smoothing
+    if plain and _index_of(unwrap(classes), unwrap(powers)) is None:
+        # An array of another library: as in the common case of ndarrays, with the same rounding.
         return _classes_first(powers * (q.sum(axis=0) * grad / sums) - q * grad)
     return _classes_first((powers * (q.sum(axis=0) / sums) - q) * grad)
 

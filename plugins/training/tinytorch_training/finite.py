@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import Tensor
-from tinytorch_core.extend import unwrap
+from tinytorch_core.extend import kernel, unwrap
 
 _SHOWN = 8
 
+Array = Any
 Named = Iterable[tuple[str, Any]]
 
 
@@ -24,15 +25,21 @@ def all_finite(parameters: Iterable[Tensor]) -> bool:
     """Return whether no gradient contains NaN or infinity; missing gradients are ignored."""
     for p in parameters:
         grad = p.grad
-        if grad.__class__ is np.ndarray and grad.dtype.char in "fd":
-            # The sum of squares takes half the time. It is finite only if every element is, and
-            # infinite for large finite elements too. Unlike `dot`, `vdot` does not warn of that.
-            flat = grad.ravel("K")
-            if math.isfinite(np.vdot(flat, flat)):
-                continue
-        if grad is not None and not np.isfinite(grad).all():
+        if grad is not None and not is_finite(grad):
             return False
     return True
+
+
+@kernel("array")
+def is_finite(array: Array) -> bool:
+    """Return whether an array contains neither NaN nor infinity."""
+    if array.__class__ is np.ndarray and array.dtype.char in "fd":
+        # The sum of squares takes half the time. It is finite only if every element is, and
+        # infinite for large finite elements too. Unlike `dot`, `vdot` does not warn of that.
+        flat = array.ravel("K")
+        if math.isfinite(np.vdot(flat, flat)):
+            return True
+    return bool(np.isfinite(array).all())
 
 
 def describe(named_parameters: Iterable[tuple[str, Tensor]], batch: Iterable[Any]) -> str:

@@ -33,7 +33,8 @@ def accuracy(output: Array, target: Array) -> float:
             "accuracy expects scores of shape (N, C) and classes of shape (N,), not "
             f"{scores.shape} and {classes.shape}"
         )
-    return float((scores.argmax(axis=1) == classes).mean())
+    # Unlike float(), item() can be captured by tinytorch-compile.
+    return (scores.argmax(axis=1) == classes).mean().item()  # type: ignore[no-any-return]
 
 
 class Averages:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -24,14 +23,14 @@ from tinytorch_training.arguments import (
     warn_caller,
     with_methods,
 )
-from tinytorch_training.clipping import clip_grad_norm
 from tinytorch_training.data import map_arrays
 from tinytorch_training.early_stopping import EarlyStopping
-from tinytorch_training.finite import NonFiniteError, all_finite, describe
+from tinytorch_training.finite import NonFiniteError, describe
 from tinytorch_training.metrics import Averages
 from tinytorch_training.optimizer import Optimizer
 from tinytorch_training.progress import Bar
 from tinytorch_training.schedules import LRScheduler
+from tinytorch_training.step import NotFinite, Result, Steps, detached
 
 Array = Any
 File = str | os.PathLike[str]
@@ -54,8 +53,9 @@ class Trainer:
         scheduler_interval: whether to call `scheduler.step()` after each "epoch" or after each
             "step" of the optimizer.
         metrics: functions of the output and the target by name, such as `{"accuracy": accuracy}`.
-            They are reported as averages over the examples. They get detached tensors. The names
-            "loss", "lr" and those that begin with "val_" are reserved for the history.
+            They are reported as averages over the examples. They get detached tensors, and are
+            called after the step of the optimizer. The names "loss", "lr" and those that begin
+            with "val_" are reserved for the history.
         accumulate: the number of batches per step of the optimizer. The step is the same as for
             a single large batch.
         max_grad_norm: the norm to which the gradients of each step are clipped, or None.
@@ -63,6 +63,10 @@ class Trainer:
         generators: further NumPy random generators by name to save in checkpoints. Those of the
             data loaders and of the model's modules are always saved.
         progress: whether to show a progress bar; None shows it on terminals only.
+        compile: whether to compile the steps of training and of evaluation, which does not change
+            any result; or the name of the backend, such as "numpy". Requires tinytorch-compile,
+            whose documentation describes when this is faster. A step that cannot be captured runs
+            as it is, with a warning.
 
     Attributes:
         epoch: the number of completed epochs.
@@ -74,6 +78,7 @@ class Trainer:
         TypeError: the model lacks methods of a Module, or an argument has the wrong type.
         ValueError: the optimizer has none of the model's parameters, or an argument is out of
             range.
+        ModuleNotFoundError: `compile` is given, and tinytorch-compile is not installed.
 
     >>> from tinytorch_layers import Linear
     >>> from tinytorch_training import SGD, DataLoader, TensorDataset
@@ -99,6 +104,7 @@ class Trainer:
         early_stopping: EarlyStopping | None = None,
         generators: Mapping[str, np.random.Generator] | None = None,
         progress: bool | None = None,
+        compile: bool | str = False,
     ) -> None:
         if scheduler_interval not in ("epoch", "step"):
             raise ValueError(
@@ -121,6 +127,8 @@ class Trainer:
         )
         self.generators = _checked_generators(generators)
         self.progress = None if progress is None else flag("Trainer", "progress", progress)
+        self.compile = compile if isinstance(compile, str) else flag("Trainer", "compile", compile)
+        self._steps = Steps(*self._parts())
         self.epoch = 0
         self.step = 0
         self.history: dict[str, list[float]] = {}
@@ -221,8 +229,8 @@ class Trainer:
         with run_state.evaluating(self.model):
             for each in as_batches("evaluate()", "data", data):
                 size = _size(each)
-                _, _, numbers = self._forward(each)
-                averages.add(numbers, size)
+                batch = self._converted(each)
+                averages.add(self._numbers(batch, self._current_steps().evaluate(batch)), size)
         return _means(averages)
 
     def predict(self, x: Any, batch_size: int = 256) -> Array:
@@ -297,42 +305,39 @@ class Trainer:
             if save_if_due is not None and len(batches) == self.accumulate:
                 save_if_due()
 
-    def _train_step(self, batches: Sequence[Any]) -> None:
-        self.optimizer.zero_grad()
-        sizes = [_size(batch) for batch in batches]
-        examples = sum(sizes)
-        for given, size in zip(batches, sizes, strict=True):
-            batch, loss, numbers = self._forward(given)
-            if not math.isfinite(numbers["loss"]):
-                # Compute the gradients for the error message, which replaces NumPy's warnings.
-                with np.errstate(all="ignore"):
-                    loss.backward()
-                raise self._not_finite(f"the loss is {numbers['loss']}", batch)
-            weight = size / examples
-            loss.backward(None if weight == 1 else np.full(loss.shape, weight))
-            self.averages.add(numbers, size)
-        if not all_finite(self.optimizer.parameters()):
-            raise self._not_finite("a gradient is not finite", batch)
-        if self.max_grad_norm is not None:
-            clip_grad_norm(self.optimizer.parameters(), self.max_grad_norm)
-        self.optimizer.step()
+    def _train_step(self, given: Sequence[Any]) -> None:
+        sizes = [_size(batch) for batch in given]
+        batches = [self._converted(batch) for batch in given]
+        try:
+            results = self._current_steps().train(*batches)
+        except NotFinite as error:
+            raise self._not_finite(error, batches[error.index]) from None
+        for batch, result, size in zip(batches, results, sizes, strict=True):
+            self.averages.add(self._numbers(batch, result), size)
         self.step += 1
         if self.scheduler is not None and self.scheduler_interval == "step":
             self.scheduler.step()
 
-    def _forward(self, given: Any) -> tuple[Any, Any, dict[str, float]]:
-        """Return a batch after conversion, its loss, and the loss and the metrics as numbers."""
-        batch = self._converted(given)
-        *inputs, target = batch
-        output = self.model(*inputs)
-        loss = self.loss(output, target)
-        if not isinstance(loss, Tensor):
-            raise TypeError(f"the loss must be a Tensor of one element, not {loss!r:.60}")
+    def _current_steps(self) -> Steps:
+        """Return the steps for the current attributes, which may be assigned at any time."""
+        parts = self._parts()
+        if self._steps.parts != parts:
+            self._steps = Steps(*parts)
+        return self._steps
+
+    def _parts(self) -> tuple[Any, ...]:
+        with_output = bool(self.metrics)
+        parts = self.model, self.loss, self.optimizer, self.max_grad_norm, with_output
+        return *parts, self.compile
+
+    def _numbers(self, batch: Any, result: Result) -> dict[str, float]:
+        """Return the loss and the metrics of a batch as numbers."""
+        loss, output = result
         numbers = {"loss": _number(loss)}
         if self.metrics:
-            output, target = map_arrays(_detached, output), map_arrays(_detached, target)
+            target = map_arrays(detached, batch[-1])
             numbers |= {name: _number(f(output, target)) for name, f in self.metrics.items()}
-        return batch, loss, numbers
+        return numbers
 
     def _converted(self, batch: Any) -> Any:
         """Return a batch with its floating-point data in the dtype of the parameters."""
@@ -356,7 +361,9 @@ class Trainer:
             )
         return value.astype(self._dtype)
 
-    def _not_finite(self, what: str, batch: Any) -> NonFiniteError:
+    def _not_finite(self, error: NotFinite, batch: Any) -> NonFiniteError:
+        loss = error.loss
+        what = "a gradient is not finite" if loss is None else f"the loss is {_number(loss)}"
         return NonFiniteError(
             f"{what} at step {self.step + 1}, in epoch {self.epoch + 1}. "
             f"{describe(self.model.named_parameters(), batch)}. The parameters are those after "
@@ -437,10 +444,6 @@ def _parameter_dtype(model: Any) -> Any:
     """Return the dtype of all floating-point parameters, or None if they have several."""
     dtypes = {p.dtype for _, p in model.named_parameters() if p.dtype.kind == "f"}
     return dtypes.pop() if len(dtypes) == 1 else None
-
-
-def _detached(value: Any) -> Any:
-    return value.detach() if getattr(value, "requires_grad", False) else value
 
 
 def _means(averages: Averages) -> dict[str, float]:

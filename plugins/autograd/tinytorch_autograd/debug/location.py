@@ -28,7 +28,7 @@ class Location(NamedTuple):
 # Modules of this project, and the files of generated functions.
 _OURS = re.compile(
     r"[/\\]tinytorch_"
-    r"(core|autograd|activations|losses|layers|training|amp|named|profiler|special)[/\\]"
+    r"(core|autograd|activations|losses|layers|training|compile|amp|named|profiler|special)[/\\]"
     r"|^tinytorch-"
 )
 _SITE_PACKAGES = os.path.dirname(os.path.dirname(np.__file__))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.extend import unwrap
+from tinytorch_core.extend import kernel, unwrap
 
 from tinytorch_autograd.rules.family import Family
 
@@ -29,6 +29,7 @@ def has_values(x: Any) -> bool:
     return isinstance(x, _ARRAYS) or not hasattr(x, "__array_ufunc__")
 
 
+@kernel("mask")
 def nowhere(mask: Any) -> bool:
     """Return whether a mask is known to be false everywhere, which an empty one always is."""
     if isinstance(mask, _ARRAYS):
@@ -36,6 +37,7 @@ def nowhere(mask: Any) -> bool:
     return not (mask if isinstance(mask, bool) else mask.size)
 
 
+@kernel("mask")
 def somewhere(mask: Any) -> bool:
     """Return whether a mask is known to be true somewhere."""
     return bool(mask.any()) if isinstance(mask, _ARRAYS) else mask is True
@@ -73,6 +75,8 @@ def square_rule(grad: Array, x: Array) -> Array:
 
 def zero_over_zero(grad: Array, divisor: Array) -> Any:
     """Return a mask of where the gradient is 0 and the divisor is 0 or NaN, or None if nowhere."""
+    if isinstance(divisor, _NUMBERS) and abs(divisor) > 0:
+        return None
     # Looking at the values of a Dask array would compute it.
     known = isinstance(unwrap(grad), np.ndarray | np.generic)
     if known and unwrap(grad).all():

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import op
-from tinytorch_core.extend import place, sum_into_rows, sum_rows, unwrap
+from tinytorch_core.extend import kernel, place, sum_into_rows, sum_rows, unwrap
 
 from tinytorch_autograd.complex_numbers import cast, real_part
 from tinytorch_autograd.rules.arithmetic import has_values
@@ -44,18 +44,25 @@ def scatter_add(x: Array, index: Any, shape: Shape) -> Array:
     """
     if x.__class__ is not np.ndarray and not isinstance(x, np.generic):
         return _scattered(x, index, shape)
+    if not _is_unique(index):
+        return _summed_at(np.asarray(x), index, shape)
     out = np.zeros_like(x, shape=shape)
-    if _is_unique(index):
-        out[index] = x
-    else:
-        np.add.at(out, index, x)
+    out[index] = x
     return out
 
 
 def _scattered(x: Array, index: Any, shape: Shape) -> Array:
     """Return `scatter_add` of an array of another library, which may not be writable."""
-    if _is_unique(index):
-        return place(x, index, shape)
+    return place(x, index, shape) if _is_unique(index) else _summed_at(x, index, shape)
+
+
+@kernel("x")
+def _summed_at(x: Array, index: Any, shape: Shape) -> Array:
+    """Return `scatter_add` for an index that may repeat an element."""
+    if x.__class__ is np.ndarray:
+        out = np.zeros_like(x, shape=shape)
+        np.add.at(out, index, x)
+        return out
     size = math.prod(shape)
     positions = np.arange(size)
     if not all(map(has_values, index if isinstance(index, tuple) else (index,))):

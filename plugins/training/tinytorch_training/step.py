@@ -1,0 +1,157 @@
+"""The steps that the Trainer repeats: training on some batches, and evaluating one.
+
+They refer only to what they need, without numbers and lists that change in every step, so that
+tinytorch-compile can capture them.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tinytorch_core import Tensor
+from tinytorch_core.extend import unwrap
+
+from tinytorch_training.clipping import clip_grad_norm
+from tinytorch_training.data import map_arrays
+from tinytorch_training.finite import all_finite
+from tinytorch_training.optimizer import Optimizer
+
+# The loss and the output of the model for one batch; None if no metric needs the output.
+Result = tuple[Any, Any]
+
+
+class NotFinite(Exception):
+    """A number of a training step is NaN or infinite.
+
+    Attributes:
+        index: the index of the batch.
+        loss: the loss of the batch, if that is the number; otherwise None.
+    """
+
+    def __init__(self, index: int, loss: Any = None) -> None:
+        super().__init__()
+        self.index, self.loss = index, loss
+
+
+class Evaluation:
+    """Computes the loss of a batch.
+
+    Args:
+        model: the model.
+        loss: the function of its output and the target.
+        with_output: whether to return the output of the model, too.
+    """
+
+    def __init__(self, model: Any, loss: Callable[[Any, Any], Any], with_output: bool) -> None:
+        self.model, self.loss, self.with_output = model, loss, with_output
+
+    def __call__(self, batch: Any) -> Result:
+        """Return the loss and the output.
+
+        Raises:
+            TypeError: the loss is not a Tensor of one element.
+        """
+        *inputs, target = batch
+        output = self.model(*inputs)
+        loss = self.loss(output, target)
+        if not isinstance(loss, Tensor):
+            raise TypeError(f"the loss must be a Tensor of one element, not {loss!r:.60}")
+        if loss.size != 1:
+            raise TypeError(f"the loss must have one element, but has the shape {loss.shape}")
+        return loss, map_arrays(detached, output) if self.with_output else None
+
+
+class TrainingStep:
+    """Trains a model with one step of the optimizer.
+
+    Args:
+        evaluation: computes the loss of a batch.
+        optimizer: the optimizer.
+        max_grad_norm: the norm to which the gradients are clipped, or None.
+    """
+
+    def __init__(
+        self, evaluation: Evaluation, optimizer: Optimizer, max_grad_norm: float | None
+    ) -> None:
+        self.evaluation, self.optimizer = evaluation, optimizer
+        self.max_grad_norm = max_grad_norm
+
+    def __call__(self, *batches: Any) -> list[Result]:
+        """Return the loss and the output of each batch.
+
+        The gradients are those of the mean over the examples of all batches.
+
+        Raises:
+            NotFinite: the loss or a gradient is NaN or infinite. The parameters are unchanged.
+        """
+        self.optimizer.zero_grad()
+        sizes = [len(batch[-1]) for batch in batches]
+        results = []
+        for index, (batch, size) in enumerate(zip(batches, sizes, strict=True)):
+            loss, output = self.evaluation(batch)
+            if not np.isfinite(unwrap(loss)):
+                # Compute the gradients for the error message, which replaces NumPy's warnings.
+                with np.errstate(all="ignore"):
+                    loss.backward()
+                raise NotFinite(index, loss)
+            weight = size / sum(sizes)
+            loss.backward(None if weight == 1 else np.full(loss.shape, weight))
+            results.append((loss, output))
+        if not all_finite(self.optimizer.parameters()):
+            raise NotFinite(len(batches) - 1)
+        if self.max_grad_norm is not None:
+            clip_grad_norm(self.optimizer.parameters(), self.max_grad_norm)
+        self.optimizer.step()
+        return results
+
+
+class Steps:
+    """The steps of a Trainer, as they are or compiled.
+
+    Args:
+        parts: the model, the loss, the optimizer, the maximum norm of the gradients, whether the
+            outputs of the model are needed, and whether to compile, or the name of the backend.
+
+    Attributes:
+        parts: those parts.
+        evaluate: an `Evaluation`.
+        train: a `TrainingStep`.
+    """
+
+    def __init__(self, *parts: Any) -> None:
+        self.parts = parts
+        model, loss, optimizer, max_grad_norm, with_output, compile = parts
+        evaluation = Evaluation(model, loss, with_output)
+        change = _compiler(compile) if compile else _unchanged
+        self.evaluate: Callable[[Any], Result] = change(evaluation)
+        self.train: Callable[..., list[Result]] = change(
+            TrainingStep(evaluation, optimizer, max_grad_norm)
+        )
+
+
+def _unchanged(step: Any) -> Any:
+    return step
+
+
+def _compiler(backend: bool | str) -> Callable[[Any], Any]:
+    """Return the function that compiles a step."""
+    # Imported here because tinytorch-compile is optional.
+    try:
+        from tinytorch_compile import compile
+    except ModuleNotFoundError as error:
+        if error.name != "tinytorch_compile":
+            raise
+        raise ModuleNotFoundError(
+            "Trainer(compile=True) requires tinytorch-compile: pip install tinytorch-compile",
+            name=error.name,
+        ) from error
+    return functools.partial(compile, backend=backend) if isinstance(backend, str) else compile
+
+
+def detached(value: Any) -> Any:
+    """Return a Tensor without its graph, and anything else as it is."""
+    return value.detach() if getattr(value, "requires_grad", False) else value
