@@ -15,7 +15,9 @@ from tinytorch_core.tensor import TensorBase
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def kernel(*arrays: str, writes: bool = False) -> Callable[[Function], Function]:
+def kernel(
+    *arrays: str, writes: bool = False, fixed: bool = False
+) -> Callable[[Function], Function]:
     """Decorate a function of arrays, so that an array of another library may handle the call.
 
     If one of the arrays has a method `__tinytorch_kernel__`, it is called with the kernel and the
@@ -28,6 +30,9 @@ def kernel(*arrays: str, writes: bool = False) -> Callable[[Function], Function]
         arrays: the names of the arguments that are arrays.
         writes: the function may write into its first argument, if that is an ndarray, and returns
             it. The caller must not use that argument again.
+        fixed: the NumPy calls for ndarrays depend on their shapes, dtypes and strides only, and
+            new arrays are created with `like=`, as in `np.empty(shape, dtype, like=x)`. Then a
+            compiler may note the calls once, and repeat them without the function.
 
     >>> @kernel("x")
     ... def double(x):
@@ -51,7 +56,7 @@ def kernel(*arrays: str, writes: bool = False) -> Callable[[Function], Function]
         decorated: Any = define(function.__name__, write, names)
         functools.update_wrapper(decorated, function)
         names["_kernel"] = decorated
-        decorated.writes = writes
+        decorated.writes, decorated.fixed = writes, fixed
         return decorated  # type: ignore[no-any-return]
 
     return decorate

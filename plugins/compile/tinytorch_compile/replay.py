@@ -59,7 +59,7 @@ def replay_of(name: str, captured: Captured, arguments: Mapping[str, Any]) -> Re
     program = simplified(captured.program)
     kept = _accumulate(program, captured)
     names = Names()
-    for own in (name, "result", "holds", *arguments):
+    for own in (name, "result", "holds", "call", "arguments", *arguments):
         names.new(own)
     names.of(CHANGED, "CHANGED")
     arrays = {k: v for k, v in arguments.items() if isinstance(v, Tensor | np.ndarray)}
@@ -136,7 +136,7 @@ def _all_conditions(
             texts.append(f"{tensor}.grad is None")
         elif id(gradient) not in set_here:
             texts.append(f"{tensor}.grad is {names.of(gradient.before, 'grad')}")
-    return texts
+    return list(dict.fromkeys(texts))
 
 
 def _condition_lines(texts: list[str]) -> list[str]:
@@ -174,6 +174,8 @@ def _gradient_lines(
 ) -> list[str]:
     lines = []
     for gradient, index in kept:
+        if index is None and gradient.before is None:
+            continue  # a condition has found that it is None already
         text = "None" if index is None else names.of(source.kept[index], "grad")
         lines.append(f"{names.of(gradient.tensor, 'tensor')}.grad = {text}")
     return lines
