@@ -47,11 +47,10 @@ def kernel(
     """
 
     def decorate(function: Function) -> Function:
-        arguments = list(inspect.signature(function).parameters.values())
         unknown = set(arrays) - set(argument_names(function))
         if unknown or not arrays:
             raise TypeError(f"{function.__name__} has no arguments {unknown or arrays}")
-        write = functools.partial(_text, arrays, arguments)
+        write = functools.partial(_text, arrays, function)
         names = {"_function": function, "_ndarray": np.ndarray, "_other_result": _other_result}
         decorated: Any = define(function.__name__, write, names)
         functools.update_wrapper(decorated, function)
@@ -62,7 +61,8 @@ def kernel(
     return decorate
 
 
-def _text(arrays: Sequence[str], arguments: list[inspect.Parameter], names: dict[str, Any]) -> str:
+def _text(arrays: Sequence[str], function: Callable[..., Any], names: dict[str, Any]) -> str:
+    arguments = list(inspect.signature(function).parameters.values())
     signature, passed = signature_text(arguments, names)
     others = " or ".join(f"{x}.__class__ is not _ndarray" for x in arrays)
     every = tuple_text(p.name for p in arguments)
