@@ -15,6 +15,7 @@ from tinytorch_compile.capture import Captured, Gradient, Leaf
 from tinytorch_compile.function import function_from
 from tinytorch_compile.guards import conditions
 from tinytorch_compile.passes import simplified
+from tinytorch_compile.passes.grouping import grouped
 from tinytorch_compile.program import Call, Program
 from tinytorch_compile.source import Names, Source
 from tinytorch_compile.tracing import owner_of
@@ -67,7 +68,7 @@ def replay_of(name: str, captured: Captured, arguments: Mapping[str, Any]) -> Re
         names.new(f"{key}_array") if isinstance(value, Tensor) else key
         for key, value in arrays.items()
     ]
-    source = Source(program, captured.arrays, inputs, names, "return CHANGED")
+    source = Source(grouped(program), captured.arrays, inputs, names, "return CHANGED")
     written = [captured.arrays[slot] for slot in program.writes if slot.layout is not None]
     owners = frozenset(id(owner_of(array)) for array in (*written, *source.kept))
     texts = _all_conditions(captured, kept, arguments, names, owners)

@@ -29,6 +29,7 @@ from tinytorch_compile.forms import (
 from tinytorch_compile.inlining import Inlined, NotFixed
 from tinytorch_compile.memory import Lifetimes, Pool
 from tinytorch_compile.passes.constants import array_of
+from tinytorch_compile.passes.grouping import Stacked
 from tinytorch_compile.program import (
     Call,
     Constant,
@@ -133,6 +134,9 @@ class Source:
         self._arrays: dict[Value, Any] = {}
         # The memory that came from the pool, and may be written over when it is dead.
         self._pooled: dict[Value, Any] = {}
+        # Arrays for several values, which are never used for anything else, and their parts.
+        self._stacks: dict[Value, Any] = {}
+        self._parts: dict[Value, Any] = {}
         self._scalars: dict[tuple[Any, Any], str] = {}
         self._views: dict[str, Any] = {}
         self._scalar_arrays: dict[tuple[str, Any], Any] = {}
@@ -142,6 +146,7 @@ class Source:
         self._last_check = max(
             (i for i, step in enumerate(program.steps) if self._may_end(step)), default=-1
         )
+        self._place_parts()
         self._read_slots()
         for i, step in enumerate(program.steps):
             self._step(i, step)
@@ -210,7 +215,9 @@ class Source:
             return
         self._errors = self._enter(step.errors)
         self._save_generators(i, step)
-        if step.several or step.results[0].layout is None:
+        if isinstance(step.function, Stacked):
+            self._stack(step)
+        elif step.several or step.results[0].layout is None:
             self._allocating(step)
         elif isinstance(step.function, Writing):
             self._writing(i, step)
@@ -235,7 +242,9 @@ class Source:
         """Return whether a step may find that the program does not hold any more."""
         if isinstance(step, Guard):
             return True
-        if isinstance(step.function, Writing) or not any(result.layout for result in step.results):
+        if isinstance(step.function, Writing | Stacked):
+            return False
+        if not any(result.layout for result in step.results):
             return False
         return step.several or not (step.results[0].view_of or form_of(step))
 
@@ -312,6 +321,30 @@ class Source:
                 name = self._texts[result]
                 self._line(f"if {name}.shape != {shape} or {name}.dtype != {dtype}:")
                 self._end()
+
+    def _place_parts(self) -> None:
+        """Reserve the parts of arrays into which the arguments of `Stacked` calls are written."""
+        for step in self._program.steps:
+            if isinstance(step, Call) and isinstance(step.function, Stacked):
+                (stack,) = step.results
+                assert stack.layout is not None
+                array = self._stacks[stack] = self.pool.take(stack.layout)
+                start = 0
+                for part in step.args:
+                    size = part.layout.size
+                    flat = array.reshape(-1)[start : start + size]
+                    self._parts[part] = flat.reshape(part.layout.shape)
+                    start += size
+
+    def _stack(self, call: Call) -> None:
+        """Use an array whose parts have been computed; copy the parts that could not be."""
+        for part in call.args:
+            array = self._parts[part]
+            if self._arrays.get(part) is not array:
+                name = self._names.of(array, f"{part.label}_part")
+                self._line(f"{self.text(np.copyto)}({name}, {self.text(part)})")
+        (stack,) = call.results
+        self._fix(stack, self._stacks[stack])
 
     def _inlined(self, call: Call) -> bool:
         """Write the NumPy calls that a kernel makes, if they depend on layouts only."""
@@ -416,6 +449,8 @@ class Source:
 
     def _target(self, i: int, call: Call, result: Value) -> Any:
         """Return the array for a result: a slot, an argument that is dead, or one of the pool."""
+        if result in self._parts:
+            return self._parts[result]
         slot = self._slot_for(i, call, result)
         if slot is not None:
             self._written.add(slot)
@@ -555,6 +590,8 @@ class Source:
         """Return the array of a kept value, which is in no other value's memory."""
         if isinstance(value, Value) and value in self._pooled:
             return self._pooled.pop(value)
+        if value in self._parts and self._arrays.get(value) is self._parts[value]:
+            return self._parts[value]
         layout = Layout.of(value.array) if isinstance(value, Constant) else value.layout
         assert layout is not None
         array = layout.empty()
