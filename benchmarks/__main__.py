@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(given: argparse.Namespace, setup: str) -> None:
     """Measure and report."""
-    from benchmarks import ecosystem, footprint, measure, report
+    from benchmarks import compiled, ecosystem, footprint, measure, report
     from benchmarks.frameworks import FRAMEWORKS
 
     for file in given.write:
@@ -72,24 +72,35 @@ def run(given: argparse.Namespace, setup: str) -> None:
     for row in measured(frameworks, given.only, given.quick):
         rows.append(row)
         print(".", end="", file=sys.stderr, flush=True)
+    compilers = compiled.installed()
+    compiled_rows, built = [], {}
+    for name, found, steps in compiled.measured(compilers, given.only, given.quick):
+        compiled_rows += found
+        built[name] = steps.seconds
+        print(".", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     if not given.quick:
-        measure.check_noise(row.ratios for row in rows)
+        measure.check_noise(row.ratios for row in [*rows, *compiled_rows])
     if rows:
         print("\nOur time over theirs, median [quartiles]; below 1 we are faster.\n")
         print(report.table(rows, columns))
+    text = compiled.text(compilers, compiled_rows, built)
+    if compiled_rows:
+        print(f"\n{text}")
     sources = () if given.only else (footprint, ecosystem)
     figures = [figure for source in sources for figure in source.figures(given.quick)]
+    figures += compiled.figures(given.only)
     if figures:
         print(f"\n{report.figure_table(figures)}")
-    results = report.results(rows, figures)
+    results = report.results([*rows, *compiled_rows], figures)
     print(f"\nGoals:\n\n{report.result_table(results)}")
     if given.json:
-        given.json.write_text(json.dumps(report.as_json(rows, figures, versions), indent=2))
+        data = report.as_json([*rows, *compiled_rows], figures, versions, built)
+        given.json.write_text(json.dumps(data, indent=2))
     if given.chart:
         report.chart(rows, columns, given.chart)
     for file in given.write:
-        report.write_into(file, _conditions(setup, versions), results)
+        report.write_into(file, _conditions(setup, versions), results, text)
 
 
 def measured(frameworks: Sequence[Framework], only: str | None, quick: bool) -> Iterator[Row]:

@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 
 from benchmarks.measure import Figure, Ratio
 
-# `--write` replaces the text of a Markdown file between one of the first two lines and the last.
+# `--write` replaces the text of a Markdown file between one of these lines and the last one.
 ALL = "<!-- benchmarks: every row, written by `make bench` -->"
 SELECTION = "<!-- benchmarks: a selection, written by `make bench` -->"
+COMPILED = "<!-- benchmarks: compiled steps, written by `make bench` -->"
 END = "<!-- end of benchmarks -->"
 
 # The rows of the selection: the work, and what it is compared with.
@@ -31,7 +32,7 @@ SUMMED_UP = ("hips", "mygrad")
 
 @dataclass(frozen=True)
 class Row:
-    """One measured workload: our time, and its ratio to each peer's time."""
+    """One measured workload: our time, its ratio to each peer's time, and why a peer has none."""
 
     group: str
     name: str
@@ -39,6 +40,7 @@ class Row:
     ratios: Mapping[str, Ratio]
     goals: Mapping[str, float]
     differing: Sequence[str] = field(default=())
+    failed: Mapping[str, str] = field(default_factory=dict)
 
     def missed(self) -> list[str]:
         """Return the peers for which the goal was missed."""
@@ -68,6 +70,8 @@ def table(rows: Sequence[Row], columns: Sequence[str]) -> str:
 def _cell(row: Row, column: str) -> str:
     if column in row.differing:
         return "different result, not timed"
+    if column in row.failed:
+        return f"failed: {row.failed[column]}"
     if column not in row.ratios:
         return ""
     text = str(row.ratios[column])
@@ -83,6 +87,15 @@ def _time(seconds: float) -> str:
         if seconds * factor >= 1:
             return f"{seconds * factor:.3g} {unit}"
     return f"{seconds * 1e9:.0f} ns"
+
+
+def build_table(seconds: Mapping[str, Mapping[str, float]], columns: Sequence[str]) -> str:
+    """Return how long each compiler takes to build each workload, as a Markdown table."""
+    lines = [f"| work | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
+    for work, found in seconds.items():
+        cells = [_time(found[c]) if c in found else "" for c in columns]
+        lines.append(f"| {work} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def figure_table(figures: Iterable[Figure]) -> str:
@@ -168,33 +181,45 @@ def check_markers(file: Path) -> str:
     )
 
 
-def write_into(file: Path, conditions: str, results: Sequence[Result]) -> None:
+def write_into(file: Path, conditions: str, results: Sequence[Result], compiled: str = "") -> None:
     """Replace the text between the markers of a Markdown file.
 
     Args:
         file: the file; its start marker decides whether it gets every row or the selection.
         conditions: a sentence above the table: how the results were measured.
         results: the results of a run of every workload.
+        compiled: the text about compiled steps, for a file with the marker `COMPILED`.
 
     Raises:
         ValueError: the markers or a selected row are missing.
     """
     start = check_markers(file)
     table = result_table(results if start == ALL else selected(results))
-    before, _, rest = file.read_text(encoding="utf-8").partition(start)
-    after = rest.partition(END)[2]
-    text = f"{before}{start}\n\n{conditions}\n\n{table}\n\n{END}{after}"
+    text = _replaced(file.read_text(encoding="utf-8"), start, f"{conditions}\n\n{table}")
+    if COMPILED in text:
+        text = _replaced(text, COMPILED, compiled)
     file.write_text(text, encoding="utf-8")
 
 
+def _replaced(text: str, start: str, content: str) -> str:
+    """Return text with `content` between a start marker and the next `END`."""
+    before, _, rest = text.partition(start)
+    after = rest.partition(END)[2]
+    return f"{before}{start}\n\n{content}\n\n{END}{after}"
+
+
 def as_json(
-    rows: Sequence[Row], figures: Sequence[Figure], versions: Mapping[str, str]
+    rows: Sequence[Row],
+    figures: Sequence[Figure],
+    versions: Mapping[str, str],
+    built: Mapping[str, Mapping[str, float]],
 ) -> dict[str, Any]:
     """Return all results as data for JSON."""
     return {
         "versions": dict(versions),
         "workloads": [asdict(r) | {"missed": r.missed()} for r in rows],
         "figures": [asdict(f) for f in figures],
+        "seconds to build": {work: dict(found) for work, found in built.items()},
     }
 
 

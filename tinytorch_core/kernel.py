@@ -17,7 +17,9 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 _NUMPY_TYPES = (np.ndarray, np.generic)
 
 
-def kernel(*arrays: str, writes: bool = False) -> Callable[[Function], Function]:
+def kernel(
+    *arrays: str, writes: bool = False, fixed: bool = False
+) -> Callable[[Function], Function]:
     """Decorate a function of arrays, so that an array of another library may handle the call.
 
     If one of the arrays has a method `__tinytorch_kernel__`, it is called with the kernel and the
@@ -30,6 +32,9 @@ def kernel(*arrays: str, writes: bool = False) -> Callable[[Function], Function]
         arrays: the names of the arguments that are arrays.
         writes: the function may write into its first argument, if that is an ndarray, and returns
             it. The caller must not use that argument again.
+        fixed: the NumPy calls for ndarrays depend on their shapes, dtypes and strides only, and
+            new arrays are created with `like=`, as in `np.empty(shape, dtype, like=x)`. Then a
+            compiler may note the calls once, and repeat them without the function.
 
     >>> @kernel("x")
     ... def double(x):
@@ -44,16 +49,15 @@ def kernel(*arrays: str, writes: bool = False) -> Callable[[Function], Function]
     """
 
     def decorate(function: Function) -> Function:
-        arguments = list(inspect.signature(function).parameters.values())
         unknown = set(arrays) - set(argument_names(function))
         if unknown or not arrays:
             raise TypeError(f"{function.__name__} has no arguments {unknown or arrays}")
-        write = functools.partial(_text, arrays, arguments)
+        write = functools.partial(_text, arrays, function)
         names = {"_function": function, "_ndarray": np.ndarray, "_other_result": _other_result}
         decorated: Any = define(function.__name__, write, names)
         functools.update_wrapper(decorated, function)
         names["_kernel"] = decorated
-        decorated.writes = writes
+        decorated.writes, decorated.fixed = writes, fixed
         return decorated  # type: ignore[no-any-return]
 
     return decorate
@@ -70,7 +74,8 @@ def are_ndarrays(*arrays: Any) -> bool:
     return all(array is None or isinstance(array, _NUMPY_TYPES) for array in arrays)
 
 
-def _text(arrays: Sequence[str], arguments: list[inspect.Parameter], names: dict[str, Any]) -> str:
+def _text(arrays: Sequence[str], function: Callable[..., Any], names: dict[str, Any]) -> str:
+    arguments = list(inspect.signature(function).parameters.values())
     signature, passed = signature_text(arguments, names)
     others = " or ".join(f"{x}.__class__ is not _ndarray" for x in arrays)
     every = tuple_text(p.name for p in arguments)

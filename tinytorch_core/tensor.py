@@ -7,7 +7,6 @@ wrap them; the surface gets them from the op table.
 
 from __future__ import annotations
 
-import copy
 import importlib
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -470,6 +469,8 @@ class Keywords(dict[str, Any]):
         self.surface = surface
 
     def __deepcopy__(self, memo: Any) -> Keywords:
+        import copy  # only when something is copied, because it takes 0.2 ms
+
         return Keywords(self.surface, copy.deepcopy(dict(self), memo))
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as program
-from benchmarks import environment, report, workloads
+from benchmarks import compiled, compilers, environment, report, workloads
+from benchmarks.frameworks import TinyTorch
 from benchmarks.measure import Figure, Ratio, check_noise, interleaved, ratio
 from benchmarks.report import Result, Row
-from benchmarks.workload import Workload
+from benchmarks.workload import Workload, differing
 
 ROOT = Path(__file__).parents[2]
 
@@ -145,6 +146,80 @@ def test_the_variables_are_removed_before_numpy_is_imported():
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout == "False\n"
+
+
+def test_compiled_steps_have_their_own_table(tmp_path, results):
+    file = tmp_path / "page.md"
+    file.write_text(
+        f"{report.COMPILED}\nold\n{report.END}\nbetween\n{report.ALL}\nold\n{report.END}\nafter\n"
+    )
+    report.write_into(file, "Measured so.", results, "Compiled.")
+    table = report.result_table(results)
+    assert file.read_text() == (
+        f"{report.COMPILED}\n\nCompiled.\n\n{report.END}\nbetween\n"
+        f"{report.ALL}\n\nMeasured so.\n\n{table}\n\n{report.END}\nafter\n"
+    )
+    assert report.COMPILED in (ROOT / "docs" / "benchmarks.md").read_text("utf-8")
+
+
+def test_every_compiled_step_is_a_workload():
+    assert {work.name for work in compiled.selected(None)} == compiled.GOALS.keys()
+    assert [work.name for work in compiled.selected("LeNet")] == ["LeNet-5 on 28 x 28, batch 64"]
+
+
+class Failing(Fake):
+    def task(self):
+        raise RuntimeError("No working C++ compiler found\nin many places")
+
+
+def test_a_compiler_that_fails_is_reported_with_the_reason(monkeypatch):
+    work = Workload("group", "name", lambda F: F.task(), by_hand=lambda: lambda: [1.0])
+    monkeypatch.setattr(compiled, "GOALS", {"name": {"numpy backend": {"by hand": 1.5}}})
+    monkeypatch.setattr(compiled, "selected", lambda only: [work])
+    frameworks = [Fake("tinytorch", [1.0]), Fake("numpy backend", [1.0]), Failing("other", None)]
+    ((name, (row,), steps),) = compiled.measured(frameworks, None, quick=True)
+    assert name == "name"
+    assert row.name == "name, numpy backend"
+    assert row.ratios.keys() == {"tinytorch", "by hand"}
+    assert steps.seconds.keys() == {"tinytorch", "numpy backend", "by hand"}
+    table = report.table([row], ["other", "by hand"])
+    assert "| failed: RuntimeError: No working C++ compiler found |" in table
+
+
+def test_the_time_to_build_leaves_out_the_time_of_usual_calls(monkeypatch):
+    clock = iter([0.0, 10.0, 16.0])  # three calls take 10 s until built, and the next three 6 s
+    monkeypatch.setattr(compiled.time, "perf_counter", lambda: next(clock))
+    calls = []
+    task, seconds = compiled.build(lambda: lambda: calls.append(1))
+    assert len(calls) == compiled.BUILDING + compiled.USUAL
+    assert seconds == 4.0
+    task()
+
+
+def test_times_to_build_are_listed():
+    table = report.build_table(
+        {"a step": {"ours": 0.02, "theirs": 12.0}}, ["ours", "theirs", "n/a"]
+    )
+    assert table.splitlines()[-1] == "| a step | 20 ms | 12 s |  |"
+
+
+@pytest.mark.parametrize("name", ["2-16-16-2, batch 32", "31 ops: tanh(h * y + y) and a sum"])
+def test_compiled_steps_have_the_results_of_eager_ones(name):
+    (work,) = compiled.selected(name)
+    tasks = work.tasks([TinyTorch(), compilers.NumpyBackend()])
+    for _ in range(5):
+        found = {key: task() for key, task in tasks.items()}
+        assert differing(found, work.tolerance) == []
+
+
+def test_pytensor_has_the_results_of_eager_steps():
+    pytest.importorskip("pytensor")
+    (work,) = compiled.selected("2-16-16-2")
+    framework = compilers.PyTensor()
+    framework.mode = "FAST_COMPILE"  # in Python: compiling takes long
+    tasks = work.tasks([TinyTorch(), framework])
+    for _ in range(3):
+        assert differing({key: task() for key, task in tasks.items()}, work.tolerance) == []
 
 
 def test_a_partial_run_cannot_be_written(capsys):

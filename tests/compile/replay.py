@@ -6,6 +6,7 @@ import numpy as np
 
 from tinytorch_compile.function import function_from
 from tinytorch_compile.passes import simplified
+from tinytorch_compile.passes.grouping import grouped
 from tinytorch_compile.source import Names, Source
 from tinytorch_compile.tracing import Recorder
 
@@ -20,12 +21,12 @@ def recorded(function, *arrays):
     return recorder.program
 
 
-def replay_of(function, *arrays, passes=simplified):
+def replay_of(function, *arrays):
     """Return a function that replays the calls of `function` on such arrays.
 
     It returns a tuple of arrays, or None if a guard failed.
     """
-    program = passes(recorded(function, *arrays))
+    program = grouped(simplified(recorded(function, *arrays)))
     names = Names()
     inputs = [names.new(f"input_{i}") for i in range(len(arrays))]
     source = Source(program, {}, inputs, names, "return None")

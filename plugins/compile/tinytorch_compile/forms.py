@@ -77,14 +77,15 @@ def _ufunc(call: Call, text: Text, out: str) -> list[str]:
 
 
 def _reduce(call: Call, text: Text, out: str) -> list[str] | None:
-    given = dict(zip(("x", "axis", "dtype", "out", "keepdims"), call.args, strict=False))
-    given |= call.kwargs
-    if len(call.args) > 5:
+    names = ("x", "axis", "dtype", "out", "keepdims", "initial")
+    given = dict(zip(names, call.args, strict=False)) | call.kwargs
+    if len(call.args) > 6:
         return None
     axis, dtype = given.get("axis", 0), given.get("dtype")
     passed = [given["x"], axis, dtype]
-    keepdims = [text(True)] if given.get("keepdims") else []
-    return [f"{text(call.function)}({', '.join([*map(text, passed), out, *keepdims])})"]
+    initial = [text(given["initial"])] if "initial" in given else []
+    keepdims = [text(bool(given.get("keepdims")))] if initial or given.get("keepdims") else []
+    return [f"{text(call.function)}({', '.join([*map(text, passed), out, *keepdims, *initial])})"]
 
 
 def _method(call: Call, text: Text, out: str) -> list[str] | None:

@@ -7,7 +7,7 @@ Python text.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -42,7 +42,7 @@ class Layout(NamedTuple):
             return array
         steps = [s for n, s in zip(self.shape, self.strides, strict=True) if n != 1]
         span = sum((n - 1) * s for n, s in zip(self.shape, self.strides, strict=True))
-        if min(steps) <= 0 or span + self.dtype.itemsize != array.nbytes:
+        if not steps or min(steps) <= 0 or span + self.dtype.itemsize != array.nbytes:
             return array
         return np.ndarray(self.shape, self.dtype, array, 0, self.strides)
 
@@ -190,31 +190,40 @@ class Program:
         return replace(self, steps=steps, outputs=outputs, writes=writes, kept=kept)
 
 
-def leaves(tree: Any) -> Iterator[Any]:
-    """Yield what is in nested tuples, lists, dicts and slices."""
-    kind = type(tree)
-    if kind is tuple or kind is list:
-        for item in tree:
-            yield from leaves(item)
-    elif kind is dict:
-        for item in tree.values():
-            yield from leaves(item)
-    elif kind is slice:
-        yield from leaves((tree.start, tree.stop, tree.step))
-    else:
-        yield tree
+# What `leaves` and `mapped` look into. Without a call for each leaf, capturing takes a tenth less.
+_TREES = frozenset({tuple, list, dict, slice})
+
+
+def leaves(tree: Any) -> list[Any]:
+    """Return what is in nested tuples, lists, dicts and slices."""
+    if type(tree) not in _TREES:
+        return [tree]
+    found = []
+    for item in _items(tree):
+        if type(item) in _TREES:
+            found += leaves(item)
+        else:
+            found.append(item)
+    return found
 
 
 def mapped(tree: Any, change: Callable[[Any], Any]) -> Any:
     """Return a copy of nested tuples, lists, dicts and slices with each leaf changed."""
     kind = type(tree)
-    if kind is tuple or kind is list:
-        return kind([mapped(item, change) for item in tree])
-    if kind is dict:
-        return {key: mapped(item, change) for key, item in tree.items()}
+    if kind not in _TREES:
+        return change(tree)
+    items = [
+        mapped(item, change) if type(item) in _TREES else change(item) for item in _items(tree)
+    ]
     if kind is slice:
-        return slice(*[mapped(item, change) for item in (tree.start, tree.stop, tree.step)])
-    return change(tree)
+        return slice(*items)
+    return dict(zip(tree, items, strict=True)) if kind is dict else kind(items)
+
+
+def _items(tree: Any) -> Any:
+    if type(tree) is slice:
+        return tree.start, tree.stop, tree.step
+    return tree.values() if type(tree) is dict else tree
 
 
 def replaced(tree: Any, change: Callable[[Value], Any]) -> Any:

@@ -19,6 +19,7 @@ from tinytorch_compile.capture import Captured, Gradient, Leaf
 from tinytorch_compile.function import function_from
 from tinytorch_compile.guards import conditions
 from tinytorch_compile.passes import simplified
+from tinytorch_compile.passes.grouping import grouped
 from tinytorch_compile.program import Call, Program
 from tinytorch_compile.source import Names, Source
 from tinytorch_compile.tracing import owner_of
@@ -96,7 +97,7 @@ def replay_of(
     program = simplified(captured.program)
     kept = _accumulate(program, captured)
     names = Names()
-    for own in (name, "result", "holds", *arguments):
+    for own in (name, "result", "holds", "call", "arguments", *arguments):
         names.new(own)
     names.of(CHANGED, "CHANGED")
     arrays = array_parts(arguments)
@@ -104,7 +105,7 @@ def replay_of(
         text if text in arguments and isinstance(value, np.ndarray) else names.new(f"{text}_array")
         for text, value in arrays.items()
     ]
-    source = Source(program, captured.arrays, inputs, names, "return CHANGED")
+    source = Source(grouped(program), captured.arrays, inputs, names, "return CHANGED")
     written = [captured.arrays[slot] for slot in program.writes if slot.layout is not None]
     owners = frozenset(id(owner_of(array)) for array in (*written, *source.kept))
     texts = _all_conditions(captured, program, kept, arguments, names, owners)
@@ -188,7 +189,7 @@ def _all_conditions(
             texts.append(f"{tensor}.grad is {names.of(gradient.before, 'grad')}")
         elif id(gradient) not in set_here:
             texts.append(f"{tensor}.grad is not None")
-    return texts
+    return list(dict.fromkeys(texts))
 
 
 def _condition_lines(texts: list[str]) -> list[str]:
@@ -287,6 +288,8 @@ def _gradient_lines(
 ) -> list[str]:
     lines = []
     for gradient, index in kept:
+        if index is None and gradient.before is None:
+            continue  # a condition has found that it is None already
         text = "None" if index is None else names.of(source.kept[index], "grad")
         if copies and index is not None:
             text = f"{text}.copy('K')"

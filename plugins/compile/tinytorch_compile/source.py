@@ -20,14 +20,28 @@ import numpy as np
 from tinytorch_compile.forms import (
     ADAPTING,
     Form,
+    Text,
     arguments,
     form_of,
     index_text,
     is_elementwise,
     write_lines,
 )
+from tinytorch_compile.inlining import Inlined, NotFixed
 from tinytorch_compile.memory import Lifetimes, Pool
-from tinytorch_compile.program import Call, Constant, Guard, Layout, Location, Program, Step, Value
+from tinytorch_compile.passes.constants import array_of
+from tinytorch_compile.passes.grouping import Stacked
+from tinytorch_compile.program import (
+    Call,
+    Constant,
+    Guard,
+    Layout,
+    Location,
+    Program,
+    Step,
+    Value,
+    mapped,
+)
 from tinytorch_compile.tracing import Writing
 
 _SIGNS: dict[Any, str] = {
@@ -45,6 +59,11 @@ _SIGNS: dict[Any, str] = {
     operator.gt: ">",
     operator.ge: ">=",
 }
+
+# At most so many calls of a kernel are written as lines, and not as a loop.
+_FEW_CALLS = 4
+# The bytes from which on an input is not copied to make its array the same in every call.
+_LARGE_INPUT = 1 << 20
 
 
 class Names:
@@ -125,7 +144,11 @@ class Source:
         self._arrays: dict[Value, Any] = {}
         # The memory that came from the pool, and may be written over when it is dead.
         self._pooled: dict[Value, Any] = {}
+        # Arrays for several values, which are never used for anything else, and their parts.
+        self._stacks: dict[Value, Any] = {}
+        self._parts: dict[Value, Any] = {}
         self._scalars: dict[tuple[Any, Any], str] = {}
+        self._views: dict[str, Any] = {}
         self._scalar_arrays: dict[tuple[str, Any], Any] = {}
         self._location: Location | None = None
         self._errors: dict[str, str] | None = None
@@ -133,6 +156,7 @@ class Source:
         self._last_check = max(
             (i for i, step in enumerate(program.steps) if self._may_end(step)), default=-1
         )
+        self._place_parts()
         self._read_slots()
         for i, step in enumerate(program.steps):
             self._step(i, step)
@@ -203,11 +227,13 @@ class Source:
             return
         self._errors = self._enter(step.errors)
         self._save_generators(step)
-        if step.several or step.results[0].layout is None:
+        if isinstance(step.function, Stacked):
+            self._stack(step)
+        elif step.several or step.results[0].layout is None:
             self._allocating(step)
         elif isinstance(step.function, Writing):
             self._writing(i, step)
-        elif not self._view(step):
+        elif not self._view(step) and not self._inlined(step):
             self._computed(i, step)
 
     def _end(self) -> None:
@@ -229,7 +255,9 @@ class Source:
         """Return whether a step may find that the program does not hold any more."""
         if isinstance(step, Guard):
             return True
-        if isinstance(step.function, Writing) or not any(result.layout for result in step.results):
+        if isinstance(step.function, Writing | Stacked):
+            return False
+        if not any(result.layout for result in step.results):
             return False
         return step.several or not (step.results[0].view_of or form_of(step))
 
@@ -282,6 +310,8 @@ class Source:
         function, text = call.function, self.text
         if function is operator.getitem:
             return f"{text(call.args[0])}[{index_text(call.args[1], text)}]"
+        if function is np.transpose and len(call.args) == 1 and not call.kwargs:
+            return f"{text(call.args[0])}.T"
         if function in _SIGNS:
             x, y = map(text, call.args)
             return f"{x} {_SIGNS[function]} {y}"
@@ -305,6 +335,78 @@ class Source:
                 self._line(f"if {name}.shape != {shape} or {name}.dtype != {dtype}:")
                 self._end()
 
+    def _place_parts(self) -> None:
+        """Reserve the parts of arrays into which the arguments of `Stacked` calls are written."""
+        for step in self._program.steps:
+            if isinstance(step, Call) and isinstance(step.function, Stacked):
+                (stack,) = step.results
+                assert stack.layout is not None
+                array = self._stacks[stack] = self.pool.take(stack.layout)
+                start = 0
+                for part in step.args:
+                    size = part.layout.size
+                    flat = array.reshape(-1)[start : start + size]
+                    self._parts[part] = flat.reshape(part.layout.shape)
+                    start += size
+
+    def _stack(self, call: Call) -> None:
+        """Use an array whose parts have been computed; copy the parts that could not be."""
+        for part in call.args:
+            array = self._parts[part]
+            if self._arrays.get(part) is not array:
+                name = self._names.of(array, f"{part.label}_part")
+                self._line(f"{self.text(np.copyto)}({name}, {self.text(part)})")
+        (stack,) = call.results
+        self._fix(stack, self._stacks[stack])
+
+    def _inlined(self, call: Call) -> bool:
+        """Write the NumPy calls that a kernel makes, if they depend on layouts only."""
+        if not getattr(call.function, "fixed", False) or call.kwargs or not self._fix_inputs(call):
+            return False
+        (result,) = call.results
+        args = mapped(call.reading(self._arrays.__getitem__).args, array_of)
+        try:
+            inlined = Inlined(call.function, args, self.pool)
+        except NotFixed:
+            return False
+        if Layout.of(inlined.result) != result.layout:
+            self.pool.give_back(inlined.memory)
+            return False
+        self._pooled[result] = inlined.result
+        self._fix(result, inlined.result)
+        name = call.function.__name__
+        if len(inlined.calls) <= _FEW_CALLS:
+            for function, given in inlined.calls:
+                texts = [
+                    self._names.of(arg, f"{name}_part")
+                    if isinstance(arg, np.ndarray)
+                    else self.text(arg)
+                    for arg in given
+                ]
+                self._line(f"{self.text(function)}({', '.join(texts)})")
+        else:
+            calls = self._names.of(inlined.calls, f"calls_of_{name}")
+            self._line(f"for call, arguments in {calls}:")
+            self._line("    call(*arguments)")
+        return True
+
+    def _fix_inputs(self, call: Call) -> bool:
+        """Copy small inputs that a call reads; return whether all it reads is in fixed arrays."""
+        for value in call.reads:
+            if value in self._arrays:
+                continue
+            layout = value.layout
+            if value not in self._program.inputs or layout is None:
+                return False
+            array = layout.empty()
+            if array.nbytes > _LARGE_INPUT or Layout.of(array) != layout:
+                return False
+            passed = self._texts[value]
+            self._arrays[value] = array
+            self._texts[value] = self._names.of(array, f"{passed}_copy")
+            self._line(f"{self.text(np.copyto)}({self._texts[value]}, {passed})")
+        return True
+
     def _computed(self, i: int, call: Call) -> None:
         form = form_of(call)
         (result,) = call.results
@@ -319,8 +421,26 @@ class Source:
             self._write_form(call, form, self._texts[result])
 
     def _write_form(self, call: Call, form: Form, out: str) -> None:
-        for line in form(call, self._argument_text(call), out) or ():
+        argument = self._argument_text(call)
+        if call.function in ADAPTING and not any(v.layout and v.layout.shape for v in call.reads):
+            # NumPy takes twice as long for arrays of no dimensions.
+            argument, out = self._as_vector(argument), self._as_vector(str)(out)
+        for line in form(call, argument, out) or ():
             self._line(line)
+
+    def _as_vector(self, text: Text) -> Text:
+        """Return a function that writes views of length 1 in place of arrays of no dimensions."""
+
+        def vector(thing: Any) -> str:
+            name = text(thing)
+            array = self._names.objects.get(name)
+            if isinstance(array, np.ndarray) and not array.shape:
+                key = f"{name} as a vector"
+                view = self._views.setdefault(key, array.reshape(1))
+                return self._names.of(view, f"{name}_item")
+            return name
+
+        return vector
 
     def _writing(self, i: int, call: Call) -> None:
         """Write into a copy of the first argument, or into the argument itself if it is dead."""
@@ -342,9 +462,12 @@ class Source:
 
     def _target(self, i: int, call: Call, result: Value) -> Any:
         """Return the array for a result: a slot, an argument that is dead, or one of the pool."""
+        is_kept = result in self._program.kept
+        # What was kept by the last call may be read until the last check.
+        if result in self._parts and (i > self._last_check or not is_kept):
+            return self._parts[result]
         slot = self._slot_for(i, call, result)
-        if i > self._last_check and result in self._program.kept:
-            # What was kept by the last call may be read until here.
+        if i > self._last_check and is_kept:
             self._reserved[result] = result.layout.empty()  # type: ignore[union-attr]
             return self._reserved[result]
         if slot is not None:
@@ -487,6 +610,8 @@ class Source:
         """Return the array of a kept value, which is in no other value's memory."""
         if isinstance(value, Value) and value in self._reserved:
             return self._reserved.pop(value)
+        if value in self._parts and self._arrays.get(value) is self._parts[value]:
+            return self._parts[value]
         layout = Layout.of(value.array) if isinstance(value, Constant) else value.layout
         assert layout is not None
         array = layout.empty()

@@ -306,7 +306,7 @@ def _column(weight: Array, shape: Shape) -> Array:
     return weight.reshape(-1, *(1,) * (len(shape) - 1))
 
 
-@kernel("classes", "x")
+@kernel("classes", "x", fixed=True)
 def _index_of(classes: Array, x: Array) -> Any:
     """Return `_prediction_index`, or None for the arrays of other libraries."""
     return _prediction_index(classes, x) if classes.__class__ is x.__class__ is np.ndarray else None

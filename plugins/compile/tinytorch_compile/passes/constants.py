@@ -1,7 +1,11 @@
-"""Computes what depends on shapes only when the program is built, such as `np.zeros_like(x)`."""
+"""Computes what depends on shapes only when the program is built, such as `np.zeros_like(x)`.
+
+A product with ones becomes a copy, which the next pass leaves out.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,7 +38,7 @@ def folded(program: Program) -> Program:
             if step.value not in known:
                 steps.append(step)
             continue
-        step = step.reading(change)
+        step = _without_ones(step.reading(change))
         result = None if step.effect else _constant(step)
         if result is None:
             steps.append(step)
@@ -57,6 +61,18 @@ def _constant(call: Call) -> Any:
     args, kwargs = mapped((call.args, call.kwargs), array_of)
     with np.errstate(**(call.errors or {})):  # type: ignore[arg-type]
         return np.asarray(call.function(*args, **kwargs))
+
+
+def _without_ones(call: Call) -> Call:
+    """Return a copy in place of a product with ones of the same dtype."""
+    if call.function is not np.multiply or call.kwargs or len(call.args) != 2:
+        return call
+    for ones, x in (call.args, call.args[::-1]):
+        if isinstance(ones, Constant) and isinstance(x, Value) and x.layout is not None:
+            same = ones.array.dtype == x.layout.dtype and call.results[0].layout == x.layout
+            if same and (ones.array == 1).all():
+                return replace(call, function=np.copy, args=(x,))
+    return call
 
 
 def array_of(leaf: Any) -> Any:

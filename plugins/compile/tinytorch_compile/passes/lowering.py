@@ -11,7 +11,7 @@ import numpy as np
 
 from tinytorch_core.extend import matmul, sum_rows
 
-from tinytorch_compile.program import Call, Constant, Program, Step, Value
+from tinytorch_compile.program import Call, Constant, Layout, Program, Step, Value
 
 Lowering = Callable[[Call], "list[Call] | None"]
 
@@ -118,10 +118,23 @@ def _sum_rows(call: Call) -> list[Call] | None:
     return [replace(call, function=np.dot, args=(ones, x))]
 
 
+def _truth(call: Call) -> list[Call] | None:
+    """`x.astype(bool)` is `x != 0`, which takes less time."""
+    x, (result,) = call.args[0], call.results
+    if not isinstance(x, Value) or x.layout is None or x.layout.dtype.char not in "fd":
+        return None
+    if result.layout is None or result.layout.dtype != bool or not x.layout.shape:
+        return None
+    if result.layout.strides != Layout.of(np.not_equal(x.layout.empty(), 0)).strides:
+        return None
+    return [replace(call, function=np.not_equal, args=(x, 0), kwargs={})]
+
+
 _LOWERINGS: dict[Any, Lowering] = {
     **dict.fromkeys(_REDUCTIONS, _reduction),
     np.ndarray.mean: _mean,
     np.mean: _mean,
+    np.ndarray.astype: _truth,
     operator.pow: _power,
     np.ndarray.dot: _product,
     matmul: _matmul,

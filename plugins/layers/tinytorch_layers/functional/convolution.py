@@ -82,7 +82,7 @@ def conv2d(
 
 
 @op("conv2d")
-@kernel("x", "weight")
+@kernel("x", "weight", fixed=True)
 def convolve(
     x: Array, weight: Array, bias: Array = None, windows: Any = None, groups: int = 1
 ) -> Array:
@@ -107,7 +107,7 @@ def conv2d_bias(grad: Array) -> Array:
 
 
 @op("conv2d_input")
-@kernel("values", "weight")
+@kernel("values", "weight", fixed=True)
 def convolve_transposed(
     values: Array, weight: Array, image: Shape, windows: Any, groups: int
 ) -> Array:
@@ -154,7 +154,7 @@ def conv2d_input_weight(grad: Array, values: Array, windows: Windows, groups: in
 
 
 @op("conv2d_weight")
-@kernel("values", "x")
+@kernel("values", "x", fixed=True)
 def correlate(values: Array, x: Array, windows: Any, groups: int) -> Array:
     """Return the adjoint of `convolve` with respect to the weight.
 

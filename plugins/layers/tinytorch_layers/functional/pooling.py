@@ -102,7 +102,7 @@ def _check_axes(function: str, x: Array) -> None:
 
 
 @op("max_pool2d")
-@kernel("x")
+@kernel("x", fixed=True)
 def maxima(x: Array, windows: Any) -> Array:
     """Return the maximum of each window of each channel."""
     size = windows.size("max_pool2d", x.shape[2:])
@@ -197,7 +197,7 @@ def _first_maxima(images: Array, largest: Array, windows: Windows) -> Iterator[t
 
 
 @op("avg_pool2d")
-@kernel("x")
+@kernel("x", fixed=True)
 def average(x: Array, windows: Any) -> Array:
     """Return the mean of each window of each channel."""
     size = windows.size("avg_pool2d", x.shape[2:])
@@ -215,7 +215,7 @@ def avg_pool2d_x(grad: Array, x_shape: Shape, windows: Windows) -> Array:
 
 
 @op("avg_pool2d_input")
-@kernel("values")
+@kernel("values", fixed=True)
 def spread(values: Array, image: Shape, windows: Any) -> Array:
     """Return images with the value of each window spread evenly over its pixels.
 

@@ -64,11 +64,12 @@ def multiply(x: Array, kernel: Array, bias: Array, windows: Windows, size: Pair)
     """
     groups, outputs = kernel.shape[:2]
     # A line of the buffer has the order (kw, C). BLAS does not accept negative strides.
-    matrix = np.ascontiguousarray(kernel.transpose((0, 1, 3, 4, 2)))
+    matrix = np.ascontiguousarray(kernel.transpose((0, 1, 3, 4, 2)), like=kernel)
     matrix = matrix.reshape((groups, 1, outputs, -1))
     offset = 0 if bias is None else bias.reshape((groups, 1, outputs, 1))
     inner = _is_batch_inner(x, matrix[0].size)
-    out = _empty((len(x), groups * outputs, *size), np.result_type(x, kernel, offset), inner)
+    dtype = np.result_type(x, kernel, offset)
+    out = _empty((len(x), groups * outputs, *size), dtype, inner, x)
     results = _pixels(out, groups, inner).swapaxes(2, 3)
     length = _UNPACKED // matrix[0].size
     unfolded = Unfolded(_pixels(x, groups, inner), windows, size)
@@ -97,7 +98,8 @@ def accumulate(values: Array, x: Array, windows: Windows, groups: int) -> Array:
     inner = _is_batch_inner(x, math.prod(shape[1:]))
     unfolded = Unfolded(_pixels(x, groups, inner), windows, values.shape[2:])
     values = _pixels(values, groups, inner).transpose((1, 3, 2, 0, 4, 5))
-    out = np.zeros((groups, math.prod(shape[1:4]), outputs), np.result_type(values, x))
+    dtype = np.result_type(values, x)
+    out = np.zeros((groups, math.prod(shape[1:4]), outputs), dtype, like=x)
     # The result is small, so many images are multiplied at once.
     for block, columns in unfolded.columns(_LONGEST, together=True):
         rows = _merge_last(values[:, block.rows, :, block.images, block.columns], 3)
@@ -137,21 +139,21 @@ class Unfolded(NamedTuple):
         """
         _, groups, channels, _, _, inner = self.images.shape
         (kh, kw), jump = self.windows.kernel, self._jump
-        memory = np.empty(0, self.images.dtype)
+        memory: Any = None
         for block in self._blocks(min(length, _LONGEST), together):
             count, rows, wide = (part.stop - part.start for part in block)
             lines = (rows - 1) * jump + kh
             outer, within = (1, count) if together else (count, 1)
             line = (kw, channels, within, wide, inner)
             size = outer * groups * lines * math.prod(line)
-            if not memory.size:  # the first block is the largest one
-                memory = np.empty(size, memory.dtype)
+            if memory is None:  # the first block is the largest one
+                memory = np.empty(size, self.images.dtype, like=self.images)
             buffer = memory[:size].reshape((outer, groups, lines, *line))
             self._fill(buffer, block)
             image, group, step, _, channel, _, _, item = buffer.strides
             shape = (outer, groups, rows, kh * kw * channels, within * wide * inner)
             strides = (image, group, step * jump, channel, item)
-            yield block, np.ndarray(shape, memory.dtype, memory, 0, strides)
+            yield block, type(memory)(shape, memory.dtype, memory, 0, strides)
 
     @property
     def _overlap(self) -> bool:
@@ -230,10 +232,12 @@ def _is_batch_inner(x: Array, elements: int) -> bool:
     return count > 1 and (is_inner or is_narrow or channels < _MANY <= count)
 
 
-def _empty(shape: Shape, dtype: Any, inner: bool) -> Array:
+def _empty(shape: Shape, dtype: Any, inner: bool, like: Array) -> Array:
     """Return an uninitialized array (N, C, H, W) of which `_pixels` is a view."""
     count, *rest = shape
-    return batch_first(np.empty((*rest, count), dtype)) if inner else np.empty(shape, dtype)
+    if inner:
+        return batch_first(np.empty((*rest, count), dtype, like=like))
+    return np.empty(shape, dtype, like=like)
 
 
 def _pixels(images: Array, groups: int, inner: bool) -> Array:
@@ -242,7 +246,7 @@ def _pixels(images: Array, groups: int, inner: bool) -> Array:
     The batch is P if it is the innermost axis, and B if not; the other axis has length 1.
     """
     count, channels, high, wide = images.shape
-    images = np.ascontiguousarray(batch_last(images) if inner else images)
+    images = np.ascontiguousarray(batch_last(images) if inner else images, like=images)
     outer, last = (1, count) if inner else (count, 1)
     return images.reshape((outer, groups, channels // groups, high, wide, last))
 
