@@ -108,12 +108,14 @@ class State:
         self.boxes: list[Box] = []
         self.tensors: list[tuple[str, Tensor]] = []
         self._seen: dict[int, Any] = {}
-        # Caches of libraries come last, because they also hold what belongs to the state.
+        # The first path that is found is the name. The keys of dicts come later, because a
+        # parameter is better known as a part of its module than as a key of its optimizer. Caches
+        # of libraries come last, because they also hold what belongs to the state.
         self._pending = deque([("", function, False)])
+        self._keys: deque[tuple[str, Any, bool]] = deque()
         self._caches: deque[tuple[str, Any, bool]] = deque()
-        while self._pending or self._caches:
-            # The first found is named, so that paths are short.
-            self._visit(*(self._pending or self._caches).popleft())
+        while found := self._pending or self._keys or self._caches:
+            self._visit(*found.popleft())
 
     def _visit(self, path: str, thing: Any, private: bool) -> None:
         if isinstance(thing, _ATOMS) or id(thing) in self._seen:
@@ -127,7 +129,7 @@ class State:
         elif isinstance(thing, dict | list):
             self._add(Box(path, thing, private=private))
             if isinstance(thing, dict):
-                self._later((path, key, private) for key in thing)
+                self._keys.extend((path, key, private) for key in thing)
         elif isinstance(thing, tuple | set | frozenset):
             self._in_immutable(path, thing, private)
         elif isinstance(thing, FunctionType):
@@ -160,6 +162,9 @@ class State:
             self._later([(f"{path}[{i}]", item, private)])
 
     def _in_function(self, path: str, function: Any, private: bool) -> None:
+        wrapped = vars(function).get("__wrapped__")
+        if wrapped is not None:  # known by the path of its wrapper
+            self._later([(path, wrapped, private)])
         names = function.__code__.co_freevars
         for name, cell in zip(names, function.__closure__ or (), strict=True):
             if id(cell) not in self._seen:
@@ -168,7 +173,10 @@ class State:
         self._later((path, value, private) for value in function.__defaults__ or ())
         self._later((path, value, private) for value in (function.__kwdefaults__ or {}).values())
         if vars(function):
-            self._later((path, value, private) for value in vars(function).values())
+            # A wrapper has the attributes of what it wraps, which are found there.
+            found = getattr(wrapped, "__dict__", {})
+            own = {k: v for k, v in vars(function).items() if found.get(k) is not v}
+            self._later((path, value, private) for value in own.values())
         if not is_library(function.__module__):
             self._in_globals(function)
 
