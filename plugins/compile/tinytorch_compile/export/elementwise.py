@@ -91,13 +91,17 @@ def ufunc_call(ufunc: Any, *args: Array, dtype: Any = None, **options: Any) -> A
         return emit(_OF_TRUTH_VALUES[ufunc], *values, shape=shape, dtype=result)
     if ufunc in _FOR_FLOAT32 and kinds[0] == np.float32:
         return emit(_FOR_FLOAT32[ufunc], *values, shape=shape, dtype=result)
+    if ufunc in _WHOLE and result.kind != "f":
+        return values[0]
     if ufunc in _COMPOSED:
         return cast(_COMPOSED[ufunc](*values), result)
     if ufunc not in _OPERATORS:
         raise UnsupportedError("it has no counterpart")
+    computed = result
     if kinds[0] == bool:
         values = [cast(x, np.int32) for x in values]
-    return emit(_OPERATORS[ufunc], *values, shape=shape, dtype=result)
+        computed = result if ufunc in _COMPARISONS else np.dtype(np.int32)
+    return cast(emit(_OPERATORS[ufunc], *values, shape=shape, dtype=computed), result)
 
 
 # The functions of products, which are not elementwise; see `products`.
@@ -125,6 +129,9 @@ def _resolved(ufunc: Any, args: Any, dtype: Any) -> tuple[np.dtype[Any], ...]:
     return ufunc.resolve_dtypes((*kinds, None), **fixed)  # type: ignore[no-any-return]
 
 
+_COMPARISONS = {np.less, np.less_equal, np.greater, np.greater_equal}
+# The ufuncs that do not change integers.
+_WHOLE = {np.ceil, np.floor, np.trunc}
 _LOGICAL = {np.logical_and, np.logical_or, np.logical_xor, np.logical_not}
 
 
@@ -142,7 +149,7 @@ def _is_integer(x: Array) -> bool:
 
 def _half_turn_less(x: Array, y: Array) -> Array:
     """Return π with the sign of y where x is negative, or is -0, and 0 elsewhere."""
-    return np.where(np.signbit(x), np.copysign(np.asarray(math.pi, x.dtype), y), 0 * y)
+    return np.where(np.signbit(x), np.copysign(np.asarray(math.pi, x.dtype), y), 0)
 
 
 def _arctan(x: Array) -> Array:
@@ -189,8 +196,10 @@ def _log1p(x: Array) -> Array:
 def _floor_divide(x: Array, y: Array) -> Array:
     if _is_integer(x):
         return _nodes("Div", x - np.remainder(x, y), y)
-    remainder = np.remainder(x, y)
-    quotient = np.rint((x - remainder) / y)
+    rest = np.fmod(x, y)
+    below = (rest != 0) & ((rest < 0) != (y < 0))
+    quotient = np.rint((x - rest) / y) - below.astype(x.dtype)
+    quotient = np.where(quotient == 0, np.copysign(np.zeros((), x.dtype), x / y), quotient)
     return np.where(y == 0, x / y, quotient)
 
 
@@ -204,7 +213,7 @@ def _remainder(x: Array, y: Array) -> Array:
         return _nodes("Mod", x, y)
     remainder = np.fmod(x, y)
     wrong = (remainder != 0) & ((remainder < 0) != (y < 0))
-    return np.where(remainder == 0, np.copysign(0 * y, y), remainder + np.where(wrong, y, 0))
+    return np.where(remainder == 0, np.copysign(np.zeros((), x.dtype), y), remainder + np.where(wrong, y, 0))
 
 
 def _nodes(operator: str, x: Array, y: Array, **attributes: Any) -> Array:
@@ -221,8 +230,9 @@ def _signbit(x: Array) -> Array:
 def _hypot(x: Array, y: Array) -> Array:
     x, y = np.abs(x), np.abs(y)
     large = np.maximum(x, y)
-    ratio = np.minimum(x, y) / np.where((large == 0) | np.isinf(large), 1, large)
-    return np.where(np.isinf(large), large, large * np.sqrt(1 + ratio * ratio))
+    infinite = np.isinf(x) | np.isinf(y)  # also if the other one is NaN
+    ratio = np.minimum(x, y) / np.where((large == 0) | infinite, 1, large)
+    return np.where(infinite, np.inf, large * np.sqrt(1 + ratio * ratio))
 
 
 def _logaddexp(x: Array, y: Array) -> Array:
@@ -305,10 +315,10 @@ def astype(x: Array, dtype: Any = None, *_: Any, **options: Any) -> Array:
     return cast(x, dtype)
 
 
-@rule(np.copy, np.array, np.conj, np.real, np.ascontiguousarray)
-def copy(x: Array, *_: Any, dtype: Any = None, **options: Any) -> Array:
+@rule(np.copy, np.ndarray.conj, np.ndarray.conjugate, np.real, np.ascontiguousarray)
+def copy(x: Array, *_: Any, **options: Any) -> Array:
     """Return the same array."""
-    return x if dtype is None else cast(x, dtype)
+    return x
 
 
 @rule(np.where)

@@ -121,7 +121,7 @@ def _parts(captured: Captured, inputs: list[str]) -> _Model:
     for value, name in zip(program.inputs, inputs, strict=True):
         values[value] = _symbol(parts.graph, value, name)
         parts.inputs.append(values[value])
-    _add_slots(parts, program, captured, values, set(gradients))
+    _add_slots(parts, program, captured, values)
     values = Translation(program, parts.graph, values).values
     for name, index in output_names(captured.result).items():
         _add_output(parts, name, values, program.outputs[index])
@@ -166,17 +166,13 @@ def _gradients(captured: Captured) -> tuple[dict[Value, Any], dict[str, Any]]:
 
 
 def _add_slots(
-    parts: _Model,
-    program: Program,
-    captured: Captured,
-    values: dict[Value, Any],
-    gradients: set[Value],
+    parts: _Model, program: Program, captured: Captured, values: dict[Value, Any]
 ) -> None:
     """Let the state that changes be inputs, and the rest arrays of the model."""
     read = {value for step in program.steps for value in step.reads} | set(program.needed)
     names = slot_names(captured)
     for slot in program.slots:
-        changes = slot in program.writes or slot in gradients or slot.layout is None
+        changes = slot in program.writes or slot.layout is None
         if slot not in read and slot not in program.writes:
             continue
         content = captured.arrays[slot]
@@ -184,6 +180,10 @@ def _add_slots(
             content = content[0][content[1]] if isinstance(content[0], dict | list) else (
                 content[0].cell_contents
             )
+        if not changes and content.dtype.kind in "biu":
+            # Its elements may be needed while nodes are added, such as those of a mask.
+            values[slot] = content.copy()
+            continue
         symbol = values[slot] = _symbol(parts.graph, slot, names[slot], content)
         if changes:
             parts.state[symbol.name] = symbol, np.asarray(content, symbol.dtype)

@@ -21,10 +21,16 @@ def _common(*arrays: Array) -> tuple[Array, ...]:
 
 @product(np.matmul)
 def matmul(x: Array, y: Array) -> Array:
-    """Multiply matrices, also many of them."""
+    """Multiply matrices, also many of them.
+
+    Vectors become matrices: onnxruntime 1.31 multiplies a vector by several matrices wrongly.
+    """
     x, y = _common(x, y)
     shape = np.matmul(*(np.broadcast_to(np.zeros((), bool), shape_of(v)) for v in (x, y))).shape
-    return emit("MatMul", x, y, shape=shape, dtype=x.dtype)
+    x = np.reshape(x, (1, -1)) if x.ndim == 1 else x
+    y = np.reshape(y, (-1, 1)) if y.ndim == 1 else y
+    matrices = (*np.broadcast_shapes(x.shape[:-2], y.shape[:-2]), x.shape[-2], y.shape[-1])
+    return np.reshape(emit("MatMul", x, y, shape=matrices, dtype=x.dtype), shape)
 
 
 @rule(np.dot)
