@@ -5,8 +5,7 @@ import pytest
 
 from .onnx_models import exported
 
-pytest.importorskip("onnx", reason="onnx is not installed")
-pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+pytestmark = pytest.mark.peers("onnx", "onnxruntime")
 
 DTYPES = (np.float32, np.float64, np.int64, bool)
 TOLERANCES = {"float32": 1e-5, "float64": 1e-10}
@@ -107,58 +106,218 @@ MASK = np.array([True, False, True, True])
 # Functions of an array of shape (4, 5, 3), a vector of length 5 and indices of shape (2, 3).
 FUNCTIONS = {
     # arithmetic with numbers and operators
-    "numbers": lambda x, v, i: (x + 1, 2.5 * x, x / 2, x**2, x**0.5 * 0, 2**v, -x, abs(x), x % 3, x // 2),
+    "numbers": lambda x, v, i: (
+        x + 1,
+        2.5 * x,
+        x / 2,
+        x**2,
+        x**0.5 * 0,
+        2**v,
+        -x,
+        abs(x),
+        x % 3,
+        x // 2,
+    ),
     "promotion": lambda x, v, i: (i + 1.5, i * True, i / i, x.astype(np.float64) + v[0], i + v[:3]),
     "in place": lambda x, v, i: _in_place(x),
-    "where": lambda x, v, i: (np.where(x > 0, x, 0), np.where(i > 0, i > 1, i < 0), np.where(v > 0, 1, 2)),
+    "where": lambda x, v, i: (
+        np.where(x > 0, x, 0),
+        np.where(i > 0, i > 1, i < 0),
+        np.where(v > 0, 1, 2),
+    ),
     "clip": lambda x, v, i: (np.clip(x, -0.5, 0.5), x.clip(0), np.clip(x, None, v[:3])),
     "round": lambda x, v, i: (np.round(x, 2), x.round(), np.round(i)),
     "nan_to_num": lambda x, v, i: np.nan_to_num(np.log(x)),
     "isclose": lambda x, v, i: np.isclose(x, x + 1e-9),
     # dtypes
-    "astype": lambda x, v, i: (x.astype(np.int64), x.astype(bool), i.astype(np.float32), np.astype(x, np.float64)),
+    "astype": lambda x, v, i: (
+        x.astype(np.int64),
+        x.astype(bool),
+        i.astype(np.float32),
+        np.astype(x, np.float64),
+    ),
     "copies": lambda x, v, i: (x.copy(), np.copy(x), np.real(x), x.conj()),
-    "filled": lambda x, v, i: (np.zeros_like(x) + v[0], np.ones_like(x, dtype=bool) & (x > 0), np.full_like(x, v[0])),
+    "filled": lambda x, v, i: (
+        np.zeros_like(x) + v[0],
+        np.ones_like(x, dtype=bool) & (x > 0),
+        np.full_like(x, v[0]),
+    ),
     # reductions
-    "sum": lambda x, v, i: (x.sum(), x.sum(1), x.sum((0, 2), keepdims=True), np.sum(x > 0, -1), i.sum()),
+    "sum": lambda x, v, i: (
+        x.sum(),
+        x.sum(1),
+        x.sum((0, 2), keepdims=True),
+        np.sum(x > 0, -1),
+        i.sum(),
+    ),
     "prod": lambda x, v, i: (x.prod(), np.prod(x, axis=(0, -1)), np.prod(i)),
-    "max and min": lambda x, v, i: (x.max(), x.min(1), np.max(x, axis=2, keepdims=True), (x > 0).max(0)),
+    "max and min": lambda x, v, i: (
+        x.max(),
+        x.min(1),
+        np.max(x, axis=2, keepdims=True),
+        (x > 0).max(0),
+    ),
     "all and any": lambda x, v, i: ((x > 0).all(), np.any(x > 1, axis=0), (x > 0).any((1, 2))),
-    "mean": lambda x, v, i: (x.mean(), x.mean((0, 1)), i.mean(), np.mean(x > 0, 0), np.average(x, 1)),
+    "mean": lambda x, v, i: (
+        x.mean(),
+        x.mean((0, 1)),
+        i.mean(),
+        np.mean(x > 0, 0),
+        np.average(x, 1),
+    ),
     "variance": lambda x, v, i: (x.var(), x.std(1), np.var(x, axis=(0, 2), ddof=1, keepdims=True)),
-    "reduce": lambda x, v, i: (np.add.reduce(x), np.maximum.reduce(x, axis=(1, 2)), np.add.reduce(x, axis=()), np.max(x, initial=2.0), np.sum(x, where=x > 0)),
-    "accumulate": lambda x, v, i: (np.cumsum(x, 1), x.cumsum(), np.cumprod(x, axis=1), np.maximum.accumulate(x, 1)),
-    "norm": lambda x, v, i: (np.linalg.norm(v), np.linalg.norm(x), np.linalg.norm(x, axis=1), np.linalg.norm(v, 1), np.linalg.norm(v, np.inf)),
+    "reduce": lambda x, v, i: (
+        np.add.reduce(x),
+        np.maximum.reduce(x, axis=(1, 2)),
+        np.add.reduce(x, axis=()),
+        np.max(x, initial=2.0),
+        np.sum(x, where=x > 0),
+    ),
+    "accumulate": lambda x, v, i: (
+        np.cumsum(x, 1),
+        x.cumsum(),
+        np.cumprod(x, axis=1),
+        np.maximum.accumulate(x, 1),
+    ),
+    "norm": lambda x, v, i: (
+        np.linalg.norm(v),
+        np.linalg.norm(x),
+        np.linalg.norm(x, axis=1),
+        np.linalg.norm(v, 1),
+        np.linalg.norm(v, np.inf),
+    ),
     "positions": lambda x, v, i: (x.argmax(), x.argmin(1), np.argmax(x, axis=-1, keepdims=True)),
-    "sort": lambda x, v, i: (np.sort(x, axis=1), np.argsort(x), np.sort(x, axis=None), np.argsort(np.round(v), kind="stable")),
-    "searchsorted": lambda x, v, i: (np.searchsorted(np.sort(v), x), np.searchsorted(np.sort(v), v, "right")),
-    "differences": lambda x, v, i: (np.diff(x), np.diff(x, n=2, axis=1), np.diff(v, prepend=0), np.ptp(x, axis=1)),
+    "sort": lambda x, v, i: (
+        np.sort(x, axis=1),
+        np.argsort(x),
+        np.sort(x, axis=None),
+        np.argsort(np.round(v), kind="stable"),
+    ),
+    "searchsorted": lambda x, v, i: (
+        np.searchsorted(np.sort(v), x),
+        np.searchsorted(np.sort(v), v, "right"),
+    ),
+    "differences": lambda x, v, i: (
+        np.diff(x),
+        np.diff(x, n=2, axis=1),
+        np.diff(v, prepend=0),
+        np.ptp(x, axis=1),
+    ),
     "count": lambda x, v, i: (np.count_nonzero(x > 0), np.count_nonzero(i, axis=1)),
     # products
     "matmul": lambda x, v, i: (x @ x.swapaxes(1, 2), v @ x, x.mT @ v, v @ v, v[:3] @ i.T),
-    "dot": lambda x, v, i: (v.dot(v), np.dot(x.swapaxes(1, 2), v), np.dot(x[0].T, x), np.vdot(v, v), np.inner(v, x.mT)),
+    "dot": lambda x, v, i: (
+        v.dot(v),
+        np.dot(x.swapaxes(1, 2), v),
+        np.dot(x[0].T, x),
+        np.vdot(v, v),
+        np.inner(v, x.mT),
+    ),
     "outer": lambda x, v, i: (np.outer(v, v), np.multiply.outer(v, v), np.vecdot(x.mT, v)),
-    "tensordot": lambda x, v, i: (np.tensordot(x, x, ([1, 2], [1, 2])), np.tensordot(v, x, (0, 1)), np.trace(x[0])),
-    "einsum": lambda x, v, i: (np.einsum("ijk,ijl->ikl", x, x), np.einsum("ijk,j->ik", x, v), np.einsum("ijk->kj", x), np.einsum("...i,...i->...", x, x), np.einsum("ijk,j,ijk->i", x, v, x)),
+    "tensordot": lambda x, v, i: (
+        np.tensordot(x, x, ([1, 2], [1, 2])),
+        np.tensordot(v, x, (0, 1)),
+        np.trace(x[0]),
+    ),
+    "einsum": lambda x, v, i: (
+        np.einsum("ijk,ijl->ikl", x, x),
+        np.einsum("ijk,j->ik", x, v),
+        np.einsum("ijk->kj", x),
+        np.einsum("...i,...i->...", x, x),
+        np.einsum("ijk,j,ijk->i", x, v, x),
+    ),
     # shapes
-    "reshape": lambda x, v, i: (x.reshape(20, 3), x.reshape((-1, 5)), np.ravel(x), x.flatten(), np.reshape(x, -1)),
-    "transpose": lambda x, v, i: (x.T, x.transpose(1, 0, 2), x.transpose((2, 0, 1)), np.moveaxis(x, 0, -1), x.mT, np.swapaxes(x, 0, 1)),
-    "axes": lambda x, v, i: (np.expand_dims(x, (0, 2)), np.squeeze(x[:1]), x[None].squeeze(0), np.atleast_1d(v)),
+    "reshape": lambda x, v, i: (
+        x.reshape(20, 3),
+        x.reshape((-1, 5)),
+        np.ravel(x),
+        x.flatten(),
+        np.reshape(x, -1),
+    ),
+    "transpose": lambda x, v, i: (
+        x.T,
+        x.transpose(1, 0, 2),
+        x.transpose((2, 0, 1)),
+        np.moveaxis(x, 0, -1),
+        x.mT,
+        np.swapaxes(x, 0, 1),
+    ),
+    "axes": lambda x, v, i: (
+        np.expand_dims(x, (0, 2)),
+        np.squeeze(x[:1]),
+        x[None].squeeze(0),
+        np.atleast_1d(v),
+    ),
     "broadcast": lambda x, v, i: (np.broadcast_to(v, (4, 5)), *np.broadcast_arrays(v, x[:, :, 0])),
-    "concatenate": lambda x, v, i: (np.concatenate([x, x], axis=1), np.concatenate([i, v[:3][None]]), np.concatenate([x, i], axis=None)),
-    "stack": lambda x, v, i: (np.stack([v, v]), np.stack([v, v * 2], axis=-1), np.hstack([v, v]), np.vstack([v, v]), np.column_stack([v, v])),
+    "concatenate": lambda x, v, i: (
+        np.concatenate([x, x], axis=1),
+        np.concatenate([i, v[:3][None]]),
+        np.concatenate([x, i], axis=None),
+    ),
+    "stack": lambda x, v, i: (
+        np.stack([v, v]),
+        np.stack([v, v * 2], axis=-1),
+        np.hstack([v, v]),
+        np.vstack([v, v]),
+        np.column_stack([v, v]),
+    ),
     "split": lambda x, v, i: (*np.split(x, 2), *np.array_split(v, 3), *np.split(v, [1, 3])),
-    "flip and roll": lambda x, v, i: (np.flip(x), np.flip(x, 1), np.roll(x, 2, axis=1), np.roll(v, -1), np.rot90(x)),
+    "flip and roll": lambda x, v, i: (
+        np.flip(x),
+        np.flip(x, 1),
+        np.roll(x, 2, axis=1),
+        np.roll(v, -1),
+        np.rot90(x),
+    ),
     "repeat": lambda x, v, i: (np.repeat(v, 2), np.tile(i, (2, 1)), np.repeat(x, 2, axis=1)),
-    "pad": lambda x, v, i: (np.pad(v, 2), np.pad(i, ((1, 0), (0, 2)), constant_values=7), np.pad(x, 1, mode="edge"), np.pad(v, 2, mode="reflect")),
-    "triangles": lambda x, v, i: (np.tril(x), np.triu(x, 1), np.diag(v), np.diag(x[0]), np.diagonal(x)),
+    "pad": lambda x, v, i: (
+        np.pad(v, 2),
+        np.pad(i, ((1, 0), (0, 2)), constant_values=7),
+        np.pad(x, 1, mode="edge"),
+        np.pad(v, 2, mode="reflect"),
+    ),
+    "triangles": lambda x, v, i: (
+        np.tril(x),
+        np.triu(x, 1),
+        np.diag(v),
+        np.diag(x[0]),
+        np.diagonal(x),
+    ),
     # indices
-    "slices": lambda x, v, i: (x[1], x[-1, 2], x[1:3, ::2], x[..., 1], x[:, None, 1:], x[::-1], x[3:0:-2], x[()], v[-2:]),
-    "arrays as indices": lambda x, v, i: (x[i], x[:, i], x[..., i], v[INDEX], x[INDEX, :, 1], x[[0, 2]]),
-    "several arrays": lambda x, v, i: (x[i, 1], x[i, i + 1], x[i, :, i], x[:, i, i], x[INDEX, 0, i], x[1, i, 1:], x[None, i, i]),
+    "slices": lambda x, v, i: (
+        x[1],
+        x[-1, 2],
+        x[1:3, ::2],
+        x[..., 1],
+        x[:, None, 1:],
+        x[::-1],
+        x[3:0:-2],
+        x[()],
+        v[-2:],
+    ),
+    "arrays as indices": lambda x, v, i: (
+        x[i],
+        x[:, i],
+        x[..., i],
+        v[INDEX],
+        x[INDEX, :, 1],
+        x[[0, 2]],
+    ),
+    "several arrays": lambda x, v, i: (
+        x[i, 1],
+        x[i, i + 1],
+        x[i, :, i],
+        x[:, i, i],
+        x[INDEX, 0, i],
+        x[1, i, 1:],
+        x[None, i, i],
+    ),
     "masks": lambda x, v, i: (x[MASK], x[:, [True, False, True, False, True]]),
     "take": lambda x, v, i: (np.take(v, i), np.take(x, i, axis=1), x.take(i)),
-    "take_along_axis": lambda x, v, i: (np.take_along_axis(x, np.argsort(x, axis=1), axis=1), np.take_along_axis(i, i % 2, axis=0)),
+    "take_along_axis": lambda x, v, i: (
+        np.take_along_axis(x, np.argsort(x, axis=1), axis=1),
+        np.take_along_axis(i, i % 2, axis=0),
+    ),
     "setitem": lambda x, v, i: _set(x, v, i),
     "at": lambda x, v, i: _at(x, v, i),
     "other writes": lambda x, v, i: _written(x, v, i),
@@ -224,7 +383,7 @@ def _quiet(x):
         return np.log(x)
 
 
-@pytest.mark.parametrize("dtype", (np.float32, np.float64), ids=lambda d: np.dtype(d).name)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=lambda d: np.dtype(d).name)
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_functions(name, dtype, tmp_path):
     x, v = draw((4, 5, 3), dtype), draw(5, dtype, seed=1)

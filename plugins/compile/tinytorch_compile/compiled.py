@@ -121,8 +121,8 @@ class Compiled:
         "output"; for a tuple "output_0", "output_1" and so on; for a dict its keys. State that
         the step does not change, such as the parameters of a prediction, is stored in the model.
         State that it changes, such as the parameters of a training step, and numbers such as a
-        learning rate, are further inputs, whose defaults are the values at present. The new value of
-        "model.0.weight" is the output "model.0.weight.next".
+        learning rate, are further inputs, whose defaults are the values at present. The new value
+        of "model.0.weight" is the output "model.0.weight.next".
 
         Requires onnx: `pip install "tinytorch-compile[onnx]"`.
 
@@ -149,12 +149,16 @@ class Compiled:
 
     def _example(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Return arguments of the shapes and dtypes of the latest program."""
-        if self._arguments is None:
+        if self._arguments is not None:
+            return self._arguments.example()
+        try:
+            inspect.signature(self.step).bind()
+        except (TypeError, ValueError):
             raise ExportError(
                 f"{self._name} was not captured; call it twice before export_onnx(), or pass "
                 "example arguments" + (f" ({self.reason})" if self.reason else "")
-            )
-        return self._arguments.example()
+            ) from None
+        return (), {}
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from tinytorch_compile.export.graph import NUMBERS, Symbol, UnsupportedError, cast, emit, shape_of
-from tinytorch_compile.export.rules import rule
+from tinytorch_compile.export.rules import Rule, rule
 
 Array = Any
 
@@ -98,7 +99,7 @@ def ufunc_call(ufunc: Any, *args: Array, dtype: Any = None, **options: Any) -> A
     if ufunc not in _OPERATORS:
         raise UnsupportedError("it has no counterpart")
     computed = result
-    if kinds[0] == bool:
+    if kinds[0].kind == "b":
         values = [cast(x, np.int32) for x in values]
         computed = result if ufunc in _COMPARISONS else np.dtype(np.int32)
     return cast(emit(_OPERATORS[ufunc], *values, shape=shape, dtype=computed), result)
@@ -108,10 +109,10 @@ def ufunc_call(ufunc: Any, *args: Array, dtype: Any = None, **options: Any) -> A
 _PRODUCTS: dict[Any, Any] = {}
 
 
-def product(ufunc: Any) -> Any:
+def product(ufunc: Any) -> Callable[[Rule], Rule]:
     """Decorate the function that computes a ufunc of whole arrays, such as `np.matmul`."""
 
-    def decorate(function: Any) -> Any:
+    def decorate(function: Rule) -> Rule:
         _PRODUCTS[ufunc] = function
         return function
 
@@ -124,9 +125,10 @@ def _resolved(ufunc: Any, args: Any, dtype: Any) -> tuple[np.dtype[Any], ...]:
         raise UnsupportedError("it has several results")
     kinds = [_kind(x) for x in args]
     if ufunc in _LOGICAL:
-        return (np.dtype(bool),) * (ufunc.nin + 1)
+        return (np.dtype(bool),) * (len(args) + 1)
     fixed = {} if dtype is None else {"signature": (None,) * ufunc.nin + (np.dtype(dtype),)}
-    return ufunc.resolve_dtypes((*kinds, None), **fixed)  # type: ignore[no-any-return]
+    resolved: tuple[np.dtype[Any], ...] = ufunc.resolve_dtypes((*kinds, None), **fixed)
+    return resolved
 
 
 _COMPARISONS = {np.less, np.less_equal, np.greater, np.greater_equal}
@@ -213,7 +215,9 @@ def _remainder(x: Array, y: Array) -> Array:
         return _nodes("Mod", x, y)
     remainder = np.fmod(x, y)
     wrong = (remainder != 0) & ((remainder < 0) != (y < 0))
-    return np.where(remainder == 0, np.copysign(np.zeros((), x.dtype), y), remainder + np.where(wrong, y, 0))
+    return np.where(
+        remainder == 0, np.copysign(np.zeros((), x.dtype), y), remainder + np.where(wrong, y, 0)
+    )
 
 
 def _nodes(operator: str, x: Array, y: Array, **attributes: Any) -> Array:
@@ -329,7 +333,7 @@ def where(condition: Array, x: Array, y: Array) -> Array:
     shape = np.broadcast_shapes(*map(shape_of, (condition, x, y)))
     if not any(isinstance(v, Symbol) for v in (condition, x, y)):
         return np.where(condition, x, y)
-    if dtype == bool:
+    if dtype.kind == "b":
         return (condition & x) | (~condition & y)
     return emit("Where", condition, x, y, shape=shape, dtype=dtype)
 

@@ -96,8 +96,10 @@ def _sliced(x: Array, items: list[Any]) -> Array:
         for a, cut in zip(axes, zip(starts, ends, steps, strict=True), strict=True):
             shape[a] = len(range(*slice(*cut).indices(shape[a])))
         limits = (np.array(v, np.int64) for v in (starts, ends, axes, steps))
-        x = _slice(x, items) if not isinstance(x, Symbol) else emit(
-            "Slice", x, *limits, shape=shape, dtype=x.dtype
+        x = (
+            _slice(x, items)
+            if not isinstance(x, Symbol)
+            else emit("Slice", x, *limits, shape=shape, dtype=x.dtype)
         )
     return np.reshape(x, sizes)
 
@@ -105,8 +107,16 @@ def _sliced(x: Array, items: list[Any]) -> Array:
 def _slice(x: Any, items: list[Any]) -> Any:
     """Apply slices and integers to an ndarray, which then has the axes of the graph's result."""
     kept = (item for item in items if item is not None)
-    return x[tuple(slice(i, i + 1 or None) if isinstance(i, int) else
-                   i if isinstance(i, slice) else slice(None) for i in kept)]
+    return x[
+        tuple(
+            slice(i, i + 1 or None)
+            if isinstance(i, int)
+            else i
+            if isinstance(i, slice)
+            else slice(None)
+            for i in kept
+        )
+    ]
 
 
 def _gathered(x: Array, axis: int, index: Array) -> Array:
@@ -138,7 +148,9 @@ def _selected(x: Array, places: list[int], arrays: list[Array]) -> Array:
 
 
 @rule(np.take)
-def take(x: Array, indices: Array, axis: Any = None, out: None = None, mode: str = "raise") -> Array:
+def take(
+    x: Array, indices: Array, axis: Any = None, out: None = None, mode: str = "raise"
+) -> Array:
     """Select along one axis, or from the flattened array."""
     if mode != "raise":
         raise UnsupportedError(f"the mode {mode!r} has no counterpart")

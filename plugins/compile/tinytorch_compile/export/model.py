@@ -159,8 +159,8 @@ def _gradients(captured: Captured) -> tuple[dict[Value, Any], dict[str, Any]]:
                     "zero_grad() before the export"
                 )
             state[gradient.slot] = gradient.after
-        elif gradient.after is not None and slot_of[id(gradient.tensor)] not in program.writes:
-            if gradient.after is not gradient.slot:
+        elif gradient.after not in (None, gradient.slot):
+            if slot_of[id(gradient.tensor)] not in program.writes:
                 results[name] = gradient.after
     return state, results
 
@@ -177,8 +177,10 @@ def _add_slots(
             continue
         content = captured.arrays[slot]
         if slot.layout is None:
-            content = content[0][content[1]] if isinstance(content[0], dict | list) else (
-                content[0].cell_contents
+            content = (
+                content[0][content[1]]
+                if isinstance(content[0], dict | list)
+                else (content[0].cell_contents)
             )
         if not changes and content.dtype.kind in "biu":
             # Its elements may be needed while nodes are added, such as those of a mask.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,12 +14,12 @@ from tinytorch_compile.program import Value
 def input_names(step: Callable[..., Any], count: int) -> list[str]:
     """Return names for the positional arguments of a step: those of its parameters."""
     function = inspect.unwrap(step)
-    try:
-        # The call of a module takes any arguments, and passes them to `forward`.
+    names: list[str] = []
+    # The call of a module takes any arguments, and passes them to `forward`.
+    with contextlib.suppress(TypeError, ValueError):
         found = inspect.signature(getattr(function, "forward", function)).parameters.values()
-    except (TypeError, ValueError):
-        found = {}.values()  # type: ignore[assignment]
-    names = [p.name for p in found if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        names = [parameter.name for parameter in found if parameter.kind in kinds]
     return [*names, *(f"input_{i}" for i in range(len(names), count))][:count]
 
 

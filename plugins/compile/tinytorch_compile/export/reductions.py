@@ -52,7 +52,8 @@ def reduce(
         x = np.where(where, x, neutral)
     axes = _axes(axis, len(shape_of(x)))
     dtype = ufunc.reduce(np.ones(1, x.dtype), dtype=dtype).dtype
-    if ufunc in _OF_TRUTH_VALUES and dtype != bool:
+    of_truth_values = dtype.kind == "b"
+    if ufunc in _OF_TRUTH_VALUES and not of_truth_values:
         raise UnsupportedError("it has a counterpart for truth values only")
     kept = tuple(1 if a in axes else n for a, n in enumerate(x.shape))
     shape = kept if keepdims else tuple(n for a, n in enumerate(x.shape) if a not in axes)
@@ -61,8 +62,8 @@ def reduce(
     elif math.prod(shape) and not x.size:
         result = np.full(shape, ufunc.identity, dtype)
     else:
-        computed = np.dtype(np.int32) if dtype == bool else dtype
-        operands = cast(cast(x, bool) if dtype == bool else x, computed), np.array(axes, np.int64)
+        computed = np.dtype(np.int32) if of_truth_values else dtype
+        operands = cast(cast(x, bool) if of_truth_values else x, computed), np.array(axes, np.int64)
         result = emit(
             _REDUCTIONS[ufunc], *operands, shape=shape, dtype=computed, keepdims=int(keepdims)
         )
@@ -95,7 +96,9 @@ def outer_of(ufunc: Any, x: Array, y: Array, **options: Any) -> Array:
 def _typed(ufunc: Any) -> Any:
     """Return the function that reduces with a ufunc, whose third argument is a dtype."""
 
-    def reduction(x: Array, axis: Any = None, dtype: Any = None, out: None = None, **kw: Any) -> Any:
+    def reduction(
+        x: Array, axis: Any = None, dtype: Any = None, out: None = None, **kw: Any
+    ) -> Any:
         return ufunc.reduce(x, axis, dtype, **_given(kw))
 
     return reduction
@@ -238,9 +241,7 @@ def _ordered(x: Array, axis: Any) -> tuple[Array, Array]:
         "TopK", [x, np.array([x.shape[axis]], np.int64)], 2, axis=axis, largest=0, sorted=1
     )
     values, positions = outputs
-    return Symbol(x.graph, values, x.shape, x.dtype), Symbol(
-        x.graph, positions, x.shape, np.int64
-    )
+    return Symbol(x.graph, values, x.shape, x.dtype), Symbol(x.graph, positions, x.shape, np.int64)
 
 
 @rule(np.sort)

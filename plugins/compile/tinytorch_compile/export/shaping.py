@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -51,9 +52,7 @@ def transpose(x: Array, axes: Any = None) -> Array:
     order = range(x.ndim)[::-1] if axes is None else [int(a) % x.ndim for a in axes]
     if list(order) == list(range(x.ndim)):
         return x
-    return emit(
-        "Transpose", x, shape=[x.shape[a] for a in order], dtype=x.dtype, perm=list(order)
-    )
+    return emit("Transpose", x, shape=[x.shape[a] for a in order], dtype=x.dtype, perm=list(order))
 
 
 @rule(np.ndarray.transpose)
@@ -181,7 +180,7 @@ def split(x: Array, indices_or_sections: Any, axis: int = 0) -> list[Array]:
         cuts = [0, *np.cumsum(ends).tolist()]
     else:
         cuts = [0, *map(int, indices_or_sections), length]
-    return [x[(*before, slice(*cut))] for cut in zip(cuts, cuts[1:], strict=False)]
+    return [x[(*before, slice(*cut))] for cut in itertools.pairwise(cuts)]
 
 
 @rule(np.flip)

@@ -43,22 +43,23 @@ class Translation:
                     self._call(step)
 
     def _guard(self, guard: Guard) -> None:
-        value = self.values[guard.value]
+        value, line = self.values[guard.value], guard.location or "unknown line"
         if isinstance(value, Symbol):
             raise ExportError(
-                f"{guard.location or 'unknown line'}: the step decides by "
-                f"{_name(guard.convert)}() of {guard.value.label}, but an ONNX model runs the same "
-                "operations for all values; use np.where, or decide outside of the step"
+                f"{line}: the step decides by {_name(guard.convert)}() of {guard.value.label}, but "
+                "an ONNX model runs the same operations for all values; use np.where, or decide "
+                "outside of the step"
             )
         if guard.convert(value) != guard.expected:
-            raise ExportError(f"{guard.location}: {guard.value.label} changes")
+            raise ExportError(f"{line}: the step decides by {guard.value.label}, which changes")
 
     def _call(self, step: Call) -> None:
         self.graph.label = step.results[0].label
-        place = f"{step.location or 'unknown line'}: {_name(step.function)}"
+        line = step.location or "unknown line"
+        place = f"{line}: {_name(step.function)}"
         if step.effect:
             raise ExportError(
-                f"{place} draws random numbers, which an ONNX model cannot do as NumPy does; call "
+                f"{line}: {step.function.__qualname__}() draws random numbers, which an ONNX model cannot do as NumPy does; call "
                 "model.eval() if a layer such as Dropout draws them, or pass them as an argument"
             )
         try:
@@ -120,7 +121,4 @@ def _checked(value: Value, result: Any, place: str) -> Any:
 def _name(function: Callable[..., Any]) -> str:
     if isinstance(function, Writing):
         return f"the write by {_name(function.function)}"
-    if getattr(function, "__objclass__", None) is np.random.Generator:
-        return f"Generator.{function.__name__}()"
-    name = numpy_name(function)
-    return name.removeprefix("np.") if name.startswith("np._") else name
+    return numpy_name(function).replace("_operator.", "operator.")
