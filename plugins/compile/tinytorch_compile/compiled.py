@@ -109,7 +109,12 @@ class Compiled:
         return explanation(self._name, replays, self.reason)
 
     def export_onnx(
-        self, path: str | os.PathLike[str], *args: Any, opset: int = 21, **kwargs: Any
+        self,
+        path: str | os.PathLike[str],
+        *args: Any,
+        batch: str | None = None,
+        opset: int = 21,
+        **kwargs: Any,
     ) -> None:
         """Write the step as an ONNX model, for arguments of the shapes and dtypes of these.
 
@@ -129,6 +134,9 @@ class Compiled:
         Args:
             path: the file.
             args, kwargs: example arguments of the step. Only their shapes and dtypes matter.
+            batch: a name for the first axis of all arguments, if it may have any length. By
+                default the model takes arrays of the shapes of the arguments only. The step is
+                captured for three lengths, and must make the same calls for each of them.
             opset: the version of ONNX's operators, at least 19.
 
         Raises:
@@ -145,7 +153,7 @@ class Compiled:
             if not args and not kwargs:
                 args, kwargs = self._example()
             producer = "tinytorch-compile", importlib.metadata.version("tinytorch-compile")
-            export(path, self._name, self.step, args, kwargs, self._numbers, opset, producer)
+            export(path, self._name, self.step, args, kwargs, self._numbers, batch, opset, producer)
 
     def _example(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Return arguments of the shapes and dtypes of the latest program."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
@@ -26,21 +26,43 @@ class UnsupportedError(Exception):
     """A call has no counterpart in ONNX. The message states why."""
 
 
+class Node(NamedTuple):
+    """A node of an ONNX graph.
+
+    Attributes:
+        operator: the name of the operator.
+        inputs, outputs: the names of the arrays.
+        attributes: the attributes of the operator.
+        location: the line of the user's program that needs the node.
+    """
+
+    operator: str
+    inputs: list[str]
+    outputs: list[str]
+    attributes: dict[str, Any]
+    location: str
+
+
 class Graph:
     """The nodes and constants of an ONNX graph.
 
+    Args:
+        reserved: names that must not be used for others.
+
     Attributes:
-        nodes: the nodes, in order: the operator, the names of its inputs and outputs, attributes.
+        nodes: the nodes, in order.
         constants: the constants, by name.
         label: the name for the results of the nodes that follow; need not be unique.
+        location: the line of the user's program that needs the nodes that follow.
     """
 
-    def __init__(self) -> None:
-        self.nodes: list[tuple[str, list[str], list[str], dict[str, Any]]] = []
+    def __init__(self, reserved: Iterable[str] = ()) -> None:
+        self.nodes: list[Node] = []
         self.constants: dict[str, Any] = {}
         self.label = "value"
+        self.location = "unknown line"
         self._known: dict[Any, str] = {}
-        self._counts: dict[str, int] = {}
+        self._counts = dict.fromkeys(reserved, 1)
 
     def new_name(self, wanted: str) -> str:
         """Return a name that is not used yet, such as "relu", "relu_2", "relu_3"."""
@@ -65,7 +87,7 @@ class Graph:
         """Add a node with `count` outputs, and return their names."""
         names = [x.name if isinstance(x, Symbol) else self.constant(x) for x in inputs]
         outputs = [self.new_name(self.label) for _ in range(count)]
-        self.nodes.append((operator, names, outputs, attributes))
+        self.nodes.append(Node(operator, names, outputs, attributes, self.location))
         return outputs
 
 

@@ -1,12 +1,9 @@
-"""Writes a captured step as an ONNX model."""
+"""The model of a captured step: its inputs, state, nodes and outputs."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
-from types import ModuleType
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,18 +16,12 @@ from tinytorch_compile.export.translation import Translation
 from tinytorch_compile.passes import dead_code
 from tinytorch_compile.program import Constant, Program, Value
 
-# The version of ONNX's operators in exported models, and the oldest one that has them all. Runtimes
-# since June 2024, onnxruntime 1.18 among them, support the former.
-OPSET = 21
-OLDEST_OPSET = 19
 # What the name of a state's new value ends with.
 NEXT = ".next"
-# The largest file that protobuf can write.
-_MOST_BYTES = 2**31 - 1
 
 
 @dataclass
-class _Model:
+class Model:
     """The parts of a model.
 
     Attributes:
@@ -39,6 +30,8 @@ class _Model:
         state: the inputs that have a default value, with that value, by name.
         fixed: the arrays of the state that never change, by name.
         outputs: the results, by name.
+        axes: for an input or output whose shape is not the same in all calls, its lengths: a
+            number, a name, or None.
     """
 
     graph: Graph
@@ -46,68 +39,25 @@ class _Model:
     state: dict[str, tuple[Symbol, Any]]
     fixed: dict[str, Any]
     outputs: dict[str, Symbol]
+    axes: dict[str, tuple[int | str | None, ...]] = field(default_factory=dict)
+
+    def names(self) -> set[str]:
+        """Return all names in the model."""
+        results = {name for node in self.graph.nodes for name in node.outputs}
+        passed = {x.name for x in self.inputs}
+        return {*results, *passed, *self.state, *self.fixed, *self.graph.constants}
 
 
-def write_model(
-    path: str | os.PathLike[str],
-    name: str,
-    captured: Captured,
-    inputs: list[str],
-    opset: int,
-    producer: tuple[str, str],
-) -> None:
-    """Write a captured step as an ONNX model.
+def model_of(captured: Captured, inputs: list[str]) -> Model:
+    """Return the model of a captured step.
 
     Args:
-        path: the file.
-        name: the name of the graph.
         captured: the captured step.
         inputs: the names of the arrays among its arguments.
-        opset: the version of the operators.
-        producer: the name and version of this package.
 
     Raises:
-        ExportError: the step has no counterpart in ONNX, or the model is too large.
-        ModuleNotFoundError: onnx is not installed.
+        ExportError: the step has no counterpart in ONNX.
     """
-    onnx = import_onnx()
-    newest = onnx.defs.onnx_opset_version()
-    if not OLDEST_OPSET <= opset <= newest:
-        raise ExportError(f"opset must be from {OLDEST_OPSET} to {newest}, not {opset}")
-    parts = _parts(captured, inputs)
-    defaults = [array for _, array in parts.state.values()]
-    arrays = [*parts.graph.constants.values(), *parts.fixed.values(), *defaults]
-    if sum(np.asarray(array).nbytes for array in arrays) > _MOST_BYTES:
-        raise ExportError("the arrays of the step exceed the 2 GB that an ONNX file can hold")
-    model = onnx.helper.make_model(
-        _graph_proto(onnx, name, parts),
-        opset_imports=[onnx.helper.make_opsetid("", opset)],
-        producer_name=producer[0],
-        producer_version=producer[1],
-    )
-    model.ir_version = onnx.helper.find_min_ir_version_for(model.opset_import)
-    onnx.checker.check_model(model, full_check=True)
-    Path(path).write_bytes(model.SerializeToString())
-
-
-def import_onnx() -> ModuleType:
-    """Return the package onnx.
-
-    Raises:
-        ModuleNotFoundError: it is not installed.
-    """
-    try:
-        import onnx
-        import onnx.checker
-        import onnx.helper
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            'export_onnx() needs onnx: pip install "tinytorch-compile[onnx]"', name=error.name
-        ) from error
-    return onnx
-
-
-def _parts(captured: Captured, inputs: list[str]) -> _Model:
     gradients, outputs = _gradients(captured)
     program = dead_code.removed(
         replace(
@@ -116,22 +66,22 @@ def _parts(captured: Captured, inputs: list[str]) -> _Model:
             kept=list(outputs.values()),
         )
     )
-    parts = _Model(Graph(), [], {}, {}, {})
+    model = Model(Graph(), [], {}, {}, {})
     values: dict[Value, Any] = {}
     for value, name in zip(program.inputs, inputs, strict=True):
-        values[value] = _symbol(parts.graph, value, name)
-        parts.inputs.append(values[value])
-    _add_slots(parts, program, captured, values)
-    values = Translation(program, parts.graph, values).values
+        values[value] = _symbol(model.graph, value, name)
+        model.inputs.append(values[value])
+    _add_slots(model, program, captured, values)
+    values = Translation(program, model.graph, values).values
     for name, index in output_names(captured.result).items():
-        _add_output(parts, name, values, program.outputs[index])
+        _add_output(model, name, values, program.outputs[index])
     for slot, end in program.writes.items():
-        _add_output(parts, f"{values[slot].name}{NEXT}", values, end, like=values[slot])
+        _add_output(model, f"{values[slot].name}{NEXT}", values, end, like=values[slot])
     for name, end in outputs.items():
-        _add_output(parts, name, values, end)
-    if not parts.outputs:
+        _add_output(model, name, values, end)
+    if not model.outputs:
         raise ExportError("the step returns no array and changes none, so a model would be empty")
-    return parts
+    return model
 
 
 def _gradients(captured: Captured) -> tuple[dict[Value, Any], dict[str, Any]]:
@@ -159,14 +109,15 @@ def _gradients(captured: Captured) -> tuple[dict[Value, Any], dict[str, Any]]:
                     "zero_grad() before the export"
                 )
             state[gradient.slot] = gradient.after
-        elif gradient.after not in (None, gradient.slot):
-            if slot_of[id(gradient.tensor)] not in program.writes:
-                results[name] = gradient.after
+        elif gradient.after in (None, gradient.slot):
+            continue
+        elif slot_of[id(gradient.tensor)] not in program.writes:
+            results[name] = gradient.after
     return state, results
 
 
 def _add_slots(
-    parts: _Model, program: Program, captured: Captured, values: dict[Value, Any]
+    model: Model, program: Program, captured: Captured, values: dict[Value, Any]
 ) -> None:
     """Let the state that changes be inputs, and the rest arrays of the model."""
     read = {value for step in program.steps for value in step.reads} | set(program.needed)
@@ -186,11 +137,11 @@ def _add_slots(
             # Its elements may be needed while nodes are added, such as those of a mask.
             values[slot] = content.copy()
             continue
-        symbol = values[slot] = _symbol(parts.graph, slot, names[slot], content)
+        symbol = values[slot] = _symbol(model.graph, slot, names[slot], content)
         if changes:
-            parts.state[symbol.name] = symbol, np.asarray(content, symbol.dtype)
+            model.state[symbol.name] = symbol, np.asarray(content, symbol.dtype)
         else:
-            parts.fixed[symbol.name] = content
+            model.fixed[symbol.name] = content
 
 
 def _symbol(graph: Graph, value: Value, name: str, content: Any = None) -> Symbol:
@@ -202,7 +153,7 @@ def _symbol(graph: Graph, value: Value, name: str, content: Any = None) -> Symbo
 
 
 def _add_output(
-    parts: _Model, name: str, values: Mapping[Value, Any], end: Any, like: Symbol | None = None
+    model: Model, name: str, values: Mapping[Value, Any], end: Any, like: Symbol | None = None
 ) -> None:
     """Add a result: a node that copies it, so that each result has a name of its own."""
     found = values[end] if isinstance(end, Value) else end
@@ -213,42 +164,7 @@ def _add_output(
         found = found.astype(like.dtype)
     elif like is not None:
         found = cast(found, like.dtype)
-    graph = parts.graph
+    graph = model.graph
     graph.label = name
     (unique,) = graph.add("Identity", [found], 1)
-    parts.outputs[unique] = Symbol(graph, unique, found.shape, found.dtype)
-
-
-def _graph_proto(onnx: ModuleType, name: str, parts: _Model) -> Any:
-    helper: Any = onnx.helper
-    nodes = _needed(parts)
-    used = {source for _, sources, _, _ in nodes for source in sources}
-    arrays = {key: array for key, (_, array) in parts.state.items()} | parts.fixed
-    arrays |= {k: array for k, array in parts.graph.constants.items() if k in used}
-    described: Callable[[Symbol], Any] = lambda x: helper.make_tensor_value_info(  # noqa: E731
-        x.name, helper.np_dtype_to_tensor_dtype(x.dtype), x.shape
-    )
-    return helper.make_graph(
-        [
-            helper.make_node(operator, sources, results, name=f"node_{results[0]}", **attributes)
-            for operator, sources, results, attributes in nodes
-        ],
-        name,
-        [described(x) for x in (*parts.inputs, *(x for x, _ in parts.state.values()))],
-        [described(x) for x in parts.outputs.values()],
-        [
-            onnx.numpy_helper.from_array(np.asarray(array, order="C"), key)
-            for key, array in arrays.items()
-        ],
-    )
-
-
-def _needed(parts: _Model) -> list[Any]:
-    """Return the nodes that the results need."""
-    live = set(parts.outputs)
-    kept = []
-    for node in reversed(parts.graph.nodes):
-        if not live.isdisjoint(node[2]):
-            kept.append(node)
-            live.update(node[1])
-    return kept[::-1]
+    model.outputs[unique] = Symbol(graph, unique, found.shape, found.dtype)

@@ -54,13 +54,14 @@ class Translation:
             raise ExportError(f"{line}: the step decides by {guard.value.label}, which changes")
 
     def _call(self, step: Call) -> None:
-        self.graph.label = step.results[0].label
-        line = step.location or "unknown line"
+        line = str(step.location or "unknown line")
+        self.graph.label, self.graph.location = step.results[0].label, line
         place = f"{line}: {_name(step.function)}"
         if step.effect:
             raise ExportError(
-                f"{line}: {step.function.__qualname__}() draws random numbers, which an ONNX model cannot do as NumPy does; call "
-                "model.eval() if a layer such as Dropout draws them, or pass them as an argument"
+                f"{line}: {step.function.__qualname__}() draws random numbers, which an ONNX model "
+                "cannot do as NumPy does; call model.eval() if a layer such as Dropout draws them, "
+                "or pass them as an argument"
             )
         try:
             found = self._result(step)
