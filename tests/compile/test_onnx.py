@@ -1,6 +1,8 @@
 """Exported predictions and training steps compute with onnxruntime what the steps themselves do."""
 
+import builtins
 import importlib.util
+import re
 from pathlib import Path
 
 import numpy as np
@@ -251,6 +253,22 @@ def test_an_op_that_was_registered_in_a_notebook(tmp_path):
         assert_close(found["output"], np.array([18 / 11, 180 / 37]))
     finally:
         plugins.unregister("notebook")
+
+
+def test_the_programs_in_the_docs(tmp_path, monkeypatch, capsys):
+    text = (Path(__file__).parents[2] / "docs" / "compile.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    programs = re.findall(r"```python( onnx)?\n(.*?)```", text, flags=re.DOTALL)
+    names = {"__name__": "__main__"}
+    shown = []
+    for needs_onnx, program in programs:
+        exec(builtins.compile(program, "compile.md", "exec"), names)
+        if needs_onnx:
+            lines = [line for line in program.splitlines() if line.startswith("print(")]
+            shown += [line.partition("  # ")[2] for line in lines]
+    printed = capsys.readouterr().out.splitlines()
+    assert len(shown) == 3
+    assert [line for line in shown if line not in printed] == []
 
 
 # Names, metadata and results.

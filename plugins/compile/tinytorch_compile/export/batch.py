@@ -91,18 +91,25 @@ class _Merged:
         if len({c.shape for c in constants}) == 1:
             return self._linear(constants, first.dtype)
         shape = self._linear([np.array(c.shape, np.int64) for c in constants], np.dtype(np.int64))
-        if shape is None:
+        if shape is None or not first.size:
             return None
-        if all(np.all(c == first.flat[0]) for c in constants if c.size):
+        if all(np.all(c == first.flat[0]) for c in constants):
             return emit("Expand", first.flat[0], shape, shape=first.shape, dtype=first.dtype)
-        if all(np.array_equal(c.reshape(-1), np.arange(c.size)) for c in constants):
-            total = self._linear([np.array(c.size) for c in constants], np.dtype(np.int64))
-            if total is None or first.dtype != np.int64:
-                return None
-            ends = np.int64(0), total, np.int64(1)
-            every = emit("Range", *ends, shape=(first.size,), dtype=first.dtype)
-            return emit("Reshape", every, shape, shape=first.shape, dtype=first.dtype)
-        return None
+        return self._counted(constants, shape)
+
+    def _counted(self, constants: list[Any], shape: Array) -> Array | None:
+        """Return an array whose elements, in order, have the same distances, or None."""
+        first = constants[0]
+        if first.size < 2:
+            return None
+        start, step = first.flat[0], first.flat[1] - first.flat[0]
+        if first.dtype != np.int64 or not all(
+            np.array_equal(c.reshape(-1), start + step * np.arange(c.size)) for c in constants
+        ):
+            return None
+        count = np.int64(0), emit("ReduceProd", shape, shape=(), dtype=np.int64, keepdims=0)
+        every = emit("Range", *count, np.int64(1), shape=(first.size,), dtype=np.int64)
+        return emit("Reshape", every * step + start, shape, shape=first.shape, dtype=np.int64)
 
     def _linear(self, constants: list[Any], dtype: np.dtype[Any]) -> Array | None:
         """Return a n + b for the batch size n, or None if the constants are not of this form."""
