@@ -294,11 +294,9 @@ BATCH = np.ones((4, 3), np.float32), np.zeros((4, 2), np.float32)
 
 
 def test_the_names_of_a_training_step(tmp_path):
-    step, _, optimizer = small_step()
+    step, *_ = small_step()
     for _ in range(3):
         step(*BATCH)
-        optimizer.param_groups[0]["lr"] /= 2
-    step(*BATCH)
     step.export_onnx(tmp_path / "step.onnx")
     model = session(tmp_path / "step.onnx")
     assert [i.name for i in model.get_inputs()] == ["inputs", "targets"]
@@ -512,6 +510,11 @@ def test_a_training_step_that_has_not_created_its_state_is_an_error(tmp_path):
 
 def test_a_step_without_results_is_an_error(tmp_path):
     assert "no array" in error_of(lambda x: None, tmp_path / "model.onnx", np.ones(2))
+
+
+def test_a_dtype_without_operators_is_an_error(tmp_path):
+    x = np.ones((2, 2), np.int16)
+    assert "int16" in error_of(lambda x: x @ x, tmp_path / "model.onnx", x)
 
 
 @pytest.mark.parametrize("opset", [18, 1000])

@@ -389,3 +389,26 @@ def test_functions(name, dtype, tmp_path):
     x, v = draw((4, 5, 3), dtype), draw(5, dtype, seed=1)
     with np.errstate(invalid="ignore"):
         check(FUNCTIONS[name], tmp_path, x, v, np.array([[2, 0, 1], [1, 1, 0]]), atol=0.1)
+
+
+def test_nan_is_sorted_to_the_end(tmp_path):
+    x = np.array([[1, np.nan, 3, np.inf], [2, 2, np.nan, np.nan], [np.inf, np.nan, -np.inf, 0.0]])
+    check(lambda x: (np.argsort(x, axis=1), np.sort(x, axis=0), np.sort(x)), tmp_path, x)
+
+
+def test_numbers_of_arrays(tmp_path):
+    """`item()` is a Python number, whose arithmetic is exported too."""
+
+    def function(x):
+        number = x.max().item()
+        return x * (2 * number + 1), x[0] + x.item(1) ** 2, x / (3 - number)
+
+    check(function, tmp_path, np.array([0.5, 2.5, 1.0], np.float32))
+
+
+def test_arrays_without_elements(tmp_path):
+    def function(x):
+        shapes = x.T, x.reshape(3, 0), x[:, 1], np.concatenate([x, np.ones((1, 3))])
+        return *shapes, x.sum(0), x.prod(0), (x > 0).all(0), x @ np.ones((3, 2)), np.exp(x)
+
+    check(function, tmp_path, np.zeros((0, 3)))

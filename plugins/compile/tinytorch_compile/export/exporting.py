@@ -20,6 +20,7 @@ from tinytorch_compile.export.kernels import kernel_rules
 from tinytorch_compile.export.model import Model, model_of
 from tinytorch_compile.export.names import input_names
 from tinytorch_compile.program import mapped
+from tinytorch_compile.slots import Box
 
 
 def export(
@@ -123,6 +124,10 @@ def _captured(
     Most kernels are not recorded as such, but as the NumPy calls in them.
     """
     first = _capture(step, args, kwargs, numbers)
+    rates = {(id(box.thing), "lr") for box in first.state.boxes if _is_parameter_group(box)}
+    if not rates <= numbers:
+        numbers |= rates
+        first = _capture(step, args, kwargs, numbers)
     # The model must compute what later calls do, which may add to the gradients of earlier ones.
     missing = [g.tensor for g in first.gradients if g.before is None and g.after is not None]
     try:
@@ -136,6 +141,11 @@ def _captured(
     if reason is not None:
         raise CaptureError(reason)
     return second
+
+
+def _is_parameter_group(box: Box) -> bool:
+    """Return whether a dict holds the options of an optimizer, of which `lr` may vary."""
+    return "param_groups" in box.path and type(box.items.get("lr")) is float
 
 
 def _capture(

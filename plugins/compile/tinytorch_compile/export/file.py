@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -57,11 +56,14 @@ def write_model(
         producer_version=producer[1],
     )
     proto.ir_version = onnx.helper.find_min_ir_version_for(proto.opset_import)
-    onnx.checker.check_model(proto, full_check=True)
+    try:
+        onnx.checker.check_model(proto, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise ExportError(f"ONNX does not have an operator for these dtypes: {error}") from error
     Path(path).write_bytes(proto.SerializeToString())
 
 
-def import_onnx() -> ModuleType:
+def import_onnx() -> Any:
     """Return the package onnx.
 
     Raises:
@@ -71,6 +73,8 @@ def import_onnx() -> ModuleType:
         import onnx
         import onnx.checker
         import onnx.helper
+        import onnx.numpy_helper
+        import onnx.shape_inference
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             'export_onnx() needs onnx: pip install "tinytorch-compile[onnx]"', name=error.name
@@ -78,7 +82,7 @@ def import_onnx() -> ModuleType:
     return onnx
 
 
-def _graph_proto(onnx: ModuleType, name: str, model: Model) -> Any:
+def _graph_proto(onnx: Any, name: str, model: Model) -> Any:
     helper: Any = onnx.helper
     nodes = _needed(model)
     used = {name for node in nodes for name in node.inputs}

@@ -147,6 +147,13 @@ def _selected(x: Array, places: list[int], arrays: list[Array]) -> Array:
     return np.transpose(result, [*others[: places[0]], *moved, *others[places[0] :]])
 
 
+@rule(np.ndarray.item)
+def item(x: Array, *index: Any) -> Array:
+    """Read one element."""
+    flat = np.reshape(x, -1)
+    return flat[0] if not index else x[index] if len(index) > 1 else flat[index[0]]
+
+
 @rule(np.take)
 def take(
     x: Array, indices: Array, axis: Any = None, out: None = None, mode: str = "raise"

@@ -231,23 +231,29 @@ rule(np.argmax)(_extremum("ArgMax"))
 rule(np.argmin)(_extremum("ArgMin"))
 
 
-def _ordered(x: Array, axis: Any) -> tuple[Array, Array]:
-    """Return the elements in ascending order along an axis, and their positions."""
-    x, axis = (np.reshape(x, -1), 0) if axis is None else (x, int(axis) % x.ndim)
-    if x.dtype == bool:
-        values, positions = _ordered(cast(x, np.int32), axis)
-        return cast(values, bool), positions
-    outputs = x.graph.add(
-        "TopK", [x, np.array([x.shape[axis]], np.int64)], 2, axis=axis, largest=0, sorted=1
-    )
-    values, positions = outputs
-    return Symbol(x.graph, values, x.shape, x.dtype), Symbol(x.graph, positions, x.shape, np.int64)
+def _ascending(x: Array, axis: int) -> Array:
+    """Return the order of the elements along an axis; equal elements keep theirs."""
+    x = cast(x, np.int32) if x.dtype.kind == "b" else x
+    count = np.array([x.shape[axis]], np.int64)
+    _, positions = x.graph.add("TopK", [x, count], 2, axis=axis, largest=0, sorted=1)
+    return Symbol(x.graph, positions, x.shape, np.int64)
+
+
+def _order(x: Array, axis: int) -> Array:
+    """Return the order of the elements along an axis, with NaN at the end."""
+    if x.dtype.kind != "f":
+        return _ascending(x, axis)
+    is_nan = np.isnan(x)
+    order = _ascending(np.where(is_nan, np.inf, x), axis)
+    nan_last = _ascending(np.take_along_axis(is_nan, order, axis), axis)
+    return np.take_along_axis(order, nan_last, axis)
 
 
 @rule(np.sort)
 def sort(x: Array, axis: Any = -1, kind: Any = None, order: None = None, **options: Any) -> Array:
     """Sort along an axis."""
-    return _ordered(x, axis)[0]
+    x, axis = (np.reshape(x, -1), 0) if axis is None else (x, int(axis) % x.ndim)
+    return np.take_along_axis(x, _order(x, axis), axis)
 
 
 @rule(np.argsort)
@@ -255,7 +261,8 @@ def argsort(
     x: Array, axis: Any = -1, kind: Any = None, order: None = None, **options: Any
 ) -> Array:
     """Return the order along an axis; equal elements keep theirs."""
-    return _ordered(x, axis)[1]
+    x, axis = (np.reshape(x, -1), 0) if axis is None else (x, int(axis) % x.ndim)
+    return _order(x, axis)
 
 
 @rule(np.searchsorted)
