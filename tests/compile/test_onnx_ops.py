@@ -95,6 +95,8 @@ def test_ufuncs_of_two_arrays(dtype, other, tmp_path):
             continue
         if kind in (np.float32, np.float64, np.int64, bool):
             names.append(name)
+    if np.result_type(dtype, other).kind != "f":
+        names = [n for n in names if n != "power"]  # needs a constant exponent
     if other is bool:
         names = [n for n in names if n not in ("floor_divide", "remainder", "fmod", "power")]
     check(lambda x, y: [getattr(np, name)(x, y) for name in names], tmp_path, x, y, names=names)
@@ -118,6 +120,7 @@ FUNCTIONS = {
         x % 3,
         x // 2,
     ),
+    "integer powers": lambda x, v, i: (i**3, i ** np.array([40, 2, 0]), np.power(i, 5)),
     "promotion": lambda x, v, i: (i + 1.5, i * True, i / i, x.astype(np.float64) + v[0], i + v[:3]),
     "in place": lambda x, v, i: _in_place(x),
     "where": lambda x, v, i: (

@@ -35,7 +35,6 @@ _OPERATORS: dict[Any, str] = {
     np.minimum: "Min",
     np.multiply: "Mul",
     np.negative: "Neg",
-    np.power: "Pow",
     np.reciprocal: "Reciprocal",
     np.rint: "Round",
     np.sign: "Sign",
@@ -220,6 +219,21 @@ def _remainder(x: Array, y: Array) -> Array:
     )
 
 
+def _power(x: Array, y: Array) -> Array:
+    """Return x to the power of y; for integers by squares, because runtimes use floating powers."""
+    if not _is_integer(x):
+        return _nodes("Pow", x, y)
+    if isinstance(y, Symbol):
+        raise UnsupportedError("integers need an exponent that is a constant; use floating numbers")
+    if np.any(y < 0):
+        raise UnsupportedError("integers have no negative powers; use floating numbers")
+    power, square = np.ones_like(y), x
+    for bit in range(int(np.max(y, initial=0)).bit_length()):
+        power = np.where((y >> bit) & 1 == 1, power * square, power)
+        square = square * square
+    return power
+
+
 def _nodes(operator: str, x: Array, y: Array, **attributes: Any) -> Array:
     shape = np.broadcast_shapes(shape_of(x), shape_of(y))
     return emit(operator, x, y, shape=shape, dtype=x.dtype, **attributes)
@@ -302,6 +316,7 @@ _COMPOSED: dict[Any, Any] = {
     np.logaddexp2: _logaddexp2,
     np.not_equal: lambda x, y: ~(x == y),
     np.positive: lambda x: x,
+    np.power: _power,
     np.rad2deg: lambda x: x * (180 / math.pi),
     np.remainder: _remainder,
     np.signbit: _signbit,

@@ -7,6 +7,7 @@ Which nodes these are, the modules with rules know; see `rules`.
 from __future__ import annotations
 
 import math
+import operator
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
@@ -83,11 +84,13 @@ class Graph:
             self.constants[name] = array
         return self._known[key]
 
-    def add(self, operator: str, inputs: Sequence[Any], count: int, **attributes: Any) -> list[str]:
+    def add(
+        self, operation: str, inputs: Sequence[Any], count: int, **attributes: Any
+    ) -> list[str]:
         """Add a node with `count` outputs, and return their names."""
         names = [x.name if isinstance(x, Symbol) else self.constant(x) for x in inputs]
         outputs = [self.new_name(self.label) for _ in range(count)]
-        self.nodes.append(Node(operator, names, outputs, attributes, self.location))
+        self.nodes.append(Node(operation, names, outputs, attributes, self.location))
         return outputs
 
 
@@ -148,7 +151,7 @@ class Symbol(NDArrayOperatorsMixin):
         return NotImplemented  # it runs, and what it calls adds nodes
 
     def __getitem__(self, index: Any) -> Any:
-        return call(_getitem, (self, index), {})
+        return call(operator.getitem, (self, index), {})
 
     def __pow__(self, other: Any) -> Any:
         if type(other) in (int, float) and other == 2:
@@ -157,10 +160,6 @@ class Symbol(NDArrayOperatorsMixin):
 
     def __rpow__(self, other: Any) -> Any:
         return np.power(other, self)
-
-
-def _getitem(x: Any, index: Any) -> Any:
-    return x[index]
 
 
 # As for all arrays that cannot be written into, `x += y` gives the variable x a new array.
@@ -203,28 +202,25 @@ def call(function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, An
         rule = RULES.get((np.ufunc, "__call__"))
         args = (function, *args)
     else:
-        rule = RULES.get(_getitem if function is _getitem else function)
+        rule = RULES.get(function)
     if rule is None:
         raise UnsupportedError("it has no counterpart")
     return rule(*args, **kwargs)
 
 
-GETITEM = _getitem
-
-
 def emit(
-    operator: str, *inputs: Any, shape: Sequence[int], dtype: Any, **attributes: Any
+    operation: str, *inputs: Any, shape: Sequence[int], dtype: Any, **attributes: Any
 ) -> Symbol:
     """Add a node with one result, and return it.
 
     Args:
-        operator: the name of the ONNX operator.
+        operation: the name of the ONNX operator.
         inputs: symbols and arrays, at least one of which is a symbol.
         shape, dtype: those of the result.
         attributes: those of the node.
     """
     graph = next(x.graph for x in inputs if isinstance(x, Symbol))
-    (name,) = graph.add(operator, inputs, 1, **attributes)
+    (name,) = graph.add(operation, inputs, 1, **attributes)
     return Symbol(graph, name, tuple(shape), dtype)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_compile.export.graph import GETITEM, Symbol, UnsupportedError, cast, emit, shape_of
+from tinytorch_compile.export.graph import Symbol, UnsupportedError, cast, emit, shape_of
 from tinytorch_compile.export.rules import rule
 from tinytorch_compile.tracing import Writing
 
@@ -17,7 +17,7 @@ Array = Any
 _REDUCTIONS = {np.add: "add", np.multiply: "mul", np.maximum: "max", np.minimum: "min"}
 
 
-@rule(operator.getitem, GETITEM)
+@rule(operator.getitem)
 def getitem(x: Array, index: Any) -> Array:
     """Read what an index selects: slices first, then index arrays."""
     items = _items(index, len(shape_of(x)))
@@ -71,52 +71,41 @@ def _remaining(items: list[Any]) -> list[Any]:
 
 def _sliced(x: Array, items: list[Any]) -> Array:
     """Apply the slices and integers of an index, and add axes; arrays stay for later."""
-    starts, ends, steps, axes, sizes = [], [], [], [], []
-    axis = 0
-    for item in items:
-        if item is None:
-            sizes.append(1)
-            continue
-        length = shape_of(x)[axis]
-        if isinstance(item, int):
-            first = range(length)[item]
-            chosen = range(first, first + 1)
-        else:
-            chosen = range(length)[item] if isinstance(item, slice) else range(length)
-            sizes.append(len(chosen))
-        if chosen != range(length):
-            starts.append(chosen.start)
-            # An end of -1 would count from the end.
-            ends.append(chosen.stop if chosen.stop >= 0 else -length - 1)
-            steps.append(chosen.step)
-            axes.append(axis)
-        axis += 1
-    if axes:
-        shape = list(shape_of(x))
-        for a, cut in zip(axes, zip(starts, ends, steps, strict=True), strict=True):
-            shape[a] = len(range(*slice(*cut).indices(shape[a])))
-        limits = (np.array(v, np.int64) for v in (starts, ends, axes, steps))
-        x = (
-            _slice(x, items)
-            if not isinstance(x, Symbol)
-            else emit("Slice", x, *limits, shape=shape, dtype=x.dtype)
-        )
-    return np.reshape(x, sizes)
+    selecting = [item for item in items if item is not None]
+    parts = [_part(item, n) for item, n in zip(selecting, shape_of(x), strict=True)]
+    shape = [len(part) for part in parts]
+    changed = [a for a, part in enumerate(parts) if part != range(shape_of(x)[a])]
+    if changed:
+        x = _cut(x, parts, changed, shape)
+    lengths = iter(shape)
+    kept = [(item, 1 if item is None else next(lengths)) for item in items]
+    return np.reshape(x, [n for item, n in kept if not isinstance(item, int)])
 
 
-def _slice(x: Any, items: list[Any]) -> Any:
-    """Apply slices and integers to an ndarray, which then has the axes of the graph's result."""
-    kept = (item for item in items if item is not None)
-    return x[
-        tuple(
-            slice(i, i + 1 or None)
-            if isinstance(i, int)
-            else i
-            if isinstance(i, slice)
-            else slice(None)
-            for i in kept
+def _part(item: Any, length: int) -> range:
+    """Return the positions along an axis that a slice or integer selects; all for an array."""
+    if isinstance(item, int):
+        first = range(length)[item]
+        return range(first, first + 1)
+    return range(length)[item] if isinstance(item, slice) else range(length)
+
+
+def _cut(x: Array, parts: list[range], axes: list[int], shape: list[int]) -> Array:
+    # An end of -1 would count from the end, so it is one before the first element.
+    ends = [part.stop if part.stop >= 0 else -n - 1 for part, n in zip(parts, x.shape, strict=True)]
+    if not isinstance(x, Symbol):
+        slices = [slice(p.start, end, p.step) for p, end in zip(parts, ends, strict=True)]
+        return x[tuple(slices)]
+    limits = (
+        np.array(numbers, np.int64)
+        for numbers in (
+            [parts[a].start for a in axes],
+            [ends[a] for a in axes],
+            axes,
+            [parts[a].step for a in axes],
         )
-    ]
+    )
+    return emit("Slice", x, *limits, shape=shape, dtype=x.dtype)
 
 
 def _gathered(x: Array, axis: int, index: Array) -> Array:
@@ -198,6 +187,9 @@ def _scattered(x: Array, positions: Array, values: Array, reduction: str = "none
     flat, places = np.reshape(x, -1), cast(np.reshape(positions, -1), np.int64)
     if reduction != "none" and x.dtype == bool:
         raise UnsupportedError("ufunc.at of truth values has no counterpart")
+    known = reduction == "none" and not isinstance(places, Symbol)
+    if known and shape_of(values) and len(np.unique(places)) < len(places):
+        raise UnsupportedError("an index selects an element twice, and the order is undefined")
     written = np.broadcast_to(_fitting(cast(values, x.dtype), positions), shape_of(positions))
     result = emit(
         "ScatterElements",
@@ -263,7 +255,9 @@ def copyto(x: Array, source: Array, casting: str = "same_kind", where: Any = Tru
 @rule(Writing(np.putmask))
 def putmask(x: Array, mask: Array, values: Array) -> Array:
     """Write where a condition holds."""
-    return np.where(mask, cast(np.broadcast_to(values, x.shape), x.dtype), x)
+    if shape_of(values) not in ((), x.shape):
+        raise UnsupportedError("putmask repeats the values")
+    return np.where(mask, cast(values, x.dtype), x)
 
 
 @rule(Writing(np.put))

@@ -23,7 +23,8 @@ def _common(*arrays: Array) -> tuple[Array, ...]:
 def matmul(x: Array, y: Array) -> Array:
     """Multiply matrices, also many of them.
 
-    Vectors become matrices: onnxruntime 1.31 multiplies a vector by several matrices wrongly.
+    Vectors become matrices: onnxruntime 1.31 multiplies several transposed matrices by a vector
+    wrongly.
     """
     x, y = _common(x, y)
     shape = np.matmul(*(np.broadcast_to(np.zeros((), bool), shape_of(v)) for v in (x, y))).shape

@@ -136,12 +136,20 @@ def _floating(x: Array, dtype: Any = None) -> Array:
     return cast(x, np.ones(1, x.dtype).mean(dtype=dtype).dtype)
 
 
-@rule(np.mean, np.average)
+@rule(np.mean)
 def mean(
     x: Array, axis: Any = None, dtype: Any = None, out: None = None, keepdims: Any = False
 ) -> Array:
     """Divide the sum by the count."""
     return np.sum(_floating(x, dtype), axis=axis, keepdims=bool(keepdims)) / _count(x, axis)
+
+
+@rule(np.average)
+def average(x: Array, axis: Any = None, weights: Any = None, *, keepdims: Any = False) -> Array:
+    """Return the mean."""
+    if weights is not None:
+        raise UnsupportedError("weights have no counterpart; divide the sum of the products")
+    return np.mean(x, axis=axis, keepdims=keepdims is True)
 
 
 @rule(np.var)

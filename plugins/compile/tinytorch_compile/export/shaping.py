@@ -256,18 +256,15 @@ def diag(x: Array, k: int = 0) -> Array:
     return np.concatenate([np.zeros(1, x.dtype), x])[positions]
 
 
-def _filled(function: Any, value: Any) -> Any:
+def _filled(value: int) -> Any:
     def constant(x: Array, *args: Any, **options: Any) -> Array:
-        like = np.broadcast_to(np.zeros((), x.dtype), x.shape)
-        filled = function(like, *args, **options)
-        return np.ascontiguousarray(filled) if value is None else np.full_like(filled, value)
+        return np.full_like(np.zeros_like(np.empty(x.shape, x.dtype), *args, **options), value)
 
     return constant
 
 
-rule(np.zeros_like)(_filled(np.zeros_like, 0))
-rule(np.empty_like)(_filled(np.empty_like, 0))
-rule(np.ones_like)(_filled(np.ones_like, 1))
+rule(np.zeros_like, np.empty_like)(_filled(0))
+rule(np.ones_like)(_filled(1))
 
 
 @rule(np.full_like)
