@@ -2,6 +2,7 @@
 
 import gc
 import inspect
+import sys
 import weakref
 
 import numpy as np
@@ -226,3 +227,9 @@ def test_an_unknown_backend_is_an_error():
 def test_something_that_is_not_a_function_is_an_error():
     with pytest.raises(TypeError, match="takes a function, not int"):
         compile(3)
+
+
+def test_without_onnx_the_error_names_the_extra(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(ModuleNotFoundError, match=r"tinytorch-compile\[onnx\]"):
+        compile(np.exp).export_onnx(tmp_path / "model.onnx", np.ones(2))

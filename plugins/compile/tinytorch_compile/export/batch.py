@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_compile.errors import ExportError
-from tinytorch_compile.export.graph import Graph, Symbol, cast, emit
+from tinytorch_compile.export.graph import Graph, Node, Symbol, cast, emit
 from tinytorch_compile.export.model import Model
 
 Array = Any
@@ -59,26 +59,30 @@ class _Merged:
                     raise _differs(node.location)
             self._graph.label = f"{self._axis}_size"
             several = zip(*(node.inputs for node in nodes), strict=True)
-            inputs = [self._input(names, node.location) for names in several]
+            inputs = [self._input(names, node, place) for place, names in enumerate(several)]
             self._graph.nodes.append(node._replace(inputs=inputs))
 
-    def _input(self, names: tuple[str, ...], location: str) -> str:
+    def _input(self, names: tuple[str, ...], node: Node, place: int) -> str:
         """Return the name of an input of a node, from its names in the models."""
         pairs = zip(self._models, names, strict=True)
         constants = [model.graph.constants.get(name) for model, name in pairs]
         arrays = [constant for constant in constants if constant is not None]
         if len(arrays) < len(names):
             if arrays or len(set(names)) > 1:
-                raise _differs(location)
+                raise _differs(node.location)
             return names[0]
         key = tuple((array.dtype.str, array.shape, array.tobytes()) for array in arrays)
         if len(set(key)) == 1:
             return self._graph.constant(arrays[0])
+        if (node.operator, place) == ("Reshape", 1):
+            same = (arrays[0] == arrays[1]) & (arrays[0] == arrays[2])
+            if np.count_nonzero(~same) == 1:  # one length may be left open
+                return self._graph.constant(np.where(same, arrays[0], -1))
         if key not in self._made:
             self._made[key] = self._computed(arrays)
         if self._made[key] is None:
             raise ExportError(
-                f"{location}: a constant depends on the batch size in a way that cannot be "
+                f"{node.location}: a constant depends on the batch size in a way that cannot be "
                 "exported to ONNX; export the step without `batch`"
             )
         return self._made[key].name  # type: ignore[no-any-return]

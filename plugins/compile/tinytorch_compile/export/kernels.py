@@ -33,6 +33,72 @@ def convolution(
     )
 
 
+def transposed_convolution(
+    values: Array, weight: Array, image: tuple[int, ...], windows: Any, groups: int
+) -> Array:
+    """Return the adjoint of the convolution with respect to the images."""
+    if not values.dtype == weight.dtype == np.float32:
+        return NotImplemented
+    top, bottom, left, right = windows.padding
+    covered = [
+        step * (count - 1) + spacing * (size - 1) + 1 - padding
+        for step, count, spacing, size, padding in zip(
+            windows.stride,
+            values.shape[2:],
+            windows.dilation,
+            windows.kernel,
+            (top + bottom, left + right),
+            strict=True,
+        )
+    ]
+    return emit(
+        "ConvTranspose",
+        values,
+        weight,
+        shape=(values.shape[0], weight.shape[1] * groups, *image),
+        dtype=values.dtype,
+        group=groups,
+        dilations=list(windows.dilation),
+        output_padding=[n - size for n, size in zip(image, covered, strict=True)],
+        **_geometry(windows),
+    )
+
+
+def correlation(values: Array, x: Array, windows: Any, groups: int) -> Array:
+    """Return the adjoint of the convolution with respect to the weight.
+
+    It is a convolution of the images with the values, in which the axes of examples and channels,
+    and stride and dilation, change places.
+    """
+    if not values.dtype == x.dtype == np.float32 or groups != 1:
+        return NotImplemented
+    top, bottom, left, right = windows.padding
+    size = [
+        (n + padding - step * (count - 1) - 1) // spacing + 1
+        for n, padding, step, count, spacing in zip(
+            x.shape[2:],
+            (top + bottom, left + right),
+            windows.stride,
+            values.shape[2:],
+            windows.dilation,
+            strict=True,
+        )
+    ]
+    found = emit(
+        "Conv",
+        np.swapaxes(x, 0, 1),
+        np.swapaxes(values, 0, 1),
+        shape=(x.shape[1], values.shape[1], *size),
+        dtype=x.dtype,
+        strides=list(windows.dilation),
+        dilations=list(windows.stride),
+        kernel_shape=list(values.shape[2:]),
+        pads=[top, left, bottom, right],
+    )
+    high, wide = windows.kernel
+    return np.swapaxes(found[:, :, :high, :wide], 0, 1)
+
+
 def max_pool(x: Array, windows: Any) -> Array:
     """Return the maximum of each window."""
     shape = (*x.shape[:2], *windows.size("max_pool2d", x.shape[2:]))
@@ -69,6 +135,8 @@ def _geometry(windows: Any) -> dict[str, Any]:
 
 _OPERATORS: dict[str, Callable[..., Any]] = {
     "conv2d": convolution,
+    "conv2d_input": transposed_convolution,
+    "conv2d_weight": correlation,
     "max_pool2d": max_pool,
     "avg_pool2d": average_pool,
     "erf": erf,
