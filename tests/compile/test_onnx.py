@@ -367,6 +367,17 @@ def test_the_names_of_a_prediction(tmp_path):
     assert np.array_equal(stored["model.0.weight"], model[0].weight.data)
 
 
+def test_results_keep_their_names(tmp_path):
+    """Even if functions, inputs or other results have the same names."""
+
+    def scores(x):
+        return {"x": x, "scores": x + 1, "constant": x * 2, "output": x, "multiply": x + x}
+
+    found = exported(lambda scores_of: scores(scores_of), tmp_path / "model.onnx", np.ones(2))
+    assert list(found) == ["x", "scores", "constant", "output", "multiply"]
+    assert list(exported(scores, tmp_path / "model.onnx", np.ones(2))) == ["x_2", *list(found)[1:]]
+
+
 def test_a_module_is_exported_under_the_names_of_its_state(tmp_path):
     onnx = pytest.importorskip("onnx")
     model = Sequential(Linear(3, 2, generator=0))

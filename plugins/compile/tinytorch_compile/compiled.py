@@ -26,6 +26,9 @@ from tinytorch_compile.replay import CHANGED, Replay, replay_of
 _MOST_PROGRAMS = 8
 # How often a step may create state before it is given up.
 _MOST_UNFINISHED = 3
+# The version of the operators in exported models: runtimes since June 2024 support it, onnxruntime
+# 1.18 among them.
+DEFAULT_OPSET = 21
 # The backends.
 _BACKENDS = ("numpy",)
 
@@ -113,7 +116,7 @@ class Compiled:
         path: str | os.PathLike[str],
         *args: Any,
         batch: str | None = None,
-        opset: int = 21,
+        opset: int = DEFAULT_OPSET,
         **kwargs: Any,
     ) -> None:
         """Write the step as an ONNX model, for arguments of the shapes and dtypes of these.

@@ -133,11 +133,13 @@ def _captured(
     try:
         for tensor in missing:
             tensor.grad = np.zeros_like(tensor.data)
+        if missing:
+            first = _capture(step, args, kwargs, numbers)
         second = _capture(step, args, kwargs, numbers)
     finally:
         for tensor in missing:
             tensor.grad = None
-    reason = None if missing else difference(first.program, second.program)
+    reason = difference(first.program, second.program)
     if reason is not None:
         raise CaptureError(reason)
     return second

@@ -13,9 +13,7 @@ from tinytorch_compile.errors import ExportError
 from tinytorch_compile.export.graph import Node, Symbol
 from tinytorch_compile.export.model import Model
 
-# The version of ONNX's operators in exported models, and the oldest one that has them all. Runtimes
-# since June 2024, onnxruntime 1.18 among them, support the former.
-OPSET = 21
+# The oldest version of ONNX's operators that has all that are used.
 OLDEST_OPSET = 19
 # The largest file that protobuf can write.
 _MOST_BYTES = 2**31 - 1

@@ -93,6 +93,11 @@ class Graph:
         self.nodes.append(Node(operation, names, outputs, attributes, self.location))
         return outputs
 
+    def add_result(self, x: Any, name: str) -> None:
+        """Add a node that copies an array, so that it also has this name."""
+        source = x.name if isinstance(x, Symbol) else self.constant(x)
+        self.nodes.append(Node("Identity", [source], [name], {}, self.location))
+
 
 class Symbol(NDArrayOperatorsMixin):
     """An array that an ONNX graph computes; only its shape and dtype are known.

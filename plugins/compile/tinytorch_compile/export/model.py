@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from types import CellType
 from typing import Any
 
 import numpy as np
@@ -72,15 +72,16 @@ def model_of(captured: Captured, inputs: list[str]) -> Model:
         values[value] = _symbol(model.graph, value, name)
         model.inputs.append(values[value])
     _add_slots(model, program, captured, values)
-    values = Translation(program, model.graph, values).values
-    for name, index in output_names(captured.result).items():
-        _add_output(model, name, values, program.outputs[index])
-    for slot, end in program.writes.items():
-        _add_output(model, f"{values[slot].name}{NEXT}", values, end, like=values[slot])
-    for name, end in outputs.items():
-        _add_output(model, name, values, end)
-    if not model.outputs:
+    ends = {name: program.outputs[i] for name, i in output_names(captured.result).items()}
+    ends |= {f"{values[slot].name}{NEXT}": end for slot, end in program.writes.items()}
+    ends |= outputs
+    if not ends:
         raise ExportError("the step returns no array and changes none, so a model would be empty")
+    # Results get their names before the nodes do.
+    unique = {name: model.graph.new_name(name) for name in ends}
+    values = Translation(program, model.graph, values).values
+    for name, end in ends.items():
+        _add_output(model, unique[name], values[end] if isinstance(end, Value) else end)
     return model
 
 
@@ -128,11 +129,8 @@ def _add_slots(
             continue
         content = captured.arrays[slot]
         if slot.layout is None:
-            content = (
-                content[0][content[1]]
-                if isinstance(content[0], dict | list)
-                else (content[0].cell_contents)
-            )
+            thing, key = content
+            content = thing.cell_contents if isinstance(thing, CellType) else thing[key]
         if not changes and content.dtype.kind in "biu":
             # Its elements may be needed while nodes are added, such as those of a mask.
             values[slot] = content.copy()
@@ -152,19 +150,11 @@ def _symbol(graph: Graph, value: Value, name: str, content: Any = None) -> Symbo
     return Symbol(graph, name, value.layout.shape, value.layout.dtype)
 
 
-def _add_output(
-    model: Model, name: str, values: Mapping[Value, Any], end: Any, like: Symbol | None = None
-) -> None:
+def _add_output(model: Model, name: str, end: Any) -> None:
     """Add a result: a node that copies it, so that each result has a name of its own."""
-    found = values[end] if isinstance(end, Value) else end
-    if isinstance(found, Constant):
-        found = found.array
+    found = end.array if isinstance(end, Constant) else end
+    state, _ = model.state.get(name.removesuffix(NEXT), (None, None))
+    found = found if state is None else cast(found, state.dtype)
     found = found if isinstance(found, Symbol) else np.asarray(found)
-    if like is not None and not isinstance(found, Symbol):
-        found = found.astype(like.dtype)
-    elif like is not None:
-        found = cast(found, like.dtype)
-    graph = model.graph
-    graph.label = name
-    (unique,) = graph.add("Identity", [found], 1)
-    model.outputs[unique] = Symbol(graph, unique, found.shape, found.dtype)
+    model.graph.add_result(found, name)
+    model.outputs[name] = Symbol(model.graph, name, found.shape, found.dtype)
