@@ -1,5 +1,7 @@
 """NumPy functions, exported as ONNX and run with onnxruntime, have NumPy's results and dtypes."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -104,6 +106,7 @@ def test_ufuncs_of_two_arrays(dtype, other, tmp_path):
 
 INDEX = np.array([[2, 0, -1], [1, 1, 0]])
 MASK = np.array([True, False, True, True])
+TABLE = np.arange(20).reshape(4, 5) % 3 == 0
 
 # Functions of an array of shape (4, 5, 3), a vector of length 5 and indices of shape (2, 3).
 FUNCTIONS = {
@@ -315,7 +318,12 @@ FUNCTIONS = {
         x[1, i, 1:],
         x[None, i, i],
     ),
-    "masks": lambda x, v, i: (x[MASK], x[:, [True, False, True, False, True]]),
+    "masks": lambda x, v, i: (
+        x[MASK],
+        x[TABLE],
+        x[TABLE, 1],
+        x[:, [True, False, True, False, True]],
+    ),
     "take": lambda x, v, i: (np.take(v, i), np.take(x, i, axis=1), x.take(i)),
     "take_along_axis": lambda x, v, i: (
         np.take_along_axis(x, np.argsort(x, axis=1), axis=1),
@@ -415,3 +423,57 @@ def test_arrays_without_elements(tmp_path):
         return *shapes, x.sum(0), x.prod(0), (x > 0).all(0), x @ np.ones((3, 2)), np.exp(x)
 
     check(function, tmp_path, np.zeros((0, 3)))
+
+
+def random_index(rng, shape):
+    """Return an index of integers, slices, None, an Ellipsis, arrays and masks."""
+    items = []
+    for length in shape[: rng.integers(1, len(shape) + 1)]:
+        if rng.random() < 0.15:
+            items.append(None)
+        kind = rng.choice(["integer", "slice", "array", "mask"], p=[0.2, 0.4, 0.3, 0.1])
+        if kind == "integer":
+            items.append(int(rng.integers(-length, length)))
+        elif kind == "slice":
+            start, stop = (None if rng.random() < 0.4 else int(n) for n in rng.integers(-6, 7, 2))
+            items.append(slice(start, stop, rng.choice([None, 1, 2, -1, -2])))
+        elif kind == "array":
+            places = (3,) if rng.random() < 0.5 else (2, 3)
+            items.append(rng.integers(-length, length, places))
+        else:
+            mask = np.arange(length) % 2 == 0
+            mask[:3] = [True] * min(3, length)
+            items.append(np.flatnonzero(mask)[:3])
+    if rng.random() < 0.2:
+        items.insert(rng.integers(0, len(items) + 1), Ellipsis)
+    return tuple(items)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_random_indices(seed, tmp_path):
+    """Reading, writing and adding at 40 random indices; arrays are inputs or constants."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((4, 5, 3, 2))
+    indices = []
+    while len(indices) < 40:
+        index = random_index(rng, x.shape)
+        with contextlib.suppress(IndexError):
+            x[index]
+            indices.append(list(index))
+    passed = [i for index in indices for i in index if isinstance(i, np.ndarray)]
+    chosen = [rng.random() < 0.5 for _ in passed]
+
+    def function(x, *arrays):
+        found, given, known = [], iter(arrays), iter(zip(passed, chosen, strict=True))
+        for index in indices:
+            pairs = [next(known) if isinstance(i, np.ndarray) else (i, False) for i in index]
+            items = tuple(next(given) if is_input else item for item, is_input in pairs)
+            found.append(x[items])
+            written, added = x + 0, x + 0
+            written[items] = 7
+            np.add.at(added, items, found[-1])
+            found += written, added
+        return found
+
+    inputs = [array for array, is_input in zip(passed, chosen, strict=True) if is_input]
+    check(function, tmp_path, x, *inputs, names=[str(i) for i in indices for _ in range(3)])

@@ -20,6 +20,7 @@ _REDUCTIONS = {np.add: "add", np.multiply: "mul", np.maximum: "max", np.minimum:
 @rule(operator.getitem)
 def getitem(x: Array, index: Any) -> Array:
     """Read what an index selects: slices first, then index arrays."""
+    index = index if isinstance(index, tuple) else (index,)
     items = _items(index, len(shape_of(x)))
     if any(_is_array(item) for item in items):
         # Next to arrays, integers are arrays, too.
@@ -31,17 +32,24 @@ def getitem(x: Array, index: Any) -> Array:
     places = [place for place, item in enumerate(_remaining(items)) if _is_array(item)]
     if len(arrays) == 1:
         return _gathered(sliced, places[0], arrays[0])
-    return _selected(sliced, places, arrays)
+    return _selected(sliced, places, arrays, _are_apart(index))
+
+
+def _are_apart(index: tuple[Any, ...]) -> bool:
+    """Return whether slices, None or an Ellipsis, even of no axes, are between arrays."""
+    kinds = [item is None or item is Ellipsis or isinstance(item, slice) for item in index]
+    first, last = kinds.index(False), len(kinds) - 1 - kinds[::-1].index(False)
+    return any(kinds[first:last])
 
 
 def _is_array(item: Any) -> bool:
     return isinstance(item, Symbol | np.ndarray)
 
 
-def _items(index: Any, ndim: int) -> list[Any]:
+def _items(index: tuple[Any, ...], ndim: int) -> list[Any]:
     """Return an index as a list of integers, slices, None and integer arrays, one for each axis."""
     items: list[Any] = []
-    for item in index if isinstance(index, tuple) else (index,):
+    for item in index:
         if isinstance(item, list):
             item = np.array(item, np.intp) if not item else np.asarray(item)
         if isinstance(item, bool | np.bool_):
@@ -87,7 +95,9 @@ def _part(item: Any, length: int) -> range:
     if isinstance(item, int):
         first = range(length)[item]
         return range(first, first + 1)
-    return range(length)[item] if isinstance(item, slice) else range(length)
+    part = range(length)[item] if isinstance(item, slice) else range(length)
+    # The start of an empty range may be -1, which would count from the end.
+    return part or range(0)
 
 
 def _cut(x: Array, parts: list[range], axes: list[int], shape: list[int]) -> Array:
@@ -117,8 +127,11 @@ def _gathered(x: Array, axis: int, index: Array) -> Array:
     return emit("Gather", x, index, shape=shape, dtype=x.dtype, axis=axis)
 
 
-def _selected(x: Array, places: list[int], arrays: list[Array]) -> Array:
-    """Select with several index arrays: their axes become one, at the front."""
+def _selected(x: Array, places: list[int], arrays: list[Array], apart: bool) -> Array:
+    """Select with several index arrays: their axes become one, at the front.
+
+    The new axes stay there if the arrays are apart in the index, as in NumPy.
+    """
     lengths = [shape_of(x)[place] for place in places]
     rest = [a for a in range(x.ndim) if a not in places]
     flat: Array = 0
@@ -128,7 +141,7 @@ def _selected(x: Array, places: list[int], arrays: list[Array]) -> Array:
     merged = np.transpose(x, [*places, *rest])
     merged = np.reshape(merged, (math.prod(lengths), *(shape_of(x)[a] for a in rest)))
     result = _gathered(merged, 0, flat)
-    if places != list(range(places[0], places[-1] + 1)) or not places[0]:
+    if apart or not places[0]:
         return result
     count = len(shape_of(flat))
     moved = list(range(count))
