@@ -5,6 +5,7 @@ import gc
 import inspect
 import math
 import re
+import sys
 import warnings
 import weakref
 
@@ -514,3 +515,9 @@ def test_an_error_of_the_step_is_raised_as_it_is():
             compiled(-np.ones(2))
         assert info.value.__context__ is None
     assert repr(compiled) == "<compiled checked: 1 program>"
+
+
+def test_without_onnx_the_error_names_the_extra(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(ModuleNotFoundError, match=r"tinytorch-compile\[onnx\]"):
+        compile(np.exp).export_onnx(tmp_path / "model.onnx", np.ones(2))

@@ -7,13 +7,13 @@ from tinytorch_core.extend import lazy_names
 
 if TYPE_CHECKING:
     from tinytorch_compile.compiled import Compiled, compile
-    from tinytorch_compile.errors import CaptureError, RecaptureWarning
+    from tinytorch_compile.errors import CaptureError, ExportError, RecaptureWarning
 
 __version__ = "0.1.0"
 
-__all__ = ["CaptureError", "Compiled", "RecaptureWarning", "compile"]
+__all__ = ["CaptureError", "Compiled", "ExportError", "RecaptureWarning", "compile"]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
-    {"compiled": "Compiled compile", "errors": "CaptureError RecaptureWarning"},
+    {"compiled": "Compiled compile", "errors": "CaptureError ExportError RecaptureWarning"},
 )

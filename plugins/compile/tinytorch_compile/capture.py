@@ -125,7 +125,11 @@ is_capturing = _capturing.get
 
 
 def capture(
-    step: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], numbers: set[Place]
+    step: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    numbers: set[Place],
+    records: Callable[[Any], bool] = lambda kernel: True,
 ) -> Captured:
     """Run a step on traced arrays, restore all state, and return what it did.
 
@@ -133,6 +137,7 @@ def capture(
         step: the function.
         args, kwargs: the arguments of the call.
         numbers: the places of numbers that are state, such as a learning rate that changes.
+        records: returns whether a kernel is one call of the program; otherwise the calls in it are.
 
     Raises:
         CaptureError: the step does something that a replay could not repeat.
@@ -141,7 +146,7 @@ def capture(
     _lock.acquire()
     token = _capturing.set(True)
     try:
-        run = _Capture(step, numbers, _objects_in([*args, *kwargs.values()]))
+        run = _Capture(step, numbers, _objects_in([*args, *kwargs.values()]), records)
         done, recorder = run.run(args, kwargs), run.recorder
         del run
     finally:
@@ -160,9 +165,15 @@ def capture(
 class _Capture:
     """One run of a step on traced arrays."""
 
-    def __init__(self, step: Callable[..., Any], numbers: set[Place], roots: list[Any]) -> None:
+    def __init__(
+        self,
+        step: Callable[..., Any],
+        numbers: set[Place],
+        roots: list[Any],
+        records: Callable[[Any], bool],
+    ) -> None:
         self._step, self._wanted = step, numbers
-        self.recorder = Recorder()
+        self.recorder = Recorder(records)
         self._program = self.recorder.program
         self._state = State(step, roots)
         self._done = Captured(self._program, step, self._state)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import threading
 import warnings
 from collections.abc import Callable
@@ -12,7 +13,13 @@ from typing import Any
 
 from tinytorch_compile.capture import Captured, ChangedNumbers, Place, capture, is_capturing
 from tinytorch_compile.comparing import OTHER_DECISION, difference, wrong_end
-from tinytorch_compile.errors import CaptureError, RecaptureWarning, UnfinishedError
+from tinytorch_compile.errors import (
+    CaptureError,
+    ExportError,
+    RecaptureWarning,
+    UnfinishedError,
+)
+from tinytorch_compile.examples import Arguments
 from tinytorch_compile.explain import changing, explanation
 from tinytorch_compile.guards import is_recording
 from tinytorch_compile.location import caller_level
@@ -22,6 +29,9 @@ from tinytorch_compile.replay import CHANGED, HELD, Replay, replay_of
 _MOST_PROGRAMS = 8
 # How often a step may create state before it is given up.
 _MOST_UNFINISHED = 3
+# The version of the operators in exported models: runtimes since June 2024 support it, onnxruntime
+# 1.18 among them.
+DEFAULT_OPSET = 21
 # The backends.
 _BACKENDS = ("numpy",)
 
@@ -119,6 +129,7 @@ class Compiled:
         # The programs, the latest first, by the number and names of the arguments.
         self._replays: dict[Any, list[Replay]] = {}
         self._latest: Replay | None = None
+        self._arguments: Arguments | None = None
         self._numbers: set[Place] = set()
         self._unfinished = 0
         # Whether operations were recorded in calls that could not be captured.
@@ -158,6 +169,66 @@ class Compiled:
         """Return what was captured and what a replay checks, and what was not captured and why."""
         replays = [replay for group in self._replays.values() for replay in group]
         return explanation(self._name, replays, self.reason)
+
+    def export_onnx(
+        self,
+        path: str | os.PathLike[str],
+        *args: Any,
+        batch: str | None = None,
+        opset: int = DEFAULT_OPSET,
+        **kwargs: Any,
+    ) -> None:
+        """Write the step as an ONNX model, for arguments of the shapes and dtypes of these.
+
+        Without arguments, those of the latest program are used, so the step must have been
+        captured: call it twice before. The step is not run, and nothing changes.
+
+        The inputs of the model are the arrays and tensors among the arguments, under the names of
+        the parameters; other arguments are constants. Its outputs are what the step returns:
+        "output"; for a tuple "output_0", "output_1" and so on; for a dict its keys. State that
+        the step does not change, such as the parameters of a prediction, is stored in the model.
+        State that it changes, such as the parameters of a training step, and numbers such as a
+        learning rate, are further inputs, whose defaults are the values at present. The new value
+        of "model.0.weight" is the output "model.0.weight.next".
+
+        Requires onnx: `pip install "tinytorch-compile[onnx]"`.
+
+        Args:
+            path: the file.
+            args, kwargs: example arguments of the step. Only their shapes and dtypes matter.
+            batch: a name for the first axis of all arguments, if it may have any length. By
+                default the model takes arrays of the shapes of the arguments only. The step is
+                captured for three lengths, and must make the same calls for each of them.
+            opset: the version of ONNX's operators, at least 19.
+
+        Raises:
+            ExportError: the step contains something that ONNX does not have, such as a random draw
+                or a decision that depends on values; the message names the line. No file is
+                written.
+            ModuleNotFoundError: onnx is not installed.
+        """
+        import importlib.metadata
+
+        from tinytorch_compile.export.exporting import export
+
+        with self._lock:
+            if not args and not kwargs:
+                args, kwargs = self._example()
+            producer = "tinytorch-compile", importlib.metadata.version("tinytorch-compile")
+            export(path, self._name, self.step, args, kwargs, self._numbers, batch, opset, producer)
+
+    def _example(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return arguments of the shapes and dtypes of the latest program."""
+        if self._arguments is not None:
+            return self._arguments.example()
+        try:
+            inspect.signature(self.step).bind()
+        except (TypeError, ValueError):
+            raise ExportError(
+                f"{self._name} was not captured; call it twice before export_onnx(), or pass "
+                "example arguments" + (f" ({self.reason})" if self.reason else "")
+            ) from None
+        return (), {}
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """Return the step as a method of an object, which keeps it: it has its own programs."""
@@ -242,6 +313,7 @@ class Compiled:
                 f"keeps changing{changing(known)}"
             )
         self._latest = replay_of(self._name, captured, self._named(args, kwargs))
+        self._arguments = Arguments(args, kwargs)
         replays.insert(0, self._latest)
         return self._latest
 

@@ -13,3 +13,7 @@ class RecaptureWarning(UserWarning):
 
 class UnfinishedError(CaptureError):
     """The step has created state, as an optimizer does in its first step. Later calls may not."""
+
+
+class ExportError(RuntimeError):
+    """A step cannot be exported. The message names the function and the line, and the remedy."""

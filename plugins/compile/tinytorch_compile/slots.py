@@ -118,13 +118,15 @@ class State:
         # The modules that are reached, and all names in code, which may be attributes of them.
         self._modules: dict[int, tuple[str, types.ModuleType]] = {}
         self.names: set[str] = set()
-        # Caches of libraries come last, because they also hold what belongs to the state.
+        # The first path that is found is the name. The keys of dicts come later, because a
+        # parameter is better known as a part of its module than as a key of its optimizer. Caches
+        # of libraries come last, because they also hold what belongs to the state.
         self._pending = deque([Found("", function), *(Found("an argument", r) for r in roots)])
+        self._keys: deque[Found] = deque()
         self._caches: deque[Found] = deque()
-        while self._pending or self._caches or self._in_modules():
-            # The first found is named, so that paths are short.
-            if self._pending or self._caches:
-                self._visit((self._pending or self._caches).popleft())
+        while (found := self._pending or self._keys or self._caches) or self._in_modules():
+            if found:
+                self._visit(found.popleft())
         for space in self._namespaces.values():
             used = space.names.__contains__
             self.boxes.append(Box(space.path, space.thing, used, complete=False))
@@ -180,7 +182,8 @@ class State:
             self._refuse_arrays(found)
         self._add(found, thing)
         if isinstance(thing, dict):
-            self._later(found.part(found.path, key) for key in thing)
+            keys = self._caches if found.private else self._keys
+            keys.extend(found.part(found.path, key) for key in thing)
         if not is_library(type(thing).__module__):
             self._in_attributes(found)
             self._in_class_of(found)

@@ -106,10 +106,16 @@ class Power:
 
 
 class Recorder:
-    """Records a program: creates traced arrays and numbers, and collects the calls on them."""
+    """Records a program: creates traced arrays and numbers, and collects the calls on them.
 
-    def __init__(self) -> None:
+    Args:
+        records: returns whether a kernel is recorded as one call; otherwise it runs, so that the
+            calls of NumPy in it are recorded. By default every kernel is recorded.
+    """
+
+    def __init__(self, records: Callable[[Any], bool] = lambda kernel: True) -> None:
         self.program = Program()
+        self.records = records
         self._errors = np.geterr()
         self.refusal: CaptureError | None = None
         self._traced: list[tuple[weakref.ref[Any], Location | None]] = []
@@ -283,6 +289,8 @@ class _Recorded:
         return _into(self.recorder, function, inputs, kwargs)
 
     def __tinytorch_kernel__(self, kernel: Any, args: tuple[Any, ...]) -> Any:
+        if not self.recorder.records(kernel):
+            return NotImplemented
         if not kernel.writes:
             return self.recorder.call(kernel, args, {})
         # The caller does not use the first argument again, so it can keep its value.

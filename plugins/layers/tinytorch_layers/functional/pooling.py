@@ -204,8 +204,9 @@ def average(x: Array, windows: Any) -> Array:
     padded = windows.pad(batch_last(x))
     (_, first), *others = windows.slices(size)
     out = contiguous(padded[first])
+    target = out if isinstance(out, np.ndarray) else None
     for _, pixels in others:
-        out += padded[pixels]
+        out = np.add(out, padded[pixels], out=target)
     return batch_first(out * (1 / math.prod(windows.kernel)))
 
 

@@ -1,0 +1,1 @@
+"""Export of captured steps as ONNX models."""
