@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from tinytorch_compile.backends import Backend, backend_of
 from tinytorch_compile.capture import Captured, ChangedNumbers, Place, capture, is_capturing
 from tinytorch_compile.comparing import difference, wrong_end
 from tinytorch_compile.errors import CaptureError, RecaptureWarning, UnfinishedError
@@ -19,8 +20,6 @@ from tinytorch_compile.replay import CHANGED, Replay, replay_of
 _MOST_PROGRAMS = 8
 # How often a step may create state before it is given up.
 _MOST_UNFINISHED = 3
-# The backends.
-_BACKENDS = ("numpy",)
 
 
 def compile(
@@ -34,12 +33,14 @@ def compile(
 
     Args:
         step: a function of tensors, arrays and numbers. Without it, a decorator is returned.
-        backend: "numpy".
+        backend: "numpy", or "native", which compiles the calls to machine code; it needs
+            `pip install "tinytorch-compile[native]"`.
         strict: raise CaptureError if the step cannot be captured, instead of running it as it is.
 
     Raises:
         TypeError: `step` is not callable.
         ValueError: the backend is unknown.
+        ImportError: the backend needs a package that is not installed.
 
     >>> import numpy as np
     >>> double = compile(lambda x: np.exp(x) * 2)
@@ -48,13 +49,12 @@ def compile(
     >>> y
     array([2., 2.])
     """
-    if backend not in _BACKENDS:
-        raise ValueError(f"compile() has no backend {backend!r}; choose one of {_BACKENDS}")
+    chosen = backend_of(backend)
     if step is None:
         return functools.partial(compile, backend=backend, strict=strict)
     if not callable(step):
         raise TypeError(f"compile() takes a function, not {type(step).__name__}")
-    return Compiled(step, strict)
+    return Compiled(step, strict, chosen)
 
 
 class Compiled:
@@ -67,11 +67,11 @@ class Compiled:
         reason: why the step is not compiled, or None.
     """
 
-    def __init__(self, step: Callable[..., Any], strict: bool) -> None:
+    def __init__(self, step: Callable[..., Any], strict: bool, backend: Backend) -> None:
         functools.update_wrapper(self, step, updated=())
         self.step = step
         self.reason: str | None = None
-        self._strict = strict
+        self._strict, self._backend = strict, backend
         self._lock = threading.RLock()
         # The programs, the latest first, by the number and names of the arguments.
         self._replays: dict[Any, list[Replay]] = {}
@@ -154,7 +154,9 @@ class Compiled:
                 f"{self._name} was captured {_MOST_PROGRAMS} times, because what it depends on "
                 "keeps changing; explain() lists the programs"
             )
-        self._latest = replay_of(self._name, captured, self._named(args, kwargs))
+        self._latest = replay_of(
+            self._name, captured, self._named(args, kwargs), self._backend
+        )
         replays.insert(0, self._latest)
         return self._latest
 

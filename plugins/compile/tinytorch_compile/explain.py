@@ -30,6 +30,7 @@ def _of_replay(replay: Replay) -> list[str]:
         f"captured: {_calls(recorded)} calls of NumPy, of which {_calls(program)} remain",
         f"state: {_count(arrays, 'array')}, {_count(numbers, 'number')}; "
         f"{len(program.writes)} of them change",
+        *replay.notes,
         f"memory for intermediate results: {replay.bytes:,} bytes",
         f"guards: {_count(replay.conditions, 'condition')} before the call",
     ]

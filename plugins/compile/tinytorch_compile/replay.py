@@ -11,6 +11,7 @@ import numpy as np
 from tinytorch_core import Tensor
 from tinytorch_core.extend import array_text, from_array
 
+from tinytorch_compile.backends import Backend
 from tinytorch_compile.capture import Captured, Gradient, Leaf
 from tinytorch_compile.function import function_from
 from tinytorch_compile.guards import conditions
@@ -35,6 +36,7 @@ class Replay:
         bytes: the size of the arrays for intermediate results.
         conditions: how many conditions are checked before each call.
         allocating: the calls that create a new array each time.
+        notes: what the backend has compiled, for `explain()`.
         verified: a second capture was equal.
     """
 
@@ -45,19 +47,24 @@ class Replay:
     bytes: int
     conditions: int
     allocating: list[Call]
+    notes: list[str]
     verified: bool = False
 
 
-def replay_of(name: str, captured: Captured, arguments: Mapping[str, Any]) -> Replay:
+def replay_of(
+    name: str, captured: Captured, arguments: Mapping[str, Any], backend: Backend
+) -> Replay:
     """Return the replay of a captured call.
 
     Args:
         name: the name of the step.
         captured: the captured call.
         arguments: the arguments of the call, by name; positional arguments first.
+        backend: how the program runs.
     """
     program = simplified(captured.program)
     kept = _accumulate(program, captured)
+    changed, notes = backend.change(program)
     names = Names()
     for own in (name, "result", "holds", *arguments):
         names.new(own)
@@ -67,7 +74,9 @@ def replay_of(name: str, captured: Captured, arguments: Mapping[str, Any]) -> Re
         names.new(f"{key}_array") if isinstance(value, Tensor) else key
         for key, value in arrays.items()
     ]
-    source = Source(program, captured.arrays, inputs, names, "return CHANGED")
+    source = Source(changed, captured.arrays, inputs, names, "return CHANGED")
+    functions, more_notes = backend.link(source.blocks)
+    names.objects.update(functions)
     written = [captured.arrays[slot] for slot in program.writes if slot.layout is not None]
     owners = frozenset(id(owner_of(array)) for array in (*written, *source.kept))
     texts = _all_conditions(captured, kept, arguments, names, owners)
@@ -96,6 +105,7 @@ def replay_of(name: str, captured: Captured, arguments: Mapping[str, Any]) -> Re
         source.pool.bytes,
         len(texts),
         source.allocating,
+        [*notes, *more_notes],
     )
 
 

@@ -11,6 +11,7 @@ import linecache
 import operator
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import CellType
 from typing import Any
 
@@ -26,7 +27,17 @@ from tinytorch_compile.forms import (
     write_lines,
 )
 from tinytorch_compile.memory import Lifetimes, Pool
-from tinytorch_compile.program import Call, Constant, Guard, Layout, Location, Program, Step, Value
+from tinytorch_compile.program import (
+    Block,
+    Call,
+    Constant,
+    Guard,
+    Layout,
+    Location,
+    Program,
+    Step,
+    Value,
+)
 from tinytorch_compile.tracing import Writing
 
 _SIGNS: dict[Any, str] = {
@@ -75,6 +86,25 @@ class Names:
         return name
 
 
+@dataclass(eq=False)
+class Placed:
+    """A block of which the arrays are known.
+
+    Attributes:
+        block: the block.
+        name: the name of its function.
+        arrays: the arrays that are the same in each call, by the values they hold.
+        slots: the slots by the results that are written into them.
+        passed: the arrays, and then the numbers, that are arguments of the call.
+    """
+
+    block: Any
+    name: str
+    arrays: dict[Value, Any]
+    slots: dict[Value, Value]
+    passed: list[Value]
+
+
 class Source:
     """The lines of a function that runs a program.
 
@@ -92,6 +122,7 @@ class Source:
         writes: the lines that change the slots.
         pool: the arrays that are used for several results.
         allocating: the calls that create new arrays each time.
+        blocks: the compiled blocks, whose functions must be added to the names.
     """
 
     def __init__(
@@ -110,6 +141,7 @@ class Source:
         self.pool = Pool()
         self.lines: list[str] = []
         self.allocating: list[Call] = []
+        self.blocks: list[Placed] = []
         # The text of each value, and the array of those that are in the same one in every call.
         self._texts: dict[Value, str] = dict(zip(program.inputs, inputs, strict=True))
         self._arrays: dict[Value, Any] = {}
@@ -191,7 +223,9 @@ class Source:
             return
         self._errors = self._enter(step.errors)
         self._save_generators(i, step)
-        if step.several or step.results[0].layout is None:
+        if isinstance(step.function, Block):
+            self._block(i, step)
+        elif step.several or step.results[0].layout is None:
             self._allocating(step)
         elif isinstance(step.function, Writing):
             self._writing(i, step)
@@ -216,6 +250,8 @@ class Source:
         """Return whether a step may find that the program does not hold any more."""
         if isinstance(step, Guard):
             return True
+        if isinstance(step.function, Block):
+            return step.function.checks
         if isinstance(step.function, Writing) or not any(result.layout for result in step.results):
             return False
         return step.several or not (step.results[0].view_of or form_of(step))
@@ -325,6 +361,37 @@ class Source:
         for line in write_lines(call, self.text, self._texts[result]):
             self._line(line)
 
+    def _block(self, i: int, call: Call) -> None:
+        """Write the call of a compiled block."""
+        block: Any = call.function
+        slots = {}
+        for result in call.results:
+            slot = self._slot_for(i, call, result)
+            if slot is None:
+                self._fix(result, self._new_array(result))
+            else:
+                slots[result] = slot
+                self._written.add(slot)
+                self._fix(result, self._arrays[slot])
+        for line in block.lines(self._block_text):
+            self._line(f"# {line}")
+        fixed = {v: self._arrays[v] for v in (*call.args, *call.results) if v in self._arrays}
+        passed = sorted((v for v in call.args if v not in fixed), key=lambda v: v.layout is None)
+        name = self._names.of(block, "region")
+        self.blocks.append(Placed(block, name, fixed, slots, passed))
+        text = f"{name}({', '.join(map(self.text, passed))})"
+        if block.checks:
+            self._line(f"if {text}:")
+            self._end()
+        else:
+            self._line(text)
+
+    def _block_text(self, thing: Any) -> str:
+        """Return the name of a value in the lines of a block, which may be its own."""
+        if isinstance(thing, Value) and thing not in self._texts:
+            self._texts[thing] = self._names.new(thing.label)
+        return self.text(thing)
+
     # Where results go.
 
     def _target(self, i: int, call: Call, result: Value) -> Any:
@@ -349,8 +416,7 @@ class Source:
                 and slot.layout is not None
                 and slot.layout == result.layout
                 and self._lifetimes.ends_at(slot, i)
-                and (is_elementwise(call) or slot.memory not in {v.memory for v in call.reads})
-                and all(v is slot for v in call.reads if v.memory is slot)
+                and _may_write_into(call, slot, result)
             ):
                 return slot
         return None
@@ -474,6 +540,14 @@ class Source:
         name = self._names.of(array, "kept")
         self._line(f"{self.text(np.copyto)}({name}, {self.text(value)})", indent="")
         return array
+
+
+def _may_write_into(call: Call, slot: Value, result: Value) -> bool:
+    """Return whether a call may write its result into a slot that it may also read."""
+    if isinstance(call.function, Block):
+        return call.function.may_write_into(slot, result)
+    reads = [value for value in call.reads if value.memory is slot]
+    return not reads or (is_elementwise(call) and all(value is slot for value in reads))
 
 
 def key_text(container: Any, key: Any, names: Names) -> str:

@@ -1,0 +1,550 @@
+"""From calls to loops: a table from the functions of NumPy to those that write their loops."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tinytorch_compile.native.elementwise import COSTLY, OPERATIONS, UnsupportedError
+from tinytorch_compile.native.emitter import Emitter, casts, is_supported, literal, scalar_type
+from tinytorch_compile.native.geometry import Geometry, Part
+from tinytorch_compile.native.loops import (
+    REDUCTIONS,
+    Bounds,
+    Elementwise,
+    Kernel,
+    Operand,
+    Reduction,
+    Scalar,
+    Statement,
+    Taken,
+    Write,
+)
+from tinytorch_compile.native.products import Product
+from tinytorch_compile.program import Call, Constant, Value
+from tinytorch_compile.tracing import Writing
+
+# The most multiplications of a product that is not left to BLAS.
+LARGEST_PRODUCT = 150_000
+# The most elements of which a costly function is computed one by one: NumPy uses vectors.
+_MOST_COSTLY = 2_048
+
+Lowering = Callable[["Lowered", Call], "list[Kernel]"]
+
+
+class Lowered:
+    """The loops of one call.
+
+    Attributes:
+        geometry: where the elements of values are.
+    """
+
+    def __init__(self, geometry: Geometry) -> None:
+        self.geometry = geometry
+
+    def kernels(self, call: Call) -> list[Kernel]:
+        """Return the loops of a call.
+
+        Raises:
+            UnsupportedError: the call cannot be compiled.
+        """
+        function: Any = call.function
+        if call.several or call.effect or _may_raise(call.errors):
+            raise UnsupportedError
+        if isinstance(function, np.ufunc):
+            lowering: Lowering = _matmul if function is np.matmul else _ufunc
+        elif isinstance(function, Writing):
+            lowering = _WRITERS.get(_key(function.function), _unsupported)
+        elif getattr(function, "__name__", "") == "reduce":
+            lowering = _reduce
+        else:
+            lowering = _FUNCTIONS.get(_key(function), _unsupported)
+        return lowering(self, call)
+
+    def part(self, thing: Any) -> Part:
+        """Return the elements of an array."""
+        is_array = isinstance(thing, Value | Constant | np.ndarray | np.generic)
+        part = self.geometry.of(thing) if is_array else None
+        if part is None:
+            raise UnsupportedError
+        return part
+
+    def operand(self, thing: Any) -> Operand:
+        """Return an argument: the elements of an array, or a number."""
+        if isinstance(thing, bool | int | float):
+            return Scalar(thing)
+        if isinstance(thing, Value) and thing.layout is None:
+            return Scalar(thing)
+        if isinstance(thing, np.generic) and is_supported(thing.dtype):
+            return Scalar(thing)
+        return self.part(thing)
+
+    def statement(
+        self,
+        call: Call,
+        operands: list[Any],
+        dtypes: list[np.dtype[Any]],
+        compute: Callable[[Emitter, list[str]], str],
+        dtype: np.dtype[Any] | None = None,
+    ) -> list[Kernel]:
+        """Return the loop of an elementwise call; the operands are broadcast."""
+        result = self.part(call.results[0])
+        found = []
+        for thing, wanted in zip(operands, dtypes, strict=True):
+            operand = thing if isinstance(thing, Taken) else self.operand(thing)
+            if not isinstance(operand, Scalar):
+                if not casts(operand.dtype, wanted):
+                    raise UnsupportedError
+                operand = operand.broadcast(result.shape)
+            elif isinstance(operand.number, Value) and wanted.kind != "f":
+                raise UnsupportedError
+            found.append(operand)
+        dtype = result.dtype if dtype is None else dtype
+        if not casts(dtype, result.dtype):
+            raise UnsupportedError
+        compute(Emitter(), ["0"] * len(found))  # raises UnsupportedError
+        label = getattr(call.function, "__name__", "write").strip("_")
+        statement = Statement(result, tuple(found), tuple(dtypes), compute, dtype, label)
+        return [Elementwise([statement])]
+
+
+def _key(function: Any) -> Any:
+    """Return the key of a function in the tables: itself, or the name of a kernel of a plugin."""
+    if getattr(function, "__name__", "") == "at" and isinstance(function.__self__, np.ufunc):
+        return function.__self__, "at"
+    module = getattr(function, "__module__", "") or ""
+    if module.startswith("tinytorch_"):
+        return f"{module}.{function.__name__}"
+    try:
+        hash(function)
+    except TypeError:
+        return None
+    return function
+
+
+def _may_raise(errors: dict[str, str] | None) -> bool:
+    return any(mode not in ("ignore", "warn") for mode in (errors or {}).values())
+
+
+def _unsupported(lowered: Lowered, call: Call) -> list[Kernel]:
+    raise UnsupportedError
+
+
+# Elementwise functions.
+
+
+def _ufunc(lowered: Lowered, call: Call) -> list[Kernel]:
+    ufunc: Any = call.function
+    operation = OPERATIONS.get(ufunc)
+    if operation is None or call.kwargs:
+        raise UnsupportedError
+    result = lowered.part(call.results[0])
+    if ufunc in COSTLY and result.size > _MOST_COSTLY and not _is_cheap_power(call):
+        raise UnsupportedError
+    kinds = [_kind(arg) for arg in call.args]
+    *dtypes, of_result = ufunc.resolve_dtypes((*kinds, None))
+    if ufunc.__name__.startswith("logical_"):
+        dtypes = [np.dtype("?")] * len(dtypes)
+    if not all(map(is_supported, (*dtypes, of_result))) or of_result != result.dtype:
+        raise UnsupportedError
+    own = dtypes[0]
+
+    def compute(emitter: Emitter, operands: list[str]) -> str:
+        return operation(emitter, operands, own)
+
+    return lowered.statement(call, list(call.args), dtypes, compute)
+
+
+def _is_cheap_power(call: Call) -> bool:
+    return call.function is np.power and call.args[1] in (3, 4, 5)
+
+
+def _kind(arg: Any) -> Any:
+    """Return what `resolve_dtypes` takes for an argument."""
+    if isinstance(arg, Value):
+        return float if arg.layout is None else arg.layout.dtype
+    if isinstance(arg, Constant):
+        return arg.array.dtype
+    if isinstance(arg, np.ndarray | np.generic):
+        return arg.dtype
+    if type(arg) is bool:
+        return np.dtype("?")
+    if type(arg) in (int, float):
+        return type(arg)
+    raise UnsupportedError
+
+
+def _first(emitter: Emitter, operands: list[str]) -> str:
+    return operands[0]
+
+
+def _astype(lowered: Lowered, call: Call) -> list[Kernel]:
+    """A copy, perhaps of another dtype."""
+    dtype = lowered.part(call.results[0]).dtype
+    return lowered.statement(call, [call.args[0]], [dtype], _first)
+
+
+def _where(lowered: Lowered, call: Call) -> list[Kernel]:
+    if len(call.args) != 3 or call.kwargs:
+        raise UnsupportedError
+    dtype = lowered.part(call.results[0]).dtype
+
+    def compute(emitter: Emitter, operands: list[str]) -> str:
+        condition, x, y = operands
+        kind = scalar_type(dtype)
+        return emitter.new(f"select i1 {condition}, {kind} {x}, {kind} {y}")
+
+    return lowered.statement(call, list(call.args), [np.dtype("?"), dtype, dtype], compute)
+
+
+def _clip(lowered: Lowered, call: Call) -> list[Kernel]:
+    given = dict(zip(("x", "min", "max"), call.args, strict=False)) | call.kwargs
+    if given.keys() - {"a", "x", "min", "max", "a_min", "a_max"}:
+        raise UnsupportedError
+    dtype = lowered.part(call.results[0]).dtype
+    low = given.get("min", given.get("a_min"))
+    high = given.get("max", given.get("a_max"))
+    x = given.get("x", given.get("a"))
+    limits = [(np.maximum, low), (np.minimum, high)]
+    used = [(ufunc, limit) for ufunc, limit in limits if limit is not None]
+
+    def compute(emitter: Emitter, operands: list[str]) -> str:
+        value = operands[0]
+        for (ufunc, _), limit in zip(used, operands[1:], strict=True):
+            value = OPERATIONS[ufunc](emitter, [value, limit], dtype)
+        return value
+
+    operands = [x, *[limit for _, limit in used]]
+    return lowered.statement(call, operands, [dtype] * len(operands), compute)
+
+
+# Reductions.
+
+
+def _reduce(lowered: Lowered, call: Call) -> list[Kernel]:
+    ufunc = getattr(call.function, "__self__", None)
+    given = dict(zip(("x", "axis", "dtype", "out", "keepdims"), call.args, strict=False))
+    given |= call.kwargs
+    wrong = given.keys() - {"x", "axis", "dtype", "out", "keepdims"}
+    if ufunc not in REDUCTIONS or wrong or given.get("dtype") is not None:
+        raise UnsupportedError
+    return _reduction(lowered, call, ufunc, given.get("axis", 0), bool(given.get("keepdims")))
+
+
+def _method_reduction(ufunc: Any) -> Lowering:
+    def lowering(lowered: Lowered, call: Call) -> list[Kernel]:
+        given = dict(zip(("axis", "out", "keepdims"), call.args[1:], strict=False)) | call.kwargs
+        if given.keys() - {"axis", "keepdims"}:
+            raise UnsupportedError
+        return _reduction(lowered, call, ufunc, given.get("axis"), bool(given.get("keepdims")))
+
+    return lowering
+
+
+def _reduction(
+    lowered: Lowered, call: Call, ufunc: Any, axis: Any, keepdims: bool
+) -> list[Kernel]:
+    source, result = lowered.part(call.args[0]), lowered.part(call.results[0])
+    dimensions = len(source.shape)
+    if axis is None:
+        axes = tuple(range(dimensions))
+    else:
+        given = axis if isinstance(axis, tuple) else (axis,)
+        if not all(type(each) is int for each in given):
+            raise UnsupportedError
+        axes = tuple(sorted({each % dimensions for each in given}))
+    dtype = np.dtype("?") if ufunc in (np.logical_or, np.logical_and) else result.dtype
+    if not casts(source.dtype, dtype) or (dtype.kind == "b" and result.dtype.kind != "b"):
+        raise UnsupportedError
+    if dtype.kind == "b" and ufunc not in (np.logical_or, np.logical_and):
+        raise UnsupportedError
+    return [Reduction(_spread(result, source.shape, axes, keepdims), source, axes, ufunc, dtype)]
+
+
+def _spread(result: Part, shape: tuple[int, ...], axes: tuple[int, ...], keepdims: bool) -> Part:
+    """Return the result of a reduction with strides of 0 along the axes."""
+    strides = list(result.strides)
+    for axis in axes:
+        if keepdims:
+            strides[axis] = 0
+        else:
+            strides.insert(axis, 0)
+    return Part(result.root, result.dtype, shape, tuple(strides), result.offset)
+
+
+# Products.
+
+
+def _dot(lowered: Lowered, call: Call) -> list[Kernel]:
+    """`np.dot` of arrays of one or two dimensions."""
+    left, right = (lowered.part(arg) for arg in call.args)
+    if max(len(left.shape), len(right.shape)) > 2 or not left.shape or not right.shape:
+        raise UnsupportedError
+    if len(left.shape) == 1 and len(right.shape) == 2 and _is_ones(call.args[0]):
+        source = right
+        result = lowered.part(call.results[0])
+        if source.dtype != result.dtype:
+            raise UnsupportedError
+        return [Reduction(_spread(result, source.shape, (0,), False), source, (0,), np.add,
+                          result.dtype)]
+    return _product(lowered, call, left, right)
+
+
+def _is_ones(thing: Any) -> bool:
+    return isinstance(thing, Constant) and bool((thing.array == 1).all())
+
+
+def _matmul(lowered: Lowered, call: Call) -> list[Kernel]:
+    left, right = (lowered.part(arg) for arg in call.args)
+    return _product(lowered, call, left, right)
+
+
+def _product(lowered: Lowered, call: Call, left: Part, right: Part) -> list[Kernel]:
+    result = lowered.part(call.results[0])
+    if call.kwargs or len({left.dtype, right.dtype, result.dtype}) != 1:
+        raise UnsupportedError
+    if result.dtype.char not in "fd" or not left.shape or not right.shape:
+        raise UnsupportedError
+    if result.size * left.shape[-1] > LARGEST_PRODUCT:
+        raise UnsupportedError
+    if len(left.shape) == 1:
+        left = _expanded(left, 0)
+        result = _expanded(result, len(result.shape) - (1 if len(right.shape) > 1 else 0))
+    if len(right.shape) == 1:
+        right = _expanded(right, 1)
+        result = _expanded(result, len(result.shape))
+    stack = result.shape[:-2]
+    left = left.broadcast((*stack, *left.shape[-2:]))
+    right = right.broadcast((*stack, *right.shape[-2:]))
+    return [Product(result, left, right)]
+
+
+def _expanded(part: Part, axis: int) -> Part:
+    """Return the part with a new axis of length 1."""
+    shape = (*part.shape[:axis], 1, *part.shape[axis:])
+    strides = (*part.strides[:axis], 0, *part.strides[axis:])
+    return Part(part.root, part.dtype, shape, strides, part.offset)
+
+
+# Indexing.
+
+
+def _getitem(lowered: Lowered, call: Call) -> list[Kernel]:
+    source, index = call.args
+    target, checks = _taken(lowered, lowered.part(source), index)
+    dtype = lowered.part(call.results[0]).dtype
+    return [*checks, *lowered.statement(call, [target], [dtype], _first)]
+
+
+def _take(lowered: Lowered, call: Call) -> list[Kernel]:
+    """`np.take(x, indices, axis=0)`."""
+    given = dict(zip(("x", "indices", "axis"), call.args, strict=False)) | call.kwargs
+    source = lowered.part(given.get("x", given.get("a")))
+    axis = given.get("axis")
+    is_first = axis == 0 or (axis is None and len(source.shape) == 1)
+    if given.keys() - {"x", "a", "indices", "axis"} or not is_first:
+        raise UnsupportedError
+    target, checks = _taken(lowered, source, given["indices"])
+    dtype = lowered.part(call.results[0]).dtype
+    return [*checks, *lowered.statement(call, [target], [dtype], _first)]
+
+
+def _taken(lowered: Lowered, source: Part, index: Any) -> tuple[Taken, list[Kernel]]:
+    """Return the elements that arrays of integers select along the first axes, and the checks."""
+    items = index if isinstance(index, tuple) else (index,)
+    while items and (items[-1] is Ellipsis or items[-1] == slice(None)):
+        items = items[:-1]
+    if not items or len(items) > len(source.shape):
+        raise UnsupportedError
+    found, checks = [], []
+    for item in items:
+        if not isinstance(item, Value | Constant | np.ndarray):
+            raise UnsupportedError
+        part = lowered.part(item)
+        if part.dtype.kind != "i":
+            raise UnsupportedError
+        found.append(part)
+    shape = np.broadcast_shapes(*(part.shape for part in found))
+    rest_shape = source.shape[len(items):]
+    indices = []
+    for axis, part in enumerate(found):
+        length = source.shape[axis]
+        checks.append(Bounds(part, -length, length))
+        moved = part.broadcast(shape)
+        moved = Part(
+            moved.root,
+            moved.dtype,
+            (*shape, *rest_shape),
+            (*moved.strides, *[0] * len(rest_shape)),
+            moved.offset,
+        )
+        indices.append((moved, source.strides[axis], length))
+    strides = (*[0] * len(shape), *source.strides[len(items):])
+    rest = Part(source.root, source.dtype, (*shape, *rest_shape), strides, source.offset)
+    return Taken(rest, tuple(indices)), list(checks)
+
+
+def _copied(lowered: Lowered, call: Call) -> tuple[list[Kernel], Part]:
+    """Return the loop that copies the array that a call writes into, and the copy."""
+    result = lowered.part(call.results[0])
+    return lowered.statement(call, [call.args[0]], [result.dtype], _first), result
+
+
+def _value(lowered: Lowered, thing: Any, target: Part | Taken) -> Operand:
+    operand = lowered.operand(thing)
+    dtype = target.dtype
+    if isinstance(operand, Scalar):
+        if isinstance(operand.number, Value) and dtype.kind != "f":
+            raise UnsupportedError
+        if isinstance(operand.number, float | np.floating) and dtype.kind != "f":
+            raise UnsupportedError
+        return operand
+    if not casts(operand.dtype, dtype):
+        raise UnsupportedError
+    part = target.rest if isinstance(target, Taken) else target
+    extra = len(operand.shape) - len(part.shape)
+    if extra > 0:  # leading axes of length 1
+        operand = operand.transposed(list(range(extra, len(operand.shape))))
+    return operand.broadcast(part.shape)
+
+
+def _setitem(lowered: Lowered, call: Call) -> list[Kernel]:
+    copy, result = _copied(lowered, call)
+    _, index, value = call.args
+    view = _basic(result, index)
+    if view is not None:
+        return [*copy, Write(view, _value(lowered, value, view), "=")]
+    target, checks = _taken(lowered, result, index)
+    return [*checks, *copy, Write(target, _value(lowered, value, target), "=")]
+
+
+def _basic(part: Part, index: Any) -> Part | None:
+    """Return what integers and slices select, or None for another index."""
+    items = index if isinstance(index, tuple) else (index,)
+    for item in items:
+        if isinstance(item, slice):
+            if not all(n is None or type(n) is int for n in (item.start, item.stop, item.step)):
+                return None
+        elif not (item is None or item is Ellipsis or type(item) is int):
+            return None
+    # The positions of the elements tell the strides.
+    model = np.ndarray(part.shape, np.uint8, np.empty(_span(part), np.uint8), 0, part.strides)
+    view = model[index if isinstance(index, tuple) else (index, ...)]
+    first = view.__array_interface__["data"][0] - model.__array_interface__["data"][0]
+    return Part(part.root, part.dtype, view.shape, view.strides, part.offset + first)
+
+
+def _span(part: Part) -> int:
+    if min(part.strides, default=0) < 0 or not part.size:
+        raise UnsupportedError
+    return 1 + sum((n - 1) * s for n, s in zip(part.shape, part.strides, strict=True))
+
+
+def _copyto(lowered: Lowered, call: Call) -> list[Kernel]:
+    if call.kwargs.keys() - {"casting"} or len(call.args) != 2:
+        raise UnsupportedError
+    dtype = lowered.part(call.results[0]).dtype
+    return lowered.statement(call, [call.args[1]], [dtype], _first)
+
+
+def _at(label: str) -> Lowering:
+    def lowering(lowered: Lowered, call: Call) -> list[Kernel]:
+        copy, result = _copied(lowered, call)
+        _, index, value = call.args
+        target, checks = _taken(lowered, result, index)
+        return [*checks, *copy, Write(target, _value(lowered, value, target), label)]
+
+    return lowering
+
+
+def _concatenate(lowered: Lowered, call: Call) -> list[Kernel]:
+    """`np.concatenate` along one axis: each array is written into its part of the result."""
+    if len(call.args) > 2 or call.kwargs.keys() - {"axis"}:
+        raise UnsupportedError
+    axis = call.kwargs.get("axis", call.args[1] if len(call.args) > 1 else 0)
+    result = lowered.part(call.results[0])
+    if type(axis) is not int:
+        raise UnsupportedError
+    axis %= len(result.shape)
+    kernels: list[Kernel] = []
+    start = 0
+    for array in call.args[0]:
+        source = lowered.part(array)
+        offset = result.offset + start * result.strides[axis]
+        target = Part(result.root, result.dtype, source.shape, result.strides, offset)
+        if not casts(source.dtype, result.dtype):
+            raise UnsupportedError
+        kernels.append(Write(target, source, "="))
+        start += source.shape[axis]
+    return kernels
+
+
+# The kernels of cross-entropy.
+
+
+def _index_of(lowered: Lowered, call: Call) -> list[Kernel]:
+    """The position in memory of the element of each column that a class number selects."""
+    classes, x = call.args
+    part = lowered.part(x)
+    if len(part.shape) != 2 or len(lowered.part(classes).shape) != 1:
+        raise UnsupportedError
+    result = lowered.part(call.results[0])
+    row, column = part.strides
+    columns = Constant(np.arange(part.shape[1]) * column)
+    dtype = result.dtype
+
+    def compute(emitter: Emitter, operands: list[str]) -> str:
+        kind = scalar_type(dtype)
+        start = emitter.new(f"mul {kind} {operands[0]}, {literal(row, dtype)}")
+        return emitter.new(f"add {kind} {start}, {operands[1]}")
+
+    return lowered.statement(call, [classes, columns], [dtype, dtype], compute)
+
+
+def _flat(part: Part) -> Part:
+    """Return the elements of a matrix in the order of memory."""
+    if len(part.shape) != 2 or _span(part) != part.size:
+        raise UnsupportedError
+    return Part(part.root, part.dtype, (part.size,), (1,), part.offset)
+
+
+def _taken_kernel(lowered: Lowered, call: Call) -> list[Kernel]:
+    x, index = call.args
+    target, checks = _taken(lowered, _flat(lowered.part(x)), index)
+    dtype = lowered.part(call.results[0]).dtype
+    return [*checks, *lowered.statement(call, [target], [dtype], _first)]
+
+
+def _minus_at(lowered: Lowered, call: Call) -> list[Kernel]:
+    copy, result = _copied(lowered, call)
+    _, index, value = call.args
+    target, checks = _taken(lowered, _flat(result), index)
+    return [*checks, *copy, Write(target, _value(lowered, value, target), "-=")]
+
+
+_FUNCTIONS: dict[Any, Lowering] = {
+    **dict.fromkeys((np.ndarray.astype, np.ndarray.copy, np.copy, np.astype), _astype),
+    np.where: _where,
+    np.clip: _clip,
+    np.ndarray.clip: _clip,
+    np.dot: _dot,
+    operator.getitem: _getitem,
+    np.take: _take,
+    np.concatenate: _concatenate,
+    np.ndarray.any: _method_reduction(np.logical_or),
+    np.ndarray.all: _method_reduction(np.logical_and),
+    np.any: _method_reduction(np.logical_or),
+    np.all: _method_reduction(np.logical_and),
+    "tinytorch_losses.classification._index_of": _index_of,
+    "tinytorch_losses.classification._taken": _taken_kernel,
+}
+_WRITERS: dict[Any, Lowering] = {
+    operator.setitem: _setitem,
+    np.copyto: _copyto,
+    (np.add, "at"): _at("+="),
+    (np.subtract, "at"): _at("-="),
+    "tinytorch_losses.classification._minus_at": _minus_at,
+}
