@@ -152,6 +152,8 @@ class Source:
         self._location: Location | None = None
         self._errors: dict[str, str] | None = None
         self._written: set[Value] = set()
+        blocks = [s for s in program.steps if isinstance(s, Call) and isinstance(s.function, Block)]
+        self._block_args = {value for call in blocks for value in call.args}
         self._last_check = max(
             (i for i, step in enumerate(program.steps) if self._may_end(step)), default=-1
         )
@@ -325,7 +327,16 @@ class Source:
             if result.layout is not None:
                 shape, dtype = self.text(result.layout.shape), self.text(result.layout.dtype)
                 name = self._texts[result]
-                self._line(f"if {name}.shape != {shape} or {name}.dtype != {dtype}:")
+                wrong = f"{name}.shape != {shape} or {name}.dtype != {dtype}"
+                if result in self._block_args:
+                    # Compiled code needs an array of exactly this layout.
+                    self._line(f"{name} = {self.text(np.asarray)}({name})")
+                    if 1 in result.layout.shape:
+                        layout = self._names.of(result.layout, "layout")
+                        wrong = f"{self.text(Layout.of)}({name}) != {layout}"
+                    else:
+                        wrong += f" or {name}.strides != {self.text(result.layout.strides)}"
+                self._line(f"if {wrong}:")
                 self._end()
 
     def _computed(self, i: int, call: Call) -> None:

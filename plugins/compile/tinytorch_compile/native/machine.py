@@ -38,14 +38,19 @@ def llvm() -> Any:
 
 
 @functools.cache
-def _machine() -> Any:
-    """Return the target machine: this processor with all that it can do."""
+def _target() -> Any:
+    """Return the kind of processor."""
     binding = llvm()
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
     _add_functions_of_c()
-    target = binding.Target.from_triple(binding.get_process_triple())
-    return target.create_target_machine(
+    return binding.Target.from_triple(binding.get_process_triple())
+
+
+def _machine() -> Any:
+    """Return a new target machine: this processor with all that it can do."""
+    binding = llvm()
+    return _target().create_target_machine(
         cpu=binding.get_host_cpu_name(), features=_features(), opt=3, reloc="pic", jit=True
     )
 
@@ -85,6 +90,7 @@ class Library:
 
     def __init__(self, code: bytes) -> None:
         binding = llvm()
+        # The engine owns the target machine, so each engine needs its own.
         self._engine = binding.create_mcjit_compiler(binding.parse_assembly(""), _machine())
         self._engine.add_object_file(binding.ObjectFileRef.from_data(code))
         self._engine.finalize_object()
@@ -96,7 +102,6 @@ class Library:
 
 def library(text: str) -> tuple[Library, bool]:
     """Return the machine code of a text, and whether it was in the cache."""
-    _machine()
     file = _file_of(text)
     code = None if file is None else _read(file)
     found = code is not None
