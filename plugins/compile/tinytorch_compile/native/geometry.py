@@ -103,10 +103,12 @@ class Geometry:
         change = call.reading(lambda value: model)
         view = change.function(*change.args, **change.kwargs)
         base = self._model(root)
-        if not isinstance(view, np.ndarray) or not np.may_share_memory(view, base):
+        if not isinstance(view, np.ndarray) or Layout.of(view) != result.layout:
+            return
+        if view.size and not np.may_share_memory(view, base):
             return
         self._models[result] = view
-        first = _address(view) - _address(base)
+        first = _address(view) - _address(base) if view.size else 0
         self._parts[result] = of_array(root, Layout.of(view), first)
 
     def _model(self, value: Value) -> Any:

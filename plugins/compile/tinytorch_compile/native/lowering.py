@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -187,6 +188,22 @@ def _astype(lowered: Lowered, call: Call) -> list[Kernel]:
     return lowered.statement(call, [call.args[0]], [dtype], _first)
 
 
+def _reshape(lowered: Lowered, call: Call) -> list[Kernel]:
+    """A copy in the order of the axes, in another shape."""
+    source, result = lowered.part(call.args[0]), lowered.part(call.results[0])
+    if call.kwargs or any(isinstance(arg, str) for arg in call.args[1:]) or not result.is_whole:
+        raise UnsupportedError
+    if result.strides != _strides(result.shape):
+        raise UnsupportedError
+    strides = _strides(source.shape)
+    return [Write(Part(result.root, result.dtype, source.shape, strides), source, "=")]
+
+
+def _strides(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the strides in C order, 0 for axes of length 1."""
+    return tuple(math.prod(shape[i + 1 :]) if n != 1 else 0 for i, n in enumerate(shape))
+
+
 def _where(lowered: Lowered, call: Call) -> list[Kernel]:
     if len(call.args) != 3 or call.kwargs:
         raise UnsupportedError
@@ -355,7 +372,7 @@ def _take(lowered: Lowered, call: Call) -> list[Kernel]:
 def _taken(lowered: Lowered, source: Part, index: Any) -> tuple[Taken, list[Kernel]]:
     """Return the elements that arrays of integers select along the first axes, and the checks."""
     items = index if isinstance(index, tuple) else (index,)
-    while items and (items[-1] is Ellipsis or items[-1] == slice(None)):
+    while items and (items[-1] is Ellipsis or _is_all(items[-1])):
         items = items[:-1]
     if not items or len(items) > len(source.shape):
         raise UnsupportedError
@@ -385,6 +402,10 @@ def _taken(lowered: Lowered, source: Part, index: Any) -> tuple[Taken, list[Kern
     strides = (*[0] * len(shape), *source.strides[len(items):])
     rest = Part(source.root, source.dtype, (*shape, *rest_shape), strides, source.offset)
     return Taken(rest, tuple(indices)), list(checks)
+
+
+def _is_all(item: Any) -> bool:
+    return isinstance(item, slice) and item == slice(None)
 
 
 def _copied(lowered: Lowered, call: Call) -> tuple[list[Kernel], Part]:
@@ -527,6 +548,9 @@ def _minus_at(lowered: Lowered, call: Call) -> list[Kernel]:
 
 _FUNCTIONS: dict[Any, Lowering] = {
     **dict.fromkeys((np.ndarray.astype, np.ndarray.copy, np.copy, np.astype), _astype),
+    **dict.fromkeys(
+        (np.ndarray.reshape, np.reshape, np.ndarray.ravel, np.ravel, np.ndarray.flatten), _reshape
+    ),
     np.where: _where,
     np.clip: _clip,
     np.ndarray.clip: _clip,

@@ -157,14 +157,18 @@ def _read(file: Path) -> bytes | None:
 
 
 def _write(file: Path, code: bytes) -> None:
-    """Write a file at once, so that other processes see all of it or nothing."""
+    """Write a file at once, so that other processes see all of it or nothing.
+
+    A folder that cannot be written causes a warning only if the user has chosen it.
+    """
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as temporary:
             temporary.write(_DIGEST(code).digest() + code)
         os.replace(temporary.name, file)
     except OSError as error:
-        _warn(str(file.parent), str(error))
+        if os.environ.get(CACHE_VARIABLE):
+            _warn(str(file.parent), str(error))
 
 
 @functools.cache

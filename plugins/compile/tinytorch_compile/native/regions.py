@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,9 +92,10 @@ class Region(Block):
         return all(operand is part and part.is_whole for operand, part in reads)
 
 
-def stored(kernel: Kernel) -> Iterable[Root]:
-    """Return the roots that a kernel stores in memory."""
-    return kernel.stored if isinstance(kernel, Elementwise) else list(kernel.writes())
+def stored(kernel: Kernel) -> list[Root]:
+    """Return the roots that a kernel stores in memory, in order."""
+    roots = list(kernel.writes())
+    return [r for r in roots if r in kernel.stored] if isinstance(kernel, Elementwise) else roots
 
 
 @dataclass(eq=False)
