@@ -124,7 +124,9 @@ def test_a_sum_of_many_numbers_is_exact_to_float32():
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize(("rows", "depth", "columns"), [(1, 1, 1), (5, 3, 2), (7, 9, 37), (33, 4, 9)])
+@pytest.mark.parametrize(
+    ("rows", "depth", "columns"), [(1, 1, 1), (5, 3, 2), (7, 9, 37), (33, 4, 9)]
+)
 def test_products_agree_with_numpy(rows, depth, columns, dtype):
     x = RNG.standard_normal((rows, depth)).astype(dtype)
     y = RNG.standard_normal((depth, columns)).astype(dtype)
@@ -198,7 +200,11 @@ def test_other_calls_run_as_numpy():
 
 def test_large_products_are_left_to_blas():
     x = RNG.standard_normal((100, 100)).astype(np.float32)
-    check(lambda x: np.exp((x @ x) / 100) + 1, x, only_numpy=["matmul", "exp"])
+    check(
+        lambda x: np.exp((x @ x) / 100) + 1,
+        x,
+        only_numpy=["matmul (a large product, by BLAS)", "exp (faster for large arrays)"],
+    )
 
 
 def test_loops_are_fused():
@@ -216,6 +222,7 @@ def test_floating_point_errors_that_raise_are_left_to_numpy():
             native(lambda x: np.log(x), np.ones(2))(np.zeros(2))
 
 
+ONE = [f for f in UNARY if f(X.astype(np.float64)).dtype == np.float64]
 TWO = [*BINARY, operator.truediv, lambda x, y: x[:, :2] @ y[:2], lambda x, y: y[::-1] + x]
 
 
@@ -223,7 +230,7 @@ TWO = [*BINARY, operator.truediv, lambda x, y: x[:, :2] @ y[:2], lambda x, y: y[
 @given(st.data())
 def test_random_programs_agree_with_numpy(data):
     index = st.integers(0, 100)
-    unary, binary = st.sampled_from(UNARY), st.sampled_from(TWO)
+    unary, binary = st.sampled_from(ONE), st.sampled_from(TWO)
     plan = data.draw(
         st.lists(st.tuples(st.one_of(unary, binary), index, index), min_size=1, max_size=25)
     )
@@ -233,7 +240,7 @@ def test_random_programs_agree_with_numpy(data):
         values = [x]
         for function, i, j in plan:
             x, y = values[i % len(values)], values[j % len(values)]
-            y = function(x) if function in UNARY else function(x, y)
+            y = function(x) if function in ONE else function(x, y)
             # Bounded, so that rounding errors stay small.
             values.append(np.tanh(y) if y.shape == X.shape else x)
         return tuple(values[i % len(values)] for i in outputs)
@@ -244,5 +251,4 @@ def test_random_programs_agree_with_numpy(data):
         for scale in (1, -0.5):
             found, expected = replay(start * scale), program(start * scale)
             for a, b in zip(found, expected, strict=True):
-                bound = 1e-9 if b.dtype == np.float64 else 1e-4
-                np.testing.assert_allclose(a, b, rtol=bound, atol=bound)
+                np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)

@@ -12,7 +12,7 @@ from tinytorch_compile import compile
 
 pytest.importorskip("llvmlite", reason="the backend native needs llvmlite")
 
-from tinytorch_compile.native import machine  # noqa: E402
+from tinytorch_compile.native import machine
 
 VARIABLE = machine.CACHE_VARIABLE
 FROM_CACHE = "machine code: from the cache"

@@ -1,4 +1,4 @@
-"""Training with compiled code agrees with eager training, within the bounds of the documentation."""
+"""Training with compiled code agrees with eager training."""
 
 import inspect
 

@@ -154,9 +154,7 @@ class Compiled:
                 f"{self._name} was captured {_MOST_PROGRAMS} times, because what it depends on "
                 "keeps changing; explain() lists the programs"
             )
-        self._latest = replay_of(
-            self._name, captured, self._named(args, kwargs), self._backend
-        )
+        self._latest = replay_of(self._name, captured, self._named(args, kwargs), self._backend)
         replays.insert(0, self._latest)
         return self._latest
 

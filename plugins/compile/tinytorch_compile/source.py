@@ -152,7 +152,8 @@ class Source:
         self._location: Location | None = None
         self._errors: dict[str, str] | None = None
         self._written: set[Value] = set()
-        blocks = [s for s in program.steps if isinstance(s, Call) and isinstance(s.function, Block)]
+        calls = [step for step in program.steps if isinstance(step, Call)]
+        blocks = [call for call in calls if isinstance(call.function, Block)]
         self._block_args = {value for call in blocks for value in call.args}
         self._last_check = max(
             (i for i, step in enumerate(program.steps) if self._may_end(step)), default=-1

@@ -16,7 +16,7 @@ def check() -> None:
     """Raise ImportError if the compiler is not installed."""
     llvm()
     if not has_expected_objects():
-        raise ImportError("compile(backend=\"native\") does not support this build of NumPy")
+        raise ImportError('compile(backend="native") does not support this build of NumPy')
 
 
 def change(program: Program) -> tuple[Program, list[str]]:
@@ -27,7 +27,10 @@ def change(program: Program) -> tuple[Program, list[str]]:
     calls = sum(region.calls for region in regions)
     loops = sum(len(region.kernels) for region in regions)
     lines = [f"compiled: {calls} calls, as {loops} loops in {len(regions)} functions"]
-    lines += [f"runs as NumPy: {name}{reason and f', {reason}'}" for name, reason in reasons.items()]
+    lines += [
+        f"runs as NumPy: {name}{f' ({reason})' if reason else ''}"
+        for name, reason in reasons.items()
+    ]
     return program, lines
 
 

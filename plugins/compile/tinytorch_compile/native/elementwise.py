@@ -25,7 +25,7 @@ def _instruction(of_floats: str, of_integers: str = "", of_bools: str = "") -> O
 
 
 class UnsupportedError(Exception):
-    """A call cannot be compiled."""
+    """A call is not compiled. The message may say why."""
 
 
 def _supported(name: str) -> str:
@@ -212,7 +212,9 @@ OPERATIONS: dict[Any, Operation] = {
             **{name: name for name in ("exp", "exp2", "expm1", "log", "log2", "log10", "log1p")},
             **{name: name for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
             **{f"arc{name}": f"a{name}" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
-            **{"arctan2": "atan2", "hypot": "hypot", "cbrt": "cbrt"},
+            "arctan2": "atan2",
+            "hypot": "hypot",
+            "cbrt": "cbrt",
         }.items()
     },
 }

@@ -98,7 +98,7 @@ class _Module:
         pointers: dict[Root, str] = {}
 
         def place_of(root: Root) -> Root:
-            return placed.slots.get(root, root)
+            return placed.slots.get(root, root) if isinstance(root, Value) else root
 
         def pointer(root: Root) -> str:
             root = place_of(root)

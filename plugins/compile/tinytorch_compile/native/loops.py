@@ -252,7 +252,7 @@ class Elementwise(Kernel):
     def emit(self, function: Function) -> str:
         stored = [s.result for s in self.statements if s.result.root in self.stored]
         parts = [*stored, *self.reads()]
-        if stored and math.prod(self.shape):
+        if stored and 0 not in self.shape:
             axes = ordered_axes(self.shape, parts)
             function.nest(axes, self.shape, lambda indices: self._round(function, indices))
         return ""
@@ -635,4 +635,3 @@ class Decision(Kernel):
     def text(self, name: Callable[[Root], str]) -> list[str]:
         element = _operand_text(self.operand, [], name, set())
         return [f"# leave unless {element} == {self.expected!r}"]
-

@@ -58,11 +58,11 @@ class Lowered:
         if isinstance(function, np.ufunc):
             lowering: Lowering = _matmul if function is np.matmul else _ufunc
         elif isinstance(function, Writing):
-            lowering = _WRITERS.get(_key(function.function), _unsupported)
+            lowering = _WRITERS.get(key_of(function.function), _unsupported)
         elif getattr(function, "__name__", "") == "reduce":
             lowering = _reduce
         else:
-            lowering = _FUNCTIONS.get(_key(function), _unsupported)
+            lowering = _FUNCTIONS.get(key_of(function), _unsupported)
         return lowering(self, call)
 
     def part(self, thing: Any) -> Part:
@@ -112,10 +112,11 @@ class Lowered:
         return [Elementwise([statement])]
 
 
-def _key(function: Any) -> Any:
+def key_of(function: Any) -> Any:
     """Return the key of a function in the tables: itself, or the name of a kernel of a plugin."""
-    if getattr(function, "__name__", "") == "at" and isinstance(function.__self__, np.ufunc):
-        return function.__self__, "at"
+    owner = getattr(function, "__self__", None)
+    if isinstance(owner, np.ufunc):
+        return owner, function.__name__
     module = getattr(function, "__module__", "") or ""
     if module.startswith("tinytorch_"):
         return f"{module}.{function.__name__}"
@@ -144,7 +145,7 @@ def _ufunc(lowered: Lowered, call: Call) -> list[Kernel]:
         raise UnsupportedError
     result = lowered.part(call.results[0])
     if ufunc in COSTLY and result.size > _MOST_COSTLY and not _is_cheap_power(call):
-        raise UnsupportedError
+        raise UnsupportedError("faster for large arrays")
     kinds = [_kind(arg) for arg in call.args]
     *dtypes, of_result = ufunc.resolve_dtypes((*kinds, None))
     if ufunc.__name__.startswith("logical_"):
@@ -261,9 +262,7 @@ def _method_reduction(ufunc: Any) -> Lowering:
     return lowering
 
 
-def _reduction(
-    lowered: Lowered, call: Call, ufunc: Any, axis: Any, keepdims: bool
-) -> list[Kernel]:
+def _reduction(lowered: Lowered, call: Call, ufunc: Any, axis: Any, keepdims: bool) -> list[Kernel]:
     source, result = lowered.part(call.args[0]), lowered.part(call.results[0])
     dimensions = len(source.shape)
     if axis is None:
@@ -305,8 +304,11 @@ def _dot(lowered: Lowered, call: Call) -> list[Kernel]:
         result = lowered.part(call.results[0])
         if source.dtype != result.dtype:
             raise UnsupportedError
-        return [Reduction(_spread(result, source.shape, (0,), False), source, (0,), np.add,
-                          result.dtype)]
+        return [
+            Reduction(
+                _spread(result, source.shape, (0,), False), source, (0,), np.add, result.dtype
+            )
+        ]
     return _product(lowered, call, left, right)
 
 
@@ -326,7 +328,7 @@ def _product(lowered: Lowered, call: Call, left: Part, right: Part) -> list[Kern
     if result.dtype.char not in "fd" or not left.shape or not right.shape:
         raise UnsupportedError
     if result.size * left.shape[-1] > LARGEST_PRODUCT:
-        raise UnsupportedError
+        raise UnsupportedError("a large product, by BLAS")
     if len(left.shape) == 1:
         left = _expanded(left, 0)
         result = _expanded(result, len(result.shape) - (1 if len(right.shape) > 1 else 0))
@@ -385,7 +387,7 @@ def _taken(lowered: Lowered, source: Part, index: Any) -> tuple[Taken, list[Kern
             raise UnsupportedError
         found.append(part)
     shape = np.broadcast_shapes(*(part.shape for part in found))
-    rest_shape = source.shape[len(items):]
+    rest_shape = source.shape[len(items) :]
     indices = []
     for axis, part in enumerate(found):
         length = source.shape[axis]
@@ -399,7 +401,7 @@ def _taken(lowered: Lowered, source: Part, index: Any) -> tuple[Taken, list[Kern
             moved.offset,
         )
         indices.append((moved, source.strides[axis], length))
-    strides = (*[0] * len(shape), *source.strides[len(items):])
+    strides = (*[0] * len(shape), *source.strides[len(items) :])
     rest = Part(source.root, source.dtype, (*shape, *rest_shape), strides, source.offset)
     return Taken(rest, tuple(indices)), list(checks)
 
@@ -423,7 +425,7 @@ def _value(lowered: Lowered, thing: Any, target: Part | Taken) -> Operand:
         if isinstance(operand.number, float | np.floating) and dtype.kind != "f":
             raise UnsupportedError
         return operand
-    if not casts(operand.dtype, dtype):
+    if not isinstance(operand, Part) or not casts(operand.dtype, dtype):
         raise UnsupportedError
     part = target.rest if isinstance(target, Taken) else target
     extra = len(operand.shape) - len(part.shape)

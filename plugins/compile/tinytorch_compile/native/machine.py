@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import hashlib
+import importlib
 import os
 import sys
 import tempfile
@@ -31,10 +32,9 @@ def llvm() -> Any:
         ImportError: llvmlite is not installed.
     """
     try:
-        import llvmlite.binding as binding
+        return importlib.import_module("llvmlite.binding")
     except ImportError as error:
         raise ImportError(_MISSING) from error
-    return binding
 
 
 @functools.cache

@@ -17,14 +17,15 @@ from tinytorch_compile.native.loops import (
     Kernel,
     Root,
     Scalar,
+    Statement,
     parts_of,
 )
-from tinytorch_compile.native.lowering import Lowered
-from tinytorch_compile.program import Block, Call, Constant, Guard, Program, Step, Value
+from tinytorch_compile.native.lowering import Lowered, key_of
+from tinytorch_compile.program import Block, Call, Guard, Program, Step, Value
 
 # Kernels of plugins that check the range of integers: the arguments that hold the array and the
 # upper limit, and the result if all are in the range.
-_RANGE_CHECKS: dict[str, tuple[int, int, bool]] = {
+_RANGE_CHECKS: dict[Any, tuple[int, int, bool]] = {
     "tinytorch_losses.arguments._may_be_ignored": (1, 2, False),
     "tinytorch_layers.functional.lookup._check_range": (1, 2, True),
 }
@@ -117,7 +118,7 @@ def grouped(program: Program) -> tuple[Program, dict[str, str]]:
     """Return the program with regions in place of the calls that can be compiled.
 
     Returns:
-        The program, and the names of the functions that were not compiled.
+        The program, and why functions were not compiled, by their names.
     """
     if "raise" in np.geterr().values() or "call" in np.geterr().values():
         return program, {"all": "NumPy is asked to raise floating-point errors"}
@@ -133,6 +134,7 @@ class _Grouping:
         self._group = _Group()
         self._steps: list[Step | _Group] = []
         self._checked: set[Value] = set()
+        self._reasons: dict[str, str] = {}
         for step in program.steps:
             if isinstance(step, Guard):
                 self._guard(step)
@@ -181,7 +183,8 @@ class _Grouping:
         if kernels is None:
             try:
                 kernels = self._lowered.kernels(call)
-            except UnsupportedError:
+            except UnsupportedError as error:
+                self._reasons[getattr(call.function, "__name__", "function")] = str(error)
                 if self._depends(call):
                     self._close()
                 self._steps.append(call)
@@ -191,9 +194,7 @@ class _Grouping:
 
     def _range_check(self, call: Call) -> list[Kernel] | None:
         """Return the loop of a check whose result is always the same, or None."""
-        function: Any = call.function
-        known = _RANGE_CHECKS.get(f"{function.__module__}.{function.__name__}") if hasattr(
-            function, "__module__") and hasattr(function, "__name__") else None
+        known = _RANGE_CHECKS.get(key_of(call.function))
         if known is None:
             return None
         array, high, expected = known
@@ -230,17 +231,10 @@ class _Grouping:
                 continue
             steps.append(step)
             live.update(v for read in step.reads for v in (read, read.memory))
-        remaining = {}
-        for step in steps:
-            if isinstance(step, Call) and not isinstance(step.function, Region):
-                if step.results[0].view_of is None:
-                    remaining[getattr(step.function, "__name__", "function")] = ""
-        return self._program.rewritten(steps[::-1], lambda value: value), remaining
+        return self._program.rewritten(steps[::-1], lambda value: value), self._reasons
 
     def _region(self, group: _Group, live: set[Value]) -> Call:
-        slots = {
-            end: slot for slot, end in self._program.writes.items() if isinstance(end, Value)
-        }
+        slots = {end: slot for slot, end in self._program.writes.items() if isinstance(end, Value)}
         kernels = _fused(group.kernels, slots)
         results = [root for root in dict.fromkeys(_roots(group.kernels)) if root in live]
         kernels = _needed(kernels, set(results))
@@ -321,7 +315,8 @@ def _needed(kernels: list[Kernel], results: set[Root]) -> list[Kernel]:
                 found.append(kernel)
                 live.update(part.root for part in kernel.reads())
             continue
-        kept, inside = [], set()
+        kept: list[Statement] = []
+        inside: set[Root] = set()
         for s in reversed(kernel.statements):
             root = s.result.root
             if root in live or root in inside:
@@ -334,8 +329,3 @@ def _needed(kernels: list[Kernel], results: set[Root]) -> list[Kernel]:
             found.append(kernel)
             live.update(part.root for part in kernel.reads())
     return found[::-1]
-
-
-def constants(kernel: Kernel) -> list[Constant]:
-    """Return the constants that a kernel reads."""
-    return [part.root for part in kernel.reads() if isinstance(part.root, Constant)]
