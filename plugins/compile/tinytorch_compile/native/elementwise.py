@@ -219,8 +219,9 @@ OPERATIONS: dict[Any, Operation] = {
     },
 }
 
-# The functions of C's library that operations call.
+# The functions of C's library that machine code may call.
 C_FUNCTIONS = (
+    *("floor", "ceil", "rint", "trunc", "fma", "sincos", "memcpy", "memset", "memmove"),
     *("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan"),
     *("sinh", "cosh", "tanh", "asin", "acos", "atan", "asinh", "acosh", "atanh"),
     *("atan2", "hypot", "cbrt", "pow"),

@@ -84,7 +84,6 @@ class Emitter:
         count: int,
         body: Callable[..., Sequence[str] | None],
         carried: Sequence[tuple[str, str]] = (),
-        step: int = 1,
     ) -> list[str]:
         """Add a loop, and return the carried values at its end.
 
@@ -92,12 +91,21 @@ class Emitter:
             count: how often the body runs.
             body: takes the index and the carried values, and returns the new ones.
             carried: the type and the first value of each carried value.
-            step: what is added to the index in each round.
         """
         if count == 0:
             return [value for _, value in carried]
         if count == 1:
             return list(body("0", *[value for _, value in carried]) or ())
+        return self.loop_between("0", str(count), body, carried)
+
+    def loop_between(
+        self,
+        first: str,
+        last: str,
+        body: Callable[..., Sequence[str] | None],
+        carried: Sequence[tuple[str, str]] = (),
+    ) -> list[str]:
+        """Add a loop over the indices from `first` to `last` - 1, of which there are some."""
         self._count += 1
         number, before = self._count, self._block
         self.line(f"br label %loop{number}")
@@ -107,12 +115,13 @@ class Emitter:
         names = [f"%c{number}.{i}" for i in range(len(carried))]
         after = list(body(f"%i{number}", *names) or ())
         latch = self._block
-        self.line(f"%n{number} = add nuw nsw i64 %i{number}, {step}")
-        self.line(f"%e{number} = icmp ult i64 %n{number}, {count * step}")
+        self.line(f"%n{number} = add nsw i64 %i{number}, 1")
+        self.line(f"%e{number} = icmp slt i64 %n{number}, {last}")
         self.line(f"br i1 %e{number}, label %loop{number}, label %end{number}")
-        self.lines[start] = f"  %i{number} = phi i64 [ 0, %{before} ], [ %n{number}, %{latch} ]"
-        for i, (kind, first) in enumerate(carried):
-            phi = f"phi {kind} [ {first}, %{before} ], [ {after[i]}, %{latch} ]"
+        index = f"phi i64 [ {first}, %{before} ], [ %n{number}, %{latch} ]"
+        self.lines[start] = f"  %i{number} = {index}"
+        for i, (kind, value) in enumerate(carried):
+            phi = f"phi {kind} [ {value}, %{before} ], [ {after[i]}, %{latch} ]"
             self.lines[start + 1 + i] = f"  {names[i]} = {phi}"
         self._enter(f"end{number}")
         return after
