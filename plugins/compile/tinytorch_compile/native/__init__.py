@@ -1,7 +1,6 @@
 """The backend "native": groups of calls become machine code, compiled with LLVM.
 
-A program goes through these modules, lowest first: `emitter` writes LLVM's text, `elementwise` has
-the ufuncs, `geometry` finds the elements of views, `loops` and `products` have the kinds of loops,
-`lowering` chooses them for a call, `regions` groups calls, and `linking` compiles them with
-`machine`.
+`regions` groups calls. For each call, `calls` and `lowering` choose loops: `loops`, `reduction`,
+`products` and `images`. `linking` lets them write LLVM's text, with `function` and `emitter`, and
+`machine` compiles it.
 """

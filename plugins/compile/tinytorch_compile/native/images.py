@@ -10,8 +10,7 @@ import numpy as np
 
 from tinytorch_compile.native.elementwise import intrinsic
 from tinytorch_compile.native.emitter import Emitter, literal, scalar_type
-from tinytorch_compile.native.geometry import Part
-from tinytorch_compile.native.loops import (
+from tinytorch_compile.native.function import (
     Function,
     Indices,
     Kernel,
@@ -20,6 +19,7 @@ from tinytorch_compile.native.loops import (
     part_text,
     vector_widths,
 )
+from tinytorch_compile.native.geometry import Part
 from tinytorch_compile.native.machine import has_feature
 
 # The axes of images (N, C, H, W).

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_compile.native.emitter import Emitter
-from tinytorch_compile.native.loops import Function, Kernel, Root
+from tinytorch_compile.native.function import Function, Kernel, Root
 from tinytorch_compile.native.machine import Library, library
 from tinytorch_compile.native.regions import numbers, stored
 from tinytorch_compile.program import Constant, Layout, Value

@@ -1,195 +1,31 @@
-"""The loops that compiled code consists of."""
+"""Loops over elements: elementwise calls, writes and checks."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from tinytorch_compile.native.elementwise import OPERATIONS, intrinsic
+from tinytorch_compile.native.elementwise import OPERATIONS
 from tinytorch_compile.native.emitter import Emitter, literal, scalar_type
+from tinytorch_compile.native.function import (
+    Function,
+    Indices,
+    Kernel,
+    Operand,
+    Root,
+    Taken,
+    element_text,
+    headers,
+    operand_text,
+    ordered_axes,
+    part_text,
+    parts_of,
+)
 from tinytorch_compile.native.geometry import Part
-from tinytorch_compile.native.machine import has_feature
-from tinytorch_compile.program import Constant, Value
-
-Root = Value | Constant
-
-
-@dataclass(frozen=True)
-class Scalar:
-    """A number: a Python number, or a number of the program, which is a float64."""
-
-    number: Any
-
-
-@dataclass(frozen=True)
-class Taken:
-    """Elements that arrays of indices select from an array.
-
-    Attributes:
-        rest: the elements for the index 0.
-        indices: for each indexed axis the indices, how many elements apart neighbours along the
-            axis are, and the length of the axis. Negative indices count from its end.
-    """
-
-    rest: Part
-    indices: tuple[tuple[Part, int, int], ...]
-
-    def broadcast(self, shape: tuple[int, ...]) -> Taken:
-        """Return the elements repeated along new axes and those of length 1."""
-        indices = tuple((part.broadcast(shape), step, n) for part, step, n in self.indices)
-        return Taken(self.rest.broadcast(shape), indices)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return self.rest.dtype
-
-
-Operand = Part | Taken | Scalar
-
-
-def parts_of(operand: Operand) -> Iterator[Part]:
-    """Yield the parts that an operand reads."""
-    if isinstance(operand, Part):
-        yield operand
-    elif isinstance(operand, Taken):
-        yield operand.rest
-        for part, _, _ in operand.indices:
-            yield part
-
-
-class Function:
-    """A function of compiled code: an emitter, and the names of its arguments.
-
-    Attributes:
-        emitter: the emitter.
-        pointers: the arguments for the memory of roots.
-        numbers: the arguments for numbers.
-    """
-
-    def __init__(self, place_of: Callable[[Root], Root]) -> None:
-        self.emitter = Emitter()
-        self._place_of = place_of
-        self.pointers: dict[Root, str] = {}
-        self.numbers: dict[Value, str] = {}
-
-    def pointer(self, root: Root) -> str:
-        """Return the pointer to the memory of a root."""
-        return self.pointers.setdefault(self._place_of(root), f"%p{len(self.pointers)}")
-
-    def number(self, value: Value) -> str:
-        """Return the argument for a number."""
-        return self.numbers.setdefault(value, f"%x{len(self.numbers)}")
-
-    def load(self, operand: Operand, indices: Indices, dtype: np.dtype[Any]) -> str:
-        """Return an element of an operand, converted to a dtype."""
-        emitter = self.emitter
-        if isinstance(operand, Scalar):
-            if not isinstance(operand.number, Value):
-                return literal(operand.number, dtype)
-            return emitter.cast(self.number(operand.number), np.dtype("d"), dtype)
-        if isinstance(operand, Taken):
-            terms = indices.terms(operand.rest)
-            for part, step, length in operand.indices:
-                number = self.load(part, indices, np.dtype("q"))
-                terms.append((self._wrapped(number, length), step))
-            part, position = operand.rest, emitter.sum(terms, operand.rest.offset)
-        else:
-            part, position = operand, emitter.sum(indices.terms(operand), operand.offset)
-        value = emitter.load(self.pointer(part.root), part.dtype, position)
-        return emitter.cast(value, part.dtype, dtype)
-
-    def _wrapped(self, number: str, length: int) -> str:
-        emitter = self.emitter
-        negative = emitter.new(f"icmp slt i64 {number}, 0")
-        added = emitter.new(f"add i64 {number}, {length}")
-        return emitter.new(f"select i1 {negative}, i64 {added}, i64 {number}")
-
-    def store(self, value: str, part: Part, indices: Indices) -> None:
-        """Store an element."""
-        position = self.emitter.sum(indices.terms(part), part.offset)
-        self.emitter.store(value, self.pointer(part.root), part.dtype, position)
-
-    def nest(
-        self, axes: Sequence[list[int]], shape: Sequence[int], body: Callable[[Indices], None]
-    ) -> None:
-        """Add nested loops over groups of axes, the first outermost."""
-
-        def inner(found: tuple[str, ...], rest: Sequence[list[int]]) -> None:
-            if not rest:
-                body(Indices(axes, found))
-                return
-            count = math.prod(shape[axis] for axis in rest[0])
-
-            def one(index: str) -> None:
-                inner((*found, index), rest[1:])
-
-            self.emitter.loop(count, one)
-
-        inner((), axes)
-
-
-@dataclass
-class Indices:
-    """The variables of nested loops, each for a group of axes that are next to each other."""
-
-    axes: Sequence[list[int]]
-    names: Sequence[str]
-
-    def terms(self, part: Part) -> list[tuple[str, int]]:
-        """Return the products whose sum is the position of an element."""
-        pairs = zip(self.axes, self.names, strict=False)
-        return [(name, part.strides[group[-1]]) for group, name in pairs]
-
-
-def ordered_axes(
-    shape: Sequence[int], parts: Sequence[Part], among: Iterable[int] | None = None
-) -> list[list[int]]:
-    """Return groups of axes for loops: the first part is passed through in order of memory.
-
-    Args:
-        shape: the shape.
-        parts: all parts that the loops use, of this shape.
-        among: the axes; by default all.
-    """
-    axes = [axis for axis in (range(len(shape)) if among is None else among) if shape[axis] != 1]
-    lead = parts[0]
-    axes.sort(key=lambda axis: -abs(lead.strides[axis]))
-    groups: list[list[int]] = []
-    for axis in axes:
-        if groups and all(
-            part.strides[groups[-1][-1]] == part.strides[axis] * shape[axis] for part in parts
-        ):
-            groups[-1].append(axis)
-        else:
-            groups.append([axis])
-    return groups
-
-
-class Kernel:
-    """Loops that become one function. The base of all kinds."""
-
-    # Whether the function returns true if the program does not hold any more.
-    checks = False
-
-    def reads(self) -> Iterator[Part]:
-        """Yield the parts that the loops read."""
-        raise NotImplementedError
-
-    def writes(self) -> Iterator[Root]:
-        """Yield the roots of what they write."""
-        raise NotImplementedError
-
-    def emit(self, function: Function) -> str:
-        """Add the loops to a function, and return what it returns, or ""."""
-        raise NotImplementedError
-
-    def text(self, name: Callable[[Root], str]) -> list[str]:
-        """Return the loops as lines that people can read."""
-        raise NotImplementedError
 
 
 @dataclass(eq=False)
@@ -275,237 +111,17 @@ class Elementwise(Kernel):
 
     def text(self, name: Callable[[Root], str]) -> list[str]:
         variables = [f"i{axis}" for axis in range(len(self.shape))]
-        lines = _headers(variables, self.shape)
+        lines = headers(variables, self.shape)
         indent = "    " * len(lines)
         own: set[Root] = set()
         for s in self.statements:
-            operands = [_operand_text(o, variables, name, own) for o in s.operands]
+            operands = [operand_text(o, variables, name, own) for o in s.operands]
             root = s.result.root
             is_stored = root in self.stored
-            target = _element_text(name(root), variables) if is_stored else name(root)
+            target = element_text(name(root), variables) if is_stored else name(root)
             own.add(root)
             lines.append(f"{indent}{target} = {s.label}({', '.join(operands)})")
         return lines
-
-
-def _headers(variables: Sequence[str], shape: Sequence[int]) -> list[str]:
-    pairs = enumerate(zip(variables, shape, strict=True))
-    return [f"{'    ' * depth}for {i} in range({n}):" for depth, (i, n) in pairs]
-
-
-def _element_text(name: str, variables: Sequence[str]) -> str:
-    return f"{name}[{', '.join(variables)}]" if variables else f"{name}[()]"
-
-
-def part_text(part: Part, variables: Sequence[str], name: Callable[[Root], str]) -> str:
-    """Return the text of an element of a part."""
-    if not any(part.strides) and part.size == 1 and isinstance(part.root, Constant):
-        return repr(part.root.array.reshape(-1)[part.offset].item())
-    if part.is_whole:
-        return _element_text(name(part.root), variables)
-    pairs = zip(variables, part.strides, strict=True)
-    terms = [v if s == 1 else f"{v} * {s}" for v, s in pairs if s]
-    if part.offset or not terms:
-        terms.append(str(part.offset))
-    return f"{name(part.root)}.flat[{' + '.join(terms)}]"
-
-
-def _operand_text(
-    operand: Operand, variables: Sequence[str], name: Callable[[Root], str], own: set[Root]
-) -> str:
-    if isinstance(operand, Scalar):
-        number = operand.number
-        return name(number) if isinstance(number, Value) else repr(number)
-    if isinstance(operand, Taken):
-        rest = part_text(operand.rest, variables, name)
-        added = [f"{part_text(p, variables, name)} * {s}" for p, s, _ in operand.indices]
-        return f"{rest[:-1]} + {' + '.join(added)}]"
-    if operand.root in own:
-        return name(operand.root)
-    return part_text(operand, variables, name)
-
-
-# The operations of reductions: the first value, the number of operands of each reduction in
-# LLVM's text, for scalars and vectors.
-_FIRST: dict[Any, Any] = {
-    np.add: 0,
-    np.multiply: 1,
-    np.maximum: -math.inf,
-    np.minimum: math.inf,
-    np.logical_or: 0,
-    np.logical_and: 1,
-}
-REDUCTIONS = frozenset(_FIRST)
-
-
-def _combined(emitter: Emitter, ufunc: Any, x: str, y: str, kind: str) -> str:
-    """Return two values combined, scalars or vectors of floats."""
-    if "i1" in kind:
-        return emitter.new(f"{'or' if ufunc is np.logical_or else 'and'} {kind} {x}, {y}")
-    is_float = "float" in kind or "double" in kind
-    if ufunc in (np.add, np.multiply):
-        name = {np.add: "add", np.multiply: "mul"}[ufunc]
-        full = f"f{name} reassoc nsz contract" if is_float else name
-        return emitter.new(f"{full} {kind} {x}, {y}")
-    return intrinsic(emitter, "maximum" if ufunc is np.maximum else "minimum", [x, y], kind)
-
-
-@dataclass(eq=False)
-class Reduction(Kernel):
-    """The elements of a value, each computed from the elements along some axes.
-
-    Attributes:
-        result: the elements of the value, of the shape of `source`; strides of 0 along the axes.
-        source: the elements.
-        axes: the axes.
-        ufunc: the ufunc that combines two elements.
-        dtype: the dtype in which they are combined.
-    """
-
-    result: Part
-    source: Part
-    axes: tuple[int, ...]
-    ufunc: Any
-    dtype: np.dtype[Any]
-
-    def reads(self) -> Iterator[Part]:
-        yield self.source
-
-    def writes(self) -> Iterator[Root]:
-        yield self.result.root
-
-    def emit(self, function: Function) -> str:
-        shape, source = self.source.shape, self.source
-        kept = [axis for axis in range(len(shape)) if axis not in self.axes]
-        outer = ordered_axes(shape, [source, self.result], kept)
-        inner = ordered_axes(shape, [source], self.axes)
-        if math.prod(shape[axis] for axis in kept) == 0:
-            return ""
-        last = outer[-1][-1] if outer else -1
-        is_column = outer and source.strides[last] == 1 == self.result.strides[last]
-        plain = source.dtype == self.dtype == self.result.dtype and self.dtype.char in "fd"
-        if is_column and plain and inner and source.strides[inner[-1][-1]] != 1:
-            self._columns(function, outer, inner)
-        else:
-            body = lambda indices: self._element(function, indices, inner)  # noqa: E731
-            function.nest(outer, shape, body)
-        return ""
-
-    def _first(self, dtype: np.dtype[Any]) -> str:
-        first = _FIRST[self.ufunc]
-        if dtype.kind in "iu" and not isinstance(first, int):
-            limits = np.iinfo(dtype)
-            first = limits.min if first < 0 else limits.max
-        return literal(first, dtype)
-
-    def _element(self, function: Function, outer: Indices, inner: list[list[int]]) -> None:
-        """Compute one element of the result."""
-        emitter, shape = function.emitter, self.source.shape
-        count = math.prod(shape[axis] for axis in self.axes)
-        dtype = self.dtype
-        if dtype.char == "f" and self.ufunc is np.add and count > 64:
-            dtype = np.dtype("d")  # NumPy adds pairs of partial sums, which is as exact
-        kind = scalar_type(dtype)
-
-        def level(axes: list[list[int]], names: tuple[str, ...], total: str) -> str:
-            if not axes:
-                indices = Indices([*outer.axes, *inner], [*outer.names, *names])
-                value = function.load(self.source, indices, dtype)
-                if kind[0] == "i" and kind != "i1" and self.ufunc in (np.maximum, np.minimum):
-                    return OPERATIONS[self.ufunc](emitter, [total, value], dtype)
-                return _combined(emitter, self.ufunc, total, value, kind)
-
-            def body(index: str, carried: str) -> list[str]:
-                return [level(axes[1:], (*names, index), carried)]
-
-            count = math.prod(shape[axis] for axis in axes[0])
-            return emitter.loop(count, body, [(kind, total)])[0]
-
-        total = level(inner, (), self._first(dtype))
-        function.store(emitter.cast(total, dtype, self.result.dtype), self.result, outer)
-
-    def _columns(self, function: Function, outer: list[list[int]], inner: list[list[int]]) -> None:
-        """Compute neighbouring elements at once, in registers."""
-        shape = self.source.shape
-        columns = math.prod(shape[axis] for axis in outer[-1])
-
-        def row(indices: Indices) -> None:
-            start = 0
-            for width, count in vector_widths(columns, self.dtype, 4):
-                self._strip(function, indices, outer, inner, start, width, count)
-                start += width * count
-
-        function.nest(outer[:-1], shape, row)
-
-    def _strip(
-        self,
-        function: Function,
-        outer: Indices,
-        groups: list[list[int]],
-        inner: list[list[int]],
-        start: int,
-        width: int,
-        count: int,
-    ) -> None:
-        emitter, dtype = function.emitter, self.dtype
-        kind = f"<{width} x {scalar_type(dtype)}>"
-        first = emitter.spread(self._first(dtype), width, scalar_type(dtype))
-
-        def strip(block: str) -> None:
-            column = emitter.sum([(block, width)], start)
-
-            def address(part: Part, indices: Indices) -> str:
-                terms = [*indices.terms(part), (column, 1)]
-                position = emitter.sum(terms, part.offset)
-                return emitter.element(function.pointer(part.root), dtype, position)
-
-            def level(axes: list[list[int]], names: tuple[str, ...], total: str) -> str:
-                if not axes:
-                    indices = Indices([*outer.axes, *inner], [*outer.names, *names])
-                    where = address(self.source, indices)
-                    value = emitter.new(f"load {kind}, ptr {where}, align 1")
-                    return _combined(emitter, self.ufunc, total, value, kind)
-
-                def body(index: str, carried: str) -> list[str]:
-                    return [level(axes[1:], (*names, index), carried)]
-
-                n = math.prod(self.source.shape[axis] for axis in axes[0])
-                return emitter.loop(n, body, [(kind, total)])[0]
-
-            total = level(inner, (), first)
-            where = address(self.result, outer)
-            emitter.line(f"store {kind} {total}, ptr {where}, align 1")
-
-        emitter.loop(count, strip)
-
-    def text(self, name: Callable[[Root], str]) -> list[str]:
-        kept = [f"i{a}" for a in range(len(self.source.shape)) if a not in self.axes]
-        lengths = [self.source.shape[int(v[1:])] for v in kept]
-        lines = _headers(kept, lengths)
-        every = [f"i{a}" for a in range(len(self.source.shape))]
-        source = part_text(self.source, every, name)
-        over = ", ".join(f"i{a} < {self.source.shape[a]}" for a in self.axes)
-        target = _element_text(name(self.result.root), kept)
-        text = f"{target} = {self.ufunc.__name__}.reduce({source} for {over})"
-        return [*lines, "    " * len(lines) + text]
-
-
-def vector_widths(length: int, dtype: np.dtype[Any], most: int = 1) -> list[tuple[int, int]]:
-    """Return how to divide a length into vectors: pairs of a width and a count.
-
-    Args:
-        length: the number of elements.
-        dtype: their dtype.
-        most: how many registers a vector may take.
-    """
-    register = (64 if has_feature("avx512f") else 32) // dtype.itemsize
-    width, pairs = register * most, []
-    while length:
-        while width > length:
-            width //= 2
-        pairs.append((width, length // width))
-        length %= width
-    return pairs
 
 
 @dataclass(eq=False)
@@ -545,7 +161,7 @@ class Write(Kernel):
             if isinstance(self.target, Taken):
                 for index, step, length in self.target.indices:
                     number = function.load(index, indices, np.dtype("q"))
-                    terms.append((function._wrapped(number, length), step))
+                    terms.append((function.wrapped(number, length), step))
             position = emitter.sum(terms, part.offset)
             pointer = function.pointer(part.root)
             if operation is not None:
@@ -563,9 +179,9 @@ class Write(Kernel):
 
     def text(self, name: Callable[[Root], str]) -> list[str]:
         variables = [f"i{axis}" for axis in range(len(self._part.shape))]
-        lines = _headers(variables, self._part.shape)
-        target = _operand_text(self.target, variables, name, set())
-        value = _operand_text(self.value, variables, name, set())
+        lines = headers(variables, self._part.shape)
+        target = operand_text(self.target, variables, name, set())
+        value = operand_text(self.value, variables, name, set())
         return [*lines, f"{'    ' * len(lines)}{target} {self.label} {value}"]
 
 
@@ -633,5 +249,5 @@ class Decision(Kernel):
         return emitter.new(f"{compare} {kind} {value}, {expected}")
 
     def text(self, name: Callable[[Root], str]) -> list[str]:
-        element = _operand_text(self.operand, [], name, set())
+        element = operand_text(self.operand, [], name, set())
         return [f"# leave unless {element} == {self.expected!r}"]

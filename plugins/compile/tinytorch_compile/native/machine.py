@@ -13,14 +13,14 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from tinytorch_compile import __version__
-
 # The environment variable that names the folder; if it is empty, nothing is kept.
 CACHE_VARIABLE = "TINYTORCH_COMPILE_CACHE"
 _MISSING = (
     'compile(backend="native") needs llvmlite, which is not installed; run '
     'pip install "tinytorch-compile[native]", or use backend="numpy"'
 )
+# Changes when the same text is compiled in another way.
+_OPTIONS = "speed 3"
 _DIGEST = hashlib.sha256
 _DIGEST_SIZE = 32
 
@@ -70,7 +70,8 @@ def processor() -> str:
     """Return what machine code depends on besides its source."""
     binding = llvm()
     parts = (binding.get_process_triple(), binding.get_host_cpu_name(), _features())
-    return "\n".join((*parts, str(binding.llvm_version_info), __version__))
+    version = importlib.import_module("llvmlite").__version__
+    return "\n".join((*parts, str(binding.llvm_version_info), version, _OPTIONS))
 
 
 def _add_functions_of_c() -> None:

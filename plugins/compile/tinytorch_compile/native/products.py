@@ -11,8 +11,15 @@ import numpy as np
 
 from tinytorch_compile.native.elementwise import intrinsic
 from tinytorch_compile.native.emitter import Emitter, scalar_type
+from tinytorch_compile.native.function import (
+    Function,
+    Indices,
+    Kernel,
+    Root,
+    part_text,
+    vector_widths,
+)
 from tinytorch_compile.native.geometry import Part
-from tinytorch_compile.native.loops import Function, Indices, Kernel, Root, part_text, vector_widths
 from tinytorch_compile.native.machine import has_feature
 
 

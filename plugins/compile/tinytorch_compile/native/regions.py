@@ -8,19 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from tinytorch_compile.native.calls.arguments import Arguments
 from tinytorch_compile.native.elementwise import UnsupportedError
+from tinytorch_compile.native.function import Kernel, Root, Scalar, parts_of
 from tinytorch_compile.native.geometry import Geometry
-from tinytorch_compile.native.loops import (
-    Bounds,
-    Decision,
-    Elementwise,
-    Kernel,
-    Root,
-    Scalar,
-    Statement,
-    parts_of,
-)
-from tinytorch_compile.native.lowering import Lowered, key_of
+from tinytorch_compile.native.loops import Bounds, Decision, Elementwise, Statement
+from tinytorch_compile.native.lowering import kernels_of, key_of
 from tinytorch_compile.program import Block, Call, Guard, Program, Step, Value
 
 # Kernels of plugins that check the range of integers: the arguments that hold the array and the
@@ -130,7 +123,7 @@ class _Grouping:
 
     def __init__(self, program: Program) -> None:
         self._program = program
-        self._lowered = Lowered(Geometry(program))
+        self._arguments = Arguments(Geometry(program))
         self._group = _Group()
         self._steps: list[Step | _Group] = []
         self._checked: set[Value] = set()
@@ -160,7 +153,7 @@ class _Grouping:
         self._steps.append(guard)
 
     def _decision(self, guard: Guard) -> Kernel | None:
-        part = self._lowered.geometry.of(guard.value)
+        part = self._arguments.geometry.of(guard.value)
         if part is None or part.size != 1:
             return None
         is_same = guard.convert is bool or (guard.convert is float and part.dtype.kind == "f")
@@ -182,7 +175,7 @@ class _Grouping:
         kernels = self._range_check(call)
         if kernels is None:
             try:
-                kernels = self._lowered.kernels(call)
+                kernels = kernels_of(self._arguments, call)
             except UnsupportedError as error:
                 self._reasons[getattr(call.function, "__name__", "function")] = str(error)
                 if self._depends(call):
@@ -201,7 +194,7 @@ class _Grouping:
         (result,) = call.results
         uses = [s for s in self._program.steps if result in s.reads]
         same = all(isinstance(s, Guard) and s.expected is expected for s in uses)
-        part = self._lowered.geometry.of(call.args[array])
+        part = self._arguments.geometry.of(call.args[array])
         limit = call.args[high]
         if not same or result in self._program.needed or part is None or part.dtype.kind != "i":
             return None
