@@ -156,6 +156,7 @@ def test_indexing_agrees_with_numpy():
         written[rows, columns] = 7
         changed = x + 1
         changed[1:3, ::2] = x[:2, :2]
+        changed[4, 1] = changed[-1, 2] + x[0, 0]
         taken = x[rows], x[rows, columns], np.take(x, rows, axis=0), x[rows[:, None], columns]
         return *taken, added, written, changed, np.concatenate([x, x[:2]]), x[columns][:, 1]
 
@@ -177,6 +178,12 @@ def test_a_changed_decision_ends_the_replay():
     assert "leave unless" in inspect.getsource(replay)
     assert replay(np.ones(3)) is not None
     assert replay(-np.ones(3)) is None
+
+
+def test_a_decision_tells_zeros_apart():
+    replay = native(lambda x: x * 3 + float((x * 2)[0]), np.zeros(1))
+    assert replay(np.zeros(1)) is not None
+    assert replay(-np.zeros(1)) is None
 
 
 def test_results_are_new_arrays():

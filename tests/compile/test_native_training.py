@@ -114,6 +114,20 @@ def test_a_wrong_target_has_no_effect():
         assert parameter.data.tolist() == old.tolist()
 
 
+def test_gradients_are_readable_until_the_next_step_ends():
+    """A call that finds that its program does not hold leaves the gradients of the last call."""
+    step, model, _ = small_step()
+    inputs = Tensor(np.ones((5, 3), np.float32))
+    for _ in range(4):
+        step(inputs, np.array([0, 1, 1, 0, 1]))
+    gradients = [p.grad for p in model.parameters()]
+    before = [grad.copy() for grad in gradients]
+    with pytest.raises(IndexError):
+        step(Tensor(np.full((5, 3), 7, np.float32)), np.array([0, 1, 1, 0, 2]))
+    for grad, old in zip(gradients, before, strict=True):
+        assert grad.tolist() == old.tolist()
+
+
 def test_a_changed_option_is_noticed():
     step, model, optimizer = small_step()
     inputs, targets = Tensor(np.ones((2, 3), np.float32)), np.array([0, 1])

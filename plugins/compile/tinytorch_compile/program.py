@@ -139,6 +139,10 @@ class Block:
         """Return whether a result can be in the memory of a slot, whose old value it replaces."""
         raise NotImplementedError
 
+    def is_after_checks(self, result: Value) -> bool:
+        """Return whether a result is written only when it is known that the program holds."""
+        raise NotImplementedError
+
     def lines(self, name: Callable[[Any], str]) -> list[str]:
         """Return what it computes as lines that people can read."""
         raise NotImplementedError

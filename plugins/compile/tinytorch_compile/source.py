@@ -147,6 +147,8 @@ class Source:
         self._arrays: dict[Value, Any] = {}
         # The memory that came from the pool, and may be written over when it is dead.
         self._pooled: dict[Value, Any] = {}
+        # Arrays of kept values, which are in no other value's memory.
+        self._reserved: dict[Value, Any] = {}
         self._scalars: dict[tuple[Any, Any], str] = {}
         self._scalar_arrays: dict[tuple[str, Any], Any] = {}
         self._location: Location | None = None
@@ -379,16 +381,23 @@ class Source:
         slots = {}
         for result in call.results:
             slot = self._slot_for(i, call, result)
-            if slot is None:
-                self._fix(result, self._new_array(result))
-            else:
+            if slot is not None:
                 slots[result] = slot
                 self._written.add(slot)
                 self._fix(result, self._arrays[slot])
+            elif self._may_keep(i, block, result):
+                assert result.layout is not None
+                self._reserved[result] = result.layout.empty()
+                self._fix(result, self._reserved[result])
+            else:
+                self._fix(result, self._new_array(result))
         for line in block.lines(self._block_text):
             self._line(f"# {line}")
         fixed = {v: self._arrays[v] for v in (*call.args, *call.results) if v in self._arrays}
-        passed = sorted((v for v in call.args if v not in fixed), key=lambda v: v.layout is None)
+        inputs = self._program.inputs
+        passed = [v for v in inputs if v in call.args]
+        passed += [v for v in call.args if v not in fixed and v not in passed]
+        passed.sort(key=lambda value: value.layout is None)
         name = self._names.of(block, "region")
         self.blocks.append(Placed(block, name, fixed, slots, passed))
         text = f"{name}({', '.join(map(self.text, passed))})"
@@ -397,6 +406,11 @@ class Source:
             self._end()
         else:
             self._line(text)
+
+    def _may_keep(self, i: int, block: Any, result: Value) -> bool:
+        """Return whether the user may read the array of a result until the next call writes it."""
+        is_kept = result in self._program.kept
+        return is_kept and i >= self._last_check and block.is_after_checks(result)
 
     def _block_text(self, thing: Any) -> str:
         """Return the name of a value in the lines of a block, which may be its own."""
@@ -544,6 +558,8 @@ class Source:
 
     def _kept(self, value: Value | Constant) -> Any:
         """Return the array of a kept value, which is in no other value's memory."""
+        if isinstance(value, Value) and value in self._reserved:
+            return self._reserved.pop(value)
         if isinstance(value, Value) and value in self._pooled:
             return self._pooled.pop(value)
         layout = Layout.of(value.array) if isinstance(value, Constant) else value.layout

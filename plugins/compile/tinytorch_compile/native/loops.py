@@ -244,9 +244,12 @@ class Decision(Kernel):
     def emit(self, function: Function) -> str:
         emitter = function.emitter
         value = function.load(self.operand, Indices([], []), self.dtype)
-        kind, expected = scalar_type(self.dtype), literal(self.expected, self.dtype)
-        compare = "fcmp une" if self.dtype.kind == "f" else "icmp ne"
-        return emitter.new(f"{compare} {kind} {value}, {expected}")
+        if self.dtype.kind != "f":
+            expected = literal(self.expected, self.dtype)
+            return emitter.new(f"icmp ne {scalar_type(self.dtype)} {value}, {expected}")
+        # 0.0 and -0.0 are equal as numbers, but a step may tell them apart.
+        bits = emitter.new(f"bitcast double {value} to i64")
+        return emitter.new(f"icmp ne i64 {bits}, {np.float64(self.expected).view(np.int64)}")
 
     def text(self, name: Callable[[Root], str]) -> list[str]:
         element = operand_text(self.operand, [], name, set())

@@ -10,7 +10,7 @@ from tinytorch_compile.native.calls import elementwise, indexing, layers, losses
 from tinytorch_compile.native.calls.arguments import Arguments, Lowering
 from tinytorch_compile.native.elementwise import UnsupportedError
 from tinytorch_compile.native.function import Kernel
-from tinytorch_compile.program import Call
+from tinytorch_compile.program import Call, Layout
 from tinytorch_compile.tracing import Writing
 
 _FUNCTIONS: dict[Any, Lowering] = {
@@ -32,6 +32,9 @@ def kernels_of(arguments: Arguments, call: Call) -> list[Kernel]:
     function: Any = call.function
     if call.several or call.effect or _may_raise(call.errors):
         raise UnsupportedError
+    layout = call.results[0].layout
+    if layout is None or Layout.of(layout.empty()) != layout:
+        raise UnsupportedError  # a number, or an array with gaps
     if isinstance(function, Writing):
         lowering = _WRITERS.get(key_of(function.function))
     else:

@@ -65,17 +65,21 @@ class Region(Block):
 
         All loops that read the slot must come before, or read the same element in each round.
         """
-        writers = [i for i, k in enumerate(self.kernels) if result in k.writes()]
-        first = writers[0]
+        if not self.is_after_checks(result):
+            return False
+        first = self._first_write(result)
         for i, kernel in enumerate(self.kernels):
-            if kernel.checks and i > first:
-                return False
-            parts = [part for part in kernel.reads() if part.root is slot]
-            if i > first and parts:
-                return False
-            if i == first and parts and not self._in_step(kernel, slot):
+            reads = any(part.root is slot for part in kernel.reads())
+            if reads and (i > first or (i == first and not self._in_step(kernel, slot))):
                 return False
         return True
+
+    def is_after_checks(self, result: Value) -> bool:
+        """Return whether a result is written only when it is known that the program holds."""
+        return not any(kernel.checks for kernel in self.kernels[self._first_write(result) :])
+
+    def _first_write(self, result: Value) -> int:
+        return next(i for i, kernel in enumerate(self.kernels) if result in kernel.writes())
 
     def _in_step(self, kernel: Kernel, slot: Value) -> bool:
         """Return whether a kernel reads each element of a slot in the round that replaces it."""
@@ -228,7 +232,7 @@ class _Grouping:
 
     def _region(self, group: _Group, live: set[Value]) -> Call:
         slots = {end: slot for slot, end in self._program.writes.items() if isinstance(end, Value)}
-        kernels = _fused(group.kernels, slots)
+        kernels = _fused(_checks_first(group.kernels), slots)
         results = [root for root in dict.fromkeys(_roots(group.kernels)) if root in live]
         kernels = _needed(kernels, set(results))
         region = Region(kernels, len(group.calls))
@@ -245,6 +249,20 @@ class _Grouping:
         return Call(
             region, tuple(found), {}, tuple(region.results), several=True, location=location
         )
+
+
+def _checks_first(kernels: list[Kernel]) -> list[Kernel]:
+    """Return the kernels in an order in which little comes before the checks.
+
+    Nothing that others see may be written before it is known that the program holds.
+    """
+    needed: set[Root] = set()
+    early: set[Kernel] = set()
+    for kernel in reversed(kernels):
+        if kernel.checks or not needed.isdisjoint(kernel.writes()):
+            early.add(kernel)
+            needed.update(part.root for part in kernel.reads())
+    return sorted(kernels, key=lambda kernel: kernel not in early)
 
 
 def _roots(kernels: list[Kernel]) -> Iterator[Root]:

@@ -57,7 +57,7 @@ class Arguments:
         result = self.part(call.results[0])
         found = []
         for thing, wanted in zip(operands, dtypes, strict=True):
-            operand = thing if isinstance(thing, Taken) else self.operand(thing)
+            operand = thing if isinstance(thing, Part | Taken) else self.operand(thing)
             if not isinstance(operand, Scalar):
                 if not casts(operand.dtype, wanted):
                     raise UnsupportedError

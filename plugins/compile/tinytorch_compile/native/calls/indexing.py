@@ -18,8 +18,11 @@ from tinytorch_compile.program import Call, Constant, Value
 
 def _getitem(arguments: Arguments, call: Call) -> list[Kernel]:
     source, index = call.args
-    target, checks = selected(arguments, arguments.part(source), index)
     dtype = arguments.part(call.results[0]).dtype
+    element = _basic(arguments.part(source), index)
+    if element is not None:  # one element, which NumPy does not return as a view
+        return arguments.statement(call, [element], [dtype], identity)
+    target, checks = selected(arguments, arguments.part(source), index)
     return [*checks, *arguments.statement(call, [target], [dtype], identity)]
 
 
@@ -121,7 +124,9 @@ def _basic(part: Part, index: Any) -> Part | None:
             return None
     # The positions of the elements tell the strides.
     model = np.ndarray(part.shape, np.uint8, np.empty(span(part), np.uint8), 0, part.strides)
-    view = model[index if isinstance(index, tuple) else (index, ...)]
+    # With an ellipsis, a single element is a view, too.
+    has_ellipsis = any(item is Ellipsis for item in items)
+    view = model[items if has_ellipsis else (*items, ...)]
     first = view.__array_interface__["data"][0] - model.__array_interface__["data"][0]
     return Part(part.root, part.dtype, view.shape, view.strides, part.offset + first)
 
