@@ -178,9 +178,13 @@ class Kernel:
         """Yield the parts that the loops read."""
         raise NotImplementedError
 
+    def targets(self) -> Iterator[Part]:
+        """Yield the parts that they write."""
+        raise NotImplementedError
+
     def writes(self) -> Iterator[Root]:
         """Yield the roots of what they write."""
-        raise NotImplementedError
+        return (part.root for part in self.targets())
 
     def emit(self, function: Function) -> str:
         """Add the loops to a function, and return what it returns, or ""."""

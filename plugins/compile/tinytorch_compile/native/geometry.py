@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -45,6 +46,21 @@ class Part:
         strides = tuple(s // self.dtype.itemsize for s in layout.strides)
         return not self.offset and (self.shape, self.strides) == (layout.shape, strides)
 
+    @property
+    def is_inside(self) -> bool:
+        """Whether all elements are in the memory of the root."""
+        if not self.size:
+            return True
+        root = self.root
+        layout = Layout.of(root.array) if isinstance(root, Constant) else root.layout
+        assert layout is not None
+        first, last = _bounds(layout.shape, layout.strides)
+        own_first, own_last = _bounds(self.shape, self.strides)
+        size = self.dtype.itemsize
+        start = (self.offset + own_first) * size
+        end = (self.offset + own_last + 1) * size
+        return first <= start and end <= last + layout.dtype.itemsize
+
     def broadcast(self, shape: tuple[int, ...]) -> Part:
         """Return the part repeated along new axes and those of length 1."""
         added = len(shape) - len(self.shape)
@@ -56,6 +72,12 @@ class Part:
         """Return the part with its axes in another order, or without some."""
         shape = tuple(self.shape[axis] for axis in axes)
         return replace(self, shape=shape, strides=tuple(self.strides[axis] for axis in axes))
+
+
+def _bounds(shape: Sequence[int], strides: Sequence[int]) -> tuple[int, int]:
+    """Return the lowest and the highest position of elements."""
+    steps = [(n - 1) * stride for n, stride in zip(shape, strides, strict=True)]
+    return sum(s for s in steps if s < 0), sum(s for s in steps if s > 0)
 
 
 def of_array(root: Value | Constant, layout: Layout, first: int = 0) -> Part | None:

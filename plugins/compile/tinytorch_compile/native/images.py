@@ -31,12 +31,12 @@ class Unpooling(Kernel):
     """Writes the value of each window at the position of its first maximum, and 0 elsewhere.
 
     Attributes:
-        targets: for each position in the window, the elements of the result.
+        places: for each position in the window, the elements of the result.
         values, largest: the value and the maximum of each window.
         pixels: for each position in the window, the elements of the images.
     """
 
-    targets: Sequence[Part]
+    places: Sequence[Part]
     values: Part
     largest: Part
     pixels: Sequence[Part]
@@ -44,8 +44,8 @@ class Unpooling(Kernel):
     def reads(self) -> Iterator[Part]:
         yield from (self.values, self.largest, *self.pixels)
 
-    def writes(self) -> Iterator[Root]:
-        yield self.targets[0].root
+    def targets(self) -> Iterator[Part]:
+        yield from self.places
 
     def emit(self, function: Function) -> str:
         shape, dtype = self.values.shape, self.values.dtype
@@ -55,7 +55,7 @@ class Unpooling(Kernel):
             value = function.load(self.values, indices, dtype)
             largest = function.load(self.largest, indices, dtype)
             remaining = "true"
-            for target, pixel in zip(self.targets, self.pixels, strict=True):
+            for target, pixel in zip(self.places, self.pixels, strict=True):
                 x = function.load(pixel, indices, dtype)
                 equal = emitter.new(f"fcmp oeq {kind} {x}, {largest}")
                 is_nan = emitter.new(f"fcmp uno {kind} {x}, {x}")
@@ -67,14 +67,14 @@ class Unpooling(Kernel):
                 function.store(product, target, indices)
 
         if self.values.size:
-            axes = ordered_axes(shape, [self.targets[0], *self.targets[1:], *self.reads()])
+            axes = ordered_axes(shape, [self.places[0], *self.places[1:], *self.reads()])
             function.nest(axes, shape, window)
         return ""
 
     def text(self, name: Callable[[Root], str]) -> list[str]:
         variables = [f"i{axis}" for axis in range(4)]
         value = part_text(self.values, variables, name)
-        target = name(self.targets[0].root)
+        target = name(self.places[0].root)
         return [f"# {target} = {value} at the maximum of each window, 0 elsewhere"]
 
 
@@ -103,8 +103,8 @@ class Convolution(Kernel):
         if self.bias is not None:
             yield self.bias
 
-    def writes(self) -> Iterator[Root]:
-        yield self.result.root
+    def targets(self) -> Iterator[Part]:
+        yield self.result
 
     def emit(self, function: Function) -> str:
         outputs = self.result.shape[_CHANNEL]
@@ -274,8 +274,8 @@ class Correlation(Kernel):
     def reads(self) -> Iterator[Part]:
         yield from (self.values, self.images)
 
-    def writes(self) -> Iterator[Root]:
-        yield self.result.root
+    def targets(self) -> Iterator[Part]:
+        yield self.result
 
     def emit(self, function: Function) -> str:
         emitter, (outputs, channels, high, wide) = function.emitter, self.result.shape

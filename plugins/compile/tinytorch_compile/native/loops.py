@@ -82,8 +82,8 @@ class Elementwise(Kernel):
                 yield from (p for p in parts_of(operand) if p.root not in own)
             own.add(statement.result.root)
 
-    def writes(self) -> Iterator[Root]:
-        return (s.result.root for s in self.statements)
+    def targets(self) -> Iterator[Part]:
+        return (s.result for s in self.statements)
 
     def emit(self, function: Function) -> str:
         stored = [s.result for s in self.statements if s.result.root in self.stored]
@@ -146,8 +146,8 @@ class Write(Kernel):
         yield from parts_of(self.target)
         yield from parts_of(self.value)
 
-    def writes(self) -> Iterator[Root]:
-        yield self._part.root
+    def targets(self) -> Iterator[Part]:
+        yield self._part
 
     def emit(self, function: Function) -> str:
         emitter, part = function.emitter, self._part
@@ -197,7 +197,7 @@ class Bounds(Kernel):
     def reads(self) -> Iterator[Part]:
         yield self.part
 
-    def writes(self) -> Iterator[Root]:
+    def targets(self) -> Iterator[Part]:
         return iter(())
 
     def emit(self, function: Function) -> str:
@@ -238,7 +238,7 @@ class Decision(Kernel):
     def reads(self) -> Iterator[Part]:
         return parts_of(self.operand)
 
-    def writes(self) -> Iterator[Root]:
+    def targets(self) -> Iterator[Part]:
         return iter(())
 
     def emit(self, function: Function) -> str:

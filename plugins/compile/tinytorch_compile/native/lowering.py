@@ -43,7 +43,12 @@ def kernels_of(arguments: Arguments, call: Call) -> list[Kernel]:
         lowering = elementwise.ufunc_loops
     if lowering is None:
         raise UnsupportedError
-    return lowering(arguments, call)
+    kernels = lowering(arguments, call)
+    for kernel in kernels:
+        for part in (*kernel.reads(), *kernel.targets()):
+            if not part.is_inside:
+                raise RuntimeError(f"{key_of(function)} would use memory outside of an array")
+    return kernels
 
 
 def key_of(function: Any) -> Any:

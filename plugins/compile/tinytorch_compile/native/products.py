@@ -41,8 +41,8 @@ class Product(Kernel):
         yield self.left
         yield self.right
 
-    def writes(self) -> Iterator[Root]:
-        yield self.result.root
+    def targets(self) -> Iterator[Part]:
+        yield self.result
 
     def emit(self, function: Function) -> str:
         stack = range(len(self.result.shape) - 2)

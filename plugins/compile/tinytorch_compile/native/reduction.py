@@ -70,8 +70,8 @@ class Reduction(Kernel):
     def reads(self) -> Iterator[Part]:
         yield self.source
 
-    def writes(self) -> Iterator[Root]:
-        yield self.result.root
+    def targets(self) -> Iterator[Part]:
+        yield self.result
 
     def emit(self, function: Function) -> str:
         shape, source = self.source.shape, self.source
