@@ -38,6 +38,14 @@ def torch():
     return module
 
 
+@pytest.fixture(autouse=True, scope="session")
+def machine_code(tmp_path_factory):
+    """Keep compiled code out of the user's folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TINYTORCH_COMPILE_CACHE", str(tmp_path_factory.mktemp("machine_code")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def restore_overrides():
     """Undo what a test has toggled or configured."""

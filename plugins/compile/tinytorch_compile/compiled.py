@@ -11,6 +11,7 @@ from collections.abc import Callable
 from types import FunctionType, MethodType
 from typing import Any
 
+from tinytorch_compile.backends import Backend, backend_of
 from tinytorch_compile.capture import Captured, ChangedNumbers, Place, capture, is_capturing
 from tinytorch_compile.comparing import OTHER_DECISION, difference, wrong_end
 from tinytorch_compile.errors import (
@@ -32,8 +33,6 @@ _MOST_UNFINISHED = 3
 # The version of the operators in exported models: runtimes since June 2024 support it, onnxruntime
 # 1.18 among them.
 DEFAULT_OPSET = 21
-# The backends.
-_BACKENDS = ("numpy",)
 
 
 def compile(
@@ -49,7 +48,8 @@ def compile(
         step: a function, a method, or another object that can be called, such as a `Module`. Its
             arguments and its result are tensors, arrays, numbers, and tuples, lists and dicts of
             them. Without it, a decorator is returned.
-        backend: "numpy".
+        backend: "numpy", or "native", which compiles the calls to machine code; it needs
+            `pip install "tinytorch-compile[native]"`.
         strict: raise CaptureError if the step cannot be captured, instead of running it as it is
             with a RecaptureWarning.
 
@@ -60,6 +60,7 @@ def compile(
         TypeError: `step` cannot be called, or is a class, a generator function or a coroutine
             function.
         ValueError: the backend is unknown.
+        ImportError: the backend needs a package that is not installed.
 
     >>> import numpy as np
     >>> double = compile(lambda x: np.exp(x) * 2)
@@ -68,14 +69,13 @@ def compile(
     >>> y
     array([2., 2.])
     """
-    if backend not in _BACKENDS:
-        raise ValueError(f"compile() has no backend {backend!r}; choose one of {_BACKENDS}")
+    chosen = backend_of(backend)
     if step is None:
         return functools.partial(compile, backend=backend, strict=strict)
     if isinstance(step, Compiled):
         step = step.step
     _check_step(step)
-    return Compiled(step, strict)
+    return Compiled(step, strict, chosen)
 
 
 def _check_step(step: Any) -> None:
@@ -118,12 +118,12 @@ class Compiled:
         reason: why the step is not compiled, or None.
     """
 
-    def __init__(self, step: Callable[..., Any], strict: bool) -> None:
+    def __init__(self, step: Callable[..., Any], strict: bool, backend: Backend) -> None:
         functools.update_wrapper(self, step, updated=())
         self.step = step
         self.reason: str | None = None
-        self._options = (strict,)
-        self._strict = strict
+        self._options = (strict, backend)
+        self._strict, self._backend = strict, backend
         self._attribute = self._name
         self._lock = threading.RLock()
         # The programs, the latest first, by the number and names of the arguments.
@@ -277,7 +277,8 @@ class Compiled:
     def _copying(self, replay: Replay, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Replace a replay by one that creates new arrays for gradients, and run it."""
         replays = self._replays[(len(args), *kwargs)]
-        new = replay_of(self._name, replay.captured, self._named(args, kwargs), copies=True)
+        arguments = self._named(args, kwargs)
+        new = replay_of(self._name, replay.captured, arguments, self._backend, copies=True)
         new.verify()
         replays[replays.index(replay)] = self._latest = new
         return self(*args, **kwargs)
@@ -312,7 +313,8 @@ class Compiled:
                 f"{self._name} was captured {_MOST_PROGRAMS} times, because what it depends on "
                 f"keeps changing{changing(known)}"
             )
-        self._latest = replay_of(self._name, captured, self._named(args, kwargs))
+        arguments = self._named(args, kwargs)
+        self._latest = replay_of(self._name, captured, arguments, self._backend)
         self._arguments = Arguments(args, kwargs)
         replays.insert(0, self._latest)
         return self._latest

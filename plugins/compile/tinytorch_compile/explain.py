@@ -61,6 +61,7 @@ def _of_replay(replay: Replay) -> list[str]:
         f"state: {_count(arrays, 'array')}, {_count(numbers, 'number')}; "
         f"{len(program.writes)} of them change",
         *[f"number: {slot.label}" for slot in program.slots if slot.layout is None],
+        *replay.notes,
         f"memory for intermediate results: {replay.bytes:,} bytes",
         f"guards: {_count(replay.conditions, 'condition')} before the call",
     ]

@@ -126,6 +126,28 @@ class Call:
         return replace(self, args=args, kwargs=kwargs)
 
 
+class Block:
+    """The function of a call that stands for several calls, which a backend has compiled.
+
+    It writes its results into given arrays.
+    """
+
+    # Whether it may find that the program does not hold any more; it returns true then.
+    checks = False
+
+    def may_write_into(self, slot: Value, result: Value) -> bool:
+        """Return whether a result can be in the memory of a slot, whose old value it replaces."""
+        raise NotImplementedError
+
+    def is_after_checks(self, result: Value) -> bool:
+        """Return whether a result is written only when it is known that the program holds."""
+        raise NotImplementedError
+
+    def lines(self, name: Callable[[Any], str]) -> list[str]:
+        """Return what it computes as lines that people can read."""
+        raise NotImplementedError
+
+
 @dataclass(eq=False, slots=True)
 class Guard:
     """A decision of the step that depends on a value: the program holds while it is the same.

@@ -15,11 +15,11 @@ from tinytorch_core import Tensor
 from tinytorch_core.extend import array_text, from_array
 
 from tinytorch_compile.arguments import array_parts
+from tinytorch_compile.backends import Backend
 from tinytorch_compile.capture import Captured, Gradient, Leaf
 from tinytorch_compile.function import function_from
 from tinytorch_compile.guards import conditions
 from tinytorch_compile.passes import simplified
-from tinytorch_compile.passes.grouping import grouped
 from tinytorch_compile.program import Call, Program
 from tinytorch_compile.source import Names, Source
 from tinytorch_compile.tracing import owner_of
@@ -45,6 +45,7 @@ class Replay:
         first_write: the number of the first line of `run` that changes the state.
         saved: generators, each with the variable of `run` that holds its state at the start.
         gradients: the names of the arrays of gradients that `run` reuses.
+        notes: what the backend has compiled, for `explain()`.
         verified: a second capture was equal.
     """
 
@@ -58,6 +59,7 @@ class Replay:
     first_write: int
     saved: list[tuple[Any, str]]
     gradients: list[str]
+    notes: list[str]
     verified: bool = False
 
     def verify(self) -> None:
@@ -84,7 +86,11 @@ class Replay:
 
 
 def replay_of(
-    name: str, captured: Captured, arguments: Mapping[str, Any], copies: bool = False
+    name: str,
+    captured: Captured,
+    arguments: Mapping[str, Any],
+    backend: Backend,
+    copies: bool = False,
 ) -> Replay:
     """Return the replay of a captured call.
 
@@ -92,10 +98,12 @@ def replay_of(
         name: the name of the step.
         captured: the captured call.
         arguments: the arguments of the call, by name; positional arguments first.
+        backend: how the program runs.
         copies: create new arrays for the gradients in each call, because the user holds them.
     """
     program = simplified(captured.program)
     kept = _accumulate(program, captured)
+    changed, notes = backend.change(program)
     names = Names()
     for own in (name, "result", "holds", "call", "arguments", *arguments):
         names.new(own)
@@ -105,7 +113,9 @@ def replay_of(
         text if text in arguments and isinstance(value, np.ndarray) else names.new(f"{text}_array")
         for text, value in arrays.items()
     ]
-    source = Source(grouped(program), captured.arrays, inputs, names, "return CHANGED")
+    source = Source(changed, captured.arrays, inputs, names, "return CHANGED")
+    functions, more_notes = backend.link(source.blocks)
+    names.objects.update(functions)
     written = [captured.arrays[slot] for slot in program.writes if slot.layout is not None]
     owners = frozenset(id(owner_of(array)) for array in (*written, *source.kept))
     texts = _all_conditions(captured, program, kept, arguments, names, owners)
@@ -144,6 +154,7 @@ def replay_of(
         2 + len(before) + first_write,
         source.saved,
         [name for name, _ in reused],
+        [*notes, *more_notes],
     )
 
 

@@ -13,6 +13,7 @@ import operator
 import re
 from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ from tinytorch_compile.memory import Lifetimes, Pool
 from tinytorch_compile.passes.constants import array_of
 from tinytorch_compile.passes.grouping import Stacked
 from tinytorch_compile.program import (
+    Block,
     Call,
     Constant,
     Guard,
@@ -99,6 +101,25 @@ class Names:
         return name
 
 
+@dataclass(eq=False)
+class Placed:
+    """A block of which the arrays are known.
+
+    Attributes:
+        block: the block.
+        name: the name of its function.
+        arrays: the arrays that are the same in each call, by the values they hold.
+        slots: the slots by the results that are written into them.
+        passed: the arrays, and then the numbers, that are arguments of the call.
+    """
+
+    block: Any
+    name: str
+    arrays: dict[Value, Any]
+    slots: dict[Value, Value]
+    passed: list[Value]
+
+
 class Source:
     """The lines of a function that runs a program.
 
@@ -118,6 +139,7 @@ class Source:
         allocating: the calls that create new arrays each time.
         first_write: the index of the first line that changes a slot, or None.
         saved: generators, each with the variable that holds its state at the start.
+        blocks: the compiled blocks, whose functions must be added to the names.
     """
 
     def __init__(
@@ -139,6 +161,7 @@ class Source:
         self.saved: list[tuple[Any, str]] = []
         self._reserved: dict[Value, Any] = {}
         self.allocating: list[Call] = []
+        self.blocks: list[Placed] = []
         # The text of each value, and the array of those that are in the same one in every call.
         self._texts: dict[Value, str] = dict(zip(program.inputs, inputs, strict=True))
         self._arrays: dict[Value, Any] = {}
@@ -153,6 +176,9 @@ class Source:
         self._location: Location | None = None
         self._errors: dict[str, str] | None = None
         self._written: set[Value] = set()
+        calls = [step for step in program.steps if isinstance(step, Call)]
+        blocks = [call for call in calls if isinstance(call.function, Block)]
+        self._block_args = {value for call in blocks for value in call.args}
         self._last_check = max(
             (i for i, step in enumerate(program.steps) if self._may_end(step)), default=-1
         )
@@ -229,6 +255,8 @@ class Source:
         self._save_generators(step)
         if isinstance(step.function, Stacked):
             self._stack(step)
+        elif isinstance(step.function, Block):
+            self._block(i, step)
         elif step.several or step.results[0].layout is None:
             self._allocating(step)
         elif isinstance(step.function, Writing):
@@ -255,6 +283,8 @@ class Source:
         """Return whether a step may find that the program does not hold any more."""
         if isinstance(step, Guard):
             return True
+        if isinstance(step.function, Block):
+            return step.function.checks
         if isinstance(step.function, Writing | Stacked):
             return False
         if not any(result.layout for result in step.results):
@@ -332,7 +362,16 @@ class Source:
             if result.layout is not None:
                 shape, dtype = self.text(result.layout.shape), self.text(result.layout.dtype)
                 name = self._texts[result]
-                self._line(f"if {name}.shape != {shape} or {name}.dtype != {dtype}:")
+                wrong = f"{name}.shape != {shape} or {name}.dtype != {dtype}"
+                if result in self._block_args:
+                    # Compiled code needs an array of exactly this layout.
+                    self._line(f"{name} = {self.text(np.asarray)}({name})")
+                    if 1 in result.layout.shape:
+                        layout = self._names.of(result.layout, "layout")
+                        wrong = f"{self.text(Layout.of)}({name}) != {layout}"
+                    else:
+                        wrong += f" or {name}.strides != {self.text(result.layout.strides)}"
+                self._line(f"if {wrong}:")
                 self._end()
 
     def _place_parts(self) -> None:
@@ -458,6 +497,51 @@ class Source:
         for line in write_lines(call, self.text, self._texts[result]):
             self._line(line)
 
+    def _block(self, i: int, call: Call) -> None:
+        """Write the call of a compiled block."""
+        block: Any = call.function
+        slots = {}
+        for result in call.results:
+            slot = self._slot_for(i, call, result)
+            if slot is not None:
+                slots[result] = slot
+                self._written.add(slot)
+                if self.first_write is None:
+                    self.first_write = len(self.lines)
+                self._fix(result, self._arrays[slot])
+            elif self._may_keep(i, block, result):
+                assert result.layout is not None
+                self._reserved[result] = result.layout.empty()
+                self._fix(result, self._reserved[result])
+            else:
+                self._fix(result, self._new_array(result))
+        for line in block.lines(self._block_text):
+            self._line(f"# {line}")
+        fixed = {v: self._arrays[v] for v in (*call.args, *call.results) if v in self._arrays}
+        inputs = self._program.inputs
+        passed = [v for v in inputs if v in call.args]
+        passed += [v for v in call.args if v not in fixed and v not in passed]
+        passed.sort(key=lambda value: value.layout is None)
+        name = self._names.of(block, "region")
+        self.blocks.append(Placed(block, name, fixed, slots, passed))
+        text = f"{name}({', '.join(map(self.text, passed))})"
+        if block.checks:
+            self._line(f"if {text}:")
+            self._end()
+        else:
+            self._line(text)
+
+    def _may_keep(self, i: int, block: Any, result: Value) -> bool:
+        """Return whether the user may read the array of a result until the next call writes it."""
+        is_kept = result in self._program.kept
+        return is_kept and i >= self._last_check and block.is_after_checks(result)
+
+    def _block_text(self, thing: Any) -> str:
+        """Return the name of a value in the lines of a block, which may be its own."""
+        if isinstance(thing, Value) and thing not in self._texts:
+            self._texts[thing] = self._names.new(thing.label)
+        return self.text(thing)
+
     # Where results go.
 
     def _target(self, i: int, call: Call, result: Value) -> Any:
@@ -491,8 +575,7 @@ class Source:
                 and slot.layout is not None
                 and slot.layout == result.layout
                 and self._lifetimes.ends_at(slot, i)
-                and (is_elementwise(call) or slot.memory not in {v.memory for v in call.reads})
-                and all(v is slot for v in call.reads if v.memory is slot)
+                and _may_write_into(call, slot, result)
             ):
                 return slot
         return None
@@ -618,6 +701,14 @@ class Source:
         name = self._names.of(array, "kept")
         self._line(f"{self.text(np.copyto)}({name}, {self.text(value)})", indent="")
         return array
+
+
+def _may_write_into(call: Call, slot: Value, result: Value) -> bool:
+    """Return whether a call may write its result into a slot that it may also read."""
+    if isinstance(call.function, Block):
+        return call.function.may_write_into(slot, result)
+    reads = [value for value in call.reads if value.memory is slot]
+    return not reads or (is_elementwise(call) and all(value is slot for value in reads))
 
 
 def key_text(container: Any, key: Any, names: Names) -> str:

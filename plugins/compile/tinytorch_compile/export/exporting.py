@@ -20,7 +20,7 @@ from tinytorch_compile.export.kernels import kernel_rules
 from tinytorch_compile.export.model import Model, model_of
 from tinytorch_compile.export.names import input_names
 from tinytorch_compile.program import mapped
-from tinytorch_compile.slots import Box
+from tinytorch_compile.boxes import Box
 
 
 def export(
