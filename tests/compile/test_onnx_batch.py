@@ -5,9 +5,10 @@ import pytest
 
 from tinytorch_core import Tensor
 
+from tinytorch_activations import ReLU
 from tinytorch_autograd import no_grad
 from tinytorch_compile import ExportError, compile
-from tinytorch_layers import Linear, Sequential
+from tinytorch_layers import Conv2d, Flatten, Linear, Sequential
 
 from .networks import NETWORKS, OPTIMIZERS, Training
 from .onnx_models import TrainingModel, arrays, outputs, session
@@ -40,9 +41,18 @@ def test_predictions(network, tmp_path):
         np.testing.assert_allclose(result, model(x).data, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("network", ["mlp", "layer norm", "attention"])
+def convolution():
+    return Sequential(
+        Conv2d(1, 2, 5, stride=2, padding=1, generator=0),
+        ReLU(),
+        Flatten(),
+        Linear(338, 10, generator=1),
+    )
+
+
+@pytest.mark.parametrize("network", ["mlp", "layer norm", "attention", "convolution"])
 def test_training_steps(network, tmp_path):
-    make, draw = NETWORKS[network]
+    make, draw = NETWORKS.get(network, (convolution, NETWORKS["lenet"][1]))
     training = Training(make, OPTIMIZERS["momentum"])
     step = compile(training.step)
     inputs, targets = draw(np.random.default_rng(0))
@@ -52,7 +62,8 @@ def test_training_steps(network, tmp_path):
     model = TrainingModel(tmp_path / "step.onnx")
     for size in (2, 5, 16, 1):
         batch = batch_of(inputs, targets, size)
-        np.testing.assert_allclose(model.step(*batch), training.step(*batch).data, rtol=1e-5)
+        found, expected = model.step(*batch), training.step(*batch).data
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
     for name, parameter in training.model.named_parameters():
         found = model.state[f"model.{name}"]
         np.testing.assert_allclose(found, parameter.data, rtol=1e-4, atol=1e-6)

@@ -181,7 +181,8 @@ class Compiled:
         """Write the step as an ONNX model, for arguments of the shapes and dtypes of these.
 
         Without arguments, those of the latest program are used, so the step must have been
-        captured: call it twice before. The step is not run, and nothing changes.
+        captured: call it twice before. The export captures the step once more, which has no effect
+        on its state.
 
         The inputs of the model are the arrays and tensors among the arguments, under the names of
         the parameters; other arguments are constants. Its outputs are what the step returns:
