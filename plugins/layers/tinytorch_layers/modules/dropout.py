@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinytorch_layers import init
-from tinytorch_layers.arguments import input_shape, number
+from tinytorch_layers.arguments import input_shape
 from tinytorch_layers.functional.masking import apply_mask, drawn
-from tinytorch_layers.module import Module
+from tinytorch_modules import Module, number
 
 if TYPE_CHECKING:
     from tinytorch_layers.init import Random

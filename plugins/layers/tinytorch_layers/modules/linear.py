@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinytorch_layers import init
-from tinytorch_layers.arguments import flag, input_shape, integer, shape_error
+from tinytorch_layers.arguments import input_shape, shape_error
 from tinytorch_layers.functional.affine import linear
-from tinytorch_layers.module import Module
-from tinytorch_layers.parameter import Parameter
+from tinytorch_modules import Module, Parameter, flag, integer
 
 if TYPE_CHECKING:
     from tinytorch_layers.init import Random

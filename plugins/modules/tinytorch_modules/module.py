@@ -12,11 +12,11 @@ from typing import Any, Self
 import numpy as np
 
 from tinytorch_core import Tensor
-from tinytorch_core.extend import did_you_mean
+from tinytorch_core.extend import did_you_mean, to_array
 
-from tinytorch_layers.arguments import as_array, flag
-from tinytorch_layers.parameter import Parameter
-from tinytorch_layers.state import IncompatibleKeys, check_origin, load_arrays
+from tinytorch_modules.arguments import flag
+from tinytorch_modules.parameter import Parameter
+from tinytorch_modules.state import IncompatibleKeys, check_origin, load_arrays
 
 Named = tuple[str, Any]
 
@@ -358,7 +358,7 @@ class Module:
     def _arrays(self) -> dict[str, Any]:
         """Return the arrays of all parameters and buffers, by name, without copies."""
         values = {**dict(self.named_parameters()), **dict(self.named_buffers())}
-        return {name: as_array(value) for name, value in values.items()}
+        return {name: to_array(value) for name, value in values.items()}
 
     # The repr.
 
@@ -481,7 +481,7 @@ def _warn(message: str) -> None:
 
 
 def _equal(one: Any, other: Any) -> bool:
-    return np.array_equal(as_array(one), as_array(other), equal_nan=True)
+    return np.array_equal(to_array(one), to_array(other), equal_nan=True)
 
 
 def _join(prefix: str, name: str) -> str:

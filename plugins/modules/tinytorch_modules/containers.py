@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, overload
 
-from tinytorch_layers.module import Module
+from tinytorch_modules.module import Module
 
 Array = Any
 Layer = Callable[..., Any]

@@ -1,0 +1,38 @@
+"""Modules for the TinyTorch Tensor: parameters, child modules and their state."""
+
+from typing import TYPE_CHECKING
+
+# Imported first: importing the core imports the active plugins, some of which import this package.
+from tinytorch_core.extend import lazy_names
+
+if TYPE_CHECKING:
+    from tinytorch_modules.arguments import flag, integer, number
+    from tinytorch_modules.containers import Residual, Sequential
+    from tinytorch_modules.module import Module
+    from tinytorch_modules.parameter import Parameter
+    from tinytorch_modules.pytorch import load_torch_state, torch_state
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Module",
+    "Parameter",
+    "Residual",
+    "Sequential",
+    "flag",
+    "integer",
+    "load_torch_state",
+    "number",
+    "torch_state",
+]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "arguments": "flag integer number",
+        "containers": "Residual Sequential",
+        "module": "Module",
+        "parameter": "Parameter",
+        "pytorch": "load_torch_state torch_state",
+    },
+)
