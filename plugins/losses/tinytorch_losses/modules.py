@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass, fields, is_dataclass
+from dataclasses import KW_ONLY, Field, dataclass, fields, is_dataclass
 from typing import Any, ClassVar
 
 from tinytorch_losses.binary import binary_cross_entropy, binary_cross_entropy_with_logits
@@ -36,7 +36,7 @@ class Loss(Module):
         raise NotImplementedError(f"{type(self).__name__} must define forward(input, target)")
 
     def extra_repr(self) -> str:
-        options = fields(self) if is_dataclass(self) else ()
+        options: tuple[Field[Any], ...] = fields(self) if is_dataclass(self) else ()
         return ", ".join(f"{o.name}={getattr(self, o.name)!r}" for o in options)
 
 
