@@ -20,7 +20,7 @@ REQUIREMENTS = ("numpy", "packaging", "pluggy", "tomlkit")
 PLUGINS = ("autograd", "activations", "losses", "layers", "training", "compile")
 # The base class of modules: not a plugin, and installed with the plugins that need it.
 MODULES = "modules"
-NEED_MODULES = {"activations", "losses", "layers"}
+NEED_MODULES = {"activations", "losses", "layers", "training"}
 # The tools for plugin authors: not a plugin, and nothing may need it.
 DEVKIT = "devkit"
 # Third-party plugins; their wheels are in the subfolder examples/.

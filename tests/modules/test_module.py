@@ -539,3 +539,38 @@ def test_activations_and_losses_are_modules():
     assert repr(model.activation) == "LeakyReLU(negative_slope=0.2)"
     assert repr(model.loss).endswith("reduction='mean', label_smoothing=0.1)")
     assert list(model.state_dict()) == ["layer.weight", "layer.bias"]
+
+
+def test_to_converts_parameters_gradients_and_floating_buffers():
+    model = Sequential(Linear(2, 2, generator=0), BatchNorm1d(2))
+    model(Tensor(np.ones((3, 2), np.float32))).sum().backward()
+    assert model.to("float64") is model
+    assert {p.dtype for p in model.parameters()} == {np.dtype(np.float64)}
+    assert {p.grad.dtype for p in model.parameters()} == {np.dtype(np.float64)}
+    assert model[1].running_mean.dtype == np.float64
+    assert model[1].num_batches_tracked.dtype.kind == "i"
+    assert model(np.ones((3, 2))).dtype == np.float64
+
+
+@pytest.mark.parametrize("dtype", [int, "complex64", "cuda", None, 3])
+def test_to_takes_floating_dtypes_only(dtype):
+    layer = Linear(1, 1)
+    with pytest.raises(TypeError, match=r"to\(\) takes a floating dtype"):
+        layer.to(dtype)
+    assert layer.weight.dtype == np.float32
+
+
+def test_add_module():
+    model = Module()
+    layer = Linear(1, 1)
+    model.add_module("head", layer)
+    assert model.head is layer
+    model.add_module("head", None)
+    assert model.head is None
+    with pytest.raises(TypeError, match=r"takes a Module, not <ufunc 'sin'>"):
+        model.add_module("sine", np.sin)
+    for name in ("a.b", "", 3):
+        with pytest.raises(ValueError, match="must be an identifier"):
+            model.add_module(name, layer)
+    with pytest.raises(ValueError, match="already has an attribute 'forward'"):
+        model.add_module("forward", layer)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
         Residual,
         Sequential,
         load_torch_state,
+        manual_seed,
+        summary,
         torch_state,
     )
 
@@ -43,6 +45,8 @@ __all__ = [
     "functional",
     "init",
     "load_torch_state",
+    "manual_seed",
+    "summary",
     "torch_state",
 ]
 
@@ -57,6 +61,8 @@ __getattr__, __dir__ = lazy_names(
         "modules.linear": "Dense Flatten Linear",
         "modules.normalization": "BatchNorm1d BatchNorm2d LayerNorm",
         "modules.pooling": "AvgPool2d MaxPool2d",
-        "tinytorch_modules": "Module Parameter Residual Sequential load_torch_state torch_state",
+        "tinytorch_modules": """
+            Module Parameter Residual Sequential load_torch_state manual_seed summary torch_state
+        """,
     },
 )

@@ -8,9 +8,11 @@ from tinytorch_core.extend import lazy_names
 if TYPE_CHECKING:
     from tinytorch_modules.arguments import flag, integer, number
     from tinytorch_modules.containers import Residual, Sequential
+    from tinytorch_modules.model_summary import Summary, summary
     from tinytorch_modules.module import Module
     from tinytorch_modules.parameter import Parameter
     from tinytorch_modules.pytorch import load_torch_state, torch_state
+    from tinytorch_modules.randomness import manual_seed, random_generator
 
 __version__ = "0.1.0"
 
@@ -19,10 +21,14 @@ __all__ = [
     "Parameter",
     "Residual",
     "Sequential",
+    "Summary",
     "flag",
     "integer",
     "load_torch_state",
+    "manual_seed",
     "number",
+    "random_generator",
+    "summary",
     "torch_state",
 ]
 
@@ -32,7 +38,9 @@ __getattr__, __dir__ = lazy_names(
         "arguments": "flag integer number",
         "containers": "Residual Sequential",
         "module": "Module",
+        "model_summary": "Summary summary",
         "parameter": "Parameter",
         "pytorch": "load_torch_state torch_state",
+        "randomness": "manual_seed random_generator",
     },
 )

@@ -11,6 +11,7 @@ import numpy as np
 from tinytorch_core import Tensor
 from tinytorch_core.extend import from_array, to_array
 
+from tinytorch_modules import random_generator
 from tinytorch_training.arguments import count, flag, warn_caller
 from tinytorch_training.randomness import set_state
 
@@ -214,7 +215,7 @@ class DataLoader:
         self.batch_size = count("DataLoader", "batch_size", batch_size)
         self.shuffle = flag("DataLoader", "shuffle", shuffle)
         self.drop_last = flag("DataLoader", "drop_last", drop_last)
-        self.generator = np.random.default_rng(generator)
+        self.generator = random_generator(generator)
         # The state of the generator before the running epoch, the number of batches drawn since,
         # and whether the next loop continues that epoch.
         self._epoch_start: Mapping[str, Any] | None = None

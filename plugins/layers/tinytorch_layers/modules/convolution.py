@@ -10,7 +10,7 @@ from tinytorch_layers import init
 from tinytorch_layers.arguments import input_shape, shape_error
 from tinytorch_layers.functional.convolution import convolve
 from tinytorch_layers.functional.windows import windows
-from tinytorch_modules import Module, Parameter, flag, integer
+from tinytorch_modules import Module, Parameter, flag, integer, random_generator
 
 if TYPE_CHECKING:
     from tinytorch_layers.init import Random
@@ -80,7 +80,7 @@ class Conv2d(Module):
         self.kernel_size, self.stride = kernel_size, stride
         self.padding, self.dilation = padding, dilation
         shape = (self.out_channels, self.in_channels // self.groups, *self.windows.kernel)
-        rng = init.random_generator(generator)
+        rng = random_generator(generator)
         self.weight = Parameter(init.default_weight(shape, dtype, rng))
         with_bias = flag("Conv2d", "bias", bias)
         self.bias = (

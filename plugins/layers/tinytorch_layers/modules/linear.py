@@ -10,7 +10,7 @@ import numpy as np
 from tinytorch_layers import init
 from tinytorch_layers.arguments import input_shape, shape_error
 from tinytorch_layers.functional.affine import linear
-from tinytorch_modules import Module, Parameter, flag, integer
+from tinytorch_modules import Module, Parameter, flag, integer, random_generator
 
 if TYPE_CHECKING:
     from tinytorch_layers.init import Random
@@ -60,7 +60,7 @@ class Linear(Module):
         self.in_features = integer("Linear", "in_features", in_features)
         self.out_features = integer("Linear", "out_features", out_features)
         shape = (self.in_features, self.out_features)
-        rng = init.random_generator(generator)
+        rng = random_generator(generator)
         self.weight = Parameter(init.default_weight(shape, dtype, rng))
         with_bias = flag("Linear", "bias", bias)
         self.bias = (
