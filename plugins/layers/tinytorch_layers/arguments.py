@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tinytorch_modules import integer
+from tinytorch_modules.arguments import integer
 
 Array = Any
 Pair = tuple[int, int]

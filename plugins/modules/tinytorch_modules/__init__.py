@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from tinytorch_core.extend import lazy_names
 
 if TYPE_CHECKING:
-    from tinytorch_modules.arguments import flag, integer, number
+    from tinytorch_modules import arguments
     from tinytorch_modules.containers import Residual, Sequential
     from tinytorch_modules.model_summary import Summary, summary
     from tinytorch_modules.module import Module
@@ -22,11 +22,9 @@ __all__ = [
     "Residual",
     "Sequential",
     "Summary",
-    "flag",
-    "integer",
+    "arguments",
     "load_torch_state",
     "manual_seed",
-    "number",
     "random_generator",
     "summary",
     "torch_state",
@@ -35,7 +33,7 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
-        "arguments": "flag integer number",
+        "arguments": "arguments",
         "containers": "Residual Sequential",
         "module": "Module",
         "model_summary": "Summary summary",

@@ -10,7 +10,7 @@ from tinytorch_core import Tensor, op
 from tinytorch_core.extend import active_op
 
 from tinytorch_layers.arguments import input_shape
-from tinytorch_modules import number
+from tinytorch_modules.arguments import number
 
 if TYPE_CHECKING:
     from numpy.random import Generator

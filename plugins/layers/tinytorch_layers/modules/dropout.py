@@ -8,7 +8,8 @@ import numpy as np
 
 from tinytorch_layers.arguments import input_shape
 from tinytorch_layers.functional.masking import apply_mask, drawn
-from tinytorch_modules import Module, number, random_generator
+from tinytorch_modules import Module, random_generator
+from tinytorch_modules.arguments import number
 
 if TYPE_CHECKING:
     from tinytorch_layers.init import Random

@@ -8,7 +8,8 @@ import numpy as np
 
 from tinytorch_layers import init
 from tinytorch_layers.functional.lookup import checked_indices, take_rows
-from tinytorch_modules import Module, Parameter, integer
+from tinytorch_modules import Module, Parameter
+from tinytorch_modules.arguments import integer
 
 if TYPE_CHECKING:
     from tinytorch_layers.init import Random

@@ -10,7 +10,8 @@ import numpy as np
 from tinytorch_layers import init
 from tinytorch_layers.arguments import input_shape, shape_error
 from tinytorch_layers.functional.affine import linear
-from tinytorch_modules import Module, Parameter, flag, integer, random_generator
+from tinytorch_modules import Module, Parameter, random_generator
+from tinytorch_modules.arguments import flag, integer
 
 if TYPE_CHECKING:
     from tinytorch_layers.init import Random

@@ -16,7 +16,8 @@ from tinytorch_layers.functional.normalization import (
     channelwise,
     layer_norm,
 )
-from tinytorch_modules import Module, Parameter, flag, integer, number
+from tinytorch_modules import Module, Parameter
+from tinytorch_modules.arguments import flag, integer, number
 
 Array = Any
 
