@@ -211,16 +211,18 @@ def lazy_names(
     """Return `__getattr__` and `__dir__` for a package whose names are imported on first use.
 
     `names` has for each module of the package the names to import from it, separated by spaces; the
-    name of the module itself stands for the module. Type checkers need the same imports below
-    `if TYPE_CHECKING`.
+    name of the module itself stands for the module. A module that begins with "tinytorch_" is one
+    of another package. Type checkers need the same imports below `if TYPE_CHECKING`.
     """
     modules = {name: module for module, found in names.items() for name in found.split()}
 
     def __getattr__(name: str) -> Any:
         if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        module = importlib.import_module(f"{package}.{modules[name]}")
-        value = module if name == modules[name] else getattr(module, name)
+        found = modules[name]
+        prefix = "" if found.startswith("tinytorch_") else f"{package}."
+        module = importlib.import_module(prefix + found)
+        value = module if name == found else getattr(module, name)
         setattr(sys.modules[package], name, value)
         return value
 

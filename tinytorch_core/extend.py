@@ -30,7 +30,7 @@ from tinytorch_core.source import (
     tuple_text,
 )
 from tinytorch_core.surface import HookResult, Keyword, SurfaceBuilder, TensorExtension
-from tinytorch_core.tensor import active_op, derive, from_array, run_function, unwrap
+from tinytorch_core.tensor import active_op, derive, from_array, run_function, to_array, unwrap
 
 __all__ = [
     "CallText",
@@ -66,6 +66,7 @@ __all__ = [
     "start_plugins",
     "sum_into_rows",
     "sum_rows",
+    "to_array",
     "tuple_text",
     "unwrap",
     "well_known_provider",

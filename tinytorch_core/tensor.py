@@ -588,6 +588,17 @@ def run_function(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any
     return value._numpy_functions[function](*args, **kwargs)
 
 
+def to_array(value: Any) -> Any:
+    """Return the array of a Tensor, an array unchanged, and anything else as a NumPy array.
+
+    >>> to_array([1, 2])
+    array([1, 2])
+    """
+    if isinstance(value, TensorBase):
+        return value._data
+    return value if hasattr(value, "__array_ufunc__") else np.asarray(value)
+
+
 def unwrap(value: Any) -> Any:
     """Return `value` with each Tensor replaced by its array, in nested containers too.
 

@@ -18,6 +18,9 @@ from pathlib import Path
 
 REQUIREMENTS = ("numpy", "packaging", "pluggy", "tomlkit")
 PLUGINS = ("autograd", "activations", "losses", "layers", "training", "compile")
+# The base class of modules: not a plugin, and installed with the plugins that need it.
+MODULES = "modules"
+NEED_MODULES = {"activations", "losses", "layers", "training"}
 # The tools for plugin authors: not a plugin, and nothing may need it.
 DEVKIT = "devkit"
 # Third-party plugins; their wheels are in the subfolder examples/.
@@ -111,7 +114,9 @@ def check_subset(subset: tuple[str, ...], wheels: dict[str, Path], folder: Path)
         options = ["--quiet", "--no-compile", "--no-index", "--find-links", folder / "requirements"]
         for name in set(subset) & set(EXTRA_REQUIREMENTS):
             options += ["--find-links", folder / name]
-        run(*pip, "install", *options, *(wheels[name] for name in ("core", *subset)), cwd=home)
+        modules = (MODULES,) if NEED_MODULES & set(subset) else ()
+        names = ("core", *modules, *subset)
+        run(*pip, "install", *options, *(wheels[name] for name in names), cwd=home)
         run(*pip, "check", cwd=home)
         # -W error: a numerical overflow, for example, warns.
         run(python, "-I", "-W", "error", PROBE, *subset, cwd=home)
@@ -124,7 +129,8 @@ def check_subset(subset: tuple[str, ...], wheels: dict[str, Path], folder: Path)
 
 def main(dist: str) -> int:
     """Check all subsets and return the exit status: 0 if every check passed."""
-    wheels = {name: one_wheel(Path(dist).resolve(), name) for name in ("core", *PLUGINS, DEVKIT)}
+    ours = ("core", MODULES, *PLUGINS, DEVKIT)
+    wheels = {name: one_wheel(Path(dist).resolve(), name) for name in ours}
     wheels |= {name: one_wheel(Path(dist, "examples").resolve(), name) for name in EXAMPLES}
     with tempfile.TemporaryDirectory(prefix="tinytorch-isolation-") as temporary:
         folder = Path(temporary).resolve()

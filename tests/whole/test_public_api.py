@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -149,7 +150,13 @@ def is_public(name: str, own: str | None) -> bool:
         if rest.startswith("extend."):
             return rest.removeprefix("extend.") in extend.__all__
         return rest in PUBLIC
-    return rest in {*importlib.import_module(package).__all__, "__version__"}
+    imported = importlib.import_module(package)
+    first, _, name = rest.partition(".")
+    if first not in {*imported.__all__, "__version__"}:
+        return False
+    # Of a public module, the functions are public.
+    is_module = isinstance(getattr(imported, first), ModuleType)
+    return not name or (is_module and not name.startswith("_"))
 
 
 def own_package(file: Path) -> str | None:

@@ -20,11 +20,12 @@ from tinytorch_activations.functional import (
     tanh,
 )
 from tinytorch_activations.functional.gaussian import NORMAL_CDF
+from tinytorch_modules import Module
 
 Array = Any
 
 
-class Activation:
+class Activation(Module):
     """Base class of the activations: a function with its parameters, called with `x`.
 
     A subclass sets `function` as a static method whose first argument is `x`, and stores each
@@ -41,20 +42,16 @@ class Activation:
     function: ClassVar[Callable[..., Any]]
     _parameters: ClassVar[tuple[str, ...]]
 
-    def __init_subclass__(cls) -> None:
-        super().__init_subclass__()
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
         cls._parameters = tuple(inspect.signature(cls.function).parameters)[1:]
 
     def forward(self, x: Array) -> Array:
         """Return the activation of `x`: a Tensor for a Tensor, an array for an array."""
         return self.function(x, *map(vars(self).__getitem__, self._parameters))
 
-    def __call__(self, x: Array) -> Array:
-        return self.forward(x)
-
-    def __repr__(self) -> str:
-        parameters = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._parameters)
-        return f"{type(self).__name__}({parameters})"
+    def extra_repr(self) -> str:
+        return ", ".join(f"{name}={getattr(self, name)!r}" for name in self._parameters)
 
 
 class ReLU(Activation):

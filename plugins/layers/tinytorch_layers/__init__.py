@@ -7,16 +7,22 @@ from tinytorch_core.extend import lazy_names
 
 if TYPE_CHECKING:
     from tinytorch_layers import functional, init
-    from tinytorch_layers.module import Module
-    from tinytorch_layers.modules.containers import Residual, Sequential
     from tinytorch_layers.modules.convolution import Conv2d
     from tinytorch_layers.modules.dropout import Dropout
     from tinytorch_layers.modules.embedding import Embedding
     from tinytorch_layers.modules.linear import Dense, Flatten, Linear
     from tinytorch_layers.modules.normalization import BatchNorm1d, BatchNorm2d, LayerNorm
     from tinytorch_layers.modules.pooling import AvgPool2d, MaxPool2d
-    from tinytorch_layers.parameter import Parameter
-    from tinytorch_layers.pytorch import load_torch_state, torch_state
+    from tinytorch_modules import (
+        Module,
+        Parameter,
+        Residual,
+        Sequential,
+        load_torch_state,
+        manual_seed,
+        summary,
+        torch_state,
+    )
 
 __version__ = "0.1.0"
 
@@ -39,6 +45,8 @@ __all__ = [
     "functional",
     "init",
     "load_torch_state",
+    "manual_seed",
+    "summary",
     "torch_state",
 ]
 
@@ -47,15 +55,14 @@ __getattr__, __dir__ = lazy_names(
     {
         "functional": "functional",
         "init": "init",
-        "module": "Module",
-        "modules.containers": "Residual Sequential",
         "modules.convolution": "Conv2d",
         "modules.dropout": "Dropout",
         "modules.embedding": "Embedding",
         "modules.linear": "Dense Flatten Linear",
         "modules.normalization": "BatchNorm1d BatchNorm2d LayerNorm",
         "modules.pooling": "AvgPool2d MaxPool2d",
-        "parameter": "Parameter",
-        "pytorch": "load_torch_state torch_state",
+        "tinytorch_modules": """
+            Module Parameter Residual Sequential load_torch_state manual_seed summary torch_state
+        """,
     },
 )

@@ -2,7 +2,7 @@
 
 Each function returns a new array. Names and formulas are those of torch.nn.init, without the
 trailing underscore. `generator` is a `numpy.random.Generator`, or a seed for a new one. With
-None, the default, the operating system provides the seed, so that every run differs.
+None, the default, the seed derives from that of `manual_seed`; without it, every run differs.
 
 >>> import numpy as np
 >>> kaiming_uniform((4, 2), generator=np.random.default_rng(0)).shape
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinytorch_layers.functional.masking import drawn
+from tinytorch_modules import random_generator
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -29,11 +30,6 @@ Array = np.ndarray[Any, Any]
 Shape = Sequence[int]
 
 _GAINS = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4}
-
-
-def random_generator(generator: Random = None) -> Generator:
-    """Return `generator`, or a new generator for a seed; None gives a different seed each run."""
-    return np.random.default_rng(generator)
 
 
 def fans(shape: Shape) -> tuple[int, int]:

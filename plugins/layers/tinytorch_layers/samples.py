@@ -9,9 +9,10 @@ import numpy as np
 
 from tinytorch_devkit import Samples, call
 from tinytorch_layers import functional as F
-from tinytorch_layers import init, reference
+from tinytorch_layers import reference
 from tinytorch_layers.functional.masking import drawn
 from tinytorch_layers.functional.windows import Windows
+from tinytorch_modules import random_generator
 
 Array = Any
 
@@ -119,7 +120,7 @@ def drawn_from_seed(generator: int, method: str, arguments: tuple[Any, ...]) -> 
         generator: the seed of the generator.
         method, arguments: those of the op.
     """
-    return drawn(init.random_generator(generator), method, *arguments)
+    return drawn(random_generator(generator), method, *arguments)
 
 
 def _describe_convolution(samples: Samples) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, Field, dataclass, fields, is_dataclass
 from typing import Any, ClassVar
 
 from tinytorch_losses.binary import binary_cross_entropy, binary_cross_entropy_with_logits
@@ -11,11 +11,12 @@ from tinytorch_losses.classification import check_smoothing, cross_entropy, nll_
 from tinytorch_losses.divergence import KL_REDUCTIONS, kl_div
 from tinytorch_losses.reduction import REDUCTIONS, check_reduction
 from tinytorch_losses.regression import check_delta, huber_loss, l1_loss, mse_loss
+from tinytorch_modules import Module
 
 Array = Any
 
 
-class Loss:
+class Loss(Module):
     """Base class of the losses: `loss(input, target)` calls `loss.forward(input, target)`.
 
     The options are attributes and can be assigned.
@@ -34,12 +35,9 @@ class Loss:
         """Return the loss; every subclass must define this method."""
         raise NotImplementedError(f"{type(self).__name__} must define forward(input, target)")
 
-    def __call__(self, input: Array, target: Any) -> Array:
-        return self.forward(input, target)
-
-    def __repr__(self) -> str:
-        options = [f"{name}={value!r}" for name, value in vars(self).items()]
-        return f"{type(self).__name__}({', '.join(options)})"
+    def extra_repr(self) -> str:
+        options: tuple[Field[Any], ...] = fields(self) if is_dataclass(self) else ()
+        return ", ".join(f"{o.name}={getattr(self, o.name)!r}" for o in options)
 
 
 @dataclass(eq=False, repr=False)

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import Tensor
-from tinytorch_core.extend import from_array
+from tinytorch_core.extend import from_array, to_array
 
+from tinytorch_modules import random_generator
 from tinytorch_training.arguments import count, flag, warn_caller
 from tinytorch_training.randomness import set_state
 
@@ -73,7 +74,7 @@ class TensorDataset(Dataset):
     """
 
     def __init__(self, *arrays: Any, dtype: Any = None) -> None:
-        self.arrays = tuple(_as_array(a) for a in arrays)
+        self.arrays = tuple(to_array(a) for a in arrays)
         if not self.arrays or any(not a.shape for a in self.arrays):
             shapes = ", ".join(str(a.shape) for a in self.arrays) or "none"
             raise ValueError(
@@ -142,7 +143,7 @@ def stack(examples: Sequence[Any]) -> Any:
     kinds = set(map(type, examples))
     if len(kinds) == 1 and isinstance(first, int | np.number):
         return Tensor(np.array(examples))
-    arrays = examples if kinds == {np.ndarray} else [_as_array(e) for e in examples]
+    arrays = examples if kinds == {np.ndarray} else [to_array(e) for e in examples]
     shapes = {array.shape for array in arrays}
     if len(shapes) > 1:
         raise ValueError(f"cannot stack examples of different shapes to a batch: {sorted(shapes)}")
@@ -162,13 +163,6 @@ def map_arrays(function: Callable[[Any], Any], value: Any) -> Any:
         items = [map_arrays(function, item) for item in value]
         return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
     return function(value)
-
-
-def _as_array(value: Any) -> Array:
-    """Return the array of a Tensor, an array unchanged, and anything else as a NumPy array."""
-    if isinstance(value, Tensor):
-        return value.data
-    return value if hasattr(value, "__array_ufunc__") else np.asarray(value)
 
 
 class DataLoader:
@@ -221,7 +215,7 @@ class DataLoader:
         self.batch_size = count("DataLoader", "batch_size", batch_size)
         self.shuffle = flag("DataLoader", "shuffle", shuffle)
         self.drop_last = flag("DataLoader", "drop_last", drop_last)
-        self.generator = np.random.default_rng(generator)
+        self.generator = random_generator(generator)
         # The state of the generator before the running epoch, the number of batches drawn since,
         # and whether the next loop continues that epoch.
         self._epoch_start: Mapping[str, Any] | None = None

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import op
-from tinytorch_core.extend import kernel, sum_into_rows
+from tinytorch_core.extend import kernel, sum_into_rows, to_array
 
-from tinytorch_layers.arguments import as_array, input_shape
+from tinytorch_layers.arguments import input_shape
 
 Array = Any
 Shape = tuple[int, ...]
@@ -50,7 +50,7 @@ def checked_indices(owner: object, indices: Any, count: int) -> Array:
         ValueError: an index is not whole, or the indices require grad.
         TypeError: the indices are not numbers.
     """
-    array = as_array(indices)
+    array = to_array(indices)
     if array.dtype.kind not in "iu":
         array = _whole_indices(owner, indices, array)
     _check_range(owner, array, count)

@@ -9,7 +9,8 @@ import numpy as np
 from tinytorch_core import Tensor, op
 from tinytorch_core.extend import active_op
 
-from tinytorch_layers.arguments import input_shape, number
+from tinytorch_layers.arguments import input_shape
+from tinytorch_modules.arguments import number
 
 if TYPE_CHECKING:
     from numpy.random import Generator

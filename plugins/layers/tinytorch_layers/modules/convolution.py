@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinytorch_layers import init
-from tinytorch_layers.arguments import flag, input_shape, integer, shape_error
+from tinytorch_layers.arguments import input_shape, shape_error
 from tinytorch_layers.functional.convolution import convolve
 from tinytorch_layers.functional.windows import windows
-from tinytorch_layers.module import Module
-from tinytorch_layers.parameter import Parameter
+from tinytorch_modules import Module, Parameter, random_generator
+from tinytorch_modules.arguments import flag, integer
 
 if TYPE_CHECKING:
     from tinytorch_layers.init import Random
@@ -81,7 +81,7 @@ class Conv2d(Module):
         self.kernel_size, self.stride = kernel_size, stride
         self.padding, self.dilation = padding, dilation
         shape = (self.out_channels, self.in_channels // self.groups, *self.windows.kernel)
-        rng = init.random_generator(generator)
+        rng = random_generator(generator)
         self.weight = Parameter(init.default_weight(shape, dtype, rng))
         with_bias = flag("Conv2d", "bias", bias)
         self.bias = (

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinytorch_layers import init
-from tinytorch_layers.arguments import input_shape, number
+from tinytorch_layers.arguments import input_shape
 from tinytorch_layers.functional.masking import apply_mask, drawn
-from tinytorch_layers.module import Module
+from tinytorch_modules import Module, random_generator
+from tinytorch_modules.arguments import number
 
 if TYPE_CHECKING:
     from tinytorch_layers.init import Random
@@ -44,7 +44,7 @@ class Dropout(Module):
 
     def __init__(self, p: float = 0.5, *, generator: Random = None) -> None:
         self.p = number("Dropout", "p", p, 0, 1, ends="[)")
-        self.generator = init.random_generator(generator)
+        self.generator = random_generator(generator)
 
     def forward(self, x: Array) -> Array:
         shape = input_shape(self, x)

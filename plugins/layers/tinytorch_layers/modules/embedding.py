@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinytorch_layers import init
-from tinytorch_layers.arguments import integer
 from tinytorch_layers.functional.lookup import checked_indices, take_rows
-from tinytorch_layers.module import Module
-from tinytorch_layers.parameter import Parameter
+from tinytorch_modules import Module, Parameter
+from tinytorch_modules.arguments import integer
 
 if TYPE_CHECKING:
     from tinytorch_layers.init import Random

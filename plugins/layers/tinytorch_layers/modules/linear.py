@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinytorch_layers import init
-from tinytorch_layers.arguments import flag, input_shape, integer, shape_error
+from tinytorch_layers.arguments import input_shape, shape_error
 from tinytorch_layers.functional.affine import linear
-from tinytorch_layers.module import Module
-from tinytorch_layers.parameter import Parameter
+from tinytorch_modules import Module, Parameter, random_generator
+from tinytorch_modules.arguments import flag, integer
 
 if TYPE_CHECKING:
     from tinytorch_layers.init import Random
@@ -61,7 +61,7 @@ class Linear(Module):
         self.in_features = integer("Linear", "in_features", in_features)
         self.out_features = integer("Linear", "out_features", out_features)
         shape = (self.in_features, self.out_features)
-        rng = init.random_generator(generator)
+        rng = random_generator(generator)
         self.weight = Parameter(init.default_weight(shape, dtype, rng))
         with_bias = flag("Linear", "bias", bias)
         self.bias = (

@@ -10,14 +10,14 @@ import numpy as np
 from tinytorch_core.extend import unwrap
 
 from tinytorch_layers import init
-from tinytorch_layers.arguments import flag, input_shape, integer, number, shape_error
+from tinytorch_layers.arguments import input_shape, shape_error
 from tinytorch_layers.functional.normalization import (
     batch_norm_forward,
     channelwise,
     layer_norm,
 )
-from tinytorch_layers.module import Module
-from tinytorch_layers.parameter import Parameter
+from tinytorch_modules import Module, Parameter
+from tinytorch_modules.arguments import flag, integer, number
 
 Array = Any
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from tinytorch_layers.arguments import input_shape, shape_error
 from tinytorch_layers.functional.pooling import average, maxima, pool_windows
-from tinytorch_layers.module import Module
+from tinytorch_modules import Module
 
 Array = Any
 

@@ -12,11 +12,12 @@ from typing import Any, Self
 import numpy as np
 
 from tinytorch_core import Tensor
-from tinytorch_core.extend import did_you_mean
+from tinytorch_core.extend import did_you_mean, to_array
 
-from tinytorch_layers.arguments import as_array, flag
-from tinytorch_layers.parameter import Parameter
-from tinytorch_layers.state import IncompatibleKeys, check_origin, load_arrays
+from tinytorch_modules.arguments import flag
+from tinytorch_modules.hooks import HookHandle, ModuleHooks, add_hook
+from tinytorch_modules.parameter import Parameter
+from tinytorch_modules.state import IncompatibleKeys, check_origin, load_arrays
 
 Named = tuple[str, Any]
 
@@ -43,6 +44,7 @@ class Module:
     Attributes:
         training: whether the module is in training mode, in which layers such as Dropout behave
             differently. Set by `train` and `eval`; initially True.
+        registered_hooks: the hooks of the module, or None.
 
     >>> from tinytorch_core import Tensor
     >>> class Scale(Module):
@@ -59,6 +61,7 @@ class Module:
     """
 
     training: bool = True
+    registered_hooks: ModuleHooks | None = None
     _buffers: tuple[str, ...] = ()
     # The names of the class attributes that hold modules or parameters.
     _class_parts: tuple[str, ...] = ()
@@ -85,7 +88,9 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} must define forward()")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.forward(*args, **kwargs)
+        if self.registered_hooks is None:
+            return self.forward(*args, **kwargs)
+        return self.registered_hooks.call(self, args, kwargs)
 
     # Parameters, buffers and child modules.
 
@@ -177,6 +182,26 @@ class Module:
                 yield prefix + name, value, name in self._transposed_in_torch
             elif isinstance(value, Module) and not any(value is parent for parent in inside):
                 yield from value._under_all_names(f"{prefix}{name}.", inside)
+
+    def add_module(self, name: str, module: Module | None) -> None:
+        """Set an attribute to a module; the same as `setattr`, with checks of the name.
+
+        Args:
+            name: an identifier, or a number as text.
+            module: a module, or None.
+
+        Raises:
+            TypeError: `module` is not a Module.
+            ValueError: the name is not possible, or belongs to another attribute.
+        """
+        who = type(self).__name__
+        if module is not None and not isinstance(module, Module):
+            raise TypeError(f"add_module() of {who} takes a Module, not {module!r:.60}")
+        if not isinstance(name, str) or not (name.isidentifier() or name.isdecimal()):
+            raise ValueError(f"the name of a module of {who} must be an identifier, not {name!r}")
+        if hasattr(self, name) and not isinstance(getattr(self, name), Module):
+            raise ValueError(f"{who} already has an attribute {name!r}; choose another name")
+        setattr(self, name, module)
 
     def register_buffer(self, name: str, value: Any) -> None:
         """Add an attribute that is part of the state but is not a parameter.
@@ -283,6 +308,107 @@ class Module:
             function(module)
         return self
 
+    def to(self, dtype: Any) -> Self:
+        """Convert the floating parameters and buffers to a dtype; return the module.
+
+        Gradients are converted too. An optimizer that has made a step keeps its state as it is, so
+        convert the model before creating the optimizer.
+
+        Args:
+            dtype: a floating dtype, such as `np.float64` or "float32".
+
+        Raises:
+            TypeError: `dtype` is not a floating dtype.
+
+        >>> from tinytorch_layers import Linear
+        >>> Linear(2, 1).to(np.float64).weight.dtype
+        dtype('float64')
+        """
+        try:
+            target = None if dtype is None else np.dtype(dtype)
+        except TypeError:
+            target = None
+        if target is None or target.kind != "f":
+            raise TypeError(f"to() takes a floating dtype, such as np.float64, not {dtype!r:.60}")
+        for parameter in list(self.parameters()):
+            if parameter.dtype.kind == "f":
+                grad = getattr(parameter, "grad", None)
+                parameter.data = parameter.data.astype(target)
+                if grad is not None:
+                    parameter.grad = grad.astype(target)
+        for name, buffer in list(self.named_buffers()):
+            if buffer.dtype.kind == "f":
+                self.set_buffer(name, buffer.astype(target))
+        return self
+
+    # Hooks.
+
+    def register_forward_pre_hook(self, hook: Callable[..., Any]) -> HookHandle:
+        """Call `hook(module, args)` before each call of `forward`.
+
+        Args:
+            hook: returns None, or what replaces the positional arguments: a tuple, or one value.
+
+        Returns:
+            A handle; `handle.remove()`, or the end of a `with` block on it, removes the hook.
+
+        Raises:
+            TypeError: `hook` is not callable.
+        """
+        return add_hook(self, "before", hook)
+
+    def register_forward_hook(self, hook: Callable[..., Any]) -> HookHandle:
+        """Call `hook(module, args, output)` after each call of `forward`.
+
+        Args:
+            hook: returns None, or what replaces the output.
+
+        Returns, raises: see `register_forward_pre_hook`.
+
+        >>> from tinytorch_layers import Linear
+        >>> shapes = []
+        >>> layer = Linear(2, 3)
+        >>> with layer.register_forward_hook(lambda layer, args, y: shapes.append(y.shape)):
+        ...     y = layer(np.ones((4, 2), np.float32))
+        >>> shapes
+        [(4, 3)]
+        """
+        return add_hook(self, "after", hook)
+
+    def register_full_backward_pre_hook(self, hook: Callable[..., Any]) -> HookHandle:
+        """Call `hook(module, grad_output)` when the gradients of the outputs are known.
+
+        Args:
+            hook: is called with a tuple of tensors; returns None, or the gradients that replace
+                them.
+
+        Returns, raises: see `register_forward_pre_hook`.
+        """
+        return add_hook(self, "before_gradients", hook)
+
+    def register_full_backward_hook(self, hook: Callable[..., Any]) -> HookHandle:
+        """Call `hook(module, grad_input, grad_output)` when the gradients of the inputs are known.
+
+        Args:
+            hook: is called with two tuples of tensors, for the positional arguments and the
+                outputs; the gradient of an argument that does not require grad is None. Returns
+                None, or the gradients that replace those of the arguments.
+
+        Returns, raises: see `register_forward_pre_hook`. A call of the module raises TypeError if
+        it returns other things than tensors.
+
+        >>> from tinytorch_layers import Linear
+        >>> norms = []
+        >>> layer = Linear(2, 1, generator=0)
+        >>> with layer.register_full_backward_hook(
+        ...     lambda layer, grad_input, grad_output: norms.append(grad_output[0].tolist())
+        ... ):
+        ...     layer(Tensor([[1.0, 2.0]])).sum().backward()
+        >>> norms
+        [[[1.0]]]
+        """
+        return add_hook(self, "after_gradients", hook)
+
     # The state.
 
     def state_dict(self) -> dict[str, np.ndarray[Any, Any]]:
@@ -358,7 +484,7 @@ class Module:
     def _arrays(self) -> dict[str, Any]:
         """Return the arrays of all parameters and buffers, by name, without copies."""
         values = {**dict(self.named_parameters()), **dict(self.named_buffers())}
-        return {name: as_array(value) for name, value in values.items()}
+        return {name: to_array(value) for name, value in values.items()}
 
     # The repr.
 
@@ -481,7 +607,7 @@ def _warn(message: str) -> None:
 
 
 def _equal(one: Any, other: Any) -> bool:
-    return np.array_equal(as_array(one), as_array(other), equal_nan=True)
+    return np.array_equal(to_array(one), to_array(other), equal_nan=True)
 
 
 def _join(prefix: str, name: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinytorch_layers.arguments import as_array
+from tinytorch_core.extend import to_array
 
 
 class IncompatibleKeys(NamedTuple):
@@ -80,7 +80,7 @@ def load_arrays(
             "load_state_dict() expects a dict from names to arrays, as state_dict() returns, "
             f"not {type(mapping).__name__}: {mapping!r:.60}"
         )
-    given = {name: as_array(value) for name, value in mapping.items()}
+    given = {name: to_array(value) for name, value in mapping.items()}
     keys = IncompatibleKeys(
         [name for name in own if name not in given], [name for name in given if name not in own]
     )

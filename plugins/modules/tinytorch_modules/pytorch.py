@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_layers.arguments import as_array
-from tinytorch_layers.module import Module
-from tinytorch_layers.state import IncompatibleKeys, TorchState, is_of_torch, load_arrays
+from tinytorch_core.extend import to_array
+
+from tinytorch_modules.module import Module
+from tinytorch_modules.state import IncompatibleKeys, TorchState, is_of_torch, load_arrays
 
 # NumPy's codes for the dtypes of safetensors.
 _DTYPES = {
@@ -102,7 +103,7 @@ def _arrays(model: Module) -> tuple[dict[str, Array], dict[str, str]]:
     first_names: dict[int, str] = {}
     for name, value, transposed in model._under_all_names():
         first = names[name] = first_names.setdefault(id(value), name)
-        array = as_array(value)
+        array = to_array(value)
         own.setdefault(first, array.T if transposed else array)
     return own, names
 
@@ -131,7 +132,7 @@ def _as_array(name: str, value: Any) -> Array:
             "training checkpoint, pass the part that contains the weights, such as "
             "torch.load(file)['state_dict']"
         )
-    return as_array(value)
+    return to_array(value)
 
 
 def _read(file: File) -> Any:

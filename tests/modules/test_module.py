@@ -11,7 +11,7 @@ import pytest
 
 from tinytorch_core import Tensor
 
-from tinytorch_activations import ReLU, relu
+from tinytorch_activations import LeakyReLU, ReLU, relu
 from tinytorch_autograd import grad
 from tinytorch_layers import (
     BatchNorm1d,
@@ -22,8 +22,7 @@ from tinytorch_layers import (
     Residual,
     Sequential,
 )
-
-from .cases import PUBLIC_NAMES
+from tinytorch_losses import CrossEntropyLoss
 
 
 class Network(Module):
@@ -168,33 +167,6 @@ def test_repr_shows_the_tree_of_modules(network):
     assert "  (blocks.1): Linear(3, 3)" in lines
     assert "  (activation): relu" in lines
     assert not [line for line in lines if "size" in line or "pair" in line]
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "Linear(4, 3)",
-        "Linear(4, 3, bias=False)",
-        "Flatten()",
-        "Flatten(start_dim=0, end_dim=2)",
-        "Dropout(0.25)",
-        "LayerNorm(4)",
-        "LayerNorm((2, 3), eps=0.1, elementwise_affine=False)",
-        "LayerNorm(4, bias=False)",
-        "BatchNorm1d(3)",
-        "BatchNorm2d(3, eps=0.1, momentum=None, affine=False)",
-        "Embedding(5, 3)",
-        "Embedding(5, 3, padding_idx=0)",
-        "Conv2d(1, 6, kernel_size=5, padding=2)",
-        "Conv2d(2, 4, kernel_size=(3, 1), stride=2, padding='valid', dilation=2, groups=2,"
-        " bias=False)",
-        "MaxPool2d(2)",
-        "MaxPool2d(3, stride=2, padding=1, dilation=2)",
-        "AvgPool2d((2, 3), stride=1)",
-    ],
-)
-def test_repr_of_a_layer_is_the_call_that_creates_it(text):
-    assert repr(eval(text, PUBLIC_NAMES)) == text
 
 
 def test_module_without_forward_raises():
@@ -549,3 +521,56 @@ def test_residual_adds_its_input():
     np.testing.assert_array_equal(Residual(layer)(x).data, x + layer(x).data)
     np.testing.assert_array_equal(Residual(layer, shortcut=layer)(x).data, 2 * layer(x).data)
     assert Residual()(x).tolist() == [[2.0, 4.0]]
+
+
+def test_activations_and_losses_are_modules():
+    class Classifier(Module):
+        def __init__(self):
+            self.layer = Linear(2, 3)
+            self.activation = LeakyReLU(0.2)
+            self.loss = CrossEntropyLoss(label_smoothing=0.1)
+
+    model = Classifier()
+    assert list(model.children()) == [model.layer, model.activation, model.loss]
+    visited = []
+    model.eval().apply(visited.append)
+    assert visited == [model, model.layer, model.activation, model.loss]
+    assert not any(module.training for module in visited)
+    assert repr(model.activation) == "LeakyReLU(negative_slope=0.2)"
+    assert repr(model.loss).endswith("reduction='mean', label_smoothing=0.1)")
+    assert list(model.state_dict()) == ["layer.weight", "layer.bias"]
+
+
+def test_to_converts_parameters_gradients_and_floating_buffers():
+    model = Sequential(Linear(2, 2, generator=0), BatchNorm1d(2))
+    model(Tensor(np.ones((3, 2), np.float32))).sum().backward()
+    assert model.to("float64") is model
+    assert {p.dtype for p in model.parameters()} == {np.dtype(np.float64)}
+    assert {p.grad.dtype for p in model.parameters()} == {np.dtype(np.float64)}
+    assert model[1].running_mean.dtype == np.float64
+    assert model[1].num_batches_tracked.dtype.kind == "i"
+    assert model(np.ones((3, 2))).dtype == np.float64
+
+
+@pytest.mark.parametrize("dtype", [int, "complex64", "cuda", None, 3])
+def test_to_takes_floating_dtypes_only(dtype):
+    layer = Linear(1, 1)
+    with pytest.raises(TypeError, match=r"to\(\) takes a floating dtype"):
+        layer.to(dtype)
+    assert layer.weight.dtype == np.float32
+
+
+def test_add_module():
+    model = Module()
+    layer = Linear(1, 1)
+    model.add_module("head", layer)
+    assert model.head is layer
+    model.add_module("head", None)
+    assert model.head is None
+    with pytest.raises(TypeError, match=r"takes a Module, not <ufunc 'sin'>"):
+        model.add_module("sine", np.sin)
+    for name in ("a.b", "", 3):
+        with pytest.raises(ValueError, match="must be an identifier"):
+            model.add_module(name, layer)
+    with pytest.raises(ValueError, match="already has an attribute 'forward'"):
+        model.add_module("forward", layer)

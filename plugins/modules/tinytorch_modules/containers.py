@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, overload
 
-from tinytorch_layers.module import Module
+from tinytorch_modules.module import Module
 
 Array = Any
 Layer = Callable[..., Any]
@@ -14,7 +14,8 @@ Layer = Callable[..., Any]
 class Sequential(Module):
     """Layers applied one after the other.
 
-    `model[0]` is the first layer, and `model[1:]` is a Sequential of the others.
+    It is a list of layers: `model[0]` is the first one, `model[1:]` is a Sequential of the others,
+    and `model[0] = layer` replaces one.
 
     Args:
         layers: modules, or functions of one tensor, such as `np.tanh` or an activation.
@@ -38,8 +39,7 @@ class Sequential(Module):
 
     def __init__(self, *layers: Layer) -> None:
         self._length = 0
-        for layer in layers:
-            self.append(layer)
+        self._set(layers)
 
     def append(self, layer: Layer) -> Sequential:
         """Add a layer at the end; return the module.
@@ -47,9 +47,46 @@ class Sequential(Module):
         Raises:
             TypeError: the layer is not callable, or is a class.
         """
-        what = f"layer {self._length} of {type(self).__name__}"
-        setattr(self, str(self._length), _checked(what, layer))
-        self._length += 1
+        return self.insert(self._length, layer)
+
+    def extend(self, layers: Iterable[Layer]) -> Sequential:
+        """Add several layers at the end; return the module.
+
+        Raises:
+            TypeError: a layer is not callable, or is a class. No layer is added.
+        """
+        return self._set([*self, *layers])
+
+    def insert(self, index: int, layer: Layer) -> Sequential:
+        """Add a layer before the one at `index`, as in a list; return the module.
+
+        Raises:
+            TypeError: the layer is not callable, or is a class.
+        """
+        layers = list(self)
+        layers.insert(index, layer)
+        return self._set(layers)
+
+    def pop(self, index: int = -1) -> Any:
+        """Remove a layer and return it.
+
+        Raises:
+            IndexError: the module has no layer at `index`.
+        """
+        layers = list(self)
+        layer = layers.pop(index)
+        self._set(layers)
+        return layer
+
+    def _set(self, layers: Sequence[Layer]) -> Sequential:
+        """Replace all layers, after checking them; return the module."""
+        name = type(self).__name__
+        checked = [_checked(f"layer {i} of {name}", layer) for i, layer in enumerate(layers)]
+        for i in range(self._length):
+            delattr(self, str(i))
+        for i, layer in enumerate(checked):
+            setattr(self, str(i), layer)
+        self._length = len(checked)
         return self
 
     def forward(self, x: Array) -> Array:
@@ -70,6 +107,20 @@ class Sequential(Module):
     def __getitem__(self, index: int | slice) -> Any:
         layers = list(self)
         return Sequential(*layers[index]) if isinstance(index, slice) else layers[index]
+
+    @overload
+    def __setitem__(self, index: int, layer: Layer) -> None: ...
+    @overload
+    def __setitem__(self, index: slice, layer: Iterable[Layer]) -> None: ...
+    def __setitem__(self, index: int | slice, layer: Any) -> None:
+        layers = list(self)
+        layers[index] = layer
+        self._set(layers)
+
+    def __delitem__(self, index: int | slice) -> None:
+        layers = list(self)
+        del layers[index]
+        self._set(layers)
 
 
 class Residual(Module):
