@@ -177,6 +177,8 @@ def _gradient_lines(
     for gradient, index in kept:
         if index is None and gradient.before is None:
             continue  # a condition has found that it is None already
+        place = f"{names.of(gradient.tensor, 'tensor')}.grad"
         text = "None" if index is None else names.of(source.kept[index], "grad")
-        lines.append(f"{names.of(gradient.tensor, 'tensor')}.grad = {text}")
+        # Usually it is the array of the last call, and to assign it takes four times as long.
+        lines += [f"if {place} is not {text}:", f"    {place} = {text}"]
     return lines
