@@ -196,6 +196,13 @@ def test_the_time_to_build_leaves_out_the_time_of_usual_calls(monkeypatch):
     task()
 
 
+def test_our_time_to_build_is_measured_for_each_selected_step(monkeypatch, tmp_path):
+    monkeypatch.setenv("TINYTORCH_COMPILE_CACHE", "elsewhere")
+    found = compiled.build_seconds(compilers.NumpyBackend, "64-32-10", str(tmp_path))
+    assert list(found) == ["64-32-10, batch 64"]
+    assert 0 < found["64-32-10, batch 64"] < 60
+
+
 def test_times_to_build_are_listed():
     table = report.build_table(
         {"a step": {"ours": 0.02, "theirs": 12.0}}, ["ours", "theirs", "n/a"]

@@ -215,7 +215,7 @@ def _refused(self: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 _VIEWS = "T base data dtype flags imag itemsize mT nbytes ndim real shape size strides swapaxes "
-_VIEWS += "__array_finalize__ __class__ __len__ __new__ transpose view"
+_VIEWS += "__array_finalize__ __buffer__ __class__ __len__ __new__ transpose view"
 for _each in vars(np.ndarray).keys() - vars(Watched).keys() - set(_VIEWS.split()):
     _method = getattr(np.ndarray, _each)
     # The operators call ufuncs.
