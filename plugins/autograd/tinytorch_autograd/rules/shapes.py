@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import op
-from tinytorch_core.extend import place, sum_into_rows, sum_rows, unwrap
+from tinytorch_core.extend import kernel, place, sum_into_rows, sum_rows, unwrap
 
 from tinytorch_autograd.complex_numbers import cast, real_part
 from tinytorch_autograd.rules.arithmetic import has_values
@@ -37,6 +37,7 @@ def broadcast_to(x: Array, shape: Any) -> Array:
 
 
 @op("scatter_add")
+@kernel("x")
 def scatter_add(x: Array, index: Any, shape: Shape) -> Array:
     """Return zeros of `shape` with `x` added at `index`, the adjoint of indexing.
 
