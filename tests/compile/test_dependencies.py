@@ -412,7 +412,7 @@ def true_and_one(compile):
 @program
 def one_and_a_float(compile):
     options = {"power": 2, "other": 3}
-    step = compile(lambda x: (x * 2 if type(options["power"]) is int else x * 3))
+    step = compile(lambda x: x * 2 if type(options["power"]) is int else x * 3)
     return calls(step, lambda: options.update(power=2.0))
 
 
@@ -442,7 +442,7 @@ def complex_zeros_as_arguments(compile):
     return [step(ONES, y) for y in (0j, complex(0.0, -0.0), complex(-0.0, 0.0)) for _ in range(4)]
 
 
-class Mode(str, enum.Enum):
+class Mode(enum.StrEnum):
     ONE = "one"
 
 
@@ -909,7 +909,7 @@ def a_batch_with_other_keys(compile):
 
 @program
 def a_batch_in_another_order(compile):
-    step = compile(lambda batch: list(batch.values())[0] * 2)
+    step = compile(lambda batch: next(iter(batch.values())) * 2)
     one = {"x": ONES, "y": ONES * 3}
     two = {"y": ONES * 3, "x": ONES}
     return [step(batch) for batch in [one] * 4 + [two] * 4]
@@ -1148,7 +1148,7 @@ def a_generator_as_an_argument(compile):
 
 @program
 def keywords_in_another_order(compile):
-    step = compile(lambda x, **factors: x * list(factors.values())[0])
+    step = compile(lambda x, **factors: x * next(iter(factors.values())))
     return [step(ONES, a=2.0, b=3.0) for _ in range(4)] + [step(ONES, b=3.0, a=2.0)] * 4
 
 
@@ -1171,7 +1171,9 @@ def a_mask(compile):
 
 @program
 def the_kinds_of_results(compile):
-    step = compile(lambda x: (x.sum(), x[0], x * 2, x.sum().item(), x.size, [x.max()], {"a": x + 1}))
+    step = compile(
+        lambda x: (x.sum(), x[0], x * 2, x.sum().item(), x.size, [x.max()], {"a": x + 1})
+    )
     return [step(ONES * i) for i in range(6)]
 
 
@@ -1350,7 +1352,7 @@ class Training:
 
     def observed(self):
         found = [copy.deepcopy([p.data, p.grad]) for p in self.model.parameters()]
-        return found + [list(self.optimizer.state_dict()["state"])]
+        return [*found, list(self.optimizer.state_dict()["state"])]
 
 
 def training(change, optimizer=lambda p: Adam(p, lr=0.1), kind=Training):
@@ -1419,7 +1421,7 @@ def the_model_is_copied(trained):
 
 @training
 def the_model_is_pickled(trained):
-    trained.model = pickle.loads(pickle.dumps(trained.model))  # noqa: S301
+    trained.model = pickle.loads(pickle.dumps(trained.model))
     trained.optimizer = Adam(trained.model.parameters(), lr=0.05)
 
 

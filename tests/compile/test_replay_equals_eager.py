@@ -458,9 +458,7 @@ def _outcome(step, arguments):
     return type(result), _bits(result.data), result.requires_grad
 
 
-@settings(
-    max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
-)
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(PROGRAMS, CALLS)
 def test_a_replay_equals_the_step(program, calls):
     with (

@@ -160,9 +160,7 @@ def capture(
 class _Capture:
     """One run of a step on traced arrays."""
 
-    def __init__(
-        self, step: Callable[..., Any], numbers: set[Place], roots: list[Any]
-    ) -> None:
+    def __init__(self, step: Callable[..., Any], numbers: set[Place], roots: list[Any]) -> None:
         self._step, self._wanted = step, numbers
         self.recorder = Recorder()
         self._program = self.recorder.program

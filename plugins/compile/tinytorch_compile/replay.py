@@ -269,9 +269,7 @@ def _held_lines(reused: list[tuple[str, str]], names: Names) -> list[str]:
     if not reused:
         return []
     count = names.of(sys.getrefcount, "getrefcount")
-    held = [
-        f"{count}({name}) - ({place} is {name}) > {name}_references" for name, place in reused
-    ]
+    held = [f"{count}({name}) - ({place} is {name}) > {name}_references" for name, place in reused]
     condition = " or ".join(held)
     return [f"if {condition}:", f"    return {names.of(HELD, 'HELD')}"]
 

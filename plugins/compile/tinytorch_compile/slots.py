@@ -59,6 +59,9 @@ _WITH_CACHES = frozenset(
     for name in ("core", "autograd", "activations", "compile", "layers", "losses", "training")
 )
 
+# The hooks that nothing but checks of a plugin calls.
+_OF_CHECKS = ("tinytorch_describe_ops", "tinytorch_register_checks")
+
 
 class Found(NamedTuple):
     """Something that the step can reach.
@@ -229,7 +232,9 @@ class State:
             else:
                 self._namespace("", namespace).absent[name] = None
         for name in imports_in(code):
-            known = [n for n in (name, f"{namespace.get('__package__')}.{name}") if n in sys.modules]
+            known = [
+                n for n in (name, f"{namespace.get('__package__')}.{name}") if n in sys.modules
+            ]
             for full_name in known[:1]:
                 self._use("sys.modules", sys.modules, full_name)
 
@@ -330,11 +335,14 @@ def _of_plugins() -> Iterator[Any]:
     """Yield the hooks of active plugins that were not installed, which lead to their ops."""
     for plugin in plugins.surface().plugins:
         target = plugin.target
-        module = target.__name__ if isinstance(target, types.ModuleType) else type(target).__module__
+        module = (
+            target.__name__ if isinstance(target, types.ModuleType) else type(target).__module__
+        )
         if isinstance(target, types.SimpleNamespace) or not is_library(module):
             for name in dir(target):
-                if name.startswith("tinytorch_") and callable(getattr(target, name)):
-                    yield getattr(target, name)
+                hook = getattr(target, name)
+                if name.startswith("tinytorch_") and name not in _OF_CHECKS and callable(hook):
+                    yield hook
 
 
 def _parts_of(thing: Any) -> list[tuple[str, Any]] | None:
