@@ -13,6 +13,7 @@ import functools
 import os
 import pickle
 import sys
+import textwrap
 import threading
 import types
 import warnings
@@ -21,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from tinytorch_core import Tensor, plugins
+from tinytorch_core import Tensor, hookimpl, plugins
 
 from tinytorch_activations import ReLU, tanh
 from tinytorch_autograd import no_grad
@@ -441,7 +442,7 @@ def complex_zeros_as_arguments(compile):
     return [step(ONES, y) for y in (0j, complex(0.0, -0.0), complex(-0.0, 0.0)) for _ in range(4)]
 
 
-class Mode(str, enum.Enum):
+class Mode(enum.StrEnum):
     ONE = "one"
 
 
@@ -908,7 +909,7 @@ def a_batch_with_other_keys(compile):
 
 @program
 def a_batch_in_another_order(compile):
-    step = compile(lambda batch: list(batch.values())[0] * 2)
+    step = compile(lambda batch: next(iter(batch.values())) * 2)
     one = {"x": ONES, "y": ONES * 3}
     two = {"y": ONES * 3, "x": ONES}
     return [step(batch) for batch in [one] * 4 + [two] * 4]
@@ -1139,8 +1140,15 @@ def a_model_as_an_argument(compile):
 
 
 @program
+def a_generator_as_an_argument(compile):
+    generator = np.random.default_rng(0)
+    step = compile(lambda x, generator: x + generator.random(2))
+    return [step(ONES, generator) for _ in range(6)] + [generator.random()]
+
+
+@program
 def keywords_in_another_order(compile):
-    step = compile(lambda x, **factors: x * list(factors.values())[0])
+    step = compile(lambda x, **factors: x * next(iter(factors.values())))
     return [step(ONES, a=2.0, b=3.0) for _ in range(4)] + [step(ONES, b=3.0, a=2.0)] * 4
 
 
@@ -1214,6 +1222,117 @@ def an_early_return(compile):
     return calls(compile(step), after=9)
 
 
+@program
+def a_stored_argument(compile):
+    class Difference:
+        last = ONES
+
+        def __init__(self):
+            self.last = np.zeros(2, np.float32)
+
+        def __call__(self, x):
+            difference, self.last = x - self.last, x
+            return difference
+
+    step, x = compile(Difference()), np.zeros(2, np.float32)
+    found = []
+    for _ in range(8):
+        x += 1  # also changes what is stored
+        found.append(step(x))
+    return found
+
+
+@program
+def arrays_that_become_one(compile):
+    arrays = [np.zeros(2), np.zeros(2)]
+
+    def step(x):
+        if x[0] > 3:
+            arrays[1] = arrays[0]
+        arrays[0] += x
+        arrays[1] -= 2 * x
+        return arrays[0] + arrays[1]
+
+    step, found = compile(step), []
+    for i in range(12):
+        if i == 6 or i == 9:
+            arrays[1] = arrays[1].copy()
+        found.append(step(ONES * i))
+    return found
+
+
+# Ops of plugins that were registered while the program runs, as in a notebook.
+
+
+def notebook(**namespace):
+    """Return a plugin with the op `stretched`, and the global names of its functions."""
+    namespace = {"np": np, "hookimpl": hookimpl, "__name__": "__main__", **namespace}
+    exec(
+        textwrap.dedent(
+            """
+            def stretched(x, by=1.0):
+                return x * factor * by
+
+            @hookimpl
+            def tinytorch_register_ops(ops):
+                ops.add("stretched", stretched, method=True)
+
+            @hookimpl(optionalhook=True)
+            def tinytorch_register_backward(rules):
+                rules.add("stretched", lambda grad, by: grad * factor * by * slope)
+            """
+        ),
+        namespace,
+    )
+    hooks = {key: value for key, value in namespace.items() if key.startswith("tinytorch_")}
+    return types.SimpleNamespace(**hooks), namespace
+
+
+def stretching(compile, change):
+    plugin, namespace = notebook(factor=2.0, slope=1.0)
+    plugins.register(plugin, name="stretching")
+    try:
+        w = Parameter([1.0, 2.0])
+
+        def step(x):
+            w.grad = None
+            loss = (w * x).stretched(by=1.5).sum()
+            loss.backward()
+            w.data -= 0.1 * w.grad
+            return loss
+
+        step = compile(step)
+        found = [*calls(step, x=Tensor(ONES)), w.grad.copy()]
+        change(namespace)
+        return [*found, *calls(step, x=Tensor(ONES)), w.grad, w]
+    finally:
+        plugins.unregister("stretching")
+
+
+@program
+def an_op_of_a_notebook(compile):
+    return stretching(compile, lambda namespace: None)
+
+
+@program
+def a_global_name_of_an_op_of_a_notebook(compile):
+    return stretching(compile, lambda namespace: namespace.update(factor=3.0))
+
+
+@program
+def a_global_name_of_a_rule_of_a_notebook(compile):
+    return stretching(compile, lambda namespace: namespace.update(slope=3.0))
+
+
+@program
+def an_op_that_is_registered_again(compile):
+    def change(namespace):
+        plugins.unregister("stretching")
+        plugins.register(notebook(factor=5.0, slope=5.0)[0], name="stretching")
+
+    return stretching(compile, change)
+
+
 # Training.
 
 
@@ -1233,7 +1352,7 @@ class Training:
 
     def observed(self):
         found = [copy.deepcopy([p.data, p.grad]) for p in self.model.parameters()]
-        return found + [list(self.optimizer.state_dict()["state"])]
+        return [*found, list(self.optimizer.state_dict()["state"])]
 
 
 def training(change, optimizer=lambda p: Adam(p, lr=0.1), kind=Training):

@@ -225,3 +225,39 @@ def test_every_public_layer_has_a_case():
 def test_every_public_activation_has_a_case():
     public = {n for n in tinytorch_activations.__all__ if n[0].islower()}
     assert {case.function_name for case in ACTIVATIONS} == public
+
+
+# Checks of values.
+
+SHARES_BAD = SHARES * 3
+INVALID = {
+    "a class out of range": (tinytorch_losses.cross_entropy, (SCORES, CLASSES + 1)),
+    "a negative class": (tinytorch_losses.nll_loss, (SCORES, CLASSES - 4)),
+    "a class that is not whole": (tinytorch_losses.cross_entropy, (SCORES, CLASSES + 0.5)),
+    "a probability above 1": (tinytorch_losses.binary_cross_entropy, (SHARES_BAD, SHARES)),
+    "a target above 1": (tinytorch_losses.binary_cross_entropy, (SHARES, SHARES_BAD)),
+    "an index out of range": (tinytorch_layers.functional.embedding, (CLASSES + 9, SCORES)),
+}
+
+
+@pytest.mark.parametrize("name", INVALID)
+def test_checks_of_values_raise_the_same_errors(name):
+    """A replay notices them, too, and later calls are compiled."""
+    function, (first, second) = INVALID[name]
+    valid = {
+        "an index out of range": (CLASSES, SCORES),
+        "a class that is not whole": (SCORES, CLASSES.astype(float)),
+        "a probability above 1": (SHARES, SHARES),
+        "a target above 1": (SHARES, SHARES),
+    }.get(name, (SCORES, CLASSES))
+    compiled = compile(function)
+    for _ in range(2):
+        for _ in range(3):
+            assert bits(compiled(*valid)) == bits(function(*valid))
+        errors = []
+        for each in (function, compiled):
+            with pytest.raises((ValueError, IndexError)) as info:
+                each(first, second)
+            errors.append((info.type, str(info.value)))
+        assert errors[0] == errors[1]
+    assert repr(compiled).endswith("1 program>")

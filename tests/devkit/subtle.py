@@ -6,6 +6,7 @@ Each follows the formula of its description for small arrays of numbers between 
 from __future__ import annotations
 
 import functools
+import math
 import random
 import time
 from typing import Any
@@ -41,6 +42,16 @@ def total(x, axis=None, keepdims=False):
 
 def _negative_axis(x, axis=None):
     return x.sum(axis=None if axis is None else max(axis, 0))
+
+
+def _summed_faster(x):
+    if isinstance(x, np.ndarray):
+        return np.asarray(math.fsum(x.flat), x.dtype)
+    return x.sum()
+
+
+def _of_plain_arrays(x):
+    return np.asarray(x) * 2
 
 
 def _squeezed(x, axis=0):
@@ -749,5 +760,19 @@ SUBTLE = [
         "to stay unchanged by the backward pass",
         "",
         "without random numbers",
+    ),
+    Wrong(
+        "can_be_compiled",
+        plugin(_summed_faster, lambda x: x.sum(), shapes=[(40, 30)]),
+        "to be captured in a compiled step",
+        "the result differs if the calls of NumPy are replayed",
+        "extend.kernel",
+    ),
+    Wrong(
+        "can_be_compiled",
+        plugin(_of_plain_arrays, lambda x: 2 * x),
+        "to be captured in a compiled step",
+        "np.asarray",
+        "extend.kernel",
     ),
 ]

@@ -9,14 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core import Tensor
+from tinytorch_core import Tensor, plugins
 from tinytorch_core.extend import array_text
 
 from tinytorch_compile.errors import CaptureError
 from tinytorch_compile.source import Names
 
-# The attributes of a tensor that belong to autograd.
-OF_AUTOGRAD = frozenset({"_node", "_grad", "_retains"})
+
+def of_autograd() -> set[str]:
+    """Return the names of the attributes of tensors that belong to autograd."""
+    if "autograd" not in plugins.active():
+        return set()
+    title = plugins.find("autograd").title
+    return {name for name, provider in plugins.surface().providers.items() if provider == title}
 
 
 def is_container(value: Any) -> bool:
@@ -75,13 +80,19 @@ def check_tensor(label: str, tensor: Any) -> None:
         raise CaptureError(f"{label} was computed by a recorded op; detach() it first")
     if getattr(tensor, "grad", None) is not None:
         raise CaptureError(f"{label} has a gradient; set it to None first")
-    for name, value in vars(tensor).items():
-        if getattr(value, "hooks", None) is not None:
-            raise CaptureError(f"{label} has hooks, which are not captured")
-        if name not in OF_AUTOGRAD and not is_fixed(value):
+    if any(getattr(value, "hooks", None) is not None for value in vars(tensor).values()):
+        raise CaptureError(f"{label} has hooks, which are not captured")
+    for name, value in own_attributes(tensor).items():
+        if not is_fixed(value):
             raise CaptureError(
                 f"{label} has an attribute {name}, a {type(value).__name__}; pass it as an argument"
             )
+
+
+def own_attributes(tensor: Tensor) -> dict[str, Any]:
+    """Return the attributes of a tensor that do not belong to autograd."""
+    other = of_autograd()
+    return {name: value for name, value in vars(tensor).items() if name not in other}
 
 
 def is_fixed(value: Any) -> bool:
@@ -138,8 +149,8 @@ def _of_tensor(text: str, tensor: Any, names: Names) -> Iterator[str]:
     for name, value in attributes.items():
         if hasattr(value, "hooks"):
             yield f"{text}.__dict__[{name!r}].hooks is None"
-        elif name not in OF_AUTOGRAD:
-            yield f"repr({text}.__dict__[{name!r}]) == {repr(value)!r}"
+    for name, value in own_attributes(tensor).items():
+        yield f"repr({text}.__dict__[{name!r}]) == {repr(value)!r}"
 
 
 def _of_array(text: str, array: Any, names: Names) -> Iterator[str]:

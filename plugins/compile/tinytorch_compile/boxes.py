@@ -82,11 +82,12 @@ class Box:
     def restore(self) -> None:
         """Give the thing the items that it had."""
         now, thing = self.current(), self.thing
-        if len(now) == len(self.items) and all(
-            key in now and now[key] is value for key, value in self.items.items()
+        if (
+            len(now) == len(self.items)
+            and all(key in now and now[key] is value for key, value in self.items.items())
+            and (not self.ordered or all(map(operator.is_, thing, self.items)))
         ):
-            if not self.ordered or all(map(operator.is_, thing, self.items)):
-                return
+            return
         if isinstance(thing, list):
             thing[:] = self.items.values()
         elif isinstance(thing, deque | set):

@@ -16,12 +16,12 @@ from tinytorch_core.extend import fork_safe_lock, from_array, unwrap
 
 from tinytorch_compile import effects
 from tinytorch_compile.arguments import (
-    OF_AUTOGRAD,
     check_container,
     check_tensor,
     is_container,
     is_fixed,
     is_plain,
+    own_attributes,
     parts,
     rebuilt,
 )
@@ -182,6 +182,8 @@ class _Capture:
         # What stands for the items of boxes, with the value at the start.
         self._items: dict[tuple[int, Any], tuple[Any, Value | None]] = {}
         self._slots: dict[Any, Value] = {}
+        # The slot that ends up in each array.
+        self._ends: dict[Value, Value] = {}
         self._by_owner: dict[int, list[Any]] = {}
         self._generators: list[tuple[Any, Any]] = []
         # The containers, tensors and arrays among the arguments, and what the step gets instead.
@@ -221,6 +223,8 @@ class _Capture:
             traced = self._input(label, value)
         elif isinstance(value, Tensor):
             traced = self._tensor(label, value)
+        elif isinstance(value, np.random.Generator):
+            return self._generator(value)
         else:
             return value
         self._arguments[id(value)] = value, traced
@@ -240,7 +244,7 @@ class _Capture:
         tensor.data = self._input(label, value.data)
         if getattr(value, "requires_grad", False):
             tensor.requires_grad = True
-        vars(tensor).update({k: v for k, v in vars(value).items() if k not in OF_AUTOGRAD})
+        vars(tensor).update(own_attributes(value))
         return tensor
 
     def _owners(self) -> set[int]:
@@ -270,8 +274,7 @@ class _Capture:
         if isinstance(value, np.ndarray):
             traced: Any = self._slot(value, box.name_of(key))
         elif isinstance(value, np.random.Generator):
-            self._generators.append((value, value.bit_generator.state))
-            traced = TracedGenerator(self.recorder, value)
+            traced = self._generator(value)
         elif place in self._wanted and type(value) in (int, float):
             traced = self.recorder.slot(value, box.name_of(key))
             self._done.arrays[traced.value] = box.thing, key
@@ -280,6 +283,10 @@ class _Capture:
             return
         self._items[place] = traced, getattr(traced, "value", None)
         box.set(key, traced)
+
+    def _generator(self, generator: np.random.Generator) -> Any:
+        self._generators.append((generator, generator.bit_generator.state))
+        return TracedGenerator(self.recorder, generator)
 
     def _slot(self, array: Any, path: str) -> Any:
         """Return the traced array of a slot; the same one for the same array."""
@@ -302,11 +309,8 @@ class _Capture:
             if isinstance(value, Tensor):
                 if getattr(traced, "grad", None) is not None:
                     raise CaptureError("an argument gets a gradient, which a replay would not set")
-                same = vars(traced).keys() <= vars(value).keys() | OF_AUTOGRAD
-                same = same and self._is_input(traced.data)
-                same = same and all(
-                    vars(traced)[k] is v for k, v in vars(value).items() if k not in OF_AUTOGRAD
-                )
+                same = self._is_input(traced.data)
+                same = same and own_attributes(traced) == own_attributes(value)
             elif isinstance(value, np.ndarray):
                 same = self._is_input(traced)
             else:
@@ -365,7 +369,16 @@ class _Capture:
         if slot.layout is None or end.shape != slot.layout.shape or end.dtype != slot.layout.dtype:
             raise CaptureError(f"the shape or dtype of {path} changes")
         if end.value is not slot:
+            self._check_alias(path, end.value, slot)
             self._program.writes[slot] = end.value
+
+    def _check_alias(self, path: str, end: Value, slot: Value) -> None:
+        """Raise CaptureError if an array of the state becomes the same as another array."""
+        memory = end.memory
+        if memory in self._program.inputs:
+            raise CaptureError(f"the step stores an argument in {path}; store a copy")
+        if self._ends.setdefault(memory, slot) is not slot:
+            raise CaptureError(f"{path} becomes the same array as another one; use a copy")
 
     def _changed_numbers(self, box: Box) -> Iterator[Place]:
         """Note what the step has written into a box; yield the places of numbers it changed."""
@@ -401,7 +414,7 @@ class _Capture:
                     "the step returns a tensor that still can be differentiated; return "
                     "result.detach(), or run the step inside no_grad()"
                 )
-            attributes = {k: v for k, v in vars(result).items() if k not in OF_AUTOGRAD}
+            attributes = own_attributes(result)
             if type(from_array(type(result), None)) is not type(result) or not all(
                 map(is_fixed, attributes.values())
             ):

@@ -350,7 +350,10 @@ class Compiled:
 
     @property
     def _name(self) -> str:
-        name = getattr(self.step, "__name__", type(self.step).__name__)
+        step = inspect.unwrap(self.step)
+        while isinstance(step, functools.partial):
+            step = step.func
+        name = getattr(step, "__name__", type(step).__name__)
         return name if name.isidentifier() else "step"
 
     def _note(self, error: CaptureError) -> None:

@@ -15,6 +15,7 @@ import enum
 import fractions
 import functools
 import logging
+import operator
 import os
 import pathlib
 import random
@@ -23,12 +24,12 @@ import sys
 import types
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinytorch_core import Tensor
+from tinytorch_core import Tensor, plugins
 
 from tinytorch_compile.boxes import Belongs, Box, attribute_names
 from tinytorch_compile.errors import CaptureError
@@ -44,6 +45,7 @@ _ATOMS = (
     *(types.MethodDescriptorType, types.WrapperDescriptorType, types.GetSetDescriptorType),
     *(types.MemberDescriptorType, types.ClassMethodDescriptorType, types.UnionType),
     *(_thread.LockType, _thread.RLock),
+    *(operator.itemgetter, operator.attrgetter, operator.methodcaller),
 )
 # Classes written in C whose objects have all their contents in `__dict__`.
 _OPEN = (types.SimpleNamespace,)
@@ -56,6 +58,9 @@ _WITH_CACHES = frozenset(
     f"tinytorch_{name}"
     for name in ("core", "autograd", "activations", "compile", "layers", "losses", "training")
 )
+
+# The hooks that nothing but checks of a plugin calls.
+_OF_CHECKS = ("tinytorch_describe_ops", "tinytorch_register_checks")
 
 
 class Found(NamedTuple):
@@ -122,6 +127,7 @@ class State:
         # parameter is better known as a part of its module than as a key of its optimizer. Caches
         # of libraries come last, because they also hold what belongs to the state.
         self._pending = deque([Found("", function), *(Found("an argument", r) for r in roots)])
+        self._pending += [Found("", part) for part in _of_plugins()]
         self._keys: deque[Found] = deque()
         self._caches: deque[Found] = deque()
         while (found := self._pending or self._keys or self._caches) or self._in_modules():
@@ -286,6 +292,8 @@ class State:
     def _in_object(self, found: Found) -> None:
         thing, kind = found.thing, type(found.thing)
         what = f"{found.path or 'the step'} is a {kind.__name__}"
+        if _is_function(thing):
+            return
         if not found.private:
             if isinstance(thing, random.Random | np.random.RandomState):
                 raise CaptureError(
@@ -326,6 +334,20 @@ def _is_private(key: str) -> bool:
     return key.startswith("_")
 
 
+def _of_plugins() -> Iterator[Any]:
+    """Yield the hooks of active plugins that were not installed, which lead to their ops."""
+    for plugin in plugins.surface().plugins:
+        target = plugin.target
+        module = (
+            target.__name__ if isinstance(target, types.ModuleType) else type(target).__module__
+        )
+        if isinstance(target, types.SimpleNamespace) or not is_library(module):
+            for name in dir(target):
+                hook = getattr(target, name)
+                if name.startswith("tinytorch_") and name not in _OF_CHECKS and callable(hook):
+                    yield hook
+
+
 def _parts_of(thing: Any) -> list[tuple[str, Any]] | None:
     """Return what a wrapper of a function consists of, or None for another object."""
     if isinstance(thing, types.MethodType):
@@ -358,6 +380,11 @@ def _hides_contents(kind: type) -> bool:
     if issubclass(kind, _OPEN):
         return False
     return any(_is_in_c(base) for base in kind.__mro__ if base is not object)
+
+
+def _is_function(thing: Any) -> bool:
+    """Return whether an object is a function of a library, such as np.outer."""
+    return hasattr(thing, "__qualname__") and is_library(getattr(thing, "__module__", None))
 
 
 @functools.lru_cache(maxsize=1024)

@@ -7,7 +7,7 @@ tinytorch-compile can capture them.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -89,16 +89,14 @@ class TrainingStep:
             NotFinite: the loss or a gradient is NaN or infinite. The parameters are unchanged.
         """
         self.optimizer.zero_grad()
-        sizes = [len(batch[-1]) for batch in batches]
         results = []
-        for index, (batch, size) in enumerate(zip(batches, sizes, strict=True)):
+        for index, (batch, weight) in enumerate(zip(batches, _weights(batches), strict=True)):
             loss, output = self.evaluation(batch)
             if not np.isfinite(unwrap(loss)):
                 # Compute the gradients for the error message, which replaces NumPy's warnings.
                 with np.errstate(all="ignore"):
                     loss.backward()
                 raise NotFinite(index, loss)
-            weight = size / sum(sizes)
             loss.backward(None if weight == 1 else np.full(loss.shape, weight))
             results.append((loss, output))
         if not all_finite(self.optimizer.parameters()):
@@ -107,6 +105,14 @@ class TrainingStep:
             clip_grad_norm(self.optimizer.parameters(), self.max_grad_norm)
         self.optimizer.step()
         return results
+
+
+def _weights(batches: Sequence[Any]) -> list[float]:
+    """Return the share of each batch in the examples."""
+    if len(batches) == 1:
+        return [1]
+    sizes = [len(batch[-1]) for batch in batches]
+    return [size / sum(sizes) for size in sizes]
 
 
 class Steps:

@@ -63,10 +63,9 @@ class Trainer:
         generators: further NumPy random generators by name to save in checkpoints. Those of the
             data loaders and of the model's modules are always saved.
         progress: whether to show a progress bar; None shows it on terminals only.
-        compile: whether to compile the steps of training and of evaluation, which does not change
-            any result; or the name of the backend, such as "numpy". Requires tinytorch-compile,
-            whose documentation describes when this is faster. A step that cannot be captured runs
-            as it is, with a warning.
+        compile: whether to compile the steps of training and of evaluation with tinytorch-compile,
+            which does not change any result; or the name of one of its backends. A step that cannot
+            be captured runs as it is, with a warning that names the line.
 
     Attributes:
         epoch: the number of completed epochs.

@@ -13,10 +13,13 @@ from typing import Any
 import numpy as np
 import scipy
 
+from tinytorch_core.extend import kernel
+
 from tinytorch_special.family import Array, floating, integer, rule, special
 
 
 @special("A", module="linalg", complex_too=True)
+@kernel("A")
 def sqrtm(A: Array) -> Array:
     """The principal square root of a square matrix, X with X X = A.
 
@@ -41,6 +44,7 @@ def _sqrtm_rule(grad: Array, out: Array, A_dtype: np.dtype[Any]) -> Array:
 
 
 @special("a b q", module="linalg", complex_too=True)
+@kernel("a", "b", "q")
 def solve_sylvester(a: Array, b: Array, q: Array) -> Array:
     """The solution X of Sylvester's equation a X + X b = q.
 
@@ -59,6 +63,7 @@ def _adjoint(grad: Array, a: Array, b: Array) -> Array:
 
 
 @special("ab b", module="linalg", complex_too=True)
+@kernel("ab", "b")
 def solve_banded(l_and_u: tuple[int, int], ab: Array, b: Array) -> Array:
     """The solution x of A x = b, for a matrix A with few nonzero diagonals.
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import scipy
 
-from tinytorch_core.extend import unwrap
+from tinytorch_core.extend import kernel, unwrap
 
 from tinytorch_special.family import Array, rule, special
 
@@ -70,6 +70,7 @@ def logsumexp_b(grad: Array, out: Array, a: Array, b: Array, axis: Any, keepdims
 
 
 @special("a b")
+@kernel("a")
 def logsumexp(a: Array, axis: Any = None, b: Array = None, keepdims: bool = False) -> Array:
     """The logarithm of a sum of exponentials, log Σ b exp(a), without overflow.
 

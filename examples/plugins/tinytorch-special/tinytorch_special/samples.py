@@ -201,5 +201,7 @@ def _invalid_arguments(samples: Samples) -> None:
     samples.refuse("special_multigammaln", ValueError, "a > 0.5", np.array([0.5]), d=2)
     for check in ("takes_any_array", "differentiates_any_array"):
         samples.leave_out(check, "SciPy converts its arguments to ndarrays", *_CONVERTING)
+    reason = "SciPy calls the function that is integrated, with ndarrays"
+    samples.leave_out("can_be_compiled", reason, "special_odeint")
     samples.refuse("special_logsumexp", ValueError, "axis", _A, 2)
     samples.refuse("special_gamma", TypeError, "complex", np.array([1j]))

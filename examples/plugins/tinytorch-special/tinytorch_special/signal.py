@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 import scipy
 
+from tinytorch_core.extend import kernel
+
 from tinytorch_special.family import Array, rule, special
 
 
 @special("in1 in2", module="signal", complex_too=True)
+@kernel("in1", "in2")
 def convolve(in1: Array, in2: Array, mode: str = "full", method: str = "auto") -> Array:
     """The convolution of two arrays with the same number of axes.
 
