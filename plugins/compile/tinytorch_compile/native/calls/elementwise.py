@@ -98,7 +98,7 @@ def _where(arguments: Arguments, call: Call) -> list[Kernel]:
 
 def _clip(arguments: Arguments, call: Call) -> list[Kernel]:
     given = dict(zip(("x", "min", "max"), call.args, strict=False)) | call.kwargs
-    if given.keys() - {"a", "x", "min", "max", "a_min", "a_max"}:
+    if given.keys() - {"a", "x", "min", "max", "a_min", "a_max"} or len(call.args) > 3:
         raise UnsupportedError
     dtype = arguments.part(call.results[0]).dtype
     low = given.get("min", given.get("a_min"))

@@ -26,7 +26,7 @@ def _reduce(arguments: Arguments, call: Call) -> list[Kernel]:
     given = dict(zip(("x", "axis", "dtype", "out", "keepdims"), call.args, strict=False))
     given |= call.kwargs
     wrong = given.keys() - {"x", "axis", "dtype", "out", "keepdims"}
-    if ufunc not in REDUCTIONS or wrong or given.get("dtype") is not None:
+    if ufunc not in REDUCTIONS or wrong or len(call.args) > 5 or given.get("dtype") is not None:
         raise UnsupportedError
     return _reduction(arguments, call, ufunc, given.get("axis", 0), bool(given.get("keepdims")))
 
@@ -34,7 +34,7 @@ def _reduce(arguments: Arguments, call: Call) -> list[Kernel]:
 def _method_reduction(ufunc: Any) -> Lowering:
     def lowering(arguments: Arguments, call: Call) -> list[Kernel]:
         given = dict(zip(("axis", "out", "keepdims"), call.args[1:], strict=False)) | call.kwargs
-        if given.keys() - {"axis", "keepdims"}:
+        if given.keys() - {"axis", "keepdims"} or len(call.args) > 2:
             raise UnsupportedError
         return _reduction(arguments, call, ufunc, given.get("axis"), bool(given.get("keepdims")))
 
@@ -77,7 +77,7 @@ def _spread(result: Part, shape: tuple[int, ...], axes: tuple[int, ...], keepdim
 
 def _dot(arguments: Arguments, call: Call) -> list[Kernel]:
     """`np.dot` of arrays of one or two dimensions."""
-    left, right = (arguments.part(arg) for arg in call.args)
+    left, right = _factors(arguments, call)
     if max(len(left.shape), len(right.shape)) > 2 or not left.shape or not right.shape:
         raise UnsupportedError
     if len(left.shape) == 1 and len(right.shape) == 2 and _is_ones(call.args[0]):
@@ -97,8 +97,14 @@ def _is_ones(thing: Any) -> bool:
     return isinstance(thing, Constant) and bool((thing.array == 1).all())
 
 
+def _factors(arguments: Arguments, call: Call) -> list[Part]:
+    if len(call.args) != 2:
+        raise UnsupportedError
+    return [arguments.part(arg) for arg in call.args]
+
+
 def _matmul(arguments: Arguments, call: Call) -> list[Kernel]:
-    left, right = (arguments.part(arg) for arg in call.args)
+    left, right = _factors(arguments, call)
     return _product(arguments, call, left, right)
 
 
