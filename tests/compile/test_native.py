@@ -205,8 +205,18 @@ def test_other_calls_run_as_numpy():
     check(function, X, only_numpy=["sort", "median", "norm", "astype", "multiply"])
 
 
+def test_options_of_functions_are_respected():
+    def options(x):
+        return (
+            *(np.add.reduce(x, 0, None, None, False, 5.0), np.take(x, [0, 9], 0, None, "clip")),
+            *(np.multiply(x, 2, dtype=np.float64), np.sum(x, where=x > 0), x.max(initial=9)),
+        )
+
+    check(options, X.copy(), only_numpy=["reduce", "take", "multiply", "sum", "max"])
+
+
 def test_large_products_are_left_to_blas():
-    x = RNG.standard_normal((100, 100)).astype(np.float32)
+    x = RNG.standard_normal((210, 210)).astype(np.float32)
     check(
         lambda x: np.exp((x @ x) / 100) + 1,
         x,

@@ -22,6 +22,9 @@ from tinytorch_compile.native.function import (
 from tinytorch_compile.native.geometry import Part
 from tinytorch_compile.native.machine import has_feature
 
+# The largest matrix, in bytes, that is copied to the stack.
+_LARGEST_COPY = 128 * 1024
+
 
 @dataclass(eq=False)
 class Product(Kernel):
@@ -36,6 +39,14 @@ class Product(Kernel):
     result: Part
     left: Part
     right: Part
+
+    @property
+    def fits(self) -> bool:
+        """Whether the matrices fit on the stack whose rows must be copied there."""
+        largest = _LARGEST_COPY // self.result.dtype.itemsize
+        matrices = [_Matrix.at("", part) for part in self._parts]
+        work = _Multiplication(Emitter(), self.result.dtype, *matrices)
+        return all(math.prod(matrix.shape) <= largest for matrix in work.copied)
 
     def reads(self) -> Iterator[Part]:
         yield self.left
@@ -89,6 +100,11 @@ class _Matrix:
         emitter = function.emitter
         position = emitter.sum(indices.terms(part), part.offset)
         pointer = emitter.element(function.pointer(part.root), part.dtype, position)
+        return cls.at(pointer, part)
+
+    @classmethod
+    def at(cls, pointer: str, part: Part) -> _Matrix:
+        """Return the last two axes of a part as a matrix."""
         return cls(pointer, part.shape[-2:], part.strides[-2:])  # type: ignore[arg-type]
 
     @property
@@ -122,6 +138,11 @@ class _Multiplication:
             result, left, right = swapped
         self._result, self._left, self._right = result, left, right
 
+    @property
+    def copied(self) -> list[_Matrix]:
+        """The matrices that are copied, so that their rows are contiguous."""
+        return [matrix for matrix in (self._result, self._right) if not matrix.has_rows]
+
     def _cost(self, result: _Matrix, left: _Matrix, right: _Matrix) -> int:
         """Return about how many instructions a product takes."""
         rows, columns = result.shape
@@ -137,14 +158,27 @@ class _Multiplication:
         target = self._result
         if not target.has_rows:
             self._result = self._new_matrix(target.shape)
-        (width, count), *others = vector_widths(self._result.shape[1], self._dtype)
-        most = 4 if has_feature("avx512f") else 2
-        strips, left = divmod(count, most)
-        self._strips(0, [width] * most, strips)
-        rest = [width] * left + [w for w, _ in others]
-        self._strips(strips * most * width, rest, 1 if rest else 0)
+        column = 0
+        for widths, count in self._widths():
+            self._strips(column, widths, count)
+            column += sum(widths) * count
         if not target.has_rows:
             self._copy(self._result, target)
+
+    def _widths(self) -> list[tuple[list[int], int]]:
+        """Return how to divide the columns: the vectors of a strip, and the number of strips."""
+        (width, count), *others = vector_widths(self._result.shape[1], self._dtype)
+        most = 3 if has_feature("avx512f") else 2
+        strips = -(-count // most)
+        # Strips of about the same width.
+        wide = count - strips * (count // strips)
+        found = [
+            ([width] * (count // strips + 1), wide),
+            ([width] * (count // strips), strips - wide),
+        ]
+        if others:
+            found.append(([w for w, _ in others], 1))
+        return found
 
     def _new_matrix(self, shape: tuple[int, int]) -> _Matrix:
         count = math.prod(shape)
@@ -200,9 +234,15 @@ class _Multiplication:
         emitter, dtype, kind = self._emitter, self._dtype, self._kind
         left, right, result = self._left, self._right, self._result
         types = [f"<{width} x {kind}>" for width in widths]
-        zeros = [(t, "zeroinitializer") for _ in range(height) for t in types]
         first = emitter.sum([(row, left.strides[0])])
         offsets = [sum(widths[:i]) for i in range(len(widths))]
+        places = []
+        for i in range(height):
+            for offset in offsets:
+                terms = [(row, result.strides[0]), (column, 1)]
+                position = emitter.sum(terms, i * result.strides[0] + offset)
+                places.append(emitter.element(result.pointer, dtype, position))
+        kinds = types * height
 
         def step(k: str, *totals: str) -> list[str]:
             found: list[str] = []
@@ -222,10 +262,6 @@ class _Multiplication:
                     found.append(intrinsic(emitter, "fmuladd", [spread, vectors[j], total], t))
             return found
 
-        totals = emitter.loop(left.shape[1], step, zeros)
-        for i in range(height):
-            for j, t in enumerate(types):
-                terms = [(row, result.strides[0]), (column, 1)]
-                position = emitter.sum(terms, i * result.strides[0] + offsets[j])
-                address = emitter.element(result.pointer, dtype, position)
-                emitter.line(f"store {t} {totals[i * len(types) + j]}, ptr {address}, align 1")
+        totals = emitter.loop(left.shape[1], step, [(t, "zeroinitializer") for t in kinds])
+        for t, total, place in zip(kinds, totals, places, strict=True):
+            emitter.line(f"store {t} {total}, ptr {place}, align 1")

@@ -181,7 +181,8 @@ class _Grouping:
             try:
                 kernels = kernels_of(self._arguments, call)
             except UnsupportedError as error:
-                self._reasons[getattr(call.function, "__name__", "function")] = str(error)
+                if any(result.layout for result in call.results):
+                    self._reasons[getattr(call.function, "__name__", "function")] = str(error)
                 if self._depends(call):
                     self._close()
                 self._steps.append(call)

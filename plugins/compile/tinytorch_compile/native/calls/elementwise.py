@@ -15,15 +15,8 @@ from tinytorch_compile.native.geometry import Part
 from tinytorch_compile.native.loops import Write
 from tinytorch_compile.program import Call, Constant, Value
 
-# The most multiplications of a product that is not left to BLAS.
-LARGEST_PRODUCT = 150_000
 # The most elements of which a costly function is computed one by one: NumPy uses vectors.
 _MOST_COSTLY = 2_048
-# The most pixels of a window whose maximum is computed in one loop.
-_MOST_PIXELS = 16
-# The smallest batch, and the most elements of a kernel for one output, of convolutions that are
-# not left to BLAS.
-_SMALLEST_BATCH, _LARGEST_KERNEL = 16, 512
 
 
 def ufunc_loops(arguments: Arguments, call: Call) -> list[Kernel]:
@@ -105,7 +98,7 @@ def _where(arguments: Arguments, call: Call) -> list[Kernel]:
 
 def _clip(arguments: Arguments, call: Call) -> list[Kernel]:
     given = dict(zip(("x", "min", "max"), call.args, strict=False)) | call.kwargs
-    if given.keys() - {"a", "x", "min", "max", "a_min", "a_max"}:
+    if given.keys() - {"a", "x", "min", "max", "a_min", "a_max"} or len(call.args) > 3:
         raise UnsupportedError
     dtype = arguments.part(call.results[0]).dtype
     low = given.get("min", given.get("a_min"))

@@ -32,7 +32,7 @@ def _take(arguments: Arguments, call: Call) -> list[Kernel]:
     source = arguments.part(given.get("x", given.get("a")))
     axis = given.get("axis")
     is_first = axis == 0 or (axis is None and len(source.shape) == 1)
-    if given.keys() - {"x", "a", "indices", "axis"} or not is_first:
+    if given.keys() - {"x", "a", "indices", "axis"} or len(call.args) > 3 or not is_first:
         raise UnsupportedError
     target, checks = selected(arguments, source, given["indices"])
     dtype = arguments.part(call.results[0]).dtype

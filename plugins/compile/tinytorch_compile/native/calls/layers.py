@@ -17,10 +17,6 @@ from tinytorch_compile.native.images import Convolution, Correlation, Unpooling
 from tinytorch_compile.native.loops import Elementwise, Statement, Write
 from tinytorch_compile.program import Call, Layout, Value
 
-# The most multiplications of a product that is not left to BLAS.
-LARGEST_PRODUCT = 150_000
-# The most elements of which a costly function is computed one by one: NumPy uses vectors.
-_MOST_COSTLY = 2_048
 # The most pixels of a window whose maximum is computed in one loop.
 _MOST_PIXELS = 16
 # The smallest batch, and the most elements of a kernel for one output, of convolutions that are

@@ -11,19 +11,14 @@ from tinytorch_compile.native.elementwise import UnsupportedError
 from tinytorch_compile.native.emitter import casts
 from tinytorch_compile.native.function import Kernel
 from tinytorch_compile.native.geometry import Part
+from tinytorch_compile.native.machine import has_feature
 from tinytorch_compile.native.products import Product
 from tinytorch_compile.native.reduction import REDUCTIONS, Reduction
 from tinytorch_compile.program import Call, Constant
 
-# The most multiplications of a product that is not left to BLAS.
-LARGEST_PRODUCT = 150_000
-# The most elements of which a costly function is computed one by one: NumPy uses vectors.
-_MOST_COSTLY = 2_048
-# The most pixels of a window whose maximum is computed in one loop.
-_MOST_PIXELS = 16
-# The smallest batch, and the most elements of a kernel for one output, of convolutions that are
-# not left to BLAS.
-_SMALLEST_BATCH, _LARGEST_KERNEL = 16, 512
+# The most multiplications of a product that is not left to BLAS, with registers of 64 bytes and
+# with smaller ones.
+LARGEST_PRODUCTS = 8_000_000, 1_000_000
 
 
 def _reduce(arguments: Arguments, call: Call) -> list[Kernel]:
@@ -31,7 +26,7 @@ def _reduce(arguments: Arguments, call: Call) -> list[Kernel]:
     given = dict(zip(("x", "axis", "dtype", "out", "keepdims"), call.args, strict=False))
     given |= call.kwargs
     wrong = given.keys() - {"x", "axis", "dtype", "out", "keepdims"}
-    if ufunc not in REDUCTIONS or wrong or given.get("dtype") is not None:
+    if ufunc not in REDUCTIONS or wrong or len(call.args) > 5 or given.get("dtype") is not None:
         raise UnsupportedError
     return _reduction(arguments, call, ufunc, given.get("axis", 0), bool(given.get("keepdims")))
 
@@ -39,7 +34,7 @@ def _reduce(arguments: Arguments, call: Call) -> list[Kernel]:
 def _method_reduction(ufunc: Any) -> Lowering:
     def lowering(arguments: Arguments, call: Call) -> list[Kernel]:
         given = dict(zip(("axis", "out", "keepdims"), call.args[1:], strict=False)) | call.kwargs
-        if given.keys() - {"axis", "keepdims"}:
+        if given.keys() - {"axis", "keepdims"} or len(call.args) > 2:
             raise UnsupportedError
         return _reduction(arguments, call, ufunc, given.get("axis"), bool(given.get("keepdims")))
 
@@ -82,7 +77,7 @@ def _spread(result: Part, shape: tuple[int, ...], axes: tuple[int, ...], keepdim
 
 def _dot(arguments: Arguments, call: Call) -> list[Kernel]:
     """`np.dot` of arrays of one or two dimensions."""
-    left, right = (arguments.part(arg) for arg in call.args)
+    left, right = _factors(arguments, call)
     if max(len(left.shape), len(right.shape)) > 2 or not left.shape or not right.shape:
         raise UnsupportedError
     if len(left.shape) == 1 and len(right.shape) == 2 and _is_ones(call.args[0]):
@@ -102,8 +97,14 @@ def _is_ones(thing: Any) -> bool:
     return isinstance(thing, Constant) and bool((thing.array == 1).all())
 
 
+def _factors(arguments: Arguments, call: Call) -> list[Part]:
+    if len(call.args) != 2:
+        raise UnsupportedError
+    return [arguments.part(arg) for arg in call.args]
+
+
 def _matmul(arguments: Arguments, call: Call) -> list[Kernel]:
-    left, right = (arguments.part(arg) for arg in call.args)
+    left, right = _factors(arguments, call)
     return _product(arguments, call, left, right)
 
 
@@ -113,7 +114,8 @@ def _product(arguments: Arguments, call: Call, left: Part, right: Part) -> list[
         raise UnsupportedError
     if result.dtype.char not in "fd" or not left.shape or not right.shape:
         raise UnsupportedError
-    if result.size * left.shape[-1] > LARGEST_PRODUCT:
+    largest = LARGEST_PRODUCTS[0 if has_feature("avx512f") else 1]
+    if result.size * left.shape[-1] > largest:
         raise UnsupportedError("a large product, by BLAS")
     if len(left.shape) == 1:
         left = _expanded(left, 0)
@@ -124,7 +126,10 @@ def _product(arguments: Arguments, call: Call, left: Part, right: Part) -> list[
     stack = result.shape[:-2]
     left = left.broadcast((*stack, *left.shape[-2:]))
     right = right.broadcast((*stack, *right.shape[-2:]))
-    return [Product(result, left, right)]
+    product = Product(result, left, right)
+    if not product.fits:
+        raise UnsupportedError("a large product, by BLAS")
+    return [product]
 
 
 def _expanded(part: Part, axis: int) -> Part:
