@@ -11,6 +11,7 @@ import numpy as np
 
 from tinytorch_core.extend import from_array, unwrap
 
+from tinytorch_compile.boxes import Box
 from tinytorch_compile.capture import Captured, ChangedNumbers, Place, capture
 from tinytorch_compile.comparing import difference
 from tinytorch_compile.errors import CaptureError, ExportError
@@ -20,7 +21,6 @@ from tinytorch_compile.export.kernels import kernel_rules
 from tinytorch_compile.export.model import Model, model_of
 from tinytorch_compile.export.names import input_names
 from tinytorch_compile.program import mapped
-from tinytorch_compile.boxes import Box
 
 
 def export(
