@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from tinytorch_compile.adopting import adopt, own
 from tinytorch_compile.capture import Captured, ChangedNumbers, Place, capture, is_capturing
 from tinytorch_compile.comparing import OTHER_DECISION, difference, wrong_end
 from tinytorch_compile.errors import CaptureError, RecaptureWarning, UnfinishedError
@@ -129,16 +130,27 @@ class Compiled:
                 return result
         result = self.step(*args, **kwargs)
         self.reason = None
-        if not replay.verified and (what := wrong_end(replay.captured, result)) is not None:
-            self._note(self._explained(replay, what, args, kwargs))
+        if not replay.verified:
+            if (what := wrong_end(replay.captured, result)) is not None:
+                self._note(self._explained(replay, what, args, kwargs))
+            elif adopt(replay.captured):
+                self._rebuilt(replay, args, kwargs)
         return result
 
-    def _copying(self, replay: Replay, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Replace a replay by one that creates new arrays for gradients, and run it."""
+    def _rebuilt(
+        self, replay: Replay, args: tuple[Any, ...], kwargs: dict[str, Any], copies: bool = False
+    ) -> Replay:
+        """Replace a replay by a new one for the same captured call, and return it."""
         replays = self._replays[(len(args), *kwargs)]
-        new = replay_of(self._name, replay.captured, self._named(args, kwargs), copies=True)
-        new.verify()
+        new = replay_of(self._name, replay.captured, self._named(args, kwargs), copies)
         replays[replays.index(replay)] = self._latest = new
+        return new
+
+    def _copying(self, replay: Replay, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call the step although the user holds gradients, into which a replay would write."""
+        if own(replay.captured, all_gradients=True):
+            return self._capture(args, kwargs)
+        self._rebuilt(replay, args, kwargs, copies=True).verify()
         return self(*args, **kwargs)
 
     def _explained(
@@ -163,6 +175,8 @@ class Compiled:
                     continue
                 if reason is not None:
                     raise CaptureError(reason)
+                if own(replay.captured):
+                    replay = self._rebuilt(replay, args, kwargs)
                 replay.verify()
                 return replay
             replays.remove(replay)

@@ -109,6 +109,11 @@ def replay_of(
     texts = _all_conditions(captured, kept, arguments, names, owners)
     checks = _condition_lines(texts)
     reused = [] if copies else _reused(kept, source, names)
+    reused += [
+        (names.of(captured.arrays[g.slot], "grad"), _place(g, names))
+        for g in captured.gradients
+        if g.slot in program.writes
+    ]
     before = [
         *checks,
         *_held_lines(reused, names),
