@@ -708,7 +708,9 @@ def a_module_imported_in_the_step(compile):
     try:
         namespace = {"__name__": "program"}
         exec(
-            "def step(x):\n    import settings_of_a_test\n    return x * settings_of_a_test.scale\n",
+            "def step(x):\n"
+            "    import settings_of_a_test\n"
+            "    return x * settings_of_a_test.scale\n",
             namespace,
         )
         return calls(compile(namespace["step"]), lambda: setattr(settings, "scale", 3.0))

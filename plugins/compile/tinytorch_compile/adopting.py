@@ -32,7 +32,9 @@ def adopt(captured: Captured) -> bool:
     unchanged = all(array is captured.arrays[slot] for slot, array in found.items())
     if unchanged or len(owners) != len(found):
         return False
-    captured.adopted |= {slot for slot, array in found.items() if array is not captured.arrays[slot]}
+    captured.adopted |= {
+        slot for slot, array in found.items() if array is not captured.arrays[slot]
+    }
     _update(captured, found)
     return True
 

@@ -353,7 +353,8 @@ class _Capture:
         program = self._program
         read = {value for step in program.steps for value in step.reads} | set(program.needed)
         read |= {slot for _, slot in self._items.values() if slot is not None}
-        old = {gradient.slot for gradient in self._done.gradients} - read
+        slots = {g.slot for g in self._done.gradients if g.slot is not None}
+        old = slots - read
         program.slots = [slot for slot in program.slots if slot not in old]
         for slot in old & self._done.arrays.keys():
             del self._done.arrays[slot]

@@ -46,8 +46,8 @@ def conditions(
         texts += _of_attributes(tensor, names)
     state = captured.state
     for thing in state.objects:
-        kind = names.of(type(thing), type(thing).__name__)
-        texts.append(f"{names.of(thing, 'state')}.__class__ is {kind}")
+        name = names.of(type(thing), type(thing).__name__)
+        texts.append(f"{names.of(thing, 'state')}.__class__ is {name}")
     for kind, method in state.methods:
         function = names.of(getattr(kind, method), method)
         texts.append(f"{names.of(kind, kind.__name__)}.{method} is {function}")

@@ -247,7 +247,8 @@ def _attribute(tensor: Any) -> str:
     before, probe = tensor.grad, np.empty_like(tensor.data)
     tensor.grad = probe
     try:
-        return next(name for name, value in vars(tensor).items() if value is probe)
+        found: list[str] = [name for name, value in vars(tensor).items() if value is probe]
+        return found[0]
     finally:
         tensor.grad = before
 
