@@ -205,7 +205,7 @@ class Compiled:
         """Return the arguments by the names that the replay gives them."""
         try:
             parameters = list(inspect.signature(self.step).parameters)
-        except (TypeError, ValueError):
+        except Exception:  # what `__getattr__` of the step raises, too
             parameters = []
         names = [*parameters, *(f"argument_{i}" for i in range(len(parameters), len(args)))]
         return {**dict(zip(names, args, strict=False)), **kwargs}

@@ -37,7 +37,6 @@ def broadcast_to(x: Array, shape: Any) -> Array:
 
 
 @op("scatter_add")
-@kernel("x")
 def scatter_add(x: Array, index: Any, shape: Shape) -> Array:
     """Return zeros of `shape` with `x` added at `index`, the adjoint of indexing.
 
@@ -53,8 +52,11 @@ def scatter_add(x: Array, index: Any, shape: Shape) -> Array:
     return out
 
 
+@kernel("x")
 def _scattered(x: Array, index: Any, shape: Shape) -> Array:
     """Return `scatter_add` of an array of another library, which may not be writable."""
+    if isinstance(x, np.ndarray | np.generic):
+        return scatter_add(x, index, shape)  # a call that was recorded
     if _is_unique(index):
         return place(x, index, shape)
     size = math.prod(shape)
