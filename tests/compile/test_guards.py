@@ -1,5 +1,6 @@
 """A replay never differs from the step: a change is noticed, and the step is captured again."""
 
+import logging
 import random
 import threading
 import time
@@ -406,3 +407,87 @@ def test_a_draw_from_a_global_generator_is_refused(draw):
     step = compile(lambda x: x * draw())
     with pytest.warns(RecaptureWarning, match="global generator"):
         assert [step(np.ones(1)).item() for _ in range(4)] == expected
+
+
+def test_an_interrupted_capture_leaves_the_state_as_it_was():
+    s = Setting()
+    reached = []
+
+    def step(inputs, targets):
+        s.step(inputs, targets)
+        if not isinstance(s.model[0].weight.data, np.ndarray):
+            reached.append(None)
+            raise KeyboardInterrupt
+
+    before = [p.data for p in s.model.parameters()]
+    values = [array.copy() for array in before]
+    with pytest.raises(KeyboardInterrupt):
+        compile(step)(*s.batch(4, np.float32))
+    after = [p.data for p in s.model.parameters()]
+    assert all(a is b for a, b in zip(after, before, strict=True))
+    assert all(a.tobytes() == b.tobytes() for a, b in zip(after, values, strict=True))
+    assert all(p.grad is None for p in s.model.parameters())
+    assert reached == []  # the interrupt came before, or the list was restored
+
+
+def test_threads_that_capture_at_the_same_time():
+    steps = [compile(lambda x, i=i: np.exp(x) * i) for i in range(4)]
+    wrong = []
+
+    def work(step, i):
+        for size in range(1, 30):
+            if not np.array_equal(step(np.ones(size % 5 + 1)), np.exp(np.ones(size % 5 + 1)) * i):
+                wrong.append((i, size))
+
+    threads = [threading.Thread(target=work, args=(step, i)) for i, step in enumerate(steps)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_another_thread_may_print_while_a_step_is_captured(capsys):
+    def step(x):
+        thread = threading.Thread(target=print, args=("from another thread",))
+        thread.start()
+        thread.join()
+        return x * 2
+
+    compiled = compile(step, strict=True)
+    assert compiled(np.ones(1)).tolist() == [2]
+    assert "from another thread" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("effect", ["print", "log", "warn"])
+def test_effects_that_a_replay_would_not_have_are_refused(effect, caplog):
+    effects = {
+        "print": lambda: print("called"),
+        "log": lambda: logging.getLogger("a test").warning("called"),
+        "warn": lambda: warnings.warn("called", stacklevel=1),
+    }
+    do = effects[effect]
+    step = compile(lambda x: (do(), x * 2)[1], strict=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        with pytest.raises(CaptureError, match="which a replay would not do"):
+            step(np.ones(1))
+    assert not caplog.records
+
+
+def test_an_error_in_a_replay_is_raised_by_the_step():
+    total = np.zeros(1)
+
+    def step(x, indices):
+        total[...] += 1
+        return x[indices]
+
+    compiled = compile(step, strict=True)
+    for _ in range(4):
+        compiled(np.ones(3), np.array([0, 2]))
+    with pytest.raises(IndexError) as raised:
+        compiled(np.ones(3), np.array([0, 7]))
+    assert raised.traceback[-1].name == "step"
+    assert total == 5
+    assert compiled(np.ones(3), np.array([0, 2])).tolist() == [1, 1]
+    assert total == 6

@@ -10,7 +10,7 @@ import warnings
 from unittest.mock import patch
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tinytorch_core import Tensor, plugins
@@ -458,7 +458,13 @@ def _outcome(step, arguments):
     return type(result), _bits(result.data), result.requires_grad
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.generate],
+)
 @given(PROGRAMS, CALLS)
 def test_a_replay_equals_the_step(program, calls):
     with (

@@ -87,6 +87,9 @@ class Captured:
         ends: what the state must be after the step: how the step reaches it, a function that
             reads it, and the array or number.
         errors: how NumPy handled floating-point errors at the start.
+        readers: each array among the slots, with a function that returns what is there now.
+        adopted: the slots whose arrays the step has created, in a call that ran as it is.
+        array_places: the places of the items of boxes that are arrays.
     """
 
     program: Program
@@ -100,6 +103,9 @@ class Captured:
     outputs: list[Any] = field(default_factory=list)
     ends: list[tuple[str, Callable[[], Any], Any]] = field(default_factory=list)
     errors: Any = field(default_factory=np.geterr)
+    readers: list[tuple[Value, Callable[[], Any]]] = field(default_factory=list)
+    adopted: set[Value] = field(default_factory=set)
+    array_places: set[Place] = field(default_factory=set)
 
 
 class ChangedNumbers(Exception):
@@ -290,7 +296,7 @@ class _Capture:
 
     def _slot(self, array: Any, path: str) -> Any:
         """Return the traced array of a slot; the same one for the same array."""
-        if not isinstance(array, np.ndarray) or array.dtype.kind not in "biufc":
+        if type(array) not in (np.ndarray, np.memmap) or array.dtype.kind not in "biufc":
             raise CaptureError(f"{path} is not an ndarray of numbers, but {type(array).__name__}")
         if id(array) not in self._traced:
             others = self._by_owner.setdefault(id(owner_of(array)), [])
@@ -338,6 +344,9 @@ class _Capture:
             end = tensor.data
             self._end_of_array(path, end, self._slots[tensor])
             self._expect(path, functools.partial(getattr, tensor, "data"), end)
+            self._done.readers.append(
+                (self._slots[tensor], functools.partial(getattr, tensor, "data"))
+            )
         for gradient in self._done.gradients:
             end = gradient.tensor.grad
             gradient.after = Constant(end) if isinstance(end, np.ndarray) else _value(end)
@@ -354,10 +363,17 @@ class _Capture:
         """Leave the old gradients out of the program if it does not read them."""
         program = self._program
         read = {value for step in program.steps for value in step.reads} | set(program.needed)
-        old = {gradient.slot for gradient in self._done.gradients} - read
+        read |= {slot for _, slot in self._items.values() if slot is not None}
+        slots = {g.slot for g in self._done.gradients if g.slot is not None}
+        old = slots - read
         program.slots = [slot for slot in program.slots if slot not in old]
         for slot in old & self._done.arrays.keys():
             del self._done.arrays[slot]
+        self._done.readers += [
+            (gradient.slot, functools.partial(getattr, gradient.tensor, "grad"))
+            for gradient in self._done.gradients
+            if gradient.slot in self._done.arrays
+        ]
 
     def _expect(self, path: str, read: Callable[[], Any], end: Any) -> None:
         """Note what a part of the state must be after the step."""
@@ -402,6 +418,8 @@ class _Capture:
             self._expect(box.name_of(key), functools.partial(_item, box, key), end)
             if slot.layout is not None:
                 self._end_of_array(box.name_of(key), end, slot)
+                self._done.readers.append((slot, functools.partial(_item, box, key)))
+                self._done.array_places.add(place)
             elif isinstance(end, Number | int | float) and _value(end) is not slot:
                 self._program.writes[slot] = _value(end)
 

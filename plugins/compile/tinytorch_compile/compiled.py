@@ -11,6 +11,7 @@ from collections.abc import Callable
 from types import FunctionType, MethodType
 from typing import Any
 
+from tinytorch_compile.adopting import adopt, own
 from tinytorch_compile.backends import Backend, backend_of
 from tinytorch_compile.capture import Captured, ChangedNumbers, Place, capture, is_capturing
 from tinytorch_compile.comparing import OTHER_DECISION, difference, wrong_end
@@ -271,17 +272,28 @@ class Compiled:
                 return result
         result = self.step(*args, **kwargs)
         self.reason = None
-        if not replay.verified and (what := wrong_end(replay.captured, result)) is not None:
-            self._note(self._explained(replay, what, args, kwargs))
+        if not replay.verified:
+            if (what := wrong_end(replay.captured, result)) is not None:
+                self._note(self._explained(replay, what, args, kwargs))
+            elif adopt(replay.captured):
+                self._rebuilt(replay, args, kwargs)
         return result
 
-    def _copying(self, replay: Replay, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Replace a replay by one that creates new arrays for gradients, and run it."""
+    def _rebuilt(
+        self, replay: Replay, args: tuple[Any, ...], kwargs: dict[str, Any], copies: bool = False
+    ) -> Replay:
+        """Replace a replay by a new one for the same captured call, and return it."""
         replays = self._replays[(len(args), *kwargs)]
         arguments = self._named(args, kwargs)
-        new = replay_of(self._name, replay.captured, arguments, self._backend, copies=True)
-        new.verify()
+        new = replay_of(self._name, replay.captured, arguments, self._backend, copies)
         replays[replays.index(replay)] = self._latest = new
+        return new
+
+    def _copying(self, replay: Replay, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call the step although the user holds gradients, into which a replay would write."""
+        if own(replay.captured, all_gradients=True):
+            return self._capture(args, kwargs)
+        self._rebuilt(replay, args, kwargs, copies=True).verify()
         return self(*args, **kwargs)
 
     def _explained(
@@ -306,6 +318,8 @@ class Compiled:
                     continue
                 if reason is not None:
                     raise CaptureError(reason)
+                if own(replay.captured):
+                    replay = self._rebuilt(replay, args, kwargs)
                 replay.verify()
                 return replay
         known = [replay for group in self._replays.values() for replay in group]
@@ -343,7 +357,7 @@ class Compiled:
         """Return the arguments by the names that the replay gives them."""
         try:
             parameters = list(inspect.signature(self.step).parameters)
-        except (TypeError, ValueError):
+        except Exception:  # what `__getattr__` of the step raises, too
             parameters = []
         names = [*parameters, *(f"argument_{i}" for i in range(len(parameters), len(args)))]
         return {**dict(zip(names, args, strict=False)), **kwargs}

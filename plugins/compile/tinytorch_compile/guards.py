@@ -46,8 +46,8 @@ def conditions(
         texts += _of_attributes(tensor, names)
     state = captured.state
     for thing in state.objects:
-        kind = names.of(type(thing), type(thing).__name__)
-        texts.append(f"{names.of(thing, 'state')}.__class__ is {kind}")
+        name = names.of(type(thing), type(thing).__name__)
+        texts.append(f"{names.of(thing, 'state')}.__class__ is {name}")
     for kind, method in state.methods:
         function = names.of(getattr(kind, method), method)
         texts.append(f"{names.of(kind, kind.__name__)}.{method} is {function}")
@@ -125,7 +125,8 @@ def _of_keys(box: Box, thing: Any, name: str, names: Names) -> Iterator[str]:
             yield f"all(map({names.of(operator.is_, 'is_')}, {name}, {then}))"
     elif hasattr(thing, "__len__"):
         if box.complete:
-            yield f"len({name}) == {len(thing)}"
+            is_empty = type(thing) in (dict, list) and not thing  # faster than len()
+            yield f"not {name}" if is_empty else f"len({name}) == {len(thing)}"
     else:
         missing = attribute_names(thing) if not isinstance(thing, CellType) else []
         for attribute in missing:

@@ -121,6 +121,11 @@ def replay_of(
     texts = _all_conditions(captured, program, kept, arguments, names, owners)
     checks = _condition_lines(texts)
     reused = [] if copies else _reused(kept, source, names)
+    reused += [
+        (names.of(captured.arrays[g.slot], "grad"), _place(g, names))
+        for g in captured.gradients
+        if g.slot in program.writes
+    ]
     before = [
         *checks,
         *_held_lines(reused, names),
@@ -262,7 +267,8 @@ def _attribute(tensor: Any) -> str:
     before, probe = tensor.grad, np.empty_like(tensor.data)
     tensor.grad = probe
     try:
-        return next(name for name, value in vars(tensor).items() if value is probe)
+        found: list[str] = [name for name, value in vars(tensor).items() if value is probe]
+        return found[0]
     finally:
         tensor.grad = before
 

@@ -13,6 +13,9 @@ from tinytorch_core.extend import kernel, unwrap
 
 Array = Any
 
+# The unsigned dtypes by their size in bytes.
+_UNSIGNED = {size: np.dtype(f"u{size}") for size in (1, 2, 4, 8)}
+
 
 def check_constant(function: str, name: str, value: Any) -> None:
     """Raise TypeError if a parameter that gets no gradient requires grad."""
@@ -197,7 +200,7 @@ def _may_be_ignored(loss: str, target: Array, classes: int, ignore_index: int) -
     if not target.size:
         return False
     # As unsigned integers, negative numbers are large, so one comparison checks both bounds.
-    highest = target.view(f"u{target.dtype.itemsize}").max()
+    highest = np.maximum.reduce(target.view(_UNSIGNED[target.dtype.itemsize]), None)
     if highest < classes and not 0 <= ignore_index < classes:
         return False
     ignored = target == ignore_index

@@ -37,7 +37,6 @@ def broadcast_to(x: Array, shape: Any) -> Array:
 
 
 @op("scatter_add")
-@kernel("x")
 def scatter_add(x: Array, index: Any, shape: Shape) -> Array:
     """Return zeros of `shape` with `x` added at `index`, the adjoint of indexing.
 
