@@ -141,3 +141,53 @@ def test_a_prediction_is_compiled():
     for seed in range(5):
         x = Tensor(np.random.default_rng(seed).standard_normal((4, 3)).astype(np.float32))
         np.testing.assert_allclose(predict(x).data, model(x).data, rtol=1e-5, atol=1e-6)
+
+
+def test_an_old_value_is_read_before_it_is_written_over():
+    def train(step, weight):
+        found = [step().tolist() for _ in range(6)]
+        return found, weight.data.tolist()
+
+    def make():
+        weight = Tensor(np.arange(1.0, 7.0))
+
+        def step():
+            old = weight.data.copy()  # not copied in the program
+            weight.data -= 0.5 * old[::-1]
+            return old.sum() * 2 + weight.data.sum()
+
+        return step, weight
+
+    eager, weight = make()
+    expected = train(eager, weight)
+    other, weight = make()
+    compiled = compile(other, backend="native", strict=True)
+    found = train(compiled, weight)
+    assert "not used yet" not in compiled.explain()
+    np.testing.assert_allclose(found[0], expected[0], rtol=1e-12)
+    np.testing.assert_allclose(found[1], expected[1], rtol=1e-12)
+
+
+def test_a_late_check_comes_before_all_effects():
+    """The index is used after the update, but checked before it."""
+    model = Sequential(Linear(3, 4, generator=0))
+    optimizer = SGD(model.parameters(), lr=0.1)
+
+    def step(inputs, index):
+        out = model(inputs)
+        optimizer.zero_grad()
+        (out * out).sum().backward()
+        optimizer.step()
+        return out.data[index] * 2
+
+    step = compile(step, backend="native", strict=True)
+    inputs = Tensor(np.ones((5, 3), np.float32))
+    for _ in range(4):
+        step(inputs, np.array([0, 4]))
+    assert "leave unless -5 <= index" in inspect.getsource(step.compiled)
+    gradients = [p.grad for p in model.parameters()]
+    before = [grad.copy() for grad in gradients]
+    with pytest.raises(IndexError):
+        step(Tensor(np.full((5, 3), 7, np.float32)), np.array([0, 5]))
+    for grad, old in zip(gradients, before, strict=True):
+        assert grad.tolist() == old.tolist()

@@ -16,7 +16,10 @@ from tinytorch_compile.native.loops import Write
 from tinytorch_compile.program import Call, Constant, Value
 
 # The most elements of which a costly function is computed one by one: NumPy uses vectors.
-_MOST_COSTLY = 2_048
+_MOST_COSTLY = 1_024
+# The same for functions that take four times as long.
+_MOST_SLOW = 192
+_SLOW = frozenset({np.tanh, np.sinh, np.cosh, np.power, np.float_power, np.arctan2})
 
 
 def ufunc_loops(arguments: Arguments, call: Call) -> list[Kernel]:
@@ -26,7 +29,8 @@ def ufunc_loops(arguments: Arguments, call: Call) -> list[Kernel]:
     if operation is None or call.kwargs:
         raise UnsupportedError
     result = arguments.part(call.results[0])
-    if ufunc in COSTLY and result.size > _MOST_COSTLY and not _is_cheap_power(call):
+    most = _MOST_SLOW if ufunc in _SLOW else _MOST_COSTLY
+    if ufunc in COSTLY and result.size > most and not _is_cheap_power(call):
         raise UnsupportedError("faster for large arrays")
     kinds = [_kind(arg) for arg in call.args]
     *dtypes, of_result = ufunc.resolve_dtypes((*kinds, None))
