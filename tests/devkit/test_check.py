@@ -34,7 +34,7 @@ def test_a_correct_plugin_passes(site) -> None:
     assert re.fullmatch(r"  plugin cube +5 passed", lines[2])
     assert lines[3:] == [
         "  has_a_rule left out for cube: not derived yet",
-        "  checks by the devkit and autograd",
+        "  checks by the devkit, autograd and compile",
     ]
 
 
@@ -87,7 +87,7 @@ def test_a_plugin_that_is_off_can_be_checked_while_another_fails(site) -> None:
     check = ("-W", "ignore", "-m", "tinytorch_core", "check", "cube")
     done = site.start(*check, TINYTORCH_PLUGINS="no:cube,no:autograd,all")
     assert done.returncode == 0, done.stdout
-    assert "checks by the devkit\n" in done.stdout
+    assert "checks by the devkit and compile\n" in done.stdout
 
 
 def test_a_plugin_that_fails_to_import_is_an_error(site) -> None:

@@ -37,6 +37,8 @@ class Console:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("TINYTORCH_", "PYTEST_"))}
         path = f"{home / 'venv' / 'bin'}{os.pathsep}{kept['PATH']}"
         self.environment = {**kept, "PATH": path, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+        # The guide does not install this plugin, which adds a check.
+        self.environment["TINYTORCH_PLUGINS"] = "no:compile"
 
     def run(self, command: str) -> str:
         if command.startswith("cd "):

@@ -83,7 +83,7 @@ def test_the_command_lists_it(installed: Path) -> None:
 def test_it_passes_the_conformance_kit(installed: Path) -> None:
     done = run(installed, "-m", "tinytorch_core", "check", "swish")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines()[-1] == "  checks by the devkit and autograd"
+    assert done.stdout.splitlines()[-1] == "  checks by the devkit, autograd and compile"
 
 
 def test_its_op_works_without_autograd(installed: Path) -> None:

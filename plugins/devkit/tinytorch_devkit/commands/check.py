@@ -74,8 +74,12 @@ def _summary(results: Sequence[Result]) -> list[str]:
         f"{subject:{width}}  {', '.join(f'{n} {outcome}' for outcome, n in counts.items())}"
         for subject, counts in outcomes.items()
     ]
-    providers = dict.fromkeys(result.case.check.provider or "the devkit" for result in results)
-    return [*lines, *_reasons(results), f"checks by {' and '.join(providers)}"]
+    providers = {
+        result.case.check.provider: None for result in results if result.case.check.provider
+    }
+    *others, last = "the devkit", *providers
+    by = f"{', '.join(others)} and {last}" if others else last
+    return [*lines, *_reasons(results), f"checks by {by}"]
 
 
 def _reasons(results: Sequence[Result]) -> list[str]:
