@@ -7,12 +7,17 @@ from tinytorch_core.extend import lazy_names
 
 if TYPE_CHECKING:
     from tinytorch_layers import functional, init
-    from tinytorch_layers.modules.convolution import Conv2d
+    from tinytorch_layers.modules.convolution import (
+        Conv1d,
+        Conv2d,
+        ConvTranspose1d,
+        ConvTranspose2d,
+    )
     from tinytorch_layers.modules.dropout import Dropout
     from tinytorch_layers.modules.embedding import Embedding
     from tinytorch_layers.modules.linear import Dense, Flatten, Linear
     from tinytorch_layers.modules.normalization import BatchNorm1d, BatchNorm2d, LayerNorm
-    from tinytorch_layers.modules.pooling import AvgPool2d, MaxPool2d
+    from tinytorch_layers.modules.pooling import AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
     from tinytorch_modules import (
         Module,
         Parameter,
@@ -27,16 +32,21 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AvgPool1d",
     "AvgPool2d",
     "BatchNorm1d",
     "BatchNorm2d",
+    "Conv1d",
     "Conv2d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
     "Dense",
     "Dropout",
     "Embedding",
     "Flatten",
     "LayerNorm",
     "Linear",
+    "MaxPool1d",
     "MaxPool2d",
     "Module",
     "Parameter",
@@ -55,12 +65,12 @@ __getattr__, __dir__ = lazy_names(
     {
         "functional": "functional",
         "init": "init",
-        "modules.convolution": "Conv2d",
+        "modules.convolution": "Conv1d Conv2d ConvTranspose1d ConvTranspose2d",
         "modules.dropout": "Dropout",
         "modules.embedding": "Embedding",
         "modules.linear": "Dense Flatten Linear",
         "modules.normalization": "BatchNorm1d BatchNorm2d LayerNorm",
-        "modules.pooling": "AvgPool2d MaxPool2d",
+        "modules.pooling": "AvgPool1d AvgPool2d MaxPool1d MaxPool2d",
         "tinytorch_modules": """
             Module Parameter Residual Sequential load_torch_state manual_seed summary torch_state
         """,

@@ -4,20 +4,52 @@ They have no state: the caller passes in the mask of `dropout`, and `batch_norm`
 statistics of its batch.
 """
 
+from typing import TYPE_CHECKING
+
+from tinytorch_core.extend import lazy_names
+
 from tinytorch_layers.functional.affine import linear
-from tinytorch_layers.functional.convolution import conv2d
 from tinytorch_layers.functional.lookup import embedding
 from tinytorch_layers.functional.masking import dropout
 from tinytorch_layers.functional.normalization import batch_norm, layer_norm
-from tinytorch_layers.functional.pooling import avg_pool2d, max_pool2d
+
+if TYPE_CHECKING:
+    from tinytorch_layers.functional.conv_functions import (
+        conv1d,
+        conv2d,
+        conv_transpose1d,
+        conv_transpose2d,
+    )
+    from tinytorch_layers.functional.padding import pad
+    from tinytorch_layers.functional.pool_functions import (
+        avg_pool1d,
+        avg_pool2d,
+        max_pool1d,
+        max_pool2d,
+    )
 
 __all__ = [
+    "avg_pool1d",
     "avg_pool2d",
     "batch_norm",
+    "conv1d",
     "conv2d",
+    "conv_transpose1d",
+    "conv_transpose2d",
     "dropout",
     "embedding",
     "layer_norm",
     "linear",
+    "max_pool1d",
     "max_pool2d",
+    "pad",
 ]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "conv_functions": "conv1d conv2d conv_transpose1d conv_transpose2d",
+        "padding": "pad",
+        "pool_functions": "avg_pool1d avg_pool2d max_pool1d max_pool2d",
+    },
+)

@@ -1,0 +1,283 @@
+"""Pooling of images and sequences, as functions for users; sequences are images of height 1."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from tinytorch_core.extend import from_array, unwrap
+
+from tinytorch_layers.functional.pooling import average, maxima, select
+from tinytorch_layers.functional.windows import (
+    Windows,
+    as_given,
+    as_images,
+    checked_shape,
+    windows,
+)
+from tinytorch_modules.arguments import flag, integer
+
+Array = Any
+Shape = tuple[int, ...]
+
+
+def max_pool1d(
+    x: Array,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
+    """Return the maximum of each window of each channel of sequences; see `max_pool2d`.
+
+    Args:
+        x: sequences, a floating Tensor or array of shape (N, C, L) or (C, L).
+        kernel_size, stride, padding, dilation, ceil_mode, return_indices: as for `max_pool2d`, for
+            one axis.
+
+    Returns:
+        A Tensor or array of shape (N, C, l) or (C, l); with `return_indices` also the positions.
+
+    Raises:
+        ValueError, TypeError: see `max_pool2d`.
+
+    >>> max_pool1d(np.array([[1.0, 4.0, 2.0, 3.0]]), 2)
+    array([[4., 3.]])
+    """
+    check_flags("max_pool1d", ceil_mode=ceil_mode, return_indices=return_indices)
+    geometry = pool_windows("max_pool1d", kernel_size, stride, padding, dilation, 1)
+    return max_pool("max_pool1d", x, geometry, ceil_mode, return_indices, 1)
+
+
+def max_pool2d(
+    x: Array,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
+    """Return the maximum of each window of each channel.
+
+    If several values of a window are equal, the first in row-major order gets the gradient, as in
+    PyTorch. If some are NaN, the first of these gets it.
+
+    Args:
+        x: images, a floating Tensor or array of shape (N, C, H, W) or (C, H, W).
+        kernel_size: the size of the window, an integer, or two for height and width.
+        stride: the step of the window; by default its size.
+        padding: the number of pixels of −∞ added at each border, at most half of the window.
+        dilation: the spacing of the window's elements.
+        ceil_mode: whether windows may go beyond the padded images, if they begin before the end of
+            the images.
+        return_indices: whether to return the positions of the maxima, too.
+
+    Returns:
+        A Tensor or array of shape (N, C, h, w) or (C, h, w). With `return_indices`, a pair of it
+        and of integers of the same shape: row · W + column of each maximum, for `max_unpool2d`.
+
+    Raises:
+        ValueError: the images have another number of axes, the window is larger than the padded
+            images, or another argument is out of range.
+        TypeError: the images are not floating, or another argument has the wrong type.
+
+    >>> max_pool2d(np.arange(16.0).reshape(1, 1, 4, 4), 2)
+    array([[[[ 5.,  7.],
+             [13., 15.]]]])
+    >>> max_pool2d(np.arange(9.0).reshape(1, 3, 3), 2, ceil_mode=True, return_indices=True)[1]
+    array([[[4, 5],
+            [7, 8]]])
+    """
+    check_flags("max_pool2d", ceil_mode=ceil_mode, return_indices=return_indices)
+    geometry = pool_windows("max_pool2d", kernel_size, stride, padding, dilation)
+    return max_pool("max_pool2d", x, geometry, ceil_mode, return_indices, 2)
+
+
+def avg_pool1d(
+    x: Array,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> Array:
+    """Return the mean of each window of each channel of sequences; see `avg_pool2d`.
+
+    Args:
+        x: sequences, a floating Tensor or array of shape (N, C, L) or (C, L).
+        kernel_size, stride, padding, ceil_mode, count_include_pad: as for `avg_pool2d`, for one
+            axis.
+
+    Returns:
+        A Tensor or array of shape (N, C, l) or (C, l).
+
+    Raises:
+        ValueError, TypeError: see `max_pool2d`.
+
+    >>> avg_pool1d(np.array([[1.0, 4.0, 2.0, 3.0]]), 2)
+    array([[2.5, 2.5]])
+    """
+    check_flags("avg_pool1d", ceil_mode=ceil_mode, count_include_pad=count_include_pad)
+    geometry = pool_windows("avg_pool1d", kernel_size, stride, padding, axes=1)
+    return avg_pool("avg_pool1d", x, geometry, ceil_mode, count_include_pad, None, 1)
+
+
+def avg_pool2d(
+    x: Array,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Array:
+    """Return the mean of each window of each channel.
+
+    Args:
+        x: images, a floating Tensor or array of shape (N, C, H, W) or (C, H, W).
+        kernel_size: the size of the window, an integer, or two for height and width.
+        stride: the step of the window; by default its size.
+        padding: the number of zeros added at each border, at most half of the window.
+        ceil_mode: whether windows may go beyond the padded images, if they begin before the end of
+            the images. What is beyond them does not count.
+        count_include_pad: whether the zeros of the padding count.
+        divisor_override: the number to divide the sum of a window by, instead of its size.
+
+    Returns:
+        A Tensor or array of shape (N, C, h, w) or (C, h, w).
+
+    Raises:
+        ValueError, TypeError: see `max_pool2d`.
+
+    >>> avg_pool2d(np.arange(16.0).reshape(1, 1, 4, 4), 2)
+    array([[[[ 2.5,  4.5],
+             [10.5, 12.5]]]])
+    """
+    check_flags("avg_pool2d", ceil_mode=ceil_mode, count_include_pad=count_include_pad)
+    geometry = pool_windows("avg_pool2d", kernel_size, stride, padding)
+    divisor = checked_divisor("avg_pool2d", divisor_override)
+    return avg_pool("avg_pool2d", x, geometry, ceil_mode, count_include_pad, divisor, 2)
+
+
+def pool_windows(
+    owner: str,
+    kernel: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    axes: int = 2,
+) -> Windows:
+    """Return Windows for the arguments of a pooling layer; see `windows`."""
+    found = windows(owner, kernel, kernel if stride is None else stride, padding, dilation, axes)
+    kernel, sides = found.kernel[-axes:], found.padding[::2][-axes:]
+    if any(2 * side > size for side, size in zip(sides, kernel, strict=True)):
+        # Otherwise a window could consist of padding only.
+        raise ValueError(
+            f"padding of {owner} must be at most half of the kernel, "
+            f"{' x '.join(map(str, kernel))}, not {' x '.join(map(str, sides))}"
+        )
+    return found
+
+
+def check_flags(owner: str, **flags: Any) -> None:
+    """Raise TypeError if an argument is not True or False."""
+    for name, value in flags.items():
+        flag(owner, name, value)
+
+
+def checked_divisor(owner: str, divisor: Any) -> int | None:
+    """Return the argument `divisor_override`, a positive integer or None."""
+    return None if divisor is None else integer(owner, "divisor_override", divisor)
+
+
+def max_pool(
+    owner: object, x: Array, geometry: Windows, ceil_mode: bool, return_indices: bool, axes: int
+) -> Any:
+    """Return the maxima of windows of images or sequences, and their positions on request.
+
+    Raises:
+        ValueError: x has another number of axes, or a window is larger than the padded images.
+        TypeError: x is not floating.
+    """
+    images, geometry = _prepared(owner, x, geometry, ceil_mode, axes)
+    largest = maxima(images, geometry)
+    out = as_given(largest, x.shape, axes)
+    if not return_indices:
+        return out
+    found = _positions(unwrap(images), unwrap(largest), geometry)
+    found = as_given(found, x.shape, axes)
+    return out, found if out is unwrap(out) else from_array(type(out), found)
+
+
+def avg_pool(
+    owner: object,
+    x: Array,
+    geometry: Windows,
+    ceil_mode: bool,
+    count_include_pad: bool,
+    divisor: int | None,
+    axes: int,
+) -> Array:
+    """Return the means of windows of images or sequences.
+
+    Raises:
+        ValueError: x has another number of axes, or a window is larger than the padded images.
+        TypeError: x is not floating.
+    """
+    images, used = _prepared(owner, x, geometry, ceil_mode, axes)
+    out = average(images, used)
+    if divisor is not None:
+        out = out * (math.prod(geometry.kernel) / divisor)
+    elif used is not geometry or not (count_include_pad or geometry.padding == (0, 0, 0, 0)):
+        shares = _shares(geometry, used, images.shape[2:], count_include_pad)
+        out = out * shares.astype(out.dtype)
+    return as_given(out, x.shape, axes)
+
+
+def _prepared(
+    owner: object, x: Array, geometry: Windows, ceil_mode: bool, axes: int
+) -> tuple[Array, Windows]:
+    """Return x as images, and the windows to use."""
+    shape = checked_shape(owner, x, axes)
+    images = as_images(x, axes)
+    if ceil_mode:
+        larger = geometry.rounded_up(images.shape[2:])
+        geometry = geometry if larger == geometry else larger
+    geometry.size(owner, shape[-axes:])
+    return images, geometry
+
+
+def _positions(x: Array, largest: Array, geometry: Windows) -> Array:
+    """Return row · W + column of the maximum of each window."""
+    numbers = np.arange(math.prod(x.shape[2:]), dtype=np.int64).reshape(x.shape[2:])
+    return select(np.broadcast_to(numbers, x.shape), x, largest, geometry)
+
+
+@lru_cache
+def _shares(geometry: Windows, used: Windows, image: Shape, with_padding: bool) -> Array:
+    """Return the size of a window divided by the number of its pixels that count, for each window.
+
+    Args:
+        geometry: the windows with the padding that the user passed.
+        used: the windows with the padding for `ceil_mode`, which does not count.
+        image: the height and width of the images.
+        with_padding: whether the padding of `geometry` counts.
+    """
+    shares = []
+    axes = (used.size("", image), image, used.kernel, used.stride, *_both(geometry.padding))
+    for count, length, kernel, step, before, after in zip(*axes, strict=True):
+        starts = np.arange(count) * step - before
+        low, high = (-before, length + after) if with_padding else (0, length)
+        pixels = np.minimum(starts + kernel, high) - np.maximum(starts, low)
+        shares.append(kernel / pixels)
+    return shares[0][:, None] * shares[1]
+
+
+def _both(padding: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    return padding[::2], padding[1::2]
