@@ -193,7 +193,7 @@ def avg_pool2d(
     if count_include_pad:
         high, wide = np.broadcast_to(padding, 2)
         ones = np.pad(ones, ((0, 0), (0, 0), (high, high), (wide, wide)), constant_values=1)
-        top, bottom, left, right = windows.padding
+        _, bottom, _, right = windows.padding
         windows = windows._replace(padding=(0, bottom - high, 0, right - wide))
     return sums / window_view(ones, windows).sum(axis=(4, 5))
 

@@ -7,7 +7,6 @@ backward pass this is 3 to 10 times faster than np.pad, which tracks the positio
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -30,7 +29,8 @@ def pad(x: Array, pad: Any, mode: str = "constant", value: float | None = None) 
     Args:
         x: a Tensor or array.
         pad: the numbers of elements to add before and after, for the last axis first: (left,
-            right), (left, right, top, bottom), and so on. Negative numbers remove elements.
+            right), (left, right, top, bottom), and so on. Negative numbers
+            remove elements, before others are added.
         mode: "constant" adds `value`, "reflect" mirrors the array without repeating its edge,
             "replicate" repeats the edge, and "circular" continues with the other end.
         value: the constant; by default 0.
@@ -95,9 +95,10 @@ def padded(owner: object, x: Array, widths: Widths, mode: str, value: float = 0.
             f"{owner} adds elements to {len(widths)} axes, but the input has shape {shape}"
         )
     for axis, (before, after) in zip(range(len(shape))[::-1], widths, strict=False):
-        if before or after:
-            _check_length(owner, shape, axis, (before, after), mode)
-            x = _pad_axis(x, axis, before, after, mode, value)
+        if before < 0 or after < 0:
+            x = _remove(owner, x, axis, max(-before, 0), max(-after, 0))
+        if before > 0 or after > 0:
+            x = _add(owner, x, axis, max(before, 0), max(after, 0), mode, value)
     return x
 
 
@@ -105,37 +106,32 @@ def padded(owner: object, x: Array, widths: Widths, mode: str, value: float = 0.
 _UNLIMITED = 2**62
 
 
-def _check_length(owner: object, shape: Shape, axis: int, widths: Sequence[int], mode: str) -> None:
-    """Raise ValueError if an axis is too short for a padding."""
-    length = shape[axis]
-    if length + sum(widths) < 0:
-        raise ValueError(
-            f"{owner} cannot remove {-sum(widths)} elements from axis {axis} of an input of shape "
-            f"{shape}"
-        )
-    most = {"reflect": length - 1, "circular": length, "replicate": _UNLIMITED * length}
-    limit = most.get(mode, _UNLIMITED)
-    if max(widths) > max(limit, 0):
-        raise ValueError(
-            f"{owner} can add at most {max(limit, 0)} elements to axis {axis} of an input of shape "
-            f"{shape} in mode {mode!r}, not {max(widths)}"
-        )
-
-
-def _pad_axis(x: Array, axis: int, before: int, after: int, mode: str, value: float) -> Array:
-    """Return x with elements added to one axis; negative numbers remove elements."""
+def _remove(owner: object, x: Array, axis: int, before: int, after: int) -> Array:
+    """Return x without some elements at the ends of an axis."""
     length = x.shape[axis]
-    parts = [x]
-    if before > 0:
-        parts.insert(0, _margin(x, axis, before, mode, value, False))
-    if after > 0:
-        parts.append(_margin(x, axis, after, mode, value, True))
-    if len(parts) > 1:
-        x = np.concatenate(parts, axis=axis)
-    if before >= 0 and after >= 0:
-        return x
-    start = max(-before, 0)
-    return _part(x, axis, slice(start, start + length + before + after))
+    if before + after > length:
+        raise ValueError(
+            f"{owner} cannot remove {before + after} elements from axis {axis} of an input of "
+            f"shape {x.shape}"
+        )
+    return _part(x, axis, slice(before, length - after))
+
+
+def _add(
+    owner: object, x: Array, axis: int, before: int, after: int, mode: str, value: float
+) -> Array:
+    """Return x with elements added at the ends of an axis."""
+    length = x.shape[axis]
+    limits = {"reflect": length - 1, "circular": length, "replicate": length and _UNLIMITED}
+    limit = max(limits.get(mode, _UNLIMITED), 0)
+    if max(before, after) > limit:
+        raise ValueError(
+            f"{owner} can add at most {limit} elements to axis {axis} of an input of shape "
+            f"{x.shape} in mode {mode!r}, not {max(before, after)}"
+        )
+    first = [_margin(x, axis, before, mode, value, False)] if before else []
+    last = [_margin(x, axis, after, mode, value, True)] if after else []
+    return np.concatenate([*first, x, *last], axis=axis)
 
 
 def _margin(x: Array, axis: int, width: int, mode: str, value: float, at_end: bool) -> Array:

@@ -206,12 +206,29 @@ def max_pool(
         TypeError: x is not floating.
     """
     images, geometry = _prepared(owner, x, geometry, ceil_mode, axes)
+    numbers = np.arange(math.prod(images.shape[2:])).reshape(images.shape[2:])
+    return largest_and_numbers(images, geometry, numbers, x.shape, return_indices, axes)
+
+
+def largest_and_numbers(
+    images: Array, geometry: Windows, numbers: Array, shape: Shape, with_numbers: bool, axes: int
+) -> Any:
+    """Return the maxima of windows of images (N, C, H, W), and their numbers on request.
+
+    Args:
+        images: the images.
+        geometry: the windows.
+        numbers: the number of each pixel, of shape (H, W).
+        shape: the shape of the input that `as_images` has converted.
+        with_numbers: whether to return the numbers, too.
+        axes: 2 for images, 1 for sequences.
+    """
     largest = maxima(images, geometry)
-    out = as_given(largest, x.shape, axes)
-    if not return_indices:
+    out = as_given(largest, shape, axes)
+    if not with_numbers:
         return out
-    found = _positions(unwrap(images), unwrap(largest), geometry)
-    found = as_given(found, x.shape, axes)
+    values = np.broadcast_to(numbers.astype(np.int64), images.shape)
+    found = as_given(select(values, unwrap(images), unwrap(largest), geometry), shape, axes)
     return out, found if out is unwrap(out) else from_array(type(out), found)
 
 
@@ -251,12 +268,6 @@ def _prepared(
         geometry = geometry if larger == geometry else larger
     geometry.size(owner, shape[-axes:])
     return images, geometry
-
-
-def _positions(x: Array, largest: Array, geometry: Windows) -> Array:
-    """Return row · W + column of the maximum of each window."""
-    numbers = np.arange(math.prod(x.shape[2:]), dtype=np.int64).reshape(x.shape[2:])
-    return select(np.broadcast_to(numbers, x.shape), x, largest, geometry)
 
 
 @lru_cache

@@ -11,6 +11,7 @@ from tinytorch_layers.functional.pool_functions import (
     max_pool,
     pool_windows,
 )
+from tinytorch_layers.functional.unpooling import max_unpool
 from tinytorch_modules import Module
 
 Array = Any
@@ -184,3 +185,54 @@ class AvgPool2d(_AvgPool):
         check_flags("AvgPool2d", count_include_pad=count_include_pad)
         self.count_include_pad = count_include_pad
         self.divisor_override = checked_divisor("AvgPool2d", divisor_override)
+
+
+class _MaxUnpool(Module):
+    """The arguments of all unpooling layers."""
+
+    # 2 for images, 1 for sequences.
+    axes: int
+
+    def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0) -> None:
+        name = type(self).__name__
+        self.windows = pool_windows(name, kernel_size, stride, padding, axes=self.axes)
+        self.kernel_size = kernel_size
+        self.stride = kernel_size if stride is None else stride
+        self.padding = padding
+
+    def forward(self, x: Array, indices: Array, output_size: Any = None) -> Array:
+        return max_unpool(self, x, indices, self.windows, output_size, self.axes)
+
+    def extra_repr(self) -> str:
+        return f"{self.kernel_size}{self._options(stride=self.kernel_size, padding=0)}"
+
+
+class MaxUnpool1d(_MaxUnpool):
+    """Returns sequences with each maximum at its position; see `functional.max_unpool1d`.
+
+    Arguments are those of `MaxUnpool2d`, for one axis.
+    """
+
+    axes = 1
+
+
+class MaxUnpool2d(_MaxUnpool):
+    """Returns images with each maximum at its position, and 0 elsewhere.
+
+    It is called with the two results of a `MaxPool2d` with `return_indices`, and optionally with
+    `output_size`. See `functional.max_unpool2d`.
+
+    Args:
+        kernel_size, stride, padding: those of the `MaxPool2d`.
+
+    Raises:
+        TypeError, ValueError: an argument has the wrong type, or is out of range.
+
+    >>> import numpy as np
+    >>> pool = MaxPool2d(2, return_indices=True)
+    >>> MaxUnpool2d(2)(*pool(np.arange(4.0).reshape(1, 2, 2)))
+    array([[[0., 0.],
+            [0., 3.]]])
+    """
+
+    axes = 2
