@@ -172,7 +172,10 @@ def test_error_in_a_network_names_the_layer_and_leaves_the_state_unchanged():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda a: F.conv2d(a(2, 3, 4), a(1, 1, 2, 2)), r"groups=1 cannot use a weight of shape \(1, 1"),
+        (
+            lambda a: F.conv2d(a(2, 3, 4), a(1, 1, 2, 2)),
+            r"groups=1 cannot use a weight of shape \(1, 1",
+        ),
         (lambda a: F.conv2d(a(1, 2, 4, 4), a(1, 1, 2, 2)), r"shape \(1, 2, 4, 4\) with groups=1"),
         (lambda a: F.conv2d(a(1, 2, 4, 4), a(3, 1, 2, 2), groups=2), "with groups=2 cannot use"),
         (lambda a: F.conv2d(a(1, 1, 4, 4), a(1, 1, 5, 2)), "kernel of conv2d covers 5 x 2"),

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from tinytorch_core.extend import matmul
+
 from tinytorch_layers.arguments import Pair, sizes
 from tinytorch_layers.functional.pool_functions import check_flags, largest_and_numbers
 from tinytorch_layers.functional.windows import Windows, as_given, as_images, checked_shape
@@ -127,7 +129,7 @@ def adaptive_avg_pool(owner: object, x: Array, output_size: Sizes, axes: int) ->
         parts = images.reshape((count, channels, h, high // h, w, wide // w))
         return as_given(parts.mean(axis=(3, 5)), x.shape, axes)
     rows, columns = (_means(*axis).astype(x.dtype) for axis in zip(image, size, strict=True))
-    return as_given(rows @ (images @ columns.T), x.shape, axes)
+    return as_given(matmul(rows, matmul(images, columns.T)), x.shape, axes)
 
 
 def adaptive_max_pool(

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from tinytorch_core.extend import matmul
+
 from tinytorch_layers.arguments import input_shape, sizes
 from tinytorch_layers.functional.adaptive_pooling import adaptive_avg_pool
 from tinytorch_modules.arguments import flag, number
@@ -160,9 +162,9 @@ def _resize_axis(
     length = x.shape[axis]
     if not mode.startswith("nearest"):
         matrix = _weights(length, count, step, mode == "bicubic", align_corners).astype(x.dtype)
-        return x @ matrix.T if axis == -1 else matrix @ x
-    # As in PyTorch for images, "nearest" ignores a scale factor that doubles the size. For sequences,
-    # PyTorch does so in the gradient only.
+        return matmul(x, matrix.T) if axis == -1 else matmul(matrix, x)
+    # As in PyTorch for images, "nearest" ignores a scale factor that doubles the size. For
+    # sequences, PyTorch does so in the gradient only.
     exact = mode == "nearest-exact"
     is_whole = step == length / count or (count == 2 * length and not exact)
     if count % length == 0 and is_whole:
