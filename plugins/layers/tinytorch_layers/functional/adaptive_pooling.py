@@ -5,7 +5,6 @@ Along each axis, window i of m begins at ⌊i n / m⌋ and ends before ⌈(i + 1
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
 from typing import Any
 
@@ -14,7 +13,11 @@ import numpy as np
 from tinytorch_core.extend import matmul
 
 from tinytorch_layers.arguments import Pair, sizes
-from tinytorch_layers.functional.pool_functions import check_flags, largest_and_numbers
+from tinytorch_layers.functional.pool_functions import (
+    check_flags,
+    largest_and_numbers,
+    pixel_numbers,
+)
 from tinytorch_layers.functional.windows import Windows, as_given, as_images, checked_shape
 
 Array = Any
@@ -142,15 +145,17 @@ def adaptive_max_pool(
     does not change the maximum or its first position.
     """
     images, size = _prepared(owner, x, output_size, axes)
-    numbers = np.arange(math.prod(images.shape[2:])).reshape(images.shape[2:])
-    kernel = tuple(n // m for n, m in zip(images.shape[2:], size, strict=True))
-    if any(n % m for n, m in zip(images.shape[2:], size, strict=True)):
-        rows, columns = (_members(*axis) for axis in zip(images.shape[2:], size, strict=True))
-        images = images[:, :, rows.reshape(-1)][..., columns.reshape(-1)]
-        numbers = numbers[rows.reshape(-1)][:, columns.reshape(-1)]
+    numbers = pixel_numbers(images) if return_indices else None
+    image = images.shape[2:]
+    kernel = tuple(n // m for n, m in zip(image, size, strict=True))
+    if any(n % m for n, m in zip(image, size, strict=True)):
+        rows, columns = (_members(*axis) for axis in zip(image, size, strict=True))
         kernel = rows.shape[1], columns.shape[1]
+        rows, columns = rows.reshape(-1), columns.reshape(-1)
+        images = images[:, :, rows][..., columns]
+        numbers = None if numbers is None else numbers[rows][:, columns]
     geometry = Windows((kernel[0], kernel[1]), (kernel[0], kernel[1]))
-    return largest_and_numbers(images, geometry, numbers, x.shape, return_indices, axes)
+    return largest_and_numbers(images, geometry, numbers, x.shape, axes)
 
 
 def _prepared(owner: object, x: Array, output_size: Sizes, axes: int) -> tuple[Array, Pair]:

@@ -200,8 +200,11 @@ def convolved(
     x: Array, weight: Array, bias: Array, geometry: Windows, groups: int, axes: int
 ) -> Array:
     """Return the convolution of checked images or sequences, with or without a batch axis."""
+    shape = x.shape
+    if len(shape) == 4:
+        return convolve(x, weight, bias, geometry, groups)
     out = convolve(as_images(x, axes), as_images(weight, axes), bias, geometry, groups)
-    return as_given(out, x.shape, axes)
+    return as_given(out, shape, axes)
 
 
 def _transposed(

@@ -206,28 +206,33 @@ def max_pool(
         TypeError: x is not floating.
     """
     images, geometry = _prepared(owner, x, geometry, ceil_mode, axes)
-    numbers = np.arange(math.prod(images.shape[2:])).reshape(images.shape[2:])
-    return largest_and_numbers(images, geometry, numbers, x.shape, return_indices, axes)
+    numbers = pixel_numbers(images) if return_indices else None
+    return largest_and_numbers(images, geometry, numbers, x.shape, axes)
+
+
+def pixel_numbers(images: Array) -> Array:
+    """Return row · W + column of each pixel, of shape (H, W)."""
+    high, wide = images.shape[2:]
+    return np.arange(high * wide, dtype=np.int64).reshape((high, wide))
 
 
 def largest_and_numbers(
-    images: Array, geometry: Windows, numbers: Array, shape: Shape, with_numbers: bool, axes: int
+    images: Array, geometry: Windows, numbers: Array | None, shape: Shape, axes: int
 ) -> Any:
-    """Return the maxima of windows of images (N, C, H, W), and their numbers on request.
+    """Return the maxima of windows of images (N, C, H, W), and their numbers.
 
     Args:
         images: the images.
         geometry: the windows.
-        numbers: the number of each pixel, of shape (H, W).
+        numbers: an integer for each pixel, of shape (H, W), or None to return only the maxima.
         shape: the shape of the input that `as_images` has converted.
-        with_numbers: whether to return the numbers, too.
         axes: 2 for images, 1 for sequences.
     """
     largest = maxima(images, geometry)
     out = as_given(largest, shape, axes)
-    if not with_numbers:
+    if numbers is None:
         return out
-    values = np.broadcast_to(numbers.astype(np.int64), images.shape)
+    values = np.broadcast_to(numbers, images.shape)
     found = as_given(select(values, unwrap(images), unwrap(largest), geometry), shape, axes)
     return out, found if out is unwrap(out) else from_array(type(out), found)
 

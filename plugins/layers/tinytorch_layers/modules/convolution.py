@@ -29,6 +29,7 @@ class _Convolution(Module):
     # 2 for images, 1 for sequences.
     axes: int
     windows: Windows
+    kernel_size: Any
     # For the layers that do not have these arguments.
     output_padding: Any = 0
     padding_mode = "zeros"
