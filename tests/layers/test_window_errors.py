@@ -39,7 +39,11 @@ def zeros(*shape):
         ("AdaptiveMaxPool1d(2, None)", TypeError, "return_indices of AdaptiveMaxPool1d must be"),
         ("ZeroPad1d((1, 2, 3, 4))", ValueError, "padding of ZeroPad1d must be one integer or 2"),
         ("ZeroPad2d((1, 2, 3))", ValueError, "must have two integers for each axis, not (1, 2, 3)"),
-        ("ReflectionPad2d(1.5)", TypeError, "pad of ReflectionPad2d must be an integer, not 1.5"),
+        (
+            "ReflectionPad2d(1.5)",
+            TypeError,
+            "padding of ReflectionPad2d must be an integer, not 1.5",
+        ),
         ("ConstantPad1d(1, 'a')", TypeError, "value of ConstantPad1d must be a number, not 'a'"),
         ("Upsample()", ValueError, "Upsample needs either size or scale_factor, not None and None"),
         ("Upsample(2, 2)", ValueError, "needs either size or scale_factor, not 2 and 2"),

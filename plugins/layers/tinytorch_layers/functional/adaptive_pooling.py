@@ -174,7 +174,7 @@ def _bounds(length: int, count: int) -> tuple[Array, Array]:
     return numbers * length // count, -(-(numbers + 1) * length // count)
 
 
-@lru_cache
+@lru_cache(maxsize=16)
 def _means(length: int, count: int) -> Array:
     """Return the matrix that maps an axis to the means of its windows."""
     (starts, ends), elements = _bounds(length, count), np.arange(length)
@@ -182,7 +182,7 @@ def _means(length: int, count: int) -> Array:
     return inside / inside.sum(axis=1, keepdims=True)
 
 
-@lru_cache
+@lru_cache(maxsize=16)
 def _members(length: int, count: int) -> Array:
     """Return the elements of each window, the last of them repeated if others are longer."""
     starts, ends = _bounds(length, count)

@@ -55,21 +55,27 @@ def pad(x: Array, pad: Any, mode: str = "constant", value: float | None = None) 
         raise ValueError(f"mode of pad must be one of {', '.join(map(repr, MODES))}, not {mode!r}")
     if value is not None and mode != "constant":
         raise ValueError(f"value of pad is for mode='constant', not for {mode!r}")
-    return padded("pad", x, checked_widths("pad", pad), mode, checked_value("pad", value))
+    return padded("pad", x, checked_widths("pad", "pad", pad), mode, checked_value("pad", value))
 
 
-def checked_widths(owner: str, pad: Any) -> Widths:
+def checked_widths(owner: str, name: str, widths: Any) -> Widths:
     """Return (left, right, top, bottom, ...) as a pair for each axis, the last axis first.
 
+    Args:
+        owner, name: the layer or function and its argument, for error messages.
+        widths: an even number of integers.
+
     Raises:
-        TypeError: `pad` is not a tuple or list of integers.
+        TypeError: `widths` is not a tuple or list of integers.
         ValueError: its length is odd.
     """
-    if not isinstance(pad, tuple | list):
-        raise TypeError(f"pad of {owner} must be a tuple of integers, not {pad!r:.60}")
-    if len(pad) % 2:
-        raise ValueError(f"pad of {owner} must have two integers for each axis, not {pad!r:.60}")
-    numbers = [integer(owner, "pad", n, -_UNLIMITED) for n in pad]
+    if not isinstance(widths, tuple | list):
+        raise TypeError(f"{name} of {owner} must be a tuple of integers, not {widths!r:.60}")
+    if len(widths) % 2:
+        raise ValueError(
+            f"{name} of {owner} must have two integers for each axis, not {widths!r:.60}"
+        )
+    numbers = [integer(owner, name, n, -_UNLIMITED) for n in widths]
     return tuple(zip(numbers[::2], numbers[1::2], strict=True))
 
 

@@ -21,7 +21,7 @@ class _Pad(Module):
     def __init__(self, padding: Any) -> None:
         name = type(self).__name__
         sides = padding if isinstance(padding, tuple | list) else (padding,) * (2 * self.axes)
-        self.widths = checked_widths(name, sides)
+        self.widths = checked_widths(name, "padding", sides)
         if len(self.widths) != self.axes:
             raise ValueError(
                 f"padding of {name} must be one integer or {2 * self.axes}, not {padding!r:.60}"
