@@ -131,8 +131,16 @@ def adaptive_avg_pool(owner: object, x: Array, output_size: Sizes, axes: int) ->
     if high % h == 0 and wide % w == 0:
         parts = images.reshape((count, channels, h, high // h, w, wide // w))
         return as_given(parts.mean(axis=(3, 5)), x.shape, axes)
-    rows, columns = (_means(*axis).astype(x.dtype) for axis in zip(image, size, strict=True))
-    return as_given(matmul(rows, matmul(images, columns.T)), x.shape, axes)
+    for axis, length, windows in ((-1, wide, w), (-2, high, h)):
+        if length != windows:
+            images = transformed(images, _means(length, windows), axis)
+    return as_given(images, x.shape, axes)
+
+
+def transformed(x: Array, matrix: Array, axis: int) -> Array:
+    """Return x with an axis, -1 or -2, multiplied by a constant matrix, in the dtype of x."""
+    matrix = matrix.astype(x.dtype)
+    return matmul(x, matrix.T) if axis == -1 else matmul(matrix, x)
 
 
 def adaptive_max_pool(

@@ -12,11 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.extend import matmul
-
-from tinytorch_layers.arguments import input_shape, sizes
-from tinytorch_layers.functional.adaptive_pooling import adaptive_avg_pool
-from tinytorch_modules.arguments import flag, number
+from tinytorch_layers.arguments import input_shape
+from tinytorch_layers.functional.adaptive_pooling import adaptive_avg_pool, transformed
+from tinytorch_modules.arguments import flag, integer, number
 
 Array = Any
 Shape = tuple[int, ...]
@@ -96,6 +94,12 @@ def check_options(
         raise ValueError(
             f"{owner} needs either size or scale_factor, not {size!r:.60} and {scale_factor!r:.60}"
         )
+    if size is not None:
+        for length in _listed(size):
+            integer(owner, "size", length)
+    else:
+        for factor in _listed(scale_factor):
+            number(owner, "scale_factor", factor, 0, math.inf, ends="()")
     if align_corners is not None:
         flag(owner, "align_corners", align_corners)
         if mode not in _WEIGHTED:
@@ -135,25 +139,28 @@ def resized(
     return x
 
 
+def _listed(value: Any) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, tuple | list) else (value,)
+
+
 def _new_size(
     owner: object, lengths: Shape, size: Any, scale_factor: Any
 ) -> tuple[Shape, tuple[float | None, ...]]:
     """Return the new length of each axis, and the factor if it was given."""
-    axes, name = len(lengths), str(owner)
-    if scale_factor is None:
-        return sizes(name, "size", size, axes), (None,) * axes
-    is_list = isinstance(scale_factor, tuple | list)
-    given = tuple(scale_factor) if is_list else (scale_factor,) * axes
+    axes = len(lengths)
+    given = _listed(scale_factor if size is None else size)
+    given = given * axes if len(given) == 1 else given
     if len(given) != axes:
-        raise ValueError(
-            f"scale_factor of {owner} must be a number or {axes}, not {scale_factor!r:.60}"
-        )
-    factors = tuple(number(name, "scale_factor", f, 0, math.inf, ends="()") for f in given)
+        name = "scale_factor" if size is None else "size"
+        raise ValueError(f"{name} of {owner} must be one number or {axes}, not {given}")
+    if size is not None:
+        return given, (None,) * axes
+    factors = tuple(map(float, given))
     new = tuple(math.floor(n * f) for n, f in zip(lengths, factors, strict=True))
     if 0 in new:
         raise ValueError(
-            f"scale_factor={scale_factor} of {owner} gives an input of size "
-            f"{' x '.join(map(str, lengths))} no pixels"
+            f"scale_factor of {owner} is too small for an input of size "
+            f"{' x '.join(map(str, lengths))}: no pixels would be left"
         )
     return new, factors
 
@@ -164,8 +171,7 @@ def _resize_axis(
     """Return x with `count` elements along one of its last two axes, -1 or -2."""
     length = x.shape[axis]
     if not mode.startswith("nearest"):
-        matrix = _weights(length, count, step, mode == "bicubic", align_corners).astype(x.dtype)
-        return matmul(x, matrix.T) if axis == -1 else matmul(matrix, x)
+        return transformed(x, _weights(length, count, step, mode == "bicubic", align_corners), axis)
     # As in PyTorch for images, "nearest" ignores a scale factor that doubles the size. For
     # sequences, PyTorch does so in the gradient only.
     exact = mode == "nearest-exact"
@@ -179,8 +185,8 @@ def _resize_axis(
 def _repeat(x: Array, axis: int, times: int) -> Array:
     """Return x with each element along an axis repeated.
 
-    Its derivative is a sum of slices. For two copies, this takes a seventh of the time of a sum over
-    a short axis.
+    Its derivative is a sum of slices. For two copies, this takes a seventh of the time of a sum
+    over a short axis.
     """
     before, after = x.shape[:axis], x.shape[axis + 1 :]
     return np.stack([x] * times, axis=axis + 1).reshape((*before, x.shape[axis] * times, *after))

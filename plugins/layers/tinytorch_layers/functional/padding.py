@@ -29,8 +29,8 @@ def pad(x: Array, pad: Any, mode: str = "constant", value: float | None = None) 
     Args:
         x: a Tensor or array.
         pad: the numbers of elements to add before and after, for the last axis first: (left,
-            right), (left, right, top, bottom), and so on. Negative numbers
-            remove elements, before others are added.
+            right), (left, right, top, bottom), and so on. Negative numbers remove elements, before
+            others are added.
         mode: "constant" adds `value`, "reflect" mirrors the array without repeating its edge,
             "replicate" repeats the edge, and "circular" continues with the other end.
         value: the constant; by default 0.

@@ -286,14 +286,11 @@ def _shares(geometry: Windows, used: Windows, image: Shape, with_padding: bool) 
         with_padding: whether the padding of `geometry` counts.
     """
     shares = []
-    axes = (used.size("", image), image, used.kernel, used.stride, *_both(geometry.padding))
-    for count, length, kernel, step, before, after in zip(*axes, strict=True):
+    sides = geometry.padding[::2], geometry.padding[1::2]
+    axes = zip(used.size("", image), image, used.kernel, used.stride, *sides, strict=True)
+    for count, length, kernel, step, before, after in axes:
         starts = np.arange(count) * step - before
         low, high = (-before, length + after) if with_padding else (0, length)
         pixels = np.minimum(starts + kernel, high) - np.maximum(starts, low)
         shares.append(kernel / pixels)
     return shares[0][:, None] * shares[1]
-
-
-def _both(padding: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    return padding[::2], padding[1::2]

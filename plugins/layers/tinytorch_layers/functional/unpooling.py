@@ -108,9 +108,17 @@ def max_unpool(
 def _image_size(
     owner: object, shape: tuple[int, ...], geometry: Windows, output_size: Any, axes: int
 ) -> Pair:
+    """Return the height and width of the images, by default the smallest ones."""
+    smallest = geometry.spanned((1, *shape[-axes:])[-2:])
     if output_size is None:
-        return geometry.spanned((1, *shape[-axes:])[-2:])
+        return smallest
     if isinstance(output_size, tuple | list):
         output_size = tuple(output_size)[-axes:]
     high, wide = (1, *sizes(str(owner), "output_size", output_size, axes))[-2:]
+    limits = zip((high, wide), smallest, geometry.stride, strict=True)
+    if any(abs(size - expected) >= step for size, expected, step in limits):
+        raise ValueError(
+            f"output_size of {owner} must differ by less than {geometry.stride[-axes:]} from "
+            f"{smallest[-axes:]} for an input of shape {shape}, not be {output_size}"
+        )
     return high, wide

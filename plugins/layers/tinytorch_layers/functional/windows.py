@@ -32,9 +32,8 @@ class Windows(NamedTuple):
     Attributes:
         kernel: the size of the kernel.
         stride: the step of the kernel.
-        padding: the number of pixels added at the top, bottom, left and right of each image. The
-            numbers at the bottom and right may be negative in a convolution, which leaves out the
-            last windows.
+        padding: the number of pixels added at the top, bottom, left and right of each image. In
+            convolutions, a negative number at the bottom or right leaves out pixels there.
         dilation: the spacing of the kernel's elements.
     """
 
