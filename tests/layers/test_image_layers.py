@@ -170,6 +170,14 @@ def test_copied_pixels_are_the_nearest_ones(mode):
         np.testing.assert_array_equal(found, expected)
 
 
+def test_a_factor_that_is_rounded_to_2_counts_as_2_in_the_mode_nearest_as_in_pytorch():
+    x = np.arange(4.0).reshape(1, 1, 1, 4)
+    found = F.interpolate(x, scale_factor=(1, 2.2))
+    assert found.tolist() == [[[[0, 0, 1, 1, 2, 2, 3, 3]]]]
+    found = F.interpolate(x, scale_factor=(1, 2.2), mode="nearest-exact")
+    assert found.tolist() == [[[[0, 0, 1, 1, 2, 2, 2, 3]]]]
+
+
 @pytest.mark.parametrize("mode", ["bilinear", "bicubic"])
 def test_interpolation_keeps_a_constant_and_the_corners(mode):
     np.testing.assert_allclose(F.interpolate(np.ones((1, 1, 3, 4)), (5, 9), mode=mode), 1)

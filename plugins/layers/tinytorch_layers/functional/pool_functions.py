@@ -256,7 +256,7 @@ def avg_pool(
     out = average(images, used)
     if divisor is not None:
         out = out * (math.prod(geometry.kernel) / divisor)
-    elif used is not geometry or not (count_include_pad or geometry.padding == (0, 0, 0, 0)):
+    elif used != geometry or not (count_include_pad or geometry.padding == (0, 0, 0, 0)):
         shares = _shares(geometry, used, images.shape[2:], count_include_pad)
         out = out * shares.astype(out.dtype)
     return as_given(out, x.shape, axes)
@@ -269,8 +269,7 @@ def _prepared(
     shape = checked_shape(owner, x, axes)
     images = as_images(x, axes)
     if ceil_mode:
-        larger = geometry.rounded_up(images.shape[2:])
-        geometry = geometry if larger == geometry else larger
+        geometry = geometry.rounded_up(images.shape[2:])
     geometry.size(owner, shape[-axes:])
     return images, geometry
 
