@@ -118,6 +118,16 @@ def test_input_of_wrong_shape_raises(kind, call, shape, message):
     ("call", "error", "message"),
     [
         (lambda: F.conv1d(zeros(2, 5), zeros(3, 1, 2)), ValueError, "with groups=1 cannot use"),
+        (
+            lambda: F.conv2d(zeros(2, 5, 5), zeros(3, 2, 1, 1), groups=0),
+            ValueError,
+            "groups of conv2d must be positive, not 0",
+        ),
+        (
+            lambda: F.conv_transpose1d(zeros(2, 5), zeros(2, 1, 2), groups=1.0),
+            TypeError,
+            "groups of conv_transpose1d must be an integer, not 1.0",
+        ),
         (lambda: F.conv1d(zeros(2, 5), zeros(3, 2, 6)), ValueError, "kernel of conv1d covers 6"),
         (
             lambda: F.conv_transpose1d(zeros(2, 5), zeros(3, 1, 2)),

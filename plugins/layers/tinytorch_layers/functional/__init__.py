@@ -20,12 +20,7 @@ if TYPE_CHECKING:
         adaptive_max_pool1d,
         adaptive_max_pool2d,
     )
-    from tinytorch_layers.functional.conv_functions import (
-        conv1d,
-        conv2d,
-        conv_transpose1d,
-        conv_transpose2d,
-    )
+    from tinytorch_layers.functional.conv_functions import conv1d, conv2d
     from tinytorch_layers.functional.interpolation import interpolate
     from tinytorch_layers.functional.padding import pad
     from tinytorch_layers.functional.pixels import fold, pixel_shuffle, pixel_unshuffle, unfold
@@ -34,6 +29,10 @@ if TYPE_CHECKING:
         avg_pool2d,
         max_pool1d,
         max_pool2d,
+    )
+    from tinytorch_layers.functional.transposed_functions import (
+        conv_transpose1d,
+        conv_transpose2d,
     )
     from tinytorch_layers.functional.unpooling import max_unpool1d, max_unpool2d
 
@@ -71,11 +70,12 @@ __getattr__, __dir__ = lazy_names(
         "adaptive_pooling": """
             adaptive_avg_pool1d adaptive_avg_pool2d adaptive_max_pool1d adaptive_max_pool2d
         """,
-        "conv_functions": "conv1d conv2d conv_transpose1d conv_transpose2d",
+        "conv_functions": "conv1d conv2d",
         "interpolation": "interpolate",
         "padding": "pad",
         "pixels": "fold pixel_shuffle pixel_unshuffle unfold",
         "pool_functions": "avg_pool1d avg_pool2d max_pool1d max_pool2d",
+        "transposed_functions": "conv_transpose1d conv_transpose2d",
         "unpooling": "max_unpool1d max_unpool2d",
     },
 )

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinytorch_layers import init
-from tinytorch_layers.functional.conv_functions import (
-    convolved,
+from tinytorch_layers.functional.conv_functions import convolved
+from tinytorch_layers.functional.padding import MODES, padded
+from tinytorch_layers.functional.transposed_functions import (
     convolved_transposed,
     transposed_windows,
 )
-from tinytorch_layers.functional.padding import MODES, padded
 from tinytorch_layers.functional.windows import Windows, checked_shape, pair, windows
 from tinytorch_modules import Module, Parameter, random_generator
 from tinytorch_modules.arguments import flag, integer
@@ -253,7 +253,8 @@ class ConvTranspose2d(_ConvTranspose):
         bias: whether to add a bias.
         dilation: the spacing of a kernel's elements, an integer or two.
         dtype, generator: as for `Conv2d`. The initial parameters are uniform in
-            ±1/√(out_channels / groups · kh · kw), as in PyTorch.
+            ±1/√(out_channels / groups · kh · kw), as in PyTorch. PyTorch's argument
+            `padding_mode`, which must be "zeros", is left out.
 
     Attributes:
         weight: a Parameter of shape (in_channels, out_channels / groups, kh, kw).
