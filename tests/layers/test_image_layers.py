@@ -151,6 +151,20 @@ def test_padding_with_zeros_returns_the_input_itself():
     assert F.pad(X, (0, 0, 0, 0)) is X
 
 
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [("constant", [0, 0]), ("reflect", [3, 2]), ("replicate", [4, 4])],
+)
+def test_removed_elements_can_be_the_edge_that_padding_continues(mode, expected):
+    x = np.array([1.0, 2.0, 3.0, 4.0])
+    assert F.pad(x, (-4, 2), mode).tolist() == expected
+
+
+def test_a_tuple_of_one_integer_is_for_both_axes():
+    found = F.avg_pool2d(X, (2,), padding=(1,), divisor_override=-2)
+    np.testing.assert_array_equal(found, -2 * F.avg_pool2d(X, 2, padding=1))
+
+
 @pytest.mark.parametrize("shape", [(3, 4), (2, 2, 2)])
 def test_padding_takes_pairs_for_the_last_axis_first(shape):
     x = mixed(shape)

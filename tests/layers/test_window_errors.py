@@ -33,7 +33,7 @@ def zeros(*shape):
         ("MaxPool2d(2, return_indices=1)", TypeError, "return_indices of MaxPool2d must be True"),
         ("AvgPool1d(2, ceil_mode='no')", TypeError, "ceil_mode of AvgPool1d must be True or False"),
         ("AvgPool2d(2, count_include_pad=0)", TypeError, "count_include_pad of AvgPool2d must be"),
-        ("AvgPool2d(2, divisor_override=0)", ValueError, "divisor_override of AvgPool2d must be"),
+        ("AvgPool2d(2, divisor_override=0)", ValueError, "divisor_override of AvgPool2d must not"),
         ("AdaptiveAvgPool2d((1, 2, 3))", TypeError, "output_size of AdaptiveAvgPool2d must be one"),
         ("AdaptiveMaxPool1d(0)", ValueError, "output_size of AdaptiveMaxPool1d must be positive"),
         ("AdaptiveMaxPool1d(2, None)", TypeError, "return_indices of AdaptiveMaxPool1d must be"),

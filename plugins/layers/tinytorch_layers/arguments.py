@@ -15,15 +15,16 @@ def sizes(layer: str, name: str, value: Any, axes: int = 2, minimum: int = 1) ->
 
     Args:
         layer, name: the layer or function and its argument, for error messages.
-        value: an integer, or `axes` integers.
+        value: an integer, or one or `axes` integers in a tuple.
         axes: 2 for the height and width of images, 1 for the length of sequences.
         minimum: the smallest value allowed.
 
     Raises:
-        TypeError: `value` is neither an integer nor `axes` integers.
+        TypeError: `value` consists of other things than integers, or of another number of them.
         ValueError: one of them is below `minimum`.
     """
-    found = tuple(value) if isinstance(value, tuple | list) else (value,) * axes
+    found = tuple(value) if isinstance(value, tuple | list) else (value,)
+    found = found * axes if len(found) == 1 else found
     if len(found) != axes:
         expected = "one integer, or two for height and width" if axes == 2 else "one integer"
         raise TypeError(f"{name} of {layer} must be {expected}, not {value!r:.60}")

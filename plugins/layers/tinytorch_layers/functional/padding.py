@@ -29,8 +29,7 @@ def pad(x: Array, pad: Any, mode: str = "constant", value: float | None = None) 
     Args:
         x: a Tensor or array.
         pad: the numbers of elements to add before and after, for the last axis first: (left,
-            right), (left, right, top, bottom), and so on. Negative numbers remove elements, before
-            others are added.
+            right), (left, right, top, bottom), and so on. Negative numbers remove elements.
         mode: "constant" adds `value`, "reflect" mirrors the array without repeating its edge,
             "replicate" repeats the edge, and "circular" continues with the other end.
         value: the constant; by default 0.
@@ -101,10 +100,15 @@ def padded(owner: object, x: Array, widths: Widths, mode: str, value: float = 0.
             f"{owner} adds elements to {len(widths)} axes, but the input has shape {shape}"
         )
     for axis, (before, after) in zip(range(len(shape))[::-1], widths, strict=False):
-        if before < 0 or after < 0:
-            x = _remove(owner, x, axis, max(-before, 0), max(-after, 0))
+        removed = max(-before, 0), max(-after, 0)
+        # As in PyTorch, the edges of an array are those before elements are removed, except for
+        # "circular".
+        if mode == "circular" and any(removed):
+            x = _remove(owner, x, axis, *removed)
         if before > 0 or after > 0:
             x = _add(owner, x, axis, max(before, 0), max(after, 0), mode, value)
+        if mode != "circular" and any(removed):
+            x = _remove(owner, x, axis, *removed)
     return x
 
 

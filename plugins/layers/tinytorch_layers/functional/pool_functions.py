@@ -192,8 +192,13 @@ def check_flags(owner: str, **flags: Any) -> None:
 
 
 def checked_divisor(owner: str, divisor: Any) -> int | None:
-    """Return the argument `divisor_override`, a positive integer or None."""
-    return None if divisor is None else integer(owner, "divisor_override", divisor)
+    """Return the argument `divisor_override`, an integer other than 0, or None."""
+    if divisor is None:
+        return None
+    checked = integer(owner, "divisor_override", divisor, -(2**62))
+    if checked == 0:
+        raise ValueError(f"divisor_override of {owner} must not be 0")
+    return checked
 
 
 def max_pool(
