@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         MaxUnpool2d,
     )
     from tinytorch_layers.modules.reshaping import (
+        ChannelShuffle,
         Fold,
         Identity,
         PixelShuffle,
@@ -53,6 +54,8 @@ if TYPE_CHECKING:
     )
     from tinytorch_layers.modules.upsampling import (
         Upsample,
+        UpsamplingBilinear2d,
+        UpsamplingNearest2d,
     )
     from tinytorch_modules import (
         Module,
@@ -76,6 +79,7 @@ __all__ = [
     "AvgPool2d",
     "BatchNorm1d",
     "BatchNorm2d",
+    "ChannelShuffle",
     "CircularPad1d",
     "CircularPad2d",
     "ConstantPad1d",
@@ -109,6 +113,8 @@ __all__ = [
     "Unflatten",
     "Unfold",
     "Upsample",
+    "UpsamplingBilinear2d",
+    "UpsamplingNearest2d",
     "ZeroPad1d",
     "ZeroPad2d",
     "functional",
@@ -139,8 +145,10 @@ __getattr__, __dir__ = lazy_names(
         "modules.pooling": """
             AvgPool1d AvgPool2d MaxPool1d MaxPool2d MaxUnpool1d MaxUnpool2d
         """,
-        "modules.reshaping": "Fold Identity PixelShuffle PixelUnshuffle Unflatten Unfold",
-        "modules.upsampling": "Upsample",
+        "modules.reshaping": """
+            ChannelShuffle Fold Identity PixelShuffle PixelUnshuffle Unflatten Unfold
+        """,
+        "modules.upsampling": "Upsample UpsamplingBilinear2d UpsamplingNearest2d",
         "tinytorch_modules": """
             Module Parameter Residual Sequential load_torch_state manual_seed summary torch_state
         """,

@@ -23,7 +23,13 @@ if TYPE_CHECKING:
     from tinytorch_layers.functional.conv_functions import conv1d, conv2d
     from tinytorch_layers.functional.interpolation import interpolate
     from tinytorch_layers.functional.padding import pad
-    from tinytorch_layers.functional.pixels import fold, pixel_shuffle, pixel_unshuffle, unfold
+    from tinytorch_layers.functional.pixels import (
+        channel_shuffle,
+        fold,
+        pixel_shuffle,
+        pixel_unshuffle,
+        unfold,
+    )
     from tinytorch_layers.functional.pool_functions import (
         avg_pool1d,
         avg_pool2d,
@@ -44,6 +50,7 @@ __all__ = [
     "avg_pool1d",
     "avg_pool2d",
     "batch_norm",
+    "channel_shuffle",
     "conv1d",
     "conv2d",
     "conv_transpose1d",
@@ -73,7 +80,7 @@ __getattr__, __dir__ = lazy_names(
         "conv_functions": "conv1d conv2d",
         "interpolation": "interpolate",
         "padding": "pad",
-        "pixels": "fold pixel_shuffle pixel_unshuffle unfold",
+        "pixels": "channel_shuffle fold pixel_shuffle pixel_unshuffle unfold",
         "pool_functions": "avg_pool1d avg_pool2d max_pool1d max_pool2d",
         "transposed_functions": "conv_transpose1d conv_transpose2d",
         "unpooling": "max_unpool1d max_unpool2d",

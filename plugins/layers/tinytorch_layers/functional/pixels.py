@@ -10,7 +10,7 @@ import numpy as np
 from tinytorch_layers.arguments import input_shape, shape_error, sizes
 from tinytorch_layers.functional.convolution import convolve_transposed
 from tinytorch_layers.functional.padding import padded
-from tinytorch_layers.functional.windows import as_given, as_images, checked_shape, windows
+from tinytorch_layers.functional.windows import Windows, as_given, as_images, checked_shape, windows
 from tinytorch_modules.arguments import integer
 
 Array = Any
@@ -38,13 +38,7 @@ def pixel_shuffle(x: Array, upscale_factor: int) -> Array:
             [2., 3.]]])
     """
     r = integer("pixel_shuffle", "upscale_factor", upscale_factor)
-    shape = input_shape("pixel_shuffle", x, floating=False)
-    if len(shape) < 3 or shape[-3] % (r * r):
-        raise shape_error("pixel_shuffle", f"(..., C · {r}², H, W)", shape)
-    *batch, channels, high, wide = shape
-    count, channels = math.prod(batch), channels // (r * r)
-    x = x.reshape((count, channels, r, r, high, wide)).transpose((0, 1, 4, 2, 5, 3))
-    return x.reshape((*batch, channels, high * r, wide * r))
+    return shuffled("pixel_shuffle", x, r)
 
 
 def pixel_unshuffle(x: Array, downscale_factor: int) -> Array:
@@ -67,13 +61,32 @@ def pixel_unshuffle(x: Array, downscale_factor: int) -> Array:
     array([0., 1., 2., 3.])
     """
     r = integer("pixel_unshuffle", "downscale_factor", downscale_factor)
-    shape = input_shape("pixel_unshuffle", x, floating=False)
-    if len(shape) < 3 or shape[-2] % r or shape[-1] % r:
-        raise shape_error("pixel_unshuffle", f"(..., C, H · {r}, W · {r})", shape)
-    *batch, channels, high, wide = shape
-    high, wide = high // r, wide // r
-    x = x.reshape((math.prod(batch), channels, high, r, wide, r)).transpose((0, 1, 3, 5, 2, 4))
-    return x.reshape((*batch, channels * r * r, high, wide))
+    return unshuffled("pixel_unshuffle", x, r)
+
+
+def channel_shuffle(x: Array, groups: int) -> Array:
+    """Return images or sequences with the channels of several groups in turn.
+
+    Zhang et al., "ShuffleNet: an extremely efficient convolutional neural network for mobile
+    devices", 2018, arXiv:1707.01083.
+
+    Args:
+        x: a Tensor or array of shape (N, C, ...).
+        groups: the number of groups of successive channels.
+
+    Returns:
+        A Tensor or array of the shape of x: the first channel of each group, then the second of
+        each group, and so on.
+
+    Raises:
+        ValueError: `groups` does not divide the number of channels, or is not positive.
+        TypeError: x is not a Tensor or an array, or `groups` is not an integer.
+
+    >>> channel_shuffle(np.arange(6).reshape(1, 6), 2)
+    array([[0, 3, 1, 4, 2, 5]])
+    """
+    groups = integer("channel_shuffle", "groups", groups)
+    return mixed("channel_shuffle", x, groups)
 
 
 def unfold(
@@ -97,14 +110,8 @@ def unfold(
            [3., 4.],
            [4., 5.]])
     """
-    shape = checked_shape("unfold", x, 2)
     geometry = windows("unfold", kernel_size, stride, padding, dilation)
-    size = geometry.size("unfold", shape[-2:])
-    top, bottom, left, right = geometry.padding
-    images = padded("unfold", as_images(x, 2), ((left, right), (top, bottom)), "constant")
-    parts = [images[(slice(None), *pixels)] for _, pixels in geometry.slices(size)]
-    columns = (shape[-3] * len(parts), math.prod(size))
-    return np.stack(parts, axis=2).reshape((*shape[:-3], *columns))
+    return unfolded("unfold", x, geometry)
 
 
 def fold(
@@ -134,12 +141,59 @@ def fold(
     array([[[1., 2., 1.],
             [1., 2., 1.]]])
     """
-    shape = input_shape("fold", x)
     image = sizes("fold", "output_size", output_size)
     geometry = windows("fold", kernel_size, stride, padding, dilation)
-    size, elements = geometry.size("fold", image), math.prod(geometry.kernel)
+    return folded("fold", x, image, geometry)
+
+
+def shuffled(owner: object, x: Array, r: int) -> Array:
+    """Return the result of `pixel_shuffle` for a checked factor."""
+    shape = input_shape(owner, x, floating=False)
+    if len(shape) < 3 or shape[-3] % (r * r):
+        raise shape_error(owner, f"(..., C · {r}², H, W)", shape)
+    *batch, channels, high, wide = shape
+    count, channels = math.prod(batch), channels // (r * r)
+    x = x.reshape((count, channels, r, r, high, wide)).transpose((0, 1, 4, 2, 5, 3))
+    return x.reshape((*batch, channels, high * r, wide * r))
+
+
+def unshuffled(owner: object, x: Array, r: int) -> Array:
+    """Return the result of `pixel_unshuffle` for a checked factor."""
+    shape = input_shape(owner, x, floating=False)
+    if len(shape) < 3 or shape[-2] % r or shape[-1] % r:
+        raise shape_error(owner, f"(..., C, H · {r}, W · {r})", shape)
+    *batch, channels, high, wide = shape
+    high, wide = high // r, wide // r
+    x = x.reshape((math.prod(batch), channels, high, r, wide, r)).transpose((0, 1, 3, 5, 2, 4))
+    return x.reshape((*batch, channels * r * r, high, wide))
+
+
+def mixed(owner: object, x: Array, groups: int) -> Array:
+    """Return the result of `channel_shuffle` for a checked number of groups."""
+    shape = input_shape(owner, x, floating=False)
+    if len(shape) < 2 or shape[1] % groups:
+        raise shape_error(owner, f"(N, C · {groups}, ...)", shape)
+    x = x.reshape((shape[0], groups, shape[1] // groups, *shape[2:]))
+    return x.swapaxes(1, 2).reshape(shape)
+
+
+def unfolded(owner: object, x: Array, geometry: Windows) -> Array:
+    """Return the result of `unfold` for checked windows."""
+    shape = checked_shape(owner, x, 2)
+    size = geometry.size(owner, shape[-2:])
+    top, bottom, left, right = geometry.padding
+    images = padded(owner, as_images(x, 2), ((left, right), (top, bottom)), "constant")
+    parts = [images[(slice(None), *pixels)] for _, pixels in geometry.slices(size)]
+    columns = (shape[-3] * len(parts), math.prod(size))
+    return np.stack(parts, axis=2).reshape((*shape[:-3], *columns))
+
+
+def folded(owner: object, x: Array, image: tuple[int, ...], geometry: Windows) -> Array:
+    """Return the result of `fold` for checked windows and a checked size of the images."""
+    shape = input_shape(owner, x)
+    size, elements = geometry.size(owner, image), math.prod(geometry.kernel)
     if len(shape) not in (2, 3) or shape[-2] % elements or shape[-1] != math.prod(size):
-        raise shape_error("fold", f"(N, C · {elements}, {math.prod(size)}), or without N", shape)
+        raise shape_error(owner, f"(N, C · {elements}, {math.prod(size)}), or without N", shape)
     # The transposed convolution with the unit vectors as kernels, one channel per group.
     channels = shape[-2] // elements
     kernel = np.eye(elements, dtype=x.dtype).reshape((elements, 1, *geometry.kernel))

@@ -6,7 +6,13 @@ import math
 from typing import Any
 
 from tinytorch_layers.arguments import input_shape, sizes
-from tinytorch_layers.functional.pixels import fold, pixel_shuffle, pixel_unshuffle, unfold
+from tinytorch_layers.functional.pixels import (
+    folded,
+    mixed,
+    shuffled,
+    unfolded,
+    unshuffled,
+)
 from tinytorch_layers.functional.windows import windows
 from tinytorch_modules import Module
 from tinytorch_modules.arguments import integer
@@ -102,7 +108,7 @@ class PixelShuffle(Module):
         self.upscale_factor = integer("PixelShuffle", "upscale_factor", upscale_factor)
 
     def forward(self, x: Array) -> Array:
-        return pixel_shuffle(x, self.upscale_factor)
+        return shuffled(self, x, self.upscale_factor)
 
     def extra_repr(self) -> str:
         return f"{self.upscale_factor}"
@@ -126,10 +132,34 @@ class PixelUnshuffle(Module):
         self.downscale_factor = integer("PixelUnshuffle", "downscale_factor", downscale_factor)
 
     def forward(self, x: Array) -> Array:
-        return pixel_unshuffle(x, self.downscale_factor)
+        return unshuffled(self, x, self.downscale_factor)
 
     def extra_repr(self) -> str:
         return f"{self.downscale_factor}"
+
+
+class ChannelShuffle(Module):
+    """Arranges the channels of several groups in turn; see `functional.channel_shuffle`.
+
+    Args:
+        groups: the number of groups of successive channels.
+
+    Raises:
+        TypeError, ValueError: `groups` is not a positive integer.
+
+    >>> import numpy as np
+    >>> ChannelShuffle(2)(np.arange(6).reshape(1, 6))
+    array([[0, 3, 1, 4, 2, 5]])
+    """
+
+    def __init__(self, groups: int) -> None:
+        self.groups = integer("ChannelShuffle", "groups", groups)
+
+    def forward(self, x: Array) -> Array:
+        return mixed(self, x, self.groups)
+
+    def extra_repr(self) -> str:
+        return f"{self.groups}"
 
 
 class Unfold(Module):
@@ -149,12 +179,13 @@ class Unfold(Module):
     def __init__(
         self, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
     ) -> None:
-        windows(type(self).__name__, kernel_size, stride, padding, dilation)
+        name = type(self).__name__
+        self.windows = windows(name, kernel_size, stride, padding, dilation)
         self.kernel_size, self.dilation = kernel_size, dilation
         self.padding, self.stride = padding, stride
 
     def forward(self, x: Array) -> Array:
-        return unfold(x, self.kernel_size, self.dilation, self.padding, self.stride)
+        return unfolded(self, x, self.windows)
 
     def extra_repr(self) -> str:
         return f"{self.kernel_size}{self._options(dilation=1, padding=0, stride=1)}"
@@ -184,12 +215,11 @@ class Fold(Unfold):
         stride: Any = 1,
     ) -> None:
         super().__init__(kernel_size, dilation, padding, stride)
-        sizes("Fold", "output_size", output_size)
+        self.image = sizes("Fold", "output_size", output_size)
         self.output_size = output_size
 
     def forward(self, x: Array) -> Array:
-        options = self.kernel_size, self.dilation, self.padding, self.stride
-        return fold(x, self.output_size, *options)
+        return folded(self, x, self.image, self.windows)
 
     def extra_repr(self) -> str:
         return f"{self.output_size}, {super().extra_repr()}"

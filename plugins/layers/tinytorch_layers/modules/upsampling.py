@@ -36,7 +36,9 @@ class Upsample(Module):
         align_corners: bool | None = None,
         recompute_scale_factor: bool | None = None,
     ) -> None:
-        check_options("Upsample", size, scale_factor, mode, align_corners, recompute_scale_factor)
+        check_options(
+            type(self).__name__, size, scale_factor, mode, align_corners, recompute_scale_factor
+        )
         self.size, self.scale_factor, self.mode = size, scale_factor, mode
         self.align_corners = align_corners
         self.recompute_scale_factor = recompute_scale_factor
@@ -53,3 +55,26 @@ class Upsample(Module):
             align_corners=None,
             recompute_scale_factor=None,
         ).removeprefix(", ")
+
+
+class UpsamplingNearest2d(Upsample):
+    """Copies the pixels of images: `Upsample` in the mode "nearest".
+
+    Arguments and errors are those of `Upsample`.
+    """
+
+    def __init__(self, size: Any = None, scale_factor: Any = None) -> None:
+        super().__init__(size, scale_factor)
+
+
+class UpsamplingBilinear2d(Upsample):
+    """Interpolates the pixels of images: `Upsample` in the mode "bilinear", with `align_corners`.
+
+    Arguments and errors are those of `Upsample`.
+    """
+
+    def __init__(self, size: Any = None, scale_factor: Any = None) -> None:
+        super().__init__(size, scale_factor, "bilinear", True)
+
+    def extra_repr(self) -> str:
+        return self._options(size=None, scale_factor=None).removeprefix(", ")
