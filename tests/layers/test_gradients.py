@@ -55,6 +55,17 @@ COMPOSED = [
     Case("BatchNorm2d(3)", (2, 3, 2, 2), training=False),
     Case("Embedding(5, 3)", (2, 4), rows=5),
     Case("Flatten()", (2, 3, 2)),
+    Case("ConvTranspose1d(2, 2, 3, stride=2, output_padding=1)", (2, 3)),
+    Case("Conv1d(2, 2, 3, padding=1, padding_mode='reflect')", (2, 2, 3)),
+    Case("MaxPool2d(2, ceil_mode=True)", (1, 3, 3)),
+    Case("AvgPool1d(3, 2, 1, ceil_mode=True, count_include_pad=False)", (2, 4)),
+    Case("AdaptiveAvgPool1d(2)", (2, 3)),
+    Case("AdaptiveMaxPool1d(2)", (2, 3)),
+    Case("ReplicationPad1d((2, 1))", (2, 3)),
+    Case("CircularPad1d((2, 1))", (2, 3)),
+    Case("Upsample(5)", (1, 1, 3)),
+    Case("Upsample((3, 3), mode='bicubic')", (1, 1, 2, 2)),
+    Case("Fold((2, 3), 2)", (4, 2)),
 ]
 
 

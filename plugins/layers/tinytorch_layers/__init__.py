@@ -7,12 +7,56 @@ from tinytorch_core.extend import lazy_names
 
 if TYPE_CHECKING:
     from tinytorch_layers import functional, init
-    from tinytorch_layers.modules.convolution import Conv2d
+    from tinytorch_layers.modules.adaptive_pooling import (
+        AdaptiveAvgPool1d,
+        AdaptiveAvgPool2d,
+        AdaptiveMaxPool1d,
+        AdaptiveMaxPool2d,
+    )
+    from tinytorch_layers.modules.convolution import (
+        Conv1d,
+        Conv2d,
+        ConvTranspose1d,
+        ConvTranspose2d,
+    )
     from tinytorch_layers.modules.dropout import Dropout
     from tinytorch_layers.modules.embedding import Embedding
     from tinytorch_layers.modules.linear import Dense, Flatten, Linear
     from tinytorch_layers.modules.normalization import BatchNorm1d, BatchNorm2d, LayerNorm
-    from tinytorch_layers.modules.pooling import AvgPool2d, MaxPool2d
+    from tinytorch_layers.modules.padding import (
+        CircularPad1d,
+        CircularPad2d,
+        ConstantPad1d,
+        ConstantPad2d,
+        ReflectionPad1d,
+        ReflectionPad2d,
+        ReplicationPad1d,
+        ReplicationPad2d,
+        ZeroPad1d,
+        ZeroPad2d,
+    )
+    from tinytorch_layers.modules.pooling import (
+        AvgPool1d,
+        AvgPool2d,
+        MaxPool1d,
+        MaxPool2d,
+        MaxUnpool1d,
+        MaxUnpool2d,
+    )
+    from tinytorch_layers.modules.reshaping import (
+        ChannelShuffle,
+        Fold,
+        Identity,
+        PixelShuffle,
+        PixelUnshuffle,
+        Unflatten,
+        Unfold,
+    )
+    from tinytorch_layers.modules.upsampling import (
+        Upsample,
+        UpsamplingBilinear2d,
+        UpsamplingNearest2d,
+    )
     from tinytorch_modules import (
         Module,
         Parameter,
@@ -27,21 +71,52 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d",
+    "AdaptiveMaxPool1d",
+    "AdaptiveMaxPool2d",
+    "AvgPool1d",
     "AvgPool2d",
     "BatchNorm1d",
     "BatchNorm2d",
+    "ChannelShuffle",
+    "CircularPad1d",
+    "CircularPad2d",
+    "ConstantPad1d",
+    "ConstantPad2d",
+    "Conv1d",
     "Conv2d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
     "Dense",
     "Dropout",
     "Embedding",
     "Flatten",
+    "Fold",
+    "Identity",
     "LayerNorm",
     "Linear",
+    "MaxPool1d",
     "MaxPool2d",
+    "MaxUnpool1d",
+    "MaxUnpool2d",
     "Module",
     "Parameter",
+    "PixelShuffle",
+    "PixelUnshuffle",
+    "ReflectionPad1d",
+    "ReflectionPad2d",
+    "ReplicationPad1d",
+    "ReplicationPad2d",
     "Residual",
     "Sequential",
+    "Unflatten",
+    "Unfold",
+    "Upsample",
+    "UpsamplingBilinear2d",
+    "UpsamplingNearest2d",
+    "ZeroPad1d",
+    "ZeroPad2d",
     "functional",
     "init",
     "load_torch_state",
@@ -55,12 +130,25 @@ __getattr__, __dir__ = lazy_names(
     {
         "functional": "functional",
         "init": "init",
-        "modules.convolution": "Conv2d",
+        "modules.adaptive_pooling": """
+            AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveMaxPool1d AdaptiveMaxPool2d
+        """,
+        "modules.convolution": "Conv1d Conv2d ConvTranspose1d ConvTranspose2d",
         "modules.dropout": "Dropout",
         "modules.embedding": "Embedding",
         "modules.linear": "Dense Flatten Linear",
         "modules.normalization": "BatchNorm1d BatchNorm2d LayerNorm",
-        "modules.pooling": "AvgPool2d MaxPool2d",
+        "modules.padding": """
+            CircularPad1d CircularPad2d ConstantPad1d ConstantPad2d ReflectionPad1d
+            ReflectionPad2d ReplicationPad1d ReplicationPad2d ZeroPad1d ZeroPad2d
+        """,
+        "modules.pooling": """
+            AvgPool1d AvgPool2d MaxPool1d MaxPool2d MaxUnpool1d MaxUnpool2d
+        """,
+        "modules.reshaping": """
+            ChannelShuffle Fold Identity PixelShuffle PixelUnshuffle Unflatten Unfold
+        """,
+        "modules.upsampling": "Upsample UpsamplingBilinear2d UpsamplingNearest2d",
         "tinytorch_modules": """
             Module Parameter Residual Sequential load_torch_state manual_seed summary torch_state
         """,

@@ -10,19 +10,25 @@ Array = Any
 Pair = tuple[int, int]
 
 
-def pair(layer: str, name: str, value: Any, minimum: int = 1) -> Pair:
-    """Return `value`, an integer or two, as two integers for height and width.
+def sizes(layer: str, name: str, value: Any, axes: int = 2, minimum: int = 1) -> tuple[int, ...]:
+    """Return `value`, one integer or one for each axis of an image or a sequence, as a tuple.
+
+    Args:
+        layer, name: the layer or function and its argument, for error messages.
+        value: an integer, or one or `axes` integers in a tuple.
+        axes: 2 for the height and width of images, 1 for the length of sequences.
+        minimum: the smallest value allowed.
 
     Raises:
-        TypeError: `value` is neither an integer nor two integers.
+        TypeError: `value` consists of other things than integers, or of another number of them.
         ValueError: one of them is below `minimum`.
     """
-    both = tuple(value) if isinstance(value, tuple | list) else (value, value)
-    if len(both) != 2:
-        raise TypeError(
-            f"{name} of {layer} must be one integer, or two for height and width, not {value!r:.60}"
-        )
-    return integer(layer, name, both[0], minimum), integer(layer, name, both[1], minimum)
+    found = tuple(value) if isinstance(value, tuple | list) else (value,)
+    found = found * axes if len(found) == 1 else found
+    if len(found) != axes:
+        expected = "one integer, or two for height and width" if axes == 2 else "one integer"
+        raise TypeError(f"{name} of {layer} must be {expected}, not {value!r:.60}")
+    return tuple(integer(layer, name, number, minimum) for number in found)
 
 
 def input_shape(layer: object, x: Array, *, floating: bool = True) -> tuple[int, ...]:

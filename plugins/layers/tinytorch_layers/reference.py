@@ -128,11 +128,32 @@ def conv2d_weight(values: Array, x: Array, windows: Windows, groups: int) -> Arr
     return _adjoint(lambda weight: convolved(x, weight, None, windows, groups), shape, values)
 
 
+def _pool_windows(
+    x: Array, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
+) -> Windows:
+    """Return Windows for the arguments of pooling, with the padding that `ceil_mode` adds."""
+    found = _windows(kernel, kernel if stride is None else stride, padding, dilation)
+    sides = list(found.padding)
+    for i in range(2):
+        extent = found.dilation[i] * (found.kernel[i] - 1) + 1
+        end, step = x.shape[2 + i] + sides[2 * i], found.stride[i]
+        starts = [s for s in range(0, end, step) if s + extent <= end + sides[2 * i + 1]]
+        rest = end + sides[2 * i + 1] - (starts[-1] + extent)
+        if ceil_mode and rest and starts[-1] + step < end:
+            sides[2 * i + 1] += step - rest
+    return found._replace(padding=(sides[0], sides[1], sides[2], sides[3]))
+
+
 def max_pool2d(
-    x: Array, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1
+    x: Array,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
 ) -> Array:
     """Return the maximum of each window; the padding is −∞."""
-    windows = _windows(kernel_size, kernel_size if stride is None else stride, padding, dilation)
+    windows = _pool_windows(x, kernel_size, stride, padding, dilation, ceil_mode)
     return window_view(x, windows, -np.inf).max(axis=(4, 5))
 
 
@@ -154,9 +175,27 @@ def _flattened(views: Array) -> Array:
     return views.reshape((*views.shape[:4], views.shape[4] * views.shape[5]))
 
 
-def avg_pool2d(x: Array, kernel_size: Any, stride: Any = None, padding: Any = 0) -> Array:
-    """Return the mean of each window, for the arguments of `F.avg_pool2d`."""
-    return average(x, _windows(kernel_size, kernel_size if stride is None else stride, padding))
+def avg_pool2d(
+    x: Array,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Array:
+    """Return the sum of each window over the number of its pixels that count."""
+    windows = _pool_windows(x, kernel_size, stride, padding, 1, ceil_mode)
+    sums = window_view(x, windows).sum(axis=(4, 5))
+    if divisor_override is not None:
+        return sums / divisor_override
+    ones = np.ones((1, 1, *x.shape[2:]))
+    if count_include_pad:
+        high, wide = np.broadcast_to(padding, 2)
+        ones = np.pad(ones, ((0, 0), (0, 0), (high, high), (wide, wide)), constant_values=1)
+        _, bottom, _, right = windows.padding
+        windows = windows._replace(padding=(0, bottom - high, 0, right - wide))
+    return sums / window_view(ones, windows).sum(axis=(4, 5))
 
 
 def average(x: Array, windows: Windows) -> Array:

@@ -4,20 +4,85 @@ They have no state: the caller passes in the mask of `dropout`, and `batch_norm`
 statistics of its batch.
 """
 
+from typing import TYPE_CHECKING
+
+from tinytorch_core.extend import lazy_names
+
 from tinytorch_layers.functional.affine import linear
-from tinytorch_layers.functional.convolution import conv2d
 from tinytorch_layers.functional.lookup import embedding
 from tinytorch_layers.functional.masking import dropout
 from tinytorch_layers.functional.normalization import batch_norm, layer_norm
-from tinytorch_layers.functional.pooling import avg_pool2d, max_pool2d
+
+if TYPE_CHECKING:
+    from tinytorch_layers.functional.adaptive_pooling import (
+        adaptive_avg_pool1d,
+        adaptive_avg_pool2d,
+        adaptive_max_pool1d,
+        adaptive_max_pool2d,
+    )
+    from tinytorch_layers.functional.conv_functions import conv1d, conv2d
+    from tinytorch_layers.functional.interpolation import interpolate
+    from tinytorch_layers.functional.padding import pad
+    from tinytorch_layers.functional.pixels import (
+        channel_shuffle,
+        fold,
+        pixel_shuffle,
+        pixel_unshuffle,
+        unfold,
+    )
+    from tinytorch_layers.functional.pool_functions import (
+        avg_pool1d,
+        avg_pool2d,
+        max_pool1d,
+        max_pool2d,
+    )
+    from tinytorch_layers.functional.transposed_functions import (
+        conv_transpose1d,
+        conv_transpose2d,
+    )
+    from tinytorch_layers.functional.unpooling import max_unpool1d, max_unpool2d
 
 __all__ = [
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool2d",
+    "avg_pool1d",
     "avg_pool2d",
     "batch_norm",
+    "channel_shuffle",
+    "conv1d",
     "conv2d",
+    "conv_transpose1d",
+    "conv_transpose2d",
     "dropout",
     "embedding",
+    "fold",
+    "interpolate",
     "layer_norm",
     "linear",
+    "max_pool1d",
     "max_pool2d",
+    "max_unpool1d",
+    "max_unpool2d",
+    "pad",
+    "pixel_shuffle",
+    "pixel_unshuffle",
+    "unfold",
 ]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "adaptive_pooling": """
+            adaptive_avg_pool1d adaptive_avg_pool2d adaptive_max_pool1d adaptive_max_pool2d
+        """,
+        "conv_functions": "conv1d conv2d",
+        "interpolation": "interpolate",
+        "padding": "pad",
+        "pixels": "channel_shuffle fold pixel_shuffle pixel_unshuffle unfold",
+        "pool_functions": "avg_pool1d avg_pool2d max_pool1d max_pool2d",
+        "transposed_functions": "conv_transpose1d conv_transpose2d",
+        "unpooling": "max_unpool1d max_unpool2d",
+    },
+)

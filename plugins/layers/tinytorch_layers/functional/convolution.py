@@ -5,7 +5,7 @@ of these two linear maps, and the derivatives of the adjoints are again among th
 
 Each op is a product of the weight or of values with the windows of images. The adjoint with respect
 to the images is a sum of convolutions too. For NumPy arrays, `unfolding` computes the products; for
-other arrays, the functions here do.
+other arrays, the functions here do. `conv_functions` has the functions for users.
 """
 
 from __future__ import annotations
@@ -19,66 +19,12 @@ import numpy as np
 from tinytorch_core import op
 from tinytorch_core.extend import are_ndarrays, kernel
 
-from tinytorch_layers.arguments import Pair, input_shape
+from tinytorch_layers.arguments import Pair
 from tinytorch_layers.functional import unfolding
-from tinytorch_layers.functional.windows import Windows, windows
+from tinytorch_layers.functional.windows import Windows
 
 Array = Any
 Shape = tuple[int, ...]
-
-
-def conv2d(
-    x: Array,
-    weight: Array,
-    bias: Array = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
-    groups: int = 1,
-) -> Array:
-    """Return the convolution of images with a kernel (as usual in networks, a correlation).
-
-    With stride 1, no padding, dilation 1 and one group:
-
-        out[n, o, i, j] = bias[o] + Σ over c, k, l of weight[o, c, k, l] x[n, c, i + k, j + l]
-
-    Args:
-        x: images, a floating Tensor or array of shape (N, C, H, W).
-        weight: the kernel, of shape (O, C / groups, kh, kw).
-        bias: a Tensor or array of shape (O,), or None.
-        stride: the step of the kernel, an integer, or two for height and width.
-        padding: the number of zeros added at each border: an integer, two integers, "valid" for
-            none, or "same" to keep the size of the images.
-        dilation: the spacing of the kernel's elements, an integer or two.
-        groups: the number of groups of channels; each output channel sees one group.
-
-    Returns:
-        A Tensor or array of shape (N, O, h, w).
-
-    Raises:
-        ValueError: the shapes do not match each other or `groups`, or the kernel is larger than
-            the padded images.
-        TypeError: the images or the weight are not floating, or another argument is not an
-            integer.
-
-    >>> image = np.arange(9.0).reshape(1, 1, 3, 3)
-    >>> conv2d(image, np.ones((1, 1, 2, 2)))
-    array([[[[ 8., 12.],
-             [20., 24.]]]])
-    """
-    images, kernels = input_shape("conv2d", x), input_shape("conv2d", weight)
-    if len(images) != 4 or len(kernels) != 4:
-        raise ValueError(
-            "conv2d expects images of shape (N, C, H, W) and a weight of shape (O, C, kh, kw), "
-            f"got {images} and {kernels}"
-        )
-    if images[1] != groups * kernels[1] or kernels[0] % groups:
-        raise ValueError(
-            f"conv2d of images of shape {images} with groups={groups} cannot use a weight of "
-            f"shape {kernels}; expected (O, C / groups, kh, kw) with O divisible by groups"
-        )
-    geometry = windows("conv2d", kernels[2:], stride, padding, dilation)
-    return convolve(x, weight, bias, geometry, groups)
 
 
 @op("conv2d")

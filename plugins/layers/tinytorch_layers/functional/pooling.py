@@ -1,4 +1,7 @@
-"""Max and average pooling, the adjoints that their derivatives need, and the backward rules."""
+"""The ops of pooling: maxima and means, their adjoints, and the backward rules.
+
+`pool_functions` has the functions for users.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,6 @@ import numpy as np
 from tinytorch_core import op
 from tinytorch_core.extend import are_ndarrays, kernel
 
-from tinytorch_layers.arguments import input_shape
 from tinytorch_layers.functional.windows import (
     Slice,
     Windows,
@@ -19,86 +21,10 @@ from tinytorch_layers.functional.windows import (
     batch_first,
     batch_last,
     contiguous,
-    windows,
 )
 
 Array = Any
 Shape = tuple[int, ...]
-
-
-def max_pool2d(
-    x: Array, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1
-) -> Array:
-    """Return the maximum of each window of each channel.
-
-    If several values of a window are equal, the first in row-major order gets the gradient, as in
-    PyTorch. If some are NaN, the first of these gets it.
-
-    Args:
-        x: images, a floating Tensor or array of shape (N, C, H, W).
-        kernel_size: the size of the window, an integer, or two for height and width.
-        stride: the step of the window; by default its size.
-        padding: the number of pixels of −∞ added at each border, at most half of the window.
-        dilation: the spacing of the window's elements.
-
-    Returns:
-        A Tensor or array of shape (N, C, h, w).
-
-    Raises:
-        ValueError: the images do not have four axes, the window is larger than the padded images,
-            or another argument is out of range.
-        TypeError: the images are not floating, or another argument is not an integer.
-
-    >>> max_pool2d(np.arange(16.0).reshape(1, 1, 4, 4), 2)
-    array([[[[ 5.,  7.],
-             [13., 15.]]]])
-    """
-    _check_axes("max_pool2d", x)
-    return maxima(x, pool_windows("max_pool2d", kernel_size, stride, padding, dilation))
-
-
-def avg_pool2d(x: Array, kernel_size: Any, stride: Any = None, padding: Any = 0) -> Array:
-    """Return the mean of each window of each channel; the zeros of the padding count.
-
-    Args:
-        x: images, a floating Tensor or array of shape (N, C, H, W).
-        kernel_size: the size of the window, an integer, or two for height and width.
-        stride: the step of the window; by default its size.
-        padding: the number of zeros added at each border, at most half of the window.
-
-    Returns:
-        A Tensor or array of shape (N, C, h, w).
-
-    Raises:
-        ValueError, TypeError: see `max_pool2d`.
-
-    >>> avg_pool2d(np.arange(16.0).reshape(1, 1, 4, 4), 2)
-    array([[[[ 2.5,  4.5],
-             [10.5, 12.5]]]])
-    """
-    _check_axes("avg_pool2d", x)
-    return average(x, pool_windows("avg_pool2d", kernel_size, stride, padding))
-
-
-def pool_windows(
-    owner: str, kernel: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1
-) -> Windows:
-    """Return Windows for the arguments of a pooling layer; see `windows`."""
-    found = windows(owner, kernel, kernel if stride is None else stride, padding, dilation)
-    (high, wide), (top, _, left, _) = found.kernel, found.padding
-    if 2 * top > high or 2 * left > wide:
-        # Otherwise a window could consist of padding only.
-        raise ValueError(
-            f"padding of {owner} must be at most half of the kernel, {high} x {wide}, not "
-            f"{top} x {left}"
-        )
-    return found
-
-
-def _check_axes(function: str, x: Array) -> None:
-    shape = input_shape(function, x)
-    if len(shape) != 4:
-        raise ValueError(f"{function} expects images of shape (N, C, H, W), got {shape}")
 
 
 @op("max_pool2d")

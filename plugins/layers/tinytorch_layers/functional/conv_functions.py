@@ -1,0 +1,137 @@
+"""Convolutions of images and sequences, as functions for users.
+
+Each runs one op of `convolution`; sequences are images of height 1.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tinytorch_layers.arguments import input_shape
+from tinytorch_layers.functional.convolution import convolve
+from tinytorch_layers.functional.windows import (
+    Windows,
+    as_given,
+    as_images,
+    checked_shape,
+    windows,
+)
+from tinytorch_modules.arguments import integer
+
+Array = Any
+Shape = tuple[int, ...]
+
+
+def conv1d(
+    x: Array,
+    weight: Array,
+    bias: Array = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Array:
+    """Return the convolution of sequences with a kernel (as usual in networks, a correlation).
+
+    Args:
+        x: sequences, a floating Tensor or array of shape (N, C, L) or (C, L).
+        weight: the kernel, of shape (O, C / groups, k).
+        bias, stride, padding, dilation, groups: as for `conv2d`, for one axis.
+
+    Returns:
+        A Tensor or array of shape (N, O, l) or (O, l).
+
+    Raises:
+        ValueError, TypeError: see `conv2d`.
+
+    >>> import numpy as np
+    >>> conv1d(np.array([[1.0, 2.0, 4.0]]), np.array([[[-1.0, 1.0]]]))
+    array([[1., 2.]])
+    """
+    return _convolution("conv1d", 1, x, weight, bias, stride, padding, dilation, groups)
+
+
+def conv2d(
+    x: Array,
+    weight: Array,
+    bias: Array = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Array:
+    """Return the convolution of images with a kernel (as usual in networks, a correlation).
+
+    With stride 1, no padding, dilation 1 and one group:
+
+        out[n, o, i, j] = bias[o] + Σ over c, k, l of weight[o, c, k, l] x[n, c, i + k, j + l]
+
+    Args:
+        x: images, a floating Tensor or array of shape (N, C, H, W) or (C, H, W).
+        weight: the kernel, of shape (O, C / groups, kh, kw).
+        bias: a Tensor or array of shape (O,), or None.
+        stride: the step of the kernel, an integer, or two for height and width.
+        padding: the number of zeros added at each border: an integer, two integers, "valid" for
+            none, or "same" to keep the size of the images.
+        dilation: the spacing of the kernel's elements, an integer or two.
+        groups: the number of groups of channels; each output channel sees one group.
+
+    Returns:
+        A Tensor or array of shape (N, O, h, w) or (O, h, w).
+
+    Raises:
+        ValueError: the shapes do not match each other or `groups`, or the kernel is larger than
+            the padded images.
+        TypeError: the images or the weight are not floating, or another argument is not an
+            integer.
+
+    >>> import numpy as np
+    >>> image = np.arange(9.0).reshape(1, 1, 3, 3)
+    >>> conv2d(image, np.ones((1, 1, 2, 2)))
+    array([[[[ 8., 12.],
+             [20., 24.]]]])
+    """
+    return _convolution("conv2d", 2, x, weight, bias, stride, padding, dilation, groups)
+
+
+def _convolution(
+    name: str,
+    axes: int,
+    x: Array,
+    weight: Array,
+    bias: Array,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: int,
+) -> Array:
+    images, kernels = checked_shape(name, x, axes), input_shape(name, weight)
+    groups = integer(name, "groups", groups)
+    fits = len(kernels) == axes + 2 and images[-axes - 1] == groups * kernels[1]
+    if not fits or kernels[0] % groups:
+        raise weight_error(name, images, kernels, groups, "(O, C / groups, {}) with O", axes)
+    geometry = windows(name, kernels[2:], stride, padding, dilation, axes)
+    geometry.size(name, images[-axes:])
+    return convolved(x, weight, bias, geometry, groups, axes)
+
+
+def convolved(
+    x: Array, weight: Array, bias: Array, geometry: Windows, groups: int, axes: int
+) -> Array:
+    """Return the convolution of checked images or sequences, with or without a batch axis."""
+    shape = x.shape
+    if len(shape) == 4:
+        return convolve(x, weight, bias, geometry, groups)
+    out = convolve(as_images(x, axes), as_images(weight, axes), bias, geometry, groups)
+    return as_given(out, shape, axes)
+
+
+def weight_error(
+    name: str, images: Shape, kernels: Shape, groups: int, expected: str, axes: int
+) -> ValueError:
+    """Return the error for a weight that does not match its input or the number of groups."""
+    layout = expected.format("k" if axes == 1 else "kh, kw")
+    return ValueError(
+        f"{name} of an input of shape {images} with groups={groups} cannot use a weight of shape "
+        f"{kernels}; expected {layout} divisible by groups"
+    )
