@@ -65,6 +65,86 @@ SEQUENCE = [("LinearLR", {"total_iters": 4}), ("CosineAnnealingLR", {"T_max": 8}
 MILESTONES = [3]
 SCHEDULE_STEPS = 12
 
+
+def decaying(t: int) -> float:
+    return 0.95**t
+
+
+def shrinking(t: int) -> float:
+    return 1 - 1 / (t + 5)
+
+
+# The name of the schedule, its options, and the optimizer with its options.
+_SGD = ("SGD", {"momentum": 0.5})
+LONG_SCHEDULES = {
+    "constant": ("ConstantLR", {"factor": 0.25, "total_iters": 7}, _SGD),
+    "polynomial": ("PolynomialLR", {"total_iters": 40, "power": 2.5}, _SGD),
+    "polynomial, default": ("PolynomialLR", {}, _SGD),
+    "lambda": ("LambdaLR", {"lr_lambda": decaying}, _SGD),
+    "lambda of each group": ("LambdaLR", {"lr_lambda": [decaying, shrinking]}, _SGD),
+    "multiplicative": ("MultiplicativeLR", {"lr_lambda": shrinking}, _SGD),
+    "multiplicative of each group": (
+        "MultiplicativeLR",
+        {"lr_lambda": [shrinking, shrinking]},
+        _SGD,
+    ),
+    "restarts": ("CosineAnnealingWarmRestarts", {"T_0": 7, "eta_min": 0.01}, _SGD),
+    "longer restarts": ("CosineAnnealingWarmRestarts", {"T_0": 4, "T_mult": 3}, _SGD),
+    "one cycle": ("OneCycleLR", {"max_lr": 0.7, "total_steps": 60}, _SGD),
+    "one cycle, linear": (
+        "OneCycleLR",
+        {
+            "max_lr": [0.7, 0.2],
+            "epochs": 11,
+            "steps_per_epoch": 5,
+            "anneal_strategy": "linear",
+            "base_momentum": [0.6, 0.7],
+            "max_momentum": [0.8, 0.9],
+        },
+        _SGD,
+    ),
+    "one cycle, three phases": (
+        "OneCycleLR",
+        {"max_lr": 0.7, "total_steps": 45, "three_phase": True, "pct_start": 0.37},
+        ("Adam", {}),
+    ),
+    "one cycle, no momentum": (
+        "OneCycleLR",
+        {
+            "max_lr": 0.7,
+            "total_steps": 30,
+            "cycle_momentum": False,
+            "div_factor": 3,
+            "final_div_factor": 10,
+        },
+        _SGD,
+    ),
+    "plateau": ("ReduceLROnPlateau", {"patience": 3}, _SGD),
+    "plateau, max": (
+        "ReduceLROnPlateau",
+        {"mode": "max", "patience": 0, "factor": 0.9, "min_lr": [0.05, 0.5], "cooldown": 2},
+        _SGD,
+    ),
+    "plateau, absolute": (
+        "ReduceLROnPlateau",
+        {"threshold": 0.05, "threshold_mode": "abs", "patience": 2, "factor": 0.5, "eps": 0.02},
+        _SGD,
+    ),
+    "plateau, max, absolute": (
+        "ReduceLROnPlateau",
+        {
+            "mode": "max",
+            "threshold": 0.02,
+            "threshold_mode": "abs",
+            "patience": 1,
+            "factor": 0.7,
+            "min_lr": 0.01,
+        },
+        _SGD,
+    ),
+}
+LONG = 60
+
 CLIPS = {
     "norm": ("norm", {"max_norm": 1.0}),
     "norm, wide": ("norm", {"max_norm": 100.0}),
@@ -88,6 +168,16 @@ def gradients(parameters: list[np.ndarray], step: int) -> list[np.ndarray]:
     return [None if (i, step) == (1, 3) else g for i, g in enumerate(grads)]
 
 
+def metric(t: int) -> float:
+    """Return a metric that falls, rises and is NaN at times."""
+    return math.nan if t % 13 == 5 else math.exp(-t / 20) + 0.1 * math.sin(t)
+
+
+def options_of(group: dict) -> list[float]:
+    """Return the learning rate and the momentum of a group."""
+    return [group["lr"], group["betas"][0] if "betas" in group else group["momentum"]]
+
+
 def clipped_gradients() -> list[np.ndarray]:
     return gradients(start(), 0)
 
@@ -102,6 +192,7 @@ def with_pytorch(torch) -> dict:
         "optimizers": {k: _optimized(torch, *case) for k, case in OPTIMIZERS.items()},
         "schedules": {k: _scheduled(torch, *case) for k, case in SCHEDULES.items()}
         | {"sequence": _in_sequence(torch)},
+        "long schedules": {k: _scheduled_long(torch, *c) for k, c in LONG_SCHEDULES.items()},
         "clips": {k: _clipped(torch, *case) for k, case in CLIPS.items()},
     }
 
@@ -137,6 +228,22 @@ def _scheduled(torch, name, options):
     return _rates(
         torch, lambda optimizer: getattr(torch.optim.lr_scheduler, name)(optimizer, **options)
     )
+
+
+def _scheduled_long(torch, name, options, optimizer):
+    kind, defaults = optimizer
+    parameters = [torch.zeros(1, requires_grad=True) for _ in range(2)]
+    groups = [{"params": [parameters[0]]}, {"params": [parameters[1]], "lr": 2}]
+    optimizer = getattr(torch.optim, kind)(groups, lr=0.1, **defaults)
+    schedule = getattr(torch.optim.lr_scheduler, name)(optimizer, **options)
+    found = []
+    for t in range(min(LONG, getattr(schedule, "total_steps", LONG))):
+        # Thirteen digits make the file smaller.
+        numbers = [x for group in optimizer.param_groups for x in options_of(group)]
+        found.append([float(f"{x:.13g}") for x in numbers])
+        optimizer.step()
+        schedule.step(*([metric(t)] if name == "ReduceLROnPlateau" else []))
+    return found
 
 
 def _in_sequence(torch):

@@ -72,6 +72,23 @@ def test_schedules_equal_those_of_pytorch(case: str, expected: dict[str, Any]) -
     close(found, expected["schedules"][case])
 
 
+@pytest.mark.parametrize("case", reference.LONG_SCHEDULES)
+def test_sixty_steps_of_schedules_equal_those_of_pytorch(
+    case: str, expected: dict[str, Any]
+) -> None:
+    name, options, (kind, defaults) = reference.LONG_SCHEDULES[case]
+    first, second = (Tensor([0.0], requires_grad=True) for _ in range(2))
+    groups = [{"params": [first]}, {"params": [second], "lr": 2}]
+    optimizer = getattr(training, kind)(groups, lr=0.1, **defaults)
+    schedule = getattr(training, name)(optimizer, **options)
+    found = []
+    for t in range(len(expected["long schedules"][case])):
+        found.append([x for g in optimizer.param_groups for x in reference.options_of(g)])
+        assert schedule.get_last_lr() == found[-1][::2]
+        schedule.step(*([reference.metric(t)] if schedule.takes_metric else []))
+    close(found, expected["long schedules"][case])
+
+
 def test_schedules_in_sequence_equal_those_of_pytorch(expected: dict[str, Any]) -> None:
     def make(optimizer: Any) -> Any:
         parts = [getattr(training, name)(optimizer, **o) for name, o in reference.SEQUENCE]

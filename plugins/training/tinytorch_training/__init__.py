@@ -9,11 +9,14 @@ if TYPE_CHECKING:
     from tinytorch_training.adam import Adam, AdamW
     from tinytorch_training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
     from tinytorch_training.clipping import clip_grad_norm, clip_grad_value
+    from tinytorch_training.cycles import CosineAnnealingWarmRestarts, OneCycleLR
     from tinytorch_training.data import DataLoader, Dataset, TensorDataset
     from tinytorch_training.early_stopping import EarlyStopping
+    from tinytorch_training.factors import ConstantLR, LambdaLR, MultiplicativeLR, PolynomialLR
     from tinytorch_training.finite import NonFiniteError
     from tinytorch_training.metrics import accuracy
     from tinytorch_training.optimizer import Optimizer
+    from tinytorch_training.plateau import ReduceLROnPlateau
     from tinytorch_training.plotting import plot_history
     from tinytorch_training.rmsprop import RMSprop
     from tinytorch_training.schedules import (
@@ -33,15 +36,22 @@ __all__ = [
     "Adam",
     "AdamW",
     "CheckpointError",
+    "ConstantLR",
     "CosineAnnealingLR",
+    "CosineAnnealingWarmRestarts",
     "DataLoader",
     "Dataset",
     "EarlyStopping",
     "LRScheduler",
+    "LambdaLR",
     "LinearLR",
+    "MultiplicativeLR",
     "NonFiniteError",
+    "OneCycleLR",
     "Optimizer",
+    "PolynomialLR",
     "RMSprop",
+    "ReduceLROnPlateau",
     "SequentialLR",
     "StepLR",
     "TensorDataset",
@@ -60,11 +70,14 @@ __getattr__, __dir__ = lazy_names(
         "adam": "Adam AdamW",
         "checkpoint": "CheckpointError load_checkpoint save_checkpoint",
         "clipping": "clip_grad_norm clip_grad_value",
+        "cycles": "CosineAnnealingWarmRestarts OneCycleLR",
         "data": "DataLoader Dataset TensorDataset",
         "early_stopping": "EarlyStopping",
+        "factors": "ConstantLR LambdaLR MultiplicativeLR PolynomialLR",
         "finite": "NonFiniteError",
         "metrics": "accuracy",
         "optimizer": "Optimizer",
+        "plateau": "ReduceLROnPlateau",
         "plotting": "plot_history",
         "rmsprop": "RMSprop",
         "schedules": "CosineAnnealingLR LinearLR LRScheduler SequentialLR StepLR",
