@@ -21,7 +21,16 @@ from tinytorch_layers import (
     Sequential,
 )
 from tinytorch_losses import cross_entropy
-from tinytorch_training import SGD, Adam, AdamW, CosineAnnealingLR, RMSprop, clip_grad_norm
+from tinytorch_training import (
+    SGD,
+    Adam,
+    AdamW,
+    CosineAnnealingLR,
+    Lion,
+    NAdam,
+    RMSprop,
+    clip_grad_norm,
+)
 
 
 class Flatten(Module):
@@ -122,6 +131,8 @@ OPTIMIZERS = {
     "Adam": lambda p: Adam(p, lr=0.01),
     "AdamW": lambda p: AdamW(p, lr=0.01, amsgrad=True),
     "RMSprop": lambda p: RMSprop(p, lr=0.01, momentum=0.5, centered=True),
+    "NAdam": lambda p: NAdam(p, lr=0.01),
+    "Lion": lambda p: Lion(p, lr=0.001),
 }
 
 

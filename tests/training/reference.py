@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,86 @@ OPTIMIZERS = {
         {"lr": 0.05, "momentum": 0.7, "centered": True, "weight_decay": 0.1, "alpha": 0.9},
     ),
 }
+
+# The same for optimizers that are compared over twenty steps.
+LATER_OPTIMIZERS = {
+    "sgd, maximize": (
+        "SGD",
+        {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.05, "maximize": True},
+    ),
+    "adam, maximize": ("Adam", {"weight_decay": 0.1, "maximize": True}),
+    "adamw, maximize": ("AdamW", {"lr": 0.05, "maximize": True}),
+    "rmsprop, maximize": ("RMSprop", {"centered": True, "weight_decay": 0.1, "maximize": True}),
+    "adagrad": ("Adagrad", {}),
+    "adagrad, options": (
+        "Adagrad",
+        {
+            "lr": 0.5,
+            "lr_decay": 0.1,
+            "weight_decay": 0.1,
+            "initial_accumulator_value": 0.3,
+            "eps": 1e-3,
+        },
+    ),
+    "adagrad, maximize": ("Adagrad", {"weight_decay": 0.1, "maximize": True}),
+    "nadam": ("NAdam", {}),
+    "nadam, options": (
+        "NAdam",
+        {"lr": 0.05, "betas": (0.8, 0.95), "eps": 1e-3, "momentum_decay": 0.1},
+    ),
+    "nadam, decay": ("NAdam", {"lr": 0.05, "weight_decay": 0.1}),
+    "nadam, decoupled": (
+        "NAdam",
+        {"lr": 0.05, "weight_decay": 0.1, "decoupled_weight_decay": True, "maximize": True},
+    ),
+    "radam": ("RAdam", {}),
+    "radam, options": ("RAdam", {"lr": 0.05, "betas": (0.8, 0.95), "eps": 1e-3}),
+    "radam, never rectified": ("RAdam", {"lr": 0.05, "betas": (0.8, 0.6)}),
+    "radam, decay": ("RAdam", {"lr": 0.05, "weight_decay": 0.1}),
+    "radam, decoupled": (
+        "RAdam",
+        {"lr": 0.05, "weight_decay": 0.1, "decoupled_weight_decay": True, "maximize": True},
+    ),
+    "muon": ("Muon", {}),
+    "muon, options": (
+        "Muon",
+        {
+            "lr": 0.02,
+            "weight_decay": 0.0,
+            "momentum": 0.7,
+            "nesterov": False,
+            "ns_coefficients": (2.0, -1.5, 0.5),
+            "ns_steps": 7,
+            "adjust_lr_fn": "match_rms_adamw",
+        },
+    ),
+    "muon, no steps": ("Muon", {"ns_steps": 0, "eps": 4.0, "adjust_lr_fn": "original"}),
+}
+LATER_STEPS = 20
+LATER_COMPARED = (0, 5, 19)
+
+# For LBFGS: the function to minimize, and the options.
+CLOSURES = {
+    "quadratic": ("quadratic", {"lr": 0.3, "max_iter": 4}),
+    "quadratic, history": ("quadratic", {"lr": 0.3, "max_iter": 7, "history_size": 3}),
+    "quadratic, wolfe": ("quadratic", {"line_search_fn": "strong_wolfe", "max_iter": 3}),
+    "rosenbrock": ("rosenbrock", {"lr": 1e-3, "max_iter": 5}),
+    "rosenbrock, wolfe": ("rosenbrock", {"line_search_fn": "strong_wolfe", "max_iter": 6}),
+    "rosenbrock, far": (
+        "rosenbrock",
+        {"line_search_fn": "strong_wolfe", "lr": 30.0, "max_iter": 2},
+    ),
+    "rosenbrock, few evaluations": (
+        "rosenbrock",
+        {"line_search_fn": "strong_wolfe", "max_iter": 9, "max_eval": 5, "history_size": 2},
+    ),
+    "rosenbrock, tolerances": (
+        "rosenbrock",
+        {"line_search_fn": "strong_wolfe", "tolerance_grad": 3.0, "tolerance_change": 1e-2},
+    ),
+    "waves, wolfe": ("waves", {"line_search_fn": "strong_wolfe", "lr": 3.0, "max_iter": 5}),
+}
+CALLS = 5
 
 SCHEDULES = {
     "step": ("StepLR", {"step_size": 3}),
@@ -155,10 +236,11 @@ CLIPS = {
 }
 
 
-def start() -> list[np.ndarray]:
-    """Return the initial parameters: a matrix, a vector and a scalar."""
+def start(name: str = "") -> list[np.ndarray]:
+    """Return the initial parameters: a matrix, a vector and a scalar; only matrices for Muon."""
     rng = np.random.default_rng(0)
-    return [rng.normal(size=shape) for shape in ((3, 2), (4,), ())]
+    shapes = ((3, 2), (4, 4), (2, 5)) if name == "Muon" else ((3, 2), (4,), ())
+    return [rng.normal(size=shape) for shape in shapes]
 
 
 def gradients(parameters: list[np.ndarray], step: int) -> list[np.ndarray]:
@@ -190,6 +272,11 @@ def with_pytorch(torch) -> dict:
     """Return PyTorch's results for all cases."""
     return {
         "optimizers": {k: _optimized(torch, *case) for k, case in OPTIMIZERS.items()},
+        "later optimizers": {
+            k: _optimized(torch, *case, LATER_STEPS, LATER_COMPARED)
+            for k, case in LATER_OPTIMIZERS.items()
+        },
+        "minimized": {k: minimized(torch, *case) for k, case in CLOSURES.items()},
         "schedules": {k: _scheduled(torch, *case) for k, case in SCHEDULES.items()}
         | {"sequence": _in_sequence(torch)},
         "long schedules": {k: _scheduled_long(torch, *c) for k, c in LONG_SCHEDULES.items()},
@@ -197,17 +284,67 @@ def with_pytorch(torch) -> dict:
     }
 
 
-def _optimized(torch, name, options):
-    parameters = [torch.tensor(p, requires_grad=True) for p in start()]
+@contextmanager
+def _double_precision(torch):
+    """Let Muon compute in float64 instead of bfloat16, and NAdam keep float64 products."""
+    original, dtype = torch.Tensor.bfloat16, torch.get_default_dtype()
+    torch.Tensor.bfloat16 = torch.Tensor.clone
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.Tensor.bfloat16 = original
+        torch.set_default_dtype(dtype)
+
+
+def _optimized(torch, name, options, steps=STEPS, compared=COMPARED):
+    with _double_precision(torch):
+        return _path(torch, name, options, steps, compared)
+
+
+def _path(torch, name, options, steps, compared):
+    parameters = [torch.tensor(p, requires_grad=True) for p in start(name)]
     optimizer = getattr(torch.optim, name)(parameters, **options)
     path = []
-    for step in range(STEPS):
+    for step in range(steps):
         now = gradients([p.detach().numpy() for p in parameters], step)
         for p, g in zip(parameters, now, strict=True):
             p.grad = None if g is None else torch.tensor(g)
         optimizer.step()
         path.append(elements([p.detach().numpy() for p in parameters]))
-    return [path[i] for i in COMPARED]
+    return [path[i] for i in compared]
+
+
+def quadratic(x, y):
+    return ((x - 0.5) ** 2 * 3).sum() + ((y + 0.25) ** 2).sum() * 0.7 + (x[0, 0] - y[1]) ** 2
+
+
+def rosenbrock(x, y):
+    return ((1 - x) ** 2).sum() + 10 * ((y[:3] - x[:, 0] ** 2) ** 2).sum() + (y[3] ** 4)
+
+
+def waves(x, y):
+    return (x**2).sum() / 2 + ((3 * x) ** 2 / (1 + x**2)).sum() + ((y**2 - 1) ** 2).sum()
+
+
+def minimized(torch, name, options):
+    """Return the loss, the elements and the counts after each call of LBFGS."""
+    x, y = (torch.tensor(p, requires_grad=True) for p in start()[:2])
+    optimizer = torch.optim.LBFGS([x, y], **options)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = globals()[name](x, y)
+        loss.backward()
+        return loss
+
+    found = []
+    for _ in range(CALLS):
+        loss = optimizer.step(closure)
+        state = optimizer.state[x]
+        counts = [float(state["func_evals"]), float(state["n_iter"])]
+        found.append([loss.item(), *elements([x.detach().numpy(), y.detach().numpy()]), *counts])
+    return found
 
 
 def _rates(torch, make):

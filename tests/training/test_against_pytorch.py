@@ -37,11 +37,22 @@ def parameters() -> list[Tensor]:
 
 @pytest.mark.parametrize("case", reference.OPTIMIZERS)
 def test_ten_steps_equal_those_of_pytorch(case: str, expected: dict[str, Any]) -> None:
-    name, options = reference.OPTIMIZERS[case]
-    tensors = parameters()
+    path = optimized(*reference.OPTIMIZERS[case], steps=reference.STEPS)
+    close([path[i] for i in reference.COMPARED], expected["optimizers"][case])
+
+
+@pytest.mark.parametrize("case", reference.LATER_OPTIMIZERS)
+def test_twenty_steps_equal_those_of_pytorch(case: str, expected: dict[str, Any]) -> None:
+    path = optimized(*reference.LATER_OPTIMIZERS[case], steps=reference.LATER_STEPS)
+    close([path[i] for i in reference.LATER_COMPARED], expected["later optimizers"][case])
+
+
+def optimized(name: str, options: dict[str, Any], steps: int) -> list[list[float]]:
+    """Return the elements of the parameters after each step."""
+    tensors = [Tensor(p, requires_grad=True) for p in reference.start(name)]
     optimizer = getattr(training, name)(tensors, **options)
     path = []
-    for step in range(reference.STEPS):
+    for step in range(steps):
         gradients = reference.gradients([p.data for p in tensors], step)
         for p, g in zip(tensors, gradients, strict=True):
             p.grad = g
@@ -49,7 +60,27 @@ def test_ten_steps_equal_those_of_pytorch(case: str, expected: dict[str, Any]) -
         for p, g in zip(tensors, gradients, strict=True):
             assert g is None or p.grad is g
         path.append(reference.elements([p.data for p in tensors]))
-    close([path[i] for i in reference.COMPARED], expected["optimizers"][case])
+    return path
+
+
+@pytest.mark.parametrize("case", reference.CLOSURES)
+def test_lbfgs_equals_that_of_pytorch(case: str, expected: dict[str, Any]) -> None:
+    name, options = reference.CLOSURES[case]
+    x, y = parameters()[:2]
+    optimizer = training.LBFGS([x, y], **options)
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        loss = getattr(reference, name)(x, y)
+        loss.backward()
+        return loss
+
+    found = []
+    for _ in range(reference.CALLS):
+        loss = optimizer.step(closure).item()
+        counts = [optimizer.state[x][key] for key in ("func_evals", "n_iter")]
+        found.append([loss, *reference.elements([x.data, y.data]), *counts])
+    close(found, expected["minimized"][case])
 
 
 def rates(make: Any) -> list[list[float]]:

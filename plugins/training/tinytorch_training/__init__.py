@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 from tinytorch_core.extend import lazy_names
 
 if TYPE_CHECKING:
+    from tinytorch_training.adagrad import Adagrad
     from tinytorch_training.adam import Adam, AdamW
+    from tinytorch_training.adam_variants import NAdam, RAdam
     from tinytorch_training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
     from tinytorch_training.clipping import clip_grad_norm, clip_grad_value
     from tinytorch_training.cycles import CosineAnnealingWarmRestarts, OneCycleLR
@@ -14,7 +16,10 @@ if TYPE_CHECKING:
     from tinytorch_training.early_stopping import EarlyStopping
     from tinytorch_training.factors import ConstantLR, LambdaLR, MultiplicativeLR, PolynomialLR
     from tinytorch_training.finite import NonFiniteError
+    from tinytorch_training.lbfgs import LBFGS
+    from tinytorch_training.lion import Lion
     from tinytorch_training.metrics import accuracy
+    from tinytorch_training.muon import Muon
     from tinytorch_training.optimizer import Optimizer
     from tinytorch_training.plateau import ReduceLROnPlateau
     from tinytorch_training.plotting import plot_history
@@ -32,7 +37,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "LBFGS",
     "SGD",
+    "Adagrad",
     "Adam",
     "AdamW",
     "CheckpointError",
@@ -45,11 +52,15 @@ __all__ = [
     "LRScheduler",
     "LambdaLR",
     "LinearLR",
+    "Lion",
     "MultiplicativeLR",
+    "Muon",
+    "NAdam",
     "NonFiniteError",
     "OneCycleLR",
     "Optimizer",
     "PolynomialLR",
+    "RAdam",
     "RMSprop",
     "ReduceLROnPlateau",
     "SequentialLR",
@@ -67,7 +78,9 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
+        "adagrad": "Adagrad",
         "adam": "Adam AdamW",
+        "adam_variants": "NAdam RAdam",
         "checkpoint": "CheckpointError load_checkpoint save_checkpoint",
         "clipping": "clip_grad_norm clip_grad_value",
         "cycles": "CosineAnnealingWarmRestarts OneCycleLR",
@@ -75,7 +88,10 @@ __getattr__, __dir__ = lazy_names(
         "early_stopping": "EarlyStopping",
         "factors": "ConstantLR LambdaLR MultiplicativeLR PolynomialLR",
         "finite": "NonFiniteError",
+        "lbfgs": "LBFGS",
+        "lion": "Lion",
         "metrics": "accuracy",
+        "muon": "Muon",
         "optimizer": "Optimizer",
         "plateau": "ReduceLROnPlateau",
         "plotting": "plot_history",
