@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tinytorch_training.cycles import CosineAnnealingWarmRestarts, OneCycleLR
     from tinytorch_training.data import DataLoader, Dataset, TensorDataset
     from tinytorch_training.early_stopping import EarlyStopping
+    from tinytorch_training.ema import EMA
     from tinytorch_training.factors import ConstantLR, LambdaLR, MultiplicativeLR, PolynomialLR
     from tinytorch_training.finite import NonFiniteError
     from tinytorch_training.lbfgs import LBFGS
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "EMA",
     "LBFGS",
     "SGD",
     "Adagrad",
@@ -86,6 +88,7 @@ __getattr__, __dir__ = lazy_names(
         "cycles": "CosineAnnealingWarmRestarts OneCycleLR",
         "data": "DataLoader Dataset TensorDataset",
         "early_stopping": "EarlyStopping",
+        "ema": "EMA",
         "factors": "ConstantLR LambdaLR MultiplicativeLR PolynomialLR",
         "finite": "NonFiniteError",
         "lbfgs": "LBFGS",
