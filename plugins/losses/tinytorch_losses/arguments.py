@@ -70,7 +70,13 @@ def matching_target(loss: str, input: Array, target: Any, name: str = "target") 
     return target
 
 
-def sign_target(loss: str, target: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+def sign_target(
+    loss: str,
+    target: Any,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    allowed: tuple[int, ...] = (1, -1),
+) -> Array:
     """Return a target of numbers 1 and -1 as an array of `dtype`, after checking it.
 
     The values of another library's array are not checked, because they may not be known yet.
@@ -80,10 +86,11 @@ def sign_target(loss: str, target: Any, shape: tuple[int, ...], dtype: np.dtype[
         target: 1 or -1 for each element, as a Tensor, array, list or number.
         shape: the expected shape.
         dtype: the dtype of the input.
+        allowed: the numbers that a target may be.
 
     Raises:
         TypeError: the target does not hold real numbers.
-        ValueError: a number is neither 1 nor -1, the shape differs, or the target requires grad.
+        ValueError: a number is not allowed, the shape differs, or the target requires grad.
     """
     if getattr(target, "requires_grad", False):
         raise ValueError(
@@ -96,11 +103,13 @@ def sign_target(loss: str, target: Any, shape: tuple[int, ...], dtype: np.dtype[
             f"{loss} needs a target of shape {shape} for this input, but the target has the shape "
             f"{array.shape}"
         )
-    invalid = abs(array) != 1
+    invalid = array != allowed[0]
+    for number in allowed[1:]:
+        invalid = invalid & (array != number)
     if is_true(invalid):
         raise ValueError(
-            f"{loss} takes targets 1 and -1, but {first_element('target', array, invalid)}; "
-            "for labels 0 and 1 pass 2 * labels - 1"
+            f"{loss} takes targets {', '.join(map(str, allowed[:-1]))} and {allowed[-1]}, but "
+            f"{first_element('target', array, invalid)}; for labels 0 and 1 pass 2 * labels - 1"
         )
     return array
 

@@ -38,8 +38,8 @@ def gaussian_nll_loss(
         input: x, means: a Tensor or array of any floating dtype and shape.
         target: y, samples, in the shape of the input.
         var: variances, 0 or more: one for each element in the shape of the input; one for each row,
-            in the shape of the input without its last axis or with a last axis of length 1; or one
-            number.
+            in the shape of the input without its last axis; one number; or an array with as many
+            axes as the input that broadcasts to its shape.
         full: whether to add ½ log 2π, which does not depend on the arguments.
         eps: the smallest variance; above 0.
         reduction: "mean", "sum" or "none".
@@ -198,10 +198,11 @@ def _variance(loss: str, var: Any, input: Array) -> Array:
             "predict log var and pass its exponential"
         )
     shape = input.shape
-    if var.shape in ((), shape, (*shape[:-1], 1)):
-        return var
     if var.shape == shape[:-1]:
         return var[..., None]
+    fits = [own in (1, length) for own, length in zip(var.shape, shape, strict=False)]
+    if var.ndim in (0, len(shape)) and all(fits):
+        return var
     raise ValueError(
         f"{loss}: the input has the shape {shape} and var {var.shape}; pass one variance for each "
         f"element, of shape {shape}, or one for each row, of shape {(*shape[:-1], 1)}"

@@ -35,7 +35,8 @@ def margin_ranking_loss(
     Args:
         input1, input2: x₁ and x₂, scores: Tensors or arrays of the same shape; x₂ is converted to
             the dtype of x₁, which is floating.
-        target: y, of the same shape: 1 if x₁ is to be the larger one, -1 if x₂ is.
+        target: y, of the same shape: 1 if x₁ is to be the larger one, -1 if x₂ is. As in PyTorch,
+            a target of 0 is allowed too: then the loss is the margin.
         margin: the difference from which on the loss is 0.
         reduction: "mean", "sum" or "none".
 
@@ -43,7 +44,7 @@ def margin_ranking_loss(
         A scalar, or with "none" one loss for each pair; a Tensor if an input is one.
 
     Raises:
-        ValueError: a target is neither 1 nor -1 or requires grad, the shapes differ, the margin is
+        ValueError: a target is not 1, 0 or -1, or requires grad, the shapes differ, the margin is
             not finite, or the reduction is unknown.
         TypeError: an input or the target does not hold numbers, x₁ is not floating, or the margin
             is not a number or requires grad.
@@ -55,7 +56,7 @@ def margin_ranking_loss(
     check_reduction(name, reduction)
     margin = check_margin(name, margin)
     input2 = matching_target(name, input1, input2, "input2")
-    target = sign_target(name, target, input1.shape, input1.dtype)
+    target = sign_target(name, target, input1.shape, input1.dtype, (1, 0, -1))
     return reduce_losses(_hinge(margin - target * (input1 - input2)), reduction)
 
 
@@ -74,7 +75,10 @@ def hinge_embedding_loss(
         A scalar, or with "none" one loss for each element; a Tensor if the input is one.
 
     Raises:
-        ValueError, TypeError: as for `margin_ranking_loss`.
+        ValueError: a target is neither 1 nor -1 or requires grad, the shapes differ, the margin is
+            not finite, or the reduction is unknown.
+        TypeError: the input is not floating, the target does not hold numbers, or the margin is
+            not a number or requires grad.
 
     >>> hinge_embedding_loss(np.array([0.25, 0.25]), [1, -1], reduction="none")
     array([0.25, 0.75])
@@ -104,8 +108,9 @@ def cosine_embedding_loss(
         A scalar, or with "none" one loss for each pair; a Tensor if an input is one.
 
     Raises:
-        ValueError: the inputs do not have the shape (N, D) or (D,), the margin is outside -1 to 1,
-            or as for `margin_ranking_loss`.
+        ValueError: the inputs do not have the shape (N, D) or (D,), a target is neither 1 nor -1
+            or requires grad, the shapes differ, the margin is outside -1 to 1, or the reduction is
+            unknown.
         TypeError: as for `margin_ranking_loss`.
 
     >>> cosine_embedding_loss(np.array([[3.0, 0.0], [3.0, 4.0]]), np.eye(2), [1, -1]).item()
