@@ -277,6 +277,7 @@ def with_pytorch(torch) -> dict:
             for k, case in LATER_OPTIMIZERS.items()
         },
         "minimized": {k: minimized(torch, *case) for k, case in CLOSURES.items()},
+        "searches": _searches(torch),
         "schedules": {k: _scheduled(torch, *case) for k, case in SCHEDULES.items()}
         | {"sequence": _in_sequence(torch)},
         "long schedules": {k: _scheduled_long(torch, *c) for k, c in LONG_SCHEDULES.items()},
@@ -344,6 +345,53 @@ def minimized(torch, name, options):
         state = optimizer.state[x]
         counts = [float(state["func_evals"]), float(state["n_iter"])]
         found.append([loss.item(), *elements([x.detach().numpy(), y.detach().numpy()]), *counts])
+    return found
+
+
+# Functions on a line that decrease at 0, with their derivatives; and the first steps to try.
+LINES = {
+    "sine": (lambda t: -math.sin(t), lambda t: -math.cos(t)),
+    "waves": (
+        lambda t: -0.3 * t + 0.5 * math.cos(5 * t) + 0.02 * t * t,
+        lambda t: -0.3 - 2.5 * math.sin(5 * t) + 0.04 * t,
+    ),
+    "double well": (
+        lambda t: (t - 1) ** 2 * (t - 3) ** 2 - 0.5 * t,
+        lambda t: 2 * (t - 1) * (t - 3) * (2 * t - 4) - 0.5,
+    ),
+    "narrow": (lambda t: abs(t - 0.2) ** 1.5 - 0.01 * t, None),
+    "kink": (lambda t: max(-t, 40 * t - 37), lambda t: -1 if t < 37 / 41 else 40),
+    "steep": (lambda t: math.exp(4 * t) - 9 * t, lambda t: 4 * math.exp(4 * t) - 9),
+    "flat": (lambda t: math.exp(-t) + 1e-3 * t * t, lambda t: -math.exp(-t) + 2e-3 * t),
+}
+FIRST_STEPS = (1e-3, 0.05, 0.3, 1.0, 2.5, 7.0, 40.0)
+
+
+def slope(name: str, t: float) -> float:
+    if name == "narrow":
+        return math.copysign(1.5 * abs(t - 0.2) ** 0.5, t - 0.2) - 0.01
+    return LINES[name][1](t)
+
+
+def _searches(torch):
+    with _double_precision(torch):
+        return {f"{name}, {n}": _searched(torch, name, n) for name in LINES for n in (3, 25)}
+
+
+def _searched(torch, name, most):
+    from torch.optim.lbfgs import _strong_wolfe
+
+    def evaluate(x, t, d):
+        return LINES[name][0](float(t)), torch.tensor([float(slope(name, float(t)))])
+
+    found = []
+    direction = torch.tensor([1.0], dtype=torch.float64)
+    value, gradient = evaluate(None, 0.0, None)
+    for t in FIRST_STEPS:
+        loss, _, end, count = _strong_wolfe(
+            evaluate, None, t, direction, value, gradient, gradient.dot(direction), max_ls=most
+        )
+        found.append([float(end), float(loss), count])
     return found
 
 

@@ -14,6 +14,7 @@ import pytest
 from tinytorch_core import Tensor
 
 import tinytorch_training as training
+from tinytorch_training.line_search import Point, strong_wolfe
 
 from . import reference
 
@@ -81,6 +82,22 @@ def test_lbfgs_equals_that_of_pytorch(case: str, expected: dict[str, Any]) -> No
         counts = [optimizer.state[x][key] for key in ("func_evals", "n_iter")]
         found.append([loss, *reference.elements([x.data, y.data]), *counts])
     close(found, expected["minimized"][case])
+
+
+@pytest.mark.parametrize("most", [3, 25])
+@pytest.mark.parametrize("name", reference.LINES)
+def test_line_searches_equal_those_of_pytorch(
+    name: str, most: int, expected: dict[str, Any]
+) -> None:
+    def evaluate(t: float) -> Point:
+        gradient = reference.slope(name, t)
+        return Point(t, reference.LINES[name][0](t), np.array([gradient]), gradient)
+
+    found = []
+    for t in reference.FIRST_STEPS:
+        end, count = strong_wolfe(evaluate, evaluate(0.0), t, 1.0, 1e-9, most)
+        found.append([end.t, end.loss, count])
+    close(found, expected["searches"][f"{name}, {most}"])
 
 
 def rates(make: Any) -> list[list[float]]:

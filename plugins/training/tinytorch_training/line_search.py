@@ -132,6 +132,8 @@ def _interpolated(a: Point, b: Point, low: float, high: float) -> float:
     if not square >= 0:  # NaN, too
         return middle
     second = math.sqrt(square)
-    divisor = b.slope - a.slope + 2 * second
-    t = b.t - (b.t - a.t) * ((b.slope + second - first) / divisor) if divisor else math.nan
-    return min(max(t, low), high) if math.isfinite(t) else middle
+    numerator, divisor = b.slope + second - first, b.slope - a.slope + 2 * second
+    # On a straight line the minimum is infinitely far away.
+    ratio = numerator / divisor if divisor else numerator * math.inf
+    t = b.t - (b.t - a.t) * ratio
+    return middle if math.isnan(t) else min(max(t, low), high)
