@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinytorch_core import Tensor
+from tinytorch_core import Tensor, plugins
 
 from tinytorch_devkit import StrictArray, values_of
 from tinytorch_losses import ctc_loss, log_softmax
@@ -93,6 +93,14 @@ def test_impossible_targets() -> None:
     assert not x.grad[:, 1:].any()
     (slope,) = autograd.grad(found.sum(), [x], create_graph=True)
     assert np.all(np.isfinite(autograd.grad((slope * slope).sum(), x).data))
+
+
+def test_when_disabled_ctc_works_on_arrays_and_raises_for_tensors() -> None:
+    expected = loss(LOGITS)
+    with plugins.disable("losses"):
+        assert loss(LOGITS) == expected
+        with pytest.raises(AttributeError, match="no active plugin provides the op 'ctc_loss'"):
+            loss(Tensor(LOGITS))
 
 
 def test_empty_target_of_an_empty_sequence_has_loss_zero() -> None:

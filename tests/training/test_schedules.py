@@ -223,7 +223,8 @@ def groups(**options: Any) -> SGD:
 
 
 WRONG: dict[str, tuple[Any, type[Exception], str]] = {
-    "factor": (lambda: ConstantLR(groups(), -1), ValueError, "factor of ConstantLR"),
+    "factor": (lambda: ConstantLR(groups(), 2), ValueError, "factor of ConstantLR"),
+    "constant iters": (lambda: ConstantLR(groups(), 0.5, 1.5), TypeError, "total_iters of Const"),
     "iters": (lambda: PolynomialLR(groups(), 0), ValueError, "total_iters of PolynomialLR"),
     "power": (lambda: PolynomialLR(groups(), power=0), ValueError, "power of PolynomialLR"),
     "no function": (lambda: LambdaLR(groups(), 0.5), TypeError, "lr_lambda of LambdaLR"),

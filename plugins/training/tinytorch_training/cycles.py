@@ -17,7 +17,9 @@ class CosineAnnealingWarmRestarts(LRScheduler):
 
         eta_min + (base − eta_min) (1 + cos(π t / T)) / 2
 
-    Here t counts from the last restart, and T is the length of the current cycle.
+    Here t counts from the last restart, and T is the length of the current cycle. For a rate that
+    changes within epochs, call `step` after each step of the optimizer and give `T_0` in steps;
+    PyTorch's `step(epoch)` does not exist here.
 
     Args:
         optimizer: see `LRScheduler`.

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tinytorch_training.arguments import count, function, not_negative, positive
+from tinytorch_training.arguments import count, fraction, function, positive
 from tinytorch_training.optimizer import Optimizer
 from tinytorch_training.schedules import LRScheduler
 
@@ -22,10 +22,13 @@ class ConstantLR(LRScheduler):
         optimizer: see `LRScheduler`.
         factor: the factor, from 0 to 1.
         total_iters: the step from which on the rate is the base rate.
+
+    Raises:
+        TypeError, ValueError: an argument has the wrong type or is out of range.
     """
 
     def __init__(self, optimizer: Optimizer, factor: float = 1 / 3, total_iters: int = 5) -> None:
-        self.factor = not_negative("ConstantLR", "factor", factor)
+        self.factor = fraction("ConstantLR", "factor", factor)
         self.total_iters = count("ConstantLR", "total_iters", total_iters, minimum=0)
         super().__init__(optimizer)
 
@@ -42,6 +45,9 @@ class PolynomialLR(LRScheduler):
         optimizer: see `LRScheduler`.
         total_iters: the number of steps until the rate is 0.
         power: the exponent, above 0.
+
+    Raises:
+        TypeError, ValueError: an argument has the wrong type or is out of range.
     """
 
     def __init__(self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0) -> None:

@@ -33,7 +33,8 @@ class LBFGS(Optimizer):
     A step consists of up to `max_iter` iterations, for which it evaluates the loss several times
     with a function: `optimizer.step(closure)`. The direction of an iteration is computed from the
     last changes of the parameters and of the gradient. It decides by values, so the arrays of the
-    parameters must have values that `float` can convert.
+    parameters must have values that `float` can convert. A `Trainer` calls `step` without a
+    function, so LBFGS needs a loop of your own.
 
     Args:
         params: the parameters, in one group.

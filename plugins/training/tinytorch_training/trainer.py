@@ -114,8 +114,7 @@ class Trainer:
         self.optimizer = optimizer
         self.scheduler = with_methods("Trainer", "scheduler", scheduler, "an LRScheduler", "step")
         self.scheduler_interval = scheduler_interval
-        self._takes_metric = getattr(scheduler, "takes_metric", False)
-        if self._takes_metric and scheduler_interval == "step":
+        if scheduler_interval == "step" and getattr(scheduler, "takes_metric", False):
             raise ValueError(
                 f"{type(scheduler).__name__} compares the losses of epochs; use "
                 "scheduler_interval='epoch'"
@@ -381,7 +380,7 @@ class Trainer:
             self.history.setdefault(name, []).append(value)
         self.averages = Averages()
         self.epoch += 1
-        if self._takes_metric:
+        if getattr(self.scheduler, "takes_metric", False):
             self.scheduler.step(numbers.get("val_loss", numbers["loss"]))
         elif self.scheduler is not None and self.scheduler_interval == "epoch":
             self.scheduler.step()
