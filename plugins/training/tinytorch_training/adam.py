@@ -53,7 +53,8 @@ def adam_update(
     else:
         decayed = work = None
         rate, scale = factor(rate, parameter), factor(np.sqrt(scale), parameter)
-    parameter, grad = with_decay(parameter, grad, lr, weight_decay, decoupled, decayed)
+    if weight_decay:
+        parameter, grad = with_decay(parameter, grad, lr, weight_decay, decoupled, decayed)
     average, squares = running_averages(grad, state, betas, work)
     largest = state.get("max_exp_avg_sq")
     if largest is not None:

@@ -203,7 +203,7 @@ def _checked(
 
 
 def _momentum_option(optimizer: Optimizer) -> str | None:
-    """Return the name of the option with the momentum; None if there is no optimizer."""
+    """Return the name of the option with the momentum; None if `optimizer` is not one."""
     if not isinstance(optimizer, Optimizer):
         return None  # the constructor of the base class raises
     for name in ("betas", "momentum"):

@@ -34,7 +34,7 @@ class LBFGS(Optimizer):
     with a function: `optimizer.step(closure)`. The direction of an iteration is computed from the
     last changes of the parameters and of the gradient. It decides by values, so the arrays of the
     parameters must have values that `float` can convert. A `Trainer` calls `step` without a
-    function, so LBFGS needs a loop of your own.
+    function, so write your own loop for LBFGS.
 
     Args:
         params: the parameters, in one group.
@@ -117,7 +117,7 @@ class LBFGS(Optimizer):
             The loss at the start of the step.
 
         Raises:
-            TypeError: there is no closure.
+            TypeError: `closure` is not a function.
         """
         from tinytorch_autograd import enable_grad, no_grad
 
