@@ -29,6 +29,8 @@ from tinytorch_training import (
     AdamW,
     CosineAnnealingLR,
     LinearLR,
+    Lion,
+    NAdam,
     RMSprop,
     SequentialLR,
     StepLR,
@@ -162,6 +164,8 @@ OPTIMIZERS = {
     "Adam": lambda p: Adam(p, lr=0.01),
     "AdamW": lambda p: AdamW(p, lr=0.01, amsgrad=True),
     "RMSprop": lambda p: RMSprop(p, lr=0.01, momentum=0.5, centered=True),
+    "NAdam": lambda p: NAdam(p, lr=0.01),
+    "Lion": lambda p: Lion(p, lr=0.001),
 }
 
 

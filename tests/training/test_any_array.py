@@ -11,15 +11,21 @@ from tinytorch_core import Tensor, hookimpl, plugins
 from tinytorch_devkit import StrictArray, values_of
 from tinytorch_training import (
     SGD,
+    Adagrad,
     Adam,
     AdamW,
     CosineAnnealingLR,
+    Lion,
+    Muon,
+    NAdam,
+    RAdam,
     RMSprop,
     StepLR,
     clip_grad_norm,
     clip_grad_value,
 )
 from tinytorch_training.adam import adam_update
+from tinytorch_training.updates import radam_update
 
 SHAPES = ((3, 2), (4,), ())
 
@@ -32,6 +38,13 @@ OPTIMIZERS = {
     "AMSGrad": lambda p: Adam(p, lr=0.1, amsgrad=True),
     "AdamW": lambda p: AdamW(p, lr=0.1),
     "RMSprop": lambda p: RMSprop(p, lr=0.1),
+    "Adagrad": lambda p: Adagrad(p, lr=0.1, lr_decay=0.1, weight_decay=0.1),
+    "NAdam": lambda p: NAdam(p, lr=0.1, weight_decay=0.1),
+    "decoupled NAdam": lambda p: NAdam(p, 0.1, weight_decay=0.1, decoupled_weight_decay=True),
+    "RAdam": lambda p: RAdam(p, lr=0.1, betas=(0.8, 0.6), weight_decay=0.1),
+    "rectified RAdam": lambda p: RAdam(p, lr=0.1, betas=(0.8, 0.95)),
+    "Lion": lambda p: Lion(p, lr=0.1, weight_decay=0.1),
+    "maximizing": lambda p: SGD(p, lr=0.1, momentum=0.9, maximize=True),
     "centered RMSprop": lambda p: RMSprop(p, 0.1, weight_decay=0.1, momentum=0.9, centered=True),
 }
 each_optimizer = pytest.mark.parametrize("create", OPTIMIZERS.values(), ids=OPTIMIZERS)
@@ -66,7 +79,7 @@ def check_same(found, expected):
     for state, other in zip(optimizer.state.values(), expected[1].state.values(), strict=True):
         assert state.keys() == other.keys()
         for name, value in state.items():
-            assert isinstance(value, StrictArray | int)
+            assert isinstance(value, StrictArray | int | float)
             np.testing.assert_array_equal(values_of(value), other[name])
 
 
@@ -116,6 +129,42 @@ def test_the_step_and_the_learning_rate_may_be_arrays(decoupled):
         found[kind] = tensor.data
     assert found[StrictArray].dtype == np.float32
     np.testing.assert_allclose(values_of(found[StrictArray]), found[np.asarray], rtol=1e-6)
+
+
+@pytest.mark.parametrize("step", [3, 9])
+def test_the_step_of_radam_may_be_an_array(step):
+    found = {}
+    for kind in (np.asarray, StrictArray):
+        rng = np.random.default_rng(0)
+        arrays = [rng.uniform(0.5, 1, 4).astype(np.float32) for _ in range(4)]
+        parameter, grad, average, squares = map(kind, arrays)
+        state = {"exp_avg": average, "exp_avg_sq": squares}
+        number = step if kind is np.asarray else kind(np.array(step))
+        scratch = np.empty(4, np.float32), np.empty(4, np.float32)
+        tensor = Tensor(parameter)
+        options = (0.1, (0.8, 0.95), 1e-8, 0.1, False)
+        assert radam_update(tensor, grad, state, scratch, number, *options) is tensor
+        found[kind] = tensor.data
+    assert found[StrictArray].dtype == np.float32
+    np.testing.assert_allclose(values_of(found[StrictArray]), found[np.asarray], rtol=1e-6)
+
+
+@pytest.mark.parametrize("options", [{}, {"nesterov": False, "adjust_lr_fn": "match_rms_adamw"}])
+def test_muon(options):
+    found = []
+    for kind in (np.asarray, StrictArray):
+        rng = np.random.default_rng(0)
+        tensors = [
+            Tensor(kind(rng.normal(size=s).astype(np.float32)), requires_grad=True)
+            for s in ((3, 2), (2, 4))
+        ]
+        optimizer = Muon(tensors, lr=0.1, **options)
+        for _ in range(3):
+            optimizer.zero_grad()
+            sum(((t * t).sum() for t in tensors), start=Tensor(0.0)).backward()
+            optimizer.step()
+        found.append((tensors, optimizer))
+    check_same(found[1], found[0])
 
 
 def with_gradients(kind, scale):

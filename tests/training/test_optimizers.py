@@ -17,10 +17,15 @@ from tinytorch_core import Tensor, hookimpl, plugins
 
 from tinytorch_training import (
     SGD,
+    Adagrad,
     Adam,
     AdamW,
     CosineAnnealingLR,
     LinearLR,
+    Lion,
+    Muon,
+    NAdam,
+    RAdam,
     RMSprop,
     SequentialLR,
     StepLR,
@@ -35,8 +40,12 @@ ALL = [
     lambda p: Adam(p, lr=0.1, weight_decay=0.1, amsgrad=True),
     lambda p: AdamW(p, lr=0.1),
     lambda p: RMSprop(p, lr=0.01, momentum=0.5, centered=True, weight_decay=0.1),
+    lambda p: Adagrad(p, lr=0.1, lr_decay=0.1, initial_accumulator_value=0.5),
+    lambda p: NAdam(p, lr=0.1, weight_decay=0.1),
+    lambda p: RAdam(p, lr=0.1, betas=(0.8, 0.9), decoupled_weight_decay=True, weight_decay=0.1),
+    lambda p: Lion(p, lr=0.01, weight_decay=0.1),
 ]
-NAMES = ["sgd", "nesterov", "adam", "adamw", "rmsprop"]
+NAMES = ["sgd", "nesterov", "adam", "adamw", "rmsprop", "adagrad", "nadam", "radam", "lion"]
 every_optimizer = pytest.mark.parametrize("make", ALL, ids=NAMES)
 
 
@@ -83,6 +92,51 @@ def test_state_dict_restores_another_optimizer(make) -> None:
     learn(twin, others, 3)
     for p, other in zip(tensors, others, strict=True):
         np.testing.assert_array_equal(p.data, other.data)
+
+
+@every_optimizer
+def test_maximize_takes_the_steps_of_the_negated_loss(make) -> None:
+    tensors, others = weights(), weights()
+    optimizer, twin = make(tensors), make(others)
+    twin.param_groups[0]["maximize"] = True
+    for _ in range(3):
+        for one, other in zip(tensors, others, strict=True):
+            one.grad = np.asarray(np.cos(one.data))
+            other.grad = np.asarray(-np.cos(other.data))
+        optimizer.step()
+        twin.step()
+        for one, other in zip(tensors, others, strict=True):
+            np.testing.assert_array_equal(one.data, other.data)
+            np.testing.assert_array_equal(other.grad, -one.grad)
+
+
+def test_state_without_maximize_can_be_loaded() -> None:
+    optimizer = SGD(weights(), maximize=True)
+    state = optimizer.state_dict()
+    for group in state["param_groups"]:
+        del group["maximize"]
+    optimizer.load_state_dict(state)
+    assert optimizer.param_groups[0]["maximize"]
+
+
+def test_muon_orthogonalizes_its_steps() -> None:
+    rng = np.random.default_rng(0)
+    for shape in ((6, 3), (3, 6), (4, 4)):
+        before = rng.normal(size=shape)
+        w = Tensor(before, requires_grad=True)
+        optimizer = Muon([w], lr=1.0, weight_decay=0.0, adjust_lr_fn="match_rms_adamw")
+        w.grad = rng.normal(size=shape)
+        optimizer.step()
+        step = (before - w.data) / (0.2 * max(shape) ** 0.5)
+        values = np.linalg.svd(step, compute_uv=False)
+        assert np.all((values > 0.5) & (values < 1.3))
+
+
+def test_muon_of_a_gradient_of_zeros_only_decays() -> None:
+    w = Tensor(np.ones((2, 3)), requires_grad=True)
+    w.grad = np.zeros((2, 3))
+    Muon([w], lr=0.5, weight_decay=0.1).step()
+    np.testing.assert_allclose(w.data, 0.95)
 
 
 def test_state_dict_is_a_copy() -> None:
@@ -165,8 +219,8 @@ def test_update_is_an_op_that_other_plugins_can_wrap() -> None:
             learn(make(tensors), tensors)
     finally:
         plugins.unregister("listing")
-    expected = ["sgd_update", "sgd_update", "adam_update", "adam_update", "rmsprop_update"]
-    assert seen == expected
+    kinds = ["sgd", "sgd", "adam", "adam", "rmsprop", "adagrad", "nadam", "radam", "lion"]
+    assert seen == [f"{kind}_update" for kind in kinds]
 
 
 def test_step_raises_if_the_plugin_is_disabled() -> None:
@@ -301,6 +355,27 @@ WRONG = {
         lambda: SGD([W], momentum=0.9, dampening=0.1, nesterov=True),
         ValueError,
         "a dampening of 0, not momentum=0.9 and dampening=0.1",
+    ),
+    "maximize": (lambda: Adam([W], maximize=1), TypeError, "maximize of Adam must be True or F"),
+    "lr_decay": (lambda: Adagrad([W], lr_decay=-1), ValueError, "lr_decay of Adagrad"),
+    "momentum_decay": (lambda: NAdam([W], momentum_decay=-1), ValueError, "momentum_decay of NAd"),
+    "betas of Lion": (lambda: Lion([W], betas=(0.9,)), TypeError, "betas of Lion"),
+    "decoupled": (lambda: RAdam([W], decoupled_weight_decay=2), TypeError, "decoupled_weight_dec"),
+    "a vector in Muon": (
+        lambda: Muon([W]),
+        ValueError,
+        r"Muon expects matrices, but parameter 0 has shape \(2,\); use another optimizer",
+    ),
+    "coefficients": (
+        lambda: Muon([W], ns_coefficients=(1, 2)),
+        TypeError,
+        r"ns_coefficients of Muon must be three numbers, not \(1, 2\)",
+    ),
+    "ns_steps": (lambda: Muon([W], ns_steps=-1), ValueError, "ns_steps of Muon must be 0 or more"),
+    "adjust_lr_fn": (
+        lambda: Muon([W], adjust_lr_fn="rms"),
+        ValueError,
+        "adjust_lr_fn of Muon must be 'original', 'match_rms_adamw' or None, not 'rms'",
     ),
     "unknown option": (
         lambda: SGD([{"params": [W], "momentun": 0.9}]),

@@ -12,7 +12,7 @@ import pytest
 from tinytorch_core import Tensor, hookimpl, plugins
 
 from tinytorch_autograd import ModifiedError
-from tinytorch_training import SGD, Adam, AdamW, RMSprop
+from tinytorch_training import SGD, Adagrad, Adam, AdamW, Lion, NAdam, RAdam, RMSprop
 
 OPTIMIZERS = {
     "sgd": (SGD, {"lr": 0.1}),
@@ -22,6 +22,11 @@ OPTIMIZERS = {
     "amsgrad": (Adam, {"lr": 0.1, "amsgrad": True}),
     "adamw": (AdamW, {"lr": 0.1}),
     "rmsprop": (RMSprop, {"lr": 0.01}),
+    "maximize": (SGD, {"lr": 0.1, "momentum": 0.9, "maximize": True}),
+    "adagrad": (Adagrad, {"lr": 0.1, "weight_decay": 0.1}),
+    "nadam": (NAdam, {"lr": 0.1, "weight_decay": 0.1}),
+    "radam": (RAdam, {"lr": 0.1, "betas": (0.8, 0.9)}),
+    "lion": (Lion, {"lr": 0.01, "weight_decay": 0.1}),
     "centered": (RMSprop, {"lr": 0.01, "momentum": 0.5, "centered": True, "weight_decay": 0.1}),
 }
 every_optimizer = pytest.mark.parametrize("name", OPTIMIZERS)

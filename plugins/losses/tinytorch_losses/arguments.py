@@ -50,24 +50,74 @@ def check_floating(loss: str, input: Array) -> np.dtype[Any]:
     return dtype  # type: ignore[no-any-return]
 
 
-def matching_target(loss: str, input: Array, target: Any) -> Array:
+def matching_target(loss: str, input: Array, target: Any, name: str = "target") -> Array:
     """Return the target in the dtype of the input, after checking that the shapes are equal.
+
+    Args:
+        loss: the name of the loss, for errors.
+        input: the predictions.
+        target: what they are compared with.
+        name: the name of that argument, for errors.
 
     Raises:
         TypeError: the input is not floating, or the target does not hold real numbers.
         ValueError: the shapes differ. Broadcasting (N, 1) against (N,) would compare each
             prediction with every target.
     """
-    target = real_target(loss, target, check_floating(loss, input))
+    target = real_target(loss, target, check_floating(loss, input), name)
     if target.shape != input.shape:
         raise ValueError(
-            f"{loss}: the input has the shape {input.shape} and the target {target.shape}; "
+            f"{loss}: the input has the shape {input.shape} and the {name} {target.shape}; "
             "they must be the same, so reshape one of them"
         )
     return target
 
 
-def real_target(loss: str, target: Any, dtype: np.dtype[Any]) -> Array:
+def sign_target(
+    loss: str,
+    target: Any,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    allowed: tuple[int, ...] = (1, -1),
+) -> Array:
+    """Return a target of numbers 1 and -1 as an array of `dtype`, after checking it.
+
+    The values of another library's array are not checked, because they may not be known yet.
+
+    Args:
+        loss: the name of the loss, for errors.
+        target: 1 or -1 for each element, as a Tensor, array, list or number.
+        shape: the expected shape.
+        dtype: the dtype of the input.
+        allowed: the numbers that a target may be.
+
+    Raises:
+        TypeError: the target does not hold real numbers.
+        ValueError: a number is not allowed, the shape differs, or the target requires grad.
+    """
+    if getattr(target, "requires_grad", False):
+        raise ValueError(
+            f"{loss} is not differentiable with respect to the target, but the target requires "
+            "grad; pass target.detach()"
+        )
+    array = real_target(loss, unwrap(target), dtype)
+    if array.shape != shape:
+        raise ValueError(
+            f"{loss} needs a target of shape {shape} for this input, but the target has the shape "
+            f"{array.shape}"
+        )
+    invalid = array != allowed[0]
+    for number in allowed[1:]:
+        invalid = invalid & (array != number)
+    if is_true(invalid):
+        raise ValueError(
+            f"{loss} takes targets {', '.join(map(str, allowed[:-1]))} and {allowed[-1]}, but "
+            f"{first_element('target', array, invalid)}; for labels 0 and 1 pass 2 * labels - 1"
+        )
+    return array
+
+
+def real_target(loss: str, target: Any, dtype: np.dtype[Any], name: str = "target") -> Array:
     """Return the target as a Tensor or an array of `dtype`.
 
     Raises:
@@ -77,12 +127,12 @@ def real_target(loss: str, target: Any, dtype: np.dtype[Any]) -> Array:
         target = as_array(target, dtype)
     except (TypeError, ValueError) as error:
         raise TypeError(
-            f"{loss} takes numbers as target, not {type(target).__name__}: {target!r:.60}"
+            f"{loss} takes numbers as {name}, not {type(target).__name__}: {target!r:.60}"
         ) from error
     if target.dtype == dtype:
         return target
     if target.dtype.kind not in "fiub":
-        raise TypeError(f"{loss} takes a target of real numbers, not {target.dtype}")
+        raise TypeError(f"{loss} takes a {name} of real numbers, not {target.dtype}")
     return target.astype(dtype)
 
 
@@ -224,7 +274,7 @@ def _integers(loss: str, target: Array) -> Array:
     with np.errstate(invalid="ignore"):  # NaN and infinity, which the comparison finds
         numbers = target.astype(np.int64)
     invalid = numbers != target
-    if isinstance(invalid, (np.ndarray, np.generic)) and invalid.any():
+    if is_true(invalid):
         raise ValueError(
             f"{loss}: {first_element('target', target, invalid)}, but class numbers must be whole"
         )
@@ -253,6 +303,11 @@ def _check_range(loss: str, target: Array, classes: int, ignored: Array) -> None
             f"0 to {classes - 1}, because the input has {classes} classes; correct the target, or "
             "mark predictions to leave out with the value of ignore_index"
         )
+
+
+def is_true(mask: Array) -> bool:
+    """Return whether an element of a mask is true; False if the values may not be known yet."""
+    return isinstance(mask, (np.ndarray, np.generic)) and bool(mask.any())
 
 
 def first_element(name: str, array: Array, mask: Array) -> str:

@@ -51,7 +51,7 @@ def binary_cross_entropy(
     check_reduction(name, reduction)
     target = matching_target(name, input, target)
     _check_probabilities(unwrap(input))
-    _check_targets(name, unwrap(target))
+    check_targets(name, unwrap(target))
     weight = element_weight(name, "weight", weight, input.shape, input.dtype)
     return bce_forward(input, target, weight, reduction)
 
@@ -86,7 +86,8 @@ def _check_probabilities(p: Array) -> None:
         )
 
 
-def _check_targets(loss: str, y: Array) -> None:
+def check_targets(loss: str, y: Array) -> None:
+    """Raise ValueError if a target is outside 0 to 1, except for rounding errors."""
     if not _from_zero_to_one(y, _ROUNDING):
         invalid = ~((y >= -_ROUNDING) & (y <= 1 + _ROUNDING))
         raise ValueError(
@@ -169,7 +170,7 @@ def binary_cross_entropy_with_logits(
     name = "binary_cross_entropy_with_logits"
     check_reduction(name, reduction)
     target = matching_target(name, input, target)
-    _check_targets(name, unwrap(target))
+    check_targets(name, unwrap(target))
     weight = element_weight(name, "weight", weight, input.shape, input.dtype)
     pos_weight = element_weight(name, "pos_weight", pos_weight, input.shape, input.dtype)
     return bce_logits_forward(input, target, weight, reduction, pos_weight)
@@ -198,7 +199,7 @@ def bce_logits_input_rule(
     grad: Array, input: Array, target: Array, weight: Array, reduction: str, pos_weight: Array
 ) -> Array:
     """d/dx = w ((1 − y) sigmoid(x) − y v sigmoid(−x))."""
-    p, q = _sigmoids(input)
+    p, q = sigmoids(input)
     if pos_weight is not None:
         q = q * pos_weight
     grad = reduce_rule(grad, reduction, input.size)
@@ -218,7 +219,7 @@ def bce_logits_target_rule(
     return _weighted(grad * slope, weight)
 
 
-def _sigmoids(x: Array) -> tuple[Array, Array]:
+def sigmoids(x: Array) -> tuple[Array, Array]:
     """Return sigmoid(x) and sigmoid(−x), each accurate where it is close to 0."""
     positive = x >= 0
     # Not exp(−|x|), because |x| is not differentiable at 0.

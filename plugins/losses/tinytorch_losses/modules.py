@@ -10,7 +10,14 @@ from tinytorch_losses.binary import binary_cross_entropy, binary_cross_entropy_w
 from tinytorch_losses.classification import check_smoothing, cross_entropy, nll_loss
 from tinytorch_losses.divergence import KL_REDUCTIONS, kl_div
 from tinytorch_losses.reduction import REDUCTIONS, check_reduction
-from tinytorch_losses.regression import check_delta, huber_loss, l1_loss, mse_loss
+from tinytorch_losses.regression import (
+    check_beta,
+    check_delta,
+    huber_loss,
+    l1_loss,
+    mse_loss,
+    smooth_l1_loss,
+)
 from tinytorch_modules import Module
 
 Array = Any
@@ -31,8 +38,8 @@ class Loss(Module):
     def __post_init__(self) -> None:
         check_reduction(type(self).__name__, self.reduction, self.reductions)
 
-    def forward(self, input: Array, target: Any) -> Array:
-        """Return the loss; every subclass must define this method."""
+    def forward(self, *args: Any, **kwargs: Any) -> Array:
+        """Return the loss of an input and a target; every subclass must define this method."""
         raise NotImplementedError(f"{type(self).__name__} must define forward(input, target)")
 
     def extra_repr(self) -> str:
@@ -90,6 +97,26 @@ class HuberLoss(Loss):
 
     def forward(self, input: Array, target: Any) -> Array:
         return huber_loss(input, target, self.reduction, self.delta)
+
+
+@dataclass(eq=False, repr=False)
+class SmoothL1Loss(Loss):
+    """The Huber loss divided by its delta, here `beta`: see `smooth_l1_loss`.
+
+    >>> from tinytorch_core import Tensor
+    >>> SmoothL1Loss(beta=2.0, reduction="none")(Tensor([0.5, 3.0]), Tensor([0.0, 0.0]))
+    Tensor([0.0625, 2.    ])
+    """
+
+    reduction: str = "mean"
+    beta: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_beta(self.beta)
+
+    def forward(self, input: Array, target: Any) -> Array:
+        return smooth_l1_loss(input, target, self.reduction, self.beta)
 
 
 @dataclass(eq=False, repr=False)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tinytorch_core import hookimpl
 from tinytorch_core.extend import OpTable
 
-from tinytorch_losses import binary, classification, divergence, regression
+from tinytorch_losses import alignments, binary, classification, divergence, regression
 
 if TYPE_CHECKING:
     from tinytorch_devkit import Samples
@@ -28,6 +28,7 @@ def tinytorch_register_ops(ops: OpTable) -> None:
     ops.add("nll_loss", classification.nll_forward, inputs=("input",))
     ops.add("cross_entropy", classification.cross_entropy_forward, inputs=_INPUT_AND_TARGET)
     ops.add("kl_div", divergence.kl_forward, inputs=_INPUT_AND_TARGET)
+    ops.add("ctc_loss", alignments.ctc_forward, inputs=("log_probs",))
 
 
 # This hook belongs to tinytorch-autograd, which may not be installed.
@@ -49,6 +50,7 @@ def tinytorch_register_backward(rules: Any) -> None:
         classification.cross_entropy_target_rule,
     )
     rules.add("kl_div", divergence.kl_input_rule, divergence.kl_target_rule)
+    rules.add("ctc_loss", alignments.ctc_rule)
 
 
 @hookimpl

@@ -1,4 +1,4 @@
-"""Regression losses: squared error, absolute error and Huber loss."""
+"""Regression losses: squared error, absolute error, Huber loss and smooth L1 loss."""
 
 from __future__ import annotations
 
@@ -140,3 +140,41 @@ def huber_target_rule(
 ) -> Array:
     """d/dy = y − x, clipped to ±delta."""
     return huber_input_rule(grad, target, input, reduction, delta)
+
+
+def smooth_l1_loss(input: Array, target: Any, reduction: str = "mean", beta: float = 1.0) -> Array:
+    """Return the smooth L1 loss of each element, reduced: the Huber loss divided by its delta.
+
+    With e = x − y it is ½ e² / beta where |e| ≤ beta, and |e| − ½ beta elsewhere. R. Girshick,
+    "Fast R-CNN", 2015.
+
+    Args:
+        input, target, reduction: as for `mse_loss`.
+        beta: the error at which the loss becomes linear, 0 or more; 0 gives `l1_loss`.
+
+    Raises:
+        ValueError: beta is negative, the shapes differ, or the reduction is unknown.
+        TypeError: the input is not floating, or beta requires grad.
+
+    >>> smooth_l1_loss(np.array([0.5, 3.0]), [0.0, 0.0], reduction="none", beta=2.0)
+    array([0.0625, 2.    ])
+    """
+    check_reduction("smooth_l1_loss", reduction)
+    beta = check_beta(beta)
+    target = matching_target("smooth_l1_loss", input, target)
+    if not beta:
+        return l1_forward(input, target, reduction)
+    return huber_forward(input, target, reduction, beta) / beta
+
+
+def check_beta(beta: float) -> float:
+    """Return `beta` as a Python float, which does not change the dtype of arrays.
+
+    Raises:
+        TypeError: `beta` requires grad.
+        ValueError: `beta` is negative.
+    """
+    check_constant("smooth_l1_loss", "beta", beta)
+    if not beta >= 0:
+        raise ValueError(f"smooth_l1_loss takes a beta of 0 or more, not {beta!r}")
+    return float(beta)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from tinytorch_devkit import Call, Samples, call
 from tinytorch_losses.binary import binary_cross_entropy, binary_cross_entropy_with_logits
 from tinytorch_losses.classification import cross_entropy, nll_loss
+from tinytorch_losses.ctc import ctc_loss
 from tinytorch_losses.divergence import kl_div
 from tinytorch_losses.regression import huber_loss, l1_loss, mse_loss
 
@@ -55,6 +57,7 @@ def describe_ops(samples: Samples) -> None:
     samples.refuse("binary_cross_entropy", ValueError, "input[0, 0]", p + 1, q)
     samples.refuse("binary_cross_entropy", ValueError, "weight", p, q, weight=weight[:2])
     _describe_classification(samples, x, p / p.sum(axis=1, keepdims=True), weight)
+    _describe_ctc(samples)
 
 
 def _describe_classification(samples: Samples, x: Array, p: Array, weight: Array) -> None:
@@ -81,6 +84,31 @@ def _describe_classification(samples: Samples, x: Array, p: Array, weight: Array
         domain={"input": (-np.inf, np.inf)},
     )
     samples.refuse("cross_entropy", ValueError, "label_smoothing", label_smoothing=2)
+
+
+def _describe_ctc(samples: Samples) -> None:
+    probabilities = np.random.default_rng(0).dirichlet(np.ones(3), size=(4, 2))
+    log_probs = np.log(probabilities)
+    average = {"reduction": "average"}
+    arguments = {
+        "targets": np.array([[1, 1], [2, 0]]),
+        "input_lengths": np.array([4, 3]),
+        "target_lengths": np.array([2, 1]),
+    }
+    other = {**arguments, "targets": np.array([[1, 0], [0, 1]]), "blank": 2}
+    # The first target needs a blank between its classes, so three steps.
+    lengths = {"input_lengths": np.array([2, 4]), "target_lengths": np.array([2, 0])}
+    short = {**arguments, **lengths, "zero_infinity": True}
+    samples.add(
+        "ctc_loss",
+        _ctc,
+        calls=[c for each in (arguments, other, short) for c in _calls(log_probs, **each)],
+        function=ctc_loss,
+        domain={"log_probs": (-np.inf, 0)},
+    )
+    samples.refuse("ctc_loss", ValueError, "targets[0, 1] is 0", log_probs, **other | {"blank": 0})
+    samples.refuse("ctc_loss", TypeError, "int64", np.ones((4, 2, 3), int), **arguments)
+    samples.refuse("ctc_loss", ValueError, "'average'", log_probs, **{**arguments, **average})
 
 
 def _calls(*inputs: Array, **parameters: Any) -> Iterator[Call]:
@@ -156,4 +184,27 @@ def _cross_entropy(
     y = np.eye(classes)[target] if target.dtype.kind == "i" else target
     q = (1 - label_smoothing) * y + label_smoothing / classes
     each = -(q * (1 if weight is None else weight) * logs).sum(axis=1)
+    return _reduced(each, reduction)
+
+
+def _ctc(
+    x: Array,
+    targets: Array,
+    input_lengths: Array,
+    target_lengths: Array,
+    blank: int = 0,
+    reduction: str = "mean",
+    zero_infinity: bool = False,
+) -> Array:
+    """Add the probabilities of all alignments."""
+    each = np.zeros(len(targets), x.dtype)
+    for n, (steps, size) in enumerate(zip(input_lengths, target_lengths, strict=True)):
+        total = x.dtype.type(-np.inf)
+        for path in itertools.product(range(x.shape[2]), repeat=int(steps)):
+            merged = [c for c, _ in itertools.groupby(path) if c != blank]
+            if merged == list(targets[n, :size]):
+                total = np.logaddexp(total, x[np.arange(steps), n, path].sum())
+        each[n] = 0 if zero_infinity and total == -np.inf else -total
+    if reduction == "mean":
+        each = each / np.maximum(target_lengths, 1)
     return _reduced(each, reduction)

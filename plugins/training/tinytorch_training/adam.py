@@ -53,19 +53,9 @@ def adam_update(
     else:
         decayed = work = None
         rate, scale = factor(rate, parameter), factor(np.sqrt(scale), parameter)
-    if decoupled:
-        parameter *= factor(1 - lr * weight_decay, parameter)
-    elif weight_decay:
-        grad = np.add(np.multiply(parameter, weight_decay, out=decayed), grad, out=decayed)
-    average, squares = state["exp_avg"], state["exp_avg_sq"]
-    change = np.subtract(grad, average, out=work)
-    change *= 1 - beta1
-    average += change
-    squares *= beta2
-    change = np.multiply(grad, grad, out=work)
-    change *= 1 - beta2
-    squares += change
-    state["exp_avg"], state["exp_avg_sq"] = average, squares
+    if weight_decay:
+        parameter, grad = with_decay(parameter, grad, lr, weight_decay, decoupled, decayed)
+    average, squares = running_averages(grad, state, betas, work)
     largest = state.get("max_exp_avg_sq")
     if largest is not None:
         squares = np.maximum(largest, squares, out=None if work is None else largest)
@@ -77,6 +67,43 @@ def adam_update(
     change *= rate
     parameter -= change
     return parameter
+
+
+def with_decay(
+    parameter: Array, grad: Array, lr: Any, weight_decay: float, decoupled: bool, out: Array
+) -> tuple[Array, Array]:
+    """Return the parameter and its gradient with weight decay in one of them.
+
+    Args:
+        parameter, grad, lr, weight_decay, decoupled: as for `adam_update`.
+        out: an array for the gradient, or None.
+    """
+    if decoupled:
+        parameter *= factor(1 - lr * weight_decay, parameter)
+    elif weight_decay:
+        grad = np.add(np.multiply(parameter, weight_decay, out=out), grad, out=out)
+    return parameter, grad
+
+
+def running_averages(
+    grad: Array, state: dict[str, Any], betas: tuple[float, float], work: Array
+) -> tuple[Array, Array]:
+    """Update the averages of the gradient and of its square in a state, and return them.
+
+    Args:
+        grad, state, betas: as for `adam_update`.
+        work: an array for intermediate results, or None.
+    """
+    average, squares = state["exp_avg"], state["exp_avg_sq"]
+    change = np.subtract(grad, average, out=work)
+    change *= 1 - betas[0]
+    average += change
+    squares *= betas[1]
+    change = np.multiply(grad, grad, out=work)
+    change *= 1 - betas[1]
+    squares += change
+    state["exp_avg"], state["exp_avg_sq"] = average, squares
+    return average, squares
 
 
 class Adam(Optimizer):
@@ -95,6 +122,7 @@ class Adam(Optimizer):
         eps: added to the denominator, which may be zero.
         weight_decay: the factor of an L2 penalty.
         amsgrad: whether to divide by the maximum of v so far, as in Reddi et al. (2018).
+        maximize: whether to increase the loss instead, by steps along the negated gradient.
 
     Raises:
         TypeError, ValueError: see `Optimizer`.
@@ -113,6 +141,7 @@ class Adam(Optimizer):
         "eps": not_negative,
         "weight_decay": not_negative,
         "amsgrad": flag,
+        "maximize": flag,
     }
     state_names = frozenset({"step", "exp_avg", "exp_avg_sq"})
     _decoupled: ClassVar[bool] = False
@@ -125,9 +154,17 @@ class Adam(Optimizer):
         eps: float = 1e-8,
         weight_decay: float = 0.0,
         amsgrad: bool = False,
+        *,
+        maximize: bool = False,
     ) -> None:
         super().__init__(
-            params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad
+            params,
+            lr=lr,
+            betas=betas,
+            eps=eps,
+            weight_decay=weight_decay,
+            amsgrad=amsgrad,
+            maximize=maximize,
         )
 
     @elementwise
@@ -163,7 +200,7 @@ class AdamW(Adam):
         parameter ← parameter − lr · weight_decay · parameter
 
     Args:
-        params, lr, betas, eps, amsgrad: see `Adam`.
+        params, lr, betas, eps, amsgrad, maximize: see `Adam`.
         weight_decay: the decay of the weights per step, relative to `lr`.
 
     Raises:
@@ -171,7 +208,7 @@ class AdamW(Adam):
 
     >>> w = Tensor([1.0], requires_grad=True)
     >>> AdamW([w])
-    AdamW(lr=0.001, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.01, amsgrad=False)
+    AdamW(lr=0.001, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.01, amsgrad=False, ...)
     """
 
     _decoupled = True
@@ -184,5 +221,7 @@ class AdamW(Adam):
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
         amsgrad: bool = False,
+        *,
+        maximize: bool = False,
     ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay, amsgrad)
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)

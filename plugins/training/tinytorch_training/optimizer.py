@@ -20,6 +20,8 @@ Array = Any
 Check = Callable[[str, str, Any], Any]
 Update = TypeVar("Update", bound=Callable[..., None])
 _NONE = (None, None)
+# States that were saved before an option existed may lack it.
+_ADDED_LATER = {"maximize"}
 # Fewer small parameters are updated one by one: with SGD, a flat update of 6 takes as long.
 _FEWEST_TOGETHER = 8
 
@@ -144,7 +146,7 @@ class Optimizer:
 
         Args:
             parameter: the tensor.
-            grad: its gradient, an array that must not be modified.
+            grad: its gradient, an array that must not be modified; negated with `maximize`.
             state: the state kept for this parameter between steps; initially empty.
             group: the options of its group.
         """
@@ -154,9 +156,11 @@ class Optimizer:
         """Update every parameter that has a gradient."""
         with _no_grad()():
             for index, group in enumerate(self.param_groups):
+                maximize = group.get("maximize", False)
                 for parameter in self._without_small(index, group):
                     grad = parameter.grad
                     if grad is not None:
+                        grad = -grad if maximize else grad
                         self.update(parameter, grad, self.state.setdefault(parameter, {}), group)
 
     def _without_small(self, index: int, group: Mapping[str, Any]) -> Sequence[Tensor]:
@@ -282,7 +286,7 @@ class Optimizer:
         for i, saved in enumerate(state_dict["state"]):
             _check_state(name, i, saved, self.state_names)
         states = [
-            {key: _loaded_value(name, i, p, key, value) for key, value in saved.items()}
+            {key: self._loaded_value(i, p, key, value) for key, value in saved.items()}
             for i, (p, saved) in enumerate(zip(parameters, state_dict["state"], strict=True))
         ]
         for group, loaded in zip(self.param_groups, options, strict=True):
@@ -312,12 +316,23 @@ class Optimizer:
 
     def _loaded_options(self, group: Mapping[str, Any]) -> dict[str, Any]:
         """Return the options of a group in a state dict after checking that none is missing."""
-        if missing := self.checks.keys() - group.keys():
+        if missing := self.checks.keys() - group.keys() - _ADDED_LATER:
             raise ValueError(
                 f"this state does not belong to {type(self).__name__}: "
                 f"it has no option {min(missing)!r}"
             )
         return self._checked({key: value for key, value in group.items() if key != "params"})
+
+    def _loaded_value(self, i: int, parameter: Tensor, key: str, value: Any) -> Any:
+        """Return a value for the state of a parameter; an array is checked and copied."""
+        if not hasattr(value, "shape"):
+            return value
+        if value.shape != parameter.shape:
+            raise ValueError(
+                f"{key!r} of parameter {i} has shape {value.shape} in this state, but the "
+                f"parameter of {type(self).__name__} has shape {parameter.shape}"
+            )
+        return value.astype(parameter.dtype)
 
     def __repr__(self) -> str:
         groups = [
@@ -357,16 +372,6 @@ def _check_state(name: str, i: int, saved: Mapping[str, Any], names: frozenset[s
 
 
 def _copied(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_copied(item) for item in value]
     return value.copy() if hasattr(value, "shape") else value
-
-
-def _loaded_value(name: str, i: int, parameter: Tensor, key: str, value: Any) -> Any:
-    """Return a value for the state of a parameter; an array is checked, converted and copied."""
-    if not hasattr(value, "shape"):
-        return value
-    if value.shape != parameter.shape:
-        raise ValueError(
-            f"{key!r} of parameter {i} has shape {value.shape} in this state, but the parameter "
-            f"of {name} has shape {parameter.shape}"
-        )
-    return value.astype(parameter.dtype)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tinytorch_core import hookimpl
 from tinytorch_core.extend import OpTable
 
+from tinytorch_training import updates
 from tinytorch_training.adam import adam_update
 from tinytorch_training.rmsprop import rmsprop_update
 from tinytorch_training.sgd import sgd_update
@@ -31,6 +32,11 @@ def tinytorch_register_ops(ops: OpTable) -> None:
     ops.add("sgd_update", sgd_update, inputs=_INPUTS, in_place=True)
     ops.add("adam_update", adam_update, inputs=_INPUTS, in_place=True)
     ops.add("rmsprop_update", rmsprop_update, inputs=_INPUTS, in_place=True)
+    ops.add("adagrad_update", updates.adagrad_update, inputs=_INPUTS, in_place=True)
+    ops.add("nadam_update", updates.nadam_update, inputs=_INPUTS, in_place=True)
+    ops.add("radam_update", updates.radam_update, inputs=_INPUTS, in_place=True)
+    ops.add("lion_update", updates.lion_update, inputs=_INPUTS, in_place=True)
+    ops.add("muon_update", updates.muon_update, inputs=_INPUTS, in_place=True)
 
 
 @hookimpl

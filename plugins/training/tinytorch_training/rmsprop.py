@@ -91,6 +91,7 @@ class RMSprop(Optimizer):
         momentum: the decay rate of the momentum buffer b, below 1; 0 for no momentum.
         centered: whether to divide by the standard deviation of the gradient instead of its root
             mean square.
+        maximize: whether to increase the loss instead, by steps along the negated gradient.
 
     Raises:
         TypeError, ValueError: see `Optimizer`.
@@ -110,6 +111,7 @@ class RMSprop(Optimizer):
         "weight_decay": not_negative,
         "momentum": decay,
         "centered": flag,
+        "maximize": flag,
     }
     state_names = frozenset({"square_avg"})
 
@@ -122,6 +124,8 @@ class RMSprop(Optimizer):
         weight_decay: float = 0.0,
         momentum: float = 0.0,
         centered: bool = False,
+        *,
+        maximize: bool = False,
     ) -> None:
         super().__init__(
             params,
@@ -131,6 +135,7 @@ class RMSprop(Optimizer):
             weight_decay=weight_decay,
             momentum=momentum,
             centered=centered,
+            maximize=maximize,
         )
 
     @elementwise

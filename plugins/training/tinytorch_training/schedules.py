@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from tinytorch_training.arguments import count, not_negative, positive
 from tinytorch_training.optimizer import Optimizer
 
 
 class LRScheduler:
-    """Sets the learning rates of an optimizer; a subclass defines `rate`.
+    """Sets the learning rates of an optimizer; a subclass defines `rate` or `rates`.
 
     The constructor sets the rates for step 0, and each call of `step()` advances by one. The
     caller decides whether a step is an epoch or a step of the optimizer.
@@ -29,10 +29,13 @@ class LRScheduler:
     Attributes:
         last_epoch: the number of steps so far.
         base_lrs: the base rate of each group.
+        takes_metric: whether `step` takes a number such as the validation loss.
 
     Raises:
         TypeError: `optimizer` is not an `Optimizer`.
     """
+
+    takes_metric: ClassVar[bool] = False
 
     def __init__(self, optimizer: Optimizer) -> None:
         if not isinstance(optimizer, Optimizer):
@@ -48,15 +51,23 @@ class LRScheduler:
         """Return the learning rate after `t` steps for a group with base rate `base`."""
         raise NotImplementedError(f"{type(self).__name__} must define rate()")
 
+    def rates(self, bases: Sequence[float], t: int) -> list[float]:
+        """Return the learning rates after `t` steps for groups with the base rates `bases`."""
+        return [self.rate(base, t) for base in bases]
+
     def step(self) -> None:
-        """Advance by one step and set the learning rates."""
+        """Advance by one step and set the learning rates. If this fails, nothing is changed."""
         self.last_epoch += 1
-        self._set()
+        try:
+            self._set()
+        except Exception:
+            self.last_epoch -= 1
+            raise
 
     def get_last_lr(self) -> list[float]:
         """Return the current learning rate of each group."""
         self._add_new_groups()
-        return [self.rate(base, self.last_epoch) for base in self.base_lrs]
+        return self.rates(self.base_lrs, self.last_epoch)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state: `last_epoch` and `base_lrs`."""
@@ -90,6 +101,10 @@ class LRScheduler:
     def _set(self) -> None:
         for group, lr in zip(self.optimizer.param_groups, self.get_last_lr(), strict=True):
             group["lr"] = lr
+        self._set_options(self.last_epoch)
+
+    def _set_options(self, t: int) -> None:
+        """Set options other than the learning rates, after `t` steps; by default none."""
 
 
 class StepLR(LRScheduler):
@@ -183,7 +198,7 @@ class SequentialLR(LRScheduler):
 
     Raises:
         TypeError, ValueError: the milestones are not increasing positive integers, one fewer
-            than the schedules, or a schedule is for a different optimizer.
+            than the schedules, or a schedule is for a different optimizer or takes a metric.
 
     >>> from tinytorch_core import Tensor
     >>> from tinytorch_training import SGD
@@ -206,6 +221,12 @@ class SequentialLR(LRScheduler):
             raise ValueError(
                 "the schedules of SequentialLR must be for the optimizer passed to SequentialLR"
             )
+        for schedule in self.schedulers:
+            if schedule.takes_metric:
+                raise ValueError(
+                    f"SequentialLR cannot contain {type(schedule).__name__}, whose rates depend on "
+                    "a metric; call the steps of both schedules yourself"
+                )
         if len(self.milestones) + 1 != len(self.schedulers):
             raise ValueError(
                 f"SequentialLR needs one milestone fewer than schedules, got "
@@ -217,7 +238,16 @@ class SequentialLR(LRScheduler):
             )
         super().__init__(optimizer)
 
-    def rate(self, base: float, t: int) -> float:
+    def rates(self, bases: Sequence[float], t: int) -> list[float]:
+        current, since = self._current(t)
+        return current.rates(bases, since)
+
+    def _set_options(self, t: int) -> None:
+        current, since = self._current(t)
+        current._set_options(since)
+
+    def _current(self, t: int) -> tuple[LRScheduler, int]:
+        """Return the schedule that applies after `t` steps, and the number of its own steps."""
         current = sum(milestone <= t for milestone in self.milestones)
         start = self.milestones[current - 1] if current else 0
-        return self.schedulers[current].rate(base, t - start)
+        return self.schedulers[current], t - start

@@ -73,6 +73,7 @@ class SGD(Optimizer):
         dampening: the fraction of the gradient that is not added to the buffer.
         weight_decay: the factor of an L2 penalty.
         nesterov: whether to use Nesterov momentum; requires momentum and no dampening.
+        maximize: whether to increase the loss instead, by steps along the negated gradient.
 
     Raises:
         TypeError, ValueError: see `Optimizer`.
@@ -91,6 +92,7 @@ class SGD(Optimizer):
         "dampening": fraction,
         "weight_decay": not_negative,
         "nesterov": flag,
+        "maximize": flag,
     }
 
     def __init__(
@@ -101,6 +103,8 @@ class SGD(Optimizer):
         dampening: float = 0.0,
         weight_decay: float = 0.0,
         nesterov: bool = False,
+        *,
+        maximize: bool = False,
     ) -> None:
         super().__init__(
             params,
@@ -109,6 +113,7 @@ class SGD(Optimizer):
             dampening=dampening,
             weight_decay=weight_decay,
             nesterov=nesterov,
+            maximize=maximize,
         )
 
     @elementwise

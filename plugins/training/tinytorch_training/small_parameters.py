@@ -171,6 +171,8 @@ class _Bundle:
         """Update the parameters and their states."""
         _joined([p.data for p in self._parameters], out=self._flat.data)
         _joined([p.grad for p in self._parameters], out=self._gradient)
+        if group.get("maximize", False):
+            np.negative(self._gradient, out=self._gradient)
         state = self._state.copy()  # an error leaves the numbers in the states unchanged
         update(self._flat, self._gradient, state, group)
         for parameter, view in zip(self._parameters, self._views, strict=True):

@@ -51,7 +51,8 @@ class Trainer:
         optimizer: the optimizer of the model's parameters.
         scheduler: the learning rate schedule, or None.
         scheduler_interval: whether to call `scheduler.step()` after each "epoch" or after each
-            "step" of the optimizer.
+            "step" of the optimizer. A schedule that takes a metric, such as `ReduceLROnPlateau`,
+            gets the validation loss of each epoch, or the training loss without validation data.
         metrics: functions of the output and the target by name, such as `{"accuracy": accuracy}`.
             They are reported as averages over the examples. They get detached tensors, and are
             called after the step of the optimizer. The names "loss", "lr" and those that begin
@@ -118,6 +119,11 @@ class Trainer:
         self.optimizer = optimizer
         self.scheduler = with_methods("Trainer", "scheduler", scheduler, "an LRScheduler", "step")
         self.scheduler_interval = scheduler_interval
+        if scheduler_interval == "step" and getattr(scheduler, "takes_metric", False):
+            raise ValueError(
+                f"{type(scheduler).__name__} compares the losses of epochs; use "
+                "scheduler_interval='epoch'"
+            )
         self.metrics = metric_functions("Trainer", metrics)
         self.accumulate = count("Trainer", "accumulate", accumulate)
         self.max_grad_norm = max_grad_norm
@@ -380,7 +386,9 @@ class Trainer:
             self.history.setdefault(name, []).append(value)
         self.averages = Averages()
         self.epoch += 1
-        if self.scheduler is not None and self.scheduler_interval == "epoch":
+        if getattr(self.scheduler, "takes_metric", False):
+            self.scheduler.step(numbers.get("val_loss", numbers["loss"]))
+        elif self.scheduler is not None and self.scheduler_interval == "epoch":
             self.scheduler.step()
         if self.early_stopping is not None:
             self.early_stopping.update(self.epoch, numbers, self.model)
