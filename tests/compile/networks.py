@@ -25,12 +25,21 @@ from tinytorch_layers import (
 from tinytorch_losses import cross_entropy
 from tinytorch_training import (
     SGD,
+    Adagrad,
     Adam,
     AdamW,
+    ConstantLR,
     CosineAnnealingLR,
+    CosineAnnealingWarmRestarts,
+    LambdaLR,
     LinearLR,
     Lion,
+    MultiplicativeLR,
+    Muon,
     NAdam,
+    OneCycleLR,
+    PolynomialLR,
+    RAdam,
     RMSprop,
     SequentialLR,
     StepLR,
@@ -164,15 +173,27 @@ OPTIMIZERS = {
     "Adam": lambda p: Adam(p, lr=0.01),
     "AdamW": lambda p: AdamW(p, lr=0.01, amsgrad=True),
     "RMSprop": lambda p: RMSprop(p, lr=0.01, momentum=0.5, centered=True),
-    "NAdam": lambda p: NAdam(p, lr=0.01),
-    "Lion": lambda p: Lion(p, lr=0.001),
 }
-
+# Compared on one network only. LBFGS calls a function several times, which is not captured.
+OTHER_OPTIMIZERS = {
+    "Adagrad": lambda p: Adagrad(p, lr=0.1),
+    "Lion": lambda p: Lion(p, lr=0.001),
+    "Muon": lambda p: Muon([x for x in p if x.ndim == 2], lr=0.01),
+    "NAdam": lambda p: NAdam(p, lr=0.01),
+    "RAdam": lambda p: RAdam(p, lr=0.01),
+    "maximize": lambda p: SGD(p, lr=0.01, maximize=True),
+}
 
 SCHEDULES = {
     "StepLR": lambda o: StepLR(o, 7, 0.5),
     "CosineAnnealingLR": lambda o: CosineAnnealingLR(o, 200),
+    "ConstantLR": lambda o: ConstantLR(o, 0.5, 7),
     "LinearLR": lambda o: LinearLR(o, total_iters=20),
+    "PolynomialLR": lambda o: PolynomialLR(o, 20, 2.0),
+    "LambdaLR": lambda o: LambdaLR(o, lambda t: 1 / (1 + t)),
+    "MultiplicativeLR": lambda o: MultiplicativeLR(o, lambda t: 0.9),
+    "OneCycleLR": lambda o: OneCycleLR(o, 0.2, total_steps=100),
+    "CosineAnnealingWarmRestarts": lambda o: CosineAnnealingWarmRestarts(o, 8),
     "SequentialLR": lambda o: SequentialLR(
         o, [LinearLR(o, total_iters=10), CosineAnnealingLR(o, 40)], [10]
     ),

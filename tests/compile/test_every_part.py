@@ -117,12 +117,25 @@ def test_activations(case, dtype):
 SCORES = RNG.standard_normal((6, 4))
 CLASSES = RNG.integers(0, 4, 6)
 SHARES = np.exp(SCORES) / np.exp(SCORES).sum(axis=1, keepdims=True)
+SIGNS = np.where(CLASSES > 1, 1, -1)
 ARGUMENTS = {
     "cross_entropy": (SCORES, CLASSES),
     "nll_loss": (np.log(SHARES), CLASSES),
     "kl_div": (np.log(SHARES), SHARES[::-1].copy()),
     "log_softmax": (SCORES,),
     "binary_cross_entropy_with_logits": (SCORES, SHARES),
+    "cosine_embedding_loss": (SCORES, SHARES, SIGNS),
+    "margin_ranking_loss": (SCORES[:, 0], SHARES[:, 0], SIGNS),
+    "hinge_embedding_loss": (SCORES[:, 0], SIGNS),
+    "soft_margin_loss": (SCORES[:, 0], SIGNS),
+    "triplet_margin_loss": (SCORES, SHARES, SHARES[::-1].copy()),
+    "gaussian_nll_loss": (SCORES, SHARES, SHARES[::-1].copy()),
+    "ctc_loss": (
+        np.log(np.stack([SHARES, SHARES[::-1]], axis=1)),
+        np.array([[1, 2], [3, 3]]),
+        np.array([6, 5]),
+        np.array([2, 2]),
+    ),
 }
 FUNCTIONS = [n for n in tinytorch_losses.__all__ if not n[0].isupper()]
 CLASS_NAMES = [
@@ -155,8 +168,8 @@ def test_losses(name, dtype):
 def test_loss_classes(name):
     loss = getattr(tinytorch_losses, name)()
     assert isinstance(loss, Loss)
-    functions = {"HuberLoss": "huber_loss", "KLDivLoss": "kl_div", "NLLLoss": "nll_loss"}
-    function = functions.get(name, "cross_entropy" if name == "CrossEntropyLoss" else "mse_loss")
+    functions = {f.replace("_", "").removesuffix("loss"): f for f in FUNCTIONS}
+    function = functions.get(name.lower().removesuffix("loss"), "mse_loss")
     arguments = loss_arguments(function, np.float32)
     assert_compiled_equals(lambda *arrays: with_gradients(loss, *arrays), *arguments)
 
@@ -219,7 +232,8 @@ def test_every_public_layer_has_a_case():
         and issubclass(getattr(tinytorch_layers, name), Module)
     }
     tested = {name for name in public for case in LAYERS if f"{name}(" in case.call}
-    assert tested == public - {"Module"}
+    # Unpooling also takes the positions of the maxima.
+    assert tested == public - {"Module", "MaxUnpool1d", "MaxUnpool2d"}
 
 
 def test_every_public_activation_has_a_case():
