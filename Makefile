@@ -60,8 +60,8 @@ docs: $(VENV)/installed ## generate the page of NumPy functions from the rules
 wheels: BUILT := $(DISTRIBUTIONS) $(EXAMPLES)
 wheels: $(VENV)/installed ## build the wheel of every distribution into dist/, of examples into dist/examples/
 	rm -rf dist $(BUILT:%=%/build)
-	$(PIP) wheel --quiet --no-deps --wheel-dir dist $(DISTRIBUTIONS)
-	$(PIP) wheel --quiet --no-deps --wheel-dir dist/examples $(EXAMPLES)
+	$(PIP) wheel --quiet --no-build-isolation --no-deps --wheel-dir dist $(DISTRIBUTIONS)
+	$(PIP) wheel --quiet --no-build-isolation --no-deps --wheel-dir dist/examples $(EXAMPLES)
 	@ls dist dist/examples
 	rm -rf $(BUILT:%=%/build) $(BUILT:%=%/*.egg-info)
 
@@ -71,13 +71,15 @@ clean: ## remove everything that make creates
 	rm -rf $(foreach d,$(DISTRIBUTIONS) $(EXAMPLES),$(d)/build $(d)/*.egg-info)
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+# Without build isolation, because pip would create an environment for each of our packages.
 # Remove the *.egg-info folders that editable installs leave: in the root of the repository,
 # Python would find them before the real metadata.
 $(VENV)/installed: requirements-dev.txt constraints.txt $(PROJECTS)
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit( \
 	    f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --quiet -r requirements-dev.txt $(CONSTRAINTS)
+	$(PIP) install --quiet "setuptools>=77"
+	$(PIP) install --quiet --no-build-isolation -r requirements-dev.txt $(CONSTRAINTS)
 	rm -rf $(DISTRIBUTIONS:%=%/*.egg-info)
 	@touch $@
 
