@@ -7,12 +7,21 @@ from tinytorch_core.extend import lazy_names
 
 if TYPE_CHECKING:
     from tinytorch_layers import functional, init
+    from tinytorch_layers.modules.attention import KeyValueCache, MultiheadAttention
     from tinytorch_layers.modules.convolution import Conv2d
     from tinytorch_layers.modules.dropout import Dropout
     from tinytorch_layers.modules.embedding import Embedding
     from tinytorch_layers.modules.linear import Dense, Flatten, Linear
     from tinytorch_layers.modules.normalization import BatchNorm1d, BatchNorm2d, LayerNorm
     from tinytorch_layers.modules.pooling import AvgPool2d, MaxPool2d
+    from tinytorch_layers.modules.positions import PositionalEncoding
+    from tinytorch_layers.modules.transformer import (
+        Transformer,
+        TransformerDecoder,
+        TransformerDecoderLayer,
+        TransformerEncoder,
+        TransformerEncoderLayer,
+    )
     from tinytorch_modules import (
         Module,
         Parameter,
@@ -35,13 +44,21 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "KeyValueCache",
     "LayerNorm",
     "Linear",
     "MaxPool2d",
     "Module",
+    "MultiheadAttention",
     "Parameter",
+    "PositionalEncoding",
     "Residual",
     "Sequential",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "functional",
     "init",
     "load_torch_state",
@@ -55,12 +72,18 @@ __getattr__, __dir__ = lazy_names(
     {
         "functional": "functional",
         "init": "init",
+        "modules.attention": "KeyValueCache MultiheadAttention",
         "modules.convolution": "Conv2d",
         "modules.dropout": "Dropout",
         "modules.embedding": "Embedding",
         "modules.linear": "Dense Flatten Linear",
         "modules.normalization": "BatchNorm1d BatchNorm2d LayerNorm",
         "modules.pooling": "AvgPool2d MaxPool2d",
+        "modules.positions": "PositionalEncoding",
+        "modules.transformer": """
+            Transformer TransformerDecoder TransformerDecoderLayer
+            TransformerEncoder TransformerEncoderLayer
+        """,
         "tinytorch_modules": """
             Module Parameter Residual Sequential load_torch_state manual_seed summary torch_state
         """,

@@ -5,6 +5,7 @@ statistics of its batch.
 """
 
 from tinytorch_layers.functional.affine import linear
+from tinytorch_layers.functional.attention import scaled_dot_product_attention
 from tinytorch_layers.functional.convolution import conv2d
 from tinytorch_layers.functional.lookup import embedding
 from tinytorch_layers.functional.masking import dropout
@@ -20,4 +21,5 @@ __all__ = [
     "layer_norm",
     "linear",
     "max_pool2d",
+    "scaled_dot_product_attention",
 ]
