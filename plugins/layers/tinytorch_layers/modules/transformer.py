@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinytorch_activations import gelu, relu
 from tinytorch_layers import init
 from tinytorch_layers.modules.attention import KeyValueCache, MultiheadAttention
 from tinytorch_layers.modules.dropout import Dropout
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 Array = Any
 Activation = str | Callable[[Array], Array]
 
-_ACTIVATIONS = {"relu": relu, "gelu": gelu}
+_ACTIVATIONS = ("relu", "gelu")
 
 
 class _TransformerLayer(Module):
@@ -39,7 +38,7 @@ class _TransformerLayer(Module):
         nhead: int,
         dim_feedforward: int = 2048,
         dropout: float = 0.1,
-        activation: Activation = relu,
+        activation: Activation = "relu",
         layer_norm_eps: float = 1e-5,
         batch_first: bool = False,
         norm_first: bool = False,
@@ -95,7 +94,8 @@ class TransformerEncoderLayer(_TransformerLayer):
         nhead: the number of heads of the attention.
         dim_feedforward: the number of hidden features of the feed-forward network.
         dropout: the probability in training mode that a value is set to zero, in [0, 1).
-        activation: that of the feed-forward network: "relu", "gelu" or a function.
+        activation: that of the feed-forward network: "relu", "gelu" or a function. The names
+            require tinytorch-activations.
         layer_norm_eps: added to the variances in the layer norms.
         batch_first: whether inputs have the axes (N, L, E) instead of (L, N, E).
         norm_first: whether to normalize before each part, inside of the residual, not after it.
@@ -327,7 +327,7 @@ class Transformer(Module):
         num_decoder_layers: int = 6,
         dim_feedforward: int = 2048,
         dropout: float = 0.1,
-        activation: Activation = relu,
+        activation: Activation = "relu",
         custom_encoder: Module | None = None,
         custom_decoder: Module | None = None,
         layer_norm_eps: float = 1e-5,
@@ -416,12 +416,24 @@ def _function(owner: str, activation: Activation) -> Callable[[Array], Array]:
             raise ValueError(
                 f"activation of {owner} must be {known}, or a function, not {activation!r:.60}"
             )
-        return _ACTIVATIONS[activation]
+        return _named(activation)
     if not callable(activation) or isinstance(activation, type):
         raise TypeError(
             f"activation of {owner} must be 'relu', 'gelu' or a function, not {activation!r:.60}"
         )
     return activation
+
+
+def _named(activation: str) -> Callable[[Array], Array]:
+    # Imported here, because a layer with another activation does not need this package.
+    try:
+        import tinytorch_activations
+    except ImportError as error:
+        raise ImportError(
+            f"the activation {activation!r} of transformers is in tinytorch-activations, which is "
+            "not installed: pip install tinytorch-activations, or pass a function"
+        ) from error
+    return getattr(tinytorch_activations, activation)  # type: ignore[no-any-return]
 
 
 def _copied(layer: Module) -> Module:
