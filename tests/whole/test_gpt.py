@@ -22,6 +22,7 @@ def test_losses_equal_the_stored_ones_of_pytorch(dtype: str) -> None:
 
 
 @pytest.mark.peers
+@pytest.mark.filterwarnings("ignore:enable_nested_tensor:UserWarning")
 @every_dtype
 def test_losses_equal_those_of_pytorch(dtype: str, torch: Any) -> None:
     expected = gpt.losses_of_pytorch(torch, dtype)
