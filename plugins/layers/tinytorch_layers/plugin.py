@@ -65,7 +65,7 @@ def tinytorch_register_backward(rules: Any) -> None:
         "layer_norm",
         normalization.layer_norm_x,
         normalization.layer_norm_weight,
-        lambda grad: grad,
+        normalization.layer_norm_bias,
     )
     rules.add(
         "batch_norm",

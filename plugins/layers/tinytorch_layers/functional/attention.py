@@ -163,6 +163,7 @@ def attention(
         mask=constant,
         keep=keep,
         dropout_p=dropout_p,
+        kept=[],
     )
 
 
@@ -189,6 +190,7 @@ def attend(
     mask: Array = None,
     keep: Array = None,
     dropout_p: float = 0.0,
+    kept: list[Array] | None = None,
 ) -> tuple[Array, Array]:
     """Return the attention, and the logarithm of the sum of the exponentials of each row of scores.
 
@@ -202,11 +204,15 @@ def attend(
         mask: booleans, or numbers to add to the scores, as a constant; or None.
         keep: for dropout, a boolean for each score; or None.
         dropout_p: the probability that an element of `keep` is false.
+        kept: a list that receives what the rule need not compute again; or None.
     """
     query, key, value, *added = arrays
-    return attention_values(
+    out, sums, *more = attention_values(
         query, key, value, added[0] if added else mask, keep, scale, is_causal, dropout_p
     )
+    if kept is not None:
+        kept[:] = more
+    return out, sums
 
 
 def attend_rule(
@@ -218,6 +224,7 @@ def attend_rule(
     mask: Array,
     keep: Array,
     dropout_p: float,
+    kept: Any,
 ) -> Any:
     """Return dL/dquery, dL/dkey, dL/dvalue, and dL/dmask if the mask is an input.
 
@@ -234,6 +241,7 @@ def attend_rule(
         by_sums,
         out,
         sums,
+        *(kept or (None, None)),
         query,
         key,
         value,
@@ -244,7 +252,7 @@ def attend_rule(
         dropout_p,
         bool(added),
     )
-    return [_sum_to(g, x.shape).astype(x.dtype) for g, x in zip(found, arrays, strict=True)]
+    return [_cast(_sum_to(g, x.shape), x.dtype) for g, x in zip(found, arrays, strict=True)]
 
 
 @kernel("query", "key", "value")
@@ -257,18 +265,19 @@ def attention_values(
     scale: float,
     is_causal: bool,
     dropout_p: float,
-) -> tuple[Array, Array]:
-    """Return what `attend` returns, with its arguments."""
+) -> tuple[Array, ...]:
+    """Return what `attend` returns, with its arguments, and what it keeps."""
     dtype = query.dtype
     query, key, value = map(_widened, (query, key, value))
     if are_ndarrays(query, key, value, mask, keep):
         # Imported on first use, so that programs without attention start faster.
         from tinytorch_layers.functional import attention_blocks
 
-        out, sums = attention_blocks.values(
-            query, key, value, _additive(mask, query), keep, scale, is_causal, dropout_p
+        out, sums, *kept = attention_blocks.values(
+            query, key, value, mask, keep, scale, is_causal, dropout_p
         )
     else:
+        kept = []
         scores = _scores(query, key, mask, scale, is_causal)
         largest = np.max(scores, axis=-1, keepdims=True, initial=-np.inf)
         largest = np.where(largest == -np.inf, 0, largest)
@@ -277,7 +286,7 @@ def attention_values(
         divisor = np.where(total == 0, 1, total)
         out = _dropped(weights, keep, dropout_p) @ value / divisor
         sums = np.where(total == 0, np.inf, np.log(divisor) + largest)[..., 0]
-    return out.astype(dtype), sums.astype(dtype)
+    return _cast(out, dtype), _cast(sums, dtype), *kept
 
 
 @kernel("grad", "query", "key", "value")
@@ -286,6 +295,8 @@ def attention_gradients(
     by_sums: Array,
     out: Array,
     sums: Array,
+    kept: Array,
+    totals: Array,
     query: Array,
     key: Array,
     value: Array,
@@ -301,6 +312,7 @@ def attention_gradients(
     Args:
         grad, by_sums: the gradients of the outputs of `attend`; the second may be None.
         out, sums: these outputs.
+        kept, totals: what `attention_blocks.values` keeps, or None.
         query, key, value, mask, keep, scale, is_causal, dropout_p: its arguments.
         with_mask: whether to return the gradient of the mask too.
     """
@@ -315,10 +327,12 @@ def attention_gradients(
             by_sums,
             out,
             sums,
+            np.empty(0, sums.dtype) if kept is None else kept,
+            totals,
             query,
             key,
             value,
-            _additive(mask, query),
+            mask,
             keep,
             scale,
             is_causal,
@@ -371,6 +385,10 @@ def _dropped(weights: Array, keep: Array, dropout_p: float) -> Array:
 def _widened(x: Array) -> Array:
     """Return float16 as float32, in which exponentials are computed; other arrays unchanged."""
     return x.astype(np.float32) if x.dtype.itemsize == 2 else x
+
+
+def _cast(x: Array, dtype: Any) -> Array:
+    return x if x.dtype == dtype else x.astype(dtype)
 
 
 def _sum_to(grad: Array, shape: Shape) -> Array:

@@ -2,7 +2,7 @@
 
 A block consists of some queries of some matrices of the batch, and of all keys that they use. Its
 scores are in a buffer that the next block uses again. The arguments are those of `attend` and
-`attention_gradients` in `attention`, with a mask of numbers.
+`attention_gradients` in `attention`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,11 @@ Shape = tuple[int, ...]
 # smallest number of queries of a matrix that is divided.
 _BUFFER = 1 << 16
 _ROWS = 32
+# The weights are kept for the gradients if there are at most this many keys for each feature of a
+# query: then they take little more memory than the inputs. Otherwise they are computed again.
+_KEPT = 4
+# If no score is larger, exponentials neither overflow nor vanish without subtracting the maximum.
+_SMALL = 20.0
 
 
 class Block(NamedTuple):
@@ -30,11 +35,13 @@ class Block(NamedTuple):
         batch: the index of some matrices of the batch.
         rows: their queries.
         keys: the number of keys that these queries use.
+        is_first: whether no earlier block has queries of these matrices.
     """
 
     batch: tuple[Any, ...]
     rows: slice
     keys: int
+    is_first: bool
 
     def of_rows(self, x: Array) -> Array:
         """Return the block of an array with a row for each query."""
@@ -58,30 +65,44 @@ def values(
     scale: float,
     is_causal: bool,
     dropout_p: float,
-) -> tuple[Array, Array]:
-    """Return the attention, in the memory order of the query, and the logarithms of the sums."""
-    query, key, value, shape, mask, keep = _broadcast(query, key, value, mask, keep)
-    out = np.empty_like(query, np.result_type(query), shape=(*query.shape[:-1], value.shape[-1]))
-    sums = np.empty((*shape[:-1], 1), out.dtype)
-    memory = np.empty(0, out.dtype)
+) -> tuple[Array, Array, Array, Array]:
+    """Return the attention, the logarithms of the sums, and what to keep for the gradients.
+
+    The attention has the memory order of the query. To keep are exponentials of the scores and
+    the sum of each row of them; or empty arrays.
+    """
+    query, key, value, shape, added, keep = _broadcast(query, key, value, mask, keep)
+    dtype = np.result_type(query)
+    out = np.empty_like(query, dtype, shape=(*query.shape[:-1], value.shape[-1]))
+    sums = np.empty((*shape[:-1], 1), dtype)
+    is_kept = shape[-1] <= _KEPT * query.shape[-1]
+    kept, totals = np.empty(shape if is_kept else 0, dtype), np.empty_like(sums)
+    is_small = (mask is None or mask.dtype.kind == "b") and _are_small(query, key, scale)
+    memory = np.empty(0, dtype)
     for block in _blocks(shape, is_causal):
-        memory, scores = _scores(memory, block, query, key, mask, scale, is_causal)
-        largest = scores.max(axis=-1, keepdims=True, initial=-np.inf)
-        largest[largest == -np.inf] = 0
-        scores -= largest
+        rows = block.of_rows(query) * dtype.type(scale)
+        memory, scores = _memory(memory, block, rows, kept)
+        _compute_scores(scores, block, rows, key, added, is_causal)
+        largest: Any = 0.0
+        if not is_small:
+            largest = scores.max(axis=-1, keepdims=True, initial=-np.inf)
+            largest[largest == -np.inf] = 0
+            scores -= largest
         np.exp(scores, out=scores)
-        total = scores.sum(axis=-1, keepdims=True)
+        total = block.of_rows(totals)
+        np.matmul(scores, _ones(block.keys, dtype), out=total)
         empty = total == 0
         total[empty] = 1
         if keep is not None:
-            scores *= block.of_scores(keep)
+            scores = scores * block.of_scores(keep)
         part = block.of_rows(out)
         np.matmul(scores, block.of_keys(value), out=part)
         part /= total * (1 - dropout_p)
-        largest += np.log(total)
-        largest[empty] = np.inf
-        block.of_rows(sums)[...] = largest
-    return out, sums[..., 0]
+        logarithms = np.log(total)
+        logarithms += largest
+        logarithms[empty] = np.inf
+        block.of_rows(sums)[...] = logarithms
+    return out, sums[..., 0], kept, totals if is_kept else kept
 
 
 def gradients(
@@ -89,6 +110,8 @@ def gradients(
     by_sums: Array | None,
     out: Array,
     sums: Array,
+    kept: Array,
+    totals: Array,
     query: Array,
     key: Array,
     value: Array,
@@ -99,66 +122,99 @@ def gradients(
     dropout_p: float,
     with_mask: bool,
 ) -> tuple[Array, ...]:
-    """Return the gradients of the query, the key, the value, and of the mask if `with_mask`."""
-    query, key, value, shape, mask, keep = _broadcast(query, key, value, mask, keep)
+    """Return the gradients of the query, the key, the value, and of the mask if `with_mask`.
+
+    With the kept exponentials W and their sums t, the weights are W / t. Dividing the gradient of
+    the attention by t once gives the gradient of the scores without dividing W.
+    """
+    query, key, value, shape, added, keep = _broadcast(query, key, value, mask, keep)
     dtype = np.result_type(query)
-    by_query, by_key, by_value = (np.zeros_like(x, dtype) for x in (query, key, value))
+    # Keys that no query uses are in no block.
+    unused = not shape[-2] or (is_causal and shape[-2] < shape[-1])
+    empty_like = np.zeros_like if unused else np.empty_like
+    by_query = np.empty_like(query, dtype)
+    by_key, by_value = (empty_like(x, dtype) for x in (key, value))
     by_mask = np.zeros(shape, dtype) if with_mask else None
-    memory, more = np.empty(0, dtype), np.empty(0, dtype)
+    memory = more = np.empty(0, dtype)
     for block in _blocks(shape, is_causal):
-        memory, weights = _scores(memory, block, query, key, mask, scale, is_causal)
-        weights -= block.of_rows(sums[..., None])
-        np.exp(weights, out=weights)
-        incoming = block.of_rows(grad)
-        more, by_scores = _buffer(more, weights.shape)
+        rows, incoming = block.of_rows(query) * dtype.type(scale), block.of_rows(grad)
+        offset: Any = 0.0 if by_sums is None else block.of_rows(by_sums[..., None])
+        if kept.size:
+            weights = block.of_scores(kept)
+            total = block.of_rows(totals)
+            incoming, offset = incoming / total, offset / total
+        else:
+            memory, weights = _memory(memory, block, rows, kept)
+            _compute_scores(weights, block, rows, key, added, is_causal)
+            weights -= block.of_rows(sums[..., None])
+            np.exp(weights, out=weights)
+        more, by_scores = _memory(more, block, rows, kept[:0])
         np.matmul(incoming, block.of_keys(value).mT, out=by_scores)
         used = weights
         if keep is not None:
             factor = block.of_scores(keep) * dtype.type(1 / (1 - dropout_p))
             used = weights * factor
             by_scores *= factor
-        _add(block.of_keys(by_value), used.mT @ incoming)
-        offset = (incoming * block.of_rows(out)).sum(axis=-1, keepdims=True)
-        if by_sums is not None:
-            offset -= block.of_rows(by_sums[..., None])
-        by_scores -= offset
+        _put(block, by_value, used.mT, incoming)
+        by_scores -= np.vecdot(incoming, block.of_rows(out))[..., None] - offset
         by_scores *= weights
         if by_mask is not None:
             block.of_scores(by_mask)[...] = by_scores
         part = block.of_rows(by_query)
         np.matmul(by_scores, block.of_keys(key), out=part)
         part *= scale
-        _add(block.of_keys(by_key), by_scores.mT @ (block.of_rows(query) * dtype.type(scale)))
+        _put(block, by_key, by_scores.mT, rows)
     found = by_query, by_key, by_value
     return found if by_mask is None else (*found, by_mask)
 
 
-def _add(target: Array, values: Array) -> None:
-    target += values
+def _put(block: Block, target: Array, left: Array, right: Array) -> None:
+    """Add a product to the keys of a block, or assign it to them if it is the first one."""
+    part = block.of_keys(target)
+    if block.is_first:
+        np.matmul(left, right, out=part)
+    else:
+        part += left @ right
+
+
+def _are_small(query: Array, key: Array, scale: float) -> bool:
+    """Return whether no score can exceed `_SMALL`, as their lengths bound the products."""
+    longest = [np.vecdot(x, x).max(initial=0) for x in (query, key)]
+    return bool(scale * scale * longest[0] * longest[1] <= _SMALL * _SMALL)
+
+
+@lru_cache(maxsize=8)
+def _ones(count: int, dtype: Any) -> Array:
+    return np.ones((count, 1), dtype)
 
 
 def _broadcast(
     query: Array, key: Array, value: Array, mask: Array | None, keep: Array | None
 ) -> tuple[Array, Array, Array, Shape, Array | None, Array | None]:
-    """Return the inputs with equal batch axes, the shape of the scores, and masks of this shape."""
+    """Return the inputs with equal batch axes, the shape of the scores, and masks of this shape.
+
+    The first mask is one of numbers to add to the scores.
+    """
     inputs = query, key, value
     batch = np.broadcast_shapes(*(x.shape[:-2] for x in inputs))
     shape = (*batch, query.shape[-2], key.shape[-2])
     query, key, value = (
         x if x.shape[:-2] == batch else np.broadcast_to(x, (*batch, *x.shape[-2:])) for x in inputs
     )
-    mask, keep = (None if x is None else np.broadcast_to(x, shape) for x in (mask, keep))
-    return query, key, value, shape, mask, keep
+    if mask is not None and mask.dtype.kind == "b":
+        mask = np.where(mask, 0, -np.inf)
+    added = None if mask is None else np.broadcast_to(mask.astype(query.dtype), shape)
+    return query, key, value, shape, added, None if keep is None else np.broadcast_to(keep, shape)
 
 
 def _blocks(shape: Shape, is_causal: bool) -> Iterator[Block]:
-    """Yield the blocks of scores of this shape."""
+    """Yield the blocks of scores of this shape; of each matrix the last queries first."""
     *batch, length, keys = shape
     rows = max(min(length, max(_BUFFER // max(keys, 1), _ROWS)), 1)
     for index in _parts(tuple(batch), max(_BUFFER // (rows * max(keys, 1)), 1)):
-        for start in range(0, length, rows):
-            stop = min(start + rows, length)
-            yield Block(index, slice(start, stop), min(stop, keys) if is_causal else keys)
+        for stop in range(length, 0, -rows):
+            used = min(stop, keys) if is_causal else keys
+            yield Block(index, slice(max(stop - rows, 0), stop), used, stop == length)
 
 
 def _parts(batch: Shape, count: int) -> Iterator[tuple[Any, ...]]:
@@ -177,33 +233,36 @@ def _parts(batch: Shape, count: int) -> Iterator[tuple[Any, ...]]:
             yield (*outer, slice(start, start + step))
 
 
-def _buffer(memory: Array, shape: Shape) -> tuple[Array, Array]:
-    """Return the memory, enlarged if necessary, and an uninitialized array in it."""
+def _memory(memory: Array, block: Block, rows: Array, kept: Array) -> tuple[Array, Array]:
+    """Return the memory, enlarged if necessary, and an array in it for the scores of a block.
+
+    If the scores are kept, the array is a part of `kept`.
+
+    Args:
+        memory: an array of one axis.
+        block: the block.
+        rows: its queries.
+        kept: an array for all scores, or an empty one.
+    """
+    if kept.size:
+        return memory, block.of_scores(kept)
+    shape = (*rows.shape[:-1], block.keys)
     size = math.prod(shape)
     if memory.size < size:
         memory = np.empty(size, memory.dtype)
     return memory, memory[:size].reshape(shape)
 
 
-def _scores(
-    memory: Array,
-    block: Block,
-    query: Array,
-    key: Array,
-    mask: Array | None,
-    scale: float,
-    is_causal: bool,
-) -> tuple[Array, Array]:
-    """Return the memory, and the scores of a block in it."""
-    rows = block.of_rows(query)
-    memory, scores = _buffer(memory, (*rows.shape[:-1], block.keys))
-    np.matmul(rows * memory.dtype.type(scale), block.of_keys(key).mT, out=scores)
-    if mask is not None:
-        scores += block.of_scores(mask)
-    if is_causal and block.rows.start < block.keys:
-        shape = (block.rows.stop - block.rows.start, block.keys - block.rows.start)
-        scores[..., block.rows.start :] += _later(shape, memory.dtype)
-    return memory, scores
+def _compute_scores(
+    scores: Array, block: Block, rows: Array, key: Array, added: Array | None, is_causal: bool
+) -> None:
+    """Write the scores of a block, whose scaled queries are `rows`."""
+    np.matmul(rows, block.of_keys(key).mT, out=scores)
+    if added is not None:
+        scores += block.of_scores(added)
+    start, stop = block.rows.start, block.rows.stop
+    if is_causal and start < block.keys:
+        scores[..., start:] += _later((stop - start, block.keys - start), scores.dtype)
 
 
 @lru_cache(maxsize=8)
