@@ -204,7 +204,7 @@ def attend(
         mask: booleans, or numbers to add to the scores, as a constant; or None.
         keep: for dropout, a boolean for each score; or None.
         dropout_p: the probability that an element of `keep` is false.
-        kept: a list that receives what the rule need not compute again; or None.
+        kept: a list that receives the weights if they are few, for the rule; or None.
     """
     query, key, value, *added = arrays
     out, sums, *more = attention_values(
@@ -241,7 +241,7 @@ def attend_rule(
         by_sums,
         out,
         sums,
-        *(kept or (None, None)),
+        kept[0] if kept else None,
         query,
         key,
         value,
@@ -296,7 +296,6 @@ def attention_gradients(
     out: Array,
     sums: Array,
     kept: Array,
-    totals: Array,
     query: Array,
     key: Array,
     value: Array,
@@ -312,7 +311,7 @@ def attention_gradients(
     Args:
         grad, by_sums: the gradients of the outputs of `attend`; the second may be None.
         out, sums: these outputs.
-        kept, totals: what `attention_blocks.values` keeps, or None.
+        kept: the weights that `attention_blocks.values` keeps, or None.
         query, key, value, mask, keep, scale, is_causal, dropout_p: its arguments.
         with_mask: whether to return the gradient of the mask too.
     """
@@ -328,7 +327,6 @@ def attention_gradients(
             out,
             sums,
             np.empty(0, sums.dtype) if kept is None else kept,
-            totals,
             query,
             key,
             value,

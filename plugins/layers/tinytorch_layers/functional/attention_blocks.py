@@ -19,12 +19,13 @@ Shape = tuple[int, ...]
 
 # The largest number of scores of a block, which should fit into the cache of a core, and the
 # smallest number of queries of a matrix that is divided.
-_BUFFER = 1 << 16
+_BUFFER = 1 << 17
 _ROWS = 32
 # The weights are kept for the gradients if there are at most this many keys for each feature of a
 # query: then they take little more memory than the inputs. Otherwise they are computed again.
 _KEPT = 4
-# If no score is larger, exponentials neither overflow nor vanish without subtracting the maximum.
+# If no score is larger in magnitude, their exponentials neither overflow nor vanish, so that the
+# maximum of each row need not be subtracted.
 _SMALL = 20.0
 
 
@@ -65,44 +66,47 @@ def values(
     scale: float,
     is_causal: bool,
     dropout_p: float,
-) -> tuple[Array, Array, Array, Array]:
-    """Return the attention, the logarithms of the sums, and what to keep for the gradients.
+) -> tuple[Array, Array, Array]:
+    """Return the attention, the logarithms of the sums, and the weights for the gradients.
 
-    The attention has the memory order of the query. To keep are exponentials of the scores and
-    the sum of each row of them; or empty arrays.
+    The attention has the memory order of the query. The weights are an empty array if they are not
+    to be kept.
     """
     query, key, value, shape, added, keep = _broadcast(query, key, value, mask, keep)
     dtype = np.result_type(query)
     out = np.empty_like(query, dtype, shape=(*query.shape[:-1], value.shape[-1]))
     sums = np.empty((*shape[:-1], 1), dtype)
     is_kept = shape[-1] <= _KEPT * query.shape[-1]
-    kept, totals = np.empty(shape if is_kept else 0, dtype), np.empty_like(sums)
-    is_small = (mask is None or mask.dtype.kind == "b") and _are_small(query, key, scale)
+    kept = np.empty(shape if is_kept else 0, dtype)
     memory = np.empty(0, dtype)
     for block in _blocks(shape, is_causal):
         rows = block.of_rows(query) * dtype.type(scale)
         memory, scores = _memory(memory, block, rows, kept)
-        _compute_scores(scores, block, rows, key, added, is_causal)
+        np.matmul(rows, block.of_keys(key).mT, out=scores)
+        is_small = scores.size and scores.max() <= _SMALL and scores.min() >= -_SMALL
+        _mask_scores(scores, block, added, is_causal)
         largest: Any = 0.0
-        if not is_small:
+        if not is_small or not (mask is None or mask.dtype.kind == "b"):
             largest = scores.max(axis=-1, keepdims=True, initial=-np.inf)
             largest[largest == -np.inf] = 0
             scores -= largest
         np.exp(scores, out=scores)
-        total = block.of_rows(totals)
-        np.matmul(scores, _ones(block.keys, dtype), out=total)
+        total = np.matmul(scores, _ones(block.keys, dtype))
         empty = total == 0
         total[empty] = 1
+        if is_kept:
+            scores *= 1 / total
         if keep is not None:
-            scores = scores * block.of_scores(keep)
+            scores = scores * block.of_scores(keep) * dtype.type(1 / (1 - dropout_p))
         part = block.of_rows(out)
         np.matmul(scores, block.of_keys(value), out=part)
-        part /= total * (1 - dropout_p)
+        if not is_kept:
+            part *= 1 / total
         logarithms = np.log(total)
         logarithms += largest
         logarithms[empty] = np.inf
         block.of_rows(sums)[...] = logarithms
-    return out, sums[..., 0], kept, totals if is_kept else kept
+    return out, sums[..., 0], kept
 
 
 def gradients(
@@ -111,7 +115,6 @@ def gradients(
     out: Array,
     sums: Array,
     kept: Array,
-    totals: Array,
     query: Array,
     key: Array,
     value: Array,
@@ -122,11 +125,7 @@ def gradients(
     dropout_p: float,
     with_mask: bool,
 ) -> tuple[Array, ...]:
-    """Return the gradients of the query, the key, the value, and of the mask if `with_mask`.
-
-    With the kept exponentials W and their sums t, the weights are W / t. Dividing the gradient of
-    the attention by t once gives the gradient of the scores without dividing W.
-    """
+    """Return the gradients of the query, the key, the value, and of the mask if `with_mask`."""
     query, key, value, shape, added, keep = _broadcast(query, key, value, mask, keep)
     dtype = np.result_type(query)
     # Keys that no query uses are in no block.
@@ -141,11 +140,10 @@ def gradients(
         offset: Any = 0.0 if by_sums is None else block.of_rows(by_sums[..., None])
         if kept.size:
             weights = block.of_scores(kept)
-            total = block.of_rows(totals)
-            incoming, offset = incoming / total, offset / total
         else:
             memory, weights = _memory(memory, block, rows, kept)
-            _compute_scores(weights, block, rows, key, added, is_causal)
+            np.matmul(rows, block.of_keys(key).mT, out=weights)
+            _mask_scores(weights, block, added, is_causal)
             weights -= block.of_rows(sums[..., None])
             np.exp(weights, out=weights)
         more, by_scores = _memory(more, block, rows, kept[:0])
@@ -175,12 +173,6 @@ def _put(block: Block, target: Array, left: Array, right: Array) -> None:
         np.matmul(left, right, out=part)
     else:
         part += left @ right
-
-
-def _are_small(query: Array, key: Array, scale: float) -> bool:
-    """Return whether no score can exceed `_SMALL`, as their lengths bound the products."""
-    longest = [np.vecdot(x, x).max(initial=0) for x in (query, key)]
-    return bool(scale * scale * longest[0] * longest[1] <= _SMALL * _SMALL)
 
 
 @lru_cache(maxsize=8)
@@ -253,11 +245,8 @@ def _memory(memory: Array, block: Block, rows: Array, kept: Array) -> tuple[Arra
     return memory, memory[:size].reshape(shape)
 
 
-def _compute_scores(
-    scores: Array, block: Block, rows: Array, key: Array, added: Array | None, is_causal: bool
-) -> None:
-    """Write the scores of a block, whose scaled queries are `rows`."""
-    np.matmul(rows, block.of_keys(key).mT, out=scores)
+def _mask_scores(scores: Array, block: Block, added: Array | None, is_causal: bool) -> None:
+    """Add the masks to the scores of a block."""
     if added is not None:
         scores += block.of_scores(added)
     start, stop = block.rows.start, block.rows.stop
