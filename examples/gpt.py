@@ -64,7 +64,8 @@ class GPT(Module):
         """
         seen = 0 if cache is None else len(cache)
         x = self.positions(self.characters(text), seen)
-        return self.head(self.blocks(x, is_causal=True, cache=cache))
+        logits: Tensor = self.head(self.blocks(x, is_causal=True, cache=cache))
+        return logits
 
 
 def load() -> tuple[np.ndarray, list[str]]:
@@ -88,7 +89,8 @@ def windows(text: np.ndarray, count: int, generator: Any) -> tuple[np.ndarray, n
 
 def loss_of(model: GPT, text: np.ndarray, following: np.ndarray) -> Tensor:
     logits = model(text)
-    return cross_entropy(logits.reshape(-1, logits.shape[-1]), following.ravel())
+    loss: Tensor = cross_entropy(logits.reshape(-1, logits.shape[-1]), following.ravel())
+    return loss
 
 
 def generate(model: GPT, characters: list[str], count: int, generator: Any) -> str:
@@ -140,7 +142,7 @@ def main(folder: str | Path = ".", steps: int = STEPS, width: int = WIDTH) -> fl
                 checks[step] = loss_of(model, *unseen).item()
             print(f"step {step:4}: loss {checks[step]:.3f}")
         if step in shown:
-            samples[step] = generate(model, characters, 300, rng)
+            samples[step] = generate(model, characters, 400, rng)
         if step < steps:
             optimizer.zero_grad()
             loss = loss_of(model, *windows(text[:split], BATCH, rng))
@@ -178,7 +180,7 @@ def draw(
     return figure
 
 
-def wrapped(text: str, width: int = 76, lines: int = 7) -> str:
+def wrapped(text: str, width: int = 104, lines: int = 6) -> str:
     """Return the first lines of a text, with long lines broken, as a figure shows them."""
     broken = [
         line[i : i + width] for line in text.split("\n") for i in range(0, max(len(line), 1), width)
