@@ -130,7 +130,7 @@ def main(folder: str | Path = ".", steps: int = STEPS, width: int = WIDTH) -> fl
         ],
         [warm_up],
     )
-    unseen = windows(text[split:], 4 * BATCH, rng)
+    unseen = windows(text[split:], 2 * BATCH, rng)
     shown = {round(steps * part) for part in (0, 0.1, 1)}
     losses: list[float] = []
     checks: dict[int, float] = {}

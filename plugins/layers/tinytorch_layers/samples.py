@@ -10,6 +10,7 @@ import numpy as np
 from tinytorch_devkit import Samples, call
 from tinytorch_layers import functional as F
 from tinytorch_layers import reference
+from tinytorch_layers.functional.attention import attend
 from tinytorch_layers.functional.masking import drawn
 from tinytorch_layers.functional.windows import Windows
 from tinytorch_modules import random_generator
@@ -118,8 +119,13 @@ def _describe_attention(samples: Samples) -> None:
         call(query, key, value, keep=keep, dropout_p=0.25),
         call(query[:0], key[:0], value[:0]),
     ]
-    # The function that users call checks the shapes and draws `keep`.
-    samples.add("scaled_dot_product_attention", reference.attention, calls=calls)
+    # Not the function that users call, which draws `keep`.
+    samples.add(
+        "scaled_dot_product_attention",
+        reference.attention,
+        calls=calls,
+        function=scaled_dot_product_attention,
+    )
     samples.refuse("scaled_dot_product_attention", ValueError, "(2, 2, 3)", query, value, value)
     x = _numbers(2, 2, 6)
     calls = [call(x), call(x, heads=1, parts=3), call(x[0], heads=3), call(x[:0], heads=3, parts=2)]
@@ -127,6 +133,30 @@ def _describe_attention(samples: Samples) -> None:
     parts = [_numbers(2, 2, 1, 2, seed=seed) for seed in range(3)]
     calls = [call(*parts), call(parts[0]), call(*(x[0] for x in parts)), call(parts[0][:0])]
     samples.add("merge_heads", reference.merge_heads, calls=calls, view=True)
+
+
+def scaled_dot_product_attention(
+    *arrays: Array,
+    scale: float = 1.0,
+    is_causal: bool = False,
+    mask: Array = None,
+    keep: Array = None,
+    dropout_p: float = 0.0,
+) -> tuple[Array, Array]:
+    """Run the op `scaled_dot_product_attention` with a new list for what it keeps.
+
+    Args:
+        arrays, scale, is_causal, mask, keep, dropout_p: those of the op.
+    """
+    return attend(
+        *arrays,
+        scale=scale,
+        is_causal=is_causal,
+        mask=mask,
+        keep=keep,
+        dropout_p=dropout_p,
+        kept=[],
+    )
 
 
 def _describe_draws(samples: Samples) -> None:

@@ -18,7 +18,6 @@ from tinytorch_core.extend import are_ndarrays, kernel, unwrap
 
 from tinytorch_layers.arguments import input_shape
 from tinytorch_layers.functional.masking import drawn
-from tinytorch_modules import random_generator
 from tinytorch_modules.arguments import flag, number
 
 if TYPE_CHECKING:
@@ -88,9 +87,17 @@ def scaled_dot_product_attention(
         else number(_NAME, "scale", scale, -math.inf, math.inf, ends="()")
     )
     p = number(_NAME, "dropout_p", dropout_p, 0, 1, ends="[)")
-    keep = drawn(random_generator(generator), "random", shape, np.float32) >= p if p else None
+    keep = _drawn(shape, p, generator) if p else None
     mask = None if attn_mask is None else _checked_mask(attn_mask, shape)
     return attention(query, key, value, mask, keep, factor, is_causal, p)[0]
+
+
+def _drawn(shape: Shape, p: float, generator: Random) -> Array:
+    """Return a random array of booleans, each of which is false with probability p."""
+    # Imported here, because importing tinytorch_modules imports the active plugins.
+    from tinytorch_modules import random_generator
+
+    return drawn(random_generator(generator), "random", shape, np.float32) >= p
 
 
 def scores_shape(query: Array, key: Array, value: Array) -> Shape:

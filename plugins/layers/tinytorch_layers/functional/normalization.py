@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import Tensor, op
-from tinytorch_core.extend import are_ndarrays, matmul, sum_rows
+from tinytorch_core.extend import are_ndarrays, kernel, matmul, sum_rows
 
 Array = Any
 Axes = tuple[int, ...]
@@ -143,14 +143,25 @@ def standardize(x: Array, axes: Axes, eps: float) -> tuple[Array, Array, Array, 
         return y.astype(x.dtype), scale, mean, variance
     if x.dtype.kind == "c":
         raise TypeError(f"normalization takes real numbers, not {x.dtype} of shape {x.shape}")
-    if axes == (-1,) and _is_plain(x):
-        # A product with ones takes a quarter of the time of a mean, and np.vecdot half of a square.
-        mean = _mean(x)
-        y = x - mean
-        variance = np.vecdot(y, y)[..., None] / x.shape[-1]
-        scale = 1 / np.sqrt(variance + eps)
-        y *= scale
-        return y, scale, mean, variance
+    if axes == (-1,):
+        return _standardize_last(x, eps)
+    return _standardize_over(x, axes, eps)
+
+
+@kernel("x")
+def _standardize_last(x: Array, eps: float) -> tuple[Array, Array, Array, Array]:
+    """Return `standardize` over the last axis."""
+    if not _is_plain(x):
+        return _standardize_over(x, (-1,), eps)
+    # A product with ones takes a quarter of the time of a mean, and np.vecdot half of a square.
+    mean = _mean(x)
+    y = x - mean
+    variance = np.vecdot(y, y)[..., None] / x.shape[-1]
+    scale = 1 / np.sqrt(variance + eps)
+    return y * scale, scale, mean, variance
+
+
+def _standardize_over(x: Array, axes: Axes, eps: float) -> tuple[Array, Array, Array, Array]:
     mean = x.mean(axis=axes, keepdims=True)
     centred = x - mean
     variance = (centred * centred).mean(axis=axes, keepdims=True)
@@ -163,12 +174,24 @@ def standardize_x(grad: Array, y: Array, scale: Array, axes: Axes) -> Array:
 
     The last two terms are the derivatives of the mean and of the variance.
     """
-    if axes == (-1,) and _is_plain(y) and _is_plain(grad):
-        out = y * (np.vecdot(grad, y)[..., None] / -y.shape[-1])
-        out += grad
-        out -= _mean(grad)
-        out *= scale
-        return out
+    if axes == (-1,):
+        return _standardize_last_x(grad, y, scale)
+    return _standardize_over_x(grad, y, scale, axes)
+
+
+@kernel("grad", "y", "scale")
+def _standardize_last_x(grad: Array, y: Array, scale: Array) -> Array:
+    """Return `standardize_x` for the last axis."""
+    if not (_is_plain(y) and _is_plain(grad) and y.dtype == grad.dtype == scale.dtype):
+        return _standardize_over_x(grad, y, scale, (-1,))
+    out = y * (np.vecdot(grad, y)[..., None] / -y.shape[-1])
+    out += grad
+    out -= _mean(grad)
+    out *= scale
+    return out
+
+
+def _standardize_over_x(grad: Array, y: Array, scale: Array, axes: Axes) -> Array:
     projection = (grad * y).mean(axis=axes, keepdims=True)
     return scale * (grad - grad.mean(axis=axes, keepdims=True) - y * projection)
 
