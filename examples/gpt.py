@@ -180,7 +180,7 @@ def draw(
     return figure
 
 
-def wrapped(text: str, width: int = 104, lines: int = 6) -> str:
+def wrapped(text: str, width: int = 104, lines: int = 8) -> str:
     """Return the first lines of a text, with long lines broken, as a figure shows them."""
     broken = [
         line[i : i + width] for line in text.split("\n") for i in range(0, max(len(line), 1), width)

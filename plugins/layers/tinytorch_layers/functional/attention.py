@@ -285,14 +285,8 @@ def attention_values(
         )
     else:
         kept = []
-        scores = _scores(query, key, mask, scale, is_causal)
-        largest = np.max(scores, axis=-1, keepdims=True, initial=-np.inf)
-        largest = np.where(largest == -np.inf, 0, largest)
-        weights = np.exp(scores - largest)
-        total = weights.sum(axis=-1, keepdims=True)
-        divisor = np.where(total == 0, 1, total)
-        out = _dropped(weights, keep, dropout_p) @ value / divisor
-        sums = np.where(total == 0, np.inf, np.log(divisor) + largest)[..., 0]
+        weights, total, sums = _exponentials(_scores(query, key, mask, scale, is_causal))
+        out = _dropped(weights, keep, dropout_p) @ value / total
     return _cast(out, dtype), _cast(sums, dtype), *kept
 
 
@@ -324,7 +318,7 @@ def attention_gradients(
     """
     query, key, value, grad, out = map(_widened, (query, key, value, grad, out))
     if query.dtype != sums.dtype:  # float16
-        sums = _scores_sums(query, key, mask, scale, is_causal)
+        sums = _exponentials(_scores(query, key, mask, scale, is_causal))[2]
     if are_ndarrays(grad, by_sums, out, sums, query, key, value, mask, keep):
         from tinytorch_layers.functional import attention_blocks
 
@@ -367,13 +361,19 @@ def _scores(query: Array, key: Array, mask: Array, scale: float, is_causal: bool
     return scores
 
 
-def _scores_sums(query: Array, key: Array, mask: Array, scale: float, is_causal: bool) -> Array:
-    """Return the second output of `attend` in the dtype of the query."""
-    scores = _scores(query, key, mask, scale, is_causal)
-    largest = scores.max(axis=-1, keepdims=True)
+def _exponentials(scores: Array) -> tuple[Array, Array, Array]:
+    """Return exp(score − the largest of its row), their sums, and log Σ exp(scores).
+
+    If all scores of a row are −∞, the sum is 1 in place of 0, and the logarithm is ∞.
+    """
+    axis = {"axis": -1, "keepdims": True}
+    largest = scores.max(**axis) if scores.shape[-1] else scores.sum(**axis)
     largest = np.where(largest == -np.inf, 0, largest)
-    total = np.exp(scores - largest).sum(axis=-1, keepdims=True)
-    return np.where(total == 0, np.inf, np.log(np.where(total == 0, 1, total)) + largest)[..., 0]
+    weights = np.exp(scores - largest)
+    total = weights.sum(**axis)
+    divisor = np.where(total == 0, 1, total)
+    logarithms = np.where(total == 0, np.inf, np.log(divisor) + largest)
+    return weights, divisor, logarithms[..., 0]
 
 
 def _additive(mask: Array, like: Array) -> Array:
