@@ -1,6 +1,6 @@
 """Train a small GPT, character by character, on the reference manual of Python.
 
-    python examples/gpt.py [FOLDER] [--steps N] [--width N]
+    python examples/gpt.py [FOLDER] [--steps N] [--width N] [--written N]
 
 The text is that of `help()`, which is part of Python's standard library. Prints the loss on a part
 of the text that is not used for training, and writes FOLDER/gpt.png: the loss curves, and what the
@@ -110,7 +110,9 @@ def generate(model: GPT, characters: list[str], count: int, generator: Any) -> s
     return "".join(characters[i] for i in written)
 
 
-def main(folder: str | Path = ".", steps: int = STEPS, width: int = WIDTH) -> float:
+def main(
+    folder: str | Path = ".", steps: int = STEPS, width: int = WIDTH, written: int = 400
+) -> float:
     """Train the model, write the picture, and return the loss on text not used for training."""
     rng = np.random.default_rng(0)
     text, characters = load()
@@ -142,7 +144,7 @@ def main(folder: str | Path = ".", steps: int = STEPS, width: int = WIDTH) -> fl
                 checks[step] = loss_of(model, *unseen).item()
             print(f"step {step:4}: loss {checks[step]:.3f}")
         if step in shown:
-            samples[step] = generate(model, characters, 400, rng)
+            samples[step] = generate(model, characters, written, rng)
         if step < steps:
             optimizer.zero_grad()
             loss = loss_of(model, *windows(text[:split], BATCH, rng))
@@ -196,4 +198,7 @@ if __name__ == "__main__":
     )
     parser.add_argument("--steps", type=int, default=STEPS, help="default: %(default)s")
     parser.add_argument("--width", type=int, default=WIDTH, help="default: %(default)s")
+    parser.add_argument(
+        "--written", type=int, default=400, help="characters to write (default: %(default)s)"
+    )
     main(**vars(parser.parse_args()))

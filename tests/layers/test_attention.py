@@ -395,8 +395,8 @@ def test_a_decoder_can_use_a_cache_too() -> None:
 def test_appending_rarely_copies_the_cache() -> None:
     layer, cache = attention(), KeyValueCache()
     new = mixed((1, 2, 1, 2))
-    bases = [id(cache.append(layer, new + i, new)[0].base) for i in range(1000)]
-    assert len(set(bases)) < 10
+    bases = [cache.append(layer, new + i, new)[0].base for i in range(1000)]
+    assert len({id(base) for base in bases}) < 10
     keys, _ = cache.append(layer, new, new)
     np.testing.assert_array_equal(keys[0, 0, :1000, 0], new[0, 0, 0, 0] + np.arange(1000))
 

@@ -81,7 +81,7 @@ def test_newton_converges_long_before_the_first_order_methods(capsys, tmp_path) 
 
 
 def test_a_gpt_learns_and_writes(capsys, tmp_path) -> None:
-    assert program("gpt").main(tmp_path, steps=20, width=16) < 4
+    assert program("gpt").main(tmp_path, steps=20, width=16, written=80) < 4
     shown = capsys.readouterr().out
     assert "20 steps in" in shown
     assert "The model writes:\n\nThe " in shown

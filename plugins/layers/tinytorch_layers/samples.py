@@ -111,12 +111,10 @@ def _describe_attention(samples: Samples) -> None:
     keep = _numbers(2, 2, 3, seed=4) > -1
     calls = [
         call(query, key, value),
-        call(query, key[0], value, scale=0.5),
-        call(query, key, value, is_causal=True),
+        call(query, key[0], value, scale=0.5, is_causal=True),
         call(query, key, value, mask=allowed),
-        call(query, key, value, mask=added),
+        call(query, key, value, mask=added, keep=keep, dropout_p=0.25),
         call(query, key, value, added, scale=2.0),
-        call(query, key, value, keep=keep, dropout_p=0.25),
         call(query[:0], key[:0], value[:0]),
     ]
     # Not the function that users call, which draws `keep`.

@@ -219,7 +219,8 @@ class TransformerEncoder(_Stack):
 
     Args:
         encoder_layer: a layer; each layer of the stack is a copy of it, with the same initial
-            parameters, as in PyTorch, and with random generators of its own.
+            parameters, as in PyTorch. The copies share its random generator, so that their dropout
+            masks differ.
         num_layers: the number of layers.
         norm: a module applied at the end, or None.
 
@@ -437,7 +438,6 @@ def _named(activation: str) -> Callable[[Array], Array]:
 
 
 def _copied(layer: Module) -> Module:
-    """Return a copy of a layer with generators of its own, so that dropout masks differ."""
-    generators = (getattr(m, "generator", None) for m in layer.modules())
-    known = {id(g): g.spawn(1)[0] for g in generators if isinstance(g, np.random.Generator)}
-    return copy.deepcopy(layer, dict(known))
+    """Return a copy of a layer with the same random generators, not copies that draw the same."""
+    found = (getattr(module, "generator", None) for module in layer.modules())
+    return copy.deepcopy(layer, {id(g): g for g in found if g is not None})
