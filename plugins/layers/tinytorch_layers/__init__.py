@@ -7,7 +7,8 @@ from tinytorch_core.extend import lazy_names
 
 if TYPE_CHECKING:
     from tinytorch_layers import functional, init
-    from tinytorch_layers.modules.attention import KeyValueCache, MultiheadAttention
+    from tinytorch_layers.modules.attention import MultiheadAttention
+    from tinytorch_layers.modules.cache import KeyValueCache
     from tinytorch_layers.modules.convolution import Conv2d
     from tinytorch_layers.modules.dropout import Dropout
     from tinytorch_layers.modules.embedding import Embedding
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
     from tinytorch_layers.modules.transformer import (
         Transformer,
         TransformerDecoder,
-        TransformerDecoderLayer,
         TransformerEncoder,
+    )
+    from tinytorch_layers.modules.transformer_layers import (
+        TransformerDecoderLayer,
         TransformerEncoderLayer,
     )
     from tinytorch_modules import (
@@ -72,7 +75,8 @@ __getattr__, __dir__ = lazy_names(
     {
         "functional": "functional",
         "init": "init",
-        "modules.attention": "KeyValueCache MultiheadAttention",
+        "modules.attention": "MultiheadAttention",
+        "modules.cache": "KeyValueCache",
         "modules.convolution": "Conv2d",
         "modules.dropout": "Dropout",
         "modules.embedding": "Embedding",
@@ -80,10 +84,8 @@ __getattr__, __dir__ = lazy_names(
         "modules.normalization": "BatchNorm1d BatchNorm2d LayerNorm",
         "modules.pooling": "AvgPool2d MaxPool2d",
         "modules.positions": "PositionalEncoding",
-        "modules.transformer": """
-            Transformer TransformerDecoder TransformerDecoderLayer
-            TransformerEncoder TransformerEncoderLayer
-        """,
+        "modules.transformer": "Transformer TransformerDecoder TransformerEncoder",
+        "modules.transformer_layers": "TransformerDecoderLayer TransformerEncoderLayer",
         "tinytorch_modules": """
             Module Parameter Residual Sequential load_torch_state manual_seed summary torch_state
         """,

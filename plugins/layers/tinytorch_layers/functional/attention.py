@@ -72,8 +72,8 @@ def scaled_dot_product_attention(
 
     >>> query = key = np.array([[1.0, 0.0], [0.0, 1.0]])
     >>> scaled_dot_product_attention(query, key, np.array([[1.0], [3.0]]), is_causal=True)
-    array([[1.        ],
-           [2.33955036]])
+    array([[1.       ],
+           [2.3395231]])
     """
     shape = scores_shape(query, key, value)
     if flag(_NAME, "is_causal", is_causal) and attn_mask is not None:
