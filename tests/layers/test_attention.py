@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tracemalloc
 from types import SimpleNamespace
 from typing import Any
@@ -466,6 +467,13 @@ def test_layers_of_a_stack_start_equal_and_draw_different_masks() -> None:
     x = np.ones((20, 20))
     assert not np.array_equal(first.dropout(x), second.dropout(x))
     assert first.dropout.generator is first.self_attn.generator
+
+
+def test_a_named_activation_requires_the_package_of_activations(monkeypatch: Any) -> None:
+    monkeypatch.setitem(sys.modules, "tinytorch_activations", None)
+    with pytest.raises(ImportError, match="'gelu' of transformers .* or pass a function"):
+        TransformerEncoderLayer(4, 2, 8, activation="gelu")
+    TransformerEncoderLayer(4, 2, 8, activation=np.tanh)
 
 
 def test_weights_of_a_transformer_are_xavier_uniform() -> None:

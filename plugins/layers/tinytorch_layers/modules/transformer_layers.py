@@ -104,6 +104,7 @@ class TransformerEncoderLayer(_TransformerLayer):
 
     Raises:
         TypeError, ValueError: an argument has the wrong type or is out of range.
+        ImportError: the activation is a name, and tinytorch-activations is not installed.
 
     >>> layer = TransformerEncoderLayer(8, 2, 16, batch_first=True)
     >>> layer(np.ones((5, 3, 8), np.float32), is_causal=True).shape
