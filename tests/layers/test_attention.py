@@ -471,7 +471,7 @@ def test_layers_of_a_stack_start_equal_and_draw_different_masks() -> None:
 
 def test_a_named_activation_requires_the_package_of_activations(monkeypatch: Any) -> None:
     monkeypatch.setitem(sys.modules, "tinytorch_activations", None)
-    with pytest.raises(ImportError, match="'gelu' of transformers .* or pass a function"):
+    with pytest.raises(ImportError, match=r"'gelu' of transformers .* or pass a function"):
         TransformerEncoderLayer(4, 2, 8, activation="gelu")
     TransformerEncoderLayer(4, 2, 8, activation=np.tanh)
 
