@@ -18,9 +18,10 @@ Array = np.ndarray[Any, Any]
 Shape = tuple[int, ...]
 
 # The largest number of scores of a block, which should fit into the cache of a core, and the
-# smallest number of queries of a matrix that is divided.
+# smallest number of queries of a matrix that is divided, and of one with a causal mask.
 _BUFFER = 1 << 17
 _ROWS = 32
+_CAUSAL_ROWS = 64
 # The weights are kept for the gradients if there are at most this many keys for each feature of a
 # query: then they take little more memory than the inputs. Otherwise they are computed again.
 _KEPT = 4
@@ -203,6 +204,8 @@ def _blocks(shape: Shape, is_causal: bool) -> Iterator[Block]:
     """Yield the blocks of scores of this shape; of each matrix the last queries first."""
     *batch, length, keys = shape
     rows = max(min(length, max(_BUFFER // max(keys, 1), _ROWS)), 1)
+    if is_causal:  # with fewer queries, a block has fewer keys that its first queries do not use
+        rows = min(rows, max(length // 8, _CAUSAL_ROWS))
     for index in _parts(tuple(batch), max(_BUFFER // (rows * max(keys, 1)), 1)):
         for stop in range(length, 0, -rows):
             used = min(stop, keys) if is_causal else keys
