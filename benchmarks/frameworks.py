@@ -13,6 +13,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from benchmarks import gpt
+
 Task = Callable[[], Any]
 Function = Callable[..., Any]
 Arrays = Sequence[np.ndarray]
@@ -91,6 +93,10 @@ class Framework(ABC):
         """Return a task that makes one step of Adam and returns the parameters."""
         return None
 
+    def gpt(self, size: gpt.Size) -> Task | None:
+        """Return a task that makes a training step of a GPT and returns the loss."""
+        return None
+
     def batches(self, dataset: Any, size: int) -> Task | None:
         """Return a task that draws all batches from a dataset of examples and returns the last."""
         return None
@@ -166,6 +172,9 @@ class TinyTorch(Framework):
             t.grad = grad
         return _stepping(Adam(tensors, lr=RATE), tensors)
 
+    def gpt(self, size: gpt.Size) -> Task:
+        return gpt.in_tinytorch(size)
+
     def batches(self, dataset: Any, size: int) -> Task:
         from tinytorch_training import DataLoader
 
@@ -231,6 +240,9 @@ class PyTorch(Framework):
         for t, grad in zip(tensors, gradients, strict=True):
             t.grad = self.torch.from_numpy(grad)
         return _stepping(self.torch.optim.Adam(tensors, lr=RATE, foreach=True), tensors)
+
+    def gpt(self, size: gpt.Size) -> Task:
+        return gpt.in_pytorch(size)
 
     def batches(self, dataset: Any, size: int) -> Task:
         return _drawing(self.torch.utils.data.DataLoader(dataset, size))

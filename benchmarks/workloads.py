@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import by_hand
+from benchmarks import by_hand, gpt
 from benchmarks.frameworks import Arrays, Framework, Function, Task
 from benchmarks.workload import Workload
 
@@ -41,6 +41,12 @@ CONVOLUTIONS = (
     (3, 64, 64, 4, 224, 1, 2.5),
     (3, 32, 32, 32, 32, 32, 2.5),
     (3, 64, 64, 64, 224, 1, 2.5),
+)
+
+GPTS = (
+    gpt.Size(width=64, heads=4, layers=4, length=32, batch=8, activation="gelu"),
+    gpt.Size(width=128, heads=4, layers=4, length=64, batch=8, activation="relu"),
+    gpt.Size(width=128, heads=4, layers=4, length=64, batch=8, activation="gelu"),
 )
 
 OPS: dict[str, tuple[Function, Callable[[int], Arrays]]] = {
@@ -79,6 +85,8 @@ def workloads() -> Iterator[Workload]:
     yield _lenet()
     yield _gelu()
     yield _transformer()
+    for model in GPTS:
+        yield _gpt(model)
     yield _adam()
     yield _batches()
     yield _hessian_vector()
@@ -250,6 +258,16 @@ def _transformer(batch: int = 8, length: int = 64, width: int = 128, heads: int 
         make,
         goals={"pytorch": 1},
         tolerance=1e-3,
+    )
+
+
+def _gpt(size: gpt.Size) -> Workload:
+    return Workload(
+        "training steps",
+        f"GPT of width {size.width}, {size.layers} layers, {size.activation}, length "
+        f"{size.length}, batch {size.batch}",
+        lambda F: F.gpt(size),
+        goals={"pytorch": 1},
     )
 
 

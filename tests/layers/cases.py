@@ -88,7 +88,7 @@ def find(layer: Module, path: str) -> tuple[Any, str]:
     """Return the module and the attribute name of a dotted path."""
     *parents, last = path.split(".")
     for name in parents:
-        layer = getattr(layer, name)
+        layer = layer[int(name)] if isinstance(layer, list) else getattr(layer, name)
     return layer, last
 
 
@@ -112,10 +112,14 @@ def start(state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def to_torch(layer: Any, name: str, array: np.ndarray) -> np.ndarray:
-    """Convert an array or gradient between the two layouts: transpose the weight of Linear."""
+    """Convert an array or gradient between the two layouts: transpose the weights of Linear."""
     owner, last = find(layer, name)
-    linear = type(owner).__name__ == "Linear" and last == "weight"
+    linear = type(owner).__name__ in _LINEAR and last.endswith("weight")
     return array.T.copy() if linear else array
+
+
+# The modules of PyTorch whose weights are transposed.
+_LINEAR = ("Linear", "NonDynamicallyQuantizableLinear", "MultiheadAttention")
 
 
 def torch_extras(torch: Any) -> dict[str, Any]:
@@ -128,7 +132,47 @@ def torch_extras(torch: Any) -> dict[str, Any]:
         def forward(self, x: Any) -> Any:
             return self.body(x) + (x if self.shortcut is None else self.shortcut(x))
 
-    return {"Residual": Residual, "Dense": torch.nn.Linear}
+    extras = {"Residual": Residual, "Dense": torch.nn.Linear}
+    return extras | sequence_modules(torch.nn.Module, torch.tensor)
+
+
+def sequence_modules(base: Any, array: Any) -> dict[str, Any]:
+    """Return modules with one input and one output, which call attentions and decoders.
+
+    Args:
+        base: the class of modules: ours, or PyTorch's.
+        array: converts a mask.
+    """
+
+    class Attend(base):  # type: ignore[misc]
+        """Attends from parts of x to other parts, and returns the output and the weights."""
+
+        def __init__(self, attention: Any, keys: slice | None = None, **options: Any) -> None:
+            super().__init__()
+            self.attention, self.keys = attention, keys
+            self.options = {
+                name: array(value) if isinstance(value, np.ndarray) else value
+                for name, value in options.items()
+            }
+
+        def forward(self, x: Any) -> Any:
+            key = x if self.keys is None else x[:, self.keys] * 0.5
+            value = key if key.shape[-1] == x.shape[-1] else x
+            out, weights = self.attention(x, key, value, **self.options)
+            return out if weights is None else out + (weights * weights).sum(-1)[..., None]
+
+    class Decode(base):  # type: ignore[misc]
+        """Decodes x with a part of x as the memory."""
+
+        def __init__(self, decoder: Any, **options: Any) -> None:
+            super().__init__()
+            self.decoder = decoder
+            self.options = {name: array(value) for name, value in options.items()}
+
+        def forward(self, x: Any) -> Any:
+            return self.decoder(x, x[:, :2] * 0.5, **self.options)
+
+    return {"Attend": Attend, "Decode": Decode, "np": np}
 
 
 def compute(case: Case, dtype: Any = np.float64) -> dict[str, np.ndarray]:
@@ -159,7 +203,10 @@ def compute_in_torch(case: Case, torch: Any) -> dict[str, np.ndarray]:
     return found | {name: b.numpy() for name, b in layer.named_buffers()}
 
 
+PUBLIC_NAMES |= sequence_modules(Module, np.asarray)
+
 IMAGE = (2, 2, 5, 6)
+SEQUENCE = (2, 3, 4)
 
 CASES = [
     Case("Linear(4, 3)", (5, 4)),
@@ -228,6 +275,42 @@ CASES = [
     Case("AvgPool2d(3, stride=1, padding=1)", IMAGE),
     Case("Residual(Linear(4, 4), Tanh(), Linear(4, 4))", (3, 4)),
     Case("Residual(Linear(4, 2), shortcut=Linear(4, 2, bias=False))", (3, 4)),
+    Case("Attend(MultiheadAttention(4, 2, batch_first=True))", SEQUENCE),
+    Case("Attend(MultiheadAttention(4, 2, batch_first=True), need_weights=False)", SEQUENCE),
+    Case("Attend(MultiheadAttention(4, 2, bias=False), need_weights=False)", SEQUENCE),
+    Case(
+        "Attend(MultiheadAttention(4, 2, batch_first=True), attn_mask=np.tri(3) < 1)",
+        SEQUENCE,
+    ),
+    Case(
+        "Attend(MultiheadAttention(4, 1, batch_first=True), attn_mask=np.tri(3) / 2,"
+        " need_weights=False)",
+        SEQUENCE,
+    ),
+    Case(
+        "Attend(MultiheadAttention(4, 2, batch_first=True), slice(1, None), need_weights=False)",
+        SEQUENCE,
+    ),
+    Case(
+        "Attend(MultiheadAttention(4, 2, add_bias_kv=True, add_zero_attn=True, batch_first=True),"
+        " need_weights=False)",
+        SEQUENCE,
+    ),
+    Case("TransformerEncoderLayer(4, 2, 6, 0, batch_first=True)", SEQUENCE),
+    Case("TransformerEncoderLayer(4, 2, 6, 0, 'gelu', norm_first=True)", SEQUENCE),
+    Case("TransformerEncoderLayer(4, 2, 6, 0, bias=False, batch_first=True)", (3, 4)),
+    Case(
+        "TransformerEncoder(TransformerEncoderLayer(4, 2, 6, 0, batch_first=True), 2,"
+        " LayerNorm(4))",
+        SEQUENCE,
+    ),
+    Case("Decode(TransformerDecoderLayer(4, 2, 6, 0, batch_first=True))", SEQUENCE),
+    Case(
+        "Decode(TransformerDecoderLayer(4, 2, 6, 0, 'gelu', batch_first=True, norm_first=True),"
+        " tgt_mask=np.tri(3) < 1)",
+        SEQUENCE,
+    ),
+    Case("Decode(Transformer(4, 2, 1, 1, 6, 0, batch_first=True))", SEQUENCE),
     Case(
         "Sequential(Conv2d(1, 2, 3, padding=1), Tanh(), MaxPool2d(2), Conv2d(2, 3, 2),"
         " BatchNorm2d(3), Sigmoid(), AvgPool2d(2), Flatten(), Linear(3, 2), LayerNorm(2))",

@@ -31,6 +31,9 @@ OPS = {
     "embedding",
     "embedding_weight",
     "dropout",
+    "scaled_dot_product_attention",
+    "split_heads",
+    "merge_heads",
     "random_draw",
 }
 

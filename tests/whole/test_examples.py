@@ -88,7 +88,15 @@ def test_newton_converges_long_before_the_first_order_methods(capsys, tmp_path) 
     assert_drawn(tmp_path / "newton.png")
 
 
-@pytest.mark.parametrize("name", ["digits_mlp", "digits_cnn", "two_moons", "newton"])
+def test_a_gpt_learns_and_writes(capsys, tmp_path) -> None:
+    assert program("gpt").main(tmp_path, steps=20, width=16, written=80) < 4
+    shown = capsys.readouterr().out
+    assert "20 steps in" in shown
+    assert "The model writes:\n\nThe " in shown
+    assert_drawn(tmp_path / "gpt.png")
+
+
+@pytest.mark.parametrize("name", ["digits_mlp", "digits_cnn", "two_moons", "newton", "gpt"])
 def test_help_shows_the_description(name: str, monkeypatch, capsys) -> None:
     import runpy
 

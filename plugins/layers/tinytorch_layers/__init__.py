@@ -13,6 +13,8 @@ if TYPE_CHECKING:
         AdaptiveMaxPool1d,
         AdaptiveMaxPool2d,
     )
+    from tinytorch_layers.modules.attention import MultiheadAttention
+    from tinytorch_layers.modules.cache import KeyValueCache
     from tinytorch_layers.modules.convolution import (
         Conv1d,
         Conv2d,
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
         MaxUnpool1d,
         MaxUnpool2d,
     )
+    from tinytorch_layers.modules.positions import PositionalEncoding
     from tinytorch_layers.modules.reshaping import (
         ChannelShuffle,
         Fold,
@@ -51,6 +54,15 @@ if TYPE_CHECKING:
         PixelUnshuffle,
         Unflatten,
         Unfold,
+    )
+    from tinytorch_layers.modules.transformer import (
+        Transformer,
+        TransformerDecoder,
+        TransformerEncoder,
+    )
+    from tinytorch_layers.modules.transformer_layers import (
+        TransformerDecoderLayer,
+        TransformerEncoderLayer,
     )
     from tinytorch_layers.modules.upsampling import (
         Upsample,
@@ -94,6 +106,7 @@ __all__ = [
     "Flatten",
     "Fold",
     "Identity",
+    "KeyValueCache",
     "LayerNorm",
     "Linear",
     "MaxPool1d",
@@ -101,15 +114,22 @@ __all__ = [
     "MaxUnpool1d",
     "MaxUnpool2d",
     "Module",
+    "MultiheadAttention",
     "Parameter",
     "PixelShuffle",
     "PixelUnshuffle",
+    "PositionalEncoding",
     "ReflectionPad1d",
     "ReflectionPad2d",
     "ReplicationPad1d",
     "ReplicationPad2d",
     "Residual",
     "Sequential",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "Unflatten",
     "Unfold",
     "Upsample",
@@ -133,21 +153,24 @@ __getattr__, __dir__ = lazy_names(
         "modules.adaptive_pooling": """
             AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveMaxPool1d AdaptiveMaxPool2d
         """,
+        "modules.attention": "MultiheadAttention",
+        "modules.cache": "KeyValueCache",
         "modules.convolution": "Conv1d Conv2d ConvTranspose1d ConvTranspose2d",
         "modules.dropout": "Dropout",
         "modules.embedding": "Embedding",
         "modules.linear": "Dense Flatten Linear",
         "modules.normalization": "BatchNorm1d BatchNorm2d LayerNorm",
         "modules.padding": """
-            CircularPad1d CircularPad2d ConstantPad1d ConstantPad2d ReflectionPad1d
-            ReflectionPad2d ReplicationPad1d ReplicationPad2d ZeroPad1d ZeroPad2d
+            CircularPad1d CircularPad2d ConstantPad1d ConstantPad2d ReflectionPad1d ReflectionPad2d
+            ReplicationPad1d ReplicationPad2d ZeroPad1d ZeroPad2d
         """,
-        "modules.pooling": """
-            AvgPool1d AvgPool2d MaxPool1d MaxPool2d MaxUnpool1d MaxUnpool2d
-        """,
+        "modules.pooling": "AvgPool1d AvgPool2d MaxPool1d MaxPool2d MaxUnpool1d MaxUnpool2d",
+        "modules.positions": "PositionalEncoding",
         "modules.reshaping": """
             ChannelShuffle Fold Identity PixelShuffle PixelUnshuffle Unflatten Unfold
         """,
+        "modules.transformer": "Transformer TransformerDecoder TransformerEncoder",
+        "modules.transformer_layers": "TransformerDecoderLayer TransformerEncoderLayer",
         "modules.upsampling": "Upsample UpsamplingBilinear2d UpsamplingNearest2d",
         "tinytorch_modules": """
             Module Parameter Residual Sequential load_torch_state manual_seed summary torch_state

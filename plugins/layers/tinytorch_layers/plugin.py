@@ -9,6 +9,7 @@ from tinytorch_core.extend import OpTable
 
 from tinytorch_layers.functional import (
     affine,
+    attention,
     convolution,
     lookup,
     masking,
@@ -41,6 +42,9 @@ def tinytorch_register_ops(ops: OpTable) -> None:
     ops.add("embedding", lookup.take_rows, inputs=("weight",))
     ops.add("embedding_weight", lookup.add_rows, inputs=("values",))
     ops.add("dropout", masking.apply_mask, inputs=("x",))
+    ops.add("scaled_dot_product_attention", attention.attend)
+    ops.add("split_heads", attention.split_heads, inputs=("x",))
+    ops.add("merge_heads", attention.merge_heads)
     ops.add("random_draw", masking.draw, inputs=(), raw=True)
 
 
@@ -61,7 +65,7 @@ def tinytorch_register_backward(rules: Any) -> None:
         "layer_norm",
         normalization.layer_norm_x,
         normalization.layer_norm_weight,
-        lambda grad: grad,
+        normalization.layer_norm_bias,
     )
     rules.add(
         "batch_norm",
@@ -72,6 +76,9 @@ def tinytorch_register_backward(rules: Any) -> None:
     rules.add("embedding", lookup.embedding_weight)
     rules.add("embedding_weight", lookup.embedding_weight_values)
     rules.add("dropout", masking.dropout_x)
+    rules.add("scaled_dot_product_attention", attention.attend_rule)
+    rules.add("split_heads", attention.split_heads_rule)
+    rules.add("merge_heads", attention.merge_heads_rule)
 
 
 @hookimpl

@@ -62,6 +62,42 @@ def embedding_weight(
     return out
 
 
+def attention(
+    query: Array,
+    key: Array,
+    value: Array,
+    added: Array = 0.0,
+    scale: float = 1.0,
+    is_causal: bool = False,
+    mask: Array = None,
+    keep: Array = None,
+    dropout_p: float = 0.0,
+) -> tuple[Array, Array]:
+    """Return softmax(scores) value, and the logarithm of the sum of exp(scores)."""
+    scores = np.einsum("...le,...se->...ls", query, key) * scale + added
+    if is_causal:
+        length, keys = scores.shape[-2:]
+        scores = np.where(np.arange(keys) > np.arange(length)[:, None], -np.inf, scores)
+    if mask is not None:
+        scores = np.where(mask, scores, -np.inf) if mask.dtype == bool else scores + mask
+    sums = np.logaddexp.reduce(scores, axis=-1)
+    weights = np.exp(scores - sums[..., None])
+    weights = weights if keep is None else np.where(keep, weights / (1 - dropout_p), 0)
+    return np.einsum("...ls,...sv->...lv", weights, value), sums
+
+
+def split_heads(x: Array, heads: int = 1, parts: int = 1) -> tuple[Array, ...]:
+    """Return slices of the last axis, stacked for each part."""
+    slices = np.split(x, parts * heads, axis=-1)
+    return tuple(np.stack(slices[i * heads : (i + 1) * heads], axis=-3) for i in range(parts))
+
+
+def merge_heads(*arrays: Array) -> Array:
+    """Return the heads of all arrays, one after the other along the last axis."""
+    heads = [x[..., i, :, :] for x in arrays for i in range(x.shape[-3])]
+    return np.concatenate(heads, axis=-1)
+
+
 def window_view(x: Array, windows: Windows, value: float = 0) -> Array:
     """Return all windows of images padded with `value`: (N, C, h, w, kh, kw)."""
     (kh, kw), (sh, sw), (top, bottom, left, right), (dh, dw) = windows

@@ -10,6 +10,7 @@ import numpy as np
 from tinytorch_devkit import Samples, call
 from tinytorch_layers import functional as F
 from tinytorch_layers import reference
+from tinytorch_layers.functional.attention import attend
 from tinytorch_layers.functional.masking import drawn
 from tinytorch_layers.functional.windows import Windows
 from tinytorch_modules import random_generator
@@ -29,6 +30,7 @@ def describe(samples: Samples) -> None:
     _describe_normalization(samples)
     _describe_lookup(samples)
     _describe_dropout(samples)
+    _describe_attention(samples)
     _describe_draws(samples)
     _describe_convolution(samples)
     _describe_maximum(samples)
@@ -101,6 +103,58 @@ def _describe_dropout(samples: Samples) -> None:
     )
     samples.refuse("dropout", ValueError, "p of dropout", x, mask=x > 0, p=1)
     samples.refuse("dropout", ValueError, "a mask of shape (3,)", x, mask=x[0] > 0, p=0.5)
+
+
+def _describe_attention(samples: Samples) -> None:
+    query, key, value = _numbers(2, 2, 3), _numbers(2, 3, 3, seed=1), _numbers(2, 3, 1, seed=2)
+    allowed, added = np.tri(2, 3, 1, dtype=bool), _numbers(2, 3, seed=3)
+    keep = _numbers(2, 2, 3, seed=4) > -1
+    calls = [
+        call(query, key, value),
+        call(query, key[0], value, scale=0.5, is_causal=True),
+        call(query, key, value, mask=allowed),
+        call(query, key, value, mask=added, keep=keep, dropout_p=0.25),
+        call(query, key, value, added, scale=2.0),
+        call(query[:0], key[:0], value[:0]),
+    ]
+    # Not the function that users call, which draws `keep`.
+    samples.add(
+        "scaled_dot_product_attention",
+        reference.attention,
+        calls=calls,
+        function=scaled_dot_product_attention,
+    )
+    samples.refuse("scaled_dot_product_attention", ValueError, "(2, 2, 3)", query, value, value)
+    x = _numbers(2, 2, 6)
+    calls = [call(x), call(x, heads=1, parts=3), call(x[0], heads=3), call(x[:0], heads=3, parts=2)]
+    samples.add("split_heads", reference.split_heads, calls=calls, view=True)
+    parts = [_numbers(2, 2, 1, 2, seed=seed) for seed in range(3)]
+    calls = [call(*parts), call(parts[0]), call(*(x[0] for x in parts)), call(parts[0][:0])]
+    samples.add("merge_heads", reference.merge_heads, calls=calls, view=True)
+
+
+def scaled_dot_product_attention(
+    *arrays: Array,
+    scale: float = 1.0,
+    is_causal: bool = False,
+    mask: Array = None,
+    keep: Array = None,
+    dropout_p: float = 0.0,
+) -> tuple[Array, Array]:
+    """Run the op `scaled_dot_product_attention` with a new list for what it keeps.
+
+    Args:
+        arrays, scale, is_causal, mask, keep, dropout_p: those of the op.
+    """
+    return attend(
+        *arrays,
+        scale=scale,
+        is_causal=is_causal,
+        mask=mask,
+        keep=keep,
+        dropout_p=dropout_p,
+        kept=[],
+    )
 
 
 def _describe_draws(samples: Samples) -> None:

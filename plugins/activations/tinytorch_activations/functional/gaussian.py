@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import Tensor, op
-from tinytorch_core.extend import kernel
+from tinytorch_core.extend import are_ndarrays, kernel
 
 from tinytorch_activations.arguments import as_float_array, check_choice
 from tinytorch_activations.functional.error_function import erf, exp_minus_square, in_blocks
@@ -22,6 +22,20 @@ _SQRT_HALF = math.sqrt(0.5)
 # 2 z = x (_LINEAR + _CUBIC x²).
 _LINEAR = 2 * math.sqrt(2 / math.pi)
 _CUBIC = 0.044715 * _LINEAR
+
+# For float32: Φ(x) = (1 + tanh(x P(x²))) / 2, highest power first. The polynomial was fitted to
+# artanh(2 Φ(x) - 1) / x so that the largest error of Φ is smallest: 3e-8, and 2e-7 computed in
+# float32. Beyond the bound x P(x²) grows linearly, and Φ is 0 or 1 to that accuracy.
+_FLOAT32 = (
+    1.756277327e-09,
+    -1.322662758e-07,
+    3.964773126e-06,
+    -5.530631669e-05,
+    -3.259474462e-05,
+    3.633308441e-02,
+    7.978849415e-01,
+)
+_FLOAT32_BOUND = 5.5**2
 
 
 @op("gelu")
@@ -44,12 +58,12 @@ def gelu(x: Array, approximate: str = "none") -> Array:
         ValueError: `approximate` is neither "none" nor "tanh".
 
     >>> from tinytorch_core import Tensor
-    >>> gelu(Tensor([-1.0, 0.0, 1.0]))
-    Tensor([-0.15865526,  0.        ,  0.8413447 ])
+    >>> gelu(Tensor([-1.0, 0.0, 1.0])).round(4)
+    Tensor([-0.1587,  0.    ,  0.8413])
     """
     x = as_float_array(x)
     cdf = NORMAL_CDF[check_choice("approximate", approximate, NORMAL_CDF)]
-    return in_blocks(lambda x: x * cdf(x), x)
+    return in_blocks(lambda x: cdf(x) * x, x)
 
 
 @kernel("grad", "x", "out")
@@ -59,7 +73,25 @@ def gelu_rule(grad: Array, x: Array, out: Array, approximate: str) -> Array:
 
 
 def _exact_cdf(x: Array) -> Array:
+    if x.dtype == np.float32 and not isinstance(x, Tensor):
+        return _cdf_float32(x)
     return 0.5 + 0.5 * erf(_SQRT_HALF * x)
+
+
+# If x² overflows to inf, the bound is used.
+@np.errstate(over="ignore")
+def _cdf_float32(x: Array) -> Array:
+    square = np.minimum(x * x, _FLOAT32_BOUND)
+    value = _FLOAT32[0] * square
+    for coefficient in _FLOAT32[1:-1]:
+        value += coefficient
+        value *= square
+    value += _FLOAT32[-1]
+    value *= x
+    value = np.tanh(value)
+    value *= 0.5
+    value += 0.5
+    return value
 
 
 def _tanh_cdf(x: Array) -> Array:
@@ -71,14 +103,21 @@ NORMAL_CDF: dict[str, Callable[[Array], Array]] = {"none": _exact_cdf, "tanh": _
 
 
 def _exact_rule(grad: Array, x: Array, out: Array) -> Array:
-    density = exp_minus_square(_SQRT_HALF * x) * (1 / math.sqrt(2 * math.pi))
+    slope = exp_minus_square(_SQRT_HALF * x)
+    slope *= 1 / math.sqrt(2 * math.pi)
+    slope *= x
     if not isinstance(x, Tensor):
         # Φ(x) = out / x takes a tenth of the time. Close to 0 too few digits of `out` are left.
         small = np.abs(x) < 1e-30 if x.dtype.itemsize >= 4 else np.abs(x) < 1e-3
-        cdf = np.where(small, 0.5, out / np.where(small, 1, x))
+        if are_ndarrays(small) and not small.any():
+            cdf = out / x  # np.where takes longer than all other steps together
+        else:
+            cdf = np.where(small, 0.5, out / np.where(small, 1, x))
     else:
         cdf = _exact_cdf(x)
-    return grad * (cdf + x * density)
+    slope += cdf
+    slope *= grad
+    return slope
 
 
 def _tanh_rule(grad: Array, x: Array, out: Array) -> Array:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tinytorch_core.extend import lazy_names
 
 from tinytorch_layers.functional.affine import linear
+from tinytorch_layers.functional.attention import scaled_dot_product_attention
 from tinytorch_layers.functional.lookup import embedding
 from tinytorch_layers.functional.masking import dropout
 from tinytorch_layers.functional.normalization import batch_norm, layer_norm
@@ -36,10 +37,7 @@ if TYPE_CHECKING:
         max_pool1d,
         max_pool2d,
     )
-    from tinytorch_layers.functional.transposed_functions import (
-        conv_transpose1d,
-        conv_transpose2d,
-    )
+    from tinytorch_layers.functional.transposed_functions import conv_transpose1d, conv_transpose2d
     from tinytorch_layers.functional.unpooling import max_unpool1d, max_unpool2d
 
 __all__ = [
@@ -68,6 +66,7 @@ __all__ = [
     "pad",
     "pixel_shuffle",
     "pixel_unshuffle",
+    "scaled_dot_product_attention",
     "unfold",
 ]
 

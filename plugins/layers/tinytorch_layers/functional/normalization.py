@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from tinytorch_core import Tensor, op
+from tinytorch_core.extend import are_ndarrays, kernel, matmul, sum_rows
 
 Array = Any
 Axes = tuple[int, ...]
@@ -62,8 +64,13 @@ def layer_norm_x(
 
 
 def layer_norm_weight(grad: Array, x: Array, axes: int, eps: float, kept: Kept | None) -> Array:
-    """dL/dweight = g · standardized x; autograd sums over the broadcast axes."""
-    return grad * _kept_or_recomputed(x, _last(axes), eps, kept)[0]
+    """dL/dweight = g · standardized x; autograd sums over the axes that are left."""
+    return layer_norm_bias(grad * _kept_or_recomputed(x, _last(axes), eps, kept)[0], axes)
+
+
+def layer_norm_bias(grad: Array, axes: int) -> Array:
+    """dL/dbias = g; autograd sums over the axes that are left."""
+    return sum_rows(grad) if axes == 1 else grad
 
 
 def batch_norm(x: Array, weight: Array = None, bias: Array = None, eps: float = 1e-5) -> Array:
@@ -136,6 +143,25 @@ def standardize(x: Array, axes: Axes, eps: float) -> tuple[Array, Array, Array, 
         return y.astype(x.dtype), scale, mean, variance
     if x.dtype.kind == "c":
         raise TypeError(f"normalization takes real numbers, not {x.dtype} of shape {x.shape}")
+    if axes == (-1,):
+        return _standardize_last(x, eps)
+    return _standardize_over(x, axes, eps)
+
+
+@kernel("x")
+def _standardize_last(x: Array, eps: float) -> tuple[Array, Array, Array, Array]:
+    """Return `standardize` over the last axis."""
+    if not _is_plain(x):
+        return _standardize_over(x, (-1,), eps)
+    # A product with ones takes a quarter of the time of a mean, and np.vecdot half of a square.
+    mean = _mean(x)
+    y = x - mean
+    variance = np.vecdot(y, y)[..., None] / x.shape[-1]
+    scale = 1 / np.sqrt(variance + eps)
+    return y * scale, scale, mean, variance
+
+
+def _standardize_over(x: Array, axes: Axes, eps: float) -> tuple[Array, Array, Array, Array]:
     mean = x.mean(axis=axes, keepdims=True)
     centred = x - mean
     variance = (centred * centred).mean(axis=axes, keepdims=True)
@@ -148,8 +174,42 @@ def standardize_x(grad: Array, y: Array, scale: Array, axes: Axes) -> Array:
 
     The last two terms are the derivatives of the mean and of the variance.
     """
+    if axes == (-1,):
+        return _standardize_last_x(grad, y, scale)
+    return _standardize_over_x(grad, y, scale, axes)
+
+
+@kernel("grad", "y", "scale")
+def _standardize_last_x(grad: Array, y: Array, scale: Array) -> Array:
+    """Return `standardize_x` for the last axis."""
+    if not (_is_plain(y) and _is_plain(grad) and y.dtype == grad.dtype == scale.dtype):
+        return _standardize_over_x(grad, y, scale, (-1,))
+    out = y * (np.vecdot(grad, y)[..., None] / -y.shape[-1])
+    out += grad
+    out -= _mean(grad)
+    out *= scale
+    return out
+
+
+def _standardize_over_x(grad: Array, y: Array, scale: Array, axes: Axes) -> Array:
     projection = (grad * y).mean(axis=axes, keepdims=True)
     return scale * (grad - grad.mean(axis=axes, keepdims=True) - y * projection)
+
+
+def _is_plain(x: Array) -> bool:
+    """Return whether an array is one of NumPy's that BLAS can multiply, and not empty."""
+    return x.__class__ is np.ndarray and x.dtype.char in "fd" and x.size > 0 and x.ndim > 0
+
+
+def _mean(x: Array) -> Array:
+    """Return the mean over the last axis, which is kept with length 1."""
+    count = x.shape[-1]
+    return matmul(x, _weights(count, x.dtype.char))
+
+
+@lru_cache(maxsize=8)
+def _weights(count: int, dtype: str) -> Array:
+    return np.full((count, 1), 1 / count, dtype)
 
 
 def channelwise(values: Array, axes: int) -> Array:
@@ -185,12 +245,20 @@ def _kept_or_recomputed(x: Array, axes: Axes, eps: float, kept: Kept | None) -> 
     """
     if not kept or isinstance(x, Tensor):
         y, scale = standardize(x, axes, eps)[:2]
+    elif len(kept) > 3:
+        scale, _, _, y = kept
     else:
         scale, mean, _ = kept
-        y = (x - mean) * scale
+        y = x - mean
+        y *= scale
+        kept.append(y)  # for the gradient of the weight, before the graph is freed
     return (y.astype(x.dtype), scale.astype(x.dtype)) if x.dtype.char == "e" else (y, scale)
 
 
 def _affine(y: Array, weight: Array, bias: Array) -> Array:
-    out = y if weight is None else y * weight
-    return out if bias is None else out + bias
+    """Return y · weight + bias; `y` may be written into."""
+    for operation, operand in ((np.multiply, weight), (np.add, bias)):
+        if operand is not None:
+            in_place = are_ndarrays(y, operand) and y.dtype == operand.dtype
+            y = operation(y, operand, out=y) if in_place else operation(y, operand)
+    return y
