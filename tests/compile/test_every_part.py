@@ -19,7 +19,12 @@ import tinytorch_layers
 import tinytorch_losses
 from tinytorch_compile import compile
 from tinytorch_devkit import cases_of
-from tinytorch_layers import Module
+from tinytorch_layers import (
+    Module,
+    PositionalEncoding,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+)
 from tinytorch_losses import Loss
 
 from ..activations.cases import CASES as ACTIVATIONS  # noqa: TID252
@@ -224,6 +229,24 @@ def test_layers(case, dtype):
     assert compiled.reason is None
 
 
+# Layers that the shared cases do not contain, with the shapes of their inputs.
+FURTHER_LAYERS = {
+    "PositionalEncoding": (lambda: PositionalEncoding(8, 5), [(2, 5, 8)]),
+    "TransformerDecoder": (
+        lambda: TransformerDecoder(TransformerDecoderLayer(8, 2, 16, 0.0, generator=0), 2),
+        [(3, 2, 8), (4, 2, 8)],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FURTHER_LAYERS)
+def test_further_layers(name):
+    make, shapes = FURTHER_LAYERS[name]
+    layer = make()
+    inputs = [RNG.standard_normal(shape).astype(np.float32) for shape in shapes]
+    assert_compiled_equals(lambda *arrays: with_gradients(layer, *arrays), *inputs)
+
+
 def test_every_public_layer_has_a_case():
     public = {
         name
@@ -232,8 +255,9 @@ def test_every_public_layer_has_a_case():
         and issubclass(getattr(tinytorch_layers, name), Module)
     }
     tested = {name for name in public for case in LAYERS if f"{name}(" in case.call}
-    # Unpooling also takes the positions of the maxima.
-    assert tested == public - {"Module", "MaxUnpool1d", "MaxUnpool2d"}
+    # The positions that unpooling takes cannot be captured.
+    not_captured = {"MaxUnpool1d", "MaxUnpool2d"}
+    assert tested | FURTHER_LAYERS.keys() == public - not_captured - {"Module"}
 
 
 def test_every_public_activation_has_a_case():
