@@ -6,8 +6,9 @@ import numpy as np
 
 from tinytorch_compile.backends import backend_of
 from tinytorch_compile.function import function_from
+from tinytorch_compile.names import Names
 from tinytorch_compile.passes import simplified
-from tinytorch_compile.source import Names, Source
+from tinytorch_compile.source import Source
 from tinytorch_compile.tracing import Recorder
 
 

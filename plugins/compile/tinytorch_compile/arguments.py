@@ -13,7 +13,7 @@ from tinytorch_core import Tensor, plugins
 from tinytorch_core.extend import array_text
 
 from tinytorch_compile.errors import CaptureError
-from tinytorch_compile.source import Names
+from tinytorch_compile.names import Names
 
 
 def of_autograd() -> set[str]:

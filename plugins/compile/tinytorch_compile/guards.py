@@ -17,7 +17,7 @@ from tinytorch_compile.arguments import array_parts
 from tinytorch_compile.arguments import conditions as of_arguments
 from tinytorch_compile.boxes import Box, attribute_names
 from tinytorch_compile.capture import Captured
-from tinytorch_compile.source import Names, key_text
+from tinytorch_compile.names import Names, key_text
 from tinytorch_compile.tracing import owner_of
 
 

@@ -19,9 +19,10 @@ from tinytorch_compile.backends import Backend
 from tinytorch_compile.capture import Captured, Gradient, Leaf
 from tinytorch_compile.function import function_from
 from tinytorch_compile.guards import conditions
+from tinytorch_compile.names import Names
 from tinytorch_compile.passes import simplified
 from tinytorch_compile.program import Call, Program
-from tinytorch_compile.source import Names, Source
+from tinytorch_compile.source import Source
 from tinytorch_compile.tracing import owner_of
 
 # What a replay returns if its program does not hold any more. It has had no effect then.
