@@ -14,6 +14,7 @@ import numpy as np
 
 from tinytorch_core import Tensor
 
+from tests.layers import norm_cases
 from tinytorch_layers import Module
 
 # The names that the calls use.
@@ -33,6 +34,7 @@ class Case:
         training: whether the layer is in training mode.
         rows: the number of rows of an Embedding; 0 for other layers.
         ties: whether the input is rounded, so that many values are equal.
+        batched: whether the first axis of the input is the batch.
     """
 
     call: str
@@ -40,6 +42,7 @@ class Case:
     training: bool = True
     rows: int = 0
     ties: bool = False
+    batched: bool = True
 
     @property
     def id(self) -> str:
@@ -230,4 +233,7 @@ CASES = [
         " BatchNorm2d(3), Sigmoid(), AvgPool2d(2), Flatten(), Linear(3, 2), LayerNorm(2))",
         (3, 1, 6, 6),
     ),
+    *(Case(call, shape, mode) for call, shape in norm_cases.CASES for mode in (True, False)),
+    *(Case(call, shape) for call, shape in norm_cases.STATELESS),
+    *(Case(call, shape, batched=False) for call, shape in norm_cases.UNBATCHED),
 ]

@@ -10,6 +10,12 @@ if TYPE_CHECKING:
     from tinytorch_layers.modules.convolution import Conv2d
     from tinytorch_layers.modules.dropout import Dropout
     from tinytorch_layers.modules.embedding import Embedding
+    from tinytorch_layers.modules.group_normalization import (
+        GroupNorm,
+        InstanceNorm1d,
+        InstanceNorm2d,
+        RMSNorm,
+    )
     from tinytorch_layers.modules.linear import Dense, Flatten, Linear
     from tinytorch_layers.modules.normalization import BatchNorm1d, BatchNorm2d, LayerNorm
     from tinytorch_layers.modules.pooling import AvgPool2d, MaxPool2d
@@ -35,11 +41,15 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "GroupNorm",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
     "LayerNorm",
     "Linear",
     "MaxPool2d",
     "Module",
     "Parameter",
+    "RMSNorm",
     "Residual",
     "Sequential",
     "functional",
@@ -58,6 +68,7 @@ __getattr__, __dir__ = lazy_names(
         "modules.convolution": "Conv2d",
         "modules.dropout": "Dropout",
         "modules.embedding": "Embedding",
+        "modules.group_normalization": "GroupNorm InstanceNorm1d InstanceNorm2d RMSNorm",
         "modules.linear": "Dense Flatten Linear",
         "modules.normalization": "BatchNorm1d BatchNorm2d LayerNorm",
         "modules.pooling": "AvgPool2d MaxPool2d",

@@ -1,15 +1,27 @@
 """The functions that the layers compute, on Tensors or arrays, named as in torch.nn.functional.
 
-They have no state: the caller passes in the mask of `dropout`, and `batch_norm` always uses the
-statistics of its batch.
+They have no state: the caller passes in the mask of `dropout`, and the running statistics of
+`batch_norm`.
 """
+
+from typing import TYPE_CHECKING
+
+from tinytorch_core.extend import lazy_names
 
 from tinytorch_layers.functional.affine import linear
 from tinytorch_layers.functional.convolution import conv2d
 from tinytorch_layers.functional.lookup import embedding
 from tinytorch_layers.functional.masking import dropout
-from tinytorch_layers.functional.normalization import batch_norm, layer_norm
+from tinytorch_layers.functional.normalization import layer_norm
 from tinytorch_layers.functional.pooling import avg_pool2d, max_pool2d
+
+if TYPE_CHECKING:
+    from tinytorch_layers.functional.group_normalization import (
+        group_norm,
+        instance_norm,
+        rms_norm,
+    )
+    from tinytorch_layers.functional.running_statistics import batch_norm
 
 __all__ = [
     "avg_pool2d",
@@ -17,7 +29,18 @@ __all__ = [
     "conv2d",
     "dropout",
     "embedding",
+    "group_norm",
+    "instance_norm",
     "layer_norm",
     "linear",
     "max_pool2d",
+    "rms_norm",
 ]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "group_normalization": "group_norm instance_norm rms_norm",
+        "running_statistics": "batch_norm",
+    },
+)
