@@ -27,6 +27,12 @@ from .cases import PUBLIC_NAMES
         "RMSNorm((2, 3), eps=0.1, elementwise_affine=False)",
         "Embedding(5, 3)",
         "Embedding(5, 3, padding_idx=0)",
+        "EmbeddingBag(5, 3)",
+        "EmbeddingBag(5, 3, mode='max', include_last_offset=True, padding_idx=0)",
+        "Bilinear(2, 3, 4)",
+        "Bilinear(2, 3, 4, bias=False)",
+        "CosineSimilarity(dim=0, eps=0.1)",
+        "PairwiseDistance(p=1.0, keepdim=True)",
         "Conv2d(1, 6, kernel_size=5, padding=2)",
         "Conv2d(2, 4, kernel_size=(3, 1), stride=2, padding='valid', dilation=2, groups=2,"
         " bias=False)",

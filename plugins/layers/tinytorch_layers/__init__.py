@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from tinytorch_layers import functional, init
     from tinytorch_layers.modules.convolution import Conv2d
     from tinytorch_layers.modules.dropout import Dropout
-    from tinytorch_layers.modules.embedding import Embedding
+    from tinytorch_layers.modules.embedding import Embedding, EmbeddingBag
     from tinytorch_layers.modules.group_normalization import (
         GroupNorm,
         InstanceNorm1d,
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     )
     from tinytorch_layers.modules.linear import Dense, Flatten, Linear
     from tinytorch_layers.modules.normalization import BatchNorm1d, BatchNorm2d, LayerNorm
+    from tinytorch_layers.modules.pairs import Bilinear, CosineSimilarity, PairwiseDistance
     from tinytorch_layers.modules.pooling import AvgPool2d, MaxPool2d
     from tinytorch_modules import (
         Module,
@@ -36,10 +37,13 @@ __all__ = [
     "AvgPool2d",
     "BatchNorm1d",
     "BatchNorm2d",
+    "Bilinear",
     "Conv2d",
+    "CosineSimilarity",
     "Dense",
     "Dropout",
     "Embedding",
+    "EmbeddingBag",
     "Flatten",
     "GroupNorm",
     "InstanceNorm1d",
@@ -48,6 +52,7 @@ __all__ = [
     "Linear",
     "MaxPool2d",
     "Module",
+    "PairwiseDistance",
     "Parameter",
     "RMSNorm",
     "Residual",
@@ -67,10 +72,11 @@ __getattr__, __dir__ = lazy_names(
         "init": "init",
         "modules.convolution": "Conv2d",
         "modules.dropout": "Dropout",
-        "modules.embedding": "Embedding",
+        "modules.embedding": "Embedding EmbeddingBag",
         "modules.group_normalization": "GroupNorm InstanceNorm1d InstanceNorm2d RMSNorm",
         "modules.linear": "Dense Flatten Linear",
         "modules.normalization": "BatchNorm1d BatchNorm2d LayerNorm",
+        "modules.pairs": "Bilinear CosineSimilarity PairwiseDistance",
         "modules.pooling": "AvgPool2d MaxPool2d",
         "tinytorch_modules": """
             Module Parameter Residual Sequential load_torch_state manual_seed summary torch_state

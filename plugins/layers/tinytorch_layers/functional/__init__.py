@@ -16,6 +16,9 @@ from tinytorch_layers.functional.normalization import layer_norm
 from tinytorch_layers.functional.pooling import avg_pool2d, max_pool2d
 
 if TYPE_CHECKING:
+    from tinytorch_layers.functional.bags import embedding_bag
+    from tinytorch_layers.functional.bilinear_map import bilinear
+    from tinytorch_layers.functional.distances import cosine_similarity, pairwise_distance
     from tinytorch_layers.functional.group_normalization import (
         group_norm,
         instance_norm,
@@ -26,20 +29,27 @@ if TYPE_CHECKING:
 __all__ = [
     "avg_pool2d",
     "batch_norm",
+    "bilinear",
     "conv2d",
+    "cosine_similarity",
     "dropout",
     "embedding",
+    "embedding_bag",
     "group_norm",
     "instance_norm",
     "layer_norm",
     "linear",
     "max_pool2d",
+    "pairwise_distance",
     "rms_norm",
 ]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
+        "bags": "embedding_bag",
+        "bilinear_map": "bilinear",
+        "distances": "cosine_similarity pairwise_distance",
         "group_normalization": "group_norm instance_norm rms_norm",
         "running_statistics": "batch_norm",
     },
