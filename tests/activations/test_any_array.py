@@ -11,7 +11,10 @@ from tinytorch_devkit import StrictArray, values_of
 
 from .cases import COMPOSED, POINTS
 
-FUNCTIONS = [*COMPOSED, glu, PReLU(4, dtype=np.float64)]
+FUNCTIONS = {str(case): case for case in COMPOSED} | {
+    "glu": glu,
+    "prelu": PReLU(4, dtype=np.float64),
+}
 
 
 def derivatives(function, array):
@@ -22,7 +25,7 @@ def derivatives(function, array):
     return [y, first, grad((first * first).sum(), x)]
 
 
-@pytest.mark.parametrize("function", FUNCTIONS, ids=str)
+@pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS)
 def test_composed_activations_agree_with_ndarrays(function):
     expected = derivatives(function, POINTS)
     for found, other in zip(derivatives(function, StrictArray(POINTS)), expected, strict=True):

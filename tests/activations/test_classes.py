@@ -100,6 +100,7 @@ INVALID_PARAMETERS = [
     ("LeakyReLU", "leaky_relu", {"negative_slope": float("nan")}, ValueError, "slope.*NaN"),
     ("ELU", "elu", {"alpha": None}, TypeError, "alpha must be a number, not NoneType"),
     ("ELU", "elu", {"alpha": Tensor(1.0)}, TypeError, "alpha.*Tensor.*constant.*no gradient"),
+    ("ELU", "elu", {"alpha": float("nan")}, ValueError, "alpha must be a number, not NaN"),
     ("Softplus", "softplus", {"beta": 0}, ValueError, "beta must not be 0.*divided"),
     ("Softplus", "softplus", {"beta": [1.0]}, TypeError, "beta must be a number, not list"),
     ("Softplus", "softplus", {"threshold": "x"}, TypeError, "threshold must be a number"),
