@@ -8,9 +8,15 @@ from hypothesis import settings
 
 from tinytorch_core import registry
 
+from tests.whole import untested_errors
+
 # The time that an example takes depends on the machine.
 settings.register_profile("tinytorch", deadline=None)
 settings.load_profile("tinytorch")
+
+
+def pytest_configure(config):
+    config.pluginmanager.register(untested_errors)
 
 
 def pytest_collection_modifyitems(items):

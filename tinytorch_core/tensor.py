@@ -245,6 +245,15 @@ class TensorBase:
             extras.insert(0, f"shape={data.shape}")
         return f"{name}({', '.join([body, *extras])})"
 
+    def _repr_html_(self) -> str:
+        """Return what notebooks display: the repr, at most 4,000 characters, shape and dtype."""
+        from html import escape  # only notebooks need it
+
+        text = repr(self)
+        # With many axes, even the summary of a large array is long.
+        text = text if len(text) <= 4000 else f"{text[:4000]} ..."
+        return f"<pre>{escape(text)}</pre><small>shape {self.shape}, {self.dtype}</small>"
+
     def reshape(self, *shape: Any) -> Self:
         """Return the elements in another shape, given as numbers or as one tuple.
 

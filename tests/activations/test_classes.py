@@ -30,6 +30,15 @@ CLASSES = sorted({case.class_name for case in CASES})
         (lambda a: a.GELU("tanh"), "GELU(approximate='tanh')"),
         (lambda a: a.Softmax(), "Softmax(dim=-1)"),
         (lambda a: a.LogSoftmax(np.int64(1)), "LogSoftmax(dim=1)"),
+        (lambda a: a.PReLU(3, dtype=np.float64), "PReLU(num_parameters=3)"),
+        (lambda a: a.Hardtanh(-2), "Hardtanh(min_val=-2.0, max_val=1.0)"),
+        (lambda a: a.ReLU6(), "ReLU6()"),
+        (lambda a: a.Threshold(1, 2), "Threshold(threshold=1.0, value=2.0)"),
+        (lambda a: a.Hardshrink(), "Hardshrink(lambd=0.5)"),
+        (lambda a: a.Softshrink(1), "Softshrink(lambd=1.0)"),
+        (lambda a: a.CELU(), "CELU(alpha=1.0)"),
+        (lambda a: a.Softmin(0), "Softmin(dim=0)"),
+        (lambda a: a.GLU(), "GLU(dim=-1)"),
     ],
 )
 def test_repr_is_the_call_that_constructs_it(construct, text):
@@ -49,8 +58,9 @@ def test_copies_and_pickles_return_the_same_values(case):
 @pytest.mark.parametrize("name", CLASSES)
 def test_class_and_function_have_the_same_default_values(name):
     function = next(case.function_name for case in CASES if case.class_name == name)
-    module = getattr(activations, name)()
-    expected = getattr(activations, function)(POINTS)
+    given = {"threshold": 1.0, "value": 2.0} if name == "Threshold" else {}
+    module = getattr(activations, name)(**given)
+    expected = getattr(activations, function)(POINTS, **given)
     np.testing.assert_array_equal(module(POINTS), expected)
 
 
@@ -90,6 +100,7 @@ INVALID_PARAMETERS = [
     ("LeakyReLU", "leaky_relu", {"negative_slope": float("nan")}, ValueError, "slope.*NaN"),
     ("ELU", "elu", {"alpha": None}, TypeError, "alpha must be a number, not NoneType"),
     ("ELU", "elu", {"alpha": Tensor(1.0)}, TypeError, "alpha.*Tensor.*constant.*no gradient"),
+    ("ELU", "elu", {"alpha": float("nan")}, ValueError, "alpha must be a number, not NaN"),
     ("Softplus", "softplus", {"beta": 0}, ValueError, "beta must not be 0.*divided"),
     ("Softplus", "softplus", {"beta": [1.0]}, TypeError, "beta must be a number, not list"),
     ("Softplus", "softplus", {"threshold": "x"}, TypeError, "threshold must be a number"),
@@ -97,6 +108,19 @@ INVALID_PARAMETERS = [
     ("Softmax", "softmax", {"dim": 1.0}, TypeError, "dim must be an integer.*1.0"),
     ("Softmax", "softmax", {"dim": None}, TypeError, "dim must be an integer.*None.*-1"),
     ("LogSoftmax", "log_softmax", {"dim": (0, 1)}, TypeError, r"integer.*\(0, 1\)"),
+    ("Softmin", "softmin", {"dim": 0.5}, TypeError, "dim must be an integer.*0.5"),
+    ("GLU", "glu", {"dim": "last"}, TypeError, "dim must be an integer.*last"),
+    ("Hardtanh", "hardtanh", {"min_val": "0"}, TypeError, "min_val must be a number, not str"),
+    ("Hardtanh", "hardtanh", {"max_val": float("nan")}, ValueError, "max_val .* not NaN"),
+    ("Hardtanh", "hardtanh", {"min_val": 2}, ValueError, r"not be greater .* 2\.0 > 1\.0"),
+    ("Threshold", "threshold", {"threshold": [], "value": 1}, TypeError, "threshold must be"),
+    ("Threshold", "threshold", {"threshold": 1, "value": float("nan")}, ValueError, "value .*NaN"),
+    ("Hardshrink", "hardshrink", {"lambd": None}, TypeError, "lambd must be a number"),
+    ("Hardshrink", "hardshrink", {"lambd": float("nan")}, ValueError, "lambd must be .* not NaN"),
+    ("Softshrink", "softshrink", {"lambd": "x"}, TypeError, "lambd must be a number, not str"),
+    ("Softshrink", "softshrink", {"lambd": -1}, ValueError, r"lambd must be at least 0, not -1\.0"),
+    ("CELU", "celu", {"alpha": 0}, ValueError, "alpha must not be 0"),
+    ("CELU", "celu", {"alpha": Tensor(1.0)}, TypeError, "alpha.*Tensor.*constant"),
 ]
 
 
@@ -113,12 +137,16 @@ def test_class_and_function_reject_an_invalid_parameter(
             getattr(activations, function)(x, **parameters)
 
 
-@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "softmin", "glu"])
 @pytest.mark.parametrize("dim", [2, -3])
 def test_dim_out_of_range_names_dim_and_shape(name, dim):
     message = rf"{name}: dim {dim} is out of range for .* shape \(3, 4\).*between -2 and 1"
     for x in (POINTS, Tensor(POINTS)):
         with pytest.raises(IndexError, match=message):
             getattr(activations, name)(x, dim)
-    with pytest.raises(IndexError, match=message):
-        getattr(Tensor(POINTS), name)(dim=dim)
+
+
+@pytest.mark.parametrize("name", ["softplus", "logsigmoid", "mish"])
+def test_softplus_and_what_uses_it_refuse_complex_numbers(name):
+    with pytest.raises(TypeError, match="takes real numbers, not complex128"):
+        getattr(activations, name)(np.array([1j]))

@@ -13,10 +13,10 @@ from tinytorch_core import Tensor, plugins
 
 from tinytorch_activations import Sigmoid, Softmax, Tanh, relu, tanh
 
-from .cases import CASES, POINTS, every_case
+from .cases import OPS, POINTS, every_case
 
 # `tanh` is a method of the plain Tensor.
-METHODS = sorted({case.function_name for case in CASES} - {"tanh"})
+METHODS = sorted({case.function_name for case in OPS} - {"tanh"})
 
 
 def attributes():
@@ -60,7 +60,8 @@ def test_values_do_not_depend_on_autograd(case):
         x = Tensor(POINTS)
         assert not hasattr(x, "requires_grad")
         np.testing.assert_array_equal(case(x).data, with_autograd)
-        np.testing.assert_array_equal(case.as_method(x).data, with_autograd)
+        if case.is_op:
+            np.testing.assert_array_equal(case.as_method(x).data, with_autograd)
 
 
 def test_sigmoid_is_stable_without_autograd():

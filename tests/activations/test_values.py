@@ -21,7 +21,8 @@ def test_function_method_and_class_agree(case):
     x = Tensor(POINTS)
     assert type(expected) is np.ndarray
     assert type(case.as_class()(POINTS)) is np.ndarray
-    for found in (case(x), case.as_method(x), case.as_class()(x), case.as_class().forward(x)):
+    methods = [case.as_method(x)] if case.is_op else []
+    for found in (case(x), *methods, case.as_class()(x), case.as_class().forward(x)):
         assert type(found) is Tensor
         np.testing.assert_array_equal(found.data, expected)
 

@@ -630,5 +630,22 @@ def test_eval_of_the_repr_gives_an_equal_tensor(data: Any) -> None:
     check_equal(eval(repr(Tensor(data))), Tensor(data).data)
 
 
+def test_notebooks_show_the_repr_with_shape_and_dtype() -> None:
+    shown = Tensor([[1.0, 2.0]])._repr_html_()
+    assert shown == "<pre>Tensor([[1., 2.]])</pre><small>shape (1, 2), float32</small>"
+
+    class Node(Tensor):
+        def __repr__(self) -> str:
+            return "<b>"  # text, not markup
+
+    assert Node([1.0])._repr_html_().startswith("<pre>&lt;b&gt;</pre>")
+
+
+def test_notebooks_show_a_few_thousand_characters_of_an_array_with_many_axes() -> None:
+    shown = Tensor(np.zeros((9,) * 5))._repr_html_()
+    assert " ...</pre><small>shape (9, 9, 9, 9, 9), float64</small>" in shown
+    assert len(shown) < 5000
+
+
 def test_a_large_repr_stays_short() -> None:
     assert len(repr(Tensor(np.zeros((100, 100, 100))))) < 3000

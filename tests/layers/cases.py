@@ -14,7 +14,7 @@ import numpy as np
 
 from tinytorch_core import Tensor
 
-from tests.layers import window_cases
+from tests.layers import norm_cases, window_cases
 from tinytorch_layers import Module
 
 # The names that the calls use.
@@ -319,4 +319,7 @@ CASES = [
     *(Case(call, shape) for call, shape in window_cases.CASES),
     *(Case(call, shape, batched=False) for call, shape in window_cases.UNBATCHED),
     *(Case(call, shape, ties=True) for call, shape in window_cases.TIES),
+    *(Case(call, shape, mode) for call, shape in norm_cases.CASES for mode in (True, False)),
+    *(Case(call, shape) for call, shape in norm_cases.STATELESS),
+    *(Case(call, shape, batched=False) for call, shape in norm_cases.UNBATCHED),
 ]

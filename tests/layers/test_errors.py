@@ -7,7 +7,7 @@ import pytest
 
 from tinytorch_core import Tensor
 
-from tinytorch_layers import Embedding, Linear, Residual, Sequential
+from tinytorch_layers import Embedding, Linear, Residual, Sequential, init
 from tinytorch_layers import functional as F
 
 from .cases import PUBLIC_NAMES
@@ -138,6 +138,10 @@ def test_invalid_indices_raise(indices, error, message):
         ),
         ("Conv2d(4, 6, 3, groups=0)", ValueError, "groups of Conv2d must be positive, not 0"),
         ("MaxPool2d(2, padding=2)", ValueError, "at most half of the kernel, 2 x 2, not 2 x 2"),
+        ("AvgPool2d((1, 2, 3))", TypeError, "kernel_size of AvgPool2d must be one integer"),
+        ("BatchNorm2d('3')", TypeError, "num_features of BatchNorm2d must be an integer"),
+        ("InstanceNorm2d(0)", ValueError, "num_features of InstanceNorm2d must be positive"),
+        ("InstanceNorm2d(3, affine=1)", TypeError, "affine of InstanceNorm2d must be True or Fals"),
         ("AvgPool2d(0)", ValueError, "kernel_size of AvgPool2d must be positive, not 0"),
         ("AvgPool2d(2, stride=0)", ValueError, "stride of AvgPool2d must be positive, not 0"),
         ("Sequential(Linear)", TypeError, "layer 0 of Sequential .* not the class Linear; create"),
@@ -187,3 +191,27 @@ def test_error_in_a_network_names_the_layer_and_leaves_the_state_unchanged():
 def test_errors_of_functions_name_the_function_and_the_shapes(call, message):
     with pytest.raises(ValueError, match=message):
         call(lambda *shape: np.zeros(shape))
+
+
+X = np.zeros((1, 1, 4, 4))
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: F.conv2d(X, X[..., :2, :2], stride=0.5), TypeError, "stride of conv2d must be an"),
+        (lambda: F.conv2d(X.astype(int), X), TypeError, "conv2d expects floating-point numbers"),
+        (lambda: F.max_pool2d(X, 1.5), TypeError, "kernel_size of max_pool2d must be an integer"),
+        (lambda: F.avg_pool2d(X, "2"), TypeError, "kernel_size of avg_pool2d must be an integer"),
+        (lambda: F.dropout(X, X > 0, 1), ValueError, r"p of dropout must be in \[0, 1\)"),
+        (lambda: F.dropout(X, X > 0, "half"), TypeError, "p of dropout must be a number"),
+        (lambda: F.embedding([4], X[0, 0]), IndexError, r"embedding: index\[0\] is 4, out of"),
+        (lambda: F.embedding([0.5], X[0, 0]), ValueError, r"embedding: index\[0\] is 0\.5, but"),
+        (lambda: F.embedding([True], X[0, 0]), TypeError, "embedding expects whole numbers"),
+        (lambda: F.embedding([0], X[0, 0] > 0), TypeError, "embedding expects floating-point num"),
+        (lambda: init.xavier_uniform((3,)), ValueError, "two axes"),
+    ],
+)
+def test_invalid_arguments_of_functions_raise(call, error, message):
+    with pytest.raises(error, match=message):
+        call()

@@ -42,11 +42,11 @@ FILES = [*PROGRAMS, *PAGES, *sorted(TEMPLATES.glob("*.txt"))]
 
 # The public names of the core that are not attributes of `tinytorch_core.extend`.
 PUBLIC = {*tinytorch_core.__all__, "extend", "__all__", "__version__"}
-# The private attributes of every tensor: `_data`, `_calls` and the like.
+# The private attributes of every tensor: `_data`, `_calls` and the like, but not `_repr_html_`.
 PRIVATE = {
     name
     for name in {*vars(TensorBase), *TensorBase.__annotations__, *TensorBase.__slots__}
-    if name.startswith("_") and not name.startswith("__")
+    if name.startswith("_") and not name.endswith("_")
 }
 # The attributes that autograd itself adds to tensors.
 OF_AUTOGRAD = {"_node", "_grad", "_retains"}

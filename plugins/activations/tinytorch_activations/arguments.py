@@ -58,6 +58,32 @@ def check_nonzero(name: str, value: Any) -> float:
     return number
 
 
+def check_nonnegative(name: str, value: Any) -> float:
+    """Return `value` as a Python float that is at least 0.
+
+    Raises:
+        TypeError, ValueError: as for `check_number`.
+        ValueError: `value` is negative.
+    """
+    number = check_number(name, value)
+    if number < 0:
+        raise ValueError(f"{name} must be at least 0, not {number}")
+    return number
+
+
+def check_bounds(min_val: Any, max_val: Any) -> tuple[float, float]:
+    """Return both as Python floats, the first of which is not the greater one.
+
+    Raises:
+        TypeError, ValueError: as for `check_number`.
+        ValueError: `min_val` is greater than `max_val`.
+    """
+    low, high = check_number("min_val", min_val), check_number("max_val", max_val)
+    if low > high:
+        raise ValueError(f"min_val must not be greater than max_val, but {low} > {high}")
+    return low, high
+
+
 def check_choice(name: str, value: Any, choices: Iterable[str]) -> str:
     """Return `value`, which must be one of `choices`.
 

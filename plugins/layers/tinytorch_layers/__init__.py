@@ -22,7 +22,13 @@ if TYPE_CHECKING:
         ConvTranspose2d,
     )
     from tinytorch_layers.modules.dropout import Dropout
-    from tinytorch_layers.modules.embedding import Embedding
+    from tinytorch_layers.modules.embedding import Embedding, EmbeddingBag
+    from tinytorch_layers.modules.group_normalization import (
+        GroupNorm,
+        InstanceNorm1d,
+        InstanceNorm2d,
+        RMSNorm,
+    )
     from tinytorch_layers.modules.linear import Dense, Flatten, Linear
     from tinytorch_layers.modules.normalization import BatchNorm1d, BatchNorm2d, LayerNorm
     from tinytorch_layers.modules.padding import (
@@ -37,6 +43,7 @@ if TYPE_CHECKING:
         ZeroPad1d,
         ZeroPad2d,
     )
+    from tinytorch_layers.modules.pairs import Bilinear, CosineSimilarity, PairwiseDistance
     from tinytorch_layers.modules.pooling import (
         AvgPool1d,
         AvgPool2d,
@@ -91,6 +98,7 @@ __all__ = [
     "AvgPool2d",
     "BatchNorm1d",
     "BatchNorm2d",
+    "Bilinear",
     "ChannelShuffle",
     "CircularPad1d",
     "CircularPad2d",
@@ -100,12 +108,17 @@ __all__ = [
     "Conv2d",
     "ConvTranspose1d",
     "ConvTranspose2d",
+    "CosineSimilarity",
     "Dense",
     "Dropout",
     "Embedding",
+    "EmbeddingBag",
     "Flatten",
     "Fold",
+    "GroupNorm",
     "Identity",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
     "KeyValueCache",
     "LayerNorm",
     "Linear",
@@ -115,10 +128,12 @@ __all__ = [
     "MaxUnpool2d",
     "Module",
     "MultiheadAttention",
+    "PairwiseDistance",
     "Parameter",
     "PixelShuffle",
     "PixelUnshuffle",
     "PositionalEncoding",
+    "RMSNorm",
     "ReflectionPad1d",
     "ReflectionPad2d",
     "ReplicationPad1d",
@@ -157,13 +172,15 @@ __getattr__, __dir__ = lazy_names(
         "modules.cache": "KeyValueCache",
         "modules.convolution": "Conv1d Conv2d ConvTranspose1d ConvTranspose2d",
         "modules.dropout": "Dropout",
-        "modules.embedding": "Embedding",
+        "modules.embedding": "Embedding EmbeddingBag",
+        "modules.group_normalization": "GroupNorm InstanceNorm1d InstanceNorm2d RMSNorm",
         "modules.linear": "Dense Flatten Linear",
         "modules.normalization": "BatchNorm1d BatchNorm2d LayerNorm",
         "modules.padding": """
             CircularPad1d CircularPad2d ConstantPad1d ConstantPad2d ReflectionPad1d ReflectionPad2d
             ReplicationPad1d ReplicationPad2d ZeroPad1d ZeroPad2d
         """,
+        "modules.pairs": "Bilinear CosineSimilarity PairwiseDistance",
         "modules.pooling": "AvgPool1d AvgPool2d MaxPool1d MaxPool2d MaxUnpool1d MaxUnpool2d",
         "modules.positions": "PositionalEncoding",
         "modules.reshaping": """

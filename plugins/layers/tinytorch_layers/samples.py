@@ -72,8 +72,18 @@ def _describe_normalization(samples: Samples) -> None:
         call(_numbers(4, 3)),
     ]
     samples.add(
-        "batch_norm", reference.batch_norm, calls=calls, function=F.batch_norm, domain={"x": _REALS}
+        "batch_norm", reference.batch_norm, calls=calls, function=batch_norm, domain={"x": _REALS}
     )
+
+
+def batch_norm(x: Array, weight: Array = None, bias: Array = None, eps: float = 1e-5) -> Array:
+    """Run the op `batch_norm`, whose inputs have another order in `functional.batch_norm`.
+
+    Args:
+        x, weight, bias: the inputs of the op.
+        eps: added to the variance, which may be zero.
+    """
+    return F.batch_norm(x, weight=weight, bias=bias, eps=eps)
 
 
 def _describe_lookup(samples: Samples) -> None:

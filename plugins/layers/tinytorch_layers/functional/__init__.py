@@ -21,7 +21,11 @@ if TYPE_CHECKING:
         adaptive_max_pool1d,
         adaptive_max_pool2d,
     )
+    from tinytorch_layers.functional.bags import embedding_bag
+    from tinytorch_layers.functional.bilinear_map import bilinear
     from tinytorch_layers.functional.conv_functions import conv1d, conv2d
+    from tinytorch_layers.functional.distances import cosine_similarity, pairwise_distance
+    from tinytorch_layers.functional.group_normalization import group_norm, instance_norm, rms_norm
     from tinytorch_layers.functional.interpolation import interpolate
     from tinytorch_layers.functional.padding import pad
     from tinytorch_layers.functional.pixels import (
@@ -48,14 +52,19 @@ __all__ = [
     "avg_pool1d",
     "avg_pool2d",
     "batch_norm",
+    "bilinear",
     "channel_shuffle",
     "conv1d",
     "conv2d",
     "conv_transpose1d",
     "conv_transpose2d",
+    "cosine_similarity",
     "dropout",
     "embedding",
+    "embedding_bag",
     "fold",
+    "group_norm",
+    "instance_norm",
     "interpolate",
     "layer_norm",
     "linear",
@@ -64,8 +73,10 @@ __all__ = [
     "max_unpool1d",
     "max_unpool2d",
     "pad",
+    "pairwise_distance",
     "pixel_shuffle",
     "pixel_unshuffle",
+    "rms_norm",
     "scaled_dot_product_attention",
     "unfold",
 ]
@@ -76,7 +87,11 @@ __getattr__, __dir__ = lazy_names(
         "adaptive_pooling": """
             adaptive_avg_pool1d adaptive_avg_pool2d adaptive_max_pool1d adaptive_max_pool2d
         """,
+        "bags": "embedding_bag",
+        "bilinear_map": "bilinear",
         "conv_functions": "conv1d conv2d",
+        "distances": "cosine_similarity pairwise_distance",
+        "group_normalization": "group_norm instance_norm rms_norm",
         "interpolation": "interpolate",
         "padding": "pad",
         "pixels": "channel_shuffle fold pixel_shuffle pixel_unshuffle unfold",

@@ -10,6 +10,7 @@ from tinytorch_core import op
 from tinytorch_core.extend import kernel, sum_into_rows, to_array
 
 from tinytorch_layers.arguments import input_shape
+from tinytorch_modules.arguments import integer
 
 Array = Any
 Shape = tuple[int, ...]
@@ -50,11 +51,26 @@ def checked_indices(owner: object, indices: Any, count: int) -> Array:
         ValueError: an index is not whole, or the indices require grad.
         TypeError: the indices are not numbers.
     """
-    array = to_array(indices)
-    if array.dtype.kind not in "iu":
-        array = _whole_indices(owner, indices, array)
+    array = whole_indices(owner, indices)
     _check_range(owner, array, count)
     return array
+
+
+def checked_padding_idx(owner: object, padding_idx: Any, count: int) -> int | None:
+    """Return `padding_idx` of a table of `count` rows as an index that is not negative, or None.
+
+    Raises:
+        TypeError: it is not an integer.
+        IndexError: it is out of range.
+    """
+    if padding_idx is None:
+        return None
+    index = integer(str(owner), "padding_idx", padding_idx, -(2**63))
+    if not -count <= index < count:
+        raise IndexError(
+            f"padding_idx of {owner} is {index}, which is out of range for {count} rows"
+        )
+    return index % count
 
 
 @kernel("array")
@@ -69,8 +85,16 @@ def _check_range(owner: object, array: Array, count: int) -> bool:
     return True
 
 
-def _whole_indices(owner: object, indices: Any, array: Array) -> Array:
-    """Return indices of a floating dtype as integers after checking that this changes no value."""
+def whole_indices(owner: object, indices: Any) -> Array:
+    """Return indices as an array of integers after checking that they are whole numbers.
+
+    Raises:
+        ValueError: an index is not whole, or the indices require grad.
+        TypeError: the indices are not numbers.
+    """
+    array = to_array(indices)
+    if array.dtype.kind in "iu":
+        return array
     if array.dtype.kind != "f":
         raise TypeError(
             f"{owner} expects whole numbers as indices, not {array.dtype} of shape {array.shape}; "

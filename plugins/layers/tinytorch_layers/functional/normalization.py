@@ -1,4 +1,4 @@
-"""Layer and batch normalization, and their backward rules."""
+"""The ops of layer and batch normalization, with their backward rules; and `layer_norm`."""
 
 from __future__ import annotations
 
@@ -73,30 +73,6 @@ def layer_norm_bias(grad: Array, axes: int) -> Array:
     return sum_rows(grad) if axes == 1 else grad
 
 
-def batch_norm(x: Array, weight: Array = None, bias: Array = None, eps: float = 1e-5) -> Array:
-    """Return x with each channel standardized over the batch, times `weight`, plus `bias`.
-
-    y = (x − mean) / √(variance + eps) · weight + bias, from Ioffe & Szegedy, "Batch
-    normalization", 2015, arXiv:1502.03167.
-
-    Args:
-        x: a Tensor or array of shape (N, C) or (N, C, ...).
-        weight, bias: Tensors or arrays of shape (C,), or None for 1 and 0.
-        eps: added to the variance, which may be zero.
-
-    Returns:
-        A Tensor or array of the shape of x. float16 is computed in float32.
-
-    Raises:
-        TypeError: x is complex.
-
-    >>> batch_norm(np.array([[1.0, 5.0], [3.0, 5.0]])).round(3)
-    array([[-1.,  0.],
-           [ 1.,  0.]])
-    """
-    return batch_norm_forward(x, weight, bias, eps, [])
-
-
 @op("batch_norm")
 def batch_norm_forward(
     x: Array,
@@ -105,7 +81,10 @@ def batch_norm_forward(
     eps: float = 1e-5,
     kept: Kept | None = None,
 ) -> Array:
-    """Return `batch_norm`, and put what `_standardize` keeps for the backward pass into `kept`."""
+    """Return `batch_norm` with the statistics of the batch.
+
+    What `_standardize` keeps for the backward pass is put into `kept`.
+    """
     y = _standardize(x, _all_but_channels(x.ndim), eps, kept)
     return _affine(y, channelwise(weight, x.ndim), channelwise(bias, x.ndim))
 

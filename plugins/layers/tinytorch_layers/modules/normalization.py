@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -11,10 +11,13 @@ from tinytorch_core.extend import unwrap
 
 from tinytorch_layers import init
 from tinytorch_layers.arguments import input_shape, shape_error
-from tinytorch_layers.functional.normalization import (
-    batch_norm_forward,
-    channelwise,
-    layer_norm,
+from tinytorch_layers.functional.normalization import batch_norm_forward, layer_norm
+from tinytorch_layers.functional.running_statistics import (
+    check_count,
+    scaled,
+    unbiased,
+    updated,
+    use_statistics,
 )
 from tinytorch_modules import Module, Parameter
 from tinytorch_modules.arguments import flag, integer, number
@@ -55,12 +58,7 @@ class LayerNorm(Module):
         *,
         dtype: Any = np.float32,
     ) -> None:
-        lengths = normalized_shape
-        if not isinstance(lengths, tuple | list):
-            lengths = (lengths,)
-        if not lengths:
-            raise ValueError("normalized_shape of LayerNorm must have at least one axis, not ()")
-        self.normalized_shape = tuple(integer("LayerNorm", "normalized_shape", n) for n in lengths)
+        self.normalized_shape = axis_lengths("LayerNorm", normalized_shape)
         self.eps = number("LayerNorm", "eps", eps, 0, math.inf, ends="[)")
         shape = self.normalized_shape
         scaled = flag("LayerNorm", "elementwise_affine", elementwise_affine)
@@ -84,15 +82,32 @@ class LayerNorm(Module):
         return f"{own[0] if len(own) == 1 else own}{others}"
 
 
-class _BatchNorm(Module):
-    """Batch normalization for inputs with any number of axes."""
+def axis_lengths(layer: str, normalized_shape: Any) -> tuple[int, ...]:
+    """Return the argument `normalized_shape` of a layer, one length or several, as a tuple.
 
-    # The accepted shapes, for error messages, and the accepted numbers of axes.
-    expected: str
-    axes: tuple[int, ...]
+    Raises:
+        TypeError: a length is not an integer.
+        ValueError: a length is not positive, or there are none.
+    """
+    lengths = normalized_shape
+    if not isinstance(lengths, tuple | list):
+        lengths = (lengths,)
+    if not lengths:
+        raise ValueError(f"normalized_shape of {layer} must have at least one axis, not ()")
+    return tuple(integer(layer, "normalized_shape", n) for n in lengths)
+
+
+class RunningNorm(Module):
+    """Base class of the layers with parameters and running statistics for each channel.
+
+    Arguments and attributes are those of `BatchNorm2d`.
+    """
+
     running_mean: Array
     running_var: Array
     num_batches_tracked: Array
+    # Whether `affine` and `track_running_stats` are True by default, for the repr.
+    by_default: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -100,7 +115,9 @@ class _BatchNorm(Module):
         eps: float = 1e-5,
         momentum: float | None = 0.1,
         affine: bool = True,
+        track_running_stats: bool = True,
         *,
+        bias: bool = True,
         dtype: Any = np.float32,
     ) -> None:
         name = type(self).__name__
@@ -109,66 +126,80 @@ class _BatchNorm(Module):
         self.momentum = (
             None if momentum is None else number(name, "momentum", momentum, 0, 1, ends="[]")
         )
+        self.track_running_stats = flag(name, "track_running_stats", track_running_stats)
         shape = (self.num_features,)
-        affine = flag(name, "affine", affine)
-        self.weight = Parameter(init.ones(shape, dtype=dtype)) if affine else None
-        self.bias = Parameter(init.zeros(shape, dtype=dtype)) if affine else None
-        self.register_buffer("running_mean", init.zeros(shape, dtype=dtype))
-        self.register_buffer("running_var", init.ones(shape, dtype=dtype))
-        self.register_buffer("num_batches_tracked", np.zeros((), np.int64))
+        scaled = flag(name, "affine", affine)
+        shifted = flag(name, "bias", bias) and scaled
+        self.weight = Parameter(init.ones(shape, dtype=dtype)) if scaled else None
+        self.bias = Parameter(init.zeros(shape, dtype=dtype)) if shifted else None
+        tracked = self.track_running_stats
+        self.register_buffer("running_mean", init.zeros(shape, dtype=dtype) if tracked else None)
+        self.register_buffer("running_var", init.ones(shape, dtype=dtype) if tracked else None)
+        self.register_buffer("num_batches_tracked", np.zeros((), np.int64) if tracked else None)
+
+    @property
+    def uses_running_statistics(self) -> bool:
+        """Whether `forward` uses the running mean and variance, not those of the input."""
+        return not self.training and self.running_mean is not None
+
+    def use_running_statistics(self, x: Array) -> Array:
+        """Return x normalized with the running mean and variance."""
+        return use_statistics(
+            x, self.running_mean, self.running_var, self.weight, self.bias, self.eps
+        )
+
+    def update_statistics(self, mean: Array, variance: Array, momentum: Any) -> None:
+        """Move the running mean and variance towards those of a batch, if they are tracked."""
+        # Written to the attributes directly, because Module checks each assignment to a buffer.
+        buffers = vars(self)
+        buffers["running_mean"] = updated(buffers["running_mean"], mean, momentum)
+        buffers["running_var"] = updated(buffers["running_var"], variance, momentum)
+
+    def extra_repr(self) -> str:
+        options, affine = self._options(eps=1e-5, momentum=0.1), self.weight is not None
+        if affine != self.by_default:
+            options += f", affine={affine}"
+        options += self._options(track_running_stats=self.by_default)
+        if affine and self.bias is None:
+            options += ", bias=False"
+        return f"{self.num_features}{options}"
+
+
+class _BatchNorm(RunningNorm):
+    """Batch normalization for inputs with any number of axes."""
+
+    # The accepted shapes, for error messages, and the accepted numbers of axes.
+    expected: str
+    axes: tuple[int, ...]
 
     def forward(self, x: Array) -> Array:
         shape = input_shape(self, x)
         if len(shape) not in self.axes or shape[1] != self.num_features:
             raise shape_error(self, self.expected.format(C=self.num_features), shape)
-        if not self.training:
-            return self._use_running_statistics(x)
+        if self.uses_running_statistics:
+            return self.use_running_statistics(x)
         count = math.prod(shape) // self.num_features
+        check_count(self, count, shape)
+        tracked = self.training and self.running_mean is not None
+        if tracked:
+            vars(self)["num_batches_tracked"] += 1
         if count == 0:
             # As in PyTorch, an empty batch only counts as a batch.
-            vars(self)["num_batches_tracked"] += 1
-            return self._use_running_statistics(x)
-        if count == 1:
-            raise ValueError(
-                f"{self} in training mode needs more than one value for each channel, but the "
-                f"input has shape {shape}; use a larger batch, or eval()"
-            )
+            return scaled(x, self.weight, self.bias)
         kept: list[Array] = []
         out = batch_norm_forward(x, self.weight, self.bias, self.eps, kept)
-        *_, mean, variance = kept
-        self._update_statistics(mean.ravel(), variance.ravel(), count)
+        if tracked:
+            *_, mean, variance = kept
+            mean, variance = mean.ravel(), unbiased(variance.ravel(), count)
+            self.update_statistics(mean, variance, self._momentum(mean.dtype))
         return out
 
-    def _use_running_statistics(self, x: Array) -> Array:
-        scale = 1 / np.sqrt(unwrap(self.running_var) + self.eps)
-        scale = scale if self.weight is None else self.weight * scale
-        shift = -unwrap(self.running_mean) * scale
-        shift = shift if self.bias is None else self.bias + shift
-        axes = len(x.shape)
-        return x * channelwise(scale, axes) + channelwise(shift, axes)
-
-    def _update_statistics(self, mean: Array, variance: Array, count: int) -> None:
-        # Written to the attributes directly, because Module checks each assignment to a buffer.
-        buffers = vars(self)
-        buffers["num_batches_tracked"] += 1
-        momentum = self.momentum
-        if momentum is None:
-            batches = unwrap(self.num_batches_tracked)
-            known = isinstance(batches, np.ndarray | np.generic)
-            momentum = 1 / int(batches) if known else (1 / batches).astype(mean.dtype)
-        by_mean = momentum * (mean - self.running_mean)
-        # Bessel's correction: the unbiased estimate of the variance, as in PyTorch.
-        by_var = momentum * (variance * (count / (count - 1)) - self.running_var)
-        if mean.__class__ is np.ndarray:
-            buffers["running_mean"] += by_mean
-            buffers["running_var"] += by_var
-        else:  # arrays of other libraries may not be writable
-            buffers["running_mean"] = buffers["running_mean"] + by_mean
-            buffers["running_var"] = buffers["running_var"] + by_var
-
-    def extra_repr(self) -> str:
-        others = self._options(eps=1e-5, momentum=0.1)
-        return f"{self.num_features}{others}{'' if self.weight is not None else ', affine=False'}"
+    def _momentum(self, dtype: Any) -> Any:
+        if self.momentum is not None:
+            return self.momentum
+        batches = unwrap(self.num_batches_tracked)
+        known = isinstance(batches, np.ndarray | np.generic)
+        return 1 / int(batches) if known else (1 / batches).astype(dtype)
 
 
 class BatchNorm1d(_BatchNorm):
@@ -199,18 +230,21 @@ class BatchNorm2d(_BatchNorm):
         momentum: the weight of the new batch in the running mean and variance, in [0, 1]. With
             None they are averages over all batches.
         affine: whether the layer has a weight and a bias.
+        track_running_stats: whether there is a running mean and variance. Without them, those of
+            the batch are used in evaluation mode, too.
+        bias: whether the layer has a bias, if `affine`.
         dtype: the dtype of the parameters and of the running mean and variance.
 
     Attributes:
         weight: a Parameter of shape (C,), initially ones, or None.
         bias: a Parameter of shape (C,), initially zeros, or None.
-        running_mean: a buffer of shape (C,), initially zeros.
-        running_var: a buffer of shape (C,), initially ones.
-        num_batches_tracked: a buffer, the number of batches so far.
+        running_mean: a buffer of shape (C,), initially zeros, or None.
+        running_var: a buffer of shape (C,), initially ones, or None.
+        num_batches_tracked: a buffer, the number of batches so far, or None.
 
     Raises:
         TypeError, ValueError: `num_features` is not a positive integer, `eps` is negative, or
-            `momentum` is out of range, or `affine` is not a bool.
+            `momentum` is out of range, or another option is not a bool.
 
     >>> layer = BatchNorm2d(3)
     >>> layer(np.ones((2, 3, 4, 4), np.float32)).shape
