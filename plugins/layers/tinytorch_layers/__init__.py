@@ -13,6 +13,17 @@ if TYPE_CHECKING:
     from tinytorch_layers.modules.linear import Dense, Flatten, Linear
     from tinytorch_layers.modules.normalization import BatchNorm1d, BatchNorm2d, LayerNorm
     from tinytorch_layers.modules.pooling import AvgPool2d, MaxPool2d
+    from tinytorch_layers.modules.recurrent import GRU, LSTM, RNN
+    from tinytorch_layers.modules.recurrent_cells import GRUCell, LSTMCell, RNNCell
+    from tinytorch_layers.packing import (
+        PackedSequence,
+        pack_padded_sequence,
+        pack_sequence,
+        pad_packed_sequence,
+        pad_sequence,
+        unpack_sequence,
+        unpad_sequence,
+    )
     from tinytorch_modules import (
         Module,
         Parameter,
@@ -27,6 +38,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
     "AvgPool2d",
     "BatchNorm1d",
     "BatchNorm2d",
@@ -35,19 +49,29 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "GRUCell",
+    "LSTMCell",
     "LayerNorm",
     "Linear",
     "MaxPool2d",
     "Module",
+    "PackedSequence",
     "Parameter",
+    "RNNCell",
     "Residual",
     "Sequential",
     "functional",
     "init",
     "load_torch_state",
     "manual_seed",
+    "pack_padded_sequence",
+    "pack_sequence",
+    "pad_packed_sequence",
+    "pad_sequence",
     "summary",
     "torch_state",
+    "unpack_sequence",
+    "unpad_sequence",
 ]
 
 __getattr__, __dir__ = lazy_names(
@@ -61,6 +85,12 @@ __getattr__, __dir__ = lazy_names(
         "modules.linear": "Dense Flatten Linear",
         "modules.normalization": "BatchNorm1d BatchNorm2d LayerNorm",
         "modules.pooling": "AvgPool2d MaxPool2d",
+        "modules.recurrent": "GRU LSTM RNN",
+        "modules.recurrent_cells": "GRUCell LSTMCell RNNCell",
+        "packing": """
+            PackedSequence pack_padded_sequence pack_sequence pad_packed_sequence pad_sequence
+            unpack_sequence unpad_sequence
+        """,
         "tinytorch_modules": """
             Module Parameter Residual Sequential load_torch_state manual_seed summary torch_state
         """,

@@ -14,6 +14,7 @@ from tinytorch_layers.functional import (
     masking,
     normalization,
     pooling,
+    recurrence,
 )
 
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ def tinytorch_register_ops(ops: OpTable) -> None:
     ops.add("embedding", lookup.take_rows, inputs=("weight",))
     ops.add("embedding_weight", lookup.add_rows, inputs=("values",))
     ops.add("dropout", masking.apply_mask, inputs=("x",))
+    ops.add("rnn", recurrence.rnn)
+    ops.add("lstm", recurrence.lstm)
+    ops.add("gru", recurrence.gru)
     ops.add("random_draw", masking.draw, inputs=(), raw=True)
 
 
@@ -72,6 +76,9 @@ def tinytorch_register_backward(rules: Any) -> None:
     rules.add("embedding", lookup.embedding_weight)
     rules.add("embedding_weight", lookup.embedding_weight_values)
     rules.add("dropout", masking.dropout_x)
+    rules.add("rnn", recurrence.rnn_rule)
+    rules.add("lstm", recurrence.lstm_rule)
+    rules.add("gru", recurrence.gru_rule)
 
 
 @hookimpl
