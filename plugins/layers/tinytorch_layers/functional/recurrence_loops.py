@@ -26,21 +26,24 @@ _SMALL_PRODUCT = 1_000_000
 def run(
     projected: Array,
     weight: Array,
+    bias: Array | None,
     hidden: Array,
     cell: Array | None,
-    bias: Array | None,
     kind: str,
     sizes: Sizes,
     reverse: bool,
 ) -> tuple[Array, ...]:
-    """Return what `recurrence.run` returns."""
+    """Return the states of each step, and the gates, in the order of the loop.
+
+    The arguments are those of `recurrence_steps.run`.
+    """
     loop = _Loop(hidden, sizes, reverse)
     if kind == "lstm":
         assert cell is not None
-        return _lstm(loop, projected, weight, hidden, cell)
+        return _lstm(loop, projected, weight, bias, hidden, cell)
     if kind == "gru":
-        return _gru(loop, projected, weight, hidden, bias)
-    return _rnn(loop, projected, weight, hidden, np.tanh if kind == "tanh" else _relu)
+        return _gru(loop, projected, weight, bias, hidden)
+    return _rnn(loop, projected, weight, bias, hidden, np.tanh if kind == "tanh" else _relu)
 
 
 def run_back(
@@ -48,7 +51,7 @@ def run_back(
     by_cell: Array | None,
     hidden: Array,
     cell: Array,
-    gates: Array,
+    kept: Array,
     weight: Array,
     initial_hidden: Array,
     initial_cell: Array,
@@ -56,15 +59,15 @@ def run_back(
     sizes: Sizes,
     reverse: bool,
 ) -> tuple[Any, ...]:
-    """Return the gradients of p, of the products h weight, and of the initial states.
+    """Return the gradients of the projections, of the products h weight, and of both states.
 
     The arguments are those of `recurrence.run_back`.
     """
     loop = _Loop(initial_hidden, sizes, reverse)
     if kind == "lstm":
-        return _lstm_back(loop, by_hidden, by_cell, cell, gates, weight, initial_cell)
+        return _lstm_back(loop, by_hidden, by_cell, hidden, cell, kept, weight, initial_cell)
     if kind == "gru":
-        return _gru_back(loop, by_hidden, hidden, gates, weight, initial_hidden)
+        return _gru_back(loop, by_hidden, hidden, kept, weight, initial_hidden)
     return _rnn_back(loop, by_hidden, hidden, weight, kind)
 
 
@@ -100,6 +103,15 @@ class _Loop:
 
     def empty(self, parts: int = 1) -> Array:
         return np.empty((self.rows, parts * self.length), self.dtype)
+
+    def chunk(self, kept: Array, rows: slice) -> Array:
+        """Return the part of what is kept that belongs to one step: (parts, blocks, rows, width).
+
+        It is contiguous, unlike a part of the rows.
+        """
+        parts = kept.shape[1] // self.length
+        part = kept[rows].reshape(-1)
+        return part.reshape((parts, self.blocks, rows.stop - rows.start, self.width))
 
     def scratch(self, name: str, parts: int, rows: int) -> Array:
         """Return an array of shape (parts, blocks, rows, width), the same at each step."""
@@ -140,6 +152,10 @@ class _Loop:
     def zeros(self) -> Array:
         return np.zeros((self.blocks, self.batch, self.width), self.dtype)
 
+    def split(self, state: Array) -> Array:
+        """Return a copy of a state of shape (N, H) as (blocks, N, width)."""
+        return self.blocked(state)[0].copy()
+
     def joined(self, state: Array) -> Array:
         """Return a state of shape (blocks, N, width) as (N, H)."""
         return state.transpose(1, 0, 2).reshape((self.batch, self.length))
@@ -150,7 +166,7 @@ def _relu(x: Array, out: Array) -> Array:
 
 
 def _rnn(
-    loop: _Loop, projected: Array, weight: Array, hidden: Array, squash: Any
+    loop: _Loop, projected: Array, weight: Array, bias: None, hidden: Array, squash: Any
 ) -> tuple[Array, ...]:
     weight = loop.forward_weight(weight)
     out = loop.empty()
@@ -162,7 +178,7 @@ def _rnn(
         a += p[:, :, rows]
         squash(a, out=h[:, :, rows])
         hidden = out[rows]
-    return (out,)
+    return out, out
 
 
 def _rnn_back(
@@ -188,30 +204,30 @@ def _rnn_back(
 
 
 def _lstm(
-    loop: _Loop, projected: Array, weight: Array, hidden: Array, cell: Array
+    loop: _Loop, projected: Array, weight: Array, bias: None, hidden: Array, cell: Array
 ) -> tuple[Array, ...]:
     # The order i, f, o, g, so that the three sigmoids are computed together.
     weight = loop.forward_weight(weight, [0, 1, 3, 2])
-    out, cells, gates = loop.empty(), loop.empty(), loop.empty(4)
-    p, all_gates, (h,), (c,) = (loop.blocked(x) for x in (projected, gates, out, cells))
-    initial_hidden, initial_cell = hidden, cell
+    out, cells, kept = loop.empty(), loop.empty(), loop.empty(5)
+    p, (h,), (c,) = (loop.blocked(x) for x in (projected, out, cells))
+    initial, state = hidden, loop.split(cell)
     for n, rows in loop.steps():
-        hidden, cell = extended(hidden, initial_hidden, n), extended(cell, initial_cell, n)
-        a = np.matmul(hidden, weight, out=loop.scratch("a", 4, n))
+        hidden = extended(hidden, initial, n)
+        chunk, new = loop.chunk(kept, rows), state[:, :n]
+        a, squashed = chunk[:4], chunk[4]
+        np.matmul(hidden, weight, out=a)
         a[:2] += p[:2, :, rows]
         a[2:] += p[:1:-1, :, rows]
         _squash(a, 3)
-        all_gates[:2, :, rows] = a[:2]
-        all_gates[:1:-1, :, rows] = a[2:]
         i, f, o, g = a
-        i *= g
-        new = np.multiply(f, loop.blocked(cell)[0], out=f)
-        new += i
+        new *= f
+        np.multiply(i, g, out=squashed)
+        new += squashed
         c[:, rows] = new
-        np.tanh(new, out=new)
-        np.multiply(o, new, out=h[:, rows])
-        hidden, cell = out[rows], cells[rows]
-    return out, cells, gates
+        np.tanh(new, out=squashed)
+        np.multiply(o, squashed, out=h[:, rows])
+        hidden = out[rows]
+    return out, cells, kept
 
 
 def _squash(a: Array, sigmoids: int) -> None:
@@ -227,15 +243,15 @@ def _lstm_back(
     loop: _Loop,
     by_hidden: Array | None,
     by_cell: Array | None,
+    hidden: Array,
     cell: Array,
-    gates: Array,
+    kept: Array,
     weight: Array,
     initial_cell: Array,
 ) -> tuple[Any, ...]:
     weight = loop.backward_weight(weight)
     found = loop.empty(4)
-    by_h, by_c = _each(loop, by_hidden), _each(loop, by_cell)
-    d, all_gates, (c,) = (loop.blocked(x) for x in (found, gates, cell))
+    by_h, by_c, d = _each(loop, by_hidden), _each(loop, by_cell), loop.blocked(found)
     h_state, c_state = loop.zeros(), loop.zeros()
     before = loop.states_before(cell, initial_cell)
     for (n, rows), cell_before in zip(loop.steps(back=True), before, strict=True):
@@ -244,22 +260,23 @@ def _lstm_back(
             h += by_h[:, rows]
         if by_c is not None:
             b += by_c[:, rows]
-        i, f, g, o = all_gates[:, :, rows]
+        chunk = loop.chunk(kept, rows)
+        i, f, o, g, squashed = chunk
         a, s = loop.scratch("a", 4, n), loop.scratch("s", 4, n)
-        squashed, product = s[0], s[1]
-        np.tanh(c[:, rows], out=squashed)
-        np.multiply(h, squashed, out=a[3])
-        np.multiply(h, o, out=product)
-        b += product
-        product *= squashed
-        product *= squashed
-        b -= product
-        np.multiply(b, g, out=a[0])
-        np.multiply(b, loop.blocked(cell_before)[0], out=a[1])
-        np.multiply(b, i, out=a[2])
+        by_i, by_f, by_o, by_g = a
+        # The gradient of c' through h' = o tanh(c') is h o (1 − tanh²) = (h − h tanh²) o.
+        np.multiply(h, squashed, out=by_o)
+        np.multiply(by_o, squashed, out=by_i)
+        np.subtract(h, by_i, out=by_i)
+        by_i *= o
+        b += by_i
+        np.multiply(b, g, out=by_i)
+        np.multiply(b, loop.blocked(cell_before)[0], out=by_f)
+        np.multiply(b, i, out=by_g)
         b *= f
-        _slopes(all_gates[:, :, rows], 2, s)
-        np.multiply(a, s, out=d[:, :, rows])
+        _slopes(chunk[:4], 3, s)
+        np.multiply(a[:2], s[:2], out=d[:2, :, rows])
+        np.multiply(a[2:], s[2:], out=d[:1:-1, :, rows])
         loop.multiply_back(found[rows], weight, h)
     return found, found, loop.joined(h_state), loop.joined(c_state)
 
@@ -275,72 +292,72 @@ def _slopes(values: Array, tanh: int, out: Array) -> None:
 
 
 def _gru(
-    loop: _Loop, projected: Array, weight: Array, hidden: Array, bias: Array | None
+    loop: _Loop, projected: Array, weight: Array, bias: Array | None, hidden: Array
 ) -> tuple[Array, ...]:
     weight = loop.forward_weight(weight)
-    out, gates = loop.empty(), loop.empty(4)
-    p, all_gates, (h,) = (loop.blocked(x) for x in (projected, gates, out))
+    out, kept = loop.empty(), loop.empty(4)
+    p, (h,) = loop.blocked(projected), loop.blocked(out)
     added = None if bias is None else loop.blocked(bias[None])
     initial = hidden
     for n, rows in loop.steps():
         hidden = extended(hidden, initial, n)
-        a = np.matmul(hidden, weight, out=loop.scratch("a", 3, n))
+        chunk = loop.chunk(kept, rows)
+        a = chunk[:3]
+        np.matmul(hidden, weight, out=a)
         if added is not None:
             a += added
-        all_gates[3, :, rows] = a[2]
         first = a[:2]
         first += p[:2, :, rows]
         _squash(first, 2)
-        r, z, u = a
-        u *= r
-        u += p[2, :, rows]
-        new = np.tanh(u, out=u)
-        all_gates[:3, :, rows] = a
-        np.subtract(loop.blocked(hidden)[0], new, out=r)
-        r *= z
-        np.add(new, r, out=h[:, rows])
+        r, z, new, u = chunk
+        u[...] = new
+        new *= r
+        new += p[2, :, rows]
+        np.tanh(new, out=new)
+        change = loop.scratch("change", 1, n)[0]
+        np.subtract(loop.blocked(hidden)[0], new, out=change)
+        change *= z
+        np.add(new, change, out=h[:, rows])
         hidden = out[rows]
-    return out, gates
+    return out, kept
 
 
 def _gru_back(
     loop: _Loop,
     by_hidden: Array | None,
     hidden: Array,
-    gates: Array,
+    kept: Array,
     weight: Array,
     initial: Array,
 ) -> tuple[Any, ...]:
     weight = loop.backward_weight(weight)
     by_projected, by_product = loop.empty(3), loop.empty(3)
-    by, all_gates = _each(loop, by_hidden), loop.blocked(gates)
-    d, e = loop.blocked(by_projected), loop.blocked(by_product)
+    by, d, e = _each(loop, by_hidden), loop.blocked(by_projected), loop.blocked(by_product)
     state = loop.zeros()
     before = loop.states_before(hidden, initial)
     for (n, rows), hidden_before in zip(loop.steps(back=True), before, strict=True):
         b = state[:, :n]
         if by is not None:
             b += by[:, rows]
-        r, z, new, u = all_gates[:, :, rows]
+        chunk = loop.chunk(kept, rows)
+        r, z, new, u = chunk
         a, s = loop.scratch("a", 3, n), loop.scratch("s", 3, n)
-        _slopes(all_gates[:3, :, rows], 2, s)
-        # The gradients of z, of n before its tanh, and of r.
-        np.subtract(loop.blocked(hidden_before)[0], new, out=a[1])
-        a[1] *= b
-        np.multiply(b, z, out=a[0])
-        np.subtract(b, a[0], out=a[2])
-        b[...] = a[0]
-        by_new = a[2]
+        by_r, by_z, by_new = a
+        _slopes(chunk[:3], 2, s)
+        np.subtract(loop.blocked(hidden_before)[0], new, out=by_z)
+        by_z *= b
+        direct = loop.scratch("direct", 1, n)[0]
+        np.multiply(b, z, out=direct)
+        np.subtract(b, direct, out=by_new)
         by_new *= s[2]
-        np.multiply(by_new, u, out=a[0])
+        np.multiply(by_new, u, out=by_r)
         first = a[:2]
         first *= s[:2]
         d[:, :, rows] = a
         by_new *= r
         e[:, :, rows] = a
-        through_product = loop.scratch("through", 1, n)[0]
-        loop.multiply_back(by_product[rows], weight, through_product)
-        b += through_product
+        loop.multiply_back(by_product[rows], weight, b)
+        b += direct
     return by_projected, by_product, loop.joined(state), None
 
 

@@ -11,7 +11,6 @@ import numpy as np
 from tinytorch_layers import init
 from tinytorch_layers.arguments import input_shape, shape_error
 from tinytorch_layers.functional import recurrence
-from tinytorch_layers.functional.affine import linear
 from tinytorch_layers.functional.masking import drawn, dropout
 from tinytorch_layers.packing import PackedSequence
 from tinytorch_modules import Module, Parameter, random_generator
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
 
 Array = Any
 Arrays = Sequence[Any]
+
+_NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 
 class _Rows(NamedTuple):
@@ -48,10 +49,12 @@ class RecurrentBase(Module):
     Attributes of subclasses:
         gates: the number of vectors of length `hidden_size` in each bias.
         states: the names of the states.
+        call: the op.
     """
 
     gates = 1
     states: tuple[str, ...] = ("h_0",)
+    call: Any = staticmethod(recurrence.rnn)
     weight_hh_l0: Parameter
 
     def __init__(
@@ -89,16 +92,6 @@ class RecurrentBase(Module):
             for direction in directions
         }
 
-    def run(self, *arrays: Array, bias: Array, **options: Any) -> Arrays:
-        """Run the op of the layer.
-
-        Args:
-            arrays: the projections, the weight and the initial states of one layer and direction.
-            bias: the bias of the recurrent product, or None.
-            options: `sizes` and `reverse`; see `recurrence.rnn`.
-        """
-        raise NotImplementedError
-
     def forward(self, x: Any, hx: Any = None) -> Any:
         rows = self._rows(x)
         states = self._initial(hx, rows)
@@ -111,21 +104,28 @@ class RecurrentBase(Module):
             outputs = []
             for direction in range(directions):
                 k = layer * directions + direction
-                found = self._recur(data, suffixes[k], [s[k] for s in states], rows, direction > 0)
+                found = recurrence.recurrence(
+                    self.call,
+                    data,
+                    *self._parameters(suffixes[k]),
+                    *(s[k] for s in states),
+                    sizes=rows.sizes,
+                    reverse=direction > 0,
+                    **self._op_options(),
+                )
                 outputs.append(found[0])
                 last = slice(rows.sizes[0]) if direction else rows.last
                 finals.append([state[last] for state in found])
             data = outputs[0] if directions == 1 else np.concatenate(outputs, axis=1)
         return self._output(data, rows), self._final(finals, rows)
 
-    def _recur(
-        self, data: Array, suffix: str, states: Arrays, rows: _Rows, reverse: bool
-    ) -> Arrays:
-        """Return the states of each step: the projection of all rows, then the recurrence."""
-        projected = linear(data, getattr(self, f"weight_ih{suffix}"), projection_bias(self, suffix))
-        weight, bias = getattr(self, f"weight_hh{suffix}"), getattr(self, f"bias_hh{suffix}", None)
-        found = self.run(projected, weight, *states, bias=bias, sizes=rows.sizes, reverse=reverse)
-        return found[: len(self.states)]
+    def _parameters(self, suffix: str) -> list[Parameter]:
+        """Return the parameters of one layer and direction, in the order of the op."""
+        names = _NAMES if self.bias else _NAMES[:2]
+        return [getattr(self, f"{name}{suffix}") for name in names]
+
+    def _op_options(self) -> dict[str, Any]:
+        return {}
 
     def _rows(self, x: Any) -> _Rows:
         """Return the input as rows after checking its shape."""
@@ -216,29 +216,14 @@ def add_parameters(
         dtype: the dtype of the parameters.
     """
     hidden, bound = module.hidden_size, 1 / math.sqrt(module.hidden_size)
-    weights = []
     for suffix, inputs in suffixes.items():
-        shapes = {"weight_ih": (inputs,), "weight_hh": (hidden,)}
-        if module.bias:
-            shapes |= {"bias_ih": (), "bias_hh": ()}
-        for name, shape in shapes.items():
+        for name in _NAMES if module.bias else _NAMES[:2]:
+            shape = {"weight_ih": (inputs,), "weight_hh": (hidden,)}.get(name, ())
             values = init.uniform(
                 (*shape, module.gates * hidden), -bound, bound, dtype=dtype, generator=generator
             )
             setattr(module, f"{name}{suffix}", Parameter(values))
-        weights += [f"weight_ih{suffix}", f"weight_hh{suffix}"]
-    module._transposed_in_torch = tuple(weights)
-
-
-def projection_bias(module: Any, suffix: str) -> Array:
-    """Return the bias of the projection of the inputs, or None.
-
-    It includes that of the recurrent product if the gates only use the sum of both.
-    """
-    if not module.bias:
-        return None
-    bias = getattr(module, f"bias_ih{suffix}")
-    return bias if module.gates == 3 else bias + getattr(module, f"bias_hh{suffix}")
+    module._transposed_in_torch = tuple(f"{n}{suffix}" for suffix in suffixes for n in _NAMES[:2])
 
 
 def checked_states(
@@ -330,9 +315,8 @@ class RNN(RecurrentBase):
             generator=generator,
         )
 
-    def run(self, *arrays: Array, bias: Array, **options: Any) -> Arrays:
-        found: Arrays = recurrence.rnn(*arrays, nonlinearity=self.nonlinearity, **options)
-        return found
+    def _op_options(self) -> dict[str, Any]:
+        return {"nonlinearity": self.nonlinearity}
 
     def extra_repr(self) -> str:
         return super().extra_repr() + self._options(nonlinearity="tanh")
@@ -373,10 +357,7 @@ class LSTM(RecurrentBase):
 
     gates = 4
     states = ("h_0", "c_0")
-
-    def run(self, *arrays: Array, bias: Array, **options: Any) -> Arrays:
-        found: Arrays = recurrence.lstm(*arrays, **options)
-        return found
+    call = staticmethod(recurrence.lstm)
 
 
 class GRU(RecurrentBase):
@@ -403,8 +384,4 @@ class GRU(RecurrentBase):
     """
 
     gates = 3
-
-    def run(self, *arrays: Array, bias: Array, **options: Any) -> Arrays:
-        added = () if bias is None else (bias,)
-        found: Arrays = recurrence.gru(*arrays, *added, **options)
-        return found
+    call = staticmethod(recurrence.gru)

@@ -9,12 +9,10 @@ import numpy as np
 
 from tinytorch_layers.arguments import input_shape, shape_error
 from tinytorch_layers.functional import recurrence
-from tinytorch_layers.functional.affine import linear
 from tinytorch_layers.modules.recurrent import (
     add_parameters,
     checked_nonlinearity,
     checked_states,
-    projection_bias,
 )
 from tinytorch_modules import Module, Parameter, random_generator
 from tinytorch_modules.arguments import flag, integer
@@ -31,8 +29,11 @@ class CellBase(Module):
 
     gates = 1
     states: tuple[str, ...] = ("hidden",)
+    call: Any = staticmethod(recurrence.rnn)
     weight_ih: Parameter
     weight_hh: Parameter
+    bias_ih: Parameter
+    bias_hh: Parameter
 
     def __init__(
         self,
@@ -48,10 +49,6 @@ class CellBase(Module):
         self.hidden_size = integer(name, "hidden_size", hidden_size)
         self.bias = flag(name, "bias", bias)
         add_parameters(self, {"": self.input_size}, random_generator(generator), dtype)
-
-    def run(self, *arrays: Array, bias: Array, **options: Any) -> Arrays:
-        """Run the op of the cell; see `RecurrentBase.run`."""
-        raise NotImplementedError
 
     def forward(self, input: Array, hx: Any = None) -> Any:
         shape = input_shape(self, input)
@@ -69,11 +66,22 @@ class CellBase(Module):
                 state.reshape((count, self.hidden_size))
                 for state in checked_states(self, given, self.states, expected)
             ]
-        projected = linear(rows, self.weight_ih, projection_bias(self, ""))
-        bias = getattr(self, "bias_hh", None)
-        found = self.run(projected, self.weight_hh, *states, bias=bias, sizes=(count,))
-        new = [state.reshape(expected) for state in found[: len(self.states)]]
+        biases = (self.bias_ih, self.bias_hh) if self.bias else ()
+        found = recurrence.recurrence(
+            self.call,
+            rows,
+            self.weight_ih,
+            self.weight_hh,
+            *biases,
+            *states,
+            sizes=(count,),
+            **self._op_options(),
+        )
+        new = [state.reshape(expected) for state in found]
         return new[0] if len(new) == 1 else tuple(new)
+
+    def _op_options(self) -> dict[str, Any]:
+        return {}
 
     def extra_repr(self) -> str:
         return f"{self.input_size}, {self.hidden_size}{self._options(bias=True)}"
@@ -121,9 +129,8 @@ class RNNCell(CellBase):
         self.nonlinearity = checked_nonlinearity("RNNCell", nonlinearity)
         super().__init__(input_size, hidden_size, bias, dtype=dtype, generator=generator)
 
-    def run(self, *arrays: Array, bias: Array, **options: Any) -> Arrays:
-        found: Arrays = recurrence.rnn(*arrays, nonlinearity=self.nonlinearity, **options)
-        return found
+    def _op_options(self) -> dict[str, Any]:
+        return {"nonlinearity": self.nonlinearity}
 
     def extra_repr(self) -> str:
         return super().extra_repr() + self._options(nonlinearity="tanh")
@@ -148,10 +155,7 @@ class LSTMCell(CellBase):
 
     gates = 4
     states = ("hidden", "cell")
-
-    def run(self, *arrays: Array, bias: Array, **options: Any) -> Arrays:
-        found: Arrays = recurrence.lstm(*arrays, **options)
-        return found
+    call = staticmethod(recurrence.lstm)
 
 
 class GRUCell(CellBase):
@@ -171,8 +175,4 @@ class GRUCell(CellBase):
     """
 
     gates = 3
-
-    def run(self, *arrays: Array, bias: Array, **options: Any) -> Arrays:
-        added = () if bias is None else (bias,)
-        found: Arrays = recurrence.gru(*arrays, *added, **options)
-        return found
+    call = staticmethod(recurrence.gru)
