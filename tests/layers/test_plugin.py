@@ -31,6 +31,9 @@ OPS = {
     "embedding",
     "embedding_weight",
     "dropout",
+    "rnn",
+    "lstm",
+    "gru",
     "random_draw",
 }
 

@@ -26,6 +26,11 @@ from .cases import PUBLIC_NAMES
         "MaxPool2d(2)",
         "MaxPool2d(3, stride=2, padding=1, dilation=2)",
         "AvgPool2d((2, 3), stride=1)",
+        "RNN(3, 5, bias=False, nonlinearity='relu')",
+        "LSTM(3, 5, num_layers=2, batch_first=True, dropout=0.25, bidirectional=True)",
+        "GRU(3, 5)",
+        "RNNCell(3, 5, nonlinearity='relu')",
+        "LSTMCell(3, 5, bias=False)",
     ],
 )
 def test_repr_of_a_layer_is_the_call_that_creates_it(text):

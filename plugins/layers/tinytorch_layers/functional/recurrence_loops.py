@@ -123,7 +123,8 @@ class _Loop:
 
     def blocked(self, x: Array) -> Array:
         """Return rows as a view of shape (parts, blocks, rows, width)."""
-        return x.reshape((len(x), -1, self.blocks, self.width)).transpose(1, 2, 0, 3)
+        parts = x.shape[1] // self.length
+        return x.reshape((len(x), parts, self.blocks, self.width)).transpose(1, 2, 0, 3)
 
     def forward_weight(self, weight: Array, order: Any = slice(None)) -> Array:
         """Return the weight as (parts, blocks, H, width), with the parts in an order."""
