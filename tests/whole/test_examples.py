@@ -80,7 +80,13 @@ def test_newton_converges_long_before_the_first_order_methods(capsys, tmp_path) 
     assert_drawn(tmp_path / "newton.png")
 
 
-@pytest.mark.parametrize("name", ["digits_mlp", "digits_cnn", "two_moons", "newton"])
+def test_an_lstm_forecasts_the_series(capsys, tmp_path) -> None:
+    assert program("lstm").main(tmp_path, epochs=3) > 5
+    assert "epochs in" in capsys.readouterr().out
+    assert_drawn(tmp_path / "lstm.png")
+
+
+@pytest.mark.parametrize("name", ["digits_mlp", "digits_cnn", "two_moons", "newton", "lstm"])
 def test_help_shows_the_description(name: str, monkeypatch, capsys) -> None:
     import runpy
 
