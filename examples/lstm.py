@@ -50,7 +50,8 @@ def mackey_glass(length: int, delay: int = 17, substeps: int = 10) -> np.ndarray
         past = x[t - lag]
         x[t] = x[t - 1] + (0.2 * past / (1 + past**10) - 0.1 * x[t - 1]) / substeps
     series = x[lag::substeps][-length:]
-    return ((series - series.mean()) / series.std()).astype(np.float32)
+    standard: np.ndarray = (series - series.mean()) / series.std()
+    return standard.astype(np.float32)
 
 
 class Forecaster(Module):
@@ -125,7 +126,7 @@ def draw(
     axes.plot(future, color="black", label="true values")
     axes.plot(forecast, color="#b2182b", label="forecast of the LSTM")
     axes.axvline(0, color="0.6", linewidth=0.8)
-    axes.set(xlabel="step", title="A forecast of the Mackey-Glass series")
+    axes.set(xlabel="step", title="A forecast of the Mackey-Glass series", ylim=(-3, 3))
     axes.legend(loc="upper left", ncols=3)
     axes.margins(x=0)
     left, right = below.subplots(1, 2)

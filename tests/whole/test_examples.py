@@ -81,7 +81,7 @@ def test_newton_converges_long_before_the_first_order_methods(capsys, tmp_path) 
 
 
 def test_an_lstm_forecasts_the_series(capsys, tmp_path) -> None:
-    assert program("lstm").main(tmp_path, epochs=3) > 5
+    assert program("lstm").main(tmp_path, epochs=8) > 15
     assert "epochs in" in capsys.readouterr().out
     assert_drawn(tmp_path / "lstm.png")
 

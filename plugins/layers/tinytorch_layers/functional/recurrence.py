@@ -143,7 +143,8 @@ def _forward(
     arrays: Any, x: Array, kind: str, sizes: Sizes, reverse: bool, kept: Kept | None
 ) -> tuple[Array, ...]:
     """Return the states of each step, and put what the loop keeps into `kept`."""
-    found = run(*_named(arrays, x, kind), kind, sizes, reverse)
+    x, weight_ih, weight_hh, bias_ih, bias_hh, hidden, cell = _named(arrays, x, kind)
+    found = run(x, weight_ih, weight_hh, bias_ih, bias_hh, hidden, cell, kind, sizes, reverse)
     count = 2 if kind == "lstm" else 1
     if kept is not None:
         kept[:] = found[count:]
@@ -163,13 +164,14 @@ def _backward(
     """Return the gradients of the arrays."""
     named = _named(arrays, x, kind)
     by_cell, cell = (grads[1], outs[1]) if kind == "lstm" else (None, None)
-    found = run_back(
+    call: Any = run_back
+    found = call(
         grads[0],
         by_cell,
         outs[0],
         cell,
         *named,
-        *(kept or (None,)),
+        kept[0] if kept else None,
         kind,
         sizes,
         reverse,
@@ -253,19 +255,28 @@ def run_back(
     """
     from tinytorch_layers.functional import recurrence_steps
 
-    order = (kind, sizes, reverse)
     initial = (initial_hidden, initial_cell)
     if kept is not None and _are_fast(hidden, by_hidden, by_cell, x, weight_ih, weight_hh):
         from tinytorch_layers.functional import recurrence_loops
 
         found = recurrence_loops.run_back(
-            by_hidden, by_cell, hidden, cell, kept, weight_hh, *initial, *order
+            by_hidden, by_cell, hidden, cell, kept, weight_hh, *initial, kind, sizes, reverse
         )
     else:
         bias, bias_hh = _biases(bias_ih, bias_hh, kind)
         projected = _projection(x, weight_ih, bias)
         found = recurrence_steps.run_back(
-            by_hidden, by_cell, hidden, cell, projected, weight_hh, bias_hh, *initial, *order
+            by_hidden,
+            by_cell,
+            hidden,
+            cell,
+            projected,
+            weight_hh,
+            bias_hh,
+            *initial,
+            kind,
+            sizes,
+            reverse,
         )
     by_projected, by_product, *by_initial = found
     by_bias = None if bias_ih is None else sum_rows(by_projected)

@@ -40,10 +40,10 @@ def run(
     loop = _Loop(hidden, sizes, reverse)
     if kind == "lstm":
         assert cell is not None
-        return _lstm(loop, projected, weight, bias, hidden, cell)
+        return _lstm(loop, projected, weight, hidden, cell)
     if kind == "gru":
         return _gru(loop, projected, weight, bias, hidden)
-    return _rnn(loop, projected, weight, bias, hidden, np.tanh if kind == "tanh" else _relu)
+    return _rnn(loop, projected, weight, hidden, np.tanh if kind == "tanh" else _relu)
 
 
 def run_back(
@@ -155,11 +155,13 @@ class _Loop:
 
     def split(self, state: Array) -> Array:
         """Return a copy of a state of shape (N, H) as (blocks, N, width)."""
-        return self.blocked(state)[0].copy()
+        blocks: Array = self.blocked(state)[0].copy()
+        return blocks
 
     def joined(self, state: Array) -> Array:
         """Return a state of shape (blocks, N, width) as (N, H)."""
-        return state.transpose(1, 0, 2).reshape((self.batch, self.length))
+        rows: Array = state.transpose(1, 0, 2).reshape((self.batch, self.length))
+        return rows
 
 
 def _relu(x: Array, out: Array) -> Array:
@@ -167,7 +169,7 @@ def _relu(x: Array, out: Array) -> Array:
 
 
 def _rnn(
-    loop: _Loop, projected: Array, weight: Array, bias: None, hidden: Array, squash: Any
+    loop: _Loop, projected: Array, weight: Array, hidden: Array, squash: Any
 ) -> tuple[Array, ...]:
     weight = loop.forward_weight(weight)
     out = loop.empty()
@@ -205,7 +207,7 @@ def _rnn_back(
 
 
 def _lstm(
-    loop: _Loop, projected: Array, weight: Array, bias: None, hidden: Array, cell: Array
+    loop: _Loop, projected: Array, weight: Array, hidden: Array, cell: Array
 ) -> tuple[Array, ...]:
     # The order i, f, o, g, so that the three sigmoids are computed together.
     weight = loop.forward_weight(weight, [0, 1, 3, 2])
