@@ -211,26 +211,31 @@ def _lstm(
 ) -> tuple[Array, ...]:
     # The order i, f, o, g, so that the three sigmoids are computed together.
     weight = loop.forward_weight(weight, [0, 1, 3, 2])
-    out, cells, kept = loop.empty(), loop.empty(), loop.empty(5)
+    out, cells = loop.empty(), loop.empty()
     p, (h,), (c,) = (loop.blocked(x) for x in (projected, out, cells))
     initial, state = hidden, loop.split(cell)
     for n, rows in loop.steps():
         hidden = extended(hidden, initial, n)
-        chunk, new = loop.chunk(kept, rows), state[:, :n]
-        a, squashed = chunk[:4], chunk[4]
+        a, new = loop.scratch("a", 4, n), state[:, :n]
         np.matmul(hidden, weight, out=a)
         a[:2] += p[:2, :, rows]
         a[2:] += p[:1:-1, :, rows]
-        _squash(a, 3)
-        i, f, o, g = a
+        # The gates replace the projections of this step, which are not used again.
+        gates = loop.chunk(projected, rows)
+        a[:3] *= 0.5
+        np.tanh(a, out=a)
+        i, f, o, g = gates
+        np.multiply(a[:3], 0.5, out=gates[:3])
+        gates[:3] += 0.5
+        g[...] = a[3]
         new *= f
-        np.multiply(i, g, out=squashed)
+        squashed = np.multiply(i, g, out=a[0])
         new += squashed
         c[:, rows] = new
         np.tanh(new, out=squashed)
         np.multiply(o, squashed, out=h[:, rows])
         hidden = out[rows]
-    return out, cells, kept
+    return out, cells, projected
 
 
 def _squash(a: Array, sigmoids: int) -> None:
@@ -254,7 +259,8 @@ def _lstm_back(
 ) -> tuple[Any, ...]:
     weight = loop.backward_weight(weight)
     found = loop.empty(4)
-    by_h, by_c, d = _each(loop, by_hidden), _each(loop, by_cell), loop.blocked(found)
+    by_h, by_c = _each(loop, by_hidden), _each(loop, by_cell)
+    d, (c,) = loop.blocked(found), loop.blocked(cell)
     h_state, c_state = loop.zeros(), loop.zeros()
     before = loop.states_before(cell, initial_cell)
     for (n, rows), cell_before in zip(loop.steps(back=True), before, strict=True):
@@ -264,8 +270,9 @@ def _lstm_back(
         if by_c is not None:
             b += by_c[:, rows]
         chunk = loop.chunk(kept, rows)
-        i, f, o, g, squashed = chunk
+        i, f, o, g = chunk
         a, s = loop.scratch("a", 4, n), loop.scratch("s", 4, n)
+        squashed = np.tanh(c[:, rows], out=s[0])
         by_i, by_f, by_o, by_g = a
         # The gradient of c' through h' = o tanh(c') is h o (1 − tanh²) = (h − h tanh²) o.
         np.multiply(h, squashed, out=by_o)
@@ -277,7 +284,7 @@ def _lstm_back(
         np.multiply(b, loop.blocked(cell_before)[0], out=by_f)
         np.multiply(b, i, out=by_g)
         b *= f
-        _slopes(chunk[:4], 3, s)
+        _slopes(chunk, 3, s)
         np.multiply(a[:2], s[:2], out=d[:2, :, rows])
         np.multiply(a[2:], s[2:], out=d[:1:-1, :, rows])
         loop.multiply_back(found[rows], weight, h)
