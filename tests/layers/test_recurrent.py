@@ -170,6 +170,26 @@ def test_one_op_is_recorded_for_each_layer_and_direction(layer):
 
 
 @pytest.mark.parametrize("layer", LAYERS)
+def test_gradients_do_not_share_memory(layer):
+    model = layer(3, 5)
+    model(np.ones((4, 2, 3), np.float32))[0].sum().backward()
+    gradients = [p.grad for p in model.parameters()]
+    for i, one in enumerate(gradients):
+        assert not any(np.shares_memory(one, other) for other in gradients[:i])
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_second_backward_pass_gives_the_same_gradients(layer):
+    model = layer(3, 5, dtype=np.float64)
+    total = model(mixed((4, 2, 3)))[0].sum()
+    total.backward(retain_graph=True)
+    first = [p.grad.copy() for p in model.parameters()]
+    total.backward()
+    for p, grad in zip(model.parameters(), first, strict=True):
+        np.testing.assert_array_equal(p.grad, 2 * grad)
+
+
+@pytest.mark.parametrize("layer", LAYERS)
 def test_float16_is_computed_by_the_formulas(layer):
     out, _ = layer(3, 5, dtype=np.float16, generator=0)(mixed((4, 2, 3)).astype(np.float16))
     wide, _ = layer(3, 5, dtype=np.float64, generator=0)(mixed((4, 2, 3)))

@@ -177,7 +177,7 @@ def _backward(
         reverse,
         x is None,
     )
-    return [g for g, array in zip(found, named, strict=True) if g is not None and array is not None]
+    return [*found]
 
 
 def _named(arrays: Any, x: Array, kind: str) -> list[Array]:
@@ -240,7 +240,7 @@ def run_back(
     reverse: bool,
     with_x: bool,
 ) -> tuple[Array, ...]:
-    """Return the gradients of x, both weights, both biases and both initial states.
+    """Return the gradients of x, both weights, both biases and both states, as far as they exist.
 
     The loop goes through the steps in the opposite order. The weights get their gradients from one
     product each, over all steps.
@@ -251,7 +251,7 @@ def run_back(
         x, weight_ih, weight_hh, bias_ih, bias_hh, initial_hidden, initial_cell, kind, sizes,
             reverse: the arguments of `run`.
         kept: what `run` kept, or None.
-        with_x: whether to compute the gradient of x; None is in its place otherwise.
+        with_x: whether to compute the gradient of x.
     """
     from tinytorch_layers.functional import recurrence_steps
 
@@ -279,15 +279,16 @@ def run_back(
             reverse,
         )
     by_projected, by_product, *by_initial = found
-    by_bias = None if bias_ih is None else sum_rows(by_projected)
-    return (
+    # Two sums also if they are equal: gradients must not share memory.
+    by_biases = [] if bias_ih is None else [sum_rows(by_projected), sum_rows(by_product)]
+    found = (
         matmul(by_projected, weight_ih.T) if with_x else None,
         matmul(x.T, by_projected),
         recurrence_steps.by_weight(hidden, initial_hidden, by_product, sizes, reverse),
-        by_bias,
-        by_bias if by_bias is None or kind != "gru" else sum_rows(by_product),
+        *by_biases,
         *by_initial,
     )
+    return tuple(array for array in found if array is not None)
 
 
 def _biases(bias_ih: Array, bias_hh: Array, kind: str) -> tuple[Array, Array]:
