@@ -97,6 +97,14 @@ class Framework(ABC):
         """Return a task that makes a training step of a GPT and returns the loss."""
         return None
 
+    def lstm(self, x: np.ndarray, parameters: Arrays) -> Task | None:
+        """Return a task that runs a layer forward and backward.
+
+        It returns the gradients of x and of the parameters: two weights, of shape (in, 4 · hidden),
+        and two biases.
+        """
+        return None
+
     def batches(self, dataset: Any, size: int) -> Task | None:
         """Return a task that draws all batches from a dataset of examples and returns the last."""
         return None
@@ -175,6 +183,16 @@ class TinyTorch(Framework):
     def gpt(self, size: gpt.Size) -> Task:
         return gpt.in_tinytorch(size)
 
+    def lstm(self, x: np.ndarray, parameters: Arrays) -> Task:
+        from tinytorch_layers import LSTM
+
+        layer = LSTM(x.shape[2], len(parameters[1]))
+        for parameter, array in zip(layer.parameters(), parameters, strict=True):
+            parameter.data = array.copy()
+        tensors = [*self._tracked([x]), *layer.parameters()]
+        start = weights(layer(x)[0].data)
+        return lambda: _gradients(tensors, layer(tensors[0])[0], start)
+
     def batches(self, dataset: Any, size: int) -> Task:
         from tinytorch_training import DataLoader
 
@@ -243,6 +261,20 @@ class PyTorch(Framework):
 
     def gpt(self, size: gpt.Size) -> Task:
         return gpt.in_pytorch(size)
+
+    def lstm(self, x: np.ndarray, parameters: Arrays) -> Task:
+        layer = self.torch.nn.LSTM(x.shape[2], len(parameters[1]))
+        names = [name for name, _ in layer.named_parameters()]
+        arrays = [self.torch.from_numpy(np.ascontiguousarray(array.T)) for array in parameters]
+        layer.load_state_dict(dict(zip(names, arrays, strict=True)))
+        tensors = [*self._tracked([x]), *layer.parameters()]
+        start = self.torch.from_numpy(weights(layer(tensors[0])[0].detach()))
+
+        def task() -> Any:
+            by_x, *found = _gradients(tensors, layer(tensors[0])[0], start)
+            return [by_x, *(grad.T for grad in found)]
+
+        return task
 
     def batches(self, dataset: Any, size: int) -> Task:
         return _drawing(self.torch.utils.data.DataLoader(dataset, size))

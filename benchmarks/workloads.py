@@ -87,6 +87,7 @@ def workloads() -> Iterator[Workload]:
     yield _transformer()
     for model in GPTS:
         yield _gpt(model)
+    yield _lstm()
     yield _adam()
     yield _batches()
     yield _hessian_vector()
@@ -268,6 +269,22 @@ def _gpt(size: gpt.Size) -> Workload:
         f"{size.length}, batch {size.batch}",
         lambda F: F.gpt(size),
         goals={"pytorch": 1},
+    )
+
+
+def _lstm(length: int = 64, batch: int = 32, inputs: int = 64, hidden: int = 128) -> Workload:
+    """Return a layer that returns the hidden states of all steps."""
+    rng = np.random.default_rng(0)
+    shapes = [(inputs, 4 * hidden), (hidden, 4 * hidden), (4 * hidden,), (4 * hidden,)]
+    parameters = [(rng.standard_normal(s) / hidden**0.5).astype(np.float32) for s in shapes]
+    x = rng.standard_normal((length, batch, inputs)).astype(np.float32)
+
+    return Workload(
+        "recurrent layers, forward and backward",
+        f"LSTM of {inputs} to {hidden} features, length {length}, batch {batch}",
+        lambda F: F.lstm(x, parameters),
+        goals={"pytorch": 1},
+        tolerance=1e-3,
     )
 
 

@@ -112,10 +112,11 @@ def start(state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def to_torch(layer: Any, name: str, array: np.ndarray) -> np.ndarray:
-    """Convert an array or gradient between the two layouts: transpose the weights of Linear."""
+    """Convert an array or gradient between the two layouts: transpose weights as of Linear."""
     owner, last = find(layer, name)
     linear = type(owner).__name__ in _LINEAR and last.endswith("weight")
-    return array.T.copy() if linear else array
+    recurrent = last.startswith(("weight_ih", "weight_hh"))
+    return array.T.copy() if linear or recurrent else array
 
 
 # The modules of PyTorch whose weights are transposed.
@@ -133,6 +134,7 @@ def torch_extras(torch: Any) -> dict[str, Any]:
             return self.body(x) + (x if self.shortcut is None else self.shortcut(x))
 
     extras = {"Residual": Residual, "Dense": torch.nn.Linear}
+    extras |= recurrent_modules(torch.nn.Module, vars(torch.nn.utils.rnn))
     return extras | sequence_modules(torch.nn.Module, torch.tensor)
 
 
@@ -175,6 +177,59 @@ def sequence_modules(base: Any, array: Any) -> dict[str, Any]:
     return {"Attend": Attend, "Decode": Decode, "np": np}
 
 
+def recurrent_modules(base: Any, names: dict[str, Any]) -> dict[str, Any]:
+    """Return modules with one input and one output, which call recurrent layers and cells.
+
+    Args:
+        base: the class of modules: ours, or PyTorch's.
+        names: the functions that pack sequences.
+    """
+
+    class Recur(base):  # type: ignore[misc]
+        """Returns the output plus a sum over the states; a part of x is the initial state."""
+
+        def __init__(self, layer: Any, lengths: Any = None, states: int = 0) -> None:
+            super().__init__()
+            self.layer, self.lengths, self.states = layer, lengths, states
+
+        def forward(self, x: Any) -> Any:
+            given = [x]
+            if self.states:
+                size = self.layer.hidden_size
+                batched = x.swapaxes(0, 1) if self.layer.batch_first else x
+                state = batched[: self.states, ..., :size] * 0.5
+                given.append(
+                    (state, state * state) if "LSTM" in type(self.layer).__name__ else state
+                )
+            first = self.layer.batch_first
+            if self.lengths is not None:
+                given[0] = names["pack_padded_sequence"](
+                    x, self.lengths, batch_first=first, enforce_sorted=False
+                )
+            out, states = self.layer(*given)
+            if self.lengths is not None:
+                out, _ = names["pad_packed_sequence"](out, batch_first=first, padding_value=0.5)
+            weight = 1.0
+            for state in states if isinstance(states, tuple) else [states]:
+                for one in state:
+                    weight += 0.5
+                    out = out + (one * one).sum() * weight
+            return out
+
+    class Step(base):  # type: ignore[misc]
+        """Makes two steps of a cell, and returns the product of the states."""
+
+        def __init__(self, cell: Any) -> None:
+            super().__init__()
+            self.cell = cell
+
+        def forward(self, x: Any) -> Any:
+            found = self.cell(x * x, self.cell(x))
+            return found[0] * found[1] if "LSTM" in type(self.cell).__name__ else found
+
+    return {"Recur": Recur, "Step": Step}
+
+
 def compute(case: Case, dtype: Any = np.float64) -> dict[str, np.ndarray]:
     """Return our layer's output, the gradients of a weighted sum of it, and the buffers."""
     layer = case.layer(dtype)
@@ -204,9 +259,11 @@ def compute_in_torch(case: Case, torch: Any) -> dict[str, np.ndarray]:
 
 
 PUBLIC_NAMES |= sequence_modules(Module, np.asarray)
+PUBLIC_NAMES |= recurrent_modules(Module, PUBLIC_NAMES)
 
 IMAGE = (2, 2, 5, 6)
 SEQUENCE = (2, 3, 4)
+SEQUENCES = (3, 2, 2)
 
 CASES = [
     Case("Linear(4, 3)", (5, 4)),
@@ -273,6 +330,20 @@ CASES = [
     Case("AvgPool2d(3, stride=2, padding=1)", IMAGE),
     Case("AvgPool2d((3, 2), stride=(1, 2))", IMAGE),
     Case("AvgPool2d(3, stride=1, padding=1)", IMAGE),
+    Case("Recur(RNN(2, 2))", SEQUENCES),
+    Case("Recur(RNN(2, 2, bidirectional=True), states=2)", SEQUENCES),
+    Case("Recur(RNN(2, 3, nonlinearity='relu', bias=False))", SEQUENCES),
+    Case("Recur(LSTM(2, 2), states=1)", SEQUENCES),
+    Case("Recur(LSTM(2, 2, num_layers=2, bidirectional=True))", SEQUENCES),
+    Case("Recur(LSTM(2, 2, bias=False, batch_first=True), states=1)", (2, 3, 2)),
+    Case("Recur(LSTM(2, 2, bidirectional=True), [2, 3], states=2)", SEQUENCES),
+    Case("Recur(LSTM(2, 2))", (3, 2)),
+    Case("Recur(GRU(2, 2), states=1)", SEQUENCES),
+    Case("Recur(GRU(2, 1, num_layers=2, bias=False))", SEQUENCES),
+    Case("Recur(GRU(2, 1, batch_first=True, bidirectional=True), [1, 3], states=2)", (2, 3, 2)),
+    Case("Step(RNNCell(3, 2, nonlinearity='relu'))", (2, 3)),
+    Case("Step(LSTMCell(3, 2))", (2, 3)),
+    Case("Step(GRUCell(3, 2, bias=False))", (3,)),
     Case("Residual(Linear(4, 4), Tanh(), Linear(4, 4))", (3, 4)),
     Case("Residual(Linear(4, 2), shortcut=Linear(4, 2, bias=False))", (3, 4)),
     Case("Attend(MultiheadAttention(4, 2, batch_first=True))", SEQUENCE),

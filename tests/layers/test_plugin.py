@@ -34,6 +34,9 @@ OPS = {
     "scaled_dot_product_attention",
     "split_heads",
     "merge_heads",
+    "rnn",
+    "lstm",
+    "gru",
     "random_draw",
 }
 

@@ -62,6 +62,11 @@ from .cases import PUBLIC_NAMES
         "Fold((4, 5), 2)",
         "Unflatten(1, (2, -1))",
         "Identity()",
+        "RNN(3, 5, bias=False, nonlinearity='relu')",
+        "LSTM(3, 5, num_layers=2, batch_first=True, dropout=0.25, bidirectional=True)",
+        "GRU(3, 5)",
+        "RNNCell(3, 5, nonlinearity='relu')",
+        "LSTMCell(3, 5, bias=False)",
     ],
 )
 def test_repr_of_a_layer_is_the_call_that_creates_it(text):

@@ -59,7 +59,9 @@ def test_float32_stays_float32_and_is_accurate(case):
 
 def test_an_empty_batch_gives_an_empty_result():
     for case in CASES:
-        if case.floating and case.batched and case.shape[1:]:
+        # The first axis of sequences is not the batch; test_recurrent tests them.
+        sequence = "Recur" in case.call
+        if case.floating and case.batched and case.shape[1:] and not sequence:
             shape = case.layer()(case.x()).shape
             x = Tensor(np.zeros((0, *case.shape[1:])), requires_grad=True)
             out = case.layer()(x)

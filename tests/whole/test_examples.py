@@ -96,7 +96,13 @@ def test_a_gpt_learns_and_writes(capsys, tmp_path) -> None:
     assert_drawn(tmp_path / "gpt.png")
 
 
-@pytest.mark.parametrize("name", ["digits_mlp", "digits_cnn", "two_moons", "newton", "gpt"])
+def test_an_lstm_forecasts_the_series(capsys, tmp_path) -> None:
+    assert program("lstm").main(tmp_path, epochs=8) > 15
+    assert "epochs in" in capsys.readouterr().out
+    assert_drawn(tmp_path / "lstm.png")
+
+
+@pytest.mark.parametrize("name", ["digits_mlp", "digits_cnn", "two_moons", "newton", "gpt", "lstm"])
 def test_help_shows_the_description(name: str, monkeypatch, capsys) -> None:
     import runpy
 

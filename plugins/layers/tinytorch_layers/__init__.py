@@ -53,6 +53,8 @@ if TYPE_CHECKING:
         MaxUnpool2d,
     )
     from tinytorch_layers.modules.positions import PositionalEncoding
+    from tinytorch_layers.modules.recurrent import GRU, LSTM, RNN
+    from tinytorch_layers.modules.recurrent_cells import GRUCell, LSTMCell, RNNCell
     from tinytorch_layers.modules.reshaping import (
         ChannelShuffle,
         Fold,
@@ -76,6 +78,15 @@ if TYPE_CHECKING:
         UpsamplingBilinear2d,
         UpsamplingNearest2d,
     )
+    from tinytorch_layers.packing import (
+        PackedSequence,
+        pack_padded_sequence,
+        pack_sequence,
+        pad_packed_sequence,
+        pad_sequence,
+        unpack_sequence,
+        unpad_sequence,
+    )
     from tinytorch_modules import (
         Module,
         Parameter,
@@ -90,6 +101,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
     "AdaptiveMaxPool1d",
@@ -115,11 +129,13 @@ __all__ = [
     "EmbeddingBag",
     "Flatten",
     "Fold",
+    "GRUCell",
     "GroupNorm",
     "Identity",
     "InstanceNorm1d",
     "InstanceNorm2d",
     "KeyValueCache",
+    "LSTMCell",
     "LayerNorm",
     "Linear",
     "MaxPool1d",
@@ -128,12 +144,14 @@ __all__ = [
     "MaxUnpool2d",
     "Module",
     "MultiheadAttention",
+    "PackedSequence",
     "PairwiseDistance",
     "Parameter",
     "PixelShuffle",
     "PixelUnshuffle",
     "PositionalEncoding",
     "RMSNorm",
+    "RNNCell",
     "ReflectionPad1d",
     "ReflectionPad2d",
     "ReplicationPad1d",
@@ -156,8 +174,14 @@ __all__ = [
     "init",
     "load_torch_state",
     "manual_seed",
+    "pack_padded_sequence",
+    "pack_sequence",
+    "pad_packed_sequence",
+    "pad_sequence",
     "summary",
     "torch_state",
+    "unpack_sequence",
+    "unpad_sequence",
 ]
 
 __getattr__, __dir__ = lazy_names(
@@ -183,12 +207,18 @@ __getattr__, __dir__ = lazy_names(
         "modules.pairs": "Bilinear CosineSimilarity PairwiseDistance",
         "modules.pooling": "AvgPool1d AvgPool2d MaxPool1d MaxPool2d MaxUnpool1d MaxUnpool2d",
         "modules.positions": "PositionalEncoding",
+        "modules.recurrent": "GRU LSTM RNN",
+        "modules.recurrent_cells": "GRUCell LSTMCell RNNCell",
         "modules.reshaping": """
             ChannelShuffle Fold Identity PixelShuffle PixelUnshuffle Unflatten Unfold
         """,
         "modules.transformer": "Transformer TransformerDecoder TransformerEncoder",
         "modules.transformer_layers": "TransformerDecoderLayer TransformerEncoderLayer",
         "modules.upsampling": "Upsample UpsamplingBilinear2d UpsamplingNearest2d",
+        "packing": """
+            PackedSequence pack_padded_sequence pack_sequence pad_packed_sequence pad_sequence
+            unpack_sequence unpad_sequence
+        """,
         "tinytorch_modules": """
             Module Parameter Residual Sequential load_torch_state manual_seed summary torch_state
         """,

@@ -15,6 +15,7 @@ from tinytorch_layers.functional import (
     masking,
     normalization,
     pooling,
+    recurrence,
 )
 
 if TYPE_CHECKING:
@@ -45,6 +46,9 @@ def tinytorch_register_ops(ops: OpTable) -> None:
     ops.add("scaled_dot_product_attention", attention.attend)
     ops.add("split_heads", attention.split_heads, inputs=("x",))
     ops.add("merge_heads", attention.merge_heads)
+    ops.add("rnn", recurrence.rnn)
+    ops.add("lstm", recurrence.lstm)
+    ops.add("gru", recurrence.gru)
     ops.add("random_draw", masking.draw, inputs=(), raw=True)
 
 
@@ -79,6 +83,9 @@ def tinytorch_register_backward(rules: Any) -> None:
     rules.add("scaled_dot_product_attention", attention.attend_rule)
     rules.add("split_heads", attention.split_heads_rule)
     rules.add("merge_heads", attention.merge_heads_rule)
+    rules.add("rnn", recurrence.rnn_rule)
+    rules.add("lstm", recurrence.lstm_rule)
+    rules.add("gru", recurrence.gru_rule)
 
 
 @hookimpl

@@ -242,3 +242,62 @@ def average(x: Array, windows: Windows) -> Array:
 def avg_pool2d_input(values: Array, image: Shape, windows: Windows) -> Array:
     """Return the adjoint of `average`."""
     return _adjoint(lambda x: average(x, windows), (*values.shape[:2], *image), values)
+
+
+def rnn(*arrays: Array, nonlinearity: str = "tanh", **options: Any) -> tuple[Array, ...]:
+    """Return the hidden states of a simple recurrence, for the arguments of the op."""
+    squash = np.tanh if nonlinearity == "tanh" else lambda a: a * (a > 0)
+    return _recurrence(lambda p, u, h: (squash(p + u),), 1, *arrays, **options)
+
+
+def lstm(*arrays: Array, **options: Any) -> tuple[Array, ...]:
+    """Return the hidden and the cell states of a long short-term memory."""
+
+    def step(p: Array, u: Array, hidden: Array, cell: Array) -> tuple[Array, ...]:
+        i, f, g, o = np.split(p + u, 4)
+        cell = cell / (1 + np.exp(-f)) + np.tanh(g) / (1 + np.exp(-i))
+        return np.tanh(cell) / (1 + np.exp(-o)), cell
+
+    return _recurrence(step, 2, *arrays, **options)
+
+
+def gru(*arrays: Array, **options: Any) -> tuple[Array, ...]:
+    """Return the hidden states of a gated recurrent unit."""
+
+    def step(p: Array, u: Array, hidden: Array) -> tuple[Array, ...]:
+        (p_r, p_z, p_n), (u_r, u_z, u_n) = np.split(p, 3), np.split(u, 3)
+        z = 1 / (1 + np.exp(-p_z - u_z))
+        n = np.tanh(p_n + u_n / (1 + np.exp(-p_r - u_r)))
+        return ((1 - z) * n + z * hidden,)
+
+    return _recurrence(step, 1, *arrays, **options)
+
+
+def _recurrence(
+    step: Callable[..., tuple[Array, ...]],
+    count: int,
+    *arrays: Array,
+    x: Array = None,
+    sizes: Shape = (1,),
+    reverse: bool = False,
+    kept: Any = None,
+) -> tuple[Array, ...]:
+    """Return the states of each step, one sequence at a time."""
+    x, weight_ih, weight_hh, *rest = arrays if x is None else (x, *arrays)
+    initial = rest[len(rest) - count :]
+    if len(x) != sum(sizes) or len(initial[0]) != sizes[0]:
+        raise ValueError("the sizes do not fit the numbers of rows")
+    bias_ih, bias_hh = rest[: len(rest) - count] or (0, 0)
+    found = [np.zeros((len(x), len(weight_hh))) for _ in initial]
+    starts = np.cumsum(sizes) - sizes
+    for sequence in range(sizes[0]):
+        states = [state[sequence] for state in initial]
+        steps = [t for t in range(len(sizes)) if sizes[t] > sequence]
+        for t in reversed(steps) if reverse else steps:
+            row = starts[t] + sequence
+            states = list(
+                step(x[row] @ weight_ih + bias_ih, states[0] @ weight_hh + bias_hh, *states)
+            )
+            for out, state in zip(found, states, strict=True):
+                out[row] = state
+    return tuple(found)

@@ -31,6 +31,7 @@ def describe(samples: Samples) -> None:
     _describe_lookup(samples)
     _describe_dropout(samples)
     _describe_attention(samples)
+    _describe_recurrences(samples)
     _describe_draws(samples)
     _describe_convolution(samples)
     _describe_maximum(samples)
@@ -165,6 +166,26 @@ def scaled_dot_product_attention(
         dropout_p=dropout_p,
         kept=[],
     )
+
+
+def _describe_recurrences(samples: Samples) -> None:
+    for name, gates, states in (("rnn", 1, 1), ("lstm", 4, 2), ("gru", 3, 1)):
+        x, hidden = _numbers(5, 3), [_numbers(2, 2, seed=seed) for seed in range(states)]
+        weights = [_numbers(3, gates * 2, seed=1), _numbers(2, gates * 2, seed=2)]
+        biases = [_numbers(gates * 2, seed=3), _numbers(gates * 2, seed=4)]
+        calls = [
+            call(x, *weights, *biases, *hidden, sizes=(2, 2, 1)),
+            call(x, *weights, *hidden, sizes=(2, 2, 1), reverse=True),
+            call(x[:4], *weights, *biases, *hidden, sizes=(2, 2), reverse=True),
+            call(x[:1], *weights, *biases, *(h[:1] for h in hidden)),
+            call(x[:0], *weights, *biases, *(h[:0] for h in hidden), sizes=(0, 0)),
+        ]
+        if name == "rnn":
+            relu = call(x, *weights, *hidden, sizes=(2, 2, 1), nonlinearity="relu")
+            calls.append(relu)
+        samples.add(name, getattr(reference, name), calls=calls)
+        reason = "as a parameter, x keeps its dtype; kept only receives what the rule reads"
+        samples.leave_out("varies_every_parameter", reason, name)
 
 
 def _describe_draws(samples: Samples) -> None:

@@ -12,7 +12,7 @@ from tinytorch_layers.functional.affine import linear
 from tinytorch_layers.functional.attention import scaled_dot_product_attention
 from tinytorch_layers.functional.lookup import embedding
 from tinytorch_layers.functional.masking import dropout
-from tinytorch_layers.functional.normalization import batch_norm, layer_norm
+from tinytorch_layers.functional.normalization import layer_norm
 
 if TYPE_CHECKING:
     from tinytorch_layers.functional.adaptive_pooling import (
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         max_pool1d,
         max_pool2d,
     )
+    from tinytorch_layers.functional.running_statistics import batch_norm
     from tinytorch_layers.functional.transposed_functions import conv_transpose1d, conv_transpose2d
     from tinytorch_layers.functional.unpooling import max_unpool1d, max_unpool2d
 
@@ -96,6 +97,7 @@ __getattr__, __dir__ = lazy_names(
         "padding": "pad",
         "pixels": "channel_shuffle fold pixel_shuffle pixel_unshuffle unfold",
         "pool_functions": "avg_pool1d avg_pool2d max_pool1d max_pool2d",
+        "running_statistics": "batch_norm",
         "transposed_functions": "conv_transpose1d conv_transpose2d",
         "unpooling": "max_unpool1d max_unpool2d",
     },
