@@ -12,10 +12,25 @@ import numpy as np
 import pytest
 
 import tinytorch_core
-import tinytorch_course
-from tinytorch_core import plugins
-from tinytorch_core.errors import PluginError
+from tinytorch_core import PluginError, plugins
 
+import tinytorch_course
+
+CORE = [
+    "tensor",
+    "activations",
+    "layers",
+    "losses",
+    "autograd",
+    "optimizers",
+    "training",
+    "dataloader",
+    "spatial",
+    "tokenization",
+    "embeddings",
+    "attention",
+    "transformer",
+]
 PATHS = [
     "tinytorch",
     "tinytorch.nn",
@@ -23,13 +38,7 @@ PATHS = [
     "tinytorch.text.embeddings",
     "tinytorch.text.tokenization",
     "tinytorch.models.transformer",
-    *(
-        f"tinytorch.core.{name}"
-        for name in (
-            "tensor activations layers losses autograd optimizers training dataloader spatial "
-            "tokenization embeddings attention transformer"
-        ).split()
-    ),
+    *(f"tinytorch.core.{name}" for name in CORE),
 ]
 
 

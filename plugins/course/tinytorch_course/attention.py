@@ -84,8 +84,8 @@ class MultiHeadAttention(Layer):
                 f"MultiHeadAttention expects an input of shape (N, T, {self.embed_dim}), not "
                 f"{x.shape}"
             )
-        heads = [self._split(proj(x)) for proj in (self.q_proj, self.k_proj, self.v_proj)]
-        out, _ = scaled_dot_product_attention(*heads, mask=mask)
+        Q, K, V = (self._split(proj(x)) for proj in (self.q_proj, self.k_proj, self.v_proj))
+        out, _ = scaled_dot_product_attention(Q, K, V, mask)
         return self.out_proj(out.transpose(1, 2).reshape(*x.shape))  # type: ignore[no-any-return]
 
     def _split(self, x: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ import tinytorch_core
 
 import tinytorch_activations
 import tinytorch_autograd
-import tinytorch_losses
+from tinytorch_course.losses import BinaryCrossEntropyLoss, CrossEntropyLoss, MSELoss
 from tinytorch_course.tensor import Tensor, to_array, to_tensor
 from tinytorch_layers import functional
 
@@ -190,12 +190,12 @@ class TransposeBackward(Function):
 
     ops = ("swapaxes",)
 
-    def __init__(self, tensor: Any, dim0: int | None = None, dim1: int | None = None) -> None:
+    def __init__(self, tensor: Any, dim0: int | None, dim1: int | None) -> None:
         super().__init__(tensor)
         self.dim0, self.dim1 = (-2, -1) if dim0 is None or dim1 is None else (dim0, dim1)
 
     def forward(self, x: Any) -> Any:
-        return x.transpose(self.dim0, self.dim1) if x.ndim > 1 else x * 1.0
+        return x.transpose(self.dim0, self.dim1)
 
 
 class PermuteBackward(Function):
@@ -262,49 +262,51 @@ class SumBackward(Function):
         return (self._seed(grad_output, x.shape) if x.requires_grad else None,)
 
 
-class _OfInput(Function):
-    """A function of one tensor, whose output the constructor takes too."""
-
-    def __init__(self, input_tensor: Any, output_tensor: Any = None) -> None:
-        super().__init__(input_tensor)
-        self.output_tensor = output_tensor
-
-
-class ReLUBackward(_OfInput):
+class ReLUBackward(Function):
     """The gradient of ReLU, which is 0 at 0."""
 
     ops = ("relu",)
+
+    def __init__(self, input_tensor: Any) -> None:
+        super().__init__(input_tensor)
 
     def forward(self, x: Any) -> Any:
         return tinytorch_activations.relu(x)
 
 
-class SigmoidBackward(_OfInput):
+class SigmoidBackward(Function):
     """The gradient of the sigmoid function."""
 
     ops = ("sigmoid",)
+
+    def __init__(self, input_tensor: Any, output_tensor: Any) -> None:
+        super().__init__(input_tensor)
+        self.output_tensor = output_tensor
 
     def forward(self, x: Any) -> Any:
         return tinytorch_activations.sigmoid(x)
 
 
-class SoftmaxBackward(_OfInput):
+class SoftmaxBackward(Function):
     """The gradient of softmax along the axis `dim`."""
 
     ops = ("softmax",)
 
-    def __init__(self, input_tensor: Any, output_tensor: Any = None, dim: int = -1) -> None:
-        super().__init__(input_tensor, output_tensor)
-        self.dim = dim
+    def __init__(self, input_tensor: Any, output_tensor: Any, dim: int = -1) -> None:
+        super().__init__(input_tensor)
+        self.output_tensor, self.dim = output_tensor, dim
 
     def forward(self, x: Any) -> Any:
         return tinytorch_activations.softmax(x, self.dim)
 
 
-class GELUBackward(_OfInput):
+class GELUBackward(Function):
     """The gradient of GELU."""
 
     ops = ("gelu",)
+
+    def __init__(self, input_tensor: Any) -> None:
+        super().__init__(input_tensor)
 
     def forward(self, x: Any) -> Any:
         return tinytorch_activations.gelu(x)
@@ -324,7 +326,7 @@ class MSEBackward(_OfLoss):
     ops = ("mse_loss",)
 
     def forward(self, x: Any) -> Any:
-        return tinytorch_losses.mse_loss(x, self.targets)
+        return MSELoss().forward(x, self.targets)
 
 
 class BCEBackward(_OfLoss):
@@ -333,7 +335,7 @@ class BCEBackward(_OfLoss):
     ops = ("binary_cross_entropy",)
 
     def forward(self, x: Any) -> Any:
-        return tinytorch_losses.binary_cross_entropy(x, self.targets)
+        return BinaryCrossEntropyLoss().forward(x, self.targets)
 
 
 class CrossEntropyBackward(_OfLoss):
@@ -341,5 +343,8 @@ class CrossEntropyBackward(_OfLoss):
 
     ops = ("cross_entropy",)
 
+    def __init__(self, logits: Any, targets: Any) -> None:
+        super().__init__(logits, targets)
+
     def forward(self, x: Any) -> Any:
-        return tinytorch_losses.cross_entropy(x, self.targets)
+        return CrossEntropyLoss().forward(x, self.targets)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.random.mtrand import get_bit_generator
 
 import tinytorch_core
 
@@ -83,7 +84,7 @@ class DataLoader:
 
     def __init__(self, dataset: Any, batch_size: int, shuffle: bool = False) -> None:
         # The generator that np.random.seed sets.
-        generator = np.random.Generator(np.random.get_bit_generator())
+        generator = np.random.Generator(get_bit_generator())
         self.dataset, self.batch_size, self.shuffle = dataset, batch_size, shuffle
         self._batches = tinytorch_training.DataLoader(
             dataset, batch_size, shuffle, generator=generator

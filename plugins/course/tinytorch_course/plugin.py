@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -39,13 +40,8 @@ def tinytorch_extend_tensor(tensor: TensorExtension) -> None:
 def tinytorch_wrap_op(
     op: Op, call: Callable[..., Any], surface: SurfaceBuilder
 ) -> Callable[..., Any] | None:
-    if op.name not in _ARITHMETIC:
-        return None
-
-    def in_float32(*operands: Any, **options: Any) -> Any:
-        return call(*map(_single, operands), **options)
-
-    return in_float32
+    make = next((make for names, make in _CALLS if op.name in names), None)
+    return None if make is None else functools.wraps(call)(make(call))
 
 
 def _single(value: Any) -> Any:
@@ -53,3 +49,38 @@ def _single(value: Any) -> Any:
     if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "biuf":
         return value.astype(np.float32, copy=False)
     return value
+
+
+def _in_float32(call: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the call of an op with arrays as float32."""
+    return lambda *operands, **options: call(*map(_single, operands), **options)
+
+
+def _not_in_place(call: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the call of `x += y` that makes Python compute x = x + y, also for a parameter."""
+    return lambda *operands: NotImplemented
+
+
+def _detached(call: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the call of `numpy`, which also converts tensors that require grad."""
+    return lambda x: call(x.detach())
+
+
+def _transposed(call: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the call of `swapaxes`, which leaves a vector as it is by default."""
+
+    def transposed(x: Any, *axes: Any, **options: Any) -> Any:
+        if x.ndim < 2 and axes == (-2, -1):
+            return x * 1.0
+        return call(x, *axes, **options)
+
+    return transposed
+
+
+# For each kind of ops, what returns the call of one.
+_CALLS: tuple[tuple[set[str], Callable[[Callable[..., Any]], Callable[..., Any]]], ...] = (
+    (_ARITHMETIC, _in_float32),
+    ({f"i{name}" for name in _ARITHMETIC}, _not_in_place),
+    ({"numpy"}, _detached),
+    ({"swapaxes"}, _transposed),
+)

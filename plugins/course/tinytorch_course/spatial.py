@@ -154,7 +154,7 @@ class BatchNorm2d(Layer):
             shape = (1, -1, 1, 1)
             scale = self.gamma / np.sqrt(self.running_var + self.eps)
             shift = self.beta - scale * self.running_mean
-            return x * scale.reshape(*shape) + shift.reshape(*shape)
+            return x * scale.reshape(*shape) + shift.reshape(*shape)  # type: ignore[no-any-return]
         self._follow(self.running_mean, x.data.mean(axis=(0, 2, 3)))
         self._follow(self.running_var, x.data.var(axis=(0, 2, 3)))
         return functional.batch_norm(x, self.gamma, self.beta, self.eps)  # type: ignore[no-any-return]
@@ -212,8 +212,8 @@ class Conv2dBackward(Function):
         bias: Any,
         stride: Any,
         padding: Any,
-        kernel_size: Any = None,
-        padded_shape: Any = None,
+        kernel_size: Any,
+        padded_shape: Any,
     ) -> None:
         super().__init__(x, weight, *([] if bias is None else [bias]))
         self.stride, self.padding = stride, padding

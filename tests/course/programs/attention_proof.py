@@ -1,7 +1,6 @@
 """Reversing a sequence needs attention: each output depends on a distant input."""
 
 import numpy as np
-
 from tinytorch.core.activations import ReLU
 from tinytorch.core.attention import MultiHeadAttention
 from tinytorch.core.autograd import enable_autograd

@@ -2,7 +2,6 @@
 
 import numpy as np
 from sklearn.datasets import load_digits
-
 from tinytorch.core.activations import ReLU
 from tinytorch.core.dataloader import DataLoader, TensorDataset
 from tinytorch.core.layers import Linear

@@ -2,7 +2,6 @@
 
 import numpy as np
 from sklearn.datasets import load_digits
-
 from tinytorch import SGD, CrossEntropyLoss, Linear, ReLU, Tensor
 from tinytorch.data.loader import DataLoader, TensorDataset
 

@@ -1,7 +1,6 @@
 """A perceptron separates two clouds of points that overlap a little."""
 
 import numpy as np
-
 from tinytorch import SGD, BinaryCrossEntropyLoss, Linear, Sigmoid, Tensor
 
 np.random.seed(42)

@@ -1,7 +1,6 @@
 """A small GPT learns to answer questions, one character at a time."""
 
 import numpy as np
-
 from tinytorch.core.losses import CrossEntropyLoss
 from tinytorch.core.optimizers import Adam
 from tinytorch.core.tensor import Tensor

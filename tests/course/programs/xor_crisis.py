@@ -1,7 +1,6 @@
 """One linear layer cannot learn XOR, however long it is trained."""
 
 import numpy as np
-
 from tinytorch.core.activations import Sigmoid
 from tinytorch.core.autograd import enable_autograd
 from tinytorch.core.layers import Linear

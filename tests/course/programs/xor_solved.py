@@ -1,7 +1,6 @@
 """A hidden layer learns XOR."""
 
 import numpy as np
-
 from tinytorch import SGD, BinaryCrossEntropyLoss, Linear, ReLU, Sigmoid, Tensor
 
 np.random.seed(3)
