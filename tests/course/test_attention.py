@@ -37,3 +37,21 @@ def test_attention_returns_its_weights() -> None:
         MultiHeadAttention(8, 3)
     with pytest.raises(ValueError, match=r"expects an input of shape \(N, T, 8\)"):
         attention(np.ones((2, 8)))
+
+
+def test_each_example_can_have_its_mask() -> None:
+    from tinytorch import MultiHeadAttention
+
+    x = np.random.randn(3, 4, 8)
+    masks = np.stack([np.tril(np.ones((4, 4))), np.ones((4, 4)), np.eye(4)])
+    attention = MultiHeadAttention(8, 2)
+    together = attention(x, masks)
+    for i in range(3):
+        close(together[i], attention(x[i : i + 1], masks[i]).data[0])
+
+
+def test_shapes_that_do_not_match() -> None:
+    from tinytorch import scaled_dot_product_attention
+
+    with pytest.raises(ValueError, match="shapes"):
+        scaled_dot_product_attention(np.ones((1, 2, 3)), np.ones((1, 2, 4)), np.ones((1, 2, 3)))

@@ -71,3 +71,12 @@ def test_transforms() -> None:
         RandomCrop(9, padding=1)(image)
     with pytest.raises(ValueError, match="from 0 to 1"):
         RandomHorizontalFlip(2)
+
+
+def test_wrong_arguments_of_a_loader() -> None:
+    from tinytorch import DataLoader
+
+    with pytest.raises(TypeError, match="expects a dataset"):
+        DataLoader(5, 2)
+    with pytest.raises(ValueError, match="batch_size"):
+        DataLoader([1, 2], 0)

@@ -62,3 +62,15 @@ def test_augmented_assignment_makes_a_new_tensor() -> None:
     close(x, [1])
     close(y, [6])
     close(x.grad, [3])
+
+
+def test_data_that_are_not_numbers() -> None:
+    from tinytorch import Tensor
+
+    with pytest.raises(ValueError, match="cannot become a Tensor"):
+        Tensor([[1, 2], [3]])
+    for data in (["a"], object()):
+        with pytest.raises(TypeError, match="a Tensor holds numbers"):
+            Tensor(data)
+    with pytest.raises(TypeError, match="holds real numbers, not complex64"):
+        Tensor(1j)

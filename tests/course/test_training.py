@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tinytorch_training import CheckpointError
+
 from .checks import close
 
 pytestmark = pytest.mark.usefixtures("course")
@@ -93,6 +95,9 @@ def test_a_checkpoint_continues_a_run(tmp_path: Path) -> None:
         Trainer(linear, SGD(linear.parameters()), MSELoss()).load_checkpoint(path)
     with pytest.raises(FileNotFoundError):
         other.load_checkpoint(tmp_path / "missing")
+    path.write_bytes(path.read_bytes()[:-3])
+    with pytest.raises(CheckpointError):
+        other.load_checkpoint(path)
 
 
 def test_a_trainer_without_batches() -> None:

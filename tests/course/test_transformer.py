@@ -49,3 +49,20 @@ def test_a_gpt_generates_tokens() -> None:
         model(np.zeros((1, 7)))
     with pytest.raises(ValueError, match="temperature of generate must be above 0, not 0"):
         model.generate(Tensor([[1]]), temperature=0)
+
+
+def test_a_gpt_does_not_see_later_tokens() -> None:
+    from tinytorch import GPT
+
+    model = GPT(11, 8, 2, 2, max_seq_len=6)
+    close(model([[1, 2, 3, 4]])[:, :2], model([[1, 2, 9, 9]]).data[:, :2])
+
+
+def test_a_low_temperature_chooses_the_likeliest_token() -> None:
+    from tinytorch import GPT
+
+    model = GPT(11, 8, 1, 2, max_seq_len=6)
+    likeliest = model([[1, 2]]).data[0, -1].argmax()
+    drawn = [model.generate([[1, 2]], 1, temperature=t).data[0, -1] for t in [1e-3] * 9 + [1e3] * 9]
+    assert set(drawn[:9]) == {likeliest}
+    assert len(set(drawn[9:])) > 1

@@ -30,7 +30,7 @@ class Tensor(tinytorch_core.Tensor, metaclass=_Tensors):
         requires_grad: whether operations on the tensor are recorded.
 
     Raises:
-        TypeError: `data` holds something other than numbers.
+        TypeError: `data` holds something other than real numbers.
         ValueError: the rows of `data` have different lengths.
 
     >>> import numpy as np
@@ -41,7 +41,11 @@ class Tensor(tinytorch_core.Tensor, metaclass=_Tensors):
     def __init__(self, data: Any, requires_grad: bool = False) -> None:
         if isinstance(data, tinytorch_core.Tensor):
             data = data.data
-        super().__init__(data, dtype=np.float32)
+        super().__init__(data)
+        if self.dtype.kind == "c":
+            raise TypeError(f"a Tensor of the course holds real numbers, not {self.dtype}")
+        if self.dtype != np.float32:
+            self.data = self.data.astype(np.float32)
         if requires_grad:
             self.requires_grad = True
 
