@@ -177,7 +177,7 @@ def test_the_command_does_not_replace_a_file_next_to_the_program(tmp_path: Path)
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [([], "usage:"), (["--help"], "usage:"), (["missing.py"], "missing.py is not a file")],
+    [([], "usage:"), (["-m", "x"], "usage:"), (["missing.py"], "missing.py is not a file")],
 )
 def test_the_command_explains_its_arguments(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
@@ -188,3 +188,12 @@ def test_the_command_explains_its_arguments(
         main(arguments)
     assert caught.value.code == 2
     assert message in capsys.readouterr().err
+
+
+def test_the_command_has_a_help(capsys: pytest.CaptureFixture[str]) -> None:
+    from tinytorch_course.__main__ import main
+
+    with pytest.raises(SystemExit) as caught:
+        main(["--help"])
+    assert caught.value.code == 0
+    assert "program.py" in capsys.readouterr().out

@@ -40,6 +40,7 @@ def test_methods_of_a_tensor() -> None:
 
     x = Tensor(np.arange(6).reshape(1, 2, 3), requires_grad=True)
     close(x.numpy(), [[[0, 1, 2], [3, 4, 5]]])
+    assert float(x.sum()) == int(x.sum()) == 15
     assert x.transpose().shape == (1, 3, 2)
     assert x.transpose(0, 2).shape == (3, 2, 1)
     assert x.reshape(3, -1).shape == (3, 2)

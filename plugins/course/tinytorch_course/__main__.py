@@ -8,6 +8,8 @@ from pathlib import Path
 
 from tinytorch_course.imports import install
 
+_USAGE = "usage: python -m tinytorch_course program.py [arguments]"
+
 
 def main(arguments: list[str]) -> None:
     """Run a program as `python program.py [arguments]` does, after `install`.
@@ -15,8 +17,9 @@ def main(arguments: list[str]) -> None:
     Exits with status 2 if the program is missing, and with 1 if `tinytorch` is something else.
     """
     if not arguments or arguments[0].startswith("-"):
-        print("usage: python -m tinytorch_course program.py [arguments]", file=sys.stderr)
-        raise SystemExit(2)
+        asked = arguments[:1] in (["-h"], ["--help"])
+        print(_USAGE, file=sys.stdout if asked else sys.stderr)
+        raise SystemExit(0 if asked else 2)
     program = Path(arguments[0])
     if not program.is_file():
         print(f"tinytorch_course: {program} is not a file", file=sys.stderr)

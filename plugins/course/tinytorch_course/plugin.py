@@ -62,7 +62,7 @@ def _not_in_place(call: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _detached(call: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the call of `numpy`, which also converts tensors that require grad."""
+    """Return the call of a conversion, such as `numpy`, also for tensors that require grad."""
     return lambda x: call(x.detach())
 
 
@@ -81,6 +81,6 @@ def _transposed(call: Callable[..., Any]) -> Callable[..., Any]:
 _CALLS: tuple[tuple[set[str], Callable[[Callable[..., Any]], Callable[..., Any]]], ...] = (
     (_ARITHMETIC, _in_float32),
     ({f"i{name}" for name in _ARITHMETIC}, _not_in_place),
-    ({"numpy"}, _detached),
+    ({"numpy", "float", "int"}, _detached),
     ({"swapaxes"}, _transposed),
 )
