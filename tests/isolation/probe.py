@@ -7,6 +7,7 @@ these distributions and their requirements. One function checks each plugin; oth
 hold when a plugin is absent.
 """
 
+import importlib
 import importlib.util
 import math
 import re
@@ -25,6 +26,8 @@ from tinytorch_core import Tensor, plugins
 ALL = {"autograd", "activations", "losses", "layers", "training", "compile"}
 # Third-party plugins, from examples/.
 EXAMPLES = {"amp", "named", "profiler", "special", "swish"}
+# The names of the TinyTorch course; a plugin only while they are in use.
+COURSE = {"course"}
 # Tools for plugin authors; not a plugin.
 DEVKIT = {"devkit"}
 ABOUT_GRADIENTS = re.compile("grad|backward", re.IGNORECASE)
@@ -43,14 +46,14 @@ def attributes_about_gradients() -> list[str]:
     return sorted(name for name in names if hasattr(x, name))
 
 
-def check_what_is_installed(expected: set[str], devkit: bool) -> None:
+def check_what_is_installed(expected: set[str], others: set[str]) -> None:
     found = {point.name for point in entry_points(group="tinytorch")}
     assert found == expected, f"entry points of {found}, expected {expected}"
     states = plugins.status()
     active = {state.name for state in states if state.on}
     assert {state.name for state in states} == expected, states
     assert active == expected, f"active: {active}, expected {expected}"
-    present = expected | (DEVKIT if devkit else set())
+    present = expected | others
     for package in ("tinytorch_core", *(f"tinytorch_{name}" for name in sorted(present))):
         spec = importlib.util.find_spec(package)
         assert spec is not None, package
@@ -58,7 +61,7 @@ def check_what_is_installed(expected: set[str], devkit: bool) -> None:
         assert home.is_relative_to(Path(sys.prefix).resolve()), f"{home} is not in {sys.prefix}"
         typed = spec.submodule_search_locations is None or (home / "py.typed").is_file()
         assert typed, f"{package} has no py.typed"
-    for name in (ALL | EXAMPLES | DEVKIT) - present:
+    for name in (ALL | EXAMPLES | COURSE | DEVKIT) - present:
         assert importlib.util.find_spec(f"tinytorch_{name}") is None, name
 
 
@@ -225,6 +228,17 @@ def test_fixtures(clean_core):
 """
 
 
+def check_course() -> None:
+    import tinytorch_course
+
+    assert importlib.util.find_spec("tinytorch") is None
+    with tinytorch_course.install():
+        course = importlib.import_module("tinytorch.core.layers")
+        assert course.Linear(2, 3)([[1.0, 2.0]])._grad_fn is not None
+    assert "tinytorch" not in sys.modules
+    assert not hasattr(Tensor([1.0]), "_grad_fn")
+
+
 def check_devkit(expected: set[str]) -> None:
     import tinytorch_devkit
 
@@ -248,11 +262,11 @@ def check_without_devkit() -> None:
 
 
 def main(distributions: set[str]) -> None:
-    assert distributions <= ALL | EXAMPLES | DEVKIT, distributions
+    assert distributions <= ALL | EXAMPLES | COURSE | DEVKIT, distributions
     devkit = distributions >= DEVKIT
-    expected = distributions - DEVKIT
+    expected = distributions - DEVKIT - COURSE
     tracked = "autograd" in expected
-    check_what_is_installed(expected, devkit)
+    check_what_is_installed(expected, distributions - expected)
     check_command(expected)
     if not distributions:
         check_core_alone()
@@ -272,6 +286,8 @@ def main(distributions: set[str]) -> None:
         check_network(tracked)
     if "training" in expected:
         check_training()
+    if distributions >= COURSE:
+        check_course()
     if expected >= EXAMPLES:
         check_examples()
     if devkit:

@@ -21,6 +21,8 @@ PLUGINS = ("autograd", "activations", "losses", "layers", "training", "compile")
 # The base class of modules: not a plugin, and installed with the plugins that need it.
 MODULES = "modules"
 NEED_MODULES = {"activations", "losses", "layers", "training"}
+# The names of the TinyTorch course: not an installed plugin, and nothing may need it.
+COURSE = "course"
 # The tools for plugin authors: not a plugin, and nothing may need it.
 DEVKIT = "devkit"
 # Third-party plugins; their wheels are in the subfolder examples/.
@@ -48,6 +50,7 @@ SUBSETS: tuple[tuple[str, ...], ...] = (
     ("autograd", "compile"),
     ("autograd", "activations", "losses"),
     PLUGINS,
+    ("autograd", "activations", "losses", "layers", "training", COURSE),
     (*PLUGINS, *EXAMPLES),
     (DEVKIT,),
     (*PLUGINS, *EXAMPLES, DEVKIT),
@@ -129,7 +132,7 @@ def check_subset(subset: tuple[str, ...], wheels: dict[str, Path], folder: Path)
 
 def main(dist: str) -> int:
     """Check all subsets and return the exit status: 0 if every check passed."""
-    ours = ("core", MODULES, *PLUGINS, DEVKIT)
+    ours = ("core", MODULES, *PLUGINS, COURSE, DEVKIT)
     wheels = {name: one_wheel(Path(dist).resolve(), name) for name in ours}
     wheels |= {name: one_wheel(Path(dist, "examples").resolve(), name) for name in EXAMPLES}
     with tempfile.TemporaryDirectory(prefix="tinytorch-isolation-") as temporary:

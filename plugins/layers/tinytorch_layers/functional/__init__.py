@@ -1,7 +1,7 @@
 """The functions that the layers compute, on Tensors or arrays, named as in torch.nn.functional.
 
-They have no state: the caller passes in the mask of `dropout`, and `batch_norm` always uses the
-statistics of its batch.
+They have no state: the caller passes in the mask of `dropout`, and the running statistics of
+`batch_norm`.
 """
 
 from typing import TYPE_CHECKING
