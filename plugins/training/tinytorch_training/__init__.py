@@ -7,14 +7,18 @@ from tinytorch_core.extend import lazy_names
 
 if TYPE_CHECKING:
     from tinytorch_training.adam import Adam, AdamW
+    from tinytorch_training.callback import Callback
     from tinytorch_training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+    from tinytorch_training.checkpointing import ModelCheckpoint
     from tinytorch_training.clipping import clip_grad_norm, clip_grad_value
     from tinytorch_training.data import DataLoader, Dataset, TensorDataset
     from tinytorch_training.early_stopping import EarlyStopping
     from tinytorch_training.finite import NonFiniteError
+    from tinytorch_training.logs import CSVLogger, JSONLogger, TensorBoard
     from tinytorch_training.metrics import accuracy
     from tinytorch_training.optimizer import Optimizer
     from tinytorch_training.plotting import plot_history
+    from tinytorch_training.rate_finder import LRFinderResult, lr_find
     from tinytorch_training.rmsprop import RMSprop
     from tinytorch_training.schedules import (
         CosineAnnealingLR,
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
         StepLR,
     )
     from tinytorch_training.sgd import SGD
+    from tinytorch_training.timing import Timing
     from tinytorch_training.trainer import Trainer
 
 __version__ = "0.1.0"
@@ -32,24 +37,32 @@ __all__ = [
     "SGD",
     "Adam",
     "AdamW",
+    "CSVLogger",
+    "Callback",
     "CheckpointError",
     "CosineAnnealingLR",
     "DataLoader",
     "Dataset",
     "EarlyStopping",
+    "JSONLogger",
+    "LRFinderResult",
     "LRScheduler",
     "LinearLR",
+    "ModelCheckpoint",
     "NonFiniteError",
     "Optimizer",
     "RMSprop",
     "SequentialLR",
     "StepLR",
+    "TensorBoard",
     "TensorDataset",
+    "Timing",
     "Trainer",
     "accuracy",
     "clip_grad_norm",
     "clip_grad_value",
     "load_checkpoint",
+    "lr_find",
     "plot_history",
     "save_checkpoint",
 ]
@@ -58,17 +71,22 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "adam": "Adam AdamW",
+        "callback": "Callback",
         "checkpoint": "CheckpointError load_checkpoint save_checkpoint",
+        "checkpointing": "ModelCheckpoint",
         "clipping": "clip_grad_norm clip_grad_value",
         "data": "DataLoader Dataset TensorDataset",
         "early_stopping": "EarlyStopping",
         "finite": "NonFiniteError",
+        "logs": "CSVLogger JSONLogger TensorBoard",
         "metrics": "accuracy",
         "optimizer": "Optimizer",
         "plotting": "plot_history",
+        "rate_finder": "LRFinderResult lr_find",
         "rmsprop": "RMSprop",
         "schedules": "CosineAnnealingLR LinearLR LRScheduler SequentialLR StepLR",
         "sgd": "SGD",
+        "timing": "Timing",
         "trainer": "Trainer",
     },
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 from tinytorch_core.extend import unwrap
 
-from tinytorch_training.arguments import count
+from tinytorch_training.arguments import not_negative
 
 Array = Any
 
@@ -49,10 +49,10 @@ class Averages:
 
     def __init__(self) -> None:
         self._sums: dict[str, float] = {}
-        self._examples = 0
+        self._examples: float = 0
 
-    def add(self, means: Mapping[str, float], examples: int) -> None:
-        """Add the averages of one batch with this number of examples."""
+    def add(self, means: Mapping[str, float], examples: float) -> None:
+        """Add the averages of one batch with this number of examples, or sum of weights."""
         for name, mean in means.items():
             self._sums[name] = self._sums.get(name, 0.0) + mean * examples
         self._examples += examples
@@ -75,5 +75,5 @@ class Averages:
         sums = dict(state_dict["sums"])
         if not all(isinstance(value, Real) for value in sums.values()):
             raise TypeError(f"sums of Averages must be numbers, not {sums!r:.60}")
-        self._examples = count("Averages", "examples", state_dict["examples"], minimum=0)
+        self._examples = not_negative("Averages", "examples", state_dict["examples"])
         self._sums = sums

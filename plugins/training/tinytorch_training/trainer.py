@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,17 @@ from tinytorch_training.arguments import (
     warn_caller,
     with_methods,
 )
+from tinytorch_training.batches import Conversion, parameter_dtype, share, target_of
+from tinytorch_training.callback import Callback, Calls, checked_callbacks
+from tinytorch_training.checkpointing import Checkpointing
 from tinytorch_training.data import map_arrays
 from tinytorch_training.early_stopping import EarlyStopping
 from tinytorch_training.finite import NonFiniteError, describe
 from tinytorch_training.metrics import Averages
+from tinytorch_training.model_checks import check_model, check_reusable, checked_generators
+from tinytorch_training.monitor import Monitor
 from tinytorch_training.optimizer import Optimizer
-from tinytorch_training.progress import Bar
+from tinytorch_training.progress import Bar, Progress
 from tinytorch_training.schedules import LRScheduler
 from tinytorch_training.step import NotFinite, Result, Steps, detached
 
@@ -62,10 +67,12 @@ class Trainer:
         early_stopping: the condition for stopping before the last epoch, or None.
         generators: further NumPy random generators by name to save in checkpoints. Those of the
             data loaders and of the model's modules are always saved.
-        progress: whether to show a progress bar; None shows it on terminals only.
+        progress: whether to show a progress bar, or a line for each epoch where a bar would be
+            unreadable, such as in a file; None shows a bar on terminals and in notebooks only.
         compile: whether to compile the steps of training and of evaluation with tinytorch-compile,
             which does not change any result; or the name of one of its backends. A step that cannot
             be captured runs as it is, with a warning that names the line.
+        callbacks: instances of `Callback`, which are called at the defined points of a run.
 
     Attributes:
         epoch: the number of completed epochs.
@@ -104,6 +111,7 @@ class Trainer:
         generators: Mapping[str, np.random.Generator] | None = None,
         progress: bool | None = None,
         compile: bool | str = False,
+        callbacks: Iterable[Callback] = (),
     ) -> None:
         if scheduler_interval not in ("epoch", "step"):
             raise ValueError(
@@ -112,7 +120,7 @@ class Trainer:
             )
         if max_grad_norm is not None:
             max_grad_norm = positive("Trainer", "max_grad_norm", max_grad_norm)
-        _check_model(model, optimizer)
+        check_model(model, optimizer)
         self.model = model
         self.loss = function("Trainer", "loss", loss)
         self.optimizer = optimizer
@@ -124,9 +132,12 @@ class Trainer:
         self.early_stopping = with_methods(
             "Trainer", "early_stopping", early_stopping, "an EarlyStopping", "check", "update"
         )
-        self.generators = _checked_generators(generators)
+        self.generators = checked_generators(generators)
         self.progress = None if progress is None else flag("Trainer", "progress", progress)
         self.compile = compile if isinstance(compile, str) else flag("Trainer", "compile", compile)
+        self.callbacks = checked_callbacks(callbacks)
+        self._callback_calls = Calls(self)
+        self._conversion = Conversion()
         self._steps = Steps(*self._parts())
         self.epoch = 0
         self.step = 0
@@ -136,9 +147,6 @@ class Trainer:
         self.loaders: dict[str, Any] = {}
         # The epoch at which the last completed call of `fit` was to end.
         self._planned = 0
-        # The dtype of the model's parameters, and whether a warning about data was issued.
-        self._dtype: Any = None
-        self._warned = False
 
     def fit(
         self,
@@ -184,8 +192,8 @@ class Trainer:
             )
         epochs = count("fit()", "epochs", epochs, minimum=0)
         if epochs > 1:
-            _check_reusable("data", data)
-            _check_reusable("validation", validation)
+            check_reusable("data", data)
+            check_reusable("validation", validation)
         if checkpoint_every is not None:
             checkpoint_every = count("fit()", "checkpoint_every", checkpoint_every)
         resume = flag("fit()", "resume", resume)
@@ -200,19 +208,21 @@ class Trainer:
                 "train; to continue, assign a new EarlyStopping or None to trainer.early_stopping"
             )
 
-        def save_if_due() -> None:
-            if checkpoint is not None and self.step % (checkpoint_every or 1) == 0:
-                self.save(checkpoint)
-
-        with self._bar(data, end) as bar:
+        own: list[Callback] = [] if self.early_stopping is None else [self.early_stopping]
+        own.append(Progress(self._bar(data, end)))
+        if checkpoint is not None:
+            own.append(Checkpointing(checkpoint, checkpoint_every))
+        self._callback_calls = Calls(self, [*self.callbacks, *own])
+        try:
+            self._callback_calls("fit_start")
             while self.epoch < end and not self._stopped():
-                self._train_epoch(data, bar, save_if_due if checkpoint_every else None)
-                self._end_epoch(validation, bar)
-                if checkpoint is not None:
-                    self.save(checkpoint)
-        self._planned = end
-        if self.early_stopping is not None:
-            self.early_stopping.restore(self.model)
+                self._train_epoch(data)
+                self._end_epoch(validation)
+            self._planned = end
+            self._callback_calls("fit_end")
+        except BaseException as error:
+            self._callback_calls.report(error)
+            raise
         return self.history
 
     def evaluate(self, data: Iterable[Any]) -> dict[str, float]:
@@ -224,11 +234,11 @@ class Trainer:
             data: a `DataLoader`, or another iterable of batches, as for `fit`.
         """
         averages = Averages()
-        self._dtype = _parameter_dtype(self.model)
+        self._conversion.dtype = parameter_dtype(self.model)
         with run_state.evaluating(self.model):
             for each in as_batches("evaluate()", "data", data):
-                size = _size(each)
-                batch = self._converted(each)
+                size = share(each)
+                batch = self._conversion.batch(each)
                 averages.add(self._numbers(batch, self._current_steps().evaluate(batch)), size)
         return _means(averages)
 
@@ -242,9 +252,11 @@ class Trainer:
             batch_size: the number of inputs per call of the model.
         """
         with run_state.evaluating(self.model):
-            self._dtype = _parameter_dtype(self.model)
+            self._conversion.dtype = parameter_dtype(self.model)
             starts = range(0, len(x), count("predict()", "batch_size", batch_size))
-            parts = [self.model(self._in_dtype(Tensor(x[i : i + batch_size]))) for i in starts]
+            parts = [
+                self.model(self._conversion.array(Tensor(x[i : i + batch_size]))) for i in starts
+            ]
         return np.concatenate([part.data for part in parts])
 
     def save(self, file: File) -> None:
@@ -275,15 +287,16 @@ class Trainer:
         as_batches("fit()", "data", data)
         if validation is not None:
             as_batches("fit()", "validation", validation)
-        self._dtype = _parameter_dtype(self.model)
+        self._conversion.dtype = parameter_dtype(self.model)
         # An earlier call may have ended with an error in the middle of an epoch.
         self.averages = Averages()
         loaders = {"data": data, "validation": validation}
         self.loaders = {k: loader for k, loader in loaders.items() if hasattr(loader, "state_dict")}
-        if self.early_stopping is not None:
-            names = ["loss", *self.metrics]
-            val_names = [f"val_{name}" for name in names] if validation is not None else []
-            self.early_stopping.check([*names, *val_names])
+        names = ["loss", *self.metrics]
+        val_names = [f"val_{name}" for name in names] if validation is not None else []
+        for callback in (*self.callbacks, self.early_stopping):
+            if isinstance(callback, Monitor):
+                callback.check([*names, *val_names])
 
     def _bar(self, data: Any, end: int) -> Bar:
         per_epoch = len(data) if hasattr(data, "__len__") else None
@@ -291,31 +304,34 @@ class Trainer:
         return Bar(self.progress, end, per_epoch, done)
 
     def _stopped(self) -> bool:
-        return self.early_stopping is not None and self.early_stopping.stopped
+        return any(c.stopped for c in (*self.callbacks, self.early_stopping) if c is not None)
 
-    def _train_epoch(self, data: Any, bar: Bar, save_if_due: Callable[[], None] | None) -> None:
+    def _train_epoch(self, data: Any) -> None:
         self.model.train()
+        self._callback_calls("epoch_start")
         iterator = iter(data)
-        while batches := list(islice(iterator, self.accumulate)):
-            self._train_step(batches)
-            if bar.is_shown:
-                bar.advance(self.epoch + 1, len(batches), self.averages.means())
-            # With fewer batches the loader is exhausted, so the epoch cannot be resumed.
-            if save_if_due is not None and len(batches) == self.accumulate:
-                save_if_due()
+        try:
+            while batches := list(islice(iterator, self.accumulate)):
+                self._train_step(batches)
+        finally:
+            # Ends the workers of a DataLoader.
+            if isinstance(iterator, Generator):
+                iterator.close()
 
     def _train_step(self, given: Sequence[Any]) -> None:
-        sizes = [_size(batch) for batch in given]
-        batches = [self._converted(batch) for batch in given]
+        shares = [share(batch) for batch in given]
+        batches = [self._conversion.batch(batch) for batch in given]
+        self._callback_calls("step_start", batches)
         try:
             results = self._current_steps().train(*batches)
         except NotFinite as error:
             raise self._not_finite(error, batches[error.index]) from None
-        for batch, result, size in zip(batches, results, sizes, strict=True):
+        for batch, result, size in zip(batches, results, shares, strict=True):
             self.averages.add(self._numbers(batch, result), size)
         self.step += 1
         if self.scheduler is not None and self.scheduler_interval == "step":
             self.scheduler.step()
+        self._callback_calls("step_end", batches)
 
     def _current_steps(self) -> Steps:
         """Return the steps for the current attributes, which may be assigned at any time."""
@@ -327,38 +343,16 @@ class Trainer:
     def _parts(self) -> tuple[Any, ...]:
         with_output = bool(self.metrics)
         parts = self.model, self.loss, self.optimizer, self.max_grad_norm, with_output
-        return *parts, self.compile
+        return *parts, self.compile, self._callback_calls.inside_step
 
     def _numbers(self, batch: Any, result: Result) -> dict[str, float]:
         """Return the loss and the metrics of a batch as numbers."""
         loss, output = result
         numbers = {"loss": _number(loss)}
         if self.metrics:
-            target = map_arrays(detached, batch[-1])
+            target = map_arrays(detached, target_of(batch))
             numbers |= {name: _number(f(output, target)) for name, f in self.metrics.items()}
         return numbers
-
-    def _converted(self, batch: Any) -> Any:
-        """Return a batch with its floating-point data in the dtype of the parameters."""
-        for item in batch:
-            own = getattr(item, "dtype", None)
-            if own is None or (own.kind == "f" and own != self._dtype):
-                return map_arrays(self._in_dtype, batch)
-        return batch
-
-    def _in_dtype(self, value: Any) -> Any:
-        """Return floating-point data in the dtype of the parameters, and anything else as it is."""
-        own = getattr(value, "dtype", None)
-        if self._dtype is None or own is None or own.kind != "f" or own == self._dtype:
-            return value
-        if not self._warned and not np.can_cast(own, self._dtype):
-            self._warned = True
-            warn_caller(
-                f"Trainer converts data of {own} to {self._dtype}, the dtype of the model's "
-                f"parameters. To avoid this warning, convert the data yourself with "
-                f"astype(np.{self._dtype}), or create the layers with dtype=np.{own}"
-            )
-        return value.astype(self._dtype)
 
     def _not_finite(self, error: NotFinite, batch: Any) -> NonFiniteError:
         loss = error.loss
@@ -369,80 +363,28 @@ class Trainer:
             f"step {self.step}. A smaller learning rate or max_grad_norm may help"
         )
 
-    def _end_epoch(self, validation: Any, bar: Bar) -> None:
+    def _end_epoch(self, validation: Any) -> None:
         numbers = _means(self.averages)
         numbers["lr"] = self.optimizer.param_groups[0]["lr"]
         if validation is not None:
-            val_numbers = {f"val_{k}": v for k, v in self.evaluate(validation).items()}
-            bar.advance(self.epoch + 1, 0, val_numbers)
-            numbers |= val_numbers
+            numbers |= self._validate(validation)
         for name, value in numbers.items():
             self.history.setdefault(name, []).append(value)
         self.averages = Averages()
         self.epoch += 1
         if self.scheduler is not None and self.scheduler_interval == "epoch":
             self.scheduler.step()
-        if self.early_stopping is not None:
-            self.early_stopping.update(self.epoch, numbers, self.model)
+        self._callback_calls("epoch_end", numbers)
 
-
-_MODULE_ATTRIBUTES = (
-    *("named_parameters", "named_modules", "train", "eval", "training"),
-    *("state_dict", "load_state_dict"),
-)
+    def _validate(self, validation: Any) -> dict[str, float]:
+        self._callback_calls("validation_start")
+        numbers = {f"val_{name}": value for name, value in self.evaluate(validation).items()}
+        self._callback_calls("validation_end", numbers)
+        return numbers
 
 
 def _number(value: Any) -> float:
     return float(value.item() if isinstance(value, Tensor) else value)
-
-
-def _check_reusable(name: str, data: Any) -> None:
-    if isinstance(data, Iterator):
-        raise TypeError(
-            f"{name} of fit() is a {type(data).__name__}, which is empty after the first epoch; "
-            "pass a DataLoader or a list"
-        )
-
-
-def _check_model(model: Any, optimizer: Optimizer) -> None:
-    if isinstance(model, type):
-        raise TypeError(
-            f"model of Trainer is the class {model.__name__}; pass an instance of it, "
-            f"{model.__name__}(...)"
-        )
-    if missing := [name for name in _MODULE_ATTRIBUTES if not hasattr(model, name)]:
-        raise TypeError(
-            f"model of Trainer must be a Module of tinytorch-layers, or have its methods; "
-            f"{type(model).__name__} has no {', '.join(missing)}"
-        )
-    if not isinstance(optimizer, Optimizer):
-        raise TypeError(
-            "optimizer of Trainer must be an optimizer, such as SGD(model.parameters()), not "
-            f"{optimizer!r:.60}"
-        )
-    model_parameters = {id(p) for _, p in model.named_parameters()}
-    if model_parameters.isdisjoint(map(id, optimizer.parameters())):
-        raise ValueError(
-            f"the {type(optimizer).__name__} passed to Trainer has no parameter of the model; "
-            "create it with model.parameters() of the same model"
-        )
-
-
-def _checked_generators(value: Any) -> dict[str, np.random.Generator]:
-    generators = dict(value or {})
-    for name, generator in generators.items():
-        if not isinstance(generator, np.random.Generator):
-            raise TypeError(
-                f"generators[{name!r}] of Trainer must be a numpy.random.Generator, not "
-                f"{generator!r:.60}"
-            )
-    return generators
-
-
-def _parameter_dtype(model: Any) -> Any:
-    """Return the dtype of all floating-point parameters, or None if they have several."""
-    dtypes = {p.dtype for _, p in model.named_parameters() if p.dtype.kind == "f"}
-    return dtypes.pop() if len(dtypes) == 1 else None
 
 
 def _means(averages: Averages) -> dict[str, float]:
@@ -453,13 +395,3 @@ def _means(averages: Averages) -> dict[str, float]:
             "gives its batches only once"
         )
     return means
-
-
-def _size(batch: Any) -> int:
-    """Return the number of examples in a batch."""
-    if not isinstance(batch, (tuple, list)) or len(batch) < 2:
-        raise TypeError(
-            "a batch must be a tuple of the model's inputs and, last, the target, not "
-            f"{type(batch).__name__}: {batch!r:.60}"
-        )
-    return len(batch[-1])
