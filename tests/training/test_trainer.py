@@ -786,10 +786,10 @@ WRONG = {
         ValueError,
         "the data contain no batches",
     ),
-    "inputs and targets": (
+    "inputs and targets without epochs": (
         lambda: trainer(early_stopping=None).fit(X, np.zeros(len(X), int)),
         TypeError,
-        r"a number of epochs, not inputs and targets; write fit\(DataLoader\(TensorDataset",
+        r"fit\(\) requires the number of epochs: fit\(data, epochs=10\)",
     ),
     "a generator for two epochs": (
         lambda: trainer(early_stopping=None).fit(iter(loader()), 2),

@@ -172,7 +172,7 @@ class TensorBoard(Callback):
         """Open a file in the folder."""
         from tensorboardX import SummaryWriter
 
-        # The suffix distinguishes files of the same second, of which the later would be the only one.
+        # Otherwise a file replaces another one of the same second.
         self._writer = SummaryWriter(
             self.folder, purge_step=trainer.epoch + 1, filename_suffix=f".{trainer.epoch:06}"
         )

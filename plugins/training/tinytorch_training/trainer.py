@@ -23,12 +23,19 @@ from tinytorch_training.arguments import (
     warn_caller,
     with_methods,
 )
-from tinytorch_training.batches import Conversion, parameter_dtype, share, target_of
+from tinytorch_training.batches import Conversion, inputs_of, parameter_dtype, share, target_of
 from tinytorch_training.callback import Callback, Calls, checked_callbacks
 from tinytorch_training.checkpointing import Checkpointing
 from tinytorch_training.data import map_arrays
 from tinytorch_training.early_stopping import EarlyStopping
 from tinytorch_training.finite import NonFiniteError, describe
+from tinytorch_training.inputs import (
+    evaluation_loader,
+    input_batches,
+    is_array_like,
+    joined,
+    training_loaders,
+)
 from tinytorch_training.metrics import Averages
 from tinytorch_training.model_checks import check_model, check_reusable, checked_generators
 from tinytorch_training.monitor import Monitor
@@ -150,22 +157,43 @@ class Trainer:
 
     def fit(
         self,
-        data: Iterable[Any],
-        epochs: int,
-        validation: Iterable[Any] | None = None,
+        data: Any,
+        target: Any = None,
+        epochs: Any = None,
+        validation: Any = None,
         *,
+        batch_size: int = 32,
+        shuffle: bool = True,
+        generator: np.random.Generator | int | None = None,
+        sample_weight: Any = None,
         checkpoint: File | None = None,
         checkpoint_every: int | None = None,
         resume: bool = False,
     ) -> dict[str, list[float]]:
         """Train for a number of epochs, after those of earlier calls.
 
+        Call it as `fit(loader, epochs, validation)` or as `fit(inputs, targets, epochs, ...)`.
+
         Args:
-            data: a `DataLoader`, or another iterable of batches. A batch is a tuple of the
-                model's inputs and, last, the target.
+            data: a `DataLoader`, a `Dataset`, or another iterable of batches. A batch is a tuple
+                of the model's inputs and, last, the target; or a dict with the "target", perhaps a
+                "weight" for each example, and the model's inputs by the names of its arguments,
+                or as "inputs". Or arrays or DataFrames of inputs: a single one, or a tuple or dict
+                of several inputs of the model.
+            target: the targets of the inputs, or the number of epochs if `data` contains them.
             epochs: the number of epochs of this call. If it resumes an interrupted call, the
                 epochs that the interrupted call completed count.
-            validation: batches for computing the loss and the metrics after each epoch, or None.
+            validation: data for computing the loss and the metrics after each epoch: batches, a
+                `Dataset`, a tuple `(inputs, targets)` or `(inputs, targets, weights)`, the
+                fraction of the inputs that is held out, or None. A fraction always holds out the
+                same examples.
+            batch_size: the number of examples in a batch if `data` are not batches.
+            shuffle: whether to draw a new order for each epoch if `data` are not batches.
+            generator: a NumPy generator or a seed for these orders.
+            sample_weight: a weight for each example, or None. The loss of a batch is the weighted
+                mean of the losses of its examples. `loss` must have a `reduction`, like those of
+                tinytorch-losses, or take the weights as a third argument and return the weighted
+                mean.
             checkpoint: the file for saving the run after each epoch, or None.
             checkpoint_every: also save the run every so many steps within an epoch.
             resume: continue from the checkpoint if the file exists. If a program is interrupted
@@ -185,12 +213,19 @@ class Trainer:
         Warns:
             UserWarning: early stopping ended an earlier call, so that this one does nothing.
         """
-        if np.ndim(epochs):
-            raise TypeError(
-                "fit() takes batches and a number of epochs, not inputs and targets; write "
-                "fit(DataLoader(TensorDataset(inputs, targets), batch_size=32), epochs)"
-            )
+        if target is not None and not is_array_like(target) and np.ndim(target) == 0:
+            # fit(loader, epochs, validation)
+            validation = validation if epochs is None else epochs
+            target, epochs = None, target
+        if epochs is None:
+            raise TypeError("fit() requires the number of epochs: fit(data, epochs=10)")
         epochs = count("fit()", "epochs", epochs, minimum=0)
+        self._conversion.dtype = parameter_dtype(self.model)
+        options = {"batch_size": batch_size, "shuffle": shuffle, "generator": generator}
+        options["sample_weight"] = sample_weight
+        data, validation = training_loaders(
+            data, target, validation, options, self._conversion.array
+        )
         if epochs > 1:
             check_reusable("data", data)
             check_reusable("validation", validation)
@@ -223,41 +258,57 @@ class Trainer:
         except BaseException as error:
             self._callback_calls.report(error)
             raise
+        finally:
+            # The progress bar of this call cannot be copied with the Trainer.
+            self._callback_calls = Calls(self, self.callbacks)
         return self.history
 
-    def evaluate(self, data: Iterable[Any]) -> dict[str, float]:
+    def evaluate(
+        self, data: Any, target: Any = None, *, batch_size: int = 256, sample_weight: Any = None
+    ) -> dict[str, float]:
         """Return the loss and the metrics on data, averaged over the examples.
 
         The model is in evaluation mode during the call, and no operations are recorded.
 
         Args:
-            data: a `DataLoader`, or another iterable of batches, as for `fit`.
+            data: batches, a `Dataset`, or inputs, as for `fit`.
+            target: the targets of the inputs; None if `data` contains them.
+            batch_size: the number of examples in a batch if `data` are not batches.
+            sample_weight: a weight for each example, or None.
         """
         averages = Averages()
-        self._conversion.dtype = parameter_dtype(self.model)
+        convert = self._conversion
+        convert.dtype = parameter_dtype(self.model)
+        if target is not None:
+            data = (data, target, sample_weight)
         with run_state.evaluating(self.model):
-            for each in as_batches("evaluate()", "data", data):
+            for each in evaluation_loader("data of evaluate()", data, batch_size, convert.array):
                 size = share(each)
-                batch = self._conversion.batch(each)
+                batch = convert.batch(each)
                 averages.add(self._numbers(batch, self._current_steps().evaluate(batch)), size)
         return _means(averages)
 
     def predict(self, x: Any, batch_size: int = 256) -> Array:
         """Return the model's outputs for many inputs as one array.
 
-        The model is in evaluation mode during the call, and no operations are recorded.
+        The model is in evaluation mode during the call, and no operations are recorded. The
+        outputs have the structure of the model's output, such as a tuple.
 
         Args:
-            x: an array or Tensor of shape (N, ...).
+            x: an array, Tensor or DataFrame of shape (N, ...), or a tuple or dict of several
+                inputs; or a `DataLoader` or `Dataset`, whose targets are left out.
             batch_size: the number of inputs per call of the model.
         """
+        size = count("predict()", "batch_size", batch_size)
+        convert = self._conversion
+        convert.dtype = parameter_dtype(self.model)
+        outputs = []
         with run_state.evaluating(self.model):
-            self._conversion.dtype = parameter_dtype(self.model)
-            starts = range(0, len(x), count("predict()", "batch_size", batch_size))
-            parts = [
-                self.model(self._conversion.array(Tensor(x[i : i + batch_size]))) for i in starts
-            ]
-        return np.concatenate([part.data for part in parts])
+            for each in input_batches(x, size, convert.array):
+                batch = convert.batch(each)
+                positional, named = inputs_of(batch) if isinstance(batch, dict) else (batch, {})
+                outputs.append(self.model(*positional, **named))
+        return joined(outputs)
 
     def save(self, file: File) -> None:
         """Save the run to a checkpoint; see `save_checkpoint`."""
@@ -285,9 +336,6 @@ class Trainer:
                 f"saved, not {type(data).__name__}"
             )
         as_batches("fit()", "data", data)
-        if validation is not None:
-            as_batches("fit()", "validation", validation)
-        self._conversion.dtype = parameter_dtype(self.model)
         # An earlier call may have ended with an error in the middle of an epoch.
         self.averages = Averages()
         loaders = {"data": data, "validation": validation}
