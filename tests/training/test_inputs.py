@@ -62,9 +62,7 @@ def test_data_frames_are_arrays() -> None:
     assert run.history == whole.history
     np.testing.assert_array_equal(run.predict(frame), run.predict(X))
     frame["text"] = "word"
-    with pytest.raises(
-        TypeError, match=r"DataFrame whose columns 'text' .* are not numbers"
-    ):
+    with pytest.raises(TypeError, match=r"DataFrame whose columns 'text' .* are not numbers"):
         run.fit(frame, target, 1)
 
 

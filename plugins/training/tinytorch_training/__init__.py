@@ -11,15 +11,23 @@ if TYPE_CHECKING:
     from tinytorch_training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
     from tinytorch_training.checkpointing import ModelCheckpoint
     from tinytorch_training.clipping import clip_grad_norm, clip_grad_value
-    from tinytorch_training.data import DataLoader, Dataset, TensorDataset
+    from tinytorch_training.data import Dataset, TensorDataset
     from tinytorch_training.early_stopping import EarlyStopping
     from tinytorch_training.finite import NonFiniteError
+    from tinytorch_training.loader import DataLoader
     from tinytorch_training.logs import CSVLogger, JSONLogger, TensorBoard
     from tinytorch_training.metrics import accuracy
     from tinytorch_training.optimizer import Optimizer
     from tinytorch_training.plotting import plot_history
     from tinytorch_training.rate_finder import LRFinderResult, lr_find
     from tinytorch_training.rmsprop import RMSprop
+    from tinytorch_training.samplers import (
+        RandomSampler,
+        Sampler,
+        SequentialSampler,
+        SubsetRandomSampler,
+        WeightedRandomSampler,
+    )
     from tinytorch_training.schedules import (
         CosineAnnealingLR,
         LinearLR,
@@ -28,8 +36,10 @@ if TYPE_CHECKING:
         StepLR,
     )
     from tinytorch_training.sgd import SGD
+    from tinytorch_training.subsets import ConcatDataset, IterableDataset, Subset, random_split
     from tinytorch_training.timing import Timing
     from tinytorch_training.trainer import Trainer
+    from tinytorch_training.workers import WorkerError
 
 __version__ = "0.1.0"
 
@@ -40,10 +50,12 @@ __all__ = [
     "CSVLogger",
     "Callback",
     "CheckpointError",
+    "ConcatDataset",
     "CosineAnnealingLR",
     "DataLoader",
     "Dataset",
     "EarlyStopping",
+    "IterableDataset",
     "JSONLogger",
     "LRFinderResult",
     "LRScheduler",
@@ -52,18 +64,26 @@ __all__ = [
     "NonFiniteError",
     "Optimizer",
     "RMSprop",
+    "RandomSampler",
+    "Sampler",
     "SequentialLR",
+    "SequentialSampler",
     "StepLR",
+    "Subset",
+    "SubsetRandomSampler",
     "TensorBoard",
     "TensorDataset",
     "Timing",
     "Trainer",
+    "WeightedRandomSampler",
+    "WorkerError",
     "accuracy",
     "clip_grad_norm",
     "clip_grad_value",
     "load_checkpoint",
     "lr_find",
     "plot_history",
+    "random_split",
     "save_checkpoint",
 ]
 
@@ -75,18 +95,23 @@ __getattr__, __dir__ = lazy_names(
         "checkpoint": "CheckpointError load_checkpoint save_checkpoint",
         "checkpointing": "ModelCheckpoint",
         "clipping": "clip_grad_norm clip_grad_value",
-        "data": "DataLoader Dataset TensorDataset",
+        "data": "Dataset TensorDataset",
         "early_stopping": "EarlyStopping",
         "finite": "NonFiniteError",
+        "loader": "DataLoader",
         "logs": "CSVLogger JSONLogger TensorBoard",
         "metrics": "accuracy",
         "optimizer": "Optimizer",
         "plotting": "plot_history",
         "rate_finder": "LRFinderResult lr_find",
         "rmsprop": "RMSprop",
+        "samplers": "RandomSampler Sampler SequentialSampler SubsetRandomSampler "
+        "WeightedRandomSampler",
         "schedules": "CosineAnnealingLR LinearLR LRScheduler SequentialLR StepLR",
         "sgd": "SGD",
+        "subsets": "ConcatDataset IterableDataset Subset random_split",
         "timing": "Timing",
         "trainer": "Trainer",
+        "workers": "WorkerError",
     },
 )

@@ -12,7 +12,8 @@ from tinytorch_core.extend import to_array
 
 from tinytorch_training.arguments import as_batches, count, number
 from tinytorch_training.batches import INPUTS, TARGET, WEIGHT
-from tinytorch_training.data import DataLoader, Dataset, map_arrays
+from tinytorch_training.data import Dataset, map_arrays
+from tinytorch_training.loader import DataLoader
 
 Array = Any
 Convert = Callable[[Any], Any]

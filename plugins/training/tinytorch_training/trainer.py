@@ -347,7 +347,7 @@ class Trainer:
                 callback.check([*names, *val_names])
 
     def _bar(self, data: Any, end: int) -> Bar:
-        per_epoch = len(data) if hasattr(data, "__len__") else None
+        per_epoch = _length(data)
         done = self.epoch * (per_epoch or 0) + getattr(data, "resumes_at", 0)
         return Bar(self.progress, end, per_epoch, done)
 
@@ -429,6 +429,14 @@ class Trainer:
         numbers = {f"val_{name}": value for name, value in self.evaluate(validation).items()}
         self._callback_calls("validation_end", numbers)
         return numbers
+
+
+def _length(data: Any) -> int | None:
+    """Return the number of batches, or None if it is unknown."""
+    try:
+        return len(data)
+    except TypeError:
+        return None
 
 
 def _number(value: Any) -> float:
