@@ -409,3 +409,43 @@ def test_other_files_are_rejected(tmp_path, case) -> None:
 def test_missing_file_raises_file_not_found_error(tmp_path) -> None:
     with pytest.raises(FileNotFoundError):
         load_checkpoint(tmp_path / "missing")
+
+
+def damaged(good: bytes, rng: np.random.Generator) -> bytes:
+    """Return a file with one kind of damage: bits, bytes, a cut, a copy, or appended bytes."""
+    content = bytearray(good)
+    start, length = int(rng.integers(len(good))), int(rng.integers(1, 600))
+    kind = rng.integers(6)
+    if kind == 0:
+        content[start] ^= 1 << int(rng.integers(8))
+    elif kind == 1:
+        content[start : start + length] = rng.bytes(length)
+    elif kind == 2:
+        del content[start:]
+    elif kind == 3:
+        del content[start : start + length]
+    elif kind == 4:
+        content[start : start + length] = bytes(length)
+    else:
+        content += rng.bytes(length)
+    return bytes(content)
+
+
+def test_400_damaged_checkpoints_load_correctly_or_raise_a_clear_error(tmp_path) -> None:
+    file = tmp_path / "run.safetensors"
+    save_checkpoint(file, STATE | {"more": np.arange(2000.0)})
+    good, expected = file.read_bytes(), load_checkpoint(file)
+    rng = np.random.default_rng(0)
+    rejected = 0
+    for _ in range(400):
+        content = damaged(good, rng)
+        file.write_bytes(content)
+        try:
+            found = load_checkpoint(file)
+        except CheckpointError as error:
+            assert "run.safetensors" in str(error)
+            assert "damaged" in str(error) or "was not written by" in str(error)
+            rejected += 1
+        else:
+            np.testing.assert_equal(found, expected)
+    assert rejected > 350
