@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import pickle
+import re
 import stat
 import subprocess
 import sys
@@ -436,16 +437,15 @@ def test_400_damaged_checkpoints_load_correctly_or_raise_a_clear_error(tmp_path)
     save_checkpoint(file, STATE | {"more": np.arange(2000.0)})
     good, expected = file.read_bytes(), load_checkpoint(file)
     rng = np.random.default_rng(0)
-    rejected = 0
+    rejected = []
     for _ in range(400):
-        content = damaged(good, rng)
-        file.write_bytes(content)
+        file.write_bytes(damaged(good, rng))
         try:
             found = load_checkpoint(file)
         except CheckpointError as error:
-            assert "run.safetensors" in str(error)
-            assert "damaged" in str(error) or "was not written by" in str(error)
-            rejected += 1
+            rejected.append(str(error))
         else:
             np.testing.assert_equal(found, expected)
-    assert rejected > 350
+    assert len(rejected) > 350
+    for message in rejected:
+        assert re.search(r"run\.safetensors (is damaged|is not a checkpoint, or|was not )", message)

@@ -13,6 +13,16 @@ if TYPE_CHECKING:
     from tinytorch_training.clipping import clip_grad_norm, clip_grad_value
     from tinytorch_training.data import Dataset, TensorDataset
     from tinytorch_training.early_stopping import EarlyStopping
+    from tinytorch_training.epoch_metrics import (
+        confusion_matrix,
+        f1_score,
+        mean_absolute_error,
+        over_epoch,
+        precision,
+        r2_score,
+        recall,
+        roc_auc,
+    )
     from tinytorch_training.finite import NonFiniteError
     from tinytorch_training.loader import DataLoader
     from tinytorch_training.logs import CSVLogger, JSONLogger, TensorBoard
@@ -80,10 +90,18 @@ __all__ = [
     "accuracy",
     "clip_grad_norm",
     "clip_grad_value",
+    "confusion_matrix",
+    "f1_score",
     "load_checkpoint",
     "lr_find",
+    "mean_absolute_error",
+    "over_epoch",
     "plot_history",
+    "precision",
+    "r2_score",
     "random_split",
+    "recall",
+    "roc_auc",
     "save_checkpoint",
 ]
 
@@ -97,6 +115,8 @@ __getattr__, __dir__ = lazy_names(
         "clipping": "clip_grad_norm clip_grad_value",
         "data": "Dataset TensorDataset",
         "early_stopping": "EarlyStopping",
+        "epoch_metrics": "confusion_matrix f1_score mean_absolute_error over_epoch precision "
+        "r2_score recall roc_auc",
         "finite": "NonFiniteError",
         "loader": "DataLoader",
         "logs": "CSVLogger JSONLogger TensorBoard",

@@ -117,7 +117,8 @@ def _check(state: Mapping[str, Any], own: Mapping[str, Any]) -> None:
     for name in ("epoch", "step"):
         count("the checkpoint", name, progress[name], minimum=0)
     for name, values in progress["history"].items():
-        if not all(isinstance(value, Real) for value in values):
+        # A confusion matrix is a list.
+        if not all(isinstance(value, Real | list) for value in values):
             raise ValueError(f"its history of {name!r} contains other values than numbers")
 
 

@@ -28,6 +28,7 @@ from tinytorch_training.callback import Callback, Calls, checked_callbacks
 from tinytorch_training.checkpointing import Checkpointing
 from tinytorch_training.data import map_arrays
 from tinytorch_training.early_stopping import EarlyStopping
+from tinytorch_training.epoch_metrics import is_over_epoch
 from tinytorch_training.finite import NonFiniteError, describe
 from tinytorch_training.inputs import (
     evaluation_loader,
@@ -66,8 +67,9 @@ class Trainer:
             "step" of the optimizer.
         metrics: functions of the output and the target by name, such as `{"accuracy": accuracy}`.
             They are reported as averages over the examples. They get detached tensors, and are
-            called after the step of the optimizer. The names "loss", "lr" and those that begin
-            with "val_" are reserved for the history.
+            called after the step of the optimizer. Those marked with `over_epoch`, such as
+            `f1_score`, get all outputs and targets of an epoch at its end instead. The names
+            "loss", "lr" and those that begin with "val_" are reserved for the history.
         accumulate: the number of batches per step of the optimizer. The step is the same as for
             a single large batch.
         max_grad_norm: the norm to which the gradients of each step are clipped, or None.
@@ -154,6 +156,14 @@ class Trainer:
         self.loaders: dict[str, Any] = {}
         # The epoch at which the last completed call of `fit` was to end.
         self._planned = 0
+
+    def __repr__(self) -> str:
+        parts = [type(part).__name__ for part in (self.model, self.loss, self.optimizer)]
+        number = sum(p.size for _, p in self.model.named_parameters())
+        last = {name: values[-1] for name, values in self.history.items() if values}
+        numbers = "".join(f", {k} {v:.4g}" for k, v in last.items() if isinstance(v, int | float))
+        parameters = f"{number:,} parameters"
+        return f"Trainer({', '.join(parts)}: {parameters}, {self.epoch} epochs{numbers})"
 
     def fit(
         self,
@@ -285,8 +295,8 @@ class Trainer:
             for each in evaluation_loader("data of evaluate()", data, batch_size, convert.array):
                 size = share(each)
                 batch = convert.batch(each)
-                averages.add(self._numbers(batch, self._current_steps().evaluate(batch)), size)
-        return _means(averages)
+                self._add(averages, batch, self._current_steps().evaluate(batch), size)
+        return self._means(averages)
 
     def predict(self, x: Any, batch_size: int = 256) -> Array:
         """Return the model's outputs for many inputs as one array.
@@ -375,7 +385,7 @@ class Trainer:
         except NotFinite as error:
             raise self._not_finite(error, batches[error.index]) from None
         for batch, result, size in zip(batches, results, shares, strict=True):
-            self.averages.add(self._numbers(batch, result), size)
+            self._add(self.averages, batch, result, size)
         self.step += 1
         if self.scheduler is not None and self.scheduler_interval == "step":
             self.scheduler.step()
@@ -393,14 +403,32 @@ class Trainer:
         parts = self.model, self.loss, self.optimizer, self.max_grad_norm, with_output
         return *parts, self.compile, self._callback_calls.inside_step
 
-    def _numbers(self, batch: Any, result: Result) -> dict[str, float]:
-        """Return the loss and the metrics of a batch as numbers."""
+    def _add(self, averages: Averages, batch: Any, result: Result, share: float) -> None:
+        """Add the loss and the metrics of a batch to averages."""
         loss, output = result
         numbers = {"loss": _number(loss)}
         if self.metrics:
             target = map_arrays(detached, target_of(batch))
-            numbers |= {name: _number(f(output, target)) for name, f in self.metrics.items()}
-        return numbers
+            for name, metric in self.metrics.items():
+                if not is_over_epoch(metric):
+                    numbers[name] = _number(metric(output, target))
+            if len(numbers) <= len(self.metrics):
+                averages.collect(output, target)
+        averages.add(numbers, share)
+
+    def _means(self, averages: Averages) -> dict[str, Any]:
+        """Return the averages over an epoch, and the metrics over it."""
+        means: dict[str, Any] = averages.means()
+        if not means:
+            raise ValueError(
+                "the data contain no batches; a dataset may be smaller than a batch, and a "
+                "generator gives its batches only once"
+            )
+        over_epoch = {name: f for name, f in self.metrics.items() if is_over_epoch(f)}
+        if over_epoch:
+            collected = averages.collected()
+            means |= {name: _number(f(*collected)) for name, f in over_epoch.items()}
+        return means
 
     def _not_finite(self, error: NotFinite, batch: Any) -> NonFiniteError:
         loss = error.loss
@@ -412,7 +440,7 @@ class Trainer:
         )
 
     def _end_epoch(self, validation: Any) -> None:
-        numbers = _means(self.averages)
+        numbers = self._means(self.averages)
         numbers["lr"] = self.optimizer.param_groups[0]["lr"]
         if validation is not None:
             numbers |= self._validate(validation)
@@ -439,15 +467,8 @@ def _length(data: Any) -> int | None:
         return None
 
 
-def _number(value: Any) -> float:
+def _number(value: Any) -> Any:
+    """Return a loss or metric as a number; a matrix stays a list."""
+    if isinstance(value, list):
+        return value
     return float(value.item() if isinstance(value, Tensor) else value)
-
-
-def _means(averages: Averages) -> dict[str, float]:
-    means = averages.means()
-    if not means:
-        raise ValueError(
-            "the data contain no batches; a dataset may be smaller than a batch, and a generator "
-            "gives its batches only once"
-        )
-    return means
