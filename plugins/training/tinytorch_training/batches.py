@@ -17,12 +17,7 @@ TARGET, WEIGHT, INPUTS = "target", "weight", "inputs"
 
 def target_of(batch: Any) -> Any:
     """Return the target of a batch."""
-    return batch[TARGET] if isinstance(batch, Mapping) else batch[-1]
-
-
-def weight_of(batch: Any) -> Any:
-    """Return the sample weights of a batch, or None."""
-    return batch.get(WEIGHT) if isinstance(batch, Mapping) else None
+    return batch[TARGET] if isinstance(batch, dict) else batch[-1]
 
 
 def inputs_of(batch: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -39,7 +34,7 @@ def examples_in(batch: Any) -> int:
     Raises:
         TypeError: the batch is neither a tuple of inputs and a target nor a dict with a target.
     """
-    if isinstance(batch, Mapping):
+    if isinstance(batch, dict):
         if TARGET in batch and len(batch) > 1:
             return len(batch[TARGET])
         raise TypeError(
@@ -56,7 +51,8 @@ def examples_in(batch: Any) -> int:
 
 def share(batch: Any) -> float:
     """Return what a batch counts in a mean: its number of examples, or the sum of its weights."""
-    size, weight = examples_in(batch), weight_of(batch)
+    size = examples_in(batch)
+    weight = batch.get(WEIGHT) if isinstance(batch, dict) else None
     return size if weight is None else float(unwrap(weight).sum())
 
 
@@ -79,7 +75,7 @@ class Conversion:
 
     def batch(self, batch: Any) -> Any:
         """Return a batch with its floating-point data in the dtype."""
-        for item in batch.values() if isinstance(batch, Mapping) else batch:
+        for item in batch.values() if isinstance(batch, dict) else batch:
             own = getattr(item, "dtype", None)
             if own is None or (own.kind == "f" and own != self.dtype):
                 return map_arrays(self.array, batch)

@@ -39,7 +39,7 @@ def as_examples(name: str, value: Any) -> Any:
 
 def _check_columns(name: str, frame: Any) -> None:
     """Raise TypeError if columns of a DataFrame are not numbers."""
-    dtypes = getattr(frame, "dtypes", None)
+    dtypes: Any = getattr(frame, "dtypes", None)
     if not hasattr(dtypes, "items"):
         return
     wrong = [f"{column!r} ({dtype})" for column, dtype in dtypes.items() if _is_text(dtype)]
@@ -193,7 +193,8 @@ def evaluation_loader(name: str, data: Any, batch_size: int, convert: Convert) -
         convert: converts each array.
     """
     if isinstance(data, tuple) and len(data) in (2, 3) and is_array_like(data[1]):
-        data = Examples(name, *data, *[None] * (3 - len(data)), convert)
+        inputs, target, weight = data if len(data) == 3 else (*data, None)
+        data = Examples(name, inputs, target, weight, convert)
     if isinstance(data, Dataset):
         return DataLoader(data, count("Trainer", "batch_size", batch_size))
     if data is not None:
@@ -221,7 +222,7 @@ def input_batches(data: Any, batch_size: int, convert: Convert) -> Iterator[Any]
 
 
 def _without_target(batch: Any) -> Any:
-    if isinstance(batch, Mapping):
+    if isinstance(batch, dict):
         return batch
     if not isinstance(batch, tuple | list):
         return (batch,)

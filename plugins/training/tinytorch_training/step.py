@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -58,7 +58,7 @@ class Evaluation:
         Raises:
             TypeError: the loss is not a Tensor of one element.
         """
-        if isinstance(batch, Mapping):
+        if isinstance(batch, dict):
             positional, named = inputs_of(batch)
             output = self.model(*positional, **named)
             loss = self._weighted(output, batch[TARGET], batch.get(WEIGHT))

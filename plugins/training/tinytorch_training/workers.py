@@ -234,6 +234,7 @@ def _work(
     # A thread, so that tasks are received while a result is sent.
     threading.Thread(target=receive, daemon=True).start()
     while True:
+        answer: tuple[Any, BaseException | None, str | None]
         try:
             answer = load(tasks.get()), None, None
         except BaseException as error:
