@@ -7,6 +7,7 @@ from tinytorch_core.extend import lazy_names
 
 if TYPE_CHECKING:
     from tinytorch_training.adam import Adam, AdamW
+    from tinytorch_training.averaging import AveragedWeights
     from tinytorch_training.callback import Callback
     from tinytorch_training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
     from tinytorch_training.checkpointing import ModelCheckpoint
@@ -57,6 +58,7 @@ __all__ = [
     "SGD",
     "Adam",
     "AdamW",
+    "AveragedWeights",
     "CSVLogger",
     "Callback",
     "CheckpointError",
@@ -109,6 +111,7 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "adam": "Adam AdamW",
+        "averaging": "AveragedWeights",
         "callback": "Callback",
         "checkpoint": "CheckpointError load_checkpoint save_checkpoint",
         "checkpointing": "ModelCheckpoint",
