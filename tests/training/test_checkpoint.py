@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import pickle
+import re
 import stat
 import subprocess
 import sys
@@ -409,3 +410,42 @@ def test_other_files_are_rejected(tmp_path, case) -> None:
 def test_missing_file_raises_file_not_found_error(tmp_path) -> None:
     with pytest.raises(FileNotFoundError):
         load_checkpoint(tmp_path / "missing")
+
+
+def damaged(good: bytes, rng: np.random.Generator) -> bytes:
+    """Return a file with one kind of damage: bits, bytes, a cut, a copy, or appended bytes."""
+    content = bytearray(good)
+    start, length = int(rng.integers(len(good))), int(rng.integers(1, 600))
+    kind = rng.integers(6)
+    if kind == 0:
+        content[start] ^= 1 << int(rng.integers(8))
+    elif kind == 1:
+        content[start : start + length] = rng.bytes(length)
+    elif kind == 2:
+        del content[start:]
+    elif kind == 3:
+        del content[start : start + length]
+    elif kind == 4:
+        content[start : start + length] = bytes(length)
+    else:
+        content += rng.bytes(length)
+    return bytes(content)
+
+
+def test_400_damaged_checkpoints_load_correctly_or_raise_a_clear_error(tmp_path) -> None:
+    file = tmp_path / "run.safetensors"
+    save_checkpoint(file, STATE | {"more": np.arange(2000.0)})
+    good, expected = file.read_bytes(), load_checkpoint(file)
+    rng = np.random.default_rng(0)
+    rejected = []
+    for _ in range(400):
+        file.write_bytes(damaged(good, rng))
+        try:
+            found = load_checkpoint(file)
+        except CheckpointError as error:
+            rejected.append(str(error))
+        else:
+            np.testing.assert_equal(found, expected)
+    assert len(rejected) > 350
+    for message in rejected:
+        assert re.search(r"run\.safetensors (is damaged|is not a checkpoint, or|was not )", message)

@@ -653,7 +653,25 @@ def test_averages_are_reset_after_an_error_within_an_epoch() -> None:
 # Progress bar and plots.
 
 
-def test_progress_bar_shows_the_epoch_and_the_values(capsys) -> None:
+@pytest.fixture
+def terminal(capsys, monkeypatch):
+    """Have bars shown, as on a terminal and in a notebook."""
+    monkeypatch.setattr("tinytorch_training.progress._in_notebook", lambda: True)
+    return capsys
+
+
+def test_without_a_terminal_each_epoch_is_a_line(capsys) -> None:
+    trainer(progress=True).fit(loader(), 2, loader())
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("epoch 1/2: loss 0.")
+    assert second.startswith("epoch 2/2: ")
+    assert ", val_accuracy 0." in second
+    trainer().fit(loader(), 1, loader())
+    assert capsys.readouterr().err == ""
+
+
+def test_progress_bar_shows_the_epoch_and_the_values(terminal) -> None:
+    capsys = terminal
     trainer(progress=True).fit(loader(), 2, loader())
     shown = capsys.readouterr().err
     assert "epoch 2/2: 100%" in shown
@@ -661,7 +679,9 @@ def test_progress_bar_shows_the_epoch_and_the_values(capsys) -> None:
     assert "val_accuracy" in shown
 
 
-def test_progress_bar_of_a_resumed_run_counts_the_completed_batches(tmp_path, capsys) -> None:
+def test_progress_bar_of_a_resumed_run_counts_the_completed_batches(tmp_path, terminal) -> None:
+    capsys = terminal
+
     class Interrupted(Exception):
         pass
 
@@ -766,10 +786,10 @@ WRONG = {
         ValueError,
         "the data contain no batches",
     ),
-    "inputs and targets": (
+    "inputs and targets without epochs": (
         lambda: trainer(early_stopping=None).fit(X, np.zeros(len(X), int)),
         TypeError,
-        r"a number of epochs, not inputs and targets; write fit\(DataLoader\(TensorDataset",
+        r"fit\(\) requires the number of epochs: fit\(data, epochs=10\)",
     ),
     "a generator for two epochs": (
         lambda: trainer(early_stopping=None).fit(iter(loader()), 2),
@@ -784,7 +804,7 @@ WRONG = {
     "one tensor": (
         lambda: trainer(early_stopping=None).fit([Tensor(X)], 1),
         TypeError,
-        "a batch must be a tuple of the model's inputs and, last, the target, not Tensor",
+        "a batch must be a tuple of the model's inputs and, last, the target, or a dict, not T",
     ),
     "a list cannot be resumed": (
         lambda: trainer(early_stopping=None).fit([], 1, checkpoint="c"),

@@ -157,7 +157,7 @@ class BatchNorm2d(Layer):
             return x * scale.reshape(*shape) + shift.reshape(*shape)  # type: ignore[no-any-return]
         self._follow(self.running_mean, x.data.mean(axis=(0, 2, 3)))
         self._follow(self.running_var, x.data.var(axis=(0, 2, 3)))
-        return functional.batch_norm(x, self.gamma, self.beta, self.eps)  # type: ignore[no-any-return]
+        return functional.batch_norm(x, weight=self.gamma, bias=self.beta, eps=self.eps)  # type: ignore[no-any-return]
 
     def _follow(self, running: Any, value: Any) -> None:
         running += self.momentum * (value - running)

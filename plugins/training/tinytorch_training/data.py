@@ -1,9 +1,8 @@
-"""Datasets, and the DataLoader that draws batches from them."""
+"""Datasets, and what a batch of their examples is."""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,7 @@ import numpy as np
 from tinytorch_core import Tensor
 from tinytorch_core.extend import from_array, to_array
 
-from tinytorch_modules import random_generator
-from tinytorch_training.arguments import count, flag, warn_caller
-from tinytorch_training.randomness import set_state
+from tinytorch_training.arguments import warn_caller
 
 Array = Any
 
@@ -101,6 +98,10 @@ class TensorDataset(Dataset):
     def __len__(self) -> int:
         return len(self.arrays[0])
 
+    def __repr__(self) -> str:
+        arrays = ", ".join(f"{a.dtype} {a.shape}" for a in self.arrays)
+        return f"TensorDataset({len(self)} examples: {arrays})"
+
     def __getitem__(self, index: int) -> tuple[Tensor, ...]:
         return tuple(Tensor(a[index], t) for a, t in zip(self.arrays, self._dtypes, strict=True))
 
@@ -163,136 +164,3 @@ def map_arrays(function: Callable[[Any], Any], value: Any) -> Any:
         items = [map_arrays(function, item) for item in value]
         return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
     return function(value)
-
-
-class DataLoader:
-    """An iterable over the batches of a dataset; each `for` loop is one epoch.
-
-    `state_dict` contains the state of the generator and the position. After `load_state_dict`,
-    a loader continues in the middle of an epoch with exactly the remaining batches.
-
-    Args:
-        dataset: a `Dataset`, or any object with `__len__` and `__getitem__(index)`. A tuple of
-            arrays is an error; pass `TensorDataset(x, y)`.
-        batch_size: the number of examples in a batch.
-        shuffle: whether to draw a new random order for each epoch.
-        drop_last: whether to omit the last batch if it is smaller.
-        generator: a `numpy.random.Generator`, or a seed for one, for the orders. With None,
-            every run differs.
-
-    Raises:
-        TypeError, ValueError: an argument has the wrong type or is out of range.
-
-    >>> data = TensorDataset(np.arange(5.0, dtype=np.float32))
-    >>> [x.tolist() for (x,) in DataLoader(data, batch_size=2)]
-    [[0.0, 1.0], [2.0, 3.0], [4.0]]
-    >>> loader = DataLoader(data, 3, shuffle=True, generator=0)
-    >>> [x.tolist() for (x,) in loader]
-    [[2.0, 4.0, 3.0], [0.0, 1.0]]
-    """
-
-    def __init__(
-        self,
-        dataset: Any,
-        batch_size: int = 1,
-        shuffle: bool = False,
-        drop_last: bool = False,
-        generator: np.random.Generator | int | None = None,
-    ) -> None:
-        if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
-            raise TypeError(
-                "DataLoader expects a dataset with __len__ and __getitem__, not "
-                f"{type(dataset).__name__}"
-            )
-        if isinstance(dataset, tuple) and dataset and all(getattr(a, "ndim", 0) for a in dataset):
-            shapes = ", ".join(str(array.shape) for array in dataset)
-            raise TypeError(
-                f"DataLoader got a tuple of {len(dataset)} arrays of shapes {shapes}, which would "
-                f"be a dataset of {len(dataset)} examples; pass TensorDataset(...) of the arrays "
-                "to have one example for each row, or a list if each array is an example"
-            )
-        self.dataset = dataset
-        self.batch_size = count("DataLoader", "batch_size", batch_size)
-        self.shuffle = flag("DataLoader", "shuffle", shuffle)
-        self.drop_last = flag("DataLoader", "drop_last", drop_last)
-        self.generator = random_generator(generator)
-        # The state of the generator before the running epoch, the number of batches drawn since,
-        # and whether the next loop continues that epoch.
-        self._epoch_start: Mapping[str, Any] | None = None
-        self._position = 0
-        self._resumed = False
-
-    def __len__(self) -> int:
-        """The number of batches."""
-        whole, rest = divmod(len(self.dataset), self.batch_size)
-        return whole + (1 if rest and not self.drop_last else 0)
-
-    def __iter__(self) -> Iterator[Any]:
-        if self._resumed:
-            position, order = self._position, self._order(self._generator_at_epoch_start())
-        else:
-            self._epoch_start = self.generator.bit_generator.state
-            position, order = 0, self._order(self.generator)
-        self._resumed = False
-        for i in range(position, len(self)):
-            self._position = i + 1
-            yield self._batch(order[i * self.batch_size : (i + 1) * self.batch_size])
-        self._epoch_start, self._position = None, 0
-
-    @property
-    def resumes_at(self) -> int:
-        """The number of batches that the next loop skips, because an epoch is resumed."""
-        return self._position if self._resumed else 0
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return the state of the generator and the position in the running epoch."""
-        return {
-            "generator": self.generator.bit_generator.state,
-            "began": self._epoch_start,
-            "position": self._position,
-            "examples": len(self.dataset),
-            "batch_size": self.batch_size,
-        }
-
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Restore a state from `state_dict`; the next loop continues from its position.
-
-        Raises:
-            ValueError: the state belongs to a loader with a different number of examples, batch
-                size or kind of generator, or to a later batch than its last one. The loader is
-                unchanged.
-            TypeError, KeyError: a value has the wrong type or is missing. The loader is unchanged.
-        """
-        for name, own in (("examples", len(self.dataset)), ("batch_size", self.batch_size)):
-            if state_dict.get(name) != own:
-                raise ValueError(
-                    f"this state belongs to a DataLoader with {name}={state_dict.get(name)}, but "
-                    f"this one has {name}={own}; the batches would differ"
-                )
-        position = count("DataLoader", "position", state_dict["position"], minimum=0)
-        if position > len(self):
-            raise ValueError(
-                f"this state is for batch {position} of an epoch, but this DataLoader has only "
-                f"{len(self)} batches"
-            )
-        began = state_dict["began"]
-        if began is not None:
-            set_state(copy.deepcopy(self.generator), began)  # raises an error if it is invalid
-        set_state(self.generator, state_dict["generator"])
-        self._epoch_start, self._position = began, position
-        self._resumed = began is not None
-
-    def _order(self, generator: np.random.Generator) -> Array:
-        size = len(self.dataset)
-        return generator.permutation(size) if self.shuffle else np.arange(size)
-
-    def _generator_at_epoch_start(self) -> np.random.Generator:
-        """Return a copy of the generator in its state at the start of the running epoch."""
-        generator = copy.deepcopy(self.generator)
-        set_state(generator, self._epoch_start or {})
-        return generator
-
-    def _batch(self, indices: Array) -> Any:
-        if hasattr(self.dataset, "batch"):
-            return self.dataset.batch(indices)
-        return stack([self.dataset[i] for i in indices.tolist()])

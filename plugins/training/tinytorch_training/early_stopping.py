@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from tinytorch_core.extend import did_you_mean
+from tinytorch_training.arguments import count, flag
+from tinytorch_training.monitor import Monitor
 
-from tinytorch_training.arguments import count, flag, not_negative
 
-
-class EarlyStopping:
+class EarlyStopping(Monitor):
     """Stops a Trainer when a monitored value has not improved for several epochs.
 
     NaN is never an improvement, and any number is an improvement if all values so far were NaN.
@@ -40,51 +38,33 @@ class EarlyStopping:
         mode: str = "min",
         restore_best: bool = True,
     ) -> None:
-        if mode not in ("min", "max"):
-            raise ValueError(f"mode of EarlyStopping must be 'min' or 'max', not {mode!r}")
-        if not isinstance(monitor, str):
-            raise TypeError(
-                f"monitor of EarlyStopping must be a name in the history, not {monitor!r:.60}"
-            )
-        self.monitor = monitor
+        super().__init__(monitor, min_delta, mode)
         self.patience = count("EarlyStopping", "patience", patience)
-        self.min_delta = not_negative("EarlyStopping", "min_delta", min_delta)
-        self.mode = mode
         self.restore_best = flag("EarlyStopping", "restore_best", restore_best)
-        self.best: float | None = None
-        self.best_epoch = 0
         self._waited = 0
         self._weights: Mapping[str, Any] | None = None
 
     @property
-    def stopped(self) -> bool:
+    def stopped(self) -> bool:  # type: ignore[override]
         """Whether training should stop."""
         return self._waited >= self.patience
 
-    def check(self, names: Iterable[str]) -> None:
-        """Raise ValueError unless the monitored value is among the names of a history."""
-        known = list(names)
-        if self.monitor not in known:
-            raise ValueError(
-                f"EarlyStopping monitors {self.monitor!r}, which this training does not compute. "
-                f"{did_you_mean(self.monitor, known)}"
-            )
+    def on_epoch_end(self, trainer: Any, numbers: Mapping[str, Any]) -> None:
+        """Compare the values of an epoch with the best so far."""
+        self.update(trainer.epoch, numbers, trainer.model)
+
+    def on_fit_end(self, trainer: Any) -> None:
+        """Restore the weights of the best epoch."""
+        self.restore(trainer.model)
 
     def update(self, epoch: int, numbers: Mapping[str, float], model: Any) -> None:
         """Compare the values of an epoch with the best so far."""
-        value = numbers[self.monitor]
-        if not self._better(value):
+        if not self.improves(epoch, numbers):
             self._waited += 1
             return
-        self.best, self.best_epoch, self._waited = value, epoch, 0
+        self._waited = 0
         if self.restore_best:
             self._weights = model.state_dict()
-
-    def _better(self, value: float) -> bool:
-        if self.best is None or math.isnan(value):
-            return not math.isnan(value)
-        gain = self.best - value if self.mode == "min" else value - self.best
-        return gain > self.min_delta
 
     def restore(self, model: Any) -> None:
         """Load the weights of the best epoch into a model if `restore_best` is set."""
@@ -93,12 +73,7 @@ class EarlyStopping:
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state, including the weights of the best epoch."""
-        return {
-            "best": self.best,
-            "best_epoch": self.best_epoch,
-            "waited": self._waited,
-            "weights": self._weights,
-        }
+        return {**super().state_dict(), "waited": self._waited, "weights": self._weights}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Restore a state from `state_dict`.
@@ -107,11 +82,9 @@ class EarlyStopping:
             TypeError, ValueError, KeyError: a value is missing, or has the wrong type or range.
                 Nothing is changed.
         """
-        best, weights = state_dict["best"], state_dict["weights"]
-        if not (best is None or isinstance(best, int | float)):
-            raise TypeError(f"best of EarlyStopping must be a number or None, not {best!r:.60}")
+        weights = state_dict["weights"]
         if not (weights is None or isinstance(weights, Mapping)):
             raise TypeError(f"weights of EarlyStopping must be a dict, not {weights!r:.60}")
-        epoch = count("EarlyStopping", "best_epoch", state_dict["best_epoch"], minimum=0)
-        self._waited = count("EarlyStopping", "waited", state_dict["waited"], minimum=0)
-        self.best, self.best_epoch, self._weights = best, epoch, weights
+        waited = count("EarlyStopping", "waited", state_dict["waited"], minimum=0)
+        super().load_state_dict(state_dict)
+        self._waited, self._weights = waited, weights

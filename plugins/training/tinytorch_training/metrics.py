@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from numbers import Real
 from typing import Any
 
+import numpy as np
+
 from tinytorch_core.extend import unwrap
 
-from tinytorch_training.arguments import count
+from tinytorch_training.arguments import not_negative
 
 Array = Any
 
@@ -49,10 +51,31 @@ class Averages:
 
     def __init__(self) -> None:
         self._sums: dict[str, float] = {}
-        self._examples = 0
+        self._examples: float = 0
+        self._outputs: list[Array] = []
+        self._targets: list[Array] = []
 
-    def add(self, means: Mapping[str, float], examples: int) -> None:
-        """Add the averages of one batch with this number of examples."""
+    def collect(self, output: Any, target: Any) -> None:
+        """Keep the output and the target of a batch for metrics over the epoch.
+
+        Raises:
+            TypeError: one is neither a Tensor nor an array.
+        """
+        for name, value in (("output", output), ("target", target)):
+            if not hasattr(value, "shape"):
+                raise TypeError(
+                    f"a metric over an epoch needs an array as {name}, not {type(value).__name__}"
+                )
+        # Copies, because a compiled step reuses its arrays.
+        self._outputs.append(np.array(unwrap(output)))
+        self._targets.append(np.array(unwrap(target)))
+
+    def collected(self) -> tuple[Array, Array]:
+        """Return the outputs and targets of all batches so far."""
+        return np.concatenate(self._outputs), np.concatenate(self._targets)
+
+    def add(self, means: Mapping[str, float], examples: float) -> None:
+        """Add the averages of one batch with this number of examples, or sum of weights."""
         for name, mean in means.items():
             self._sums[name] = self._sums.get(name, 0.0) + mean * examples
         self._examples += examples
@@ -62,8 +85,11 @@ class Averages:
         return {name: total / self._examples for name, total in self._sums.items()}
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the sums so far."""
-        return {"sums": dict(self._sums), "examples": self._examples}
+        """Return the sums so far, and what was collected."""
+        state = {"sums": dict(self._sums), "examples": self._examples}
+        if self._outputs:
+            state |= {"outputs": list(self._outputs), "targets": list(self._targets)}
+        return state
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Restore a state from `state_dict`.
@@ -75,5 +101,7 @@ class Averages:
         sums = dict(state_dict["sums"])
         if not all(isinstance(value, Real) for value in sums.values()):
             raise TypeError(f"sums of Averages must be numbers, not {sums!r:.60}")
-        self._examples = count("Averages", "examples", state_dict["examples"], minimum=0)
+        self._examples = not_negative("Averages", "examples", state_dict["examples"])
         self._sums = sums
+        self._outputs = list(state_dict.get("outputs", []))
+        self._targets = list(state_dict.get("targets", []))

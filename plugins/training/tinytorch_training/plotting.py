@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -29,12 +30,43 @@ def plot_history(
         ModuleNotFoundError: matplotlib is not installed.
         ValueError: the history is empty.
     """
-    names = [n for n in history if not n.startswith("val_") and n not in _EXCLUDED]
+    names = [
+        name
+        for name, values in history.items()
+        if not name.startswith("val_") and name not in _EXCLUDED and not _has_lists(values)
+    ]
     if not names or not history[names[0]]:
         raise ValueError("the history is empty; train for at least one epoch before plotting it")
     figure = new_figure(figsize=(5.2 * len(names), 3.6), layout="constrained")
     for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
         draw_curves(axes, history, name)
+    if file is not None:
+        figure.savefig(file, dpi=150)
+    return figure
+
+
+def _has_lists(values: Sequence[Any]) -> bool:
+    """Return whether the values of an epoch are a matrix, such as a confusion matrix."""
+    return bool(values) and isinstance(values[0], list)
+
+
+def draw_rates(
+    rates: Sequence[float],
+    losses: Sequence[float],
+    suggestion: float | None,
+    file: str | os.PathLike[str] | None,
+) -> Any:
+    """Return a figure of losses over learning rates, with a mark at the suggested rate."""
+    figure = new_figure(figsize=(5.2, 3.6), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(rates, losses, linewidth=1.4)
+    if suggestion is not None:
+        loss = losses[list(rates).index(suggestion)]
+        axes.plot([suggestion], [loss], "o", label=f"suggestion: {suggestion:.2g}")
+        axes.legend(frameon=False)
+    axes.set(xscale="log", xlabel="learning rate", ylabel="loss")
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
     if file is not None:
         figure.savefig(file, dpi=150)
     return figure
@@ -62,4 +94,12 @@ def new_figure(**options: Any) -> Any:
         raise ModuleNotFoundError(
             'plotting requires matplotlib: pip install "tinytorch-training[plot]"', name=error.name
         ) from error
-    return Figure(**options)
+
+    class DisplayedFigure(Figure):
+        def _repr_png_(self) -> bytes:
+            """Return the image that a notebook displays, also without `%matplotlib inline`."""
+            file = io.BytesIO()
+            self.savefig(file, format="png", dpi=100)
+            return file.getvalue()
+
+    return DisplayedFigure(**options)

@@ -1,20 +1,24 @@
-"""The progress bar of a training run."""
+"""The progress of a training run: a bar, or a line for each epoch."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from tinytorch_training.callback import Callback
 
 
 class Bar:
     """One bar over all epochs, with the current epoch and the latest values.
 
     Attributes:
-        is_shown: whether there is anything to see.
+        is_shown: whether there is a bar to see.
+        has_lines: whether each epoch is reported by a line instead, because a bar would be
+            unreadable, for example in a file.
 
     Args:
-        show: whether to show the bar; None shows it on terminals only.
+        show: whether to report the progress; None does so on terminals and in notebooks only.
         epochs: the total number of epochs.
         per_epoch: the number of batches in an epoch; None if unknown.
         done: the number of batches already processed.
@@ -25,10 +29,12 @@ class Bar:
     ) -> None:
         self._epochs = epochs
         self._numbers: dict[str, float] = {}
-        self.is_shown = sys.stderr.isatty() if show is None else show
+        has_bar = sys.stderr.isatty() or _in_notebook()
+        self.is_shown = has_bar if show is None else show and has_bar
+        self.has_lines = bool(show) and not has_bar
         if self.is_shown:
-            # Imported here to keep it out of the start-up time.
-            from tqdm import tqdm  # type: ignore[import-untyped]
+            # Imported here to keep it out of the start-up time. It chooses a widget in notebooks.
+            from tqdm.auto import tqdm  # type: ignore[import-untyped]
 
             self._bar: Any = tqdm(
                 total=per_epoch and epochs * per_epoch,
@@ -37,12 +43,15 @@ class Bar:
                 dynamic_ncols=True,
             )
 
-    def __enter__(self) -> Bar:
-        return self
-
-    def __exit__(self, *error: object) -> None:
+    def close(self) -> None:
+        """Leave the bar as it is."""
         if self.is_shown:
             self._bar.close()
+
+    def end_epoch(self, epoch: int, numbers: Mapping[str, Any]) -> None:
+        """Print the line of an epoch if there is no bar to show."""
+        if self.has_lines:
+            print(f"epoch {epoch}/{self._epochs}: {_text(numbers)}", file=sys.stderr, flush=True)
 
     def advance(self, epoch: int, batches: int, numbers: Mapping[str, float]) -> None:
         """Advance the bar by a number of batches and show the given values.
@@ -54,7 +63,52 @@ class Bar:
         """
         if self.is_shown:
             self._numbers.update(numbers)
-            text = ", ".join(f"{name} {value:.4g}" for name, value in self._numbers.items())
+            text = _text(self._numbers)
             self._bar.set_description(f"epoch {epoch}/{self._epochs}", refresh=False)
             self._bar.set_postfix_str(text, refresh=False)
             self._bar.update(batches)
+
+
+def _text(numbers: Mapping[str, Any]) -> str:
+    """Return values by name as text; a matrix is left out."""
+    numbers = {name: value for name, value in numbers.items() if isinstance(value, int | float)}
+    return ", ".join(f"{name} {value:.4g}" for name, value in numbers.items())
+
+
+def _in_notebook() -> bool:
+    """Return whether the program runs in a notebook, which shows a bar as a widget."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return type(shell).__name__ == "ZMQInteractiveShell"
+
+
+class Progress(Callback):
+    """Shows the progress of one call of `fit`.
+
+    Args:
+        bar: the bar.
+    """
+
+    def __init__(self, bar: Bar) -> None:
+        self._bar = bar
+
+    def on_step_end(self, trainer: Any, batches: Sequence[Any]) -> None:
+        """Advance the bar."""
+        if self._bar.is_shown:
+            self._bar.advance(trainer.epoch + 1, len(batches), trainer.averages.means())
+
+    def on_validation_end(self, trainer: Any, numbers: Mapping[str, Any]) -> None:
+        """Show the values of the validation."""
+        self._bar.advance(trainer.epoch + 1, 0, numbers)
+
+    def on_epoch_end(self, trainer: Any, numbers: Mapping[str, Any]) -> None:
+        """Print a line if there is no bar."""
+        self._bar.end_epoch(trainer.epoch, numbers)
+
+    def on_fit_end(self, trainer: Any) -> None:
+        """Close the bar."""
+        self._bar.close()
+
+    def on_exception(self, trainer: Any, error: BaseException) -> None:
+        """Close the bar."""
+        self._bar.close()

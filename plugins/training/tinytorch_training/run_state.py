@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from tinytorch_training.arguments import count
+from tinytorch_training.callback import Callback, states
 from tinytorch_training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from tinytorch_training.early_stopping import EarlyStopping
 from tinytorch_training.metrics import Averages
@@ -31,6 +33,7 @@ class Run(Protocol):
     early_stopping: EarlyStopping | None
     averages: Averages
     loaders: dict[str, Any]
+    callbacks: list[Callback]
     generators: dict[str, Any]
     epoch: int
     step: int
@@ -81,6 +84,7 @@ def _parts(run: Run) -> dict[str, Any]:
         "scheduler": run.scheduler,
         "early_stopping": run.early_stopping,
         "averages": run.averages,
+        **states(run.callbacks),
         **run.loaders,
     }
     return {name: part for name, part in parts.items() if part is not None}
@@ -113,7 +117,8 @@ def _check(state: Mapping[str, Any], own: Mapping[str, Any]) -> None:
     for name in ("epoch", "step"):
         count("the checkpoint", name, progress[name], minimum=0)
     for name, values in progress["history"].items():
-        if not all(isinstance(value, Real) for value in values):
+        # A confusion matrix is a list.
+        if not all(isinstance(value, Real | list) for value in values):
             raise ValueError(f"its history of {name!r} contains other values than numbers")
 
 
@@ -149,6 +154,22 @@ def _restore(run: Run, state: Mapping[str, Any]) -> None:
     progress = state["progress"]
     run.epoch, run.step = progress["epoch"], progress["step"]
     run.history = {name: list(values) for name, values in progress["history"].items()}
+
+
+@contextmanager
+def unchanged(run: Run, data: Any) -> Iterator[None]:
+    """Restore a run, and the loader `data`, to their present state when the block ends."""
+    loaders, mode = run.loaders, run.model.training
+    run.loaders = {"data": data} if hasattr(data, "state_dict") else {}
+    # The states refer to arrays that a step changes.
+    before = copy.deepcopy(_state(run))
+    run.model.train()
+    try:
+        yield
+    finally:
+        _restore(run, before)
+        run.loaders = loaders
+        run.model.train(mode)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ tinytorch-compile can capture them.
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,6 +16,8 @@ import numpy as np
 from tinytorch_core import Tensor
 from tinytorch_core.extend import unwrap
 
+from tinytorch_training.arguments import warn_caller
+from tinytorch_training.batches import TARGET, WEIGHT, inputs_of, share
 from tinytorch_training.clipping import clip_grad_norm
 from tinytorch_training.data import map_arrays
 from tinytorch_training.finite import all_finite
@@ -55,14 +58,35 @@ class Evaluation:
         Raises:
             TypeError: the loss is not a Tensor of one element.
         """
-        *inputs, target = batch
-        output = self.model(*inputs)
-        loss = self.loss(output, target)
+        if isinstance(batch, dict):
+            positional, named = inputs_of(batch)
+            output = self.model(*positional, **named)
+            loss = self._weighted(output, batch[TARGET], batch.get(WEIGHT))
+        else:
+            *inputs, target = batch
+            output = self.model(*inputs)
+            loss = self.loss(output, target)
         if not isinstance(loss, Tensor):
             raise TypeError(f"the loss must be a Tensor of one element, not {loss!r:.60}")
         if loss.size != 1:
             raise TypeError(f"the loss must have one element, but has the shape {loss.shape}")
         return loss, map_arrays(detached, output) if self.with_output else None
+
+    def _weighted(self, output: Any, target: Any, weight: Any) -> Any:
+        """Return the loss, in which each example counts as much as its weight."""
+        if weight is None:
+            return self.loss(output, target)
+        loss: Any = self.loss
+        reduction = getattr(loss, "reduction", None)
+        if reduction is None:
+            return loss(output, target, weight)
+        if reduction != "mean":
+            raise ValueError(f"sample weights need a loss with reduction='mean', not {reduction!r}")
+        each = copy.copy(loss)
+        each.reduction = "none"
+        losses = each(output, target)
+        losses = losses.reshape(len(losses), -1).mean(axis=1)
+        return (losses * weight).sum() / weight.sum()
 
 
 class TrainingStep:
@@ -88,6 +112,13 @@ class TrainingStep:
         Raises:
             NotFinite: the loss or a gradient is NaN or infinite. The parameters are unchanged.
         """
+        results = self._backward(batches)
+        self._check_and_clip(len(batches))
+        self.optimizer.step()
+        return results
+
+    def _backward(self, batches: Sequence[Any]) -> list[Result]:
+        """Compute the gradients, and return the loss and the output of each batch."""
         self.optimizer.zero_grad()
         results = []
         for index, (batch, weight) in enumerate(zip(batches, _weights(batches), strict=True)):
@@ -99,11 +130,43 @@ class TrainingStep:
                 raise NotFinite(index, loss)
             loss.backward(None if weight == 1 else np.full(loss.shape, weight))
             results.append((loss, output))
+        return results
+
+    def _check_and_clip(self, batches: int) -> None:
         if not all_finite(self.optimizer.parameters()):
-            raise NotFinite(len(batches) - 1)
+            raise NotFinite(batches - 1)
         if self.max_grad_norm is not None:
             clip_grad_norm(self.optimizer.parameters(), self.max_grad_norm)
+
+
+class ObservedTrainingStep(TrainingStep):
+    """A step that calls functions after the backward pass and around the optimizer's step.
+
+    Args:
+        step: the arguments of a `TrainingStep`.
+        observers: the argument of the functions, and the functions for these three points.
+    """
+
+    def __init__(self, *step: Any, observers: tuple[Any, ...]) -> None:
+        super().__init__(*step)
+        self.observers = observers
+
+    def __call__(self, *batches: Any) -> list[Result]:
+        """Return the loss and the output of each batch.
+
+        Raises:
+            NotFinite: the loss or a gradient is NaN or infinite. The parameters are unchanged.
+        """
+        trainer, after_backward, before_step, after_step = self.observers
+        results = self._backward(batches)
+        for function in after_backward:
+            function(trainer)
+        self._check_and_clip(len(batches))
+        for function in before_step:
+            function(trainer)
         self.optimizer.step()
+        for function in after_step:
+            function(trainer)
         return results
 
 
@@ -111,7 +174,7 @@ def _weights(batches: Sequence[Any]) -> list[float]:
     """Return the share of each batch in the examples."""
     if len(batches) == 1:
         return [1]
-    sizes = [len(batch[-1]) for batch in batches]
+    sizes = [share(batch) for batch in batches]
     return [size / sum(sizes) for size in sizes]
 
 
@@ -120,7 +183,8 @@ class Steps:
 
     Args:
         parts: the model, the loss, the optimizer, the maximum norm of the gradients, whether the
-            outputs of the model are needed, and whether to compile, or the name of the backend.
+            outputs of the model are needed, whether to compile, or the name of the backend, and
+            the functions to call inside a step with their argument, or None.
 
     Attributes:
         parts: those parts.
@@ -130,17 +194,29 @@ class Steps:
 
     def __init__(self, *parts: Any) -> None:
         self.parts = parts
-        model, loss, optimizer, max_grad_norm, with_output, compile = parts
+        model, loss, optimizer, max_grad_norm, with_output, compile, observers = parts
         evaluation = Evaluation(model, loss, with_output)
+        step = evaluation, optimizer, max_grad_norm
         change = _compiler(compile) if compile else _unchanged
         self.evaluate: Callable[[Any], Result] = change(evaluation)
-        self.train: Callable[..., list[Result]] = change(
-            TrainingStep(evaluation, optimizer, max_grad_norm)
-        )
+        self.train: Callable[..., list[Result]]
+        if observers is None:
+            self.train = change(TrainingStep(*step))
+            return
+        self.train = ObservedTrainingStep(*step, observers=observers)
+        if compile:
+            warn_caller(
+                "Trainer(compile=True) runs the steps of training as they are, because "
+                f"{_names(observers)} must be called inside them; predictions are still compiled"
+            )
 
 
 def _unchanged(step: Any) -> Any:
     return step
+
+
+def _names(observers: tuple[Any, ...]) -> str:
+    return ", ".join(f"{f.__qualname__}()" for functions in observers[1:] for f in functions)
 
 
 def _compiler(backend: bool | str) -> Callable[[Any], Any]:

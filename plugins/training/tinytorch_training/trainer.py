@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,25 @@ from tinytorch_training.arguments import (
     warn_caller,
     with_methods,
 )
+from tinytorch_training.batches import Conversion, inputs_of, parameter_dtype, share, target_of
+from tinytorch_training.callback import Callback, Calls, checked_callbacks
+from tinytorch_training.checkpointing import Checkpointing
 from tinytorch_training.data import map_arrays
 from tinytorch_training.early_stopping import EarlyStopping
+from tinytorch_training.epoch_metrics import is_over_epoch
 from tinytorch_training.finite import NonFiniteError, describe
+from tinytorch_training.inputs import (
+    evaluation_loader,
+    input_batches,
+    is_array_like,
+    joined,
+    training_loaders,
+)
 from tinytorch_training.metrics import Averages
+from tinytorch_training.model_checks import check_model, check_reusable, checked_generators
+from tinytorch_training.monitor import Monitor
 from tinytorch_training.optimizer import Optimizer
-from tinytorch_training.progress import Bar
+from tinytorch_training.progress import Bar, Progress
 from tinytorch_training.schedules import LRScheduler
 from tinytorch_training.step import NotFinite, Result, Steps, detached
 
@@ -55,18 +68,21 @@ class Trainer:
             gets the validation loss of each epoch, or the training loss without validation data.
         metrics: functions of the output and the target by name, such as `{"accuracy": accuracy}`.
             They are reported as averages over the examples. They get detached tensors, and are
-            called after the step of the optimizer. The names "loss", "lr" and those that begin
-            with "val_" are reserved for the history.
+            called after the step of the optimizer. Those marked with `over_epoch`, such as
+            `f1_score`, get all outputs and targets of an epoch at its end instead. The names
+            "loss", "lr" and those that begin with "val_" are reserved for the history.
         accumulate: the number of batches per step of the optimizer. The step is the same as for
             a single large batch.
         max_grad_norm: the norm to which the gradients of each step are clipped, or None.
         early_stopping: the condition for stopping before the last epoch, or None.
         generators: further NumPy random generators by name to save in checkpoints. Those of the
             data loaders and of the model's modules are always saved.
-        progress: whether to show a progress bar; None shows it on terminals only.
+        progress: whether to show a progress bar, or a line for each epoch where a bar would be
+            unreadable, such as in a file; None shows a bar on terminals and in notebooks only.
         compile: whether to compile the steps of training and of evaluation with tinytorch-compile,
             which does not change any result; or the name of one of its backends. A step that cannot
             be captured runs as it is, with a warning that names the line.
+        callbacks: instances of `Callback`, which are called at the defined points of a run.
 
     Attributes:
         epoch: the number of completed epochs.
@@ -105,6 +121,7 @@ class Trainer:
         generators: Mapping[str, np.random.Generator] | None = None,
         progress: bool | None = None,
         compile: bool | str = False,
+        callbacks: Iterable[Callback] = (),
     ) -> None:
         if scheduler_interval not in ("epoch", "step"):
             raise ValueError(
@@ -113,7 +130,7 @@ class Trainer:
             )
         if max_grad_norm is not None:
             max_grad_norm = positive("Trainer", "max_grad_norm", max_grad_norm)
-        _check_model(model, optimizer)
+        check_model(model, optimizer)
         self.model = model
         self.loss = function("Trainer", "loss", loss)
         self.optimizer = optimizer
@@ -130,9 +147,12 @@ class Trainer:
         self.early_stopping = with_methods(
             "Trainer", "early_stopping", early_stopping, "an EarlyStopping", "check", "update"
         )
-        self.generators = _checked_generators(generators)
+        self.generators = checked_generators(generators)
         self.progress = None if progress is None else flag("Trainer", "progress", progress)
         self.compile = compile if isinstance(compile, str) else flag("Trainer", "compile", compile)
+        self.callbacks = checked_callbacks(callbacks)
+        self._callback_calls = Calls(self)
+        self._conversion = Conversion()
         self._steps = Steps(*self._parts())
         self.epoch = 0
         self.step = 0
@@ -142,28 +162,54 @@ class Trainer:
         self.loaders: dict[str, Any] = {}
         # The epoch at which the last completed call of `fit` was to end.
         self._planned = 0
-        # The dtype of the model's parameters, and whether a warning about data was issued.
-        self._dtype: Any = None
-        self._warned = False
+
+    def __repr__(self) -> str:
+        parts = [type(part).__name__ for part in (self.model, self.loss, self.optimizer)]
+        number = sum(p.size for _, p in self.model.named_parameters())
+        last = {name: values[-1] for name, values in self.history.items() if values}
+        numbers = "".join(f", {k} {v:.4g}" for k, v in last.items() if isinstance(v, int | float))
+        parameters = f"{number:,} parameters"
+        return f"Trainer({', '.join(parts)}: {parameters}, {self.epoch} epochs{numbers})"
 
     def fit(
         self,
-        data: Iterable[Any],
-        epochs: int,
-        validation: Iterable[Any] | None = None,
+        data: Any,
+        target: Any = None,
+        epochs: Any = None,
+        validation: Any = None,
         *,
+        batch_size: int = 32,
+        shuffle: bool = True,
+        generator: np.random.Generator | int | None = None,
+        sample_weight: Any = None,
         checkpoint: File | None = None,
         checkpoint_every: int | None = None,
         resume: bool = False,
     ) -> dict[str, list[float]]:
         """Train for a number of epochs, after those of earlier calls.
 
+        Call it as `fit(loader, epochs, validation)` or as `fit(inputs, targets, epochs, ...)`.
+
         Args:
-            data: a `DataLoader`, or another iterable of batches. A batch is a tuple of the
-                model's inputs and, last, the target.
+            data: a `DataLoader`, a `Dataset`, or another iterable of batches. A batch is a tuple
+                of the model's inputs and, last, the target; or a dict with the "target", perhaps a
+                "weight" for each example, and the model's inputs by the names of its arguments,
+                or as "inputs". Or arrays or DataFrames of inputs: a single one, or a tuple or dict
+                of several inputs of the model.
+            target: the targets of the inputs, or the number of epochs if `data` contains them.
             epochs: the number of epochs of this call. If it resumes an interrupted call, the
                 epochs that the interrupted call completed count.
-            validation: batches for computing the loss and the metrics after each epoch, or None.
+            validation: data for computing the loss and the metrics after each epoch: batches, a
+                `Dataset`, a tuple `(inputs, targets)` or `(inputs, targets, weights)`, the
+                fraction of the inputs that is held out, or None. A fraction always holds out the
+                same examples.
+            batch_size: the number of examples in a batch if `data` are not batches.
+            shuffle: whether to draw a new order for each epoch if `data` are not batches.
+            generator: a NumPy generator or a seed for these orders.
+            sample_weight: a weight for each example, or None. The loss of a batch is the weighted
+                mean of the losses of its examples. `loss` must have a `reduction`, like those of
+                tinytorch-losses, or take the weights as a third argument and return the weighted
+                mean.
             checkpoint: the file for saving the run after each epoch, or None.
             checkpoint_every: also save the run every so many steps within an epoch.
             resume: continue from the checkpoint if the file exists. If a program is interrupted
@@ -183,15 +229,22 @@ class Trainer:
         Warns:
             UserWarning: early stopping ended an earlier call, so that this one does nothing.
         """
-        if np.ndim(epochs):
-            raise TypeError(
-                "fit() takes batches and a number of epochs, not inputs and targets; write "
-                "fit(DataLoader(TensorDataset(inputs, targets), batch_size=32), epochs)"
-            )
+        if target is not None and not is_array_like(target) and np.ndim(target) == 0:
+            # fit(loader, epochs, validation)
+            validation = validation if epochs is None else epochs
+            target, epochs = None, target
+        if epochs is None:
+            raise TypeError("fit() requires the number of epochs: fit(data, epochs=10)")
         epochs = count("fit()", "epochs", epochs, minimum=0)
+        self._conversion.dtype = parameter_dtype(self.model)
+        options = {"batch_size": batch_size, "shuffle": shuffle, "generator": generator}
+        options["sample_weight"] = sample_weight
+        data, validation = training_loaders(
+            data, target, validation, options, self._conversion.array
+        )
         if epochs > 1:
-            _check_reusable("data", data)
-            _check_reusable("validation", validation)
+            check_reusable("data", data)
+            check_reusable("validation", validation)
         if checkpoint_every is not None:
             checkpoint_every = count("fit()", "checkpoint_every", checkpoint_every)
         resume = flag("fit()", "resume", resume)
@@ -206,52 +259,72 @@ class Trainer:
                 "train; to continue, assign a new EarlyStopping or None to trainer.early_stopping"
             )
 
-        def save_if_due() -> None:
-            if checkpoint is not None and self.step % (checkpoint_every or 1) == 0:
-                self.save(checkpoint)
-
-        with self._bar(data, end) as bar:
+        own: list[Callback] = [] if self.early_stopping is None else [self.early_stopping]
+        own.append(Progress(self._bar(data, end)))
+        if checkpoint is not None:
+            own.append(Checkpointing(checkpoint, checkpoint_every))
+        self._callback_calls = Calls(self, [*self.callbacks, *own])
+        try:
+            self._callback_calls("fit_start")
             while self.epoch < end and not self._stopped():
-                self._train_epoch(data, bar, save_if_due if checkpoint_every else None)
-                self._end_epoch(validation, bar)
-                if checkpoint is not None:
-                    self.save(checkpoint)
-        self._planned = end
-        if self.early_stopping is not None:
-            self.early_stopping.restore(self.model)
+                self._train_epoch(data)
+                self._end_epoch(validation)
+            self._planned = end
+            self._callback_calls("fit_end")
+        except BaseException as error:
+            self._callback_calls.report(error)
+            raise
+        finally:
+            # The progress bar of this call cannot be copied with the Trainer.
+            self._callback_calls = Calls(self, self.callbacks)
         return self.history
 
-    def evaluate(self, data: Iterable[Any]) -> dict[str, float]:
+    def evaluate(
+        self, data: Any, target: Any = None, *, batch_size: int = 256, sample_weight: Any = None
+    ) -> dict[str, float]:
         """Return the loss and the metrics on data, averaged over the examples.
 
         The model is in evaluation mode during the call, and no operations are recorded.
 
         Args:
-            data: a `DataLoader`, or another iterable of batches, as for `fit`.
+            data: batches, a `Dataset`, or inputs, as for `fit`.
+            target: the targets of the inputs; None if `data` contains them.
+            batch_size: the number of examples in a batch if `data` are not batches.
+            sample_weight: a weight for each example, or None.
         """
         averages = Averages()
-        self._dtype = _parameter_dtype(self.model)
+        convert = self._conversion
+        convert.dtype = parameter_dtype(self.model)
+        if target is not None:
+            data = (data, target, sample_weight)
         with run_state.evaluating(self.model):
-            for each in as_batches("evaluate()", "data", data):
-                size = _size(each)
-                batch = self._converted(each)
-                averages.add(self._numbers(batch, self._current_steps().evaluate(batch)), size)
-        return _means(averages)
+            for each in evaluation_loader("data of evaluate()", data, batch_size, convert.array):
+                size = share(each)
+                batch = convert.batch(each)
+                self._add(averages, batch, self._current_steps().evaluate(batch), size)
+        return self._means(averages)
 
     def predict(self, x: Any, batch_size: int = 256) -> Array:
         """Return the model's outputs for many inputs as one array.
 
-        The model is in evaluation mode during the call, and no operations are recorded.
+        The model is in evaluation mode during the call, and no operations are recorded. The
+        outputs have the structure of the model's output, such as a tuple.
 
         Args:
-            x: an array or Tensor of shape (N, ...).
+            x: an array, Tensor or DataFrame of shape (N, ...), or a tuple or dict of several
+                inputs; or a `DataLoader` or `Dataset`, whose targets are left out.
             batch_size: the number of inputs per call of the model.
         """
+        size = count("predict()", "batch_size", batch_size)
+        convert = self._conversion
+        convert.dtype = parameter_dtype(self.model)
+        outputs = []
         with run_state.evaluating(self.model):
-            self._dtype = _parameter_dtype(self.model)
-            starts = range(0, len(x), count("predict()", "batch_size", batch_size))
-            parts = [self.model(self._in_dtype(Tensor(x[i : i + batch_size]))) for i in starts]
-        return np.concatenate([part.data for part in parts])
+            for each in input_batches(x, size, convert.array):
+                batch = convert.batch(each)
+                positional, named = inputs_of(batch) if isinstance(batch, dict) else (batch, {})
+                outputs.append(self.model(*positional, **named))
+        return joined(outputs)
 
     def save(self, file: File) -> None:
         """Save the run to a checkpoint; see `save_checkpoint`."""
@@ -279,49 +352,50 @@ class Trainer:
                 f"saved, not {type(data).__name__}"
             )
         as_batches("fit()", "data", data)
-        if validation is not None:
-            as_batches("fit()", "validation", validation)
-        self._dtype = _parameter_dtype(self.model)
         # An earlier call may have ended with an error in the middle of an epoch.
         self.averages = Averages()
         loaders = {"data": data, "validation": validation}
         self.loaders = {k: loader for k, loader in loaders.items() if hasattr(loader, "state_dict")}
-        if self.early_stopping is not None:
-            names = ["loss", *self.metrics]
-            val_names = [f"val_{name}" for name in names] if validation is not None else []
-            self.early_stopping.check([*names, *val_names])
+        names = ["loss", *self.metrics]
+        val_names = [f"val_{name}" for name in names] if validation is not None else []
+        for callback in (*self.callbacks, self.early_stopping):
+            if isinstance(callback, Monitor):
+                callback.check([*names, *val_names])
 
     def _bar(self, data: Any, end: int) -> Bar:
-        per_epoch = len(data) if hasattr(data, "__len__") else None
+        per_epoch = _length(data)
         done = self.epoch * (per_epoch or 0) + getattr(data, "resumes_at", 0)
         return Bar(self.progress, end, per_epoch, done)
 
     def _stopped(self) -> bool:
-        return self.early_stopping is not None and self.early_stopping.stopped
+        return any(c.stopped for c in (*self.callbacks, self.early_stopping) if c is not None)
 
-    def _train_epoch(self, data: Any, bar: Bar, save_if_due: Callable[[], None] | None) -> None:
+    def _train_epoch(self, data: Any) -> None:
         self.model.train()
+        self._callback_calls("epoch_start")
         iterator = iter(data)
-        while batches := list(islice(iterator, self.accumulate)):
-            self._train_step(batches)
-            if bar.is_shown:
-                bar.advance(self.epoch + 1, len(batches), self.averages.means())
-            # With fewer batches the loader is exhausted, so the epoch cannot be resumed.
-            if save_if_due is not None and len(batches) == self.accumulate:
-                save_if_due()
+        try:
+            while batches := list(islice(iterator, self.accumulate)):
+                self._train_step(batches)
+        finally:
+            # Ends the workers of a DataLoader.
+            if isinstance(iterator, Generator):
+                iterator.close()
 
     def _train_step(self, given: Sequence[Any]) -> None:
-        sizes = [_size(batch) for batch in given]
-        batches = [self._converted(batch) for batch in given]
+        shares = [share(batch) for batch in given]
+        batches = [self._conversion.batch(batch) for batch in given]
+        self._callback_calls("step_start", batches)
         try:
             results = self._current_steps().train(*batches)
         except NotFinite as error:
             raise self._not_finite(error, batches[error.index]) from None
-        for batch, result, size in zip(batches, results, sizes, strict=True):
-            self.averages.add(self._numbers(batch, result), size)
+        for batch, result, size in zip(batches, results, shares, strict=True):
+            self._add(self.averages, batch, result, size)
         self.step += 1
         if self.scheduler is not None and self.scheduler_interval == "step":
             self.scheduler.step()
+        self._callback_calls("step_end", batches)
 
     def _current_steps(self) -> Steps:
         """Return the steps for the current attributes, which may be assigned at any time."""
@@ -333,38 +407,34 @@ class Trainer:
     def _parts(self) -> tuple[Any, ...]:
         with_output = bool(self.metrics)
         parts = self.model, self.loss, self.optimizer, self.max_grad_norm, with_output
-        return *parts, self.compile
+        return *parts, self.compile, self._callback_calls.inside_step
 
-    def _numbers(self, batch: Any, result: Result) -> dict[str, float]:
-        """Return the loss and the metrics of a batch as numbers."""
+    def _add(self, averages: Averages, batch: Any, result: Result, share: float) -> None:
+        """Add the loss and the metrics of a batch to averages."""
         loss, output = result
         numbers = {"loss": _number(loss)}
         if self.metrics:
-            target = map_arrays(detached, batch[-1])
-            numbers |= {name: _number(f(output, target)) for name, f in self.metrics.items()}
-        return numbers
+            target = map_arrays(detached, target_of(batch))
+            for name, metric in self.metrics.items():
+                if not is_over_epoch(metric):
+                    numbers[name] = _number(metric(output, target))
+            if len(numbers) <= len(self.metrics):
+                averages.collect(output, target)
+        averages.add(numbers, share)
 
-    def _converted(self, batch: Any) -> Any:
-        """Return a batch with its floating-point data in the dtype of the parameters."""
-        for item in batch:
-            own = getattr(item, "dtype", None)
-            if own is None or (own.kind == "f" and own != self._dtype):
-                return map_arrays(self._in_dtype, batch)
-        return batch
-
-    def _in_dtype(self, value: Any) -> Any:
-        """Return floating-point data in the dtype of the parameters, and anything else as it is."""
-        own = getattr(value, "dtype", None)
-        if self._dtype is None or own is None or own.kind != "f" or own == self._dtype:
-            return value
-        if not self._warned and not np.can_cast(own, self._dtype):
-            self._warned = True
-            warn_caller(
-                f"Trainer converts data of {own} to {self._dtype}, the dtype of the model's "
-                f"parameters. To avoid this warning, convert the data yourself with "
-                f"astype(np.{self._dtype}), or create the layers with dtype=np.{own}"
+    def _means(self, averages: Averages) -> dict[str, Any]:
+        """Return the averages over an epoch, and the metrics over it."""
+        means: dict[str, Any] = averages.means()
+        if not means:
+            raise ValueError(
+                "the data contain no batches; a dataset may be smaller than a batch, and a "
+                "generator gives its batches only once"
             )
-        return value.astype(self._dtype)
+        over_epoch = {name: f for name, f in self.metrics.items() if is_over_epoch(f)}
+        if over_epoch:
+            collected = averages.collected()
+            means |= {name: _number(f(*collected)) for name, f in over_epoch.items()}
+        return means
 
     def _not_finite(self, error: NotFinite, batch: Any) -> NonFiniteError:
         loss = error.loss
@@ -375,13 +445,11 @@ class Trainer:
             f"step {self.step}. A smaller learning rate or max_grad_norm may help"
         )
 
-    def _end_epoch(self, validation: Any, bar: Bar) -> None:
-        numbers = _means(self.averages)
+    def _end_epoch(self, validation: Any) -> None:
+        numbers = self._means(self.averages)
         numbers["lr"] = self.optimizer.param_groups[0]["lr"]
         if validation is not None:
-            val_numbers = {f"val_{k}": v for k, v in self.evaluate(validation).items()}
-            bar.advance(self.epoch + 1, 0, val_numbers)
-            numbers |= val_numbers
+            numbers |= self._validate(validation)
         for name, value in numbers.items():
             self.history.setdefault(name, []).append(value)
         self.averages = Averages()
@@ -390,84 +458,25 @@ class Trainer:
             self.scheduler.step(numbers.get("val_loss", numbers["loss"]))
         elif self.scheduler is not None and self.scheduler_interval == "epoch":
             self.scheduler.step()
-        if self.early_stopping is not None:
-            self.early_stopping.update(self.epoch, numbers, self.model)
+        self._callback_calls("epoch_end", numbers)
+
+    def _validate(self, validation: Any) -> dict[str, float]:
+        self._callback_calls("validation_start")
+        numbers = {f"val_{name}": value for name, value in self.evaluate(validation).items()}
+        self._callback_calls("validation_end", numbers)
+        return numbers
 
 
-_MODULE_ATTRIBUTES = (
-    *("named_parameters", "named_modules", "train", "eval", "training"),
-    *("state_dict", "load_state_dict"),
-)
+def _length(data: Any) -> int | None:
+    """Return the number of batches, or None if it is unknown."""
+    try:
+        return len(data)
+    except TypeError:
+        return None
 
 
-def _number(value: Any) -> float:
+def _number(value: Any) -> Any:
+    """Return a loss or metric as a number; a matrix stays a list."""
+    if isinstance(value, list):
+        return value
     return float(value.item() if isinstance(value, Tensor) else value)
-
-
-def _check_reusable(name: str, data: Any) -> None:
-    if isinstance(data, Iterator):
-        raise TypeError(
-            f"{name} of fit() is a {type(data).__name__}, which is empty after the first epoch; "
-            "pass a DataLoader or a list"
-        )
-
-
-def _check_model(model: Any, optimizer: Optimizer) -> None:
-    if isinstance(model, type):
-        raise TypeError(
-            f"model of Trainer is the class {model.__name__}; pass an instance of it, "
-            f"{model.__name__}(...)"
-        )
-    if missing := [name for name in _MODULE_ATTRIBUTES if not hasattr(model, name)]:
-        raise TypeError(
-            f"model of Trainer must be a Module of tinytorch-layers, or have its methods; "
-            f"{type(model).__name__} has no {', '.join(missing)}"
-        )
-    if not isinstance(optimizer, Optimizer):
-        raise TypeError(
-            "optimizer of Trainer must be an optimizer, such as SGD(model.parameters()), not "
-            f"{optimizer!r:.60}"
-        )
-    model_parameters = {id(p) for _, p in model.named_parameters()}
-    if model_parameters.isdisjoint(map(id, optimizer.parameters())):
-        raise ValueError(
-            f"the {type(optimizer).__name__} passed to Trainer has no parameter of the model; "
-            "create it with model.parameters() of the same model"
-        )
-
-
-def _checked_generators(value: Any) -> dict[str, np.random.Generator]:
-    generators = dict(value or {})
-    for name, generator in generators.items():
-        if not isinstance(generator, np.random.Generator):
-            raise TypeError(
-                f"generators[{name!r}] of Trainer must be a numpy.random.Generator, not "
-                f"{generator!r:.60}"
-            )
-    return generators
-
-
-def _parameter_dtype(model: Any) -> Any:
-    """Return the dtype of all floating-point parameters, or None if they have several."""
-    dtypes = {p.dtype for _, p in model.named_parameters() if p.dtype.kind == "f"}
-    return dtypes.pop() if len(dtypes) == 1 else None
-
-
-def _means(averages: Averages) -> dict[str, float]:
-    means = averages.means()
-    if not means:
-        raise ValueError(
-            "the data contain no batches; a dataset may be smaller than a batch, and a generator "
-            "gives its batches only once"
-        )
-    return means
-
-
-def _size(batch: Any) -> int:
-    """Return the number of examples in a batch."""
-    if not isinstance(batch, (tuple, list)) or len(batch) < 2:
-        raise TypeError(
-            "a batch must be a tuple of the model's inputs and, last, the target, not "
-            f"{type(batch).__name__}: {batch!r:.60}"
-        )
-    return len(batch[-1])
