@@ -8,8 +8,6 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tinytorch_core import Tensor, plugins
 
@@ -157,18 +155,6 @@ def test_a_change_between_calls(change):
     changes = [None] * 4 + [change] + [None] * 4 + [change] + [None] * 3
     step = run(changes, [4] * 13, [np.float32] * 13)
     assert step.compiled is not None
-
-
-@settings(max_examples=40)
-@given(st.data())
-def test_random_changes_between_calls(data):
-    count = data.draw(st.integers(4, 14))
-    change = st.one_of(st.none(), st.none(), st.sampled_from(CHANGES))
-    changes = data.draw(st.lists(change, min_size=count, max_size=count))
-    size, dtype = st.sampled_from([4, 4, 4, 1]), st.sampled_from([np.float32] * 3 + [np.float64])
-    sizes = data.draw(st.lists(size, min_size=count, max_size=count))
-    dtypes = data.draw(st.lists(dtype, min_size=count, max_size=count))
-    run(changes, sizes, dtypes)
 
 
 def test_plugins_that_are_toggled():

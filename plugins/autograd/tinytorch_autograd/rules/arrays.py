@@ -25,4 +25,4 @@ def as_array(x: Any, dtype: Any = None) -> Any:
 
 def no_scalar(x: Any) -> Any:
     """Return a NumPy scalar or an integer as an array, and anything else as it is."""
-    return np.asarray(x) if isinstance(x, np.generic | int) else x
+    return x if hasattr(x, "dtype") and not isinstance(x, np.generic) else np.asarray(x)

@@ -23,6 +23,7 @@ family = Family()
 
 
 @op("broadcast_to")
+@kernel("x", fixed=True)  # because the layout of a copy differs from that of a view
 def broadcast_to(x: Array, shape: Any) -> Array:
     """Return `x` broadcast to `shape`; a small one is a copy."""
     if shape.__class__ is int:
