@@ -286,3 +286,8 @@ def test_a_subclass_without_forward_raises():
     assert repr(Incomplete()) == "Incomplete()"
     with pytest.raises(NotImplementedError, match="Incomplete must define forward"):
         Incomplete()(ROWS, ROWS)
+
+
+def test_cosine_embedding_takes_floating_inputs():
+    with pytest.raises(TypeError, match="cosine_embedding_loss"):
+        losses.cosine_embedding_loss(np.ones((2, 3), int), np.ones((2, 3)), [1, -1])
