@@ -209,6 +209,9 @@ class State:
 
     def _in_function(self, found: Found) -> None:
         function = found.thing
+        wrapped = vars(function).get("__wrapped__")
+        if wrapped is not None:  # known by the path of its wrapper
+            self._later([found.part(found.path, wrapped)])
         for name, cell in zip(
             function.__code__.co_freevars, function.__closure__ or (), strict=True
         ):
@@ -220,7 +223,10 @@ class State:
             self._later([Found("os.environ", os.environ)])
         if is_library(function.__module__):
             parts = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
-            self._later(found.part(path, value) for value in [*parts, *vars(function).values()])
+            # functools.wraps copies the attributes of what it wraps.
+            copied = getattr(wrapped, "__dict__", {})
+            parts += [v for k, v in vars(function).items() if copied.get(k) is not v]
+            self._later(found.part(path, value) for value in parts)
             return
         self._add(found._replace(path=path), function)
         self._add(found._replace(path=path), vars(function))
