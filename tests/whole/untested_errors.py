@@ -82,6 +82,8 @@ def runs_everything(config: pytest.Config) -> bool:
     """Return whether the run was asked for all tests, and is not part of another one."""
     option = config.option
     selected = option.keyword or option.markexpr or option.deselect or option.collectonly
+    # pyproject.toml leaves one folder out.
+    selected = selected or len(option.ignore) > 1
     return (
         config.args_source is pytest.Config.ArgsSource.TESTPATHS
         and not selected
