@@ -20,7 +20,7 @@ def run_its_tests(name: str, folder: Path, *options: str) -> None:
     source = folder / "source"
     shutil.copytree(EXAMPLES / f"tinytorch-{name}", source)
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    install = ["install", "--no-build-isolation", "--no-deps", "--target", folder / "site", source]
+    install = ["install", "--no-deps", "--target", folder / "site", source]
     subprocess.run([*pip, *install], check=True)
     # Otherwise Python would import the package from the source folder.
     package = f"tinytorch_{name}"

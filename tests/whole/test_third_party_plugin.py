@@ -20,7 +20,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # A copy, because building writes files next to the source.
     copy = shutil.copytree(SOURCE, folder / "source")
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    install = ["install", "--no-build-isolation", "--no-deps", "--target", folder / "site", copy]
+    install = ["install", "--no-deps", "--target", folder / "site", copy]
     subprocess.run([*pip, *install], check=True)
     return folder
 
