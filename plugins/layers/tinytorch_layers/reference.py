@@ -80,7 +80,8 @@ def attention(
         scores = np.where(np.arange(keys) > np.arange(length)[:, None], -np.inf, scores)
     if mask is not None:
         scores = np.where(mask, scores, -np.inf) if mask.dtype == bool else scores + mask
-    sums = np.logaddexp.reduce(scores, axis=-1)
+    logaddexp: Any = np.logaddexp
+    sums = logaddexp.reduce(scores, axis=-1)
     weights = np.exp(scores - sums[..., None])
     weights = weights if keep is None else np.where(keep, weights / (1 - dropout_p), 0)
     return np.einsum("...ls,...sv->...lv", weights, value), sums

@@ -248,4 +248,5 @@ def shape_of(x: Any) -> tuple[int, ...]:
 
 def dtype_of(x: Any) -> np.dtype[Any]:
     """Return the dtype of an array, a symbol, a number or nested lists."""
-    return x.dtype if isinstance(x, Symbol) else np.asarray(x).dtype
+    dtype: np.dtype[Any] = x.dtype if isinstance(x, Symbol) else np.asarray(x).dtype
+    return dtype

@@ -12,6 +12,9 @@ from tinytorch_compile.export.rules import rule
 
 Array = Any
 
+# NumPy 2.5 declares its reductions for True and False, but not for a bool.
+_np: Any = np
+
 _REDUCTIONS = {
     np.add: "ReduceSum",
     np.multiply: "ReduceProd",
@@ -141,7 +144,7 @@ def mean(
     x: Array, axis: Any = None, dtype: Any = None, out: None = None, keepdims: Any = False
 ) -> Array:
     """Divide the sum by the count."""
-    return np.sum(_floating(x, dtype), axis=axis, keepdims=bool(keepdims)) / _count(x, axis)
+    return _np.sum(_floating(x, dtype), axis=axis, keepdims=bool(keepdims)) / _count(x, axis)
 
 
 @rule(np.average)
@@ -149,7 +152,7 @@ def average(x: Array, axis: Any = None, weights: Any = None, *, keepdims: Any = 
     """Return the mean."""
     if weights is not None:
         raise UnsupportedError("weights have no counterpart; divide the sum of the products")
-    return np.mean(x, axis=axis, keepdims=keepdims is True)
+    return _np.mean(x, axis=axis, keepdims=keepdims is True)
 
 
 @rule(np.var)
@@ -166,7 +169,7 @@ def var(
     """Return the mean square of the differences to the mean."""
     x = _floating(x, dtype)
     difference = x - np.mean(x, axis=axis, keepdims=True)
-    total = np.sum(difference * difference, axis=axis, keepdims=bool(keepdims))
+    total = _np.sum(difference * difference, axis=axis, keepdims=bool(keepdims))
     less = ddof if correction in (None, np._NoValue) else correction
     return total / max(_count(x, axis) - less, 0)
 
@@ -194,14 +197,14 @@ def cumprod(x: Array, axis: Any = None, dtype: Any = None) -> Array:
 @rule(np.ptp)
 def ptp(x: Array, axis: Any = None, out: None = None, keepdims: bool = False) -> Array:
     """Return the range of the elements."""
-    high, low = np.max(x, axis=axis, keepdims=keepdims), np.min(x, axis=axis, keepdims=keepdims)
+    high, low = _np.max(x, axis=axis, keepdims=keepdims), _np.min(x, axis=axis, keepdims=keepdims)
     return high - low
 
 
 @rule(np.count_nonzero)
 def count_nonzero(x: Array, axis: Any = None, *, keepdims: bool = False) -> Array:
     """Count the elements that are not 0."""
-    return np.sum(cast(cast(x, bool), np.int64), axis=axis, keepdims=keepdims)
+    return _np.sum(cast(cast(x, bool), np.int64), axis=axis, keepdims=keepdims)
 
 
 @rule(np.linalg.norm)
@@ -215,10 +218,10 @@ def norm(x: Array, ord: Any = None, axis: Any = None, keepdims: bool = False) ->
         raise UnsupportedError(f"the norm of order {ord} over axes {axis} has no counterpart")
     x = _floating(x)
     if ord == 1:
-        return np.sum(np.abs(x), axis=axis, keepdims=keepdims)
+        return _np.sum(np.abs(x), axis=axis, keepdims=keepdims)
     if ord in (np.inf, -np.inf):
-        return (np.max if ord > 0 else np.min)(np.abs(x), axis=axis, keepdims=keepdims)
-    return np.sqrt(np.sum(x * x, axis=axis, keepdims=keepdims))
+        return (_np.max if ord > 0 else _np.min)(np.abs(x), axis=axis, keepdims=keepdims)
+    return np.sqrt(_np.sum(x * x, axis=axis, keepdims=keepdims))
 
 
 def _extremum(operator: str) -> Any:
