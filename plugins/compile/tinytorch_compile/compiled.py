@@ -95,7 +95,8 @@ def _check_step(step: Any) -> None:
     if not callable(step):
         raise TypeError(f"compile() takes a function, not {type(step).__name__}")
     for is_unsuitable, kind in _UNSUITABLE:
-        if is_unsuitable(step):
+        # Not of other objects, whose __getattr__ would be called.
+        if isinstance(step, FunctionType | MethodType) and is_unsuitable(step):
             raise TypeError(
                 f"compile() takes a function that returns its result, but {step.__name__} is a "
                 f"{kind} function, which runs later; compile a function that it calls"
