@@ -138,6 +138,18 @@ def test_arrays_of_live_values_are_kept():
     assert_same_bits(replay_of(branches, X)(X), (branches(X),))
 
 
+@pytest.mark.parametrize("index", [np.s_[::-1], np.s_[:, ::-1], np.s_[::-1, ::-1]])
+@pytest.mark.parametrize("reduction", ["sum", "mean", "var"])
+@pytest.mark.parametrize("axis", [0, 1, None])
+def test_reversed_arrays_are_reduced_in_the_same_order(index, reduction, axis):
+    """Whether a result has a given array must not change the order of additions."""
+
+    def program(x):
+        return getattr(np.exp(x)[index], reduction)(axis) * 2
+
+    assert_same_bits(replay_of(program, X)(X), (program(X),))
+
+
 UNARY = [np.exp, np.negative, np.tanh, np.abs, np.square, lambda x: x**2, lambda x: x.T.T]
 UNARY += [lambda x: x.copy(), lambda x: x[::-1], lambda x: x - x.max(axis=0), np.zeros_like]
 UNARY += [lambda x: (x > 0) * x, lambda x: x.astype(np.float64).astype(np.float32)]

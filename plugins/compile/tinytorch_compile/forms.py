@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_compile.program import Call, Value
+from tinytorch_compile.program import Call, Constant, Value
 from tinytorch_compile.tracing import Writing
 
 # Writes an argument, or the name of a function, as text.
@@ -79,7 +79,7 @@ def _ufunc(call: Call, text: Text, out: str) -> list[str]:
 def _reduce(call: Call, text: Text, out: str) -> list[str] | None:
     names = ("x", "axis", "dtype", "out", "keepdims", "initial")
     given = dict(zip(names, call.args, strict=False)) | call.kwargs
-    if len(call.args) > 6:
+    if len(call.args) > 6 or _reads_backwards(given["x"]):
         return None
     axis, dtype = given.get("axis", 0), given.get("dtype")
     passed = [given["x"], axis, dtype]
@@ -88,8 +88,21 @@ def _reduce(call: Call, text: Text, out: str) -> list[str] | None:
     return [f"{text(call.function)}({', '.join([*map(text, passed), out, *keepdims, *initial])})"]
 
 
+def _reads_backwards(x: Any) -> bool:
+    """Return whether an array has a negative stride.
+
+    NumPy 2.1 adds the elements of such an array in another order if `out` is given.
+    """
+    if isinstance(x, Value):
+        return x.layout is not None and min(x.layout.strides, default=0) < 0
+    array = x.array if isinstance(x, Constant) else x
+    return min(getattr(array, "strides", ()), default=0) < 0
+
+
 def _method(call: Call, text: Text, out: str) -> list[str] | None:
     x, *_ = call.args
+    if _reads_backwards(x):
+        return None
     passed = ", ".join([*filter(None, [arguments(call, text, skip=1)]), f"out={out}"])
     return [f"{text(x)}.{call.function.__name__}({passed})"]
 

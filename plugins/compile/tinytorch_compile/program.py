@@ -7,6 +7,7 @@ Python text.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -126,7 +127,7 @@ class Call:
         return replace(self, args=args, kwargs=kwargs)
 
 
-class Block:
+class Block(ABC):
     """The function of a call that stands for several calls, which a backend has compiled.
 
     It writes its results into given arrays.
@@ -135,17 +136,17 @@ class Block:
     # Whether it may find that the program does not hold any more; it returns true then.
     checks = False
 
+    @abstractmethod
     def may_write_into(self, slot: Value, result: Value) -> bool:
         """Return whether a result can be in the memory of a slot, whose old value it replaces."""
-        raise NotImplementedError
 
+    @abstractmethod
     def is_after_checks(self, result: Value) -> bool:
         """Return whether a result is written only when it is known that the program holds."""
-        raise NotImplementedError
 
+    @abstractmethod
     def lines(self, name: Callable[[Any], str]) -> list[str]:
         """Return what it computes as lines that people can read."""
-        raise NotImplementedError
 
 
 @dataclass(eq=False, slots=True)

@@ -160,7 +160,8 @@ def pad_sequence(
 
     Raises:
         TypeError: `batch_first` is not a bool, or a sequence is not a Tensor or an array.
-        ValueError: there are no sequences, their shapes do not match, or `padding_side` is unknown.
+        ValueError: the list of sequences is empty, their shapes do not match, or `padding_side` is
+            unknown.
 
     >>> pad_sequence([np.array([1, 2, 3]), np.array([4])], batch_first=True)
     array([[1, 2, 3],

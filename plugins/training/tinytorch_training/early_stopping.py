@@ -12,7 +12,7 @@ from tinytorch_training.monitor import Monitor
 class EarlyStopping(Monitor):
     """Stops a Trainer when a monitored value has not improved for several epochs.
 
-    NaN is never an improvement, and any number is an improvement if all values so far were NaN.
+    NaN does not count as an improvement. After nothing but NaN, any number is an improvement.
 
     Args:
         monitor: the name of the value in the history.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -14,7 +15,7 @@ from tinytorch_training.callback import Callback
 File = str | os.PathLike[str]
 
 
-class _FileLogger(Callback):
+class _FileLogger(Callback, ABC):
     """Appends a line for each epoch to a text file.
 
     A checkpoint contains the length of the file. When a run is resumed, what was written after
@@ -49,8 +50,9 @@ class _FileLogger(Callback):
         stream.flush()
         self._length = stream.tell()
 
+    @abstractmethod
     def _write(self, stream: IO[bytes], values: Mapping[str, Any]) -> None:
-        raise NotImplementedError
+        """Write the values of an epoch as one line."""
 
     def on_fit_end(self, trainer: Any) -> None:
         """Close the file."""

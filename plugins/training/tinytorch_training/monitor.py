@@ -15,7 +15,7 @@ from tinytorch_training.callback import Callback
 class Monitor(Callback):
     """Compares a value of the history with the best one so far.
 
-    NaN is never an improvement, and any number is an improvement if all values so far were NaN.
+    NaN does not count as an improvement. After nothing but NaN, any number is an improvement.
 
     Args:
         monitor: the name of the value in the history.

@@ -17,7 +17,7 @@ class ReduceLROnPlateau(LRScheduler):
     """Lowers the rate when a metric has not improved for more than `patience` steps.
 
     Call `step(metric)` after each epoch. `Trainer` does this with the validation loss, or with the
-    training loss if there are no validation data. NaN is never an improvement.
+    training loss without validation data. NaN does not count as an improvement.
 
     Args:
         optimizer: see `LRScheduler`.

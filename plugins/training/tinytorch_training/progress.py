@@ -49,7 +49,7 @@ class Bar:
             self._bar.close()
 
     def end_epoch(self, epoch: int, numbers: Mapping[str, Any]) -> None:
-        """Print the line of an epoch if there is no bar to show."""
+        """Print the line of an epoch, unless a bar is shown."""
         if self.has_lines:
             print(f"epoch {epoch}/{self._epochs}: {_text(numbers)}", file=sys.stderr, flush=True)
 
@@ -102,7 +102,7 @@ class Progress(Callback):
         self._bar.advance(trainer.epoch + 1, 0, numbers)
 
     def on_epoch_end(self, trainer: Any, numbers: Mapping[str, Any]) -> None:
-        """Print a line if there is no bar."""
+        """Print a line, unless a bar is shown."""
         self._bar.end_epoch(trainer.epoch, numbers)
 
     def on_fit_end(self, trainer: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -168,31 +169,31 @@ def ordered_axes(
     return groups
 
 
-class Kernel:
+class Kernel(ABC):
     """Loops that become one function. The base of all kinds."""
 
     # Whether the function returns true if the program does not hold any more.
     checks = False
 
+    @abstractmethod
     def reads(self) -> Iterator[Part]:
         """Yield the parts that the loops read."""
-        raise NotImplementedError
 
+    @abstractmethod
     def targets(self) -> Iterator[Part]:
         """Yield the parts that they write."""
-        raise NotImplementedError
 
     def writes(self) -> Iterator[Root]:
         """Yield the roots of what they write."""
         return (part.root for part in self.targets())
 
+    @abstractmethod
     def emit(self, function: Function) -> str:
         """Add the loops to a function, and return what it returns, or ""."""
-        raise NotImplementedError
 
+    @abstractmethod
     def text(self, name: Callable[[Root], str]) -> list[str]:
         """Return the loops as lines that people can read."""
-        raise NotImplementedError
 
 
 def headers(variables: Sequence[str], shape: Sequence[int]) -> list[str]:

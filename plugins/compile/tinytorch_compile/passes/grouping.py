@@ -1,6 +1,6 @@
 """Makes one call of several small ones, for the backend in which each call costs time.
 
-The arrays that the calls read are placed in one array: `Stacked` says so, and computes nothing.
+The arrays that the calls read are placed in one array. `Stacked` marks this, and computes nothing.
 Sums of many arrays, such as the gradient of a parameter that is used often, become one reduction
 over the first axis, which adds in the same order.
 """
