@@ -1,5 +1,6 @@
 """Compiled code computes what NumPy computes, within the bounds that the documentation states."""
 
+import importlib
 import inspect
 import operator
 
@@ -7,6 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from tinytorch_compile.native import lowering, regions
 
 from .replay import assert_close, calls_of_numpy, replay_of
 from .test_source import BINARY, FUNCTIONS, UNARY, X, Y
@@ -32,6 +35,15 @@ def check(function, *arrays, only_numpy=()):
             expected = function(*arrays)
             expected = expected if isinstance(expected, tuple) else (expected,)
             assert_close(replay(*arrays), expected)
+
+
+def test_the_functions_of_plugins_that_are_compiled_exist():
+    """They are found by name, so NumPy would silently take the place of a renamed one."""
+    keys = {*lowering._FUNCTIONS, *lowering._WRITERS, *regions._RANGE_CHECKS}
+    names = [key.rsplit(".", 1) for key in keys if isinstance(key, str)]
+    assert len(names) > 5
+    for module, name in names:
+        assert callable(getattr(importlib.import_module(module), name))
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
