@@ -19,6 +19,7 @@ from tinytorch_training import (
     DataLoader,
     Dataset,
     IterableDataset,
+    BatchSampler,
     RandomSampler,
     Sampler,
     SequentialSampler,
@@ -266,23 +267,23 @@ def test_draws_have_the_properties_of_their_samplers() -> None:
     assert len(set(WeightedRandomSampler([1] * 9, 9, False))) == 9
 
 
-class Halves:
-    """A batch sampler with a sampler that draws."""
+@pytest.mark.parametrize("drop_last", [False, True])
+@pytest.mark.parametrize("size", [3, 5, 20])
+def test_batch_sampler_makes_the_batches_of_a_loader(size: int, drop_last: bool) -> None:
+    sampler = BatchSampler(SequentialSampler(DATA), size, drop_last)
+    loader = DataLoader(DATA, batch_sampler=sampler)
+    usual = DataLoader(DATA, size, drop_last=drop_last)
+    assert list(sampler) == batches(loader) == batches(usual)
+    assert len(sampler) == len(loader) == len(usual)
 
-    def __init__(self, seed: int) -> None:
-        self.sampler = RandomSampler(DATA, generator=seed)
 
-    def __len__(self) -> int:
-        return 2
-
-    def __iter__(self):
-        order = list(self.sampler)
-        return iter([order[:5], order[5:]])
+def halves(seed: int) -> BatchSampler:
+    return BatchSampler(RandomSampler(DATA, generator=seed), 5, drop_last=False)
 
 
 def test_a_batch_sampler_that_draws_is_resumed() -> None:
-    loader, other = (DataLoader(DATA, batch_sampler=Halves(seed)) for seed in (0, 9))
-    first = batches(DataLoader(DATA, batch_sampler=Halves(0)))
+    loader, other = (DataLoader(DATA, batch_sampler=halves(seed)) for seed in (0, 9))
+    first = batches(DataLoader(DATA, batch_sampler=halves(0)))
     next(iter(loader))
     other.load_state_dict(loader.state_dict())
     assert batches(other) == first[1:]
@@ -382,6 +383,11 @@ WRONG = {
     "timeout": (lambda: DataLoader(DATA, timeout=0), ValueError, "timeout of DataLoader"),
     "too many": (lambda: RandomSampler(DATA, num_samples=11), ValueError, "use replacement=True"),
     "weights": (lambda: WeightedRandomSampler([1, -1], 2), ValueError, "finite numbers of 0 or"),
+    "replacement": (lambda: RandomSampler(DATA, "no"), TypeError, "replacement of RandomSampler"),
+    "draws": (lambda: WeightedRandomSampler([1], 1.5), TypeError, "num_samples of WeightedR"),
+    "no sampler": (lambda: BatchSampler(3, 2, False), TypeError, "an iterable over indices, not 3"),
+    "batch size": (lambda: BatchSampler([1], 0, False), ValueError, "batch_size of BatchSampler"),
+    "unknown length": (lambda: len(BatchSampler(iter([1]), 2, False)), TypeError, "no len"),
     "weights of zero": (
         lambda: WeightedRandomSampler([1, 0], 2, False),
         ValueError,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Array = Any
 Check = Callable[[str, str, Any], Any]
+Closure = Callable[[], Any]
 Update = TypeVar("Update", bound=Callable[..., None])
 _NONE = (None, None)
 # States that were saved before an option existed may lack it.
@@ -152,8 +153,21 @@ class Optimizer:
         """
         raise NotImplementedError(f"{type(self).__name__} must define update()")
 
-    def step(self) -> None:
-        """Update every parameter that has a gradient."""
+    def step(self, closure: Closure | None = None) -> Any:
+        """Update every parameter that has a gradient.
+
+        Args:
+            closure: a function without arguments that is called first. It sets the gradients to
+                None, computes the loss and its gradients, and returns the loss. Only `LBFGS`
+                requires it.
+
+        Returns:
+            The loss, or None without a function.
+
+        Raises:
+            TypeError: `closure` is not a function.
+        """
+        loss = None if closure is None else self._evaluated(closure)
         with _no_grad()():
             for index, group in enumerate(self.param_groups):
                 maximize = group.get("maximize", False)
@@ -162,6 +176,19 @@ class Optimizer:
                     if grad is not None:
                         grad = -grad if maximize else grad
                         self.update(parameter, grad, self.state.setdefault(parameter, {}), group)
+        return loss
+
+    def _evaluated(self, closure: Closure) -> Any:
+        """Return the result of a function, in which operations are recorded."""
+        from tinytorch_autograd import enable_grad
+
+        if not callable(closure):
+            raise TypeError(
+                f"step() of {type(self).__name__} takes a function that computes the loss and its "
+                f"gradients, and returns the loss, not {closure!r:.60}"
+            )
+        with enable_grad():
+            return closure()
 
     def _without_small(self, index: int, group: Mapping[str, Any]) -> Sequence[Tensor]:
         """Update the small parameters of a group together, and return its other parameters."""

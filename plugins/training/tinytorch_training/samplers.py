@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -170,3 +171,44 @@ class WeightedRandomSampler(Sampler):
 
     def __len__(self) -> int:
         return self._number
+
+
+class BatchSampler:
+    """The indices of a sampler in lists, one for each batch: a `batch_sampler` of a DataLoader.
+
+    Args:
+        sampler: an iterable over indices.
+        batch_size: the number of indices in a list.
+        drop_last: whether to omit the last list if it is smaller.
+
+    Raises:
+        TypeError, ValueError: an argument has the wrong type or is out of range.
+
+    >>> list(BatchSampler(SequentialSampler("abcde"), batch_size=2, drop_last=False))
+    [[0, 1], [2, 3], [4]]
+    """
+
+    def __init__(self, sampler: Iterable[int], batch_size: int, drop_last: bool) -> None:
+        if not isinstance(sampler, Iterable):
+            raise TypeError(
+                f"sampler of BatchSampler must be an iterable over indices, not {sampler!r:.60}"
+            )
+        # A DataLoader finds the generator of the sampler here.
+        self.sampler = sampler
+        self.batch_size = count("BatchSampler", "batch_size", batch_size)
+        self.drop_last = flag("BatchSampler", "drop_last", drop_last)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        indices = iter(self.sampler)
+        while batch := list(islice(indices, self.batch_size)):
+            if len(batch) == self.batch_size or not self.drop_last:
+                yield batch
+
+    def __len__(self) -> int:
+        """The number of lists.
+
+        Raises:
+            TypeError: the sampler has no length.
+        """
+        whole, rest = divmod(len(self.sampler), self.batch_size)  # type: ignore[arg-type]
+        return whole + (1 if rest and not self.drop_last else 0)
