@@ -10,9 +10,10 @@ import warnings
 import numpy as np
 import pytest
 
-from tinytorch_layers import BatchNorm1d, Dropout, Linear, Sequential
+from tinytorch_layers import Linear
 from tinytorch_losses import CrossEntropyLoss
 from tinytorch_training import (
+    SGD,
     Adam,
     Callback,
     CheckpointError,
@@ -20,8 +21,10 @@ from tinytorch_training import (
     DataLoader,
     EarlyStopping,
     JSONLogger,
+    LRFinderResult,
     ModelCheckpoint,
     NonFiniteError,
+    OneCycleLR,
     TensorBoard,
     TensorDataset,
     Timing,
@@ -31,24 +34,11 @@ from tinytorch_training import (
 )
 from tinytorch_training.callback import POINTS
 
-RNG = np.random.default_rng(0)
-X = RNG.normal(size=(40, 3))
-Y = (X.sum(axis=1) > 0).astype(np.int64)
-DATA = TensorDataset(X, Y, dtype=np.float64)
-
-
-def loader() -> DataLoader:
-    return DataLoader(DATA, 8, shuffle=True, generator=3)
+from .runs import X, Y, loader, network
 
 
 def trainer(**options) -> Trainer:
-    model = Sequential(
-        Linear(3, 8, dtype=np.float64, generator=0),
-        BatchNorm1d(8, dtype=np.float64),
-        np.tanh,
-        Dropout(0.3, generator=7),
-        Linear(8, 2, dtype=np.float64, generator=1),
-    )
+    model = network()
     return Trainer(model, CrossEntropyLoss(), Adam(model.parameters(), lr=0.01), **options)
 
 
@@ -304,12 +294,34 @@ def test_lr_find_suggests_a_rate_and_changes_nothing() -> None:
     np.testing.assert_equal(run.model.state_dict(), twin.model.state_dict())
 
 
+def test_lr_find_ignores_the_schedule_and_converts_the_data() -> None:
+    model = Linear(3, 2, generator=0)
+    optimizer = SGD(model.parameters(), lr=0.1, momentum=0.5)
+    schedule = OneCycleLR(optimizer, 0.1, total_steps=5)
+    options = {"scheduler": schedule, "scheduler_interval": "step"}
+    run = Trainer(model, CrossEntropyLoss(), optimizer, **options)
+    before = repr(optimizer), schedule.state_dict()
+    with pytest.warns(UserWarning, match="Trainer converts data of float64 to float32"):
+        found = lr_find(run, loader(), steps=9)
+    assert len(found.rates) == 9
+    assert (repr(optimizer), schedule.state_dict()) == before
+    plain = Trainer(model, CrossEntropyLoss(), SGD(model.parameters(), momentum=0.95))
+    single = TensorDataset(X, Y, dtype=np.float32)
+    assert lr_find(plain, DataLoader(single, 8, shuffle=True, generator=3), steps=9) == found
+
+
 def test_lr_find_plots_the_losses(tmp_path) -> None:
     pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     figure = lr_find(trainer(), loader(), steps=20).plot(tmp_path / "rates.png")
     assert figure.axes[0].get_xlabel() == "learning rate"
     assert (tmp_path / "rates.png").read_bytes().startswith(b"\x89PNG")
     assert figure._repr_png_().startswith(b"\x89PNG")
+
+
+def test_plots_of_rates_without_matplotlib_name_the_requirement(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(ModuleNotFoundError, match=r"pip install .tinytorch-training\[plot\]"):
+        LRFinderResult([0.1, 0.2, 0.4], [3.0, 2.0, 1.0]).plot()
 
 
 WRONG = {
@@ -330,6 +342,8 @@ WRONG = {
         ValueError,
         "length of CSVLogger must be 0 or more",
     ),
+    "a number to monitor": (lambda: ModelCheckpoint("file", 3), TypeError, "monitor of ModelCheck"),
+    "steps": (lambda: lr_find(trainer(), loader(), steps=2.5), TypeError, "steps of lr_find"),
     "rates": (lambda: lr_find(trainer(), loader(), 1, 0.1), ValueError, "must be below end"),
     "no rate": (lambda: lr_find(trainer(), loader(), 0), ValueError, "start of lr_find"),
     "no batches": (lambda: lr_find(trainer(), []), ValueError, r"lr_find\(\) got no batches"),

@@ -172,6 +172,7 @@ W = Tensor([1.0, 2.0], requires_grad=True)
             ValueError,
             "only one group of parameters",
         ),
+        (lambda: LBFGS(3), TypeError, "LBFGS expects an iterable of tensors"),
         (lambda: LBFGS([W], lr=-1), ValueError, "lr of LBFGS"),
         (lambda: LBFGS([W], max_iter=0), ValueError, "max_iter of LBFGS"),
         (lambda: LBFGS([W], max_eval=0.5), TypeError, "max_eval of LBFGS"),

@@ -14,12 +14,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tinytorch_core import Tensor
+
 from tinytorch_training import (
+    BatchSampler,
     ConcatDataset,
     DataLoader,
     Dataset,
     IterableDataset,
-    BatchSampler,
     RandomSampler,
     Sampler,
     SequentialSampler,
@@ -30,6 +32,7 @@ from tinytorch_training import (
     WorkerError,
     random_split,
 )
+from tinytorch_training.workers import from_workers
 
 DATA = TensorDataset(np.arange(10))
 AHEAD = {"workers": {"num_workers": 2}, "a thread": {"prefetch": 2}, "neither": {}}
@@ -214,7 +217,24 @@ def test_no_worker_is_left_behind(number: int, to_group: bool) -> None:
     assert not any(map(runs, workers))
 
 
+def test_a_worker_that_died_gets_no_further_task() -> None:
+    def tasks():
+        yield 3
+        while multiprocessing.active_children():
+            time.sleep(0.01)
+        yield 4
+
+    with pytest.raises(WorkerError, match="worker 0 of a DataLoader died with the exit status 3"):
+        list(from_workers(os._exit, tasks(), 1, 2, 60.0, None))
+
+
 # Samplers.
+
+
+def test_indices_may_be_whole_numbers_of_any_dtype() -> None:
+    assert [Subset(range(9), Tensor([2, 4]))[i] for i in range(2)] == [2, 4]
+    assert sorted(SubsetRandomSampler(Tensor([2, 4]))) == [2, 4]
+    assert len(Subset(range(9), [])) == 0
 
 
 def test_sampler_determines_the_order() -> None:
@@ -388,6 +408,26 @@ WRONG = {
     "no sampler": (lambda: BatchSampler(3, 2, False), TypeError, "an iterable over indices, not 3"),
     "batch size": (lambda: BatchSampler([1], 0, False), ValueError, "batch_size of BatchSampler"),
     "unknown length": (lambda: len(BatchSampler(iter([1]), 2, False)), TypeError, "no len"),
+    "a mask": (
+        lambda: Subset(DATA, np.arange(10) > 5),
+        TypeError,
+        r"indices of Subset must be integers, not of bool; np.flatnonzero\(mask\) returns",
+    ),
+    "fractions": (lambda: Subset(DATA, [0.0, 2.5]), ValueError, "must be integers, not 2.5"),
+    "a mask for random order": (
+        lambda: SubsetRandomSampler([True, False]),
+        TypeError,
+        "indices of SubsetRandomSampler must be integers",
+    ),
+    "half an index": (lambda: SubsetRandomSampler([0.5]), ValueError, "must be integers, not 0.5"),
+    "a sampler of fractions": (
+        lambda: list(DataLoader(DATA, sampler=[0.5])),
+        ValueError,
+        "sampler of DataLoader must be integers, not 0.5",
+    ),
+    "no examples": (lambda: RandomSampler([], True, 5), ValueError, "a dataset without examples"),
+    "collate": (lambda: DataLoader(DATA, collate_fn=3), TypeError, "collate_fn of DataLoader"),
+    "words as lengths": (lambda: random_split(DATA, ["a"]), TypeError, "lengths of random_split"),
     "weights of zero": (
         lambda: WeightedRandomSampler([1, 0], 2, False),
         ValueError,

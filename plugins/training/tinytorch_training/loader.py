@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_modules import random_generator
-from tinytorch_training.arguments import count, flag, positive
+from tinytorch_training.arguments import count, flag, positive, whole_numbers
 from tinytorch_training.data import stack
 from tinytorch_training.randomness import set_state
 from tinytorch_training.samplers import RandomSampler, Sampler, SequentialSampler
@@ -50,6 +50,7 @@ class DataLoader:
 
     Raises:
         TypeError, ValueError: an argument has the wrong type or is out of range.
+        TypeError, ValueError: in a loop, the indices of a sampler are not integers.
         WorkerError: in a loop, a worker died or did not answer in time. An error of the dataset in
             a worker is raised as it is, with the worker's traceback as a note.
 
@@ -88,6 +89,8 @@ class DataLoader:
         self.prefetch = count("DataLoader", "prefetch", prefetch, minimum=0)
         self.timeout = positive("DataLoader", "timeout", timeout)
         self.collate_fn = collate_fn
+        if not (collate_fn is None or callable(collate_fn)):
+            raise TypeError(f"collate_fn of DataLoader must be a function, not {collate_fn!r:.60}")
         self.multiprocessing_context = multiprocessing_context
         chosen = {"sampler": sampler, "batch_sampler": batch_sampler}
         _check_combination(self, chosen)
@@ -204,7 +207,11 @@ class DataLoader:
         if self.batch_sampler is not None:
             return iter([np.asarray(indices) for indices in self.batch_sampler])
         sampler, size = self.sampler, self.batch_size
-        order = sampler.order() if isinstance(sampler, Sampler) else np.fromiter(sampler, int)
+        order = (
+            sampler.order()
+            if isinstance(sampler, Sampler)
+            else whole_numbers("DataLoader", "sampler", list(sampler))
+        )
         end = len(order) - len(order) % size if self.drop_last else len(order)
         return (order[i : i + size] for i in range(0, end, size))
 

@@ -11,7 +11,7 @@ import numpy as np
 from tinytorch_core.extend import to_array
 
 from tinytorch_modules import random_generator
-from tinytorch_training.arguments import count, flag
+from tinytorch_training.arguments import count, flag, whole_numbers
 
 Array = Any
 
@@ -88,6 +88,8 @@ class RandomSampler(Sampler):
                     f"num_samples of RandomSampler is {num_samples}, but there are only "
                     f"{len(data_source)} examples; use replacement=True, or fewer"
                 )
+            if not len(data_source):
+                raise ValueError("RandomSampler cannot draw from a dataset without examples")
         self._number = num_samples
         self.generator: np.random.Generator = random_generator(generator)
 
@@ -109,17 +111,20 @@ class SubsetRandomSampler(Sampler):
         indices: the indices.
         generator: a NumPy generator, or a seed for one.
 
+    Raises:
+        TypeError, ValueError: the indices are not integers.
+
     >>> list(SubsetRandomSampler([5, 6, 7, 8], generator=0))
     [7, 5, 6, 8]
     """
 
     def __init__(self, indices: Any, generator: np.random.Generator | int | None = None) -> None:
-        self.indices = to_array(indices)
+        self.indices = whole_numbers("SubsetRandomSampler", "indices", indices)
         self.generator: np.random.Generator = random_generator(generator)
 
     def order(self) -> Array:
         """Return the indices of an epoch as an array."""
-        return self.indices[self.generator.permutation(len(self))].astype(int)
+        return self.indices[self.generator.permutation(len(self))]
 
     def __len__(self) -> int:
         return len(self.indices)

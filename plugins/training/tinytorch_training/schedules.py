@@ -24,7 +24,8 @@ class LRScheduler:
         optimizer: the optimizer whose groups' `lr` the schedule sets. The base rates are the
             current ones; with several schedules for one optimizer, those before the first. A
             group that is added later has its own base rate, and follows the schedule from the
-            next step on.
+            next step on. Each schedule sets its own rates: unlike in PyTorch, the factors of
+            several schedules do not multiply.
 
     Attributes:
         last_epoch: the number of steps so far.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from itertools import islice
@@ -31,9 +32,9 @@ from tinytorch_training.early_stopping import EarlyStopping
 from tinytorch_training.epoch_metrics import is_over_epoch
 from tinytorch_training.finite import NonFiniteError, describe
 from tinytorch_training.inputs import (
+    check_no_arrays,
     evaluation_loader,
     input_batches,
-    is_array_like,
     joined,
     training_loaders,
 )
@@ -88,7 +89,7 @@ class Trainer:
         epoch: the number of completed epochs.
         step: the number of completed steps of the optimizer.
         history: a dict of lists with one number for each epoch: "loss", the metrics, "lr" and,
-            with validation data, "val_loss" and so on.
+            with validation data, "val_loss" and so on; NaN for epochs without this value.
 
     Raises:
         TypeError: the model lacks methods of a Module, or an argument has the wrong type.
@@ -229,7 +230,7 @@ class Trainer:
         Warns:
             UserWarning: early stopping ended an earlier call, so that this one does nothing.
         """
-        if target is not None and not is_array_like(target) and np.ndim(target) == 0:
+        if target is not None and np.ndim(target) == 0:
             # fit(loader, epochs, validation)
             validation = validation if epochs is None else epochs
             target, epochs = None, target
@@ -291,11 +292,17 @@ class Trainer:
             target: the targets of the inputs; None if `data` contains them.
             batch_size: the number of examples in a batch if `data` are not batches.
             sample_weight: a weight for each example, or None.
+
+        Raises:
+            TypeError, ValueError: the data contain no batches, or an argument has the wrong type
+                or is out of range.
         """
         averages = Averages()
         convert = self._conversion
         convert.dtype = parameter_dtype(self.model)
-        if target is not None:
+        if target is None:
+            check_no_arrays("evaluate()", data, sample_weight)
+        else:
             data = (data, target, sample_weight)
         with run_state.evaluating(self.model):
             for each in evaluation_loader("data of evaluate()", data, batch_size, convert.array):
@@ -314,6 +321,10 @@ class Trainer:
             x: an array, Tensor or DataFrame of shape (N, ...), or a tuple or dict of several
                 inputs; or a `DataLoader` or `Dataset`, whose targets are left out.
             batch_size: the number of inputs per call of the model.
+
+        Raises:
+            TypeError, ValueError: there are no inputs, or an argument has the wrong type or is out
+                of range.
         """
         size = count("predict()", "batch_size", batch_size)
         convert = self._conversion
@@ -324,6 +335,8 @@ class Trainer:
                 batch = convert.batch(each)
                 positional, named = inputs_of(batch) if isinstance(batch, dict) else (batch, {})
                 outputs.append(self.model(*positional, **named))
+        if not outputs:
+            raise ValueError("predict() got no inputs: the data are empty")
         return joined(outputs)
 
     def save(self, file: File) -> None:
@@ -427,8 +440,8 @@ class Trainer:
         means: dict[str, Any] = averages.means()
         if not means:
             raise ValueError(
-                "the data contain no batches; a dataset may be smaller than a batch, and a "
-                "generator gives its batches only once"
+                "the data contain no batches, or only examples of weight 0; a dataset may be "
+                "smaller than a batch, and a generator gives its batches only once"
             )
         over_epoch = {name: f for name, f in self.metrics.items() if is_over_epoch(f)}
         if over_epoch:
@@ -450,8 +463,10 @@ class Trainer:
         numbers["lr"] = self.optimizer.param_groups[0]["lr"]
         if validation is not None:
             numbers |= self._validate(validation)
-        for name, value in numbers.items():
-            self.history.setdefault(name, []).append(value)
+        # A value that only some calls of `fit` compute is NaN for the other epochs.
+        for name in {**self.history, **numbers}:
+            values = self.history.setdefault(name, [math.nan] * self.epoch)
+            values.append(numbers.get(name, math.nan))
         self.averages = Averages()
         self.epoch += 1
         if getattr(self.scheduler, "takes_metric", False):
