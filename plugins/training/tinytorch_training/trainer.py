@@ -261,7 +261,9 @@ class Trainer:
             )
 
         own: list[Callback] = [] if self.early_stopping is None else [self.early_stopping]
-        own.append(Progress(self._bar(data, end)))
+        bar = self._bar(data, end)
+        if bar.is_shown or bar.has_lines:
+            own.append(Progress(bar))
         if checkpoint is not None:
             own.append(Checkpointing(checkpoint, checkpoint_every))
         self._callback_calls = Calls(self, [*self.callbacks, *own])

@@ -39,8 +39,13 @@ def sgd_update(
         lr, momentum, dampening, weight_decay, nesterov: see `SGD`. `lr` may be an array of the
             parameter's library, of shape ().
     """
-    first, second = writable(parameter, scratch)
-    grad = penalized(parameter, grad, weight_decay, first)
+    first, second = scratch
+    # As `writable` and `penalized`, with fewer calls: most of the time of a small update is calls.
+    if parameter.__class__ is not np.ndarray:
+        first = second = None
+        lr = factor(lr, parameter)
+    if weight_decay:
+        grad = penalized(parameter, grad, weight_decay, first)
     if momentum:
         buffer = state["momentum_buffer"]
         buffer *= momentum
@@ -50,7 +55,7 @@ def sgd_update(
             grad = np.add(grad, np.multiply(buffer, momentum, out=second), out=first)
         else:
             grad = buffer
-    parameter -= np.multiply(grad, factor(lr, parameter), out=second)
+    parameter -= np.multiply(grad, lr, out=second)
     return parameter
 
 
