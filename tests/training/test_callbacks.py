@@ -31,6 +31,7 @@ from tinytorch_training import (
     Trainer,
     load_checkpoint,
     lr_find,
+    over_epoch,
 )
 from tinytorch_training.callback import POINTS
 
@@ -219,6 +220,13 @@ def test_csv_log_gets_more_columns_and_json_has_no_nan(tmp_path) -> None:
     first, second = rows_of(tmp_path / "log.csv")
     assert (first["nothing"], second["nothing"]) == ("", "nan")
     assert json.loads((tmp_path / "log.jsonl").read_text().splitlines()[1])["nothing"] is None
+
+
+def test_json_has_no_nan_in_lists(tmp_path) -> None:
+    log = JSONLogger(tmp_path / "log")
+    metrics = {"pair": over_epoch(lambda output, target: [np.nan, 1.0])}
+    trainer(callbacks=[log], metrics=metrics).fit(loader(), 1)
+    assert json.loads((tmp_path / "log").read_text())["pair"] == [None, 1.0]
 
 
 def test_a_shortened_log_is_continued_with_a_warning(tmp_path) -> None:

@@ -530,6 +530,8 @@ def test_load_state_dict_rejects_other_states_and_changes_nothing() -> None:
     before = optimizer.state_dict()
     reshaped = optimizer.state_dict()
     reshaped["state"][1]["exp_avg"] = np.zeros(3)
+    odd = optimizer.state_dict()
+    odd["state"][0]["step"] = 0.5
     others = {
         "has 1 groups of .1. parameters, but Adam has 1 groups of .3.": Adam([W]).state_dict(),
         "does not belong to Adam: it was saved by SGD": SGD(tensors).state_dict(),
@@ -539,9 +541,10 @@ def test_load_state_dict_rejects_other_states_and_changes_nothing() -> None:
         },
         "not a state of Adam.*got 'weight'": {"weight": 1},
         r"'exp_avg' of parameter 1 has shape \(3,\)": reshaped,
+        "step of parameter 0 of Adam must be an integer": odd,
     }
     for message, state in others.items():
-        with pytest.raises(ValueError, match=message):
+        with pytest.raises((TypeError, ValueError), match=message):
             optimizer.load_state_dict(state)
     after = optimizer.state_dict()
     assert after["param_groups"] == before["param_groups"]

@@ -220,6 +220,11 @@ WRONG = {
         r"resume of fit\(\) must be True or False, not 'no'",
     ),
     "progress": (lambda: trainer(progress="no"), TypeError, "progress of Trainer must be True or"),
+    "a metric of several numbers": (
+        lambda: trainer(metrics={"errors": lambda o, y: [1.0, 2.0]}).fit(loader(), 1, loader()),
+        TypeError,
+        r"the metric 'errors' must return a number, or a list if .*, not \[1.0, 2.0\]",
+    ),
     "a metric named loss": (
         lambda: trainer(metrics={"loss": accuracy}),
         ValueError,

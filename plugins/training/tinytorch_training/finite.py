@@ -32,7 +32,7 @@ def all_finite(parameters: Iterable[Tensor]) -> bool:
         elif grad is not None and not _is_finite(grad):
             return False
     # One check of small gradients takes less time than one for each.
-    return not small or _is_finite(np.concatenate(small))  # type: ignore[no-any-return]
+    return not small or _is_finite(np.concatenate(small))
 
 
 def _has_finite_squares(array: Array) -> bool:

@@ -303,8 +303,8 @@ class Optimizer:
         """Restore a state from `state_dict`, for parameters of the same shapes.
 
         Raises:
-            ValueError: the state belongs to different parameters or to a different kind of
-                optimizer, or is incomplete. The optimizer is unchanged.
+            TypeError, ValueError: the state belongs to different parameters or to a different kind
+                of optimizer, is incomplete, or contains a wrong value. The optimizer is unchanged.
         """
         name = type(self).__name__
         _check_structure(name, state_dict, [len(g["params"]) for g in self.param_groups])

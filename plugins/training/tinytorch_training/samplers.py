@@ -204,10 +204,7 @@ class BatchSampler:
         self.drop_last = flag("BatchSampler", "drop_last", drop_last)
 
     def __iter__(self) -> Iterator[list[int]]:
-        indices = iter(self.sampler)
-        while batch := list(islice(indices, self.batch_size)):
-            if len(batch) == self.batch_size or not self.drop_last:
-                yield batch
+        return chunks(self.sampler, self.batch_size, self.drop_last)
 
     def __len__(self) -> int:
         """The number of lists.
@@ -217,3 +214,15 @@ class BatchSampler:
         """
         whole, rest = divmod(len(self.sampler), self.batch_size)  # type: ignore[arg-type]
         return whole + (1 if rest and not self.drop_last else 0)
+
+
+def chunks(items: Iterable[Any], size: int, drop_last: bool) -> Iterator[list[Any]]:
+    """Yield items in lists of a size; the last one may be smaller, and is then left out if wanted.
+
+    >>> list(chunks("abc", 2, drop_last=False))
+    [['a', 'b'], ['c']]
+    """
+    remaining = iter(items)
+    while chunk := list(islice(remaining, size)):
+        if len(chunk) == size or not drop_last:
+            yield chunk

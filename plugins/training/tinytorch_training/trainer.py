@@ -70,7 +70,8 @@ class Trainer:
         metrics: functions of the output and the target by name, such as `{"accuracy": accuracy}`.
             They are reported as averages over the examples. They get detached tensors, and are
             called after the step of the optimizer. Those marked with `over_epoch`, such as
-            `f1_score`, get all outputs and targets of an epoch at its end instead. The names
+            `f1_score`, get all outputs and targets of an epoch at its end instead, and may return
+            a list, such as a matrix. The names
             "loss", "lr" and those that begin with "val_" are reserved for the history.
         accumulate: the number of batches per step of the optimizer. The step is the same as for
             a single large batch.
@@ -427,12 +428,12 @@ class Trainer:
     def _add(self, averages: Averages, batch: Any, result: Result, share: float) -> None:
         """Add the loss and the metrics of a batch to averages."""
         loss, output = result
-        numbers = {"loss": _number(loss)}
+        numbers = {"loss": _number("loss", loss)}
         if self.metrics:
             target = map_arrays(detached, target_of(batch))
             for name, metric in self.metrics.items():
                 if not is_over_epoch(metric):
-                    numbers[name] = _number(metric(output, target))
+                    numbers[name] = _number(name, metric(output, target))
             if len(numbers) <= len(self.metrics):
                 averages.collect(output, target)
         averages.add(numbers, share)
@@ -448,12 +449,14 @@ class Trainer:
         over_epoch = {name: f for name, f in self.metrics.items() if is_over_epoch(f)}
         if over_epoch:
             collected = averages.collected()
-            means |= {name: _number(f(*collected)) for name, f in over_epoch.items()}
+            for name, metric in over_epoch.items():
+                value = metric(*collected)
+                means[name] = value if isinstance(value, list) else _number(name, value)
         return means
 
     def _not_finite(self, error: NotFinite, batch: Any) -> NonFiniteError:
         loss = error.loss
-        what = "a gradient is not finite" if loss is None else f"the loss is {_number(loss)}"
+        what = "a gradient is not finite" if loss is None else f"the loss is {loss.item()}"
         return NonFiniteError(
             f"{what} at step {self.step + 1}, in epoch {self.epoch + 1}. "
             f"{describe(self.model.named_parameters(), batch)}. The parameters are those after "
@@ -492,8 +495,16 @@ def _length(data: Any) -> int | None:
         return None
 
 
-def _number(value: Any) -> Any:
-    """Return a loss or metric as a number; a matrix stays a list."""
-    if isinstance(value, list):
-        return value
-    return float(value.item() if isinstance(value, Tensor) else value)
+def _number(name: str, value: Any) -> float:
+    """Return a loss or metric as a number.
+
+    Raises:
+        TypeError: it is not a number.
+    """
+    try:
+        return float(value.item() if isinstance(value, Tensor) else value)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"the metric {name!r} must return a number, or a list if it is marked with "
+            f"over_epoch, not {value!r:.60}"
+        ) from None
