@@ -12,7 +12,6 @@ from tinytorch_core import Tensor
 from tinytorch_core.extend import kernel, unwrap
 
 _SHOWN = 8
-_SMALL = 1024
 
 Array = Any
 Named = Iterable[tuple[str, Any]]
@@ -24,15 +23,13 @@ class NonFiniteError(FloatingPointError):
 
 def all_finite(parameters: Iterable[Tensor]) -> bool:
     """Return whether no gradient contains NaN or infinity; missing gradients are ignored."""
-    small = []
     for p in parameters:
         grad = p.grad
-        if grad.__class__ is np.ndarray and grad.size <= _SMALL:
-            small.append(grad.ravel("K"))
-        elif grad is not None and not _is_finite(grad):
+        if grad.__class__ is np.ndarray and _has_finite_squares(grad):
+            continue
+        if grad is not None and not _is_finite(grad):
             return False
-    # One check of small gradients takes less time than one for each.
-    return not small or _is_finite(np.concatenate(small))
+    return True
 
 
 def _has_finite_squares(array: Array) -> bool:

@@ -217,7 +217,7 @@ class BatchSampler:
 
 
 def chunks(items: Iterable[Any], size: int, drop_last: bool) -> Iterator[list[Any]]:
-    """Yield items in lists of a size; the last one may be smaller, and is then left out if wanted.
+    """Yield items in lists of `size`; `drop_last` leaves out the last list if it is smaller.
 
     >>> list(chunks("abc", 2, drop_last=False))
     [['a', 'b'], ['c']]
