@@ -428,7 +428,7 @@ class Trainer:
     def _add(self, averages: Averages, batch: Any, result: Result, share: float) -> None:
         """Add the loss and the metrics of a batch to averages."""
         loss, output = result
-        numbers = {"loss": _number("loss", loss)}
+        numbers = {"loss": loss.item()}
         if self.metrics:
             target = map_arrays(detached, target_of(batch))
             for name, metric in self.metrics.items():
@@ -496,7 +496,7 @@ def _length(data: Any) -> int | None:
 
 
 def _number(name: str, value: Any) -> float:
-    """Return a loss or metric as a number.
+    """Return a metric as a number.
 
     Raises:
         TypeError: it is not a number.
