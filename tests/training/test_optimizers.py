@@ -216,6 +216,19 @@ def test_buffers_are_used_if_the_options_need_them(case: str, number: int) -> No
         np.testing.assert_array_equal([p.data for p in tensors], [p.data for p in copies])
 
 
+def test_gradients_can_be_set_to_zeros() -> None:
+    used, unused = (Tensor([1.0], requires_grad=True) for _ in range(2))
+    optimizer = SGD([used, unused], lr=0.5, momentum=0.5)
+    used.sum().backward()
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=False)
+    assert (used.grad.tolist(), unused.grad) == ([0.0], None)
+    optimizer.step()
+    assert used.item() == 0.25
+    optimizer.zero_grad()
+    assert used.grad is None
+
+
 @every_optimizer
 def test_a_step_with_a_closure_equals_one_after_it(make) -> None:
     tensors, others = weights(), weights()

@@ -96,7 +96,7 @@ class LBFGS(Optimizer):
             line_search_fn=line_search_fn,
         )
 
-    def add_param_group(self, group: Mapping[str, Any]) -> None:
+    def add_param_group(self, param_group: Mapping[str, Any]) -> None:
         """Add the only group of parameters.
 
         Raises:
@@ -104,7 +104,7 @@ class LBFGS(Optimizer):
         """
         if self.param_groups:
             raise ValueError("LBFGS supports only one group of parameters; pass all in one list")
-        super().add_param_group(group)
+        super().add_param_group(param_group)
 
     def step(self, closure: Closure | None = None) -> Any:
         """Minimize the loss by up to `max_iter` iterations.

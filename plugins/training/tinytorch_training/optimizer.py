@@ -206,21 +206,29 @@ class Optimizer:
         """Return the attributes of a copy: the arrays of its states are not views of flat ones."""
         return {**vars(self), "_scratch": {}, "_small": {}}
 
-    def zero_grad(self) -> None:
-        """Set the gradients of all parameters to None."""
-        for parameter in self.parameters():
-            parameter.zero_grad()
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Set the gradients of all parameters to None.
 
-    def add_param_group(self, group: Mapping[str, Any]) -> None:
+        Args:
+            set_to_none: if False, replace the gradients by zeros instead. Then steps still apply
+                momentum and weight decay to parameters that get no gradient.
+        """
+        for parameter in self.parameters():
+            if set_to_none:
+                parameter.zero_grad()
+            elif parameter.grad is not None:
+                parameter.grad = np.zeros_like(parameter.grad)
+
+    def add_param_group(self, param_group: Mapping[str, Any]) -> None:
         """Add a group of parameters with its options, such as `{"params": [...], "lr": 0.01}`.
 
         Raises:
             TypeError, ValueError: as in the constructor. The optimizer is unchanged.
         """
         name = type(self).__name__
-        options = {key: value for key, value in group.items() if key != "params"}
+        options = {key: value for key, value in param_group.items() if key != "params"}
         checked = self._checked({**self._defaults, **options})
-        parameters = parameter_list(name, group.get("params", ()))
+        parameters = parameter_list(name, param_group.get("params", ()))
         known = {id(p) for p in self.parameters()}
         if not known.isdisjoint(map(id, parameters)):
             raise ValueError(
