@@ -351,6 +351,19 @@ WRONG = {
         "length of CSVLogger must be 0 or more",
     ),
     "a number to monitor": (lambda: ModelCheckpoint("file", 3), TypeError, "monitor of ModelCheck"),
+    "a dataset": (
+        lambda: lr_find(trainer(), loader().dataset),
+        TypeError,
+        "must be batches, but are a Tensor",
+    ),
+    "a matrix to monitor": (
+        lambda: trainer(
+            callbacks=[EarlyStopping("matrix")],
+            metrics={"matrix": over_epoch(lambda output, target: [1, 2])},
+        ).fit(loader(), 1),
+        TypeError,
+        r"EarlyStopping monitors 'matrix', which is not a number: \[1, 2\]",
+    ),
     "steps": (lambda: lr_find(trainer(), loader(), steps=2.5), TypeError, "steps of lr_find"),
     "rates": (lambda: lr_find(trainer(), loader(), 1, 0.1), ValueError, "must be below end"),
     "no rate": (lambda: lr_find(trainer(), loader(), 0), ValueError, "start of lr_find"),

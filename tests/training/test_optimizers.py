@@ -545,6 +545,8 @@ def test_load_state_dict_rejects_other_states_and_changes_nothing() -> None:
     reshaped["state"][1]["exp_avg"] = np.zeros(3)
     odd = optimizer.state_dict()
     odd["state"][0]["step"] = 0.5
+    text = optimizer.state_dict()
+    text["state"][0]["exp_avg"] = "zeros"
     others = {
         "has 1 groups of .1. parameters, but Adam has 1 groups of .3.": Adam([W]).state_dict(),
         "does not belong to Adam: it was saved by SGD": SGD(tensors).state_dict(),
@@ -555,6 +557,8 @@ def test_load_state_dict_rejects_other_states_and_changes_nothing() -> None:
         "not a state of Adam.*got 'weight'": {"weight": 1},
         r"'exp_avg' of parameter 1 has shape \(3,\)": reshaped,
         "step of parameter 0 of Adam must be an integer": odd,
+        "'exp_avg' of parameter 0 of Adam must be a number, not str": text,
+        "a state of Adam must be a dict, not 3": 3,
     }
     for message, state in others.items():
         with pytest.raises((TypeError, ValueError), match=message):

@@ -247,6 +247,21 @@ WRONG: dict[str, tuple[Any, type[Exception], str]] = {
         ValueError,
         "lr_lambda of LambdaLR has 1 values, but the optimizer has 2 groups",
     ),
+    "no number": (
+        lambda: LambdaLR(groups(), lambda t: ""),
+        TypeError,
+        r"lr_lambda\(0\) of LambdaLR must be",
+    ),
+    "no schedules": (
+        lambda: (lambda o: SequentialLR(o, [StepLR(o, 1), 0.1], [2]))(groups()),
+        TypeError,
+        "SequentialLR expects a list of schedules, but got 0.1",
+    ),
+    "metrics": (
+        lambda: ReduceLROnPlateau(groups()).step(np.ones(2)),
+        TypeError,
+        r"takes a number, such as the validation loss, not array",
+    ),
     "negative": (lambda: LambdaLR(groups(), lambda t: -1), ValueError, "lr of SGD must be 0 or"),
     "T_0": (lambda: CosineAnnealingWarmRestarts(groups(), 0), ValueError, "T_0 of Cosine"),
     "T_mult": (lambda: CosineAnnealingWarmRestarts(groups(), 1, 0.5), TypeError, "T_mult of Cos"),

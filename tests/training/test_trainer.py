@@ -210,6 +210,11 @@ W = M.weight
 
 WRONG = {
     "interval": (lambda: trainer(scheduler_interval="week"), ValueError, "must be 'epoch' or"),
+    "a schedule of another optimizer": (
+        lambda: trainer(scheduler=StepLR(SGD([W]), 1)),
+        ValueError,
+        "sets the learning rates of a different optimizer",
+    ),
     "accumulate": (lambda: trainer(accumulate=0), ValueError, "accumulate of Trainer.*1 or more"),
     "norm": (lambda: trainer(max_grad_norm=-1.0), ValueError, "max_grad_norm of Trainer"),
     "epochs": (lambda: trainer().fit(loader(), -1), ValueError, r"epochs of fit\(\).*0 or more"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tinytorch_training.arguments import count, fraction, function, positive
+from tinytorch_training.arguments import count, fraction, function, number, positive
 from tinytorch_training.optimizer import Optimizer
 from tinytorch_training.schedules import LRScheduler
 
@@ -71,7 +71,8 @@ class LambdaLR(LRScheduler):
         lr_lambda: the function, or a list with one for each group.
 
     Raises:
-        TypeError: `lr_lambda` is neither a function nor a list of functions.
+        TypeError: `lr_lambda` is neither a function nor a list of functions, or a factor is not a
+            number.
         ValueError: the list does not have one function for each group, or a factor is negative or
             not finite.
 
@@ -98,7 +99,10 @@ class LambdaLR(LRScheduler):
         return [base * f for base, f in zip(bases, self._factors(factors, t), strict=True)]
 
     def _factors(self, functions: Sequence[Factor], t: int) -> list[float]:
-        return [function(t) for function in functions]
+        return [self._factor(function, t) for function in functions]
+
+    def _factor(self, function: Factor, t: int) -> float:
+        return number(type(self).__name__, f"lr_lambda({t})", function(t))
 
 
 class MultiplicativeLR(LambdaLR):
@@ -124,7 +128,7 @@ class MultiplicativeLR(LambdaLR):
         if t < done or len(products) != len(functions):
             done, products = 0, [1.0] * len(functions)
         for i in range(done + 1, t + 1):
-            products = [p * function(i) for p, function in zip(products, functions, strict=True)]
+            products = [p * self._factor(f, i) for p, f in zip(products, functions, strict=True)]
         self._known = t, products
         return products
 

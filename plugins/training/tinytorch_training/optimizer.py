@@ -11,7 +11,7 @@ import numpy as np
 from tinytorch_core import Tensor
 from tinytorch_core.extend import did_you_mean
 
-from tinytorch_training.arguments import count, not_negative, parameter_list
+from tinytorch_training.arguments import count, not_negative, number, parameter_list
 
 if TYPE_CHECKING:
     from tinytorch_training.small_parameters import SmallParameters
@@ -361,6 +361,7 @@ class Optimizer:
     def _loaded_value(self, i: int, parameter: Tensor, key: str, value: Any) -> Any:
         """Return a value for the state of a parameter; an array is checked and copied."""
         if not hasattr(value, "shape"):
+            number(type(self).__name__, f"{key!r} of parameter {i}", value)
             return value
         if value.shape != parameter.shape:
             raise ValueError(
@@ -378,6 +379,8 @@ class Optimizer:
 
 
 def _check_structure(name: str, state_dict: Mapping[str, Any], sizes: list[int]) -> None:
+    if not isinstance(state_dict, Mapping):
+        raise TypeError(f"a state of {name} must be a dict, not {state_dict!r:.60}")
     if not {"state", "param_groups"} <= state_dict.keys():
         raise ValueError(
             f"this is not a state of {name}: expected the keys 'state' and 'param_groups', got "

@@ -14,7 +14,9 @@ import numpy as np
 from tinytorch_training import run_state
 from tinytorch_training.arguments import as_batches, count, positive
 from tinytorch_training.batches import parameter_dtype
+from tinytorch_training.data import Dataset
 from tinytorch_training.finite import NonFiniteError
+from tinytorch_training.inputs import is_array_like
 from tinytorch_training.metrics import Averages
 from tinytorch_training.plotting import draw_rates
 
@@ -66,7 +68,8 @@ def lr_find(
 
     Args:
         trainer: a Trainer.
-        data: the batches, as for `fit`. They are repeated as often as necessary.
+        data: the batches: a `DataLoader`, or another iterable of batches as for `fit`. They are
+            repeated as often as necessary.
         start: the first learning rate.
         end: the last one.
         steps: the number of steps.
@@ -89,6 +92,11 @@ def lr_find(
         raise ValueError(f"start of lr_find() must be below end, but {first} is not below {last}")
     rates = np.geomspace(first, last, count("lr_find()", "steps", steps, minimum=3)).tolist()
     as_batches("lr_find()", "data", data)
+    if isinstance(data, Dataset) or is_array_like(data):
+        raise TypeError(
+            f"data of lr_find() must be batches, but are a {type(data).__name__}; pass a "
+            "DataLoader(TensorDataset(inputs, targets), batch_size)"
+        )
     with run_state.unchanged(trainer, data), _without_schedule(trainer):
         losses = list(_losses(trainer, data, rates))
     if not losses:

@@ -218,6 +218,8 @@ class SequentialLR(LRScheduler):
     ) -> None:
         self.schedulers = list(schedulers)
         self.milestones = [count("SequentialLR", "a milestone", m) for m in milestones]
+        if wrong := [s for s in self.schedulers if not isinstance(s, LRScheduler)]:
+            raise TypeError(f"SequentialLR expects a list of schedules, but got {wrong[0]!r:.60}")
         if any(s.optimizer is not optimizer for s in self.schedulers):
             raise ValueError(
                 "the schedules of SequentialLR must be for the optimizer passed to SequentialLR"

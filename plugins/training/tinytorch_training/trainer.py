@@ -94,8 +94,8 @@ class Trainer:
 
     Raises:
         TypeError: the model lacks methods of a Module, or an argument has the wrong type.
-        ValueError: the optimizer has none of the model's parameters, or an argument is out of
-            range.
+        ValueError: the optimizer has none of the model's parameters, the scheduler is for a
+            different optimizer, or an argument is out of range.
         ModuleNotFoundError: `compile` is given, and tinytorch-compile is not installed.
 
     >>> from tinytorch_layers import Linear
@@ -142,6 +142,11 @@ class Trainer:
             raise ValueError(
                 f"{type(scheduler).__name__} compares the losses of epochs; use "
                 "scheduler_interval='epoch'"
+            )
+        if getattr(scheduler, "optimizer", optimizer) is not optimizer:
+            raise ValueError(
+                "scheduler of Trainer sets the learning rates of a different optimizer; create it "
+                "with the optimizer passed to Trainer"
             )
         self.metrics = metric_functions("Trainer", metrics)
         self.accumulate = count("Trainer", "accumulate", accumulate)
