@@ -24,8 +24,7 @@ from tinytorch_training import (
     clip_grad_norm,
     clip_grad_value,
 )
-from tinytorch_training.adam import adam_update
-from tinytorch_training.updates import radam_update
+from tinytorch_training.adam_updates import adam_update, radam_update
 
 SHAPES = ((3, 2), (4,), ())
 
@@ -124,7 +123,7 @@ def test_the_step_and_the_learning_rate_may_be_arrays(decoupled):
         step, lr = (3, 0.1) if kind is np.asarray else (kind(np.array(3)), kind(np.array(0.1)))
         scratch = np.empty(4, np.float32), np.empty(4, np.float32)
         tensor = Tensor(parameter)
-        options = ((0.9, 0.999), 1e-8, 0.1, decoupled)
+        options = ((0.9, 0.999), 1e-8, 0.1, decoupled, False)
         assert adam_update(tensor, grad, state, scratch, step, lr, *options) is tensor
         found[kind] = tensor.data
     assert found[StrictArray].dtype == np.float32

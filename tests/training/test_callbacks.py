@@ -10,9 +10,10 @@ import warnings
 import numpy as np
 import pytest
 
-from tinytorch_layers import BatchNorm1d, Dropout, Linear, Sequential
+from tinytorch_layers import Linear
 from tinytorch_losses import CrossEntropyLoss
 from tinytorch_training import (
+    SGD,
     Adam,
     Callback,
     CheckpointError,
@@ -20,35 +21,25 @@ from tinytorch_training import (
     DataLoader,
     EarlyStopping,
     JSONLogger,
+    LRFinderResult,
     ModelCheckpoint,
     NonFiniteError,
+    OneCycleLR,
     TensorBoard,
     TensorDataset,
     Timing,
     Trainer,
     load_checkpoint,
     lr_find,
+    over_epoch,
 )
 from tinytorch_training.callback import POINTS
 
-RNG = np.random.default_rng(0)
-X = RNG.normal(size=(40, 3))
-Y = (X.sum(axis=1) > 0).astype(np.int64)
-DATA = TensorDataset(X, Y, dtype=np.float64)
-
-
-def loader() -> DataLoader:
-    return DataLoader(DATA, 8, shuffle=True, generator=3)
+from .runs import X, Y, loader, network
 
 
 def trainer(**options) -> Trainer:
-    model = Sequential(
-        Linear(3, 8, dtype=np.float64, generator=0),
-        BatchNorm1d(8, dtype=np.float64),
-        np.tanh,
-        Dropout(0.3, generator=7),
-        Linear(8, 2, dtype=np.float64, generator=1),
-    )
+    model = network()
     return Trainer(model, CrossEntropyLoss(), Adam(model.parameters(), lr=0.01), **options)
 
 
@@ -231,6 +222,13 @@ def test_csv_log_gets_more_columns_and_json_has_no_nan(tmp_path) -> None:
     assert json.loads((tmp_path / "log.jsonl").read_text().splitlines()[1])["nothing"] is None
 
 
+def test_json_has_no_nan_in_lists(tmp_path) -> None:
+    log = JSONLogger(tmp_path / "log")
+    metrics = {"pair": over_epoch(lambda output, target: [np.nan, 1.0])}
+    trainer(callbacks=[log], metrics=metrics).fit(loader(), 1)
+    assert json.loads((tmp_path / "log").read_text())["pair"] == [None, 1.0]
+
+
 def test_a_shortened_log_is_continued_with_a_warning(tmp_path) -> None:
     log = CSVLogger(tmp_path / "log.csv")
     run = trainer(callbacks=[log])
@@ -304,12 +302,34 @@ def test_lr_find_suggests_a_rate_and_changes_nothing() -> None:
     np.testing.assert_equal(run.model.state_dict(), twin.model.state_dict())
 
 
+def test_lr_find_ignores_the_schedule_and_converts_the_data() -> None:
+    model = Linear(3, 2, generator=0)
+    optimizer = SGD(model.parameters(), lr=0.1, momentum=0.5)
+    schedule = OneCycleLR(optimizer, 0.1, total_steps=5)
+    options = {"scheduler": schedule, "scheduler_interval": "step"}
+    run = Trainer(model, CrossEntropyLoss(), optimizer, **options)
+    before = repr(optimizer), schedule.state_dict()
+    with pytest.warns(UserWarning, match="Trainer converts data of float64 to float32"):
+        found = lr_find(run, loader(), steps=9)
+    assert len(found.rates) == 9
+    assert (repr(optimizer), schedule.state_dict()) == before
+    plain = Trainer(model, CrossEntropyLoss(), SGD(model.parameters(), momentum=0.95))
+    single = TensorDataset(X, Y, dtype=np.float32)
+    assert lr_find(plain, DataLoader(single, 8, shuffle=True, generator=3), steps=9) == found
+
+
 def test_lr_find_plots_the_losses(tmp_path) -> None:
     pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     figure = lr_find(trainer(), loader(), steps=20).plot(tmp_path / "rates.png")
     assert figure.axes[0].get_xlabel() == "learning rate"
     assert (tmp_path / "rates.png").read_bytes().startswith(b"\x89PNG")
     assert figure._repr_png_().startswith(b"\x89PNG")
+
+
+def test_plots_of_rates_without_matplotlib_name_the_requirement(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(ModuleNotFoundError, match=r"pip install .tinytorch-training\[plot\]"):
+        LRFinderResult([0.1, 0.2, 0.4], [3.0, 2.0, 1.0]).plot()
 
 
 WRONG = {
@@ -330,6 +350,21 @@ WRONG = {
         ValueError,
         "length of CSVLogger must be 0 or more",
     ),
+    "a number to monitor": (lambda: ModelCheckpoint("file", 3), TypeError, "monitor of ModelCheck"),
+    "a dataset": (
+        lambda: lr_find(trainer(), loader().dataset),
+        TypeError,
+        "must be batches, but are a Tensor",
+    ),
+    "a matrix to monitor": (
+        lambda: trainer(
+            callbacks=[EarlyStopping("matrix")],
+            metrics={"matrix": over_epoch(lambda output, target: [1, 2])},
+        ).fit(loader(), 1),
+        TypeError,
+        r"EarlyStopping monitors 'matrix', which is not a number: \[1, 2\]",
+    ),
+    "steps": (lambda: lr_find(trainer(), loader(), steps=2.5), TypeError, "steps of lr_find"),
     "rates": (lambda: lr_find(trainer(), loader(), 1, 0.1), ValueError, "must be below end"),
     "no rate": (lambda: lr_find(trainer(), loader(), 0), ValueError, "start of lr_find"),
     "no batches": (lambda: lr_find(trainer(), []), ValueError, r"lr_find\(\) got no batches"),

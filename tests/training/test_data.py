@@ -140,7 +140,6 @@ EXAMPLES = {
     "integers": [3, 1, 2],
     "bools": [True, False],
     "integers and bools": [True, 3],
-    "integers and floats": [1, 0.5],
     "NumPy integers": [np.int32(3), np.int32(1)],
     "NumPy floats": [np.float16(0.5), np.float16(1.5)],
     "numbers of several dtypes": [np.float32(0.5), np.int8(1)],
@@ -167,6 +166,30 @@ class Words(Dataset):
 
     def __getitem__(self, index: int) -> str:
         return "word"
+
+
+@pytest.mark.parametrize("examples", [[1, 0.5], [0.5, 1]])
+def test_the_dtype_of_numbers_does_not_depend_on_their_order(examples: list) -> None:
+    (batch,) = DataLoader(examples, 2)
+    assert (batch.dtype, batch.tolist()) == (np.float32, examples)
+
+
+@pytest.mark.parametrize(
+    ("examples", "message"),
+    [
+        ([(1, 2), (1,)], r"different lengths to a batch: \[1, 2\]"),
+        ([{"x": 1, "y": 2}, {"x": 1}], r"different keys to a batch: .*'x', 'y'"),
+        ([np.ones(2), np.ones(3)], r"different shapes to a batch: \[\(2,\), \(3,\)\]"),
+    ],
+)
+def test_different_examples_are_not_stacked(examples: list, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        next(iter(DataLoader(examples, 2)))
+
+
+def test_keys_of_examples_may_have_any_order() -> None:
+    (batch,) = DataLoader([{"x": 1, "y": 2}, {"y": 3, "x": 4}], 2)
+    assert {name: column.tolist() for name, column in batch.items()} == {"x": [1, 4], "y": [2, 3]}
 
 
 WRONG = {

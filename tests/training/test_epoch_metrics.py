@@ -150,6 +150,14 @@ def test_trainer_has_a_readable_text() -> None:
 
 WRONG = {
     "shapes": (lambda: f1_score(X, X), ValueError, r"f1_score expects scores .*not \(50, 3\) and"),
+    "shapes of roc_auc": (lambda: roc_auc(X, X), ValueError, "roc_auc expects scores of shape"),
+    "classes of other numbers": (
+        lambda: confusion_matrix(X[:, 0], 2 * Y - 1),
+        ValueError,
+        r"confusion_matrix expects classes from 0 to 1 for scores of shape \(50,\), .* contain -1",
+    ),
+    "too many classes": (lambda: roc_auc(X, KINDS + 1), ValueError, "from 0 to 2 .* contain 3"),
+    "fractions": (lambda: f1_score(X[:, :1], Y / 2), ValueError, "from 0 to 1 .* contain 0.5"),
     "different shapes": (
         lambda: r2_score(X, X[:, :1]),
         ValueError,
@@ -178,7 +186,8 @@ def test_outputs_in_a_dict_cannot_be_collected() -> None:
         run.fit(X, Y, 1)
 
 
-def test_without_scikit_learn_the_requirement_is_named(monkeypatch) -> None:
+@pytest.mark.parametrize("metric", [f1_score, roc_auc, r2_score])
+def test_without_scikit_learn_the_requirement_is_named(monkeypatch, metric) -> None:
     monkeypatch.setitem(sys.modules, "sklearn.metrics", None)
     with pytest.raises(ModuleNotFoundError, match=r"pip install .tinytorch-training\[metrics\]"):
-        f1_score(X[:, 0], Y)
+        metric(X[:, 0], Y)

@@ -16,8 +16,10 @@ from tinytorch_losses import MSELoss
 from tinytorch_training import (
     SGD,
     AdamW,
+    CSVLogger,
     DataLoader,
     EarlyStopping,
+    ModelCheckpoint,
     RMSprop,
     SequentialLR,
     StepLR,
@@ -68,6 +70,9 @@ def loader() -> DataLoader:
 @pytest.mark.parametrize(
     ("create", "name", "value", "error"),
     [
+        (lambda: CSVLogger("log"), "length", ..., KeyError),
+        (lambda: CSVLogger("log"), "length", 0.5, TypeError),
+        (lambda: ModelCheckpoint("file"), "best", ..., KeyError),
         (loader, "position", ..., KeyError),
         (loader, "position", 0.5, TypeError),
         (loader, "batch_size", 3, ValueError),

@@ -35,6 +35,7 @@ FORMS = {
     "arrays and names": lambda run, **o: run.fit(X, T, epochs=3, batch_size=8, **o),
     "tensors": lambda run, **o: run.fit(Tensor(X), Tensor(T), 3, batch_size=8, **o),
     "lists": lambda run, **o: run.fit((X,), T.tolist(), 3, batch_size=8, **o),
+    "a NumPy number of epochs": lambda run, **o: run.fit(loader(**o), np.int64(3)),
     "a dataset": lambda run, **o: run.fit(loader().dataset, 3, batch_size=8, **o),
     "a loader": lambda run, **o: run.fit(loader(**o), 3),
     "a loader and names": lambda run, **o: run.fit(loader(**o), epochs=3),
@@ -162,7 +163,60 @@ def test_predict_takes_loaders_and_keeps_the_structure_of_outputs() -> None:
     np.testing.assert_array_equal(run.predict(loader().dataset)["y"], found["y"])
 
 
+def test_evaluation_takes_lists() -> None:
+    run = trainer()
+    expected = run.evaluate(X, T)
+    assert run.evaluate(X.tolist(), T.tolist()) == expected
+    history = run.fit(X, T, 1, (X.tolist(), T.tolist()))
+    assert history["val_loss"] == pytest.approx([run.evaluate(X, T)["loss"]])
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_batches_of_weight_zero_count_nothing(accumulate: int) -> None:
+    weights = np.repeat([0.0, 2.0, 0.0, 0.0, 1.0], 8)
+    run, other = trainer(accumulate=accumulate), trainer()
+    run.fit(X, T, 1, (X, T, weights), sample_weight=weights, shuffle=False, batch_size=8)
+    for part in (slice(8, 16), slice(32, 40)):
+        other.fit(X[part], T[part], 1)
+    np.testing.assert_allclose(run.model.weight.data, other.model.weight.data, rtol=1e-12)
+    expected = np.average(other.history["loss"], weights=[2, 1])
+    assert run.history["loss"] == pytest.approx([expected], rel=1e-12)
+
+
 WRONG = {
+    "weights in a column": (
+        lambda: trainer().fit(X, T, 1, sample_weight=WEIGHTS[:, None]),
+        ValueError,
+        r"sample_weight of fit\(\) must have one number for each example, not the shape \(40, 1\)",
+    ),
+    "weights of a batch in a column": (
+        lambda: trainer().fit([{"inputs": X, "target": T, "weight": WEIGHTS[:, None]}], 1),
+        ValueError,
+        r"weights of a batch must have the shape \(40,\), .* not \(40, 1\)",
+    ),
+    "only weights of zero": (
+        lambda: trainer().fit(X, T, 1, sample_weight=0 * WEIGHTS),
+        ValueError,
+        "no batches, or only examples of weight 0",
+    ),
+    "nothing to evaluate": (lambda: trainer().evaluate(None), TypeError, "not NoneType"),
+    "evaluation without targets": (
+        lambda: trainer().evaluate(X),
+        TypeError,
+        r"is an array without targets; pass evaluate\(inputs, targets",
+    ),
+    "validation without targets": (
+        lambda: trainer().fit(X, T, 1, X),
+        TypeError,
+        r"validation of fit\(\) is an array without targets; pass inputs and targets",
+    ),
+    "weights for evaluating a loader": (
+        lambda: trainer().evaluate(loader(), sample_weight=WEIGHTS),
+        TypeError,
+        r"evaluate\(\) takes sample_weight only with arrays",
+    ),
+    "batch size": (lambda: trainer().predict(X, "8"), TypeError, r"batch_size of predict\(\)"),
+    "nothing to predict": (lambda: trainer().predict(X[:0]), ValueError, "the data are empty"),
     "lengths": (
         lambda: trainer().fit(X, T[:9], 1),
         ValueError,

@@ -166,12 +166,13 @@ W = Tensor([1.0, 2.0], requires_grad=True)
     ("make", "error", "message"),
     [
         (lambda: LBFGS([W]).step(), TypeError, r"step\(\) needs a function .* step\(closure\)"),
-        (lambda: LBFGS([W]).step(3.0), TypeError, r"step\(closure\), not 3.0"),
+        (lambda: LBFGS([W]).step(3.0), TypeError, "returns the loss, not 3.0"),
         (
             lambda: LBFGS([{"params": [W]}, {"params": [Tensor([1.0])]}]),
             ValueError,
             "only one group of parameters",
         ),
+        (lambda: LBFGS(3), TypeError, "LBFGS expects an iterable of tensors"),
         (lambda: LBFGS([W], lr=-1), ValueError, "lr of LBFGS"),
         (lambda: LBFGS([W], max_iter=0), ValueError, "max_iter of LBFGS"),
         (lambda: LBFGS([W], max_eval=0.5), TypeError, "max_eval of LBFGS"),

@@ -14,7 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tinytorch_core import Tensor
+
 from tinytorch_training import (
+    BatchSampler,
     ConcatDataset,
     DataLoader,
     Dataset,
@@ -29,6 +32,7 @@ from tinytorch_training import (
     WorkerError,
     random_split,
 )
+from tinytorch_training.workers import from_workers
 
 DATA = TensorDataset(np.arange(10))
 AHEAD = {"workers": {"num_workers": 2}, "a thread": {"prefetch": 2}, "neither": {}}
@@ -213,7 +217,24 @@ def test_no_worker_is_left_behind(number: int, to_group: bool) -> None:
     assert not any(map(runs, workers))
 
 
+def test_a_worker_that_died_gets_no_further_task() -> None:
+    def tasks():
+        yield 3
+        while multiprocessing.active_children():
+            time.sleep(0.01)
+        yield 4
+
+    with pytest.raises(WorkerError, match="worker 0 of a DataLoader died with the exit status 3"):
+        list(from_workers(os._exit, tasks(), 1, 2, 60.0, None))
+
+
 # Samplers.
+
+
+def test_indices_may_be_whole_numbers_of_any_dtype() -> None:
+    assert [Subset(range(9), Tensor([2, 4]))[i] for i in range(2)] == [2, 4]
+    assert sorted(SubsetRandomSampler(Tensor([2, 4]))) == [2, 4]
+    assert len(Subset(range(9), [])) == 0
 
 
 def test_sampler_determines_the_order() -> None:
@@ -266,23 +287,23 @@ def test_draws_have_the_properties_of_their_samplers() -> None:
     assert len(set(WeightedRandomSampler([1] * 9, 9, False))) == 9
 
 
-class Halves:
-    """A batch sampler with a sampler that draws."""
+@pytest.mark.parametrize("drop_last", [False, True])
+@pytest.mark.parametrize("size", [3, 5, 20])
+def test_batch_sampler_makes_the_batches_of_a_loader(size: int, drop_last: bool) -> None:
+    sampler = BatchSampler(SequentialSampler(DATA), size, drop_last)
+    loader = DataLoader(DATA, batch_sampler=sampler)
+    usual = DataLoader(DATA, size, drop_last=drop_last)
+    assert list(sampler) == batches(loader) == batches(usual)
+    assert len(sampler) == len(loader) == len(usual)
 
-    def __init__(self, seed: int) -> None:
-        self.sampler = RandomSampler(DATA, generator=seed)
 
-    def __len__(self) -> int:
-        return 2
-
-    def __iter__(self):
-        order = list(self.sampler)
-        return iter([order[:5], order[5:]])
+def halves(seed: int) -> BatchSampler:
+    return BatchSampler(RandomSampler(DATA, generator=seed), 5, drop_last=False)
 
 
 def test_a_batch_sampler_that_draws_is_resumed() -> None:
-    loader, other = (DataLoader(DATA, batch_sampler=Halves(seed)) for seed in (0, 9))
-    first = batches(DataLoader(DATA, batch_sampler=Halves(0)))
+    loader, other = (DataLoader(DATA, batch_sampler=halves(seed)) for seed in (0, 9))
+    first = batches(DataLoader(DATA, batch_sampler=halves(0)))
     next(iter(loader))
     other.load_state_dict(loader.state_dict())
     assert batches(other) == first[1:]
@@ -382,6 +403,31 @@ WRONG = {
     "timeout": (lambda: DataLoader(DATA, timeout=0), ValueError, "timeout of DataLoader"),
     "too many": (lambda: RandomSampler(DATA, num_samples=11), ValueError, "use replacement=True"),
     "weights": (lambda: WeightedRandomSampler([1, -1], 2), ValueError, "finite numbers of 0 or"),
+    "replacement": (lambda: RandomSampler(DATA, "no"), TypeError, "replacement of RandomSampler"),
+    "draws": (lambda: WeightedRandomSampler([1], 1.5), TypeError, "num_samples of WeightedR"),
+    "no sampler": (lambda: BatchSampler(3, 2, False), TypeError, "an iterable over indices, not 3"),
+    "batch size": (lambda: BatchSampler([1], 0, False), ValueError, "batch_size of BatchSampler"),
+    "unknown length": (lambda: len(BatchSampler(iter([1]), 2, False)), TypeError, "no len"),
+    "a mask": (
+        lambda: Subset(DATA, np.arange(10) > 5),
+        TypeError,
+        r"indices of Subset must be integers, not of bool; np.flatnonzero\(mask\) returns",
+    ),
+    "fractions": (lambda: Subset(DATA, [0.0, 2.5]), ValueError, "must be integers, not 2.5"),
+    "a mask for random order": (
+        lambda: SubsetRandomSampler([True, False]),
+        TypeError,
+        "indices of SubsetRandomSampler must be integers",
+    ),
+    "half an index": (lambda: SubsetRandomSampler([0.5]), ValueError, "must be integers, not 0.5"),
+    "a sampler of fractions": (
+        lambda: list(DataLoader(DATA, sampler=[0.5])),
+        ValueError,
+        "sampler of DataLoader must be integers, not 0.5",
+    ),
+    "no examples": (lambda: RandomSampler([], True, 5), ValueError, "a dataset without examples"),
+    "collate": (lambda: DataLoader(DATA, collate_fn=3), TypeError, "collate_fn of DataLoader"),
+    "words as lengths": (lambda: random_split(DATA, ["a"]), TypeError, "lengths of random_split"),
     "weights of zero": (
         lambda: WeightedRandomSampler([1, 0], 2, False),
         ValueError,

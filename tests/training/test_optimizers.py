@@ -15,6 +15,7 @@ import pytest
 
 from tinytorch_core import Tensor, hookimpl, plugins
 
+from tinytorch_autograd import no_grad
 from tinytorch_training import (
     SGD,
     Adagrad,
@@ -32,7 +33,7 @@ from tinytorch_training import (
     clip_grad_norm,
     clip_grad_value,
 )
-from tinytorch_training.sgd import sgd_update
+from tinytorch_training.updates import sgd_update
 
 ALL = [
     lambda p: SGD(p, lr=0.1),
@@ -175,6 +176,77 @@ def test_options_of_a_group_can_be_changed() -> None:
     with pytest.raises(ValueError, match="momentum of SGD"):
         group.update(lr=0.1, momentum=2)
     assert (group["lr"], group["momentum"]) == (0.5, 0.5)
+
+
+# An optimizer, options before and after a change, and the buffers that are needed afterwards.
+CHANGED = {
+    "no amsgrad": (Adam, {"amsgrad": True}, {"amsgrad": False}, ["exp_avg", "exp_avg_sq"]),
+    "amsgrad": (
+        AdamW,
+        {"amsgrad": False},
+        {"amsgrad": True},
+        ["exp_avg", "exp_avg_sq", "max_exp_avg_sq"],
+    ),
+    "not centered": (RMSprop, {"centered": True}, {"centered": False}, ["square_avg"]),
+    "centered": (RMSprop, {"centered": False}, {"centered": True}, ["square_avg", "grad_avg"]),
+    "momentum": (RMSprop, {}, {"momentum": 0.5}, ["square_avg", "momentum_buffer"]),
+    "no momentum": (RMSprop, {"momentum": 0.5}, {"momentum": 0.0}, ["square_avg"]),
+    "no momentum of SGD": (SGD, {"momentum": 0.9, "dampening": 0.5}, {"momentum": 0.0}, []),
+}
+
+
+@pytest.mark.parametrize("number", [1, 9])
+@pytest.mark.parametrize("case", CHANGED)
+def test_buffers_are_used_if_the_options_need_them(case: str, number: int) -> None:
+    """With 9 parameters, small ones are updated together."""
+    cls, before, after, needed = CHANGED[case]
+    tensors = [Tensor([1.0, -2.0], requires_grad=True) for _ in range(number)]
+    optimizer = cls(tensors, **before)
+    learn(optimizer, tensors, steps=3)
+    copies = [Tensor(p.data, requires_grad=True) for p in tensors]
+    other = cls(copies, **{**before, **after})
+    for tensor, twin in zip(tensors, copies, strict=True):
+        state, zeros = optimizer.state.get(tensor, {}), np.zeros_like(tensor.data)
+        found = {name: copy.copy(state.get(name, zeros)) for name in ("step", *needed) if state}
+        other.state[twin] = {k: v for k, v in found.items() if k != "step" or "step" in state}
+    optimizer.param_groups[0].update(after)
+    for steps in (1, 2):
+        learn(optimizer, tensors, steps)
+        learn(other, copies, steps)
+        np.testing.assert_array_equal([p.data for p in tensors], [p.data for p in copies])
+
+
+def test_gradients_can_be_set_to_zeros() -> None:
+    used, unused = (Tensor([1.0], requires_grad=True) for _ in range(2))
+    optimizer = SGD([used, unused], lr=0.5, momentum=0.5)
+    used.sum().backward()
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=False)
+    assert (used.grad.tolist(), unused.grad) == ([0.0], None)
+    optimizer.step()
+    assert used.item() == 0.25
+    optimizer.zero_grad()
+    assert used.grad is None
+
+
+@every_optimizer
+def test_a_step_with_a_closure_equals_one_after_it(make) -> None:
+    tensors, others = weights(), weights()
+    optimizer, other = make(tensors), make(others)
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        loss = sum((p * p).sum() for p in tensors)
+        loss.backward()
+        return loss
+
+    for _ in range(2):
+        expected = sum((p.data**2).sum() for p in tensors)
+        with no_grad():  # the closure records all the same
+            assert optimizer.step(closure).item() == pytest.approx(expected)
+    learn(other, others, steps=2)
+    np.testing.assert_equal([p.data for p in tensors], [p.data for p in others])
+    assert other.step() is None
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda o: pickle.loads(pickle.dumps(o))])
@@ -358,6 +430,15 @@ WRONG = {
     ),
     "maximize": (lambda: Adam([W], maximize=1), TypeError, "maximize of Adam must be True or F"),
     "lr_decay": (lambda: Adagrad([W], lr_decay=-1), ValueError, "lr_decay of Adagrad"),
+    "lr of Adagrad": (lambda: Adagrad([W], lr="fast"), TypeError, "lr of Adagrad"),
+    "decoupled NAdam": (lambda: NAdam([W], decoupled_weight_decay=2), TypeError, "decoupled_w"),
+    "eps of RAdam": (lambda: RAdam([W], eps=-1), ValueError, "eps of RAdam must be 0 or more"),
+    "large betas of Lion": (lambda: Lion([W], betas=(0.9, 1)), ValueError, r"betas\[1\] of Lion"),
+    "an array in Muon": (
+        lambda: Muon([Tensor(np.ones((2, 2)), requires_grad=True)]).add_param_group({"params": 3}),
+        TypeError,
+        "Muon expects an iterable of tensors",
+    ),
     "momentum_decay": (lambda: NAdam([W], momentum_decay=-1), ValueError, "momentum_decay of NAd"),
     "betas of Lion": (lambda: Lion([W], betas=(0.9,)), TypeError, "betas of Lion"),
     "decoupled": (lambda: RAdam([W], decoupled_weight_decay=2), TypeError, "decoupled_weight_dec"),
@@ -376,6 +457,11 @@ WRONG = {
         lambda: Muon([W], adjust_lr_fn="rms"),
         ValueError,
         "adjust_lr_fn of Muon must be 'original', 'match_rms_adamw' or None, not 'rms'",
+    ),
+    "no closure": (
+        lambda: SGD([W]).step(W.sum()),
+        TypeError,
+        r"step\(\) of SGD takes a function that .* returns the loss, not Tensor",
     ),
     "unknown option": (
         lambda: SGD([{"params": [W], "momentun": 0.9}]),
@@ -457,6 +543,10 @@ def test_load_state_dict_rejects_other_states_and_changes_nothing() -> None:
     before = optimizer.state_dict()
     reshaped = optimizer.state_dict()
     reshaped["state"][1]["exp_avg"] = np.zeros(3)
+    odd = optimizer.state_dict()
+    odd["state"][0]["step"] = 0.5
+    text = optimizer.state_dict()
+    text["state"][0]["exp_avg"] = "zeros"
     others = {
         "has 1 groups of .1. parameters, but Adam has 1 groups of .3.": Adam([W]).state_dict(),
         "does not belong to Adam: it was saved by SGD": SGD(tensors).state_dict(),
@@ -466,9 +556,12 @@ def test_load_state_dict_rejects_other_states_and_changes_nothing() -> None:
         },
         "not a state of Adam.*got 'weight'": {"weight": 1},
         r"'exp_avg' of parameter 1 has shape \(3,\)": reshaped,
+        "step of parameter 0 of Adam must be an integer": odd,
+        "'exp_avg' of parameter 0 of Adam must be a number, not str": text,
+        "a state of Adam must be a dict, not 3": 3,
     }
     for message, state in others.items():
-        with pytest.raises(ValueError, match=message):
+        with pytest.raises((TypeError, ValueError), match=message):
             optimizer.load_state_dict(state)
     after = optimizer.state_dict()
     assert after["param_groups"] == before["param_groups"]

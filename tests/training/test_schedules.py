@@ -104,6 +104,17 @@ def test_group_added_later_follows_the_schedule(name: str) -> None:
     assert len(schedule.get_last_lr()) == 3
 
 
+def test_multiplicative_factors_are_computed_once_per_step() -> None:
+    seen: list[int] = []
+    made = optimizer()
+    schedule = MultiplicativeLR(made, lambda t: seen.append(t) or 0.5)
+    advance(schedule, range(3))
+    assert seen == [1, 1, 2, 2, 3, 3]  # for two groups
+    assert [group["lr"] for group in made.param_groups] == [0.1 / 8, 2 / 8]
+    schedule.load_state_dict({**schedule.state_dict(), "last_epoch": 1})
+    assert [group["lr"] for group in made.param_groups] == [0.1 / 2, 2 / 2]
+
+
 def test_sequence_changes_the_momentum_of_its_schedules() -> None:
     made = optimizer(momentum=0.5)
     schedule = SequentialLR(made, [LinearLR(made), OneCycleLR(made, 1.0, 10)], [2])
@@ -226,6 +237,8 @@ WRONG: dict[str, tuple[Any, type[Exception], str]] = {
     "factor": (lambda: ConstantLR(groups(), 2), ValueError, "factor of ConstantLR"),
     "constant iters": (lambda: ConstantLR(groups(), 0.5, 1.5), TypeError, "total_iters of Const"),
     "iters": (lambda: PolynomialLR(groups(), 0), ValueError, "total_iters of PolynomialLR"),
+    "half an iter": (lambda: PolynomialLR(groups(), 1.5), TypeError, "total_iters of Polynomial"),
+    "two functions": (lambda: MultiplicativeLR(groups(), [abs]), ValueError, "has 1 values, but"),
     "power": (lambda: PolynomialLR(groups(), power=0), ValueError, "power of PolynomialLR"),
     "no function": (lambda: LambdaLR(groups(), 0.5), TypeError, "lr_lambda of LambdaLR"),
     "functions": (lambda: MultiplicativeLR(groups(), [abs, 1]), TypeError, r"lr_lambda\[1\] of Mu"),
@@ -233,6 +246,21 @@ WRONG: dict[str, tuple[Any, type[Exception], str]] = {
         lambda: LambdaLR(groups(), [abs]),
         ValueError,
         "lr_lambda of LambdaLR has 1 values, but the optimizer has 2 groups",
+    ),
+    "no number": (
+        lambda: LambdaLR(groups(), lambda t: ""),
+        TypeError,
+        r"lr_lambda\(0\) of LambdaLR must be",
+    ),
+    "no schedules": (
+        lambda: (lambda o: SequentialLR(o, [StepLR(o, 1), 0.1], [2]))(groups()),
+        TypeError,
+        "SequentialLR expects a list of schedules, but got 0.1",
+    ),
+    "metrics": (
+        lambda: ReduceLROnPlateau(groups()).step(np.ones(2)),
+        TypeError,
+        r"takes a number, such as the validation loss, not array",
     ),
     "negative": (lambda: LambdaLR(groups(), lambda t: -1), ValueError, "lr of SGD must be 0 or"),
     "T_0": (lambda: CosineAnnealingWarmRestarts(groups(), 0), ValueError, "T_0 of Cosine"),

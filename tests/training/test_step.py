@@ -10,9 +10,11 @@ import warnings
 import numpy as np
 import pytest
 
+from tinytorch_core import Tensor
+
 from tinytorch_compile import RecaptureWarning
 from tinytorch_layers import BatchNorm1d, Dropout, Linear, Module, Sequential
-from tinytorch_losses import CrossEntropyLoss
+from tinytorch_losses import CrossEntropyLoss, MSELoss
 from tinytorch_training import (
     SGD,
     Adam,
@@ -25,6 +27,7 @@ from tinytorch_training import (
     Trainer,
     accuracy,
 )
+from tinytorch_training.step import NotFinite, Steps
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((37, 3)).astype(np.float32)
@@ -259,6 +262,23 @@ try:
 except ModuleNotFoundError as error:
     print(error)
 """
+
+
+@pytest.mark.parametrize("element", [np.nan, 1e200])
+@pytest.mark.parametrize("observers", [None, (None, [], [], [])])
+def test_a_step_raises_before_it_changes_parameters(element: float, observers) -> None:
+    model = Linear(1, 1, dtype=np.float64, generator=0)
+    before = model.state_dict()
+    steps = Steps(model, MSELoss(), SGD(model.parameters()), None, False, False, observers)
+    with np.errstate(over="ignore"), pytest.raises(NotFinite):
+        steps.train((Tensor([[element]], dtype=float), Tensor([[0.0]], dtype=float)))
+    np.testing.assert_equal(model.state_dict(), before)
+
+
+def test_compiling_without_the_plugin_names_the_requirement(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "tinytorch_compile", None)
+    with pytest.raises(ModuleNotFoundError, match="pip install tinytorch-compile"):
+        trainer(compile=True)
 
 
 def test_without_the_plugin_only_compiling_is_an_error() -> None:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from tinytorch_training.rate_finder import LRFinderResult, lr_find
     from tinytorch_training.rmsprop import RMSprop
     from tinytorch_training.samplers import (
+        BatchSampler,
         RandomSampler,
         Sampler,
         SequentialSampler,
@@ -71,6 +72,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "AveragedWeights",
+    "BatchSampler",
     "CSVLogger",
     "Callback",
     "CheckpointError",
@@ -163,7 +165,8 @@ __getattr__, __dir__ = lazy_names(
         "rate_finder": "LRFinderResult lr_find",
         "rmsprop": "RMSprop",
         "samplers": """
-            RandomSampler Sampler SequentialSampler SubsetRandomSampler WeightedRandomSampler
+            BatchSampler RandomSampler Sampler SequentialSampler SubsetRandomSampler
+            WeightedRandomSampler
         """,
         "schedules": "CosineAnnealingLR LRScheduler LinearLR SequentialLR StepLR",
         "sgd": "SGD",

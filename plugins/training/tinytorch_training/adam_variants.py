@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-import numpy as np
-
 from tinytorch_core import Tensor
 
+from tinytorch_training.adam import initial_averages
+from tinytorch_training.adam_updates import nadam_update, radam_update
 from tinytorch_training.arguments import decays, flag, not_negative
 from tinytorch_training.optimizer import Check, Optimizer, elementwise
-from tinytorch_training.updates import nadam_update, radam_update
 
 Array = Any
 
@@ -85,7 +84,7 @@ class NAdam(Optimizer):
         self, parameter: Tensor, grad: Array, state: dict[str, Any], group: Mapping[str, Any]
     ) -> None:
         if not state:
-            state.update(_averages(parameter), mu_product=1.0)
+            state.update(initial_averages(parameter), mu_product=1.0)
         state["step"] += 1
         nadam_update(
             parameter,
@@ -163,7 +162,7 @@ class RAdam(Optimizer):
         self, parameter: Tensor, grad: Array, state: dict[str, Any], group: Mapping[str, Any]
     ) -> None:
         if not state:
-            state.update(_averages(parameter))
+            state.update(initial_averages(parameter))
         state["step"] += 1
         radam_update(
             parameter,
@@ -177,9 +176,3 @@ class RAdam(Optimizer):
             group["weight_decay"],
             group["decoupled_weight_decay"],
         )
-
-
-def _averages(parameter: Tensor) -> dict[str, Any]:
-    """Return the initial state of a parameter."""
-    moments = {name: np.zeros_like(parameter.data) for name in ("exp_avg", "exp_avg_sq")}
-    return {"step": 0, **moments}

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import Tensor
+from tinytorch_core.extend import to_array
 
 
 def number(owner: str, name: str, value: Any) -> float:
@@ -98,6 +99,22 @@ def count(owner: str, name: str, value: Any, minimum: int = 1) -> int:
     if checked < minimum:
         raise ValueError(f"{name} of {owner} must be {minimum} or more, not {checked}")
     return checked
+
+
+def whole_numbers(owner: str, name: str, value: Any) -> Any:
+    """Return `value` as an array of integers.
+
+    Raises:
+        TypeError: the values are not numbers, or are bools.
+        ValueError: a value is not a whole number.
+    """
+    found = to_array(value)
+    if found.size and found.dtype.kind not in "iuf":
+        hint = "; np.flatnonzero(mask) returns those of a mask" * (found.dtype.kind == "b")
+        raise TypeError(f"{name} of {owner} must be integers, not of {found.dtype}{hint}")
+    if found.dtype.kind == "f" and len(wrong := found[found != np.floor(found)]):
+        raise ValueError(f"{name} of {owner} must be integers, not {wrong[0]:g}")
+    return found.astype(int)
 
 
 def warn_caller(message: str) -> None:

@@ -13,7 +13,8 @@ from tinytorch_training.callback import Callback
 class AveragedWeights(Callback):
     """Updates an average of the weights after each step, and validates with it.
 
-    The average is saved in checkpoints.
+    The average is saved in checkpoints. `EarlyStopping` and `ModelCheckpoint` compare the results
+    of the averages then, but keep the weights themselves.
 
     Args:
         average: an `EMA` of the model, or an object with its methods `update`, `averaged`,

@@ -52,8 +52,9 @@ def examples_in(batch: Any) -> int:
 def share(batch: Any) -> float:
     """Return what a batch counts in a mean: its number of examples, or the sum of its weights."""
     size = examples_in(batch)
-    weight = batch.get(WEIGHT) if isinstance(batch, dict) else None
-    return size if weight is None else float(unwrap(weight).sum())
+    if not isinstance(batch, dict) or batch.get(WEIGHT) is None:
+        return size
+    return float(unwrap(batch[WEIGHT]).sum())
 
 
 def parameter_dtype(model: Any) -> Any:

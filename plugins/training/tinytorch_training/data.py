@@ -129,31 +129,39 @@ def stack(examples: Sequence[Any]) -> Any:
 
     Raises:
         TypeError: an example holds something other than numbers and arrays.
-        ValueError: the shapes of the examples differ.
+        ValueError: the shapes, the lengths or the keys of the examples differ.
 
     >>> stack([{"x": 0.5, "y": 0}, {"x": 1.5, "y": 1}])
     {'x': Tensor([0.5, 1.5]), 'y': Tensor([0, 1], dtype=int64)}
     """
     first = examples[0]
     if isinstance(first, Mapping):
+        _check_equal("keys", [tuple(sorted(example, key=str)) for example in examples])
         return {key: stack([e[key] for e in examples]) for key in first}
     if isinstance(first, tuple | list):
+        _check_equal("lengths", [len(example) for example in examples])
         return tuple(stack(column) for column in zip(*examples, strict=True))
-    if type(first) is float:
-        return Tensor(list(examples))
     kinds = set(map(type, examples))
+    if float in kinds and kinds <= {float, int}:
+        return Tensor(list(examples))
     if len(kinds) == 1 and isinstance(first, int | np.number):
         return Tensor(np.array(examples))
     arrays = examples if kinds == {np.ndarray} else [to_array(e) for e in examples]
-    shapes = {array.shape for array in arrays}
-    if len(shapes) > 1:
-        raise ValueError(f"cannot stack examples of different shapes to a batch: {sorted(shapes)}")
+    _check_equal("shapes", [array.shape for array in arrays])
     if arrays[0].shape and kinds <= {np.ndarray, Tensor}:
         # Takes less time than np.stack, which adds an axis to each array.
         joined = np.concatenate(arrays).reshape(len(arrays), *arrays[0].shape)
         if joined.dtype.kind in "biufc":
             return from_array(Tensor, joined)
     return Tensor(np.stack(arrays))
+
+
+def _check_equal(what: str, of_examples: Sequence[Any]) -> None:
+    """Raise ValueError if something differs between examples."""
+    if len(different := set(of_examples)) > 1:
+        raise ValueError(
+            f"cannot stack examples of different {what} to a batch: {sorted(different, key=str)}"
+        )
 
 
 def map_arrays(function: Callable[[Any], Any], value: Any) -> Any:

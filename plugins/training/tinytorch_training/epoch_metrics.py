@@ -49,7 +49,11 @@ def _sklearn() -> Any:
 
 
 def _scores(name: str, output: Any, target: Any) -> tuple[Array, Array]:
-    """Return scores of shape (N,) or (N, C), and classes of shape (N,)."""
+    """Return scores of shape (N,) or (N, C), and classes of shape (N,).
+
+    Raises:
+        ValueError: the shapes do not match, or a target is not the number of a class.
+    """
     scores, classes = np.asarray(unwrap(output)), np.asarray(unwrap(target))
     if scores.ndim == 2 and scores.shape[1] == 1:
         scores = scores[:, 0]
@@ -59,6 +63,13 @@ def _scores(name: str, output: Any, target: Any) -> tuple[Array, Array]:
         raise ValueError(
             f"{name} expects scores of shape (N, C), (N, 1) or (N,) and classes of shape (N,), not "
             f"{np.shape(unwrap(output))} and {np.shape(unwrap(target))}"
+        )
+    number = scores.shape[1] if scores.ndim == 2 else 2
+    wrong = classes[~((classes >= 0) & (classes < number) & (classes == np.floor(classes)))]
+    if len(wrong):
+        raise ValueError(
+            f"{name} expects classes from 0 to {number - 1} for scores of shape "
+            f"{np.shape(unwrap(output))}, but the targets contain {wrong[0]:g}"
         )
     return scores, classes.astype(int)
 
@@ -100,7 +111,7 @@ def f1_score(
 
     Raises:
         ModuleNotFoundError: scikit-learn is not installed.
-        ValueError: the shapes do not match.
+        ValueError: the shapes do not match, or a target is not the number of a class.
     """
     return _classification("f1_score", output, target, average, threshold)
 
@@ -140,7 +151,7 @@ def roc_auc(output: Array, target: Array) -> float:
 
     Raises:
         ModuleNotFoundError: scikit-learn is not installed.
-        ValueError: the shapes do not match.
+        ValueError: the shapes do not match, or a target is not the number of a class.
     """
     scores, classes = _scores("roc_auc", output, target)
     metrics = _sklearn()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tinytorch_training.arguments import count, fraction, function, positive
+from tinytorch_training.arguments import count, fraction, function, number, positive
 from tinytorch_training.optimizer import Optimizer
 from tinytorch_training.schedules import LRScheduler
 
@@ -72,7 +71,8 @@ class LambdaLR(LRScheduler):
         lr_lambda: the function, or a list with one for each group.
 
     Raises:
-        TypeError: `lr_lambda` is neither a function nor a list of functions.
+        TypeError: `lr_lambda` is neither a function nor a list of functions, or a factor is not a
+            number.
         ValueError: the list does not have one function for each group, or a factor is negative or
             not finite.
 
@@ -96,16 +96,22 @@ class LambdaLR(LRScheduler):
 
     def rates(self, bases: Sequence[float], t: int) -> list[float]:
         factors = per_group(type(self).__name__, "lr_lambda", self.lr_lambdas, len(bases))
-        return [base * self._factor(f, t) for base, f in zip(bases, factors, strict=True)]
+        return [base * f for base, f in zip(bases, self._factors(factors, t), strict=True)]
+
+    def _factors(self, functions: Sequence[Factor], t: int) -> list[float]:
+        return [self._factor(function, t) for function in functions]
 
     def _factor(self, function: Factor, t: int) -> float:
-        return function(t)
+        return number(type(self).__name__, f"lr_lambda({t})", function(t))
 
 
 class MultiplicativeLR(LambdaLR):
     """Multiplies the rate by a function of the number of steps at each step.
 
         base · lr_lambda(1) · lr_lambda(2) · … · lr_lambda(t)
+
+    In a `SequentialLR` it starts from the base rate, like any other schedule; in PyTorch from the
+    rate that the schedule before it has reached.
 
     Args:
         optimizer, lr_lambda: see `LambdaLR`.
@@ -114,8 +120,17 @@ class MultiplicativeLR(LambdaLR):
         TypeError, ValueError: as for `LambdaLR`.
     """
 
-    def _factor(self, function: Factor, t: int) -> float:
-        return math.prod(function(i) for i in range(1, t + 1))
+    # A number of steps and the products after it, from which those of later steps are computed.
+    _known: tuple[int, list[float]] = (0, [])
+
+    def _factors(self, functions: Sequence[Factor], t: int) -> list[float]:
+        done, products = self._known
+        if t < done or len(products) != len(functions):
+            done, products = 0, [1.0] * len(functions)
+        for i in range(done + 1, t + 1):
+            products = [p * self._factor(f, i) for p, f in zip(products, functions, strict=True)]
+        self._known = t, products
+        return products
 
 
 def per_group(owner: str, name: str, value: object, groups: int) -> Sequence[Any]:

@@ -83,8 +83,8 @@ class Examples(Dataset):
             found = ", ".join(f"{name}: {size}" for name, size in sizes.items())
             raise ValueError(f"the numbers of examples differ: {found}")
         self._size = next(iter(sizes.values()), 0)
-        if weight is not None and not (self._arrays[WEIGHT] >= 0).all():
-            raise ValueError(f"sample_weight of {owner} must be 0 or more")
+        if weight is not None:
+            _check_weights(owner, self._arrays[WEIGHT])
 
     def __len__(self) -> int:
         return self._size
@@ -112,6 +112,16 @@ class Examples(Dataset):
         return found
 
 
+def _check_weights(owner: str, weights: Array) -> None:
+    if weights.ndim != 1:
+        raise ValueError(
+            f"sample_weight of {owner} must have one number for each example, not the shape "
+            f"{weights.shape}"
+        )
+    if not (weights >= 0).all():
+        raise ValueError(f"sample_weight of {owner} must be 0 or more")
+
+
 def _mapped(function: Callable[[str, Any], Any], name: str, value: Any, owner: str) -> Any:
     """Return the arrays of a part with a function of their name and value applied."""
     if name != INPUTS or not isinstance(value, tuple | Mapping):
@@ -125,6 +135,12 @@ def _mapped(function: Callable[[str, Any], Any], name: str, value: Any, owner: s
 def is_array_like(value: Any) -> bool:
     """Return whether a value has examples in its rows: an array, a Tensor or a DataFrame."""
     return hasattr(value, "shape") or hasattr(value, "to_numpy")
+
+
+def _is_array_or_list(value: Any) -> bool:
+    """Return whether a value is an array or a list of numbers, not a batch or a list of arrays."""
+    rows = isinstance(value, list) and value and not any(map(is_array_like, value))
+    return bool(rows) or is_array_like(value)
 
 
 def training_loaders(
@@ -143,7 +159,7 @@ def training_loaders(
     weight = options["sample_weight"]
     held_out = isinstance(validation, float)
     if target is None:
-        _check_no_options("fit()", data, weight, held_out)
+        check_no_arrays("fit()", data, weight, held_out)
         train = data
     else:
         train = Examples("fit()", data, target, weight, convert)
@@ -154,10 +170,23 @@ def training_loaders(
         train = DataLoader(
             train, batch_size, shuffle=options["shuffle"], generator=options["generator"]
         )
-    return train, evaluation_loader("validation of fit()", validation, batch_size, convert)
+    if validation is not None:
+        validation = evaluation_loader("validation of fit()", validation, batch_size, convert)
+    return train, validation
 
 
-def _check_no_options(owner: str, data: Any, weight: Any, held_out: bool) -> None:
+def check_no_arrays(owner: str, data: Any, weight: Any, held_out: bool = False) -> None:
+    """Check what is given instead of inputs and targets.
+
+    Args:
+        owner: the function named in error messages.
+        data: batches or a Dataset.
+        weight: the argument `sample_weight`.
+        held_out: whether a fraction of the data is to be held out.
+
+    Raises:
+        TypeError: `data` is an array, or an option requires arrays.
+    """
     if is_array_like(data):
         raise TypeError(
             f"data of {owner} is an array without targets; pass {owner[:-1]}inputs, targets, ...)"
@@ -184,7 +213,7 @@ def _split(examples: Examples, fraction: float) -> tuple[Examples, Examples]:
 
 
 def evaluation_loader(name: str, data: Any, batch_size: int, convert: Convert) -> Any:
-    """Return batches for evaluation, or None.
+    """Return batches for evaluation.
 
     Args:
         name: the name of the argument in error messages.
@@ -192,15 +221,15 @@ def evaluation_loader(name: str, data: Any, batch_size: int, convert: Convert) -
         batch_size: the number of examples in a batch, unless `data` are batches.
         convert: converts each array.
     """
-    if isinstance(data, tuple) and len(data) in (2, 3) and is_array_like(data[1]):
+    if isinstance(data, tuple) and len(data) in (2, 3) and _is_array_or_list(data[1]):
         inputs, target, weight = data if len(data) == 3 else (*data, None)
         data = Examples(name, inputs, target, weight, convert)
     if isinstance(data, Dataset):
         return DataLoader(data, count("Trainer", "batch_size", batch_size))
-    if data is not None:
-        what, _, owner = name.partition(" of ")
-        as_batches(owner, what, data)
-    return data
+    if is_array_like(data):
+        raise TypeError(f"{name} is an array without targets; pass inputs and targets")
+    what, _, owner = name.partition(" of ")
+    return as_batches(owner, what, data)
 
 
 def input_batches(data: Any, batch_size: int, convert: Convert) -> Iterator[Any]:

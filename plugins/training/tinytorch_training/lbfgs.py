@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import functools
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,11 +12,10 @@ from tinytorch_core import Tensor
 
 from tinytorch_training.arguments import count, not_negative
 from tinytorch_training.line_search import Point, strong_wolfe
-from tinytorch_training.optimizer import Check, Optimizer
-from tinytorch_training.sgd import sgd_update
+from tinytorch_training.optimizer import Check, Closure, Optimizer
+from tinytorch_training.updates import sgd_update
 
 Array = Any
-Closure = Callable[[], Any]
 
 # The smallest product of a step and the change of the gradient that is remembered.
 _LEAST_CURVATURE = 1e-10
@@ -96,7 +96,7 @@ class LBFGS(Optimizer):
             line_search_fn=line_search_fn,
         )
 
-    def add_param_group(self, group: Mapping[str, Any]) -> None:
+    def add_param_group(self, param_group: Mapping[str, Any]) -> None:
         """Add the only group of parameters.
 
         Raises:
@@ -104,7 +104,7 @@ class LBFGS(Optimizer):
         """
         if self.param_groups:
             raise ValueError("LBFGS supports only one group of parameters; pass all in one list")
-        super().add_param_group(group)
+        super().add_param_group(param_group)
 
     def step(self, closure: Closure | None = None) -> Any:
         """Minimize the loss by up to `max_iter` iterations.
@@ -117,20 +117,16 @@ class LBFGS(Optimizer):
             The loss at the start of the step.
 
         Raises:
-            TypeError: `closure` is not a function.
+            TypeError: `closure` is missing, or is not a function.
         """
-        from tinytorch_autograd import enable_grad, no_grad
+        from tinytorch_autograd import no_grad
 
-        if not callable(closure):
+        if closure is None:
             raise TypeError(
                 "LBFGS evaluates the loss several times per step, so step() needs a function that "
-                f"computes the loss and its gradients: step(closure), not {closure!r:.60}"
+                "computes the loss and its gradients: step(closure)"
             )
-
-        def evaluated() -> Any:
-            with enable_grad():
-                return closure()
-
+        evaluated = functools.partial(self._evaluated, closure)
         with no_grad():
             loss = evaluated()
             state = self.state.setdefault(self.parameters()[0], {})

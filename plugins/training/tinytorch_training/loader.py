@@ -10,10 +10,16 @@ from typing import Any
 import numpy as np
 
 from tinytorch_modules import random_generator
-from tinytorch_training.arguments import count, flag, positive
+from tinytorch_training.arguments import count, flag, positive, whole_numbers
 from tinytorch_training.data import stack
 from tinytorch_training.randomness import set_state
-from tinytorch_training.samplers import RandomSampler, Sampler, SequentialSampler
+from tinytorch_training.samplers import (
+    BatchSampler,
+    RandomSampler,
+    Sampler,
+    SequentialSampler,
+    chunks,
+)
 from tinytorch_training.subsets import IterableDataset
 
 Array = Any
@@ -36,8 +42,8 @@ class DataLoader:
         sampler: an iterable over the indices of an epoch, such as a `WeightedRandomSampler`, or
             None. One that draws must have its NumPy generator as an attribute `generator`, so
             that an epoch can be resumed.
-        batch_sampler: an iterable over lists of indices, one for each batch, or None. It replaces
-            `batch_size`, `shuffle`, `drop_last` and `sampler`.
+        batch_sampler: an iterable over lists of indices, one for each batch, such as a
+            `BatchSampler`, or None. It replaces `batch_size`, `shuffle`, `drop_last` and `sampler`.
         collate_fn: a function that makes a batch from a list of examples, or None.
         num_workers: the number of processes that load batches. The order does not change. A dataset
             that draws should derive its numbers from the index, because each process has a copy of
@@ -50,6 +56,7 @@ class DataLoader:
 
     Raises:
         TypeError, ValueError: an argument has the wrong type or is out of range.
+        TypeError, ValueError: in a loop, the indices of a sampler are not integers.
         WorkerError: in a loop, a worker died or did not answer in time. An error of the dataset in
             a worker is raised as it is, with the worker's traceback as a note.
 
@@ -88,6 +95,8 @@ class DataLoader:
         self.prefetch = count("DataLoader", "prefetch", prefetch, minimum=0)
         self.timeout = positive("DataLoader", "timeout", timeout)
         self.collate_fn = collate_fn
+        if not (collate_fn is None or callable(collate_fn)):
+            raise TypeError(f"collate_fn of DataLoader must be a function, not {collate_fn!r:.60}")
         self.multiprocessing_context = multiprocessing_context
         chosen = {"sampler": sampler, "batch_sampler": batch_sampler}
         _check_combination(self, chosen)
@@ -116,8 +125,7 @@ class DataLoader:
             raise TypeError("a DataLoader of an IterableDataset has no length")
         if self.batch_sampler is not None:
             return len(self.batch_sampler)  # type: ignore[arg-type]
-        whole, rest = divmod(len(self.sampler), self.batch_size)  # type: ignore[arg-type]
-        return whole + (1 if rest and not self.drop_last else 0)
+        return len(BatchSampler(self.sampler, self.batch_size, self.drop_last))
 
     def __repr__(self) -> str:
         number = "" if self._is_stream else f" of {len(self.dataset)} examples"
@@ -200,11 +208,15 @@ class DataLoader:
     def _tasks(self) -> Iterator[Any]:
         """Return an iterator over the indices of each batch, drawn now; examples of a stream."""
         if self._is_stream:
-            return self._chunks()
+            return chunks(self.dataset, self.batch_size, self.drop_last)
         if self.batch_sampler is not None:
             return iter([np.asarray(indices) for indices in self.batch_sampler])
         sampler, size = self.sampler, self.batch_size
-        order = sampler.order() if isinstance(sampler, Sampler) else np.fromiter(sampler, int)
+        order = (
+            sampler.order()
+            if isinstance(sampler, Sampler)
+            else whole_numbers("DataLoader", "sampler", list(sampler))
+        )
         end = len(order) - len(order) % size if self.drop_last else len(order)
         return (order[i : i + size] for i in range(0, end, size))
 
@@ -216,13 +228,6 @@ class DataLoader:
             return self._tasks()
         finally:
             set_state(self.generator, now)
-
-    def _chunks(self) -> Iterator[list[Any]]:
-        """Yield the examples of each batch of a stream."""
-        examples = iter(self.dataset)
-        while chunk := list(islice(examples, self.batch_size)):
-            if len(chunk) == self.batch_size or not self.drop_last:
-                yield chunk
 
     def _loaded(self, tasks: Iterator[Any]) -> Iterator[Any]:
         """Return an iterator over the batches of tasks, from workers or a thread if wanted."""

@@ -11,6 +11,7 @@ from typing import IO, Any
 
 from tinytorch_training.arguments import count, warn_caller
 from tinytorch_training.callback import Callback
+from tinytorch_training.data import map_arrays
 
 File = str | os.PathLike[str]
 
@@ -138,12 +139,13 @@ class JSONLogger(_FileLogger):
     def _write(self, stream: IO[bytes], values: Mapping[str, Any]) -> None:
         import json
 
-        # JSON has no NaN and no infinity.
-        finite = {
-            name: None if isinstance(value, float) and not math.isfinite(value) else value
-            for name, value in values.items()
-        }
+        finite = map_arrays(_finite_or_none, dict(values))
         stream.write(json.dumps(finite).encode() + b"\n")
+
+
+def _finite_or_none(value: Any) -> Any:
+    """Return a number; None instead of NaN and infinity, which JSON does not have."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 class TensorBoard(Callback):

@@ -81,7 +81,9 @@ class Averages:
         self._examples += examples
 
     def means(self) -> dict[str, float]:
-        """Return the averages over all examples so far."""
+        """Return the averages over all examples so far; none if these have no weight."""
+        if not self._examples:
+            return {}
         return {name: total / self._examples for name, total in self._sums.items()}
 
     def state_dict(self) -> dict[str, Any]:

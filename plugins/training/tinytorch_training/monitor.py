@@ -51,8 +51,17 @@ class Monitor(Callback):
             )
 
     def improves(self, epoch: int, numbers: Mapping[str, Any]) -> bool:
-        """Return whether an epoch is the best so far, and remember it then."""
+        """Return whether an epoch is the best so far, and remember it then.
+
+        Raises:
+            TypeError: the monitored value is not a number, for example a matrix.
+        """
         value = numbers[self.monitor]
+        if not isinstance(value, int | float):
+            raise TypeError(
+                f"{type(self).__name__} monitors {self.monitor!r}, which is not a number: "
+                f"{value!r:.60}"
+            )
         if not self._better(value):
             return False
         self.best, self.best_epoch = value, epoch

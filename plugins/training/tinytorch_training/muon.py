@@ -115,13 +115,13 @@ class Muon(Optimizer):
             maximize=maximize,
         )
 
-    def add_param_group(self, group: Mapping[str, Any]) -> None:
+    def add_param_group(self, param_group: Mapping[str, Any]) -> None:
         """Add a group of matrices with its options; see `Optimizer.add_param_group`.
 
         Raises:
             TypeError, ValueError: as in the constructor. The optimizer is unchanged.
         """
-        super().add_param_group(group)
+        super().add_param_group(param_group)
         for i, parameter in enumerate(self.param_groups[-1]["params"]):
             if parameter.ndim != 2:
                 self.param_groups.pop()

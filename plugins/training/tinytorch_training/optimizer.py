@@ -11,13 +11,14 @@ import numpy as np
 from tinytorch_core import Tensor
 from tinytorch_core.extend import did_you_mean
 
-from tinytorch_training.arguments import count, not_negative, parameter_list
+from tinytorch_training.arguments import count, not_negative, number, parameter_list
 
 if TYPE_CHECKING:
     from tinytorch_training.small_parameters import SmallParameters
 
 Array = Any
 Check = Callable[[str, str, Any], Any]
+Closure = Callable[[], Any]
 Update = TypeVar("Update", bound=Callable[..., None])
 _NONE = (None, None)
 # States that were saved before an option existed may lack it.
@@ -152,8 +153,21 @@ class Optimizer:
         """
         raise NotImplementedError(f"{type(self).__name__} must define update()")
 
-    def step(self) -> None:
-        """Update every parameter that has a gradient."""
+    def step(self, closure: Closure | None = None) -> Any:
+        """Update every parameter that has a gradient.
+
+        Args:
+            closure: a function without arguments that is called first. It sets the gradients to
+                None, computes the loss and its gradients, and returns the loss. Only `LBFGS`
+                requires it.
+
+        Returns:
+            The loss, or None without a function.
+
+        Raises:
+            TypeError: `closure` is not a function.
+        """
+        loss = None if closure is None else self._evaluated(closure)
         with _no_grad()():
             for index, group in enumerate(self.param_groups):
                 maximize = group.get("maximize", False)
@@ -162,6 +176,19 @@ class Optimizer:
                     if grad is not None:
                         grad = -grad if maximize else grad
                         self.update(parameter, grad, self.state.setdefault(parameter, {}), group)
+        return loss
+
+    def _evaluated(self, closure: Closure) -> Any:
+        """Return the result of a function, in which operations are recorded."""
+        from tinytorch_autograd import enable_grad
+
+        if not callable(closure):
+            raise TypeError(
+                f"step() of {type(self).__name__} takes a function that computes the loss and its "
+                f"gradients, and returns the loss, not {closure!r:.60}"
+            )
+        with enable_grad():
+            return closure()
 
     def _without_small(self, index: int, group: Mapping[str, Any]) -> Sequence[Tensor]:
         """Update the small parameters of a group together, and return its other parameters."""
@@ -179,21 +206,29 @@ class Optimizer:
         """Return the attributes of a copy: the arrays of its states are not views of flat ones."""
         return {**vars(self), "_scratch": {}, "_small": {}}
 
-    def zero_grad(self) -> None:
-        """Set the gradients of all parameters to None."""
-        for parameter in self.parameters():
-            parameter.zero_grad()
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Set the gradients of all parameters to None.
 
-    def add_param_group(self, group: Mapping[str, Any]) -> None:
+        Args:
+            set_to_none: if False, replace the gradients by zeros instead. Then steps still apply
+                momentum and weight decay to parameters that get no gradient.
+        """
+        for parameter in self.parameters():
+            if set_to_none:
+                parameter.zero_grad()
+            elif parameter.grad is not None:
+                parameter.grad = np.zeros_like(parameter.grad)
+
+    def add_param_group(self, param_group: Mapping[str, Any]) -> None:
         """Add a group of parameters with its options, such as `{"params": [...], "lr": 0.01}`.
 
         Raises:
             TypeError, ValueError: as in the constructor. The optimizer is unchanged.
         """
         name = type(self).__name__
-        options = {key: value for key, value in group.items() if key != "params"}
+        options = {key: value for key, value in param_group.items() if key != "params"}
         checked = self._checked({**self._defaults, **options})
-        parameters = parameter_list(name, group.get("params", ()))
+        parameters = parameter_list(name, param_group.get("params", ()))
         known = {id(p) for p in self.parameters()}
         if not known.isdisjoint(map(id, parameters)):
             raise ValueError(
@@ -276,8 +311,8 @@ class Optimizer:
         """Restore a state from `state_dict`, for parameters of the same shapes.
 
         Raises:
-            ValueError: the state belongs to different parameters or to a different kind of
-                optimizer, or is incomplete. The optimizer is unchanged.
+            TypeError, ValueError: the state belongs to different parameters or to a different kind
+                of optimizer, is incomplete, or contains a wrong value. The optimizer is unchanged.
         """
         name = type(self).__name__
         _check_structure(name, state_dict, [len(g["params"]) for g in self.param_groups])
@@ -326,6 +361,7 @@ class Optimizer:
     def _loaded_value(self, i: int, parameter: Tensor, key: str, value: Any) -> Any:
         """Return a value for the state of a parameter; an array is checked and copied."""
         if not hasattr(value, "shape"):
+            number(type(self).__name__, f"{key!r} of parameter {i}", value)
             return value
         if value.shape != parameter.shape:
             raise ValueError(
@@ -343,6 +379,8 @@ class Optimizer:
 
 
 def _check_structure(name: str, state_dict: Mapping[str, Any], sizes: list[int]) -> None:
+    if not isinstance(state_dict, Mapping):
+        raise TypeError(f"a state of {name} must be a dict, not {state_dict!r:.60}")
     if not {"state", "param_groups"} <= state_dict.keys():
         raise ValueError(
             f"this is not a state of {name}: expected the keys 'state' and 'param_groups', got "

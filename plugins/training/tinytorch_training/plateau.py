@@ -96,7 +96,7 @@ class ReduceLROnPlateau(LRScheduler):
             TypeError: `metrics` is not a number.
             ValueError: `min_lr` is a list, and the optimizer got more groups. Nothing is changed.
         """
-        metric = metrics.item() if hasattr(metrics, "item") else metrics
+        metric = metrics.item() if getattr(metrics, "size", 0) == 1 else metrics
         if not isinstance(metric, Real):
             raise TypeError(
                 f"step() of ReduceLROnPlateau takes a number, such as the validation loss, not "

@@ -47,7 +47,7 @@ def plot_history(
 
 def _has_lists(values: Sequence[Any]) -> bool:
     """Return whether the values of an epoch are a matrix, such as a confusion matrix."""
-    return bool(values) and isinstance(values[0], list)
+    return any(isinstance(value, list) for value in values)
 
 
 def draw_rates(

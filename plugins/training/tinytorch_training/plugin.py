@@ -11,10 +11,7 @@ from typing import TYPE_CHECKING
 from tinytorch_core import hookimpl
 from tinytorch_core.extend import OpTable
 
-from tinytorch_training import updates
-from tinytorch_training.adam import adam_update
-from tinytorch_training.rmsprop import rmsprop_update
-from tinytorch_training.sgd import sgd_update
+from tinytorch_training import adam_updates, updates
 
 if TYPE_CHECKING:
     from tinytorch_devkit import Samples
@@ -24,19 +21,21 @@ tinytorch_api = (1, 1)
 # the optimizers require it, not the ops.
 tinytorch_uses = ("autograd",)
 
-_INPUTS = ("parameter", "grad")
-
 
 @hookimpl
 def tinytorch_register_ops(ops: OpTable) -> None:
-    ops.add("sgd_update", sgd_update, inputs=_INPUTS, in_place=True)
-    ops.add("adam_update", adam_update, inputs=_INPUTS, in_place=True)
-    ops.add("rmsprop_update", rmsprop_update, inputs=_INPUTS, in_place=True)
-    ops.add("adagrad_update", updates.adagrad_update, inputs=_INPUTS, in_place=True)
-    ops.add("nadam_update", updates.nadam_update, inputs=_INPUTS, in_place=True)
-    ops.add("radam_update", updates.radam_update, inputs=_INPUTS, in_place=True)
-    ops.add("lion_update", updates.lion_update, inputs=_INPUTS, in_place=True)
-    ops.add("muon_update", updates.muon_update, inputs=_INPUTS, in_place=True)
+    inputs = ("parameter", "grad")
+    for update in (
+        updates.sgd_update,
+        adam_updates.adam_update,
+        updates.rmsprop_update,
+        updates.adagrad_update,
+        adam_updates.nadam_update,
+        adam_updates.radam_update,
+        updates.lion_update,
+        updates.muon_update,
+    ):
+        ops.add(update.__name__, update, inputs=inputs, in_place=True)
 
 
 @hookimpl

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -12,7 +13,10 @@ import numpy as np
 
 from tinytorch_training import run_state
 from tinytorch_training.arguments import as_batches, count, positive
+from tinytorch_training.batches import parameter_dtype
+from tinytorch_training.data import Dataset
 from tinytorch_training.finite import NonFiniteError
+from tinytorch_training.inputs import is_array_like
 from tinytorch_training.metrics import Averages
 from tinytorch_training.plotting import draw_rates
 
@@ -64,7 +68,8 @@ def lr_find(
 
     Args:
         trainer: a Trainer.
-        data: the batches, as for `fit`. They are repeated as often as necessary.
+        data: the batches: a `DataLoader`, or another iterable of batches as for `fit`. They are
+            repeated as often as necessary.
         start: the first learning rate.
         end: the last one.
         steps: the number of steps.
@@ -87,7 +92,12 @@ def lr_find(
         raise ValueError(f"start of lr_find() must be below end, but {first} is not below {last}")
     rates = np.geomspace(first, last, count("lr_find()", "steps", steps, minimum=3)).tolist()
     as_batches("lr_find()", "data", data)
-    with run_state.unchanged(trainer, data):
+    if isinstance(data, Dataset) or is_array_like(data):
+        raise TypeError(
+            f"data of lr_find() must be batches, but are a {type(data).__name__}; pass a "
+            "DataLoader(TensorDataset(inputs, targets), batch_size)"
+        )
+    with run_state.unchanged(trainer, data), _without_schedule(trainer):
         losses = list(_losses(trainer, data, rates))
     if not losses:
         raise ValueError(
@@ -97,8 +107,19 @@ def lr_find(
     return LRFinderResult(rates[: len(losses)], losses)
 
 
+@contextmanager
+def _without_schedule(trainer: Any) -> Iterator[None]:
+    """Train without the schedule in the block: it may have fewer steps, and sets other options."""
+    schedule, trainer.scheduler = trainer.scheduler, None
+    try:
+        yield
+    finally:
+        trainer.scheduler = schedule
+
+
 def _losses(trainer: Any, data: Iterable[Any], rates: list[float]) -> Iterator[float]:
     """Train a step with each rate, and yield the running average of the losses."""
+    trainer._conversion.dtype = parameter_dtype(trainer.model)
     batches = _repeated(data)
     average, lowest = 0.0, float("inf")
     for i, rate in enumerate(rates, 1):
@@ -112,7 +133,7 @@ def _losses(trainer: Any, data: Iterable[Any], rates: list[float]) -> Iterator[f
             trainer._train_step(given)
         except NonFiniteError:
             return
-        loss = trainer.averages.means()["loss"]
+        loss = trainer.averages.means().get("loss", average)
         average = _DECAY * average + (1 - _DECAY) * loss
         smooth = average / (1 - _DECAY**i)
         yield smooth

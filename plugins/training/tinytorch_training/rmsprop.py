@@ -7,69 +7,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tinytorch_core import Tensor, op
+from tinytorch_core import Tensor
 
-from tinytorch_training.arguments import decay, factor, flag, not_negative
+from tinytorch_training.arguments import decay, flag, not_negative
 from tinytorch_training.optimizer import Check, Optimizer, elementwise
+from tinytorch_training.updates import rmsprop_update
 
 Array = Any
-
-
-@op("rmsprop_update")
-def rmsprop_update(
-    parameter: Array,
-    grad: Array,
-    state: dict[str, Any],
-    scratch: tuple[Array, Array],
-    lr: float,
-    alpha: float,
-    eps: float,
-    weight_decay: float,
-    momentum: float,
-) -> Array:
-    """Update one parameter by a step of `RMSprop`, in place if it is an ndarray, and return it.
-
-    Args:
-        parameter: the parameter.
-        grad: its gradient, of the same shape and dtype.
-        state: the running average of the squared gradient, under "square_avg"; if `centered`, that
-            of the gradient, under "grad_avg"; with momentum, "momentum_buffer". They are updated.
-        scratch: two arrays like the parameter, which are overwritten, or two Nones.
-        lr, alpha, eps, weight_decay, momentum: see `RMSprop`. `lr` may be an array of the
-            parameter's library, of shape ().
-    """
-    decayed, work = scratch
-    if parameter.__class__ is not np.ndarray:
-        decayed = work = None
-        lr = factor(lr, parameter)
-    if weight_decay:
-        grad = np.add(np.multiply(parameter, weight_decay, out=decayed), grad, out=decayed)
-    squares = state["square_avg"]
-    squares *= alpha
-    change = np.multiply(grad, grad, out=work)
-    change *= 1 - alpha
-    squares += change
-    state["square_avg"] = squares
-    average = state.get("grad_avg")
-    if average is None:
-        divisor = np.sqrt(squares, out=work)
-    else:
-        change = np.subtract(grad, average, out=work)
-        change *= 1 - alpha
-        average += change
-        state["grad_avg"] = average
-        variance = np.subtract(squares, np.multiply(average, average, out=work), out=work)
-        # Rounding can make it negative.
-        divisor = np.sqrt(np.maximum(variance, 0, out=work), out=work)
-    divisor += eps
-    change = np.divide(grad, divisor, out=work)
-    buffer = state.get("momentum_buffer")
-    if buffer is not None:
-        buffer *= momentum
-        buffer += change
-        state["momentum_buffer"] = change = buffer
-    parameter -= np.multiply(change, lr, out=work)
-    return parameter
 
 
 class RMSprop(Optimizer):
@@ -142,13 +86,11 @@ class RMSprop(Optimizer):
     def update(
         self, parameter: Tensor, grad: Array, state: dict[str, Any], group: Mapping[str, Any]
     ) -> None:
-        if not state:
-            buffers = ["square_avg"]
-            if group["centered"]:
-                buffers.append("grad_avg")
-            if group["momentum"]:
-                buffers.append("momentum_buffer")
-            state.update({name: np.zeros_like(parameter.data) for name in buffers})
+        buffers = {"square_avg": True, "grad_avg": group["centered"]}
+        buffers["momentum_buffer"] = group["momentum"]
+        for name, is_needed in buffers.items():
+            if is_needed and name not in state:
+                state[name] = np.zeros_like(parameter.data)
         rmsprop_update(
             parameter,
             grad,
@@ -159,4 +101,5 @@ class RMSprop(Optimizer):
             group["eps"],
             group["weight_decay"],
             group["momentum"],
+            group["centered"],
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from tinytorch_core.extend import to_array
 
 from tinytorch_modules import random_generator
-from tinytorch_training.arguments import count, flag
+from tinytorch_training.arguments import count, flag, whole_numbers
 
 Array = Any
 
@@ -87,6 +88,8 @@ class RandomSampler(Sampler):
                     f"num_samples of RandomSampler is {num_samples}, but there are only "
                     f"{len(data_source)} examples; use replacement=True, or fewer"
                 )
+            if not len(data_source):
+                raise ValueError("RandomSampler cannot draw from a dataset without examples")
         self._number = num_samples
         self.generator: np.random.Generator = random_generator(generator)
 
@@ -108,17 +111,20 @@ class SubsetRandomSampler(Sampler):
         indices: the indices.
         generator: a NumPy generator, or a seed for one.
 
+    Raises:
+        TypeError, ValueError: the indices are not integers.
+
     >>> list(SubsetRandomSampler([5, 6, 7, 8], generator=0))
     [7, 5, 6, 8]
     """
 
     def __init__(self, indices: Any, generator: np.random.Generator | int | None = None) -> None:
-        self.indices = to_array(indices)
+        self.indices = whole_numbers("SubsetRandomSampler", "indices", indices)
         self.generator: np.random.Generator = random_generator(generator)
 
     def order(self) -> Array:
         """Return the indices of an epoch as an array."""
-        return self.indices[self.generator.permutation(len(self))].astype(int)
+        return self.indices[self.generator.permutation(len(self))]
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -170,3 +176,53 @@ class WeightedRandomSampler(Sampler):
 
     def __len__(self) -> int:
         return self._number
+
+
+class BatchSampler:
+    """The indices of a sampler in lists, one for each batch: a `batch_sampler` of a DataLoader.
+
+    Args:
+        sampler: an iterable over indices.
+        batch_size: the number of indices in a list.
+        drop_last: whether to omit the last list if it is smaller.
+
+    Raises:
+        TypeError, ValueError: an argument has the wrong type or is out of range.
+
+    >>> list(BatchSampler(SequentialSampler("abcde"), batch_size=2, drop_last=False))
+    [[0, 1], [2, 3], [4]]
+    """
+
+    def __init__(self, sampler: Iterable[int], batch_size: int, drop_last: bool) -> None:
+        if not isinstance(sampler, Iterable):
+            raise TypeError(
+                f"sampler of BatchSampler must be an iterable over indices, not {sampler!r:.60}"
+            )
+        # A DataLoader finds the generator of the sampler here.
+        self.sampler = sampler
+        self.batch_size = count("BatchSampler", "batch_size", batch_size)
+        self.drop_last = flag("BatchSampler", "drop_last", drop_last)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return chunks(self.sampler, self.batch_size, self.drop_last)
+
+    def __len__(self) -> int:
+        """The number of lists.
+
+        Raises:
+            TypeError: the sampler has no length.
+        """
+        whole, rest = divmod(len(self.sampler), self.batch_size)  # type: ignore[arg-type]
+        return whole + (1 if rest and not self.drop_last else 0)
+
+
+def chunks(items: Iterable[Any], size: int, drop_last: bool) -> Iterator[list[Any]]:
+    """Yield items in lists of `size`; `drop_last` leaves out the last list if it is smaller.
+
+    >>> list(chunks("abc", 2, drop_last=False))
+    [['a', 'b'], ['c']]
+    """
+    remaining = iter(items)
+    while chunk := list(islice(remaining, size)):
+        if len(chunk) == size or not drop_last:
+            yield chunk

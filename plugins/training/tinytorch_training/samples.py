@@ -28,7 +28,13 @@ def describe(samples: Samples) -> None:
         ),
         ((), [sgd, {**sgd, "weight_decay": 0.2}]),
     )
-    adam = {"lr": 0.1, "betas": (0.8, 0.9), "eps": 0.01, "weight_decay": 0.0, "decoupled": False}
+    adam: dict[str, Any] = {
+        "lr": 0.1,
+        "betas": (0.8, 0.9),
+        "eps": 0.01,
+        "weight_decay": 0.0,
+        "decoupled": False,
+    }
     decay = {**adam, "weight_decay": 0.2, "step": 3}
     other = {"lr": 0.02, "betas": (0.7, 0.95), "eps": 0.1}
     options = [{**adam, "step": 1}, {**decay, **other}, {**decay, "decoupled": True}]
@@ -37,10 +43,18 @@ def describe(samples: Samples) -> None:
         samples,
         "adam_update",
         _adam,
-        (moments, options),
-        ((*moments, "max_exp_avg_sq"), options),
+        (moments, [{**each, "amsgrad": False} for each in options]),
+        ((*moments, "max_exp_avg_sq"), [{**each, "amsgrad": True} for each in options]),
     )
-    rmsprop = {"lr": 0.1, "alpha": 0.8, "eps": 0.01, "weight_decay": 0.2, "momentum": 0.0}
+    rmsprop: dict[str, Any] = {
+        "lr": 0.1,
+        "alpha": 0.8,
+        "eps": 0.01,
+        "weight_decay": 0.2,
+        "momentum": 0.0,
+        "centered": False,
+    }
+    both = {"momentum": 0.7, "centered": True}
     _describe(
         samples,
         "rmsprop_update",
@@ -48,7 +62,8 @@ def describe(samples: Samples) -> None:
         (("square_avg",), [rmsprop, {**rmsprop, "weight_decay": 0.0}]),
         (
             ("square_avg", "grad_avg", "momentum_buffer"),
-            [{**rmsprop, "momentum": 0.7, "lr": 0.02, "alpha": 0.7, "eps": 0.1}],
+            # Buffers that the options do not need are not used.
+            [{**rmsprop, **both, "lr": 0.02, "alpha": 0.7, "eps": 0.1}, rmsprop],
         ),
     )
     _describe_updates(samples, adam, moments)
@@ -164,7 +179,7 @@ def _sgd(
     nesterov: bool,
 ) -> Array:
     grad = grad + weight_decay * parameter
-    if not state:
+    if not momentum:
         return parameter - lr * grad
     buffer = momentum * state["momentum_buffer"] + (1 - dampening) * grad
     return parameter - lr * (grad + momentum * buffer if nesterov else buffer)
@@ -181,14 +196,12 @@ def _adam(
     eps: float,
     weight_decay: float,
     decoupled: bool,
+    amsgrad: bool,
 ) -> Array:
-    if decoupled:
-        parameter = parameter - lr * weight_decay * parameter
-    else:
-        grad = grad + weight_decay * parameter
-    m = betas[0] * state["exp_avg"] + (1 - betas[0]) * grad
-    v = betas[1] * state["exp_avg_sq"] + (1 - betas[1]) * grad**2
-    v = np.maximum(v, state.get("max_exp_avg_sq", 0))
+    parameter, _, m, v = _decayed_moments(
+        parameter, grad, state, lr, betas, weight_decay, decoupled
+    )
+    v = np.maximum(v, state["max_exp_avg_sq"]) if amsgrad else v
     m, v = m / (1 - betas[0] ** step), v / (1 - betas[1] ** step)
     return parameter - lr * m / (v**0.5 + eps)
 
@@ -203,13 +216,14 @@ def _rmsprop(
     eps: float,
     weight_decay: float,
     momentum: float,
+    centered: bool,
 ) -> Array:
     grad = grad + weight_decay * parameter
     v = alpha * state["square_avg"] + (1 - alpha) * grad**2
-    if "grad_avg" in state:
+    if centered:
         v = v - (alpha * state["grad_avg"] + (1 - alpha) * grad) ** 2
     direction = grad / (v**0.5 + eps)
-    if "momentum_buffer" in state:
+    if momentum:
         direction = direction + momentum * state["momentum_buffer"]
     return parameter - lr * direction
 

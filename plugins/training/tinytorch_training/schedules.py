@@ -24,7 +24,8 @@ class LRScheduler:
         optimizer: the optimizer whose groups' `lr` the schedule sets. The base rates are the
             current ones; with several schedules for one optimizer, those before the first. A
             group that is added later has its own base rate, and follows the schedule from the
-            next step on.
+            next step on. Each schedule sets its own rates: unlike in PyTorch, the factors of
+            several schedules do not multiply.
 
     Attributes:
         last_epoch: the number of steps so far.
@@ -217,6 +218,8 @@ class SequentialLR(LRScheduler):
     ) -> None:
         self.schedulers = list(schedulers)
         self.milestones = [count("SequentialLR", "a milestone", m) for m in milestones]
+        if wrong := [s for s in self.schedulers if not isinstance(s, LRScheduler)]:
+            raise TypeError(f"SequentialLR expects a list of schedules, but got {wrong[0]!r:.60}")
         if any(s.optimizer is not optimizer for s in self.schedulers):
             raise ValueError(
                 "the schedules of SequentialLR must be for the optimizer passed to SequentialLR"

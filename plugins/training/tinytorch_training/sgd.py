@@ -7,53 +7,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tinytorch_core import Tensor, op
+from tinytorch_core import Tensor
 
-from tinytorch_training.arguments import decay, factor, flag, fraction, not_negative
+from tinytorch_training.arguments import decay, flag, fraction, not_negative
 from tinytorch_training.optimizer import Check, Optimizer, elementwise
+from tinytorch_training.updates import sgd_update
 
 Array = Any
-
-
-@op("sgd_update")
-def sgd_update(
-    parameter: Array,
-    grad: Array,
-    state: dict[str, Any],
-    scratch: tuple[Array, Array],
-    lr: float,
-    momentum: float,
-    dampening: float,
-    weight_decay: float,
-    nesterov: bool,
-) -> Array:
-    """Update one parameter by a step of `SGD`, in place if it is an ndarray, and return it.
-
-    Args:
-        parameter: the parameter.
-        grad: its gradient, of the same shape and dtype.
-        state: the momentum buffer, under "momentum_buffer"; empty without momentum. It is updated.
-        scratch: two arrays like the parameter, which are overwritten, or two Nones.
-        lr, momentum, dampening, weight_decay, nesterov: see `SGD`. `lr` may be an array of the
-            parameter's library, of shape ().
-    """
-    first, second = scratch
-    if parameter.__class__ is not np.ndarray:
-        first = second = None
-        lr = factor(lr, parameter)
-    if weight_decay:
-        grad = np.add(np.multiply(parameter, weight_decay, out=first), grad, out=first)
-    if state:
-        buffer = state["momentum_buffer"]
-        buffer *= momentum
-        buffer += np.multiply(grad, 1 - dampening, out=second)
-        state["momentum_buffer"] = buffer
-        if nesterov:
-            grad = np.add(grad, np.multiply(buffer, momentum, out=second), out=first)
-        else:
-            grad = buffer
-    parameter -= np.multiply(grad, lr, out=second)
-    return parameter
 
 
 class SGD(Optimizer):
@@ -120,10 +80,10 @@ class SGD(Optimizer):
     def update(
         self, parameter: Tensor, grad: Array, state: dict[str, Any], group: Mapping[str, Any]
     ) -> None:
-        # As in PyTorch, the first gradient is not dampened.
-        dampening = group["dampening"] if state else 0.0
+        dampening = group["dampening"]
         if group["momentum"] and not state:
             state["momentum_buffer"] = np.zeros_like(parameter.data)
+            dampening = 0.0  # as in PyTorch, the first gradient is not dampened
         sgd_update(
             parameter,
             grad,

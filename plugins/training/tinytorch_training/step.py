@@ -86,7 +86,14 @@ class Evaluation:
         each.reduction = "none"
         losses = each(output, target)
         losses = losses.reshape(len(losses), -1).mean(axis=1)
-        return (losses * weight).sum() / weight.sum()
+        if weight.shape != losses.shape:
+            raise ValueError(
+                f"the weights of a batch must have the shape {losses.shape}, one number for each "
+                f"example, not {weight.shape}"
+            )
+        total = weight.sum()
+        # The loss of a batch in which all weights are 0 is 0.
+        return (losses * weight).sum() / (total + (total == 0))
 
 
 class TrainingStep:
@@ -175,7 +182,8 @@ def _weights(batches: Sequence[Any]) -> list[float]:
     if len(batches) == 1:
         return [1]
     sizes = [share(batch) for batch in batches]
-    return [size / sum(sizes) for size in sizes]
+    total = sum(sizes) or 1  # all weights may be 0
+    return [size / total for size in sizes]
 
 
 class Steps:

@@ -8,10 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.extend import to_array
-
 from tinytorch_modules import random_generator
-from tinytorch_training.arguments import count
+from tinytorch_training.arguments import count, number, whole_numbers
 from tinytorch_training.data import Dataset
 
 Array = Any
@@ -44,6 +42,7 @@ class Subset(Dataset):
 
     Raises:
         IndexError: an index is out of range.
+        TypeError, ValueError: the indices are not integers.
 
     >>> from tinytorch_training import TensorDataset
     >>> Subset(TensorDataset([5, 6, 7]), [2, 0])[0]
@@ -52,7 +51,7 @@ class Subset(Dataset):
 
     def __init__(self, dataset: Any, indices: Sequence[int] | Array) -> None:
         self.dataset = dataset
-        self.indices = to_array(indices).astype(int)
+        self.indices = whole_numbers("Subset", "indices", indices)
         size = len(dataset)
         wrong = self.indices[(self.indices < -size) | (self.indices >= size)]
         if len(wrong):
@@ -95,6 +94,8 @@ def random_split(
     """
     size = len(dataset)
     numbers = list(lengths)
+    for each in numbers:
+        number("random_split()", "lengths", each)
     if numbers and abs(sum(numbers) - 1) < 1e-6 and all(0 <= n <= 1 for n in numbers):
         sizes = [int(size * n) for n in numbers]
         for i in range(size - sum(sizes)):

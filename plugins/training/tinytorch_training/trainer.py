@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from itertools import islice
@@ -31,9 +32,9 @@ from tinytorch_training.early_stopping import EarlyStopping
 from tinytorch_training.epoch_metrics import is_over_epoch
 from tinytorch_training.finite import NonFiniteError, describe
 from tinytorch_training.inputs import (
+    check_no_arrays,
     evaluation_loader,
     input_batches,
-    is_array_like,
     joined,
     training_loaders,
 )
@@ -69,7 +70,8 @@ class Trainer:
         metrics: functions of the output and the target by name, such as `{"accuracy": accuracy}`.
             They are reported as averages over the examples. They get detached tensors, and are
             called after the step of the optimizer. Those marked with `over_epoch`, such as
-            `f1_score`, get all outputs and targets of an epoch at its end instead. The names
+            `f1_score`, get all outputs and targets of an epoch at its end instead, and may return
+            a list, such as a matrix. The names
             "loss", "lr" and those that begin with "val_" are reserved for the history.
         accumulate: the number of batches per step of the optimizer. The step is the same as for
             a single large batch.
@@ -88,12 +90,12 @@ class Trainer:
         epoch: the number of completed epochs.
         step: the number of completed steps of the optimizer.
         history: a dict of lists with one number for each epoch: "loss", the metrics, "lr" and,
-            with validation data, "val_loss" and so on.
+            with validation data, "val_loss" and so on; NaN for epochs without this value.
 
     Raises:
         TypeError: the model lacks methods of a Module, or an argument has the wrong type.
-        ValueError: the optimizer has none of the model's parameters, or an argument is out of
-            range.
+        ValueError: the optimizer has none of the model's parameters, the scheduler is for a
+            different optimizer, or an argument is out of range.
         ModuleNotFoundError: `compile` is given, and tinytorch-compile is not installed.
 
     >>> from tinytorch_layers import Linear
@@ -140,6 +142,11 @@ class Trainer:
             raise ValueError(
                 f"{type(scheduler).__name__} compares the losses of epochs; use "
                 "scheduler_interval='epoch'"
+            )
+        if getattr(scheduler, "optimizer", optimizer) is not optimizer:
+            raise ValueError(
+                "scheduler of Trainer sets the learning rates of a different optimizer; create it "
+                "with the optimizer passed to Trainer"
             )
         self.metrics = metric_functions("Trainer", metrics)
         self.accumulate = count("Trainer", "accumulate", accumulate)
@@ -229,7 +236,7 @@ class Trainer:
         Warns:
             UserWarning: early stopping ended an earlier call, so that this one does nothing.
         """
-        if target is not None and not is_array_like(target) and np.ndim(target) == 0:
+        if target is not None and np.ndim(target) == 0:
             # fit(loader, epochs, validation)
             validation = validation if epochs is None else epochs
             target, epochs = None, target
@@ -260,7 +267,9 @@ class Trainer:
             )
 
         own: list[Callback] = [] if self.early_stopping is None else [self.early_stopping]
-        own.append(Progress(self._bar(data, end)))
+        bar = self._bar(data, end)
+        if bar.is_shown or bar.has_lines:
+            own.append(Progress(bar))
         if checkpoint is not None:
             own.append(Checkpointing(checkpoint, checkpoint_every))
         self._callback_calls = Calls(self, [*self.callbacks, *own])
@@ -291,11 +300,17 @@ class Trainer:
             target: the targets of the inputs; None if `data` contains them.
             batch_size: the number of examples in a batch if `data` are not batches.
             sample_weight: a weight for each example, or None.
+
+        Raises:
+            TypeError, ValueError: the data contain no batches, or an argument has the wrong type
+                or is out of range.
         """
         averages = Averages()
         convert = self._conversion
         convert.dtype = parameter_dtype(self.model)
-        if target is not None:
+        if target is None:
+            check_no_arrays("evaluate()", data, sample_weight)
+        else:
             data = (data, target, sample_weight)
         with run_state.evaluating(self.model):
             for each in evaluation_loader("data of evaluate()", data, batch_size, convert.array):
@@ -314,6 +329,10 @@ class Trainer:
             x: an array, Tensor or DataFrame of shape (N, ...), or a tuple or dict of several
                 inputs; or a `DataLoader` or `Dataset`, whose targets are left out.
             batch_size: the number of inputs per call of the model.
+
+        Raises:
+            TypeError, ValueError: there are no inputs, or an argument has the wrong type or is out
+                of range.
         """
         size = count("predict()", "batch_size", batch_size)
         convert = self._conversion
@@ -324,6 +343,8 @@ class Trainer:
                 batch = convert.batch(each)
                 positional, named = inputs_of(batch) if isinstance(batch, dict) else (batch, {})
                 outputs.append(self.model(*positional, **named))
+        if not outputs:
+            raise ValueError("predict() got no inputs: the data are empty")
         return joined(outputs)
 
     def save(self, file: File) -> None:
@@ -412,12 +433,12 @@ class Trainer:
     def _add(self, averages: Averages, batch: Any, result: Result, share: float) -> None:
         """Add the loss and the metrics of a batch to averages."""
         loss, output = result
-        numbers = {"loss": _number(loss)}
+        numbers = {"loss": loss.item()}
         if self.metrics:
             target = map_arrays(detached, target_of(batch))
             for name, metric in self.metrics.items():
                 if not is_over_epoch(metric):
-                    numbers[name] = _number(metric(output, target))
+                    numbers[name] = _number(name, metric(output, target))
             if len(numbers) <= len(self.metrics):
                 averages.collect(output, target)
         averages.add(numbers, share)
@@ -427,18 +448,20 @@ class Trainer:
         means: dict[str, Any] = averages.means()
         if not means:
             raise ValueError(
-                "the data contain no batches; a dataset may be smaller than a batch, and a "
-                "generator gives its batches only once"
+                "the data contain no batches, or only examples of weight 0; a dataset may be "
+                "smaller than a batch, and a generator gives its batches only once"
             )
         over_epoch = {name: f for name, f in self.metrics.items() if is_over_epoch(f)}
         if over_epoch:
             collected = averages.collected()
-            means |= {name: _number(f(*collected)) for name, f in over_epoch.items()}
+            for name, metric in over_epoch.items():
+                value = metric(*collected)
+                means[name] = value if isinstance(value, list) else _number(name, value)
         return means
 
     def _not_finite(self, error: NotFinite, batch: Any) -> NonFiniteError:
         loss = error.loss
-        what = "a gradient is not finite" if loss is None else f"the loss is {_number(loss)}"
+        what = "a gradient is not finite" if loss is None else f"the loss is {loss.item()}"
         return NonFiniteError(
             f"{what} at step {self.step + 1}, in epoch {self.epoch + 1}. "
             f"{describe(self.model.named_parameters(), batch)}. The parameters are those after "
@@ -450,8 +473,10 @@ class Trainer:
         numbers["lr"] = self.optimizer.param_groups[0]["lr"]
         if validation is not None:
             numbers |= self._validate(validation)
-        for name, value in numbers.items():
-            self.history.setdefault(name, []).append(value)
+        # A value that only some calls of `fit` compute is NaN for the other epochs.
+        for name in {**self.history, **numbers}:
+            values = self.history.setdefault(name, [math.nan] * self.epoch)
+            values.append(numbers.get(name, math.nan))
         self.averages = Averages()
         self.epoch += 1
         if getattr(self.scheduler, "takes_metric", False):
@@ -475,8 +500,16 @@ def _length(data: Any) -> int | None:
         return None
 
 
-def _number(value: Any) -> Any:
-    """Return a loss or metric as a number; a matrix stays a list."""
-    if isinstance(value, list):
-        return value
-    return float(value.item() if isinstance(value, Tensor) else value)
+def _number(name: str, value: Any) -> float:
+    """Return a metric as a number.
+
+    Raises:
+        TypeError: it is not a number.
+    """
+    try:
+        return float(value.item() if isinstance(value, Tensor) else value)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"the metric {name!r} must return a number, or a list if it is marked with "
+            f"over_epoch, not {value!r:.60}"
+        ) from None

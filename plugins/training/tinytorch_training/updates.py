@@ -1,6 +1,6 @@
-"""The updates of Adagrad, NAdam, RAdam, Lion and Muon, as ops.
+"""The updates of SGD, RMSprop, Adagrad, Lion and Muon, as ops.
 
-They are in one module, which is imported at the start; the optimizers are imported on first use.
+They are in modules that are imported at the start; the optimizers are imported on first use.
 """
 
 from __future__ import annotations
@@ -12,10 +12,103 @@ import numpy as np
 
 from tinytorch_core import op
 
-from tinytorch_training.adam import running_averages, with_decay
 from tinytorch_training.arguments import factor
 
 Array = Any
+
+
+@op("sgd_update")
+def sgd_update(
+    parameter: Array,
+    grad: Array,
+    state: dict[str, Any],
+    scratch: tuple[Array, Array],
+    lr: float,
+    momentum: float,
+    dampening: float,
+    weight_decay: float,
+    nesterov: bool,
+) -> Array:
+    """Update one parameter by a step of `SGD`, in place if it is an ndarray, and return it.
+
+    Args:
+        parameter: the parameter.
+        grad: its gradient, of the same shape and dtype.
+        state: with momentum, the momentum buffer under "momentum_buffer", which is updated.
+        scratch: two arrays like the parameter, which are overwritten, or two Nones.
+        lr, momentum, dampening, weight_decay, nesterov: see `SGD`. `lr` may be an array of the
+            parameter's library, of shape ().
+    """
+    first, second = scratch
+    # As `writable` and `penalized`, with fewer calls: most of the time of a small update is calls.
+    if parameter.__class__ is not np.ndarray:
+        first = second = None
+        lr = factor(lr, parameter)
+    if weight_decay:
+        grad = penalized(parameter, grad, weight_decay, first)
+    if momentum:
+        buffer = state["momentum_buffer"]
+        buffer *= momentum
+        buffer += np.multiply(grad, 1 - dampening, out=second)
+        state["momentum_buffer"] = buffer
+        if nesterov:
+            grad = np.add(grad, np.multiply(buffer, momentum, out=second), out=first)
+        else:
+            grad = buffer
+    parameter -= np.multiply(grad, lr, out=second)
+    return parameter
+
+
+@op("rmsprop_update")
+def rmsprop_update(
+    parameter: Array,
+    grad: Array,
+    state: dict[str, Any],
+    scratch: tuple[Array, Array],
+    lr: float,
+    alpha: float,
+    eps: float,
+    weight_decay: float,
+    momentum: float,
+    centered: bool,
+) -> Array:
+    """Update one parameter by a step of `RMSprop`, in place if it is an ndarray, and return it.
+
+    Args:
+        parameter, grad, scratch: as for `sgd_update`.
+        state: the running average of the squared gradient, under "square_avg"; if `centered`, that
+            of the gradient, under "grad_avg"; with momentum, "momentum_buffer". They are updated.
+        lr, alpha, eps, weight_decay, momentum, centered: see `RMSprop`. `lr` may be an array of
+            the parameter's library, of shape ().
+    """
+    first, work = writable(parameter, scratch)
+    grad = penalized(parameter, grad, weight_decay, first)
+    squares = state["square_avg"]
+    squares *= alpha
+    change = np.multiply(grad, grad, out=work)
+    change *= 1 - alpha
+    squares += change
+    state["square_avg"] = squares
+    if centered:
+        average = state["grad_avg"]
+        change = np.subtract(grad, average, out=work)
+        change *= 1 - alpha
+        average += change
+        state["grad_avg"] = average
+        variance = np.subtract(squares, np.multiply(average, average, out=work), out=work)
+        # Rounding can make it negative.
+        divisor = np.sqrt(np.maximum(variance, 0, out=work), out=work)
+    else:
+        divisor = np.sqrt(squares, out=work)
+    divisor += eps
+    change = np.divide(grad, divisor, out=work)
+    if momentum:
+        buffer = state["momentum_buffer"]
+        buffer *= momentum
+        buffer += change
+        state["momentum_buffer"] = change = buffer
+    parameter -= np.multiply(change, factor(lr, parameter), out=work)
+    return parameter
 
 
 @op("adagrad_update")
@@ -33,17 +126,15 @@ def adagrad_update(
     """Update one parameter by a step of `Adagrad`, in place if it is an ndarray, and return it.
 
     Args:
-        parameter: the parameter.
-        grad: its gradient, of the same shape and dtype.
+        parameter, grad, scratch: as for `sgd_update`.
         state: the sum of the squared gradients, under "sum", which is updated.
-        scratch: two arrays like the parameter, which are overwritten, or two Nones.
         step: the number of this step, starting at 1.
         lr, lr_decay, weight_decay, eps: see `Adagrad`. `step` and `lr` may be arrays of the
             parameter's library, of shape ().
     """
-    decayed, work = _writable(parameter, scratch)
+    first, work = writable(parameter, scratch)
     rate = factor(lr / (1 + (step - 1) * lr_decay), parameter)
-    parameter, grad = with_decay(parameter, grad, lr, weight_decay, False, decayed)
+    grad = penalized(parameter, grad, weight_decay, first)
     total = state["sum"]
     total += np.multiply(grad, grad, out=work)
     state["sum"] = total
@@ -53,101 +144,6 @@ def adagrad_update(
     change *= rate
     parameter -= change
     return parameter
-
-
-@op("nadam_update")
-def nadam_update(
-    parameter: Array,
-    grad: Array,
-    state: dict[str, Any],
-    scratch: tuple[Array, Array],
-    step: int,
-    lr: float,
-    betas: tuple[float, float],
-    eps: float,
-    weight_decay: float,
-    momentum_decay: float,
-    decoupled: bool,
-) -> Array:
-    """Update one parameter by a step of `NAdam`, in place if it is an ndarray, and return it.
-
-    Args:
-        parameter, grad, scratch, step, lr, betas, eps, weight_decay, decoupled: as for
-            `adam_update`.
-        state: the running averages, under "exp_avg" and "exp_avg_sq", and the product of the
-            momenta so far, a number, under "mu_product". They are updated.
-        momentum_decay: see `NAdam`.
-    """
-    first, work = _writable(parameter, scratch)
-    momentum, following = (
-        betas[0] * (1 - 0.5 * 0.96 ** (t * momentum_decay)) for t in (step, step + 1)
-    )
-    product = state["mu_product"] * momentum
-    state["mu_product"] = product
-    parameter, grad = with_decay(parameter, grad, lr, weight_decay, decoupled, first)
-    average, squares = running_averages(grad, state, betas, work)
-    divisor = np.divide(squares, factor(1 - betas[1] ** step, parameter), out=work)
-    divisor = np.sqrt(divisor, out=work)
-    divisor += eps
-    for part, rate in (
-        (grad, lr * (1 - momentum) / (1 - product)),
-        (average, lr * following / (1 - product * following)),
-    ):
-        change = np.multiply(part, factor(rate, parameter), out=first)
-        change /= divisor
-        parameter -= change
-    return parameter
-
-
-@op("radam_update")
-def radam_update(
-    parameter: Array,
-    grad: Array,
-    state: dict[str, Any],
-    scratch: tuple[Array, Array],
-    step: int,
-    lr: float,
-    betas: tuple[float, float],
-    eps: float,
-    weight_decay: float,
-    decoupled: bool,
-) -> Array:
-    """Update one parameter by a step of `RAdam`, in place if it is an ndarray, and return it.
-
-    Args:
-        parameter, grad, scratch, step, lr, betas, eps, weight_decay, decoupled: as for
-            `adam_update`.
-        state: the running averages, under "exp_avg" and "exp_avg_sq". They are updated.
-    """
-    decayed, work = _writable(parameter, scratch)
-    rate = factor(lr / (1 - betas[0] ** step), parameter)
-    is_rectified, squared = _rectification(step, betas[1])
-    parameter, grad = with_decay(parameter, grad, lr, weight_decay, decoupled, decayed)
-    average, squares = running_averages(grad, state, betas, work)
-    change = np.multiply(average, rate, out=decayed)
-    if is_rectified is not False:
-        divisor = np.sqrt(squares, out=work)
-        divisor += eps
-        # The number of the step may be an array, whose value is not known.
-        if is_rectified is not True:
-            squared = np.where(is_rectified, squared, 1)
-        divisor /= factor(squared**0.5, parameter)
-        if is_rectified is not True:
-            divisor = np.where(is_rectified, divisor, 1)
-        change /= divisor
-    parameter -= change
-    return parameter
-
-
-def _rectification(step: Any, beta2: float) -> tuple[Any, Any]:
-    """Return whether the variance of the step size is bounded, and the square of its factor."""
-    longest = 2 / (1 - beta2) - 1
-    if longest <= 5:
-        return False, 1.0
-    decayed = beta2**step
-    length = longest - 2 * step * decayed / (1 - decayed)
-    squared = (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
-    return length > 5, squared * (1 - decayed)
 
 
 @op("lion_update")
@@ -163,13 +159,13 @@ def lion_update(
     """Update one parameter by a step of `Lion`, in place if it is an ndarray, and return it.
 
     Args:
-        parameter, grad, scratch: as for `adagrad_update`.
+        parameter, grad, scratch: as for `sgd_update`.
         state: the running average of the gradient, under "exp_avg", which is updated.
         lr, betas, weight_decay: see `Lion`. `lr` may be an array of the parameter's library, of
             shape ().
     """
-    first, second = _writable(parameter, scratch)
-    parameter, _ = with_decay(parameter, grad, lr, weight_decay, True, None)
+    first, second = writable(parameter, scratch)
+    parameter = shrunk(parameter, lr, weight_decay)
     average = state["exp_avg"]
     direction = np.multiply(grad, 1 - betas[0], out=first)
     direction += np.multiply(average, betas[0], out=second)
@@ -200,12 +196,12 @@ def muon_update(
     """Update one matrix by a step of `Muon`, in place if it is an ndarray, and return it.
 
     Args:
-        parameter, grad, scratch: as for `adagrad_update`.
+        parameter, grad, scratch: as for `sgd_update`.
         state: the running average of the gradient, under "momentum_buffer", which is updated.
         lr, weight_decay, momentum, nesterov, ns_coefficients, eps, ns_steps, adjust_lr_fn: see
             `Muon`. `lr` may be an array of the parameter's library, of shape ().
     """
-    first, _ = _writable(parameter, scratch)
+    first, _ = writable(parameter, scratch)
     buffer = state["momentum_buffer"]
     change = np.subtract(grad, buffer, out=first)
     change *= 1 - momentum
@@ -216,7 +212,7 @@ def muon_update(
         change *= momentum
         direction = change + grad
     direction = _orthogonalized(direction, ns_coefficients, eps, ns_steps)
-    parameter, _ = with_decay(parameter, grad, lr, weight_decay, True, None)
+    parameter = shrunk(parameter, lr, weight_decay)
     rate = lr * _ratio(parameter.shape, adjust_lr_fn)
     parameter -= np.multiply(direction, factor(rate, parameter), out=first)
     return parameter
@@ -247,6 +243,19 @@ def _ratio(shape: tuple[int, ...], adjust_lr_fn: str | None) -> float:
     return math.sqrt(max(1, rows / columns))
 
 
-def _writable(parameter: Array, scratch: tuple[Array, Array]) -> tuple[Array, Array]:
+def writable(parameter: Array, scratch: tuple[Array, Array]) -> tuple[Array, Array]:
     """Return the scratch arrays, or Nones if the parameter is an array of another library."""
     return scratch if parameter.__class__ is np.ndarray else (None, None)
+
+
+def penalized(parameter: Array, grad: Array, weight_decay: float, out: Array) -> Array:
+    """Return a gradient plus that of an L2 penalty; `out` is an array for it, or None."""
+    if not weight_decay:
+        return grad
+    return np.add(np.multiply(parameter, weight_decay, out=out), grad, out=out)
+
+
+def shrunk(parameter: Array, lr: Any, weight_decay: float) -> Array:
+    """Return a parameter after its decoupled weight decay, in place if it is an ndarray."""
+    parameter *= factor(1 - lr * weight_decay, parameter)
+    return parameter
