@@ -451,7 +451,8 @@ class LSTM(RecurrentBase):
         """
         if not self.proj_size:
             return super()._run(rows, suffix, states, reverse)
-        weight_ih, weight_hh, *biases = self._parameters(suffix)
+        parameters: Arrays = self._parameters(suffix)
+        weight_ih, weight_hh, *biases = parameters
         weight_hr = getattr(self, f"weight_hr{suffix}")
         zeros, cell = self._zeros(rows)
         if states is not None:
