@@ -252,7 +252,11 @@ class TensorBase:
         text = repr(self)
         # With many axes, even the summary of a large array is long.
         text = text if len(text) <= 4000 else f"{text[:4000]} ..."
-        return f"<pre>{escape(text)}</pre><small>shape {self.shape}, {self.dtype}</small>"
+        # JupyterLab shows <pre> with the proportional font of text, so that columns do not align.
+        return (
+            f'<pre style="font-family: monospace">{escape(text)}</pre>'
+            f"<small>shape {self.shape}, {self.dtype}</small>"
+        )
 
     def reshape(self, *shape: Any) -> Self:
         """Return the elements in another shape, given as numbers or as one tuple.
