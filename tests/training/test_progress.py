@@ -1,0 +1,58 @@
+"""The progress bar shows the values in terminals of any width."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+
+import numpy as np
+import pytest
+
+from tinytorch_layers import Linear
+from tinytorch_losses import MSELoss
+from tinytorch_training import SGD, DataLoader, IterableDataset, TensorDataset, Trainer
+
+X = np.linspace(-1, 1, 40, dtype=np.float32).reshape(20, 2)
+
+
+class Terminal(io.StringIO):
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return -1  # not a file
+
+
+def shown(monkeypatch, columns, data):
+    """Return the lines that a bar shows one after another."""
+    # tqdm leaves the last column empty. It asks the terminal, in older versions the environment.
+    size = os.terminal_size((columns + 1, 30))
+    monkeypatch.setattr(os, "get_terminal_size", lambda *args: size)
+    monkeypatch.setenv("COLUMNS", str(columns + 1))
+    monkeypatch.setenv("LINES", "30")
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    model = Linear(2, 1, generator=0)
+    trainer = Trainer(model, MSELoss(), SGD(model.parameters(), lr=0.1))
+    trainer.fit(data, 3, DataLoader(TensorDataset(X, X[:, :1]), 20))
+    return terminal.getvalue().rstrip("\n").split("\r")
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_the_loss_is_shown_in_terminals_of_any_width(monkeypatch, columns) -> None:
+    lines = shown(monkeypatch, columns, DataLoader(TensorDataset(X, X[:, :1]), 5))
+    assert max(map(len, lines)) <= columns
+    assert lines[-1].startswith("epoch 3/3: 100%, loss 0.")
+    assert columns == 40 or "|███" in lines[-1]
+
+
+def test_data_of_unknown_length_have_a_count(monkeypatch) -> None:
+    class Stream(IterableDataset):
+        def __iter__(self):
+            return ((x, x[:1]) for x in X)
+
+    last = shown(monkeypatch, 80, DataLoader(Stream(), 5))[-1]
+    assert last.startswith("epoch 3/3: 12 batches, loss 0.")
