@@ -44,7 +44,7 @@ def main(folder: str | Path = ".", epochs: int = EPOCHS) -> float:
     )
     data = DataLoader(TensorDataset(points, targets), 32, shuffle=True, generator=0)
 
-    figure = Figure(figsize=(12, 2.9), layout="constrained")
+    figure = Figure(figsize=(12, 2.9), layout="compressed")
     shown = sorted({1, max(1, epochs // 6), epochs})
     for axes, epoch in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
         trainer.fit(data, epoch - trainer.epoch)
