@@ -252,9 +252,10 @@ class TensorBase:
         text = repr(self)
         # With many axes, even the summary of a large array is long.
         text = text if len(text) <= 4000 else f"{text[:4000]} ..."
-        # JupyterLab shows <pre> with the proportional font of text, so that columns do not align.
+        # Exported notebooks show <pre> with the proportional font of text, and JupyterLab with wide
+        # margins.
         return (
-            f'<pre style="font-family: monospace">{escape(text)}</pre>'
+            f'<pre style="font-family: monospace; margin: 0; padding: 0">{escape(text)}</pre>'
             f"<small>shape {self.shape}, {self.dtype}</small>"
         )
 

@@ -633,7 +633,7 @@ def test_eval_of_the_repr_gives_an_equal_tensor(data: Any) -> None:
 def test_notebooks_show_the_repr_with_shape_and_dtype() -> None:
     shown = Tensor([[1.0, 2.0]])._repr_html_()
     assert shown == (
-        '<pre style="font-family: monospace">Tensor([[1., 2.]])</pre>'
+        '<pre style="font-family: monospace; margin: 0; padding: 0">Tensor([[1., 2.]])</pre>'
         "<small>shape (1, 2), float32</small>"
     )
 

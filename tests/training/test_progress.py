@@ -11,7 +11,14 @@ import pytest
 
 from tinytorch_layers import Linear
 from tinytorch_losses import MSELoss
-from tinytorch_training import SGD, DataLoader, IterableDataset, TensorDataset, Trainer
+from tinytorch_training import (
+    SGD,
+    DataLoader,
+    IterableDataset,
+    TensorDataset,
+    Trainer,
+    progress,
+)
 
 X = np.linspace(-1, 1, 40, dtype=np.float32).reshape(20, 2)
 
@@ -56,3 +63,10 @@ def test_data_of_unknown_length_have_a_count(monkeypatch) -> None:
 
     last = shown(monkeypatch, 80, DataLoader(Stream(), 5))[-1]
     assert last.startswith("epoch 3/3: 12 batches, loss 0.")
+
+
+def test_a_notebook_gets_the_values_after_the_bar(monkeypatch) -> None:
+    monkeypatch.setattr(progress, "_in_notebook", lambda: True)
+    last = shown(monkeypatch, 80, DataLoader(TensorDataset(X, X[:, :1]), 5))[-1]
+    assert last.startswith("epoch 3/3: 100%|███")
+    assert "val_loss" in last
