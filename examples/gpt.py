@@ -173,7 +173,9 @@ def draw(
     axes.axhline(math.log(characters), color="gray", ls=":", label="all characters equally likely")
     axes.set(xlabel="step", ylabel="cross-entropy of the next character", ylim=(0, None))
     axes.set_title("Loss")
-    axes.legend()
+    axes.legend(frameon=False)
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
     right.suptitle("What the model writes")
     for row, (step, sample) in zip(right.subplots(len(samples), 1), samples.items(), strict=True):
         row.axis("off")

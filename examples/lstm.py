@@ -123,22 +123,28 @@ def draw(
     above, below = figure.subfigures(2, 1)
     axes = above.subplots()
     axes.plot(range(-len(context), 0), context, color="0.6", label="context")
-    axes.plot(future, color="black", label="true values")
+    axes.plot(future, color="black", linewidth=1.2, label="true values")
     axes.plot(forecast, color="#b2182b", label="forecast of the LSTM")
     axes.axvline(0, color="0.6", linewidth=0.8)
     axes.set(xlabel="step", title="A forecast of the Mackey-Glass series", ylim=(-3, 3))
-    axes.legend(loc="upper left", ncols=3)
+    axes.legend(loc="upper left", ncols=3, frameon=False)
     axes.margins(x=0)
     left, right = below.subplots(1, 2)
     left.semilogy(range(1, len(losses) + 1), losses, color="#2166ac")
     left.set(xlabel="epoch", title="Loss of the predictions of the next value")
     right.plot(range(1, len(errors) + 1), errors, color="#b2182b")
-    right.axhline(CLOSE, color="0.6", linestyle="--", linewidth=0.8)
+    right.axhline(
+        CLOSE, color="0.3", linestyle="--", linewidth=0.8, label="forecasts are close below this"
+    )
+    right.legend(loc="upper left", frameon=False)
     right.set(
         xlabel="step",
         title=f"Error of {STARTS} forecasts, in standard deviations",
         ylim=(0, None),
     )
+    for axes in (above.axes[0], left, right):
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
     return figure
 
 

@@ -44,7 +44,7 @@ def main(folder: str | Path = ".", epochs: int = EPOCHS) -> float:
     )
     data = DataLoader(TensorDataset(points, targets), 32, shuffle=True, generator=0)
 
-    figure = Figure(figsize=(12, 2.9), layout="constrained")
+    figure = Figure(figsize=(12, 2.9), layout="compressed")
     shown = sorted({1, max(1, epochs // 6), epochs})
     for axes, epoch in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
         trainer.fit(data, epoch - trainer.epoch)
@@ -52,7 +52,9 @@ def main(folder: str | Path = ".", epochs: int = EPOCHS) -> float:
         drawn = draw(axes, trainer, points, moons)
         axes.set_title(f"After {epoch} epoch{'s' * (epoch > 1)}: {score:.1%} correct")
         print(f"epoch {epoch:3d}: {score:.1%} of the points classified correctly")
-    figure.colorbar(drawn, ax=figure.axes, label="probability of the red moon", ticks=[0, 0.5, 1])
+    figure.colorbar(
+        drawn, ax=figure.axes, label="probability of the red moon", pad=0.01, ticks=[0, 0.5, 1]
+    )
     picture = Path(folder) / "two_moons.png"
     figure.savefig(picture, dpi=150)
     print(f"Decision boundary: {picture}")

@@ -252,7 +252,12 @@ class TensorBase:
         text = repr(self)
         # With many axes, even the summary of a large array is long.
         text = text if len(text) <= 4000 else f"{text[:4000]} ..."
-        return f"<pre>{escape(text)}</pre><small>shape {self.shape}, {self.dtype}</small>"
+        # Exported notebooks show <pre> with the proportional font of text, and JupyterLab with wide
+        # margins.
+        return (
+            f'<pre style="font-family: monospace; margin: 0; padding: 0">{escape(text)}</pre>'
+            f"<small>shape {self.shape}, {self.dtype}</small>"
+        )
 
     def reshape(self, *shape: Any) -> Self:
         """Return the elements in another shape, given as numbers or as one tuple.

@@ -28,13 +28,14 @@ from tinytorch_compile import ExportError, compile
 from tinytorch_layers import (
     AvgPool2d,
     Conv2d,
+    ConvTranspose2d,
     Dropout,
     Linear,
     MaxPool2d,
     Residual,
     Sequential,
 )
-from tinytorch_layers.functional import conv2d
+from tinytorch_layers.functional import conv2d, conv_transpose2d
 from tinytorch_losses import (
     BCEWithLogitsLoss,
     BinaryCrossEntropyLoss,
@@ -164,6 +165,10 @@ def test_optimizers(optimizer, dtype, tmp_path):
         Conv2d(2, 4, 3, stride=2, padding=1, generator=0),
         Conv2d(2, 4, (3, 2), dilation=2, groups=2, bias=False, generator=0),
         Conv2d(2, 2, 2, padding="same", generator=0),
+        ConvTranspose2d(2, 3, 2, stride=2, output_padding=1, generator=0),
+        # ONNX does not allow the negative padding of these.
+        ConvTranspose2d(2, 3, 2, stride=2, dilation=3, output_padding=2, generator=0),
+        ConvTranspose2d(2, 2, 3, (1, 2), (1, 0), (2, 0), 2, dilation=(3, 1), generator=0),
     ],
     ids=repr,
 )
@@ -197,6 +202,21 @@ def test_gradients_of_the_weight_of_a_convolution(options, dtype, tmp_path):
 
     def loss(weight):
         out = conv2d(x, weight, **options)
+        return (out * out).sum()
+
+    found = exported(func.value_and_grad(loss), tmp_path / "model.onnx", weight)
+    for one, other in zip(found.values(), func.value_and_grad(loss)(weight), strict=True):
+        assert_close(one, other)
+
+
+@in_both_dtypes
+def test_gradients_of_the_weight_of_a_transposed_convolution(dtype, tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((3, 4, 5, 6)).astype(dtype)
+    weight = rng.standard_normal((4, 2, 3, 2)).astype(dtype)
+
+    def loss(weight):
+        out = conv_transpose2d(x, weight, dilation=(1, 3), padding=1, output_padding=(0, 2))
         return (out * out).sum()
 
     found = exported(func.value_and_grad(loss), tmp_path / "model.onnx", weight)

@@ -632,13 +632,16 @@ def test_eval_of_the_repr_gives_an_equal_tensor(data: Any) -> None:
 
 def test_notebooks_show_the_repr_with_shape_and_dtype() -> None:
     shown = Tensor([[1.0, 2.0]])._repr_html_()
-    assert shown == "<pre>Tensor([[1., 2.]])</pre><small>shape (1, 2), float32</small>"
+    assert shown == (
+        '<pre style="font-family: monospace; margin: 0; padding: 0">Tensor([[1., 2.]])</pre>'
+        "<small>shape (1, 2), float32</small>"
+    )
 
     class Node(Tensor):
         def __repr__(self) -> str:
             return "<b>"  # text, not markup
 
-    assert Node([1.0])._repr_html_().startswith("<pre>&lt;b&gt;</pre>")
+    assert ">&lt;b&gt;</pre>" in Node([1.0])._repr_html_()
 
 
 def test_notebooks_show_a_few_thousand_characters_of_an_array_with_many_axes() -> None:

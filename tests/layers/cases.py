@@ -115,7 +115,7 @@ def to_torch(layer: Any, name: str, array: np.ndarray) -> np.ndarray:
     """Convert an array or gradient between the two layouts: transpose weights as of Linear."""
     owner, last = find(layer, name)
     linear = type(owner).__name__ in _LINEAR and last.endswith("weight")
-    recurrent = last.startswith(("weight_ih", "weight_hh"))
+    recurrent = last.startswith(("weight_ih", "weight_hh", "weight_hr"))
     return array.T.copy() if linear or recurrent else array
 
 
@@ -198,8 +198,9 @@ def recurrent_modules(base: Any, names: dict[str, Any]) -> dict[str, Any]:
                 size = self.layer.hidden_size
                 batched = x.swapaxes(0, 1) if self.layer.batch_first else x
                 state = batched[: self.states, ..., :size] * 0.5
+                hidden = state[..., : getattr(self.layer, "proj_size", 0) or size]
                 given.append(
-                    (state, state * state) if "LSTM" in type(self.layer).__name__ else state
+                    (hidden, state * state) if "LSTM" in type(self.layer).__name__ else state
                 )
             first = self.layer.batch_first
             if self.lengths is not None:
@@ -339,6 +340,10 @@ CASES = [
     Case("Recur(LSTM(2, 2, bias=False, batch_first=True), states=1)", (2, 3, 2)),
     Case("Recur(LSTM(2, 2, bidirectional=True), [2, 3], states=2)", SEQUENCES),
     Case("Recur(LSTM(2, 2))", (3, 2)),
+    Case("Recur(LSTM(2, 2, num_layers=2, bidirectional=True, proj_size=1))", SEQUENCES),
+    Case("Recur(LSTM(2, 2, bidirectional=True, proj_size=1), [2, 3], states=2)", SEQUENCES),
+    Case("Recur(LSTM(3, 3, bias=False, batch_first=True, proj_size=2), states=1)", (2, 3, 3)),
+    Case("Recur(LSTM(2, 2, proj_size=1), states=1)", (3, 2)),
     Case("Recur(GRU(2, 2), states=1)", SEQUENCES),
     Case("Recur(GRU(2, 1, num_layers=2, bias=False))", SEQUENCES),
     Case("Recur(GRU(2, 1, batch_first=True, bidirectional=True), [1, 3], states=2)", (2, 3, 2)),

@@ -197,6 +197,89 @@ def test_float16_is_computed_by_the_formulas(layer):
     np.testing.assert_allclose(out.data, wide.data, atol=5e-3)
 
 
+def projected(**options):
+    return LSTM(3, 5, num_layers=2, bidirectional=True, proj_size=2, dtype=np.float64, **options)
+
+
+def test_a_projection_has_the_names_shapes_and_order_of_pytorch():
+    model = LSTM(3, 5, num_layers=2, bidirectional=True, proj_size=2)
+    shapes = {name: array.shape for name, array in model.state_dict().items()}
+    assert list(shapes)[:5] == [
+        f"{name}_l0" for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
+    ]
+    assert shapes["weight_hh_l0"] == (2, 20)
+    assert shapes["weight_ih_l1_reverse"] == (4, 20)
+    assert shapes["weight_hr_l1_reverse"] == (5, 2)
+    given = torch_state(model)
+    assert given["weight_hr_l0"].shape == (2, 5)
+    other = LSTM(3, 5, 2, bidirectional=True, proj_size=2)
+    load_torch_state(other, given)
+    np.testing.assert_array_equal(other.weight_hr_l0.data, model.weight_hr_l0.data)
+
+
+def test_a_projection_multiplies_each_hidden_state():
+    """The formulas of the paper, step by step."""
+    model = LSTM(3, 5, proj_size=2, dtype=np.float64, generator=0)
+    x, h, c = mixed((4, 2, 3)), mixed((2, 2)), mixed((2, 5))
+    out, final = model(x, (h[None], c[None]))
+    weights = {name: array.astype(np.float64) for name, array in model.state_dict().items()}
+    for step in range(4):
+        sums = x[step] @ weights["weight_ih_l0"] + h @ weights["weight_hh_l0"]
+        sums = sums + weights["bias_ih_l0"] + weights["bias_hh_l0"]
+        i, f, g, o = np.split(sums, 4, axis=1)
+        i, f, o = (1 / (1 + np.exp(-gate)) for gate in (i, f, o))
+        c = f * c + i * np.tanh(g)
+        h = o * np.tanh(c) @ weights["weight_hr_l0"]
+        np.testing.assert_allclose(out.data[step], h, rtol=1e-12)
+    assert_close(final, [Tensor(h[None]), Tensor(c[None])])
+
+
+def test_states_continue_a_sequence_with_a_projection():
+    model = LSTM(3, 5, num_layers=2, proj_size=2, dtype=np.float64, generator=0)
+    x = mixed((6, 2, 3))
+    out, final = model(x)
+    first, states = model(x[:4])
+    second, states = model(x[4:], states)
+    assert_close(np.concatenate([first, second]), out)
+    assert_close(states, final)
+
+
+def test_packed_sequences_with_a_projection_are_those_without_padding():
+    model, x, lengths = projected(generator=0), mixed((6, 3, 3)), [2, 6, 3]
+    hidden, cell = mixed((4, 3, 2)), mixed((4, 3, 5))
+    packed = pack_padded_sequence(x, lengths, enforce_sorted=False)
+    out, final = model(packed, (hidden, cell))
+    padded, _ = pad_packed_sequence(out)
+    for i, length in enumerate(lengths):
+        alone, states = model(x[:length, i], (hidden[:, i], cell[:, i]))
+        assert_close(padded[:length, i], alone)
+        assert_close([state[:, i] for state in flat(final)], flat(states))
+
+
+def test_an_empty_batch_with_a_projection():
+    empty = np.zeros((4, 0, 3))
+    states = np.zeros((4, 0, 2)), np.zeros((4, 0, 5))
+    for given in (None, states):
+        out, (hidden, cell) = projected()(empty, given)
+        assert out.shape == (4, 0, 4)
+        assert (hidden.shape, cell.shape) == ((4, 0, 2), (4, 0, 5))
+
+
+@pytest.mark.peers
+@pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
+def test_a_float32_projection_follows_that_of_pytorch(torch):
+    theirs = torch.nn.LSTM(6, 128, 2, bidirectional=True, proj_size=32)
+    ours = LSTM(6, 128, 2, bidirectional=True, proj_size=32)
+    load_torch_state(ours, theirs.state_dict())
+    assert torch_state(ours).keys() == theirs.state_dict().keys()
+    x, states = mixed((20, 3, 6)), (mixed((4, 3, 32), -0.5, 0.5), mixed((4, 3, 128), -1, 1))
+    x, *states = (array.astype(np.float32) for array in (x, *states))
+    given = torch.from_numpy(x), tuple(torch.from_numpy(state) for state in states)
+    for one, other in zip(flat(ours(x, states)), flat(theirs(*given)), strict=True):
+        assert one.dtype == np.float32
+        np.testing.assert_allclose(one, other.numpy(), atol=5e-6)
+
+
 def test_dropout_is_between_layers_and_only_in_training():
     x = mixed((3, 4, 2)).astype(np.float32)
     model = LSTM(2, 8, num_layers=2, dropout=0.5, generator=0)
@@ -219,6 +302,14 @@ STATE = np.zeros((1, 2, 5), np.float32)
         (lambda: RNN(0, 5), ValueError, "input_size of RNN must be positive"),
         (lambda: GRU(3, 5.0), TypeError, "hidden_size of GRU must be an integer"),
         (lambda: LSTM(3, 5, dropout=1), ValueError, r"dropout of LSTM must be in \[0, 1\)"),
+        (lambda: LSTM(3, 5, proj_size=-1), ValueError, "proj_size of LSTM must be at least 0"),
+        (lambda: LSTM(3, 5, proj_size=2.0), TypeError, "proj_size of LSTM must be an integer"),
+        (lambda: LSTM(3, 5, proj_size=5), ValueError, "below hidden_size, 5, or 0 for no proj"),
+        (
+            lambda: LSTM(3, 5, proj_size=2)(X, (STATE, STATE)),
+            ValueError,
+            r"h_0 of shape \(1, 2, 2\), got \(1, 2, 5\)",
+        ),
         (lambda: LSTM(3, 5, bias=1), TypeError, "bias of LSTM must be True or False"),
         (lambda: RNN(3, 5, nonlinearity="sin"), ValueError, "'tanh' or 'relu', not 'sin'"),
         (lambda: RNNCell(3, 5, nonlinearity="sin"), ValueError, "'tanh' or 'relu', not 'sin'"),

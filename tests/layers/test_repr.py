@@ -64,6 +64,7 @@ from .cases import PUBLIC_NAMES
         "Identity()",
         "RNN(3, 5, bias=False, nonlinearity='relu')",
         "LSTM(3, 5, num_layers=2, batch_first=True, dropout=0.25, bidirectional=True)",
+        "LSTM(3, 5, bias=False, proj_size=2)",
         "GRU(3, 5)",
         "RNNCell(3, 5, nonlinearity='relu')",
         "LSTMCell(3, 5, bias=False)",

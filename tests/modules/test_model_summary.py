@@ -1,5 +1,7 @@
 """The summary of a model."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -80,3 +82,7 @@ def test_notebooks_get_a_table_with_escaped_text():
     found = summary(kind(), (1,))._repr_html_()
     assert found.count("<tr>") == 2
     assert "Less&lt;1&gt;" in found
+    # Names are on the left, with the indentation of the children, and numbers on the right.
+    found = summary(Sequential(Linear(1, 1)), (1, 1))._repr_html_()
+    assert re.search(r'left; white-space: pre; [^>]*">  \(0\) Linear</td>', found)
+    assert re.search(r'right; [^>]*">2</td>', found)

@@ -279,8 +279,10 @@ def test_tensorboard_shows_the_history(tmp_path) -> None:
     run.fit(loader(), 5, loader(), **options)
     events = accumulator.EventAccumulator(str(log))
     events.Reload()
-    assert set(events.Tags()["scalars"]) == set(run.history)
-    found = events.Scalars("val_loss")
+    names = {"loss": "loss", "val_loss": "loss/validation", "lr": "lr"}
+    assert set(run.history) == set(names)
+    assert set(events.Tags()["scalars"]) == set(names.values())
+    found = events.Scalars("loss/validation")
     assert [event.step for event in found] == [1, 2, 3, 4, 5]
     np.testing.assert_allclose([e.value for e in found], run.history["val_loss"], rtol=1e-6)
 
@@ -296,6 +298,10 @@ def test_lr_find_suggests_a_rate_and_changes_nothing() -> None:
     found = lr_find(run, batches, steps=50)
     assert found.rates[0] < found.suggestion < found.rates[int(np.argmin(found.losses))]
     assert 1e-3 < found.suggestion < 1
+    assert repr(found) == (
+        f"LRFinderResult({len(found.rates)} rates from 1e-06 to {found.rates[-1]:.3g}, "
+        f"suggestion={found.suggestion:.3g})"
+    )
     run.fit(batches, 2)
     twin.fit(loader(), 2)
     assert run.history == twin.history

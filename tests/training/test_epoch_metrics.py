@@ -144,7 +144,9 @@ def test_a_matrix_is_saved_logged_and_not_plotted(tmp_path) -> None:
 def test_trainer_has_a_readable_text() -> None:
     run = trainer(2, {})
     assert repr(run) == "Trainer(Linear, CrossEntropyLoss, SGD: 8 parameters, 0 epochs)"
-    run.fit(X, Y, 2)
+    run.fit(X, Y, 1)
+    assert repr(run).startswith("Trainer(Linear, CrossEntropyLoss, SGD: 8 parameters, 1 epoch, los")
+    run.fit(X, Y, 1)
     assert repr(run).startswith("Trainer(Linear, CrossEntropyLoss, SGD: 8 parameters, 2 epochs, lo")
 
 

@@ -102,7 +102,43 @@ def test_an_lstm_forecasts_the_series(capsys, tmp_path) -> None:
     assert_drawn(tmp_path / "lstm.png")
 
 
-@pytest.mark.parametrize("name", ["digits_mlp", "digits_cnn", "two_moons", "newton", "gpt", "lstm"])
+def test_an_autoencoder_learns_the_digits(capsys, tmp_path) -> None:
+    assert program("vae").main(tmp_path, epochs=4) < 35
+    assert "4 epochs in" in capsys.readouterr().out
+    assert_drawn(tmp_path / "vae.png")
+
+
+def test_the_bound_of_the_autoencoder_contains_the_divergence() -> None:
+    vae = program("vae")
+    images, noise = np.full((2, 64), 0.5, np.float32), np.random.default_rng(0)
+    mean, log_variance = noise.standard_normal((2, 2, 2))
+    found = vae.negative_bound((np.zeros((2, 64)), mean, log_variance), images)
+    variance = np.exp(log_variance)
+    divergence = 0.5 * (variance + mean**2 - 1 - log_variance).sum() / 2
+    np.testing.assert_allclose(float(found), 64 * np.log(2) + divergence)
+
+
+def test_a_network_solves_the_equation_of_burgers(capsys, tmp_path) -> None:
+    assert program("pinn").main(tmp_path, iterations=120) < 0.3
+    shown = capsys.readouterr().out
+    assert "120 iterations: relative error" in shown
+    assert_drawn(tmp_path / "pinn.png")
+
+
+def test_the_exact_solution_satisfies_the_equation() -> None:
+    pinn = program("pinn")
+    x, h = np.linspace(-1, 1, 2001), 1e-3
+    before, u, after = (pinn.exact(x, np.full_like(x, t)) for t in (0.5 - h, 0.5, 0.5 + h))
+    slope, curvature = np.gradient(u, h), np.gradient(np.gradient(u, h), h)
+    remaining = (after - before) / (2 * h) + u * slope - pinn.VISCOSITY * curvature
+    assert np.abs(remaining[2:-2]).max() < 0.01 * np.abs(u * slope).max()
+    np.testing.assert_allclose(pinn.exact(x, 0 * x), -np.sin(np.pi * x), atol=1e-12)
+
+
+PICTURES = ["digits_mlp", "digits_cnn", "two_moons", "newton", "gpt", "lstm", "vae", "pinn"]
+
+
+@pytest.mark.parametrize("name", PICTURES)
 def test_help_shows_the_description(name: str, monkeypatch, capsys) -> None:
     import runpy
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import html
 import sys
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -92,13 +92,25 @@ class Summary:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{name}</th>" for name in ("module", "output", "parameters", "memory"))
-        body = "".join(
-            "<tr>" + "".join(f"<td><pre>{html.escape(cell)}</pre></td>" for cell in row) + "</tr>"
-            for row in self._cells()
-        )
+        head = _html_row("th", ("module", "output", "parameters", "memory"))
+        body = "".join(_html_row("td", row) for row in self._cells())
         totals = "<br>".join(map(html.escape, self._totals()))
-        return f"<table><tr>{head}</tr>{body}</table><p>{totals}</p>"
+        return f"<table>{head}{body}</table><p>{totals}</p>"
+
+
+def _html_row(tag: str, cells: Sequence[str]) -> str:
+    """Return a row of a table with two columns of text and two of numbers.
+
+    `white-space: pre` keeps the indentation of the modules.
+    """
+    sides = ("left", "left", "right", "right")
+    return "<tr>{}</tr>".format(
+        "".join(
+            f'<{tag} style="text-align: {side}; white-space: pre; font-family: monospace">'
+            f"{html.escape(cell)}</{tag}>"
+            for side, cell in zip(sides, cells, strict=True)
+        )
+    )
 
 
 def summary(model: Module, *inputs: Any) -> Summary:

@@ -154,6 +154,9 @@ class TensorBoard(Callback):
     Requires tensorboardX: `pip install "tinytorch-training[tensorboard]"`. If a run is resumed,
     TensorBoard hides the values of epochs after the checkpoint, which the run computes again.
 
+    The loss of the validation is named "loss/validation" and not "val_loss", and metrics likewise,
+    because TensorBoard then shows it next to "loss".
+
     Args:
         folder: the folder for the files. TensorBoard compares several runs in subfolders.
 
@@ -185,7 +188,9 @@ class TensorBoard(Callback):
         """Write the values of the epoch; matrices are left out."""
         for name, value in numbers.items():
             if isinstance(value, int | float):
-                self._writer.add_scalar(name, value, trainer.epoch)
+                metric = name.removeprefix("val_")
+                tag = name if metric == name else f"{metric}/validation"
+                self._writer.add_scalar(tag, value, trainer.epoch)
         self._writer.flush()
 
     def on_fit_end(self, trainer: Any) -> None:

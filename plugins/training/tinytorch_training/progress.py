@@ -8,6 +8,12 @@ from typing import Any
 
 from tinytorch_training.callback import Callback
 
+# The values precede the bar, because a narrow terminal cuts off the end of the line.
+_FORMAT = "{desc}{percentage:3.0f}%{postfix} |{bar}| {elapsed}<{remaining}"
+_FORMAT_WITHOUT_TOTAL = "{desc}{n_fmt} batches{postfix}, {elapsed}"
+# A notebook breaks a longer line.
+_FORMAT_IN_NOTEBOOK = "{desc}{percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
+
 
 class Bar:
     """One bar over all epochs, with the current epoch and the latest values.
@@ -36,11 +42,14 @@ class Bar:
             # Imported here to keep it out of the start-up time. It chooses a widget in notebooks.
             from tqdm.auto import tqdm  # type: ignore[import-untyped]
 
+            in_terminal = _FORMAT if per_epoch else _FORMAT_WITHOUT_TOTAL
+            in_notebook = _FORMAT_IN_NOTEBOOK if per_epoch else None
             self._bar: Any = tqdm(
                 total=per_epoch and epochs * per_epoch,
                 initial=done,
                 unit="batch",
                 dynamic_ncols=True,
+                bar_format=in_notebook if _in_notebook() else in_terminal,
             )
 
     def close(self) -> None:

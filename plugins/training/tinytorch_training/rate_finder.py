@@ -25,7 +25,7 @@ _DECAY = 0.9
 _EXPLODED = 4.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LRFinderResult:
     """Learning rates, and the smoothed loss after a step with each.
 
@@ -56,6 +56,11 @@ class LRFinderResult:
             ModuleNotFoundError: matplotlib is not installed.
         """
         return draw_rates(self.rates, self.losses, self.suggestion, file)
+
+    def __repr__(self) -> str:
+        tried = f"{len(self.rates)} rates from {self.rates[0]:.3g} to {self.rates[-1]:.3g}"
+        found = self.suggestion
+        return f"LRFinderResult({tried}, suggestion={found and format(found, '.3g')})"
 
 
 def lr_find(

@@ -175,8 +175,8 @@ class Trainer:
         number = sum(p.size for _, p in self.model.named_parameters())
         last = {name: values[-1] for name, values in self.history.items() if values}
         numbers = "".join(f", {k} {v:.4g}" for k, v in last.items() if isinstance(v, int | float))
-        parameters = f"{number:,} parameters"
-        return f"Trainer({', '.join(parts)}: {parameters}, {self.epoch} epochs{numbers})"
+        done = f"{number:,} parameters, {self.epoch} epoch{'s' * (self.epoch != 1)}"
+        return f"Trainer({', '.join(parts)}: {done}{numbers})"
 
     def fit(
         self,

@@ -20,6 +20,7 @@ def convolution(
     """Return the convolution of images with a weight."""
     if not x.dtype == weight.dtype == np.float32:
         return NotImplemented  # onnxruntime has no other
+    x, windows = _covered(x, windows)
     shape = (x.shape[0], weight.shape[0], *windows.size("conv2d", x.shape[2:]))
     arrays = [x, weight] if bias is None else [x, weight, cast(bias, x.dtype)]
     return emit(
@@ -39,6 +40,9 @@ def transposed_convolution(
     """Return the adjoint of the convolution with respect to the images."""
     if not values.dtype == weight.dtype == np.float32:
         return NotImplemented
+    outside = [max(-after, 0) for after in windows.padding[1::2]]
+    image = tuple(n - rest for n, rest in zip(image, outside, strict=True))
+    windows = _without_negative(windows)
     top, bottom, left, right = windows.padding
     covered = [
         step * (count - 1) + spacing * (size - 1) + 1 - padding
@@ -51,7 +55,7 @@ def transposed_convolution(
             strict=True,
         )
     ]
-    return emit(
+    out = emit(
         "ConvTranspose",
         values,
         weight,
@@ -62,6 +66,7 @@ def transposed_convolution(
         output_padding=[n - size for n, size in zip(image, covered, strict=True)],
         **_geometry(windows),
     )
+    return np.pad(out, [(0, 0), (0, 0), *((0, n) for n in outside)]) if any(outside) else out
 
 
 def correlation(values: Array, x: Array, windows: Any, groups: int) -> Array:
@@ -72,6 +77,7 @@ def correlation(values: Array, x: Array, windows: Any, groups: int) -> Array:
     """
     if not values.dtype == x.dtype == np.float32 or groups != 1:
         return NotImplemented
+    x, windows = _covered(x, windows)
     top, bottom, left, right = windows.padding
     size = [
         (n + padding - step * (count - 1) - 1) // spacing + 1
@@ -122,6 +128,22 @@ def erf(x: Array) -> Array:
     if x.dtype != np.float32:
         return NotImplemented
     return emit("Erf", x, shape=x.shape, dtype=x.dtype)
+
+
+def _covered(x: Array, windows: Any) -> tuple[Array, Any]:
+    """Return the images without the pixels that negative padding leaves out, and Windows for them.
+
+    ONNX does not allow negative padding. The transposed convolutions whose `output_padding` is at
+    least the stride have it, at the bottom and right.
+    """
+    high, wide = (min(after, 0) for after in windows.padding[1::2])
+    if high or wide:
+        x = x[:, :, : x.shape[2] + high, : x.shape[3] + wide]
+    return x, _without_negative(windows)
+
+
+def _without_negative(windows: Any) -> Any:
+    return windows._replace(padding=tuple(max(n, 0) for n in windows.padding))
 
 
 def _geometry(windows: Any) -> dict[str, Any]:

@@ -105,14 +105,41 @@ def _convolution(
     dilation: Any,
     groups: int,
 ) -> Array:
+    kernel, groups = checked_kernel(name, x, weight, groups, axes)
+    geometry = windows(name, kernel, stride, padding, dilation, axes)
+    geometry.size(name, x.shape[-axes:])
+    return convolved(x, weight, bias, geometry, groups, axes)
+
+
+def checked_kernel(
+    name: str, x: Array, weight: Array, groups: int, axes: int, transposed: bool = False
+) -> tuple[Shape, int]:
+    """Return the size of the kernel and the number of groups after checking them.
+
+    Args:
+        name: the function, for the errors.
+        x: the images or sequences.
+        weight: the kernel, of shape (O, C / groups, ...), or (C, O / groups, ...) if `transposed`.
+        groups: the number of groups.
+        axes: 2 for images, 1 for sequences.
+        transposed: whether the convolution is transposed.
+
+    Raises:
+        TypeError: x or the weight is not a floating Tensor or array, or `groups` not an integer.
+        ValueError: x has the wrong number of axes, or the shapes do not match each other or
+            `groups`.
+    """
     images, kernels = checked_shape(name, x, axes), input_shape(name, weight)
     groups = integer(name, "groups", groups)
-    fits = len(kernels) == axes + 2 and images[-axes - 1] == groups * kernels[1]
-    if not fits or kernels[0] % groups:
-        raise weight_error(name, images, kernels, groups, "(O, C / groups, {}) with O", axes)
-    geometry = windows(name, kernels[2:], stride, padding, dilation, axes)
-    geometry.size(name, images[-axes:])
-    return convolved(x, weight, bias, geometry, groups, axes)
+    fits = len(kernels) == axes + 2 and not kernels[0] % groups
+    if not fits or images[-axes - 1] != (kernels[0] if transposed else groups * kernels[1]):
+        first, second = "CO" if transposed else "OC"
+        layout = f"({first}, {second} / groups, {'k' if axes == 1 else 'kh, kw'})"
+        raise ValueError(
+            f"{name} of an input of shape {images} with groups={groups} cannot use a weight of "
+            f"shape {kernels}; expected {layout} with {first} divisible by groups"
+        )
+    return kernels[2:], groups
 
 
 def convolved(
@@ -124,14 +151,3 @@ def convolved(
         return convolve(x, weight, bias, geometry, groups)
     out = convolve(as_images(x, axes), as_images(weight, axes), bias, geometry, groups)
     return as_given(out, shape, axes)
-
-
-def weight_error(
-    name: str, images: Shape, kernels: Shape, groups: int, expected: str, axes: int
-) -> ValueError:
-    """Return the error for a weight that does not match its input or the number of groups."""
-    layout = expected.format("k" if axes == 1 else "kh, kw")
-    return ValueError(
-        f"{name} of an input of shape {images} with groups={groups} cannot use a weight of shape "
-        f"{kernels}; expected {layout} divisible by groups"
-    )

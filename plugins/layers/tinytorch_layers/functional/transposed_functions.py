@@ -8,17 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tinytorch_layers.arguments import input_shape
-from tinytorch_layers.functional.conv_functions import weight_error
+from tinytorch_layers.functional.conv_functions import checked_kernel
 from tinytorch_layers.functional.convolution import convolve_transposed
-from tinytorch_layers.functional.windows import (
-    Windows,
-    as_given,
-    as_images,
-    checked_shape,
-    pair,
-)
-from tinytorch_modules.arguments import integer
+from tinytorch_layers.functional.windows import Windows, as_given, as_images, pair
 
 Array = Any
 
@@ -116,14 +108,8 @@ def _transposed(
     groups: int,
     dilation: Any,
 ) -> Array:
-    images, kernels = checked_shape(name, x, axes), input_shape(name, weight)
-    groups = integer(name, "groups", groups)
-    channels = images[-axes - 1]
-    if len(kernels) != axes + 2 or channels != kernels[0] or channels % groups:
-        raise weight_error(name, images, kernels, groups, "(C, O / groups, {}) with C", axes)
-    geometry = transposed_windows(
-        name, kernels[2:], stride, padding, output_padding, dilation, axes
-    )
+    kernel, groups = checked_kernel(name, x, weight, groups, axes, transposed=True)
+    geometry = transposed_windows(name, kernel, stride, padding, output_padding, dilation, axes)
     return convolved_transposed(name, x, weight, bias, geometry, groups, axes)
 
 

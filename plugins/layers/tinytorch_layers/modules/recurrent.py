@@ -85,7 +85,7 @@ class RecurrentBase(Module):
         """Return the suffix of the parameters of each layer and direction, and its input size."""
         directions = ("", "_reverse") if self.bidirectional else ("",)
         return {
-            f"_l{layer}{direction}": self.hidden_size * len(directions)
+            f"_l{layer}{direction}": self._state_lengths()[0] * len(directions)
             if layer
             else self.input_size
             for layer in range(self.num_layers)
@@ -104,20 +104,42 @@ class RecurrentBase(Module):
             outputs = []
             for direction in range(directions):
                 k = layer * directions + direction
-                found = recurrence.recurrence(
-                    self.call,
-                    data,
-                    *self._parameters(suffixes[k]),
-                    *(s[k] for s in states),
-                    sizes=rows.sizes,
-                    reverse=direction > 0,
-                    **self._op_options(),
-                )
+                given = None if states is None else [state[k] for state in states]
+                found = self._run(rows._replace(data=data), suffixes[k], given, direction > 0)
                 outputs.append(found[0])
                 last = slice(rows.sizes[0]) if direction else rows.last
                 finals.append([state[last] for state in found])
             data = outputs[0] if directions == 1 else np.concatenate(outputs, axis=1)
         return self._output(data, rows), self._final(finals, rows)
+
+    def _run(self, rows: _Rows, suffix: str, states: Arrays | None, reverse: bool) -> Arrays:
+        """Return the states at each step of one layer and direction.
+
+        Args:
+            rows: the input of the layer.
+            suffix: of the names of the parameters.
+            states: the initial states, or None for zeros.
+            reverse: whether to begin with the last step.
+        """
+        parameters = self._parameters(suffix)
+        states = self._zeros(rows) if states is None else states
+        return self._call(rows, *parameters, *states, reverse=reverse)
+
+    def _call(self, rows: _Rows, *arrays: Array, reverse: bool) -> Arrays:
+        """Call the op with the weights, the biases and the initial states."""
+        found: Arrays = recurrence.recurrence(
+            self.call, rows.data, *arrays, sizes=rows.sizes, reverse=reverse, **self._op_options()
+        )
+        return found
+
+    def _zeros(self, rows: _Rows) -> Arrays:
+        """Return the states before the first step if none are given."""
+        dtype = np.result_type(rows.data.dtype, self.weight_hh_l0.dtype)
+        return [np.zeros((rows.sizes[0], self.hidden_size), dtype) for _ in self.states]
+
+    def _state_lengths(self) -> tuple[int, ...]:
+        """Return the length of the last axis of each state."""
+        return (self.hidden_size,) * len(self.states)
 
     def _parameters(self, suffix: str) -> list[Parameter]:
         """Return the parameters of one layer and direction, in the order of the op."""
@@ -153,19 +175,18 @@ class RecurrentBase(Module):
         data = x.reshape((length * count, self.input_size))
         return _Rows(data, (count,) * length, slice((length - 1) * count, None), None, batched)
 
-    def _initial(self, hx: Any, rows: _Rows) -> list[Arrays]:
+    def _initial(self, hx: Any, rows: _Rows) -> list[Arrays] | None:
         """Return each initial state as an array with one entry for each layer and direction."""
-        count = self.num_layers * (2 if self.bidirectional else 1)
-        shape = (count, rows.sizes[0], self.hidden_size)
         if hx is None:
-            dtype = np.result_type(rows.data.dtype, self.weight_hh_l0.dtype)
-            zeros = np.zeros(shape[1:], dtype)
-            return [[zeros] * count for _ in self.states]
+            return None
+        count = self.num_layers * (2 if self.bidirectional else 1)
         given = (hx,) if len(self.states) == 1 else hx
-        expected = shape if rows.batched else (count, self.hidden_size)
+        shapes = [(count, rows.sizes[0], length) for length in self._state_lengths()]
+        expected = shapes if rows.batched else [(count, length) for _, _, length in shapes]
+        states = checked_states(self, given, self.states, expected)
         return [
             self._sorted(state, rows).reshape(shape)
-            for state in checked_states(self, given, self.states, expected)
+            for state, shape in zip(states, shapes, strict=True)
         ]
 
     def _sorted(self, state: Array, rows: _Rows) -> Array:
@@ -210,26 +231,40 @@ def add_parameters(
     """Set the parameters of recurrent layers and cells, uniform in ±1/√hidden_size.
 
     Args:
-        module: the module, with its sizes, `bias` and `gates` set.
+        module: the module, with its sizes, `bias` and `gates` set, and `proj_size` if it has one.
         suffixes: for each suffix of the names, the length of the inputs of the weight.
         generator: draws the numbers.
         dtype: the dtype of the parameters.
     """
     hidden, bound = module.hidden_size, 1 / math.sqrt(module.hidden_size)
+    projection = getattr(module, "proj_size", 0)
+    columns = module.gates * hidden
     for suffix, inputs in suffixes.items():
-        for name in _NAMES if module.bias else _NAMES[:2]:
-            shape = {"weight_ih": (inputs,), "weight_hh": (hidden,)}.get(name, ())
-            values = init.uniform(
-                (*shape, module.gates * hidden), -bound, bound, dtype=dtype, generator=generator
-            )
+        shapes: dict[str, tuple[int, ...]] = {
+            "weight_ih": (inputs, columns),
+            "weight_hh": (projection or hidden, columns),
+        }
+        if module.bias:
+            shapes |= {"bias_ih": (columns,), "bias_hh": (columns,)}
+        if projection:
+            shapes["weight_hr"] = (hidden, projection)
+        for name, shape in shapes.items():
+            values = init.uniform(shape, -bound, bound, dtype=dtype, generator=generator)
             setattr(module, f"{name}{suffix}", Parameter(values))
-    module._transposed_in_torch = tuple(f"{n}{suffix}" for suffix in suffixes for n in _NAMES[:2])
+    weights = ("weight_ih", "weight_hh", "weight_hr")[: 3 if projection else 2]
+    module._transposed_in_torch = tuple(f"{n}{suffix}" for suffix in suffixes for n in weights)
 
 
 def checked_states(
-    module: Module, given: Any, names: Sequence[str], expected: tuple[int, ...]
+    module: Module, given: Any, names: Sequence[str], expected: Sequence[tuple[int, ...]]
 ) -> Arrays:
     """Return the states after checking their number and shapes.
+
+    Args:
+        module: the layer or cell, for the errors.
+        given: the states.
+        names: the name of each state.
+        expected: the shape of each state.
 
     Raises:
         TypeError: the states are not Tensors or arrays, or not as many as there are names.
@@ -240,10 +275,10 @@ def checked_states(
             f"{module} expects the states ({', '.join(names)}), a tuple of {len(names)}, not "
             f"{type(given).__name__}"
         )
-    for name, state in zip(names, given, strict=True):
+    for name, state, wanted in zip(names, given, expected, strict=True):
         shape = input_shape(f"{name} of {module}", state)
-        if shape != expected:
-            raise ValueError(f"{module} expects {name} of shape {expected}, got {shape}")
+        if shape != wanted:
+            raise ValueError(f"{module} expects {name} of shape {wanted}, got {shape}")
     return given
 
 
@@ -335,29 +370,110 @@ class LSTM(RecurrentBase):
     """A long short-term memory; see `functional.recurrence.lstm` for its formulas.
 
     Like `RNN`, but with a second state, the cell state: the layer returns the output and
-    (h_n, c_n), and takes (h_0, c_0). PyTorch's `proj_size` is not supported.
+    (h_n, c_n), and takes (h_0, c_0).
+
+    With `proj_size`, each hidden state is the product of o tanh(c') and `weight_hr`, and has the
+    length `proj_size`: Sak et al., "Long short-term memory based recurrent neural network
+    architectures for large vocabulary speech recognition", 2014, arXiv:1402.1128.
 
     Args:
         input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype,
             generator: see `RNN`.
+        proj_size: the length of the hidden states, below `hidden_size`; 0 for states of length
+            `hidden_size`, without a projection.
 
     Attributes:
         weight_ih_l0, weight_hh_l0: Parameters of shape (input_size, 4 · hidden_size) and
             (hidden_size, 4 · hidden_size), the transposes of PyTorch's. The gates are in the order
-            input, forget, cell, output. For the names of the others see `RNN`.
+            input, forget, cell, output. For the names of the others see `RNN`. With a projection,
+            weight_hh_l0 has `proj_size` rows.
         bias_ih_l0, bias_hh_l0: Parameters of shape (4 · hidden_size,).
+        weight_hr_l0: a Parameter of shape (hidden_size, proj_size), with a projection.
 
     Raises:
-        TypeError, ValueError: see `RNN`.
+        TypeError, ValueError: see `RNN`; `proj_size` is not an integer from 0 to `hidden_size` - 1.
 
-    >>> output, (h_n, c_n) = LSTM(3, 5, num_layers=2, generator=0)(np.zeros((7, 2, 3), np.float32))
+    >>> x = np.zeros((7, 2, 3), np.float32)
+    >>> output, (h_n, c_n) = LSTM(3, 5, num_layers=2, generator=0)(x)
     >>> output.shape, h_n.shape, c_n.shape
     ((7, 2, 5), (2, 2, 5), (2, 2, 5))
+    >>> output, (h_n, c_n) = LSTM(3, 5, proj_size=2, generator=0)(x)
+    >>> output.shape, h_n.shape, c_n.shape
+    ((7, 2, 2), (1, 2, 2), (1, 2, 5))
     """
 
     gates = 4
     states = ("h_0", "c_0")
     call = staticmethod(recurrence.lstm)
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        proj_size: int = 0,
+        *,
+        dtype: Any = np.float32,
+        generator: Random = None,
+    ) -> None:
+        self.proj_size = integer("LSTM", "proj_size", proj_size, 0)
+        if proj_size and proj_size >= integer("LSTM", "hidden_size", hidden_size):
+            raise ValueError(
+                f"proj_size of LSTM must be below hidden_size, {hidden_size}, or 0 for no "
+                f"projection, not {proj_size}"
+            )
+        super().__init__(
+            input_size,
+            hidden_size,
+            num_layers,
+            bias,
+            batch_first,
+            dropout,
+            bidirectional,
+            dtype=dtype,
+            generator=generator,
+        )
+
+    def _state_lengths(self) -> tuple[int, ...]:
+        return self.proj_size or self.hidden_size, self.hidden_size
+
+    def _run(self, rows: _Rows, suffix: str, states: Arrays | None, reverse: bool) -> Arrays:
+        """Return the states at each step of one layer and direction; see `RecurrentBase`.
+
+        With m = o tanh(c') and h = m weight_hr, the recurrent product h weight_hh is
+        m (weight_hr weight_hh), so that the op without a projection computes the steps. An initial
+        state h_0 need not be such a product: it gets further columns of the inputs of the first
+        step, multiplied by weight_hh.
+        """
+        if not self.proj_size:
+            return super()._run(rows, suffix, states, reverse)
+        parameters: Arrays = self._parameters(suffix)
+        weight_ih, weight_hh, *biases = parameters
+        weight_hr = getattr(self, f"weight_hr{suffix}")
+        zeros, cell = self._zeros(rows)
+        if states is not None:
+            hidden, cell = states
+            first = self._first_rows(hidden, rows, reverse)
+            rows = rows._replace(data=np.concatenate([rows.data, first], axis=1))
+            weight_ih = np.concatenate([weight_ih, weight_hh])
+        found, cell = self._call(
+            rows, weight_ih, weight_hr @ weight_hh, *biases, zeros, cell, reverse=reverse
+        )
+        return found @ weight_hr, cell
+
+    def _first_rows(self, state: Array, rows: _Rows, reverse: bool) -> Array:
+        """Return the state at the first step of each sequence, and zeros at the others."""
+        count = rows.sizes[0]
+        index = np.full(sum(rows.sizes), count)
+        index[rows.last if reverse else slice(count)] = np.arange(count)
+        return np.pad(state, ((0, 1), (0, 0)))[index]
+
+    def extra_repr(self) -> str:
+        return super().extra_repr() + self._options(proj_size=0)
 
 
 class GRU(RecurrentBase):

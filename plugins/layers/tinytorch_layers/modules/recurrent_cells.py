@@ -64,7 +64,7 @@ class CellBase(Module):
             given = (hx,) if len(self.states) == 1 else hx
             states = [
                 state.reshape((count, self.hidden_size))
-                for state in checked_states(self, given, self.states, expected)
+                for state in checked_states(self, given, self.states, [expected] * len(self.states))
             ]
         biases = (self.bias_ih, self.bias_hh) if self.bias else ()
         found = recurrence.recurrence(
