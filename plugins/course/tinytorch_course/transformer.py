@@ -41,9 +41,8 @@ class LayerNorm(Layer):
         self.beta = Tensor(np.zeros(normalized_shape), requires_grad=True)
 
     def forward(self, x: Any) -> Tensor:
-        axes = self.gamma.ndim
         return functional.layer_norm(  # type: ignore[no-any-return]
-            to_tensor(x), self.gamma, self.beta, axes, self.eps
+            to_tensor(x), self.gamma.shape, self.gamma, self.beta, self.eps
         )
 
     def parameters(self) -> list[Tensor]:
