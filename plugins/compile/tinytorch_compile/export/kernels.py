@@ -18,7 +18,7 @@ def convolution(
     x: Array, weight: Array, bias: Array = None, windows: Any = None, groups: int = 1
 ) -> Array:
     """Return the convolution of images with a weight."""
-    if not x.dtype == weight.dtype == np.float32:
+    if not x.dtype == weight.dtype == np.float32 or min(windows.padding) < 0:
         return NotImplemented  # onnxruntime has no other
     shape = (x.shape[0], weight.shape[0], *windows.size("conv2d", x.shape[2:]))
     arrays = [x, weight] if bias is None else [x, weight, cast(bias, x.dtype)]
@@ -37,8 +37,11 @@ def transposed_convolution(
     values: Array, weight: Array, image: tuple[int, ...], windows: Any, groups: int
 ) -> Array:
     """Return the adjoint of the convolution with respect to the images."""
-    if not values.dtype == weight.dtype == np.float32:
+    top, bottom, left, right = windows.padding
+    if not values.dtype == weight.dtype == np.float32 or min(top, left) < 0:
         return NotImplemented
+    # What the padding lacks at the end, `output_padding` adds.
+    windows = windows._replace(padding=(top, max(bottom, 0), left, max(right, 0)))
     top, bottom, left, right = windows.padding
     covered = [
         step * (count - 1) + spacing * (size - 1) + 1 - padding
@@ -51,6 +54,9 @@ def transposed_convolution(
             strict=True,
         )
     ]
+    missing = [n - size for n, size in zip(image, covered, strict=True)]
+    if any(n >= step for n, step in zip(missing, windows.stride, strict=True)):
+        return NotImplemented  # onnxruntime refuses it
     return emit(
         "ConvTranspose",
         values,
@@ -59,7 +65,7 @@ def transposed_convolution(
         dtype=values.dtype,
         group=groups,
         dilations=list(windows.dilation),
-        output_padding=[n - size for n, size in zip(image, covered, strict=True)],
+        output_padding=missing,
         **_geometry(windows),
     )
 
@@ -70,7 +76,7 @@ def correlation(values: Array, x: Array, windows: Any, groups: int) -> Array:
     It is a convolution of the images with the values, in which the axes of examples and channels,
     and stride and dilation, change places.
     """
-    if not values.dtype == x.dtype == np.float32 or groups != 1:
+    if not values.dtype == x.dtype == np.float32 or groups != 1 or min(windows.padding) < 0:
         return NotImplemented
     top, bottom, left, right = windows.padding
     size = [
@@ -101,6 +107,8 @@ def correlation(values: Array, x: Array, windows: Any, groups: int) -> Array:
 
 def max_pool(x: Array, windows: Any) -> Array:
     """Return the maximum of each window."""
+    if _has_wide_padding(windows):
+        return NotImplemented
     shape = (*x.shape[:2], *windows.size("max_pool2d", x.shape[2:]))
     options = _geometry(windows)
     return emit(
@@ -110,7 +118,7 @@ def max_pool(x: Array, windows: Any) -> Array:
 
 def average_pool(x: Array, windows: Any) -> Array:
     """Return the mean of each window."""
-    if x.dtype != np.float32:
+    if x.dtype != np.float32 or _has_wide_padding(windows):
         return NotImplemented
     shape = (*x.shape[:2], *windows.size("avg_pool2d", x.shape[2:]))
     options = _geometry(windows)
@@ -122,6 +130,13 @@ def erf(x: Array) -> Array:
     if x.dtype != np.float32:
         return NotImplemented
     return emit("Erf", x, shape=x.shape, dtype=x.dtype)
+
+
+def _has_wide_padding(windows: Any) -> bool:
+    """Return whether a window could lie in the padding, which onnxruntime refuses in pooling."""
+    high, wide = windows.kernel
+    top, bottom, left, right = windows.padding
+    return bool(max(top, bottom) >= high or max(left, right) >= wide)
 
 
 def _geometry(windows: Any) -> dict[str, Any]:
@@ -146,7 +161,8 @@ _OPERATORS: dict[str, Callable[..., Any]] = {
 def kernel_rules() -> dict[Any, Callable[..., Any]]:
     """Return what adds the operator of each kernel of the active plugins.
 
-    It returns NotImplemented for dtypes for which onnxruntime does not have the operator.
+    It returns NotImplemented for dtypes and paddings for which onnxruntime does not have the
+    operator.
     """
     ops = plugins.surface().ops
     return {ops[name].forward: rule for name, rule in _OPERATORS.items() if name in ops}
