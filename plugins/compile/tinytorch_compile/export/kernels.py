@@ -18,7 +18,7 @@ def convolution(
     x: Array, weight: Array, bias: Array = None, windows: Any = None, groups: int = 1
 ) -> Array:
     """Return the convolution of images with a weight."""
-    if not x.dtype == weight.dtype == np.float32 or min(windows.padding) < 0:
+    if not x.dtype == weight.dtype == np.float32:
         return NotImplemented  # onnxruntime has no other
     shape = (x.shape[0], weight.shape[0], *windows.size("conv2d", x.shape[2:]))
     arrays = [x, weight] if bias is None else [x, weight, cast(bias, x.dtype)]
@@ -37,11 +37,8 @@ def transposed_convolution(
     values: Array, weight: Array, image: tuple[int, ...], windows: Any, groups: int
 ) -> Array:
     """Return the adjoint of the convolution with respect to the images."""
-    top, bottom, left, right = windows.padding
-    if not values.dtype == weight.dtype == np.float32 or min(top, left) < 0:
+    if not values.dtype == weight.dtype == np.float32:
         return NotImplemented
-    # What the padding lacks at the end, `output_padding` adds.
-    windows = windows._replace(padding=(top, max(bottom, 0), left, max(right, 0)))
     top, bottom, left, right = windows.padding
     covered = [
         step * (count - 1) + spacing * (size - 1) + 1 - padding
@@ -54,9 +51,6 @@ def transposed_convolution(
             strict=True,
         )
     ]
-    missing = [n - size for n, size in zip(image, covered, strict=True)]
-    if any(n >= step for n, step in zip(missing, windows.stride, strict=True)):
-        return NotImplemented  # onnxruntime refuses it
     return emit(
         "ConvTranspose",
         values,
@@ -65,7 +59,7 @@ def transposed_convolution(
         dtype=values.dtype,
         group=groups,
         dilations=list(windows.dilation),
-        output_padding=missing,
+        output_padding=[n - size for n, size in zip(image, covered, strict=True)],
         **_geometry(windows),
     )
 
@@ -76,7 +70,7 @@ def correlation(values: Array, x: Array, windows: Any, groups: int) -> Array:
     It is a convolution of the images with the values, in which the axes of examples and channels,
     and stride and dilation, change places.
     """
-    if not values.dtype == x.dtype == np.float32 or groups != 1 or min(windows.padding) < 0:
+    if not values.dtype == x.dtype == np.float32 or groups != 1:
         return NotImplemented
     top, bottom, left, right = windows.padding
     size = [
@@ -105,6 +99,13 @@ def correlation(values: Array, x: Array, windows: Any, groups: int) -> Array:
     return np.swapaxes(found[:, :, :high, :wide], 0, 1)
 
 
+def _has_wide_padding(windows: Any) -> bool:
+    """Return whether a window could lie in the padding, which onnxruntime refuses in pooling."""
+    high, wide = windows.kernel
+    top, bottom, left, right = windows.padding
+    return bool(max(top, bottom) >= high or max(left, right) >= wide)
+
+
 def max_pool(x: Array, windows: Any) -> Array:
     """Return the maximum of each window."""
     if _has_wide_padding(windows):
@@ -130,13 +131,6 @@ def erf(x: Array) -> Array:
     if x.dtype != np.float32:
         return NotImplemented
     return emit("Erf", x, shape=x.shape, dtype=x.dtype)
-
-
-def _has_wide_padding(windows: Any) -> bool:
-    """Return whether a window could lie in the padding, which onnxruntime refuses in pooling."""
-    high, wide = windows.kernel
-    top, bottom, left, right = windows.padding
-    return bool(max(top, bottom) >= high or max(left, right) >= wide)
 
 
 def _geometry(windows: Any) -> dict[str, Any]:
