@@ -240,14 +240,14 @@ def _transformer(batch: int = 8, length: int = 64, width: int = 128, heads: int 
     def block(F: Framework, x: Any, *ps: Any) -> Any:
         assert F.layer_norm is not None
         assert F.gelu is not None
-        normal = F.layer_norm(x, ps[0], ps[1])
+        normal = F.layer_norm(x, ps[0].shape, ps[0], ps[1])
         query, key, value = (
             (normal @ weight).reshape(batch, length, heads, -1).transpose(1, 2)
             for weight in ps[2:5]
         )
         shares = F.softmax(query @ key.transpose(2, 3) * (heads / width) ** 0.5)
         x = x + (shares @ value).transpose(1, 2).reshape(batch, length, width) @ ps[5]
-        normal = F.layer_norm(x, ps[6], ps[7])
+        normal = F.layer_norm(x, ps[6].shape, ps[6], ps[7])
         return x + F.gelu(normal @ ps[8] + ps[9]) @ ps[10] + ps[11]
 
     def make(F: Framework) -> Task | None:

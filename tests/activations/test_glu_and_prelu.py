@@ -90,6 +90,11 @@ def test_prelu_agrees_with_pytorch(torch, shape, weights):
         np.testing.assert_allclose(found, expected.grad.numpy(), rtol=1e-12)
 
 
+def test_prelu_of_no_channels():
+    x = np.zeros((2, 0, 3))
+    assert prelu(x, np.zeros(0)).shape == x.shape
+
+
 def test_prelu_at_zero_has_the_derivative_of_the_negative_side():
     x, weight = Tensor([0.0, np.inf], requires_grad=True), Tensor([0.25], requires_grad=True)
     prelu(x, weight).sum().backward()

@@ -162,6 +162,9 @@ def test_optimizers(optimizer, dtype, tmp_path):
         *(ELU(), GELU(), GELU("tanh"), LeakyReLU(), LogSoftmax(1), ReLU(), Sigmoid(), SiLU()),
         *(Softmax(1), Softplus(), Tanh(), Residual(Tanh(), ReLU())),
         *(MaxPool2d(3, 2, padding=1), MaxPool2d(2, dilation=2), AvgPool2d(3, 1, padding=1)),
+        # The last windows are partly in padding as wide as the kernel.
+        MaxPool2d(2, padding=1, dilation=(1, 2), ceil_mode=True),
+        AvgPool2d(2, 4, ceil_mode=True, count_include_pad=False),
         Conv2d(2, 4, 3, stride=2, padding=1, generator=0),
         Conv2d(2, 4, (3, 2), dilation=2, groups=2, bias=False, generator=0),
         Conv2d(2, 2, 2, padding="same", generator=0),
@@ -320,9 +323,9 @@ def test_the_programs_in_the_docs(tmp_path, monkeypatch, capsys):
 # Names, metadata and results.
 
 
-def small_step():
-    """Return a compiled training step of a network with one layer, and its optimizer."""
-    model = Sequential(Linear(3, 2, generator=0))
+def small_step(model=None):
+    """Return a compiled training step of a network, by default of one layer; and its optimizer."""
+    model = Sequential(Linear(3, 2, generator=0)) if model is None else model
     optimizer = Adam(model.parameters(), lr=0.1)
 
     @compile
@@ -353,6 +356,25 @@ def test_the_names_of_a_training_step(tmp_path):
     defaults = {i.name for i in model.get_overridable_initializers()}
     assert defaults == {*state, "optimizer.param_groups[0].lr"}
     assert {o.name for o in model.get_outputs()} == {"output", *(f"{s}.next" for s in state)}
+
+
+def test_parameters_in_deep_modules_have_the_names_of_their_modules(tmp_path):
+    """Even if the path through the optimizer is shorter."""
+    deep = Residual(Residual(Residual(Linear(3, 3, generator=0))))
+    step, *_ = small_step(Sequential(deep, Linear(3, 2, generator=0)))
+    for _ in range(3):
+        step(*BATCH)
+    step.export_onnx(tmp_path / "step.onnx")
+    names = {i.name for i in session(tmp_path / "step.onnx").get_overridable_initializers()}
+    weight = "model.0.body.0.body.0.body.0.weight"
+    assert {weight, "model.1.weight", f"optimizer.state[{weight}].exp_avg"} <= names
+
+
+def test_an_array_that_is_passed_twice_is_two_inputs(tmp_path):
+    x = Tensor(np.ones(2))
+    compile(lambda a, b: a - 2 * b).export_onnx(tmp_path / "model.onnx", x, x)
+    found = outputs(session(tmp_path / "model.onnx"), {"a": np.ones(2), "b": np.zeros(2)})
+    assert found["output"].tolist() == [1, 1]
 
 
 def test_the_state_of_a_training_step_is_in_the_model(tmp_path):

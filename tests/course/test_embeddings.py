@@ -33,5 +33,8 @@ def test_embeddings() -> None:
         assert layer(Tensor([1, 2])).shape == (2, 4)
         assert len(layer.parameters()) == count
     close(layer(tokens), layer.token_embedding(tokens).data * 2)
+    for kind in ("learned", "sinusoidal"):
+        with pytest.raises(ValueError, match=r"expects .*2"):
+            EmbeddingLayer(5, 4, max_seq_len=2, pos_encoding=kind)(tokens)
     with pytest.raises(ValueError, match="pos_encoding of EmbeddingLayer must be"):
         EmbeddingLayer(5, 4, pos_encoding="rotary")

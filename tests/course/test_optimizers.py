@@ -76,6 +76,15 @@ def test_the_momentum_can_be_saved() -> None:
             optimizer.set_momentum_state(wrong)
 
 
+def test_an_optimizer_explains_which_parameters_it_expects() -> None:
+    from tinytorch import SGD, AdamW, Linear
+
+    for optimizer in (SGD, AdamW):
+        for wrong in (Linear(2, 1), Linear(2, 1).weight):
+            with pytest.raises(TypeError, match=r"such as model.parameters\(\) or \[w, b\], not"):
+                optimizer(wrong)
+
+
 def test_an_optimizer_of_a_program() -> None:
     from tinytorch import Optimizer, Tensor
 

@@ -17,6 +17,8 @@ def test_image_layers_have_the_right_shapes() -> None:
     assert Conv2d(3, 4, 3)(x).shape == (2, 4, 6, 6)
     assert Conv2d(3, 4, (3, 1), stride=2, padding=1, bias=False)(x).shape == (2, 4, 4, 5)
     assert len(Conv2d(3, 4, 3, bias=False).parameters()) == 1
+    with pytest.raises(ValueError, match=r"or two for height and width, not \(3, 3, 3\)"):
+        Conv2d(3, 4, (3, 3, 3))
     assert MaxPool2d(2)(x).shape == (2, 3, 4, 4)
     assert MaxPool2d(3, stride=1, padding=1).forward(x).shape == (2, 3, 8, 8)
     close(AvgPool2d(8)(x)[..., 0, 0], x.mean(axis=(2, 3)))

@@ -49,6 +49,9 @@ def test_a_gpt_generates_tokens() -> None:
         model(np.zeros((1, 7)))
     with pytest.raises(ValueError, match="temperature of generate must be above 0, not 0"):
         model.generate(Tensor([[1]]), temperature=0)
+    for prompt in ([1, 2], [[]]):
+        with pytest.raises(ValueError, match=r"put a single prompt into a list: Tensor\(\[tokens"):
+            model.generate(Tensor(prompt))
 
 
 def test_a_gpt_does_not_see_later_tokens() -> None:

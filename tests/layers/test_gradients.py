@@ -157,7 +157,7 @@ def test_gradients_do_not_share_memory_with_the_incoming_gradient():
 @pytest.mark.parametrize(
     ("option", "call"),
     [
-        ("eps", lambda x, option: F.layer_norm(x, eps=option)),
+        ("eps", lambda x, option: F.layer_norm(x, x.shape[1:], eps=option)),
         ("eps", lambda x, option: F.batch_norm(x, eps=option)),
         ("mask", lambda x, option: F.dropout(x, option * np.ones((3, 2)), 0.5)),
     ],

@@ -178,6 +178,12 @@ def test_rms_norm_keeps_the_dtype_and_does_not_overflow(dtype):
             ValueError,
             r"input of shape \(..., 6\), got \(4, 6, 5\)",
         ),
+        (lambda: F.layer_norm(X, (6,)), ValueError, r"layer_norm expects .* \(..., 6\), got"),
+        (lambda: F.layer_norm(X, X[0, 0]), TypeError, r"the lengths of the last axes, such"),
+        (lambda: F.layer_norm(X, (5,), X[0]), ValueError, r"weight of layer_norm must .* \(5,\),"),
+        (lambda: F.layer_norm(X, [5], None, X[0]), ValueError, "bias of layer_norm must have the"),
+        (lambda: F.rms_norm(X, (5,), X), ValueError, "weight of rms_norm must have the shape"),
+        (lambda: F.rms_norm(X, 5), TypeError, "normalized_shape of rms_norm must be the lengths"),
         (lambda: F.rms_norm(X, ()), ValueError, r"rms_norm expects an input of shape \(...\)"),
         *(
             (lambda f=f: f(X.astype(complex)), TypeError, "real numbers, not complex128 of shape")

@@ -26,6 +26,14 @@ CALLS = {
     "bilinear, no samples": (lambda F, *a: F.bilinear(*a), [X1[:0], X3[:0], WEIGHT, BIAS]),
     "cosine": (lambda F, *a: F.cosine_similarity(*a), [X1, X2]),
     "cosine along the last axis": (lambda F, *a: F.cosine_similarity(*a, dim=-1), [X1, X2[0, 0]]),
+    "cosine along a broadcast axis": (
+        lambda F, *a: F.cosine_similarity(*a, dim=-2),
+        [X1, X2[:, :1]],
+    ),
+    "cosine along the first axis": (
+        lambda F, *a: F.cosine_similarity(*a, dim=0),
+        [X1, X2[0]],
+    ),
     "cosine of short vectors": (lambda F, *a: F.cosine_similarity(*a, eps=2.0), SHORT),
     "distance": (lambda F, *a: F.pairwise_distance(*a), [X1, X2]),
     "distance of order 1": (lambda F, *a: F.pairwise_distance(*a, p=1.0, keepdim=True), [X1, X2]),
@@ -69,6 +77,13 @@ def test_arrays_of_other_libraries(call, arrays):
         np.testing.assert_allclose(values_of(found), expected, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_vectors_broadcast_along_their_axis_too(axis):
+    short = X2.take([0], axis=axis)
+    expected = F.cosine_similarity(X1, np.repeat(short, X1.shape[axis], axis), axis)
+    np.testing.assert_allclose(F.cosine_similarity(X1, short, axis), expected)
+
+
 @every_call
 def test_float32_stays_float32(call, arrays):
     narrow = [a.astype(np.float32) for a in arrays]
@@ -110,7 +125,7 @@ def test_the_gradients_at_zero_are_finite():
         (lambda: F.bilinear(X1, [1.0], WEIGHT), TypeError, "expects a Tensor or an array, not lis"),
         (lambda: F.bilinear(X1 > 0, X3, WEIGHT), TypeError, "floating-point numbers, not bool"),
         (lambda: F.cosine_similarity(X1, X2, 3), ValueError, "axis 3 is out of bounds"),
-        (lambda: F.cosine_similarity(X1, X2[:, :2]), ValueError, "could not be broadcast"),
+        (lambda: F.cosine_similarity(X1, X2[:, :2]), ValueError, "cannot be broadcast"),
         (lambda: F.pairwise_distance(X1, X3), ValueError, "could not be broadcast"),
         (lambda: Bilinear(0, 1, 1), ValueError, "in1_features of Bilinear must be positive"),
         (lambda: Bilinear(1, "1", 1), TypeError, "in2_features of Bilinear must be an integer"),

@@ -317,6 +317,7 @@ STATE = np.zeros((1, 2, 5), np.float32)
         (lambda: GRUCell(3, 5, bias=0), TypeError, "bias of GRUCell must be True or False"),
         (lambda: RNN(3, 5)(X[..., :2]), ValueError, r"shape \(L, N, 3\) or \(L, 3\), got"),
         (lambda: RNN(3, 5)(X[:0]), ValueError, "at least one step"),
+        (lambda: GRU(3, 5)(pack_padded_sequence(X[:, :0], [])), ValueError, "one sequence, got"),
         (lambda: RNN(3, 5)(X.astype(int)), TypeError, "floating-point"),
         (lambda: GRU(3, 5)(X, STATE[0]), ValueError, r"h_0 of shape \(1, 2, 5\), got \(2, 5\)"),
         (lambda: GRU(3, 5)(X, "state"), TypeError, "expects a Tensor or an array"),

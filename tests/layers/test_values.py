@@ -159,7 +159,11 @@ def test_the_gradient_of_a_max_pool_goes_to_the_first_nan_of_a_window():
     assert image.grad.tolist() == [[0, 1, 0, 1], [0, 0, 0, 0]]
 
 
-@pytest.mark.parametrize("layer", [F.layer_norm, F.batch_norm])
+def _layer_norm(x):
+    return F.layer_norm(x, x.shape[-1:])
+
+
+@pytest.mark.parametrize("layer", [_layer_norm, F.batch_norm])
 def test_normalization_of_large_float16_numbers_does_not_overflow(layer):
     x = np.array([[1000.0, -800.0], [400.0, 1200.0]])
     found = layer(x.astype(np.float16))
@@ -167,7 +171,7 @@ def test_normalization_of_large_float16_numbers_does_not_overflow(layer):
     np.testing.assert_allclose(found, layer(x), rtol=2e-3)
 
 
-@pytest.mark.parametrize("layer", [F.layer_norm, F.batch_norm])
+@pytest.mark.parametrize("layer", [_layer_norm, F.batch_norm])
 def test_normalization_refuses_complex_numbers(layer):
     with pytest.raises(TypeError, match=r"real numbers, not complex128 of shape \(2, 2\)"):
         layer(np.ones((2, 2), complex))

@@ -103,6 +103,7 @@ def test_empty_batches(loss: str) -> None:
         assert np.isnan(function(*empty, reduction="mean"))
         assert function(*empty, reduction="sum") == 0
     x = Tensor(empty[0], requires_grad=True)
+    function(x, *empty[1:], reduction="mean").backward()
     function(x, *empty[1:], reduction="sum").backward()
     assert x.grad.shape == (0, 3)
 
@@ -208,6 +209,8 @@ def test_small_variances_count_as_eps_and_get_a_gradient() -> None:
     np.testing.assert_allclose(loss.data, [0.5 * (math.log(0.5) + 2), 0.5 * math.log(0.5)])
     loss.sum().backward()
     np.testing.assert_allclose(var.grad, [0.5 * (2 - 4), 0.5 * 2])
+    one = losses.gaussian_nll_loss(*np.ones((3, 1))[:, 0], reduction="none")
+    assert (np.shape(one), one) == ((), 0)
 
 
 ZEROS = np.zeros((4, 3))

@@ -226,6 +226,8 @@ def test_cross_entropy_allows_infinite_logits_of_other_classes():
     masked = np.array([[0.0, -np.inf, 0.0], [-np.inf, 0.0, 0.0]])
     each = losses.cross_entropy(masked, [0, -100], reduction="none")
     np.testing.assert_allclose(each, [math.log(2), 0])
+    smoothed = losses.cross_entropy(masked[1:], [-100], reduction="sum", label_smoothing=0.1)
+    assert smoothed == 0
 
 
 @pytest.mark.parametrize("name", ["nll_loss", "cross_entropy"])

@@ -19,6 +19,7 @@ from tinytorch_layers import (
     LayerNorm,
     Linear,
     Module,
+    MultiheadAttention,
     Sequential,
     load_torch_state,
     torch_state,
@@ -126,6 +127,12 @@ def test_loaded_linear_computes_what_pytorch_computes() -> None:
     load_torch_state(layer, state)
     # PyTorch computes x @ weight.T + bias.
     assert layer(Tensor([[1.0, 0.0]])).tolist() == [[11.0, 23.0]]
+
+
+def test_names_are_in_the_order_of_pytorch() -> None:
+    layer = MultiheadAttention(4, 2, add_bias_kv=True)
+    names = ["in_proj_weight", "in_proj_bias", "bias_k", "bias_v"]
+    assert list(torch_state(layer)) == [*names, "out_proj.weight", "out_proj.bias"]
 
 
 def test_torch_state_is_a_copy() -> None:

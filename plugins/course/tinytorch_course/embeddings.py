@@ -129,7 +129,11 @@ class EmbeddingLayer(Layer):
             self.pos_encoding = create_sinusoidal_embeddings(max_seq_len, embed_dim)
 
     def forward(self, tokens: Any) -> Tensor:
-        """Return vectors of shape (N, T, embed_dim), or (T, embed_dim) for tokens of shape (T,)."""
+        """Return vectors of shape (N, T, embed_dim), or (T, embed_dim) for tokens of shape (T,).
+
+        Raises:
+            ValueError: T is above `max_seq_len`, and the positions are encoded.
+        """
         tokens = to_tensor(tokens)
         single = tokens.ndim == 1
         x: Any = self.token_embedding(tokens.reshape(1, -1) if single else tokens)
@@ -138,6 +142,11 @@ class EmbeddingLayer(Layer):
         if isinstance(self.pos_encoding, PositionalEncoding):
             x = self.pos_encoding(x)
         elif self.pos_encoding is not None:
+            if x.shape[1] > self.max_seq_len:
+                raise ValueError(
+                    f"EmbeddingLayer expects at most {self.max_seq_len} tokens, not {x.shape[1]}; "
+                    "increase max_seq_len"
+                )
             x = x + self.pos_encoding[: x.shape[1]]
         return x[0] if single else x  # type: ignore[no-any-return]
 

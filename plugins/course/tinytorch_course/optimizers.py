@@ -56,12 +56,11 @@ class _Running(Optimizer):
     """An optimizer that runs one of tinytorch-training.
 
     Args:
-        params: the tensors to update.
-        running: the optimizer that updates them.
+        running: the optimizer that updates the tensors.
     """
 
-    def __init__(self, params: Sequence[Tensor], running: tinytorch_training.Optimizer) -> None:
-        super().__init__(params)
+    def __init__(self, running: tinytorch_training.Optimizer) -> None:
+        super().__init__(running.param_groups[0]["params"])
         self.running = running
 
     @property
@@ -104,10 +103,10 @@ class SGD(_Running):
         momentum: float = 0.0,
         weight_decay: float = 0.0,
     ) -> None:
-        params = list(params)
         self.momentum, self.weight_decay = momentum, weight_decay
-        sgd = tinytorch_training.SGD(params, lr, momentum=momentum, weight_decay=weight_decay)
-        super().__init__(params, sgd)
+        super().__init__(
+            tinytorch_training.SGD(params, lr, momentum=momentum, weight_decay=weight_decay)
+        )
 
     def has_momentum(self) -> bool:
         """Return whether the momentum is above 0."""
@@ -172,10 +171,9 @@ class Adam(_Running):
         eps: float = DEFAULT_EPS,
         weight_decay: float = 0.0,
     ) -> None:
-        params = list(params)
         (self.beta1, self.beta2), self.eps = betas, eps
         self.weight_decay = weight_decay
-        super().__init__(params, self._rule(params, lr, betas, eps, weight_decay))
+        super().__init__(self._rule(params, lr, betas, eps, weight_decay))
 
 
 class AdamW(Adam):

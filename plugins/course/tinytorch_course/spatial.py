@@ -28,8 +28,12 @@ __all__ = [
 
 
 def _pair(size: Any) -> tuple[int, int]:
-    height, width = size if isinstance(size, tuple | list) else (size, size)
-    return height, width
+    pair = tuple(size) if isinstance(size, tuple | list) else (size, size)
+    if len(pair) != 2:
+        raise ValueError(
+            f"kernel_size must be one integer, or two for height and width, not {size!r}"
+        )
+    return pair
 
 
 class Conv2d(Layer):

@@ -41,9 +41,8 @@ class LayerNorm(Layer):
         self.beta = Tensor(np.zeros(normalized_shape), requires_grad=True)
 
     def forward(self, x: Any) -> Tensor:
-        axes = self.gamma.ndim
         return functional.layer_norm(  # type: ignore[no-any-return]
-            to_tensor(x), self.gamma, self.beta, axes, self.eps
+            to_tensor(x), self.gamma.shape, self.gamma, self.beta, self.eps
         )
 
     def parameters(self) -> list[Tensor]:
@@ -162,11 +161,17 @@ class GPT(Layer):
             temperature: the divisor of the scores; small values prefer likely tokens.
 
         Raises:
-            ValueError: the temperature is not above 0.
+            ValueError: the temperature is not above 0, or the prompt has another shape or no
+                tokens.
         """
         if temperature <= 0:
             raise ValueError(f"temperature of generate must be above 0, not {temperature}")
         tokens = to_tensor(prompt_tokens).data
+        if tokens.ndim != 2 or not tokens.shape[1]:
+            raise ValueError(
+                f"generate expects prompts of shape (N, T) with T at least 1, not {tokens.shape}; "
+                "put a single prompt into a list: Tensor([tokens])"
+            )
         with no_grad():
             for _ in range(max_new_tokens):
                 scores = self.forward(tokens[:, -self.max_seq_len :])[:, -1]

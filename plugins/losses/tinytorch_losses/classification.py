@@ -238,7 +238,11 @@ def cross_entropy_forward(
         chosen = _chosen(z, classes) if index is None else _taken(z, index)
         return _reduce_weighted(logs - chosen, weights, reduction)
     q = _class_targets(target, weight, ignore_index, label_smoothing, input)
-    losses = (q * (logs - z)).sum(axis=0)
+    surprises = logs - z
+    if ignore_index is not None:
+        # An ignored prediction may be infinite.
+        surprises = np.where(target == ignore_index, 0, surprises)
+    losses = (q * surprises).sum(axis=0)
     return reduce_losses(losses, reduction, _mean_divisor(losses, weights))
 
 

@@ -198,7 +198,7 @@ def _variance(loss: str, var: Any, input: Array) -> Array:
             "predict log var and pass its exponential"
         )
     shape = input.shape
-    if var.shape == shape[:-1]:
+    if shape and var.shape == shape[:-1]:
         return var[..., None]
     fits = [own in (1, length) for own, length in zip(var.shape, shape, strict=False)]
     if var.ndim in (0, len(shape)) and all(fits):

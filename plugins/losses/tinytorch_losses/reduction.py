@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,7 +46,8 @@ def reduce_losses(losses: Array, reduction: str, divisor: Any = None) -> Array:
     # Whether the divisor is 0 may not be known yet if it is an array of another library.
     if not isinstance(divisor, _KNOWN) or divisor:
         return total / divisor
-    return total.dtype.type("nan")
+    # NumPy would warn about 0 / 0.
+    return total * math.nan
 
 
 def reduce_rule(grad: Array, reduction: str, divisor: Any) -> Array:

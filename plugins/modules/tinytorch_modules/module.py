@@ -172,16 +172,18 @@ class Module:
     ) -> Iterator[tuple[str, Any, bool]]:
         """Iterate over the parameters and buffers, under each name if several attributes hold one.
 
+        Those of a module come before those of its children, as in PyTorch.
+
         Yields:
             The name, the parameter or buffer, and whether PyTorch transposes it.
         """
-        inside = (*parents, self)
         for name, value in _leaves(vars(self)):
-            is_buffer = name in self._buffers and value is not None
-            if isinstance(value, Parameter) or is_buffer:
+            if isinstance(value, Parameter) or (name in self._buffers and value is not None):
                 yield prefix + name, value, name in self._transposed_in_torch
-            elif isinstance(value, Module) and not any(value is parent for parent in inside):
-                yield from value._under_all_names(f"{prefix}{name}.", inside)
+        inside = (*parents, self)
+        for name, child in self.named_children():
+            if not any(child is parent for parent in inside):
+                yield from child._under_all_names(f"{prefix}{name}.", inside)
 
     def add_module(self, name: str, module: Module | None) -> None:
         """Set an attribute to a module; the same as `setattr`, with checks of the name.

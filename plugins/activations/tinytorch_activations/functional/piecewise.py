@@ -46,7 +46,7 @@ def prelu(x: Array, weight: Array) -> Array:
             f"prelu: weight has shape {weight.shape}, but an input of shape {x.shape} takes shape "
             f"(1,) or ({channels},)"
         )
-    if weight.size > 1:
+    if weight.size != 1:
         weight = weight.reshape((-1, *(1,) * (len(x.shape) - 2)))
     elif weight.shape:
         weight = weight.reshape(())

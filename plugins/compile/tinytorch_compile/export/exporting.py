@@ -51,6 +51,7 @@ def export(
         ModuleNotFoundError: onnx is not installed.
     """
     import_onnx()
+    args, kwargs = _without_repetitions(args, kwargs)
     makes = functools.partial(_model, name, step, numbers=numbers)
     model = makes(args, kwargs) if batch is None else _for_any_batch(makes, args, kwargs, batch)
     write_model(path, name, model, opset, producer)
@@ -91,10 +92,30 @@ def _with_length(length: int, value: Any) -> Any:
     array = unwrap(value)
     if not _is_array(array):
         return value
-    zeros = np.zeros((length, *array.shape[1:]), array.dtype)
-    if value is array:
-        return zeros
-    tensor: Any = from_array(type(value), zeros)
+    return _with_array(value, np.zeros((length, *array.shape[1:]), array.dtype))
+
+
+def _without_repetitions(
+    args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return the arguments with copies in place of repetitions: each is an input of the model."""
+    seen: set[int] = set()
+
+    def copied(value: Any) -> Any:
+        array = unwrap(value)
+        if not _is_array(array) or id(array) not in seen:
+            seen.add(id(array))
+            return value
+        return _with_array(value, array.copy())
+
+    return mapped((args, kwargs), copied)  # type: ignore[no-any-return]
+
+
+def _with_array(value: Any, array: Any) -> Any:
+    """Return an array as what `value` is: an array, or a tensor that may require grad."""
+    if _is_array(value):
+        return array
+    tensor: Any = from_array(type(value), array)
     if getattr(value, "requires_grad", False):
         tensor.requires_grad = True
     return tensor

@@ -105,8 +105,17 @@ def correlation(values: Array, x: Array, windows: Any, groups: int) -> Array:
     return np.swapaxes(found[:, :, :high, :wide], 0, 1)
 
 
+def _has_wide_padding(windows: Any) -> bool:
+    """Return whether a window could lie in the padding, which onnxruntime refuses in pooling."""
+    high, wide = windows.kernel
+    top, bottom, left, right = windows.padding
+    return bool(max(top, bottom) >= high or max(left, right) >= wide)
+
+
 def max_pool(x: Array, windows: Any) -> Array:
     """Return the maximum of each window."""
+    if _has_wide_padding(windows):
+        return NotImplemented
     shape = (*x.shape[:2], *windows.size("max_pool2d", x.shape[2:]))
     options = _geometry(windows)
     return emit(
@@ -116,7 +125,7 @@ def max_pool(x: Array, windows: Any) -> Array:
 
 def average_pool(x: Array, windows: Any) -> Array:
     """Return the mean of each window."""
-    if x.dtype != np.float32:
+    if x.dtype != np.float32 or _has_wide_padding(windows):
         return NotImplemented
     shape = (*x.shape[:2], *windows.size("avg_pool2d", x.shape[2:]))
     options = _geometry(windows)
@@ -168,7 +177,8 @@ _OPERATORS: dict[str, Callable[..., Any]] = {
 def kernel_rules() -> dict[Any, Callable[..., Any]]:
     """Return what adds the operator of each kernel of the active plugins.
 
-    It returns NotImplemented for dtypes for which onnxruntime does not have the operator.
+    It returns NotImplemented for dtypes and paddings for which onnxruntime does not have the
+    operator.
     """
     ops = plugins.surface().ops
     return {ops[name].forward: rule for name, rule in _OPERATORS.items() if name in ops}

@@ -44,7 +44,7 @@ def output_names(result: Any, name: str = "") -> dict[str, int]:
 
 def slot_names(captured: Captured) -> dict[Value, str]:
     """Return the names of the state, such as "model.0.weight" or "optimizer.state[...].step"."""
-    paths = {id(tensor): _short(path) for path, tensor in captured.state.tensors}
+    paths = tensor_names(captured)
     arrays = {id(array): paths[id(tensor)] for tensor, array in captured.tensors}
     boxes = captured.state.boxes
     # A dict that belongs to a tensor, as those of an optimizer do, is named after the tensor.
@@ -73,8 +73,20 @@ def slot_names(captured: Captured) -> dict[Value, str]:
 
 
 def tensor_names(captured: Captured) -> dict[int, str]:
-    """Return the names of the tensors of the state by their ids."""
-    return {id(tensor): _short(path) for path, tensor in captured.state.tensors}
+    """Return the names of the tensors of the state by their ids.
+
+    A parameter is named after its module, even if the path through the optimizer is shorter.
+    """
+    names = {id(tensor): path for path, tensor in captured.state.tensors}
+    of_optimizers = {key for key, path in names.items() if "param_groups" in path}
+    for box in captured.state.boxes if of_optimizers else ():
+        if box.private or "param_groups" in box.path:
+            continue
+        for key, value in box.items.items():
+            if id(value) in of_optimizers:
+                of_optimizers.remove(id(value))
+                names[id(value)] = box.name_of(key)
+    return {key: _short(path) for key, path in names.items()}
 
 
 def _short(path: str) -> str:

@@ -47,6 +47,9 @@ def adaptive_avg_pool1d(x: Array, output_size: Any) -> Array:
 def adaptive_avg_pool2d(x: Array, output_size: Any) -> Array:
     """Return the means of windows of each channel, of as many windows as requested.
 
+    They are computed with matrix products, in which a NaN or an infinity spreads over its row and
+    column.
+
     Args:
         x: images, a floating Tensor or array of shape (N, C, H, W) or (C, H, W).
         output_size: the number of windows in each direction: an integer, or a pair for height and

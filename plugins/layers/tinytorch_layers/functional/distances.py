@@ -17,7 +17,7 @@ def cosine_similarity(x1: Array, x2: Array, dim: int = 1, eps: float = 1e-8) -> 
 
     Args:
         x1, x2: Tensors or arrays whose shapes broadcast.
-        dim: the axis of the vectors.
+        dim: the axis of the vectors, in the broadcast shape.
         eps: the smallest norm.
 
     Returns:
@@ -29,6 +29,9 @@ def cosine_similarity(x1: Array, x2: Array, dim: int = 1, eps: float = 1e-8) -> 
     >>> cosine_similarity(np.array([[1.0, 0.0]]), np.array([[1.0, 1.0]])).round(4)
     array([0.7071])
     """
+    if x1.shape != x2.shape:
+        shape = np.broadcast_shapes(x1.shape, x2.shape)
+        x1, x2 = np.broadcast_to(x1, shape), np.broadcast_to(x2, shape)
     first, second = (
         x / np.maximum(np.linalg.vector_norm(x, axis=dim, keepdims=True), eps) for x in (x1, x2)
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_layers.functional.normalization import layer_norm_forward
+from tinytorch_layers.functional.normalization import last_lengths, layer_norm_forward
 from tinytorch_layers.functional.running_statistics import (
     check_running,
     scaled,
@@ -128,17 +128,15 @@ def rms_norm(
         A Tensor or array of the shape of x. float16 is computed in float32.
 
     Raises:
-        ValueError: the last axes of x do not have the lengths `normalized_shape`.
-        TypeError: x is complex.
+        ValueError: the last axes of x do not have the lengths `normalized_shape`, or `weight` does
+            not have this shape.
+        TypeError: x is complex, or `normalized_shape` is not a sequence of integers.
 
     >>> rms_norm(np.array([[3.0, 4.0], [0.0, 0.0]]), (2,)).round(3)
     array([[0.849, 1.131],
            [0.   , 0.   ]])
     """
-    lengths = tuple(normalized_shape)
-    if not lengths or x.shape[-len(lengths) :] != lengths:
-        expected = ", ".join(map(str, ("...", *lengths)))
-        raise ValueError(f"rms_norm expects an input of shape ({expected}), got {x.shape}")
+    lengths = last_lengths("rms_norm", x.shape, normalized_shape, weight=weight)
     if x.dtype.kind == "c":
         raise TypeError(f"normalization takes real numbers, not {x.dtype} of shape {x.shape}")
     wide = x.astype(np.float32) if x.dtype.char == "e" else x

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -12,11 +14,16 @@ from tinytorch_core.extend import are_ndarrays, kernel, matmul, sum_rows
 
 Array = Any
 Axes = tuple[int, ...]
+Shape = tuple[int, ...]
 Kept = list[Array]
 
 
 def layer_norm(
-    x: Array, weight: Array = None, bias: Array = None, axes: int = 1, eps: float = 1e-5
+    x: Array,
+    normalized_shape: Sequence[int],
+    weight: Array = None,
+    bias: Array = None,
+    eps: float = 1e-5,
 ) -> Array:
     """Return x standardized over its last axes, times `weight`, plus `bias`.
 
@@ -25,21 +32,55 @@ def layer_norm(
 
     Args:
         x: a Tensor or array.
-        weight, bias: Tensors or arrays of the shape of the last axes, or None for 1 and 0.
-        axes: the number of last axes over which the mean and variance are taken.
+        normalized_shape: the lengths of the last axes, over which the mean and variance are taken.
+        weight, bias: Tensors or arrays of shape `normalized_shape`, or None for 1 and 0.
         eps: added to the variance, which may be zero.
 
     Returns:
         A Tensor or array of the shape of x. float16 is computed in float32.
 
     Raises:
-        TypeError: x is complex.
+        ValueError: the last axes of x do not have the lengths `normalized_shape`, or `weight` or
+            `bias` does not have this shape.
+        TypeError: x is complex, or `normalized_shape` is not a sequence of integers.
 
-    >>> layer_norm(np.array([[1.0, 3.0], [2.0, 2.0]]), eps=0.0001).round(3)
+    >>> layer_norm(np.array([[1.0, 3.0], [2.0, 2.0]]), (2,), eps=0.0001).round(3)
     array([[-1.,  1.],
            [ 0.,  0.]])
     """
-    return layer_norm_forward(x, weight, bias, axes, eps, [])
+    lengths = last_lengths("layer_norm", x.shape, normalized_shape, weight=weight, bias=bias)
+    return layer_norm_forward(x, weight, bias, len(lengths), eps, [])
+
+
+def last_lengths(owner: str, shape: Shape, normalized_shape: Any, **parameters: Array) -> Shape:
+    """Return `normalized_shape` as a tuple, after comparing it with the shapes of the inputs.
+
+    Args:
+        owner: the name of the function.
+        shape: the shape of the input, whose last axes must have these lengths.
+        normalized_shape: the lengths.
+        parameters: arrays that must have this shape, or None, under their names.
+
+    Raises:
+        ValueError: a shape does not match, or there are no lengths.
+        TypeError: `normalized_shape` is not a sequence of integers.
+    """
+    try:
+        lengths = tuple(operator.index(length) for length in normalized_shape)
+    except TypeError:
+        raise TypeError(
+            f"normalized_shape of {owner} must be the lengths of the last axes, such as "
+            f"x.shape[-1:], not {normalized_shape!r:.60}"
+        ) from None
+    if not lengths or shape[-len(lengths) :] != lengths:
+        expected = ", ".join(map(str, ("...", *lengths)))
+        raise ValueError(f"{owner} expects an input of shape ({expected}), got {shape}")
+    for name, parameter in parameters.items():
+        if parameter is not None and np.shape(parameter) != lengths:
+            raise ValueError(
+                f"{name} of {owner} must have the shape {lengths}, not {np.shape(parameter)}"
+            )
+    return lengths
 
 
 @op("layer_norm")

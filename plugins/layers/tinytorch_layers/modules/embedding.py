@@ -26,7 +26,8 @@ class Embedding(Module):
     """A learned table of vectors, selected by index.
 
     The input holds whole numbers and has any shape; the output has shape (*input.shape,
-    embedding_dim).
+    embedding_dim). PyTorch's `max_norm`, `norm_type`, `scale_grad_by_freq` and `sparse` are not
+    available.
 
     Args:
         num_embeddings: the number of rows of the table.
@@ -76,7 +77,8 @@ class EmbeddingBag(Module):
     """The sums, means or maxima of bags of rows of a learned table.
 
     The input holds whole numbers, of shape (B, L), or (N,) with the offsets of the bags; see
-    `functional.embedding_bag`. The output has shape (B, embedding_dim).
+    `functional.embedding_bag`. The output has shape (B, embedding_dim). What `Embedding` lacks is
+    not available here either.
 
     Args:
         num_embeddings: the number of rows of the table.

@@ -11,7 +11,7 @@ from tinytorch_core.extend import unwrap
 
 from tinytorch_layers import init
 from tinytorch_layers.arguments import input_shape, shape_error
-from tinytorch_layers.functional.normalization import batch_norm_forward, layer_norm
+from tinytorch_layers.functional.normalization import batch_norm_forward, layer_norm_forward
 from tinytorch_layers.functional.running_statistics import (
     check_count,
     scaled,
@@ -70,7 +70,7 @@ class LayerNorm(Module):
         shape, own = input_shape(self, x), self.normalized_shape
         if shape[-len(own) :] != own:
             raise shape_error(self, f"(..., {', '.join(map(str, own))})", shape)
-        return layer_norm(x, self.weight, self.bias, len(own), self.eps)
+        return layer_norm_forward(x, self.weight, self.bias, len(own), self.eps, [])
 
     def extra_repr(self) -> str:
         own = self.normalized_shape

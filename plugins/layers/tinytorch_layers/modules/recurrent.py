@@ -156,6 +156,8 @@ class RecurrentBase(Module):
             if len(shape) != 2 or shape[1] != self.input_size:
                 raise shape_error(self, f"packed (rows, {self.input_size})", shape)
             counts = np.asarray(x.batch_sizes)
+            if not len(counts):
+                raise ValueError(f"{self} expects at least one sequence, got none")
             sizes = tuple(counts.tolist())
             lengths = (counts > np.arange(counts[0])[:, None]).sum(axis=1)
             last = (np.cumsum(counts) - counts)[lengths - 1] + np.arange(counts[0])
