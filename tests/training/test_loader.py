@@ -139,7 +139,9 @@ def test_workers_in_trouble_are_reported_and_ended(case: str) -> None:
     loader = DataLoader(Troubled(trouble), 2, **options)
     found = []
     with pytest.raises(error, match=message) as info:
-        found.extend(batch.tolist() for batch in loader)
+        for batch in loader:
+            found.append(batch.tolist())
+            time.sleep(0.05)  # the worker fails before its turn
     assert found == [[0, 1], [2, 3], [4, 5]]
     assert not children()
     if case == "an error":

@@ -157,15 +157,9 @@ class _Worker:
         other.close()
 
     def send(self, task: Any) -> None:
-        """Give the worker a task.
-
-        Raises:
-            WorkerError: it died.
-        """
-        try:
+        """Give the worker a task. If it has died, `receive` reports this when it is its turn."""
+        with suppress(OSError):
             self.connection.send(task)
-        except OSError:
-            raise WorkerError(self._death()) from None
 
     def receive(self, timeout: float) -> Any:
         """Return the next result.
