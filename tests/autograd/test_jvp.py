@@ -8,11 +8,9 @@ from tinytorch_core import Tensor
 from tinytorch_autograd import func, gradcheck, gradgradcheck
 from tinytorch_autograd.debug.numerical import central_difference
 
-from .cases import CASES, DESCRIBED
+from .cases import by_function
 
-# A test for each of CASES, and one for all cases of each function in DESCRIBED.
-CALLS = {case.name: [case] for case in CASES}
-CALLS |= {f"np.{d.name}": [*d.cases(), *d.complex_cases()] for d in DESCRIBED}
+CALLS = by_function(lambda described: [*described.cases(), *described.complex_cases()])
 
 
 def random_like(array, random):

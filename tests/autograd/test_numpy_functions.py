@@ -6,29 +6,31 @@ from hypothesis import strategies as st
 
 from tinytorch_autograd.debug.numerical import check_derivative
 
-from .cases import DESCRIBED
+from .cases import DESCRIBED, naming
 from .checks import check
 
-CASES = [(d, case) for d in DESCRIBED for case in d.cases()]
+
+def each(described):
+    """Return a decorator that runs a test for each of these functions."""
+    ids = [f"{i}-{d.name}" for i, d in enumerate(described)]
+    return pytest.mark.parametrize("described", described, ids=ids)
 
 
-@pytest.mark.parametrize(("described", "case"), CASES, ids=[case.name for _, case in CASES])
-def test_derivatives(described, case):
-    check(case, range(1, described.order + 1), described.float32)
+@each(DESCRIBED)
+def test_derivatives(described):
+    for case in described.cases():
+        with naming(case):
+            check(case, range(1, described.order + 1), described.float32)
 
 
-COMPLEX = [case for d in DESCRIBED for case in d.complex_cases()]
+@each([d for d in DESCRIBED if d.complex])
+def test_derivatives_at_complex_numbers(described):
+    for case in described.complex_cases():
+        with naming(case):
+            check(case)
 
 
-@pytest.mark.parametrize("case", COMPLEX, ids=[case.name for case in COMPLEX])
-def test_derivatives_at_complex_numbers(case):
-    check(case)
-
-
-WITH_RANDOM_SHAPES = [d for d in DESCRIBED if d.drawn]
-
-
-@pytest.mark.parametrize("described", WITH_RANDOM_SHAPES, ids=[d.name for d in WITH_RANDOM_SHAPES])
+@each([d for d in DESCRIBED if d.drawn])
 @settings(max_examples=5, database=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_derivatives_of_random_shapes(described, data):

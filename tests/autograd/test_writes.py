@@ -24,7 +24,7 @@ from tinytorch_autograd import (
 from tinytorch_layers import BatchNorm1d, Linear, Sequential
 from tinytorch_training import SGD, Adam, clip_grad_norm
 
-from .cases import CASES, DESCRIBED
+from .cases import by_function, naming
 
 
 def tracked(data):
@@ -476,7 +476,7 @@ def test_threads_write_and_differentiate_at_once():
     assert found == [True] * 800
 
 
-CALLS = {case.name: case for case in (*CASES, *(case for d in DESCRIBED for case in d.cases()))}
+CALLS = by_function(lambda described: described.cases())
 
 
 def gradients_after(case, write):
@@ -503,12 +503,13 @@ def write_into_output(inputs, output):
 
 @pytest.mark.parametrize("name", CALLS)
 def test_every_op_raises_or_has_the_gradient_of_the_values_before_the_write(name):
-    case = CALLS[name]
-    expected = gradients_after(case, lambda inputs, output: None)
-    for write in (*map(write_into_input, range(len(case.arrays))), write_into_output):
-        try:
-            found = gradients_after(case, write)
-        except ModifiedError:
-            continue
-        for f, e in zip(found, expected, strict=True):
-            np.testing.assert_array_equal(f, e)
+    for case in CALLS[name]:
+        with naming(case):
+            expected = gradients_after(case, lambda inputs, output: None)
+            for write in (*map(write_into_input, range(len(case.arrays))), write_into_output):
+                try:
+                    found = gradients_after(case, write)
+                except ModifiedError:
+                    continue
+                for f, e in zip(found, expected, strict=True):
+                    np.testing.assert_array_equal(f, e)

@@ -6,6 +6,7 @@ A mistake wraps one function of a rule and changes its arguments or its result, 
 import numpy as np
 import pytest
 
+from tinytorch_core import Tensor
 from tinytorch_core.extend import unwrap
 
 from tinytorch_autograd import NotDifferentiableError
@@ -207,7 +208,7 @@ def sign_negated(grads):
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_wrong_rule_is_rejected(mistake, monkeypatch):
     name, module, attribute, make_wrong = MISTAKES[mistake]
-    check_all(name)
+    differentiate_all(name)
     right = getattr(module, attribute)
     replace(right, make_wrong(right), module, monkeypatch)
     with pytest.raises((AssertionError, ValueError, NotDifferentiableError)):
@@ -225,8 +226,19 @@ def replace(right, wrong, module, monkeypatch):
                 monkeypatch.setitem(names, key, wrong)
 
 
+def differentiate_all(name):
+    """Differentiate all calls: the rules that `replace` changes are created on first use."""
+    for described in DESCRIBED:
+        for case in described.cases() if described.name == name else ():
+            out = case.function(*[Tensor(a, requires_grad=True) for a in case.arrays])
+            out.backward(np.ones(out.shape))
+
+
 def check_all(name):
+    """Run the checks of `test_numpy_functions.py`, which the right rules pass."""
     for described in DESCRIBED:
         if described.name == name:
-            for case in (*described.cases(), *described.complex_cases()):
+            for case in described.cases():
+                check(case, range(1, described.order + 1), described.float32)
+            for case in described.complex_cases():
                 check(case)

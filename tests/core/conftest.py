@@ -78,6 +78,10 @@ class Site:
             f"[tinytorch]\n{name} = {value or module}\n[tinytorch.attributes]\n{announced}"
         )
 
+    def replace_pip(self) -> None:
+        """Make `pip check` report nothing at once, for tests of what `doctor` does besides it."""
+        (self.packages / "pip.py").write_text("print('No broken requirements found.')")
+
     def bare(self) -> list[str]:
         """Return import paths with NumPy, pluggy and the core, but without plugins."""
         bare = self.packages.parent / "bare"

@@ -70,6 +70,7 @@ def test_every_command_is_listed_here() -> None:
 @pytest.fixture(scope="module")
 def good(make_site: Any) -> Any:
     site = make_site()
+    site.replace_pip()
     site.install("good", PRINTS.format(name="good"))
     return site
 
@@ -77,6 +78,7 @@ def good(make_site: Any) -> Any:
 @pytest.fixture(scope="module")
 def broken(make_site: Any) -> Any:
     site = make_site()
+    site.replace_pip()
     site.install("good", PRINTS.format(name="good"))
     for name, code in BROKEN.items():
         if name != "fails_the_second_time":
@@ -123,6 +125,7 @@ def test_every_command_works_with_broken_plugins(name: str, broken: Any) -> None
 @pytest.mark.parametrize("name", ["plugins", "ops", "doctor", "stubs"])
 def test_no_command_computes_the_surface_twice(name: str, make_site: Any) -> None:
     site = make_site()
+    site.replace_pip()
     again = "fails_the_second_time"
     site.install(again, BROKEN[again].replace("{name}", again))
     done = command(site, name)

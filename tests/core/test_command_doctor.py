@@ -27,6 +27,13 @@ def tinytorch_register_ops(ops):
 @pytest.fixture
 def good(site: Any) -> Any:
     site.install("good", GOOD)
+    site.replace_pip()
+    return site
+
+
+@pytest.fixture
+def with_pip(site: Any) -> Any:
+    site.install("good", GOOD)
     return site
 
 
@@ -61,9 +68,9 @@ def verdicts(output: str) -> list[tuple[str, str]]:
     return re.findall(r"^  \[(ok|!!)\] (\S+)  ", output, re.MULTILINE)
 
 
-def test_without_problems_every_check_passes(good: Any) -> None:
-    assert doctor(good) == []
-    done = run(good)
+def test_without_problems_every_check_passes(with_pip: Any) -> None:
+    assert doctor(with_pip) == []
+    done = run(with_pip)
     assert verdicts(done.stdout) == [("ok", check) for check in CHECKS]
     assert done.stdout.endswith("\n\nNo problem found.\n")
     assert done.returncode == 0
@@ -81,9 +88,9 @@ def test_a_finding_has_what_why_and_do(good: Any) -> None:
     assert last == "Problems found: 1.\n"
 
 
-def test_every_run_gives_the_same_result(good: Any) -> None:
-    good.install("bad", "1 / 0")
-    first, second = (run(good, OPENBLAS_CORETYPE="Nehalem") for _ in range(2))
+def test_every_run_gives_the_same_result(with_pip: Any) -> None:
+    with_pip.install("bad", "1 / 0", requires=["nowhere-to-be-found"])
+    first, second = (run(with_pip, OPENBLAS_CORETYPE="Nehalem") for _ in range(2))
     assert (first.returncode, first.stdout) == (second.returncode, second.stdout)
 
 
@@ -118,26 +125,38 @@ def test_a_plugin_that_failed_is_found(good: Any) -> None:
     assert doctor(good, TINYTORCH_PLUGINS="no:bad") == []
 
 
-@pytest.mark.parametrize(
-    ("requires", "what"),
-    [
-        ("tinytorch-core>=0.1", None),
-        ("TinyTorch_Core (<1000)", None),
-        ("tinytorch-core>=1000", "has requirement tinytorch-core>=1000, but you have"),
-        ("tinytorch-core<0.1", "has requirement tinytorch-core<0.1, but you have"),
-        ("nowhere-to-be-found", "requires nowhere-to-be-found, which is not installed"),
-        ("nowhere-to-be-found; python_version < '3'", None),
-        ("nowhere-to-be-found; extra == 'more'", None),
-    ],
-)
-def test_versions_that_do_not_fit_are_found(requires: str, what: str | None, good: Any) -> None:
-    text = metadata(good, "good") / "METADATA"
-    text.write_text(text.read_text().replace("\n\n", f"\nRequires-Dist: {requires}\n\n", 1))
-    found = doctor(good)
+VERSIONS = {
+    "tinytorch-core>=0.1": None,
+    "TinyTorch_Core (<1000)": None,
+    "tinytorch-core>=1000": "has requirement tinytorch-core>=1000, but you have",
+    "tinytorch-core<0.1": "has requirement tinytorch-core<0.1, but you have",
+    "nowhere-to-be-found": "requires nowhere-to-be-found, which is not installed",
+    "nowhere-to-be-found; python_version < '3'": None,
+    "nowhere-to-be-found; extra == 'more'": None,
+}
+
+
+@pytest.fixture(scope="module")
+def versions(make_site: Any) -> list[dict[str, str]]:
+    """Return the findings about plugins that each have one of these requirements."""
+    site = make_site()
+    for number, required in enumerate(VERSIONS):
+        site.install(f"plugin{number}", distribution=f"dist{number}", requires=[required])
+    return [finding for finding in doctor(site) if finding["check"] != "plugins"]
+
+
+@pytest.mark.parametrize("required", VERSIONS)
+def test_versions_that_do_not_fit_are_found(required: str, versions: Any) -> None:
+    name, what = f"dist{list(VERSIONS).index(required)}", VERSIONS[required]
+    found = [finding for finding in versions if name in finding["what"]]
     assert [f["check"] for f in found] == ([] if what is None else ["versions"])
     for finding in found:
-        assert finding["what"].startswith(f"good-dist 1.0 {what}")
-        assert finding["remedy"] == "install versions that fit: pip install -U good-dist"
+        assert finding["what"].startswith(f"{name} 1.0 {what}")
+        assert finding["remedy"] == f"install versions that fit: pip install -U {name}"
+
+
+def test_no_other_version_is_found(versions: Any) -> None:
+    assert len(versions) == len([what for what in VERSIONS.values() if what])
 
 
 def replace_pip(monkeypatch: pytest.MonkeyPatch, stdout: str, stderr: str = "") -> None:
@@ -159,11 +178,12 @@ def test_without_pip_versions_are_not_checked(monkeypatch: pytest.MonkeyPatch) -
     assert check_versions() == (summary, [])
 
 
-def test_warnings_that_are_errors_do_not_stop_pip(good: Any) -> None:
-    assert "not checked" not in run(good, PYTHONWARNINGS="error").stdout
+def test_warnings_that_are_errors_do_not_stop_pip(with_pip: Any) -> None:
+    assert "not checked" not in run(with_pip, PYTHONWARNINGS="error").stdout
 
 
 def test_two_distributions_with_one_plugin_are_found(site: Any) -> None:
+    site.replace_pip()
     site.install("twin", GOOD, distribution="first-dist", module="first_module")
     site.install("twin", GOOD, distribution="second-dist", module="second_module")
     (finding,) = doctor(site)

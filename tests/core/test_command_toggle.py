@@ -244,7 +244,7 @@ def test_a_name_without_a_regular_file_is_an_error(
 
 # Several commands at the same time.
 
-MANY = [f"plugin{i:02}" for i in range(16)]
+MANY = [f"plugin{i:02}" for i in range(6)]
 PLUGIN = """
 from tinytorch_core import hookimpl
 @hookimpl

@@ -43,6 +43,7 @@ print(json.dumps([states, [str(w.message) for w in caught]]))
 @pytest.fixture(scope="module")
 def hostile_site(make_site: Callable[[], Any]) -> Any:
     site = make_site()
+    site.replace_pip()
     for number, (name, plugin) in enumerate(HOSTILE.items()):
         site.install(
             name, plugin.code, module=f"hostile_{number}", distribution=f"hostile-{number}"

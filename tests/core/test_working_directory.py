@@ -64,10 +64,19 @@ def test_no_file_next_to_the_program_is_run(traps: Any, tmp_path: Path) -> None:
         traps.packages = f"{program.parent}:{traps.packages}"
 
 
-@pytest.mark.parametrize("trap", ["honest_module.py", "honest_module/__init__.py"])
-@pytest.mark.parametrize("text", [TRAP, "x = 1\n", f"{PROGRAM}\n{TRAP}"])
+@pytest.mark.parametrize(
+    ("trap", "text", "started"),
+    [
+        ("honest_module.py", TRAP, "-c"),
+        ("honest_module.py", "x = 1\n", "-m"),
+        ("honest_module.py", f"{PROGRAM}\n{TRAP}", "program.py"),
+        ("honest_module/__init__.py", TRAP, "program.py"),
+        ("honest_module/__init__.py", "x = 1\n", "-c"),
+        ("honest_module/__init__.py", f"{PROGRAM}\n{TRAP}", "-m"),
+    ],
+)
 def test_a_file_that_the_program_imported_does_not_become_a_plugin(
-    trap: str, text: str, traps: Any
+    trap: str, text: str, started: str, traps: Any
 ) -> None:
     (traps.work / "honest_module.py").unlink()
     file = traps.work / trap
@@ -75,17 +84,17 @@ def test_a_file_that_the_program_imported_does_not_become_a_plugin(
     file.write_text(text)
     program = f"import honest_module\n{PROGRAM}"
     (traps.work / "program.py").write_text(program)
-    for start in (("-c", program), ("program.py",), ("-m", "program")):
-        done = traps.start(*start)
-        assert done.returncode == 0
-        assert "honest" not in done.stdout.splitlines()[-1].split()
-        installed = traps.packages / "honest_module.py"
-        assert (
-            f"{file} was imported as 'honest_module', in place of the installed {installed}; "
-            f"rename {file}"
-        ) in done.stderr
-        done = traps.start(*start, TINYTORCH_PLUGINS="no:honest")
-        assert (done.returncode, done.stderr) == (0, "")
+    start = [started, *{"-c": [program], "-m": ["program"]}.get(started, [])]
+    done = traps.start(*start)
+    assert done.returncode == 0
+    assert "honest" not in done.stdout.splitlines()[-1].split()
+    installed = traps.packages / "honest_module.py"
+    assert (
+        f"{file} was imported as 'honest_module', in place of the installed {installed}; "
+        f"rename {file}"
+    ) in done.stderr
+    done = traps.start(*start, TINYTORCH_PLUGINS="no:honest")
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_program_in_the_folder_of_an_editable_install_may_import_the_plugin(site: Any) -> None:

@@ -223,6 +223,24 @@ def test_the_active_plugins_are_restored_after_a_failure(loud: None) -> None:
         assert plugins.active() == before
 
 
+def test_an_object_is_registered_once_for_all_checks() -> None:
+    runs = 0
+
+    class Counts(Cubes):
+        @hookimpl
+        def tinytorch_register_ops(self, ops: Any) -> None:
+            nonlocal runs
+            runs += 1
+            super().tinytorch_register_ops(ops)
+
+    before = plugins.status()
+    results = check_plugin(Counts())
+    assert not [str(result.failure) for result in results if result.failure is not None]
+    # The surface is computed again only with other plugins that are on.
+    assert runs < len(results) / 3
+    assert plugins.status() == before
+
+
 def test_unknown_names_are_errors_with_a_suggestion() -> None:
     with pytest.raises(UnknownPluginError, match=r"no plugin 'loses'.* Did you mean 'losses'"):
         cases_of("loses")

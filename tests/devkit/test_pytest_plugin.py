@@ -63,6 +63,8 @@ def test_run_with_plugins_fails_with_the_program(run_with_plugins):
 def run_pytest(folder: Path, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("TINYTORCH_", "PYTEST_"))}
     command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"]
+    # Hypothesis, which these tests do not use, takes long to import.
+    command += ["-p", "no:hypothesispytest"]
     return subprocess.run(
         [*command, *options], cwd=folder, env=kept | variables, capture_output=True, text=True
     )

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 # Each process takes half a second; .ci/run asks for more.
-KILLS = int(os.environ.get("TINYTORCH_KILLS", "10"))
+KILLS = int(os.environ.get("TINYTORCH_KILLS", "5"))
 
 
 def test_killed_runs_end_like_an_uninterrupted_one(tmp_path) -> None:

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,11 @@ def run_its_tests(name: str, folder: Path, *options: str) -> None:
     source = folder / "source"
     shutil.copytree(EXAMPLES / f"tinytorch-{name}", source)
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    install = ["install", "--no-deps", "--target", folder / "site", source]
-    subprocess.run([*pip, *install], check=True)
+    install = ["install", "--no-build-isolation", "--no-deps", "--target", folder / "site", source]
+    # pip would install setuptools again for each build. The packages that setuptools contains come
+    # first, because it refuses an older `packaging`.
+    contained = Path(find_spec("setuptools").origin).with_name("_vendor")
+    subprocess.run([*pip, *install], check=True, env={**os.environ, "PYTHONPATH": str(contained)})
     # Otherwise Python would import the package from the source folder.
     package = f"tinytorch_{name}"
     for copied in (package, "build"):
@@ -29,6 +33,8 @@ def run_its_tests(name: str, folder: Path, *options: str) -> None:
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("TINYTORCH", "PYTEST"))}
     path = [str(folder / "site"), *filter(None, [environment.get("PYTHONPATH")])]
     tests = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--doctest-modules"]
+    # Hypothesis, which these tests do not use, takes long to import.
+    tests += ["-p", "no:hypothesispytest"]
     done = subprocess.run(
         [sys.executable, *tests, "tests", "--pyargs", package, *options],
         cwd=source,

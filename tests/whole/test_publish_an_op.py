@@ -39,6 +39,8 @@ class Console:
         self.environment = {**kept, "PATH": path, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
         # The guide does not install this plugin, which adds a check.
         self.environment["TINYTORCH_PLUGINS"] = "no:compile"
+        # Hypothesis, which the guide does not use, takes long to import.
+        self.environment["PYTEST_ADDOPTS"] = "-p no:hypothesispytest"
 
     def run(self, command: str) -> str:
         if command.startswith("cd "):

@@ -123,7 +123,11 @@ def check_plugin(plugin: Any, *, checks: Sequence[str] | None = None) -> list[Re
         PluginError: the plugin fails, or its descriptions are wrong.
         UnknownCheckError: no check has that name.
     """
-    return [_result(case) for case in cases_of(plugin, checks=checks)]
+    cases = cases_of(plugin, checks=checks)
+    if not cases:
+        return []
+    with cases[0].plugin.stays_registered():
+        return [_result(case) for case in cases]
 
 
 def _result(case: Case) -> Result:

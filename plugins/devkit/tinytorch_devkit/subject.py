@@ -40,6 +40,7 @@ class Subject:
             PluginError: the plugin fails, or its descriptions are wrong.
         """
         self._unregistered = None
+        self._stays_registered = False
         try:
             self.name = plugins.find(plugin).name
         except UnknownPluginError:
@@ -76,14 +77,32 @@ class Subject:
     @contextmanager
     def on(self, *others: str) -> Iterator[None]:
         """Turn on only this plugin, `others` and the plugins they need, in a `with` block."""
-        if self._unregistered is not None:
-            plugins.register(self._unregistered, name=self.name)
-        try:
-            with plugins.only(*_with_needs(self.name, *others)):
+        with self._registered(), plugins.only(*_with_needs(self.name, *others)):
+            yield
+
+    @contextmanager
+    def stays_registered(self) -> Iterator[None]:
+        """Keep the plugin registered, but off, between the calls of `on` in a `with` block.
+
+        Registering it for each check would compute a new surface for each check.
+        """
+        with self._registered(), plugins.disabled(self.name):
+            self._stays_registered = True
+            try:
                 yield
+            finally:
+                self._stays_registered = False
+
+    @contextmanager
+    def _registered(self) -> Iterator[None]:
+        if self._unregistered is None or self._stays_registered:
+            yield
+            return
+        plugins.register(self._unregistered, name=self.name)
+        try:
+            yield
         finally:
-            if self._unregistered is not None:
-                plugins.unregister(self.name)
+            plugins.unregister(self.name)
 
 
 @contextmanager

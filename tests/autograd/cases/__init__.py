@@ -24,10 +24,20 @@ from . import (
     selecting,
     shapes,
 )
-from .case import SAME, Case, spread
+from .case import SAME, Case, naming, spread
 from .described import Described, concatenated
 
-__all__ = ["CASES", "DESCRIBED", "SAME", "Case", "Described", "concatenated", "spread"]
+__all__ = [
+    "CASES",
+    "DESCRIBED",
+    "SAME",
+    "Case",
+    "Described",
+    "by_function",
+    "concatenated",
+    "naming",
+    "spread",
+]
 
 CASES = (
     *operators.operators(),
@@ -58,3 +68,14 @@ DESCRIBED = (
     *norms.DESCRIBED,
     *fourier.DESCRIBED,
 )
+
+
+def by_function(cases_of):
+    """Return each of CASES by name, and the cases `cases_of(described)` by name of the function.
+
+    Thousands of tests of one case each would take longer than the cases.
+    """
+    found = {case.name: [case] for case in CASES}
+    for described in DESCRIBED:
+        found.setdefault(f"np.{described.name}", []).extend(cases_of(described))
+    return found

@@ -6,7 +6,8 @@ cubed, so that their higher derivatives are not 0. Constants have the dtype floa
 it, so that the same case also runs in float32.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,16 @@ class Case:
     function: Callable[..., Any]
     arrays: tuple[np.ndarray, ...]
     torch: Any = SAME
+
+
+@contextmanager
+def naming(case: Case) -> Iterator[None]:
+    """Add the name of the case to an exception, for tests that check several cases."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(f"in {case.name}")
+        raise
 
 
 def spread(shape, low=-2.0, high=2.25, seed=None):
