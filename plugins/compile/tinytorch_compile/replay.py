@@ -23,7 +23,6 @@ from tinytorch_compile.names import Names
 from tinytorch_compile.passes import simplified
 from tinytorch_compile.program import Call, Program
 from tinytorch_compile.source import Source
-from tinytorch_compile.tracing import owner_of
 
 # What a replay returns if its program does not hold any more. It has had no effect then.
 CHANGED = object()
@@ -118,8 +117,8 @@ def replay_of(
     functions, more_notes = backend.link(source.blocks)
     names.objects.update(functions)
     written = [captured.arrays[slot] for slot in program.writes if slot.layout is not None]
-    owners = frozenset(id(owner_of(array)) for array in (*written, *source.kept))
-    texts = _all_conditions(captured, program, kept, arguments, names, owners)
+    overwritten = [*written, *source.kept]
+    texts = _all_conditions(captured, program, kept, arguments, names, overwritten)
     checks = _condition_lines(texts)
     reused = [] if copies else _reused(kept, source, names)
     reused += [
@@ -192,9 +191,9 @@ def _all_conditions(
     kept: list[tuple[Gradient, int | None]],
     arguments: Mapping[str, Any],
     names: Names,
-    owners: frozenset[int],
+    overwritten: list[Any],
 ) -> list[str]:
-    texts = conditions(captured, arguments, names, owners)
+    texts = conditions(captured, arguments, names, overwritten)
     set_here = {id(gradient) for gradient, _ in kept}
     read = {value.memory for step in program.steps for value in step.reads}
     read |= {value.memory for value in program.needed} | program.writes.keys()
