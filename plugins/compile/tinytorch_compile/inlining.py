@@ -220,14 +220,10 @@ def _empty_result(function: Any, args: Any, kwargs: Any) -> Any:
     numbers = {int: int, float: float, complex: complex}
     kinds = [numbers.get(type(arg)) or np.asarray(arg).dtype for arg in args]
     *_, dtype = function.resolve_dtypes((*kinds, None))
-    iterator = np.nditer(
-        (*args, None),
-        ("zerosize_ok", "refs_ok", "multi_index"),
-        [*(["readonly"] for _ in args), ["writeonly", "allocate"]],
-        [*(None for _ in args), dtype],
-        order="K",
-        casting="unsafe",
-    )
+    roles: Any = [*(["readonly"] for _ in args), ["writeonly", "allocate"]]
+    dtypes: Any = [*(None for _ in args), dtype]
+    flags: Any = ("zerosize_ok", "refs_ok", "multi_index")
+    iterator = np.nditer([*args, None], flags, roles, dtypes, order="K", casting="unsafe")
     return iterator.operands[-1]
 
 
