@@ -108,7 +108,9 @@ def test_memory_of_a_kernel_is_used_again():
     assert pool.bytes <= 2 * x.nbytes
 
 
-@pytest.mark.parametrize("other", ["y", "y[:1]", "y[..., ::-1]", "y.T.copy().T", "2", "0.5", "True"])
+@pytest.mark.parametrize(
+    "other", ["y", "y[:1]", "y[..., ::-1]", "y.T.copy().T", "2", "0.5", "True"]
+)
 @pytest.mark.parametrize("dtype", [np.float32, np.int64, bool])
 def test_results_of_elementwise_calls_have_the_layout_that_numpy_chooses(other, dtype):
     x = np.ones((4, 3, 2), np.float32).transpose(2, 0, 1)

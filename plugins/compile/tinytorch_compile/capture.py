@@ -31,6 +31,7 @@ from tinytorch_compile.errors import CaptureError, UnfinishedError
 from tinytorch_compile.program import Constant, Program, Value
 from tinytorch_compile.slots import State
 from tinytorch_compile.tracing import Number, Recorder, Traced, TracedGenerator, owner_of
+from tinytorch_compile.unused import Calls
 
 # A number of the state: the id of the dict or list that holds it, and its key.
 Place = tuple[int, Any]
@@ -90,6 +91,7 @@ class Captured:
         readers: each array among the slots, with a function that returns what is there now.
         adopted: the slots whose arrays the step has created, in a call that ran as it is.
         array_places: the places of the items of boxes that are arrays.
+        unused: the ids of the functions of the state that the step has not called.
     """
 
     program: Program
@@ -106,6 +108,7 @@ class Captured:
     readers: list[tuple[Value, Callable[[], Any]]] = field(default_factory=list)
     adopted: set[Value] = field(default_factory=set)
     array_places: set[Place] = field(default_factory=set)
+    unused: set[int] = field(default_factory=set)
 
 
 class ChangedNumbers(Exception):
@@ -203,8 +206,10 @@ class _Capture:
         before = [cache.cache_info() for cache in caches]
         try:
             self._replace()
-            with effects.refused(self.recorder.refuse, is_capturing):
+            calls = Calls(self._state)
+            with effects.refused(self.recorder.refuse, is_capturing), calls:
                 result = self._step(*passed, **named)
+            self._done.unused = calls.unused()
             if self.recorder.refusal is not None:
                 raise self.recorder.refusal
             self._check_arguments()
