@@ -110,6 +110,10 @@ class Captured:
     array_places: set[Place] = field(default_factory=set)
     unused: set[int] = field(default_factory=set)
 
+    def creates_gradients(self) -> bool:
+        """Return whether a tensor without a gradient gets one, which the next call may find."""
+        return any(g.before is None and g.after is not None for g in self.gradients)
+
 
 class ChangedNumbers(Exception):
     """The step changes numbers that were captured as constants.
@@ -139,6 +143,7 @@ def capture(
     kwargs: Mapping[str, Any],
     numbers: set[Place],
     records: Callable[[Any], bool] = lambda kernel: True,
+    notes_calls: bool = False,
 ) -> Captured:
     """Run a step on traced arrays, restore all state, and return what it did.
 
@@ -147,6 +152,7 @@ def capture(
         args, kwargs: the arguments of the call.
         numbers: the places of numbers that are state, such as a learning rate that changes.
         records: returns whether a kernel is one call of the program; otherwise the calls in it are.
+        notes_calls: find the functions that are not called, which takes time.
 
     Raises:
         CaptureError: the step does something that a replay could not repeat.
@@ -155,7 +161,8 @@ def capture(
     _lock.acquire()
     token = _capturing.set(True)
     try:
-        run = _Capture(step, numbers, _objects_in([*args, *kwargs.values()]), records)
+        roots = _objects_in([*args, *kwargs.values()])
+        run = _Capture(step, numbers, roots, records, notes_calls)
         done, recorder = run.run(args, kwargs), run.recorder
         del run
     finally:
@@ -180,8 +187,9 @@ class _Capture:
         numbers: set[Place],
         roots: list[Any],
         records: Callable[[Any], bool],
+        notes_calls: bool,
     ) -> None:
-        self._step, self._wanted = step, numbers
+        self._step, self._wanted, self._notes_calls = step, numbers, notes_calls
         self.recorder = Recorder(records)
         self._program = self.recorder.program
         self._state = State(step, roots)
@@ -206,7 +214,7 @@ class _Capture:
         before = [cache.cache_info() for cache in caches]
         try:
             self._replace()
-            calls = Calls(self._state)
+            calls = Calls(self._state, self._notes_calls)
             with effects.refused(self.recorder.refuse, is_capturing), calls:
                 result = self._step(*passed, **named)
             self._done.unused = calls.unused()

@@ -313,7 +313,9 @@ class Compiled:
         """Return a replay for a call: a new one, or an earlier one that a second capture equals."""
         replays = self._replays.setdefault(_form(args, kwargs), [])
         earlier = [r for r in replays if not r.verified and r.holds(*args, **kwargs)]
-        captured = self._captured(args, kwargs)
+        captured = self._captured(args, kwargs, notes_calls=not earlier)
+        if not self._unfinished and captured.creates_gradients():
+            raise UnfinishedError("the step creates gradients")
         for replay in earlier:
             if replay in replays:
                 reason = difference(replay.captured.program, captured.program)
@@ -337,13 +339,15 @@ class Compiled:
         replays.insert(0, self._latest)
         return self._latest
 
-    def _captured(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Captured:
+    def _captured(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], notes_calls: bool = False
+    ) -> Captured:
         """Capture a call, with all numbers as state that change between calls or within one."""
         if self._latest is not None:
             self._add_numbers(_changed_numbers(self._latest.captured))
         while True:
             try:
-                return capture(self.step, args, kwargs, self._numbers)
+                return capture(self.step, args, kwargs, self._numbers, notes_calls=notes_calls)
             except ChangedNumbers as changed:
                 if changed.places <= self._numbers:
                     raise CaptureError("the type of a number of the state changes") from None

@@ -28,28 +28,31 @@ class Calls:
 
     Args:
         state: the state of a step, some of whose boxes are functions.
+        is_wanted: whether to note anything.
     """
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, is_wanted: bool) -> None:
         things = [box.thing for box in state.boxes]
         self._functions = [thing for thing in things if isinstance(thing, FunctionType)]
         # The code that ran, with its global names.
         self._codes: dict[CodeType, dict[str, Any]] = {}
         # Whether nothing can call a function without being noted.
         self._is_complete = (
-            len(self._functions) >= _FEWEST
+            is_wanted
+            and len(self._functions) >= _FEWEST
             and not state.has_getters
             and sys.getprofile() is None
             and _is_only_thread()
         )
 
     def __enter__(self) -> Calls:
-        if self._is_complete:
+        self._is_on = self._is_complete
+        if self._is_on:
             sys.setprofile(self._note)
         return self
 
     def __exit__(self, *error: Any) -> None:
-        if not self._is_complete:
+        if not self._is_on:
             return
         if sys.getprofile() == self._note:
             sys.setprofile(None)
