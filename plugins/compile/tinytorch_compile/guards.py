@@ -13,7 +13,7 @@ import numpy as np
 from tinytorch_core import Tensor
 from tinytorch_core.extend import array_text, unwrap
 
-from tinytorch_compile.arguments import array_parts
+from tinytorch_compile.arguments import array_parts, of_array
 from tinytorch_compile.arguments import conditions as of_arguments
 from tinytorch_compile.boxes import Box, attribute_names
 from tinytorch_compile.capture import Captured
@@ -52,6 +52,23 @@ def conditions(
     for space, absent in state.absent:
         texts.append(f"{absent!r} not in {names.of(space, 'state')}")
     return texts
+
+
+def of_gradient(
+    name: str, tensor: str, gradient: Any, names: Names, written: list[Any]
+) -> Iterator[str]:
+    """Yield conditions that a tensor has a gradient that is like another one.
+
+    Args:
+        name: the variable to which the first condition assigns the gradient.
+        tensor: the name of the tensor.
+        gradient: the other one.
+        names: the global names of the function.
+        written: the arrays into which the program writes.
+    """
+    yield f"({name} := {tensor}.grad).__class__ is {names.of(np.ndarray, 'ndarray')}"
+    yield from of_array(name, gradient, names)
+    yield from _of_overlaps({name: gradient}, names, written)
 
 
 def _of_overlaps(arguments: Mapping[str, Any], names: Names, written: list[Any]) -> Iterator[str]:

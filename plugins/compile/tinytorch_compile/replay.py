@@ -18,10 +18,10 @@ from tinytorch_compile.arguments import array_parts
 from tinytorch_compile.backends import Backend
 from tinytorch_compile.capture import Captured, Gradient, Leaf
 from tinytorch_compile.function import function_from
-from tinytorch_compile.guards import conditions
+from tinytorch_compile.guards import conditions, of_gradient
 from tinytorch_compile.names import Names
 from tinytorch_compile.passes import simplified
-from tinytorch_compile.program import Call, Program
+from tinytorch_compile.program import Call, Program, Value
 from tinytorch_compile.source import Source
 
 # What a replay returns if its program does not hold any more. It has had no effect then.
@@ -45,6 +45,7 @@ class Replay:
         first_write: the number of the first line of `run` that changes the state.
         saved: generators, each with the variable of `run` that holds its state at the start.
         gradients: the names of the arrays of gradients that `run` reuses.
+        passed: the gradients that may be other arrays in each call.
         notes: what the backend has compiled, for `explain()`.
         verified: a second capture was equal.
     """
@@ -59,6 +60,7 @@ class Replay:
     first_write: int
     saved: list[tuple[Any, str]]
     gradients: list[str]
+    passed: list[Gradient]
     notes: list[str]
     verified: bool = False
 
@@ -68,6 +70,11 @@ class Replay:
         space = self.run.__globals__
         for name in self.gradients:
             space[f"{name}_references"] = sys.getrefcount(space[name])
+        for gradient in self.passed:
+            # Another program may reuse the array, unless something refers to it.
+            assert gradient.slot is not None
+            copy = gradient.before.copy("K")
+            self.captured.arrays[gradient.slot] = gradient.before = copy
 
     def undo(self, error: Exception) -> bool:
         """Undo the effects of a run that raised an error; return False if that is not possible."""
@@ -103,6 +110,7 @@ def replay_of(
     """
     program = simplified(captured.program)
     kept = _accumulate(program, captured)
+    passed = _pass_gradients(program, captured)
     changed, notes = backend.change(program)
     names = Names()
     for own in (name, "result", "holds", "call", "arguments", *arguments):
@@ -113,12 +121,14 @@ def replay_of(
         text if text in arguments and isinstance(value, np.ndarray) else names.new(f"{text}_array")
         for text, value in arrays.items()
     ]
+    variables = {id(g): names.new(g.slot.label) for g in passed if g.slot is not None}
+    inputs += variables.values()
     source = Source(changed, captured.arrays, inputs, names, "return CHANGED")
     functions, more_notes = backend.link(source.blocks)
     names.objects.update(functions)
     written = [captured.arrays[slot] for slot in program.writes if slot.layout is not None]
     overwritten = [*written, *source.kept]
-    texts = _all_conditions(captured, program, kept, arguments, names, overwritten)
+    texts = _all_conditions(captured, program, kept, arguments, names, overwritten, variables)
     checks = _condition_lines(texts)
     reused = [] if copies else _reused(kept, source, names)
     reused += [
@@ -131,7 +141,7 @@ def replay_of(
         *_held_lines(reused, names),
         *[
             f"{name} = {array_text(text) if isinstance(value, Tensor) else text}"
-            for name, (text, value) in zip(inputs, arrays.items(), strict=True)
+            for name, (text, value) in zip(inputs, arrays.items(), strict=False)
             if name != text
         ],
     ]
@@ -159,6 +169,7 @@ def replay_of(
         2 + len(before) + first_write,
         source.saved,
         [name for name, _ in reused],
+        passed,
         [*notes, *more_notes],
     )
 
@@ -169,7 +180,7 @@ def _accumulate(program: Program, captured: Captured) -> list[tuple[Gradient, in
     Returns:
         Each gradient with the index of its new value in `program.kept`, or None for None.
     """
-    read = {v for step in program.steps for v in step.reads} | set(program.outputs)
+    read = _read_by(program) | set(program.outputs)
     found: list[tuple[Gradient, int | None]] = []
     ends = [g for g in captured.gradients if g.after is not None and g.after is not g.slot]
     kept = dict(zip(map(id, ends), program.kept, strict=True))
@@ -185,6 +196,31 @@ def _accumulate(program: Program, captured: Captured) -> list[tuple[Gradient, in
     return found
 
 
+def _read_by(program: Program) -> set[Value]:
+    return {value for step in program.steps for value in step.reads}
+
+
+def _pass_gradients(program: Program, captured: Captured) -> list[Gradient]:
+    """Let gradients that the program only reads be inputs, and return them.
+
+    They are other arrays in each call if something else computes them.
+    """
+    places = [slot for slot, _ in captured.readers]
+    read = _read_by(program)
+    passed = [
+        gradient
+        for gradient in captured.gradients
+        if gradient.slot in program.slots
+        and gradient.slot in read
+        and gradient.slot not in program.writes
+        and places.count(gradient.slot) == 1
+    ]
+    slots = [gradient.slot for gradient in passed if gradient.slot is not None]
+    program.slots = [slot for slot in program.slots if slot not in slots]
+    program.inputs = [*program.inputs, *slots]
+    return passed
+
+
 def _all_conditions(
     captured: Captured,
     program: Program,
@@ -192,6 +228,7 @@ def _all_conditions(
     arguments: Mapping[str, Any],
     names: Names,
     overwritten: list[Any],
+    variables: dict[int, str],
 ) -> list[str]:
     texts = conditions(captured, arguments, names, overwritten)
     set_here = {id(gradient) for gradient, _ in kept}
@@ -201,6 +238,9 @@ def _all_conditions(
         tensor = names.of(gradient.tensor, "tensor")
         if gradient.before is None:
             texts.append(f"{tensor}.grad is None")
+        elif id(gradient) in variables:
+            name = variables[id(gradient)]
+            texts += of_gradient(name, tensor, gradient.before, names, overwritten)
         elif gradient.slot in read:
             texts.append(f"{tensor}.grad is {names.of(gradient.before, 'grad')}")
         elif id(gradient) not in set_here:
