@@ -88,3 +88,18 @@ def test_gradients_may_be_computed_by_another_function(between):
     assert (update.reason is None) == (between is not gradients_that_are_parameters)
     if between in (nothing, new_gradients, changed_elements):
         assert "1 program" in repr(update)
+
+
+@pytest.mark.parametrize("first", [0, 3, 5])
+def test_gradients_that_are_added_to_do_not_change_where_the_user_keeps_them(first):
+    def kept(change):
+        weight = Tensor(np.ones(3), requires_grad=True)
+        step = change(lambda x: (weight * x).sum().backward())
+        found = []
+        for number in range(8):
+            step(np.full(3, float(number)))
+            if number >= first:
+                found.append(weight.grad)
+        return np.array(found)
+
+    assert (kept(compile) == kept(lambda step: step)).all()

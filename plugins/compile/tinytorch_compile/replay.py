@@ -44,7 +44,8 @@ class Replay:
         allocating: the calls that create a new array each time.
         first_write: the number of the first line of `run` that changes the state.
         saved: generators, each with the variable of `run` that holds its state at the start.
-        gradients: the names of the arrays of gradients that `run` reuses.
+        gradients: the names of the arrays of gradients that `run` reuses, each with the text of
+            the gradient.
         passed: the gradients that may be other arrays in each call.
         notes: what the backend has compiled, for `explain()`.
         verified: a second capture was equal.
@@ -59,7 +60,7 @@ class Replay:
     allocating: list[Call]
     first_write: int
     saved: list[tuple[Any, str]]
-    gradients: list[str]
+    gradients: list[tuple[str, str]]
     passed: list[Gradient]
     notes: list[str]
     verified: bool = False
@@ -68,8 +69,9 @@ class Replay:
         """Note that a second capture was equal, so the replay can be used."""
         self.verified = True
         space = self.run.__globals__
-        for name in self.gradients:
-            space[f"{name}_references"] = sys.getrefcount(space[name])
+        for name, place in self.gradients:
+            is_set = eval(place, space) is space[name]
+            space[f"{name}_references"] = sys.getrefcount(space[name]) - is_set
         for gradient in self.passed:
             # Another program may reuse the array, unless something refers to it.
             assert gradient.slot is not None
@@ -116,35 +118,18 @@ def replay_of(
     for own in (name, "result", "holds", "call", "arguments", *arguments):
         names.new(own)
     names.of(CHANGED, "CHANGED")
-    arrays = array_parts(arguments)
-    inputs = [
-        text if text in arguments and isinstance(value, np.ndarray) else names.new(f"{text}_array")
-        for text, value in arrays.items()
-    ]
+    inputs = _input_names(arguments, names)
     variables = {id(g): names.new(g.slot.label) for g in passed if g.slot is not None}
-    inputs += variables.values()
-    source = Source(changed, captured.arrays, inputs, names, "return CHANGED")
+    all_inputs = [*inputs, *variables.values()]
+    source = Source(changed, captured.arrays, all_inputs, names, "return CHANGED")
     functions, more_notes = backend.link(source.blocks)
     names.objects.update(functions)
     written = [captured.arrays[slot] for slot in program.writes if slot.layout is not None]
     overwritten = [*written, *source.kept]
     texts = _all_conditions(captured, program, kept, arguments, names, overwritten, variables)
     checks = _condition_lines(texts)
-    reused = [] if copies else _reused(kept, source, names)
-    reused += [
-        (names.of(captured.arrays[g.slot], "grad"), _place(g, names))
-        for g in captured.gradients
-        if g.slot in program.writes
-    ]
-    before = [
-        *checks,
-        *_held_lines(reused, names),
-        *[
-            f"{name} = {array_text(text) if isinstance(value, Tensor) else text}"
-            for name, (text, value) in zip(inputs, arrays.items(), strict=False)
-            if name != text
-        ],
-    ]
+    reused = _reused([] if copies else kept, captured, program, source, names)
+    before = [*checks, *_held_lines(reused, names), *_input_lines(arguments, inputs)]
     lines = [
         *before,
         *source.lines,
@@ -168,10 +153,28 @@ def replay_of(
         source.allocating,
         2 + len(before) + first_write,
         source.saved,
-        [name for name, _ in reused],
+        reused,
         passed,
         [*notes, *more_notes],
     )
+
+
+def _input_names(arguments: Mapping[str, Any], names: Names) -> list[str]:
+    """Return the names of the variables that hold the arrays among the arguments."""
+    return [
+        text if text in arguments and isinstance(value, np.ndarray) else names.new(f"{text}_array")
+        for text, value in array_parts(arguments).items()
+    ]
+
+
+def _input_lines(arguments: Mapping[str, Any], inputs: list[str]) -> list[str]:
+    """Return the lines that set these variables."""
+    arrays = zip(inputs, array_parts(arguments).items(), strict=True)
+    return [
+        f"{name} = {array_text(text) if isinstance(value, Tensor) else text}"
+        for name, (text, value) in arrays
+        if name != text
+    ]
 
 
 def _accumulate(program: Program, captured: Captured) -> list[tuple[Gradient, int | None]]:
@@ -320,14 +323,24 @@ def _place(gradient: Gradient, names: Names) -> str:
 
 
 def _reused(
-    kept: list[tuple[Gradient, int | None]], source: Source, names: Names
+    kept: list[tuple[Gradient, int | None]],
+    captured: Captured,
+    program: Program,
+    source: Source,
+    names: Names,
 ) -> list[tuple[str, str]]:
-    """Return the name of the array of each gradient, and the text of the gradient."""
-    return [
+    """Return the name of each array of a gradient that is written, and the text of the gradient."""
+    new = [
         (names.of(source.kept[index], "grad"), _place(gradient, names))
         for gradient, index in kept
         if index is not None
     ]
+    added_to = [
+        (names.of(captured.arrays[gradient.slot], "grad"), _place(gradient, names))
+        for gradient in captured.gradients
+        if gradient.slot in program.writes
+    ]
+    return new + added_to
 
 
 def _held_lines(reused: list[tuple[str, str]], names: Names) -> list[str]:
