@@ -24,10 +24,6 @@ _MOST_BYTES = 1 << 16
 _READERS = frozenset({"__code__", "__defaults__", "__kwdefaults__"})
 # Further ones in the user's code.
 _MORE_READERS = frozenset({"__getattribute__", "attrgetter", "getattr", "methodcaller"})
-# `start_joinable_thread` is that of Python 3.13.
-_STARTING_THREADS = frozenset(
-    vars(_thread).get(name) for name in ("start_new", "start_new_thread", "start_joinable_thread")
-)
 _INSPECT = inspect.signature.__code__.co_filename
 
 
@@ -74,7 +70,7 @@ class Calls:
         if event == "call":
             if frame.f_code not in self._codes and not _is_for_tinytorch(frame):
                 self._codes[frame.f_code] = frame.f_globals
-        elif event == "c_call" and function in _STARTING_THREADS:
+        elif function is _thread.start_new_thread:
             self._is_complete = False
 
     def unused(self) -> set[int]:
