@@ -12,14 +12,10 @@ import sys
 from types import CodeType, FunctionType
 from typing import Any
 
-from tinytorch_core.extend import unwrap
-
 from tinytorch_compile.slots import State, is_library
 
-# With fewer functions, noting calls takes more time than it saves; with more bytes of parameters,
-# a call of the step takes so long that its conditions do not matter.
+# With fewer functions, noting calls takes more time than it saves.
 _FEWEST = 8
-_MOST_BYTES = 1 << 16
 # Names in code that may read the code or the defaults of a function without calling it.
 _READERS = frozenset({"__code__", "__defaults__", "__kwdefaults__"})
 # Further ones in the user's code.
@@ -37,7 +33,6 @@ class Calls:
 
     def __init__(self, state: State, is_wanted: bool) -> None:
         things = [box.thing for box in state.boxes]
-        parameters = sum(unwrap(tensor).nbytes for _, tensor in state.tensors)
         self._functions = [thing for thing in things if isinstance(thing, FunctionType)]
         # The code that ran, with its global names.
         self._codes: dict[CodeType, dict[str, Any]] = {}
@@ -45,7 +40,6 @@ class Calls:
         self._is_complete = (
             is_wanted
             and len(self._functions) >= _FEWEST
-            and parameters <= _MOST_BYTES
             and not state.has_getters
             and sys.getprofile() is None
             and _is_only_thread()
