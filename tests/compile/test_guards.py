@@ -1,9 +1,7 @@
 """A replay never differs from the step: a change is noticed, and the step is captured again."""
 
-import inspect
 import logging
 import random
-import sys
 import threading
 import time
 import warnings
@@ -479,43 +477,3 @@ def test_an_error_in_a_replay_is_raised_by_the_step():
     assert total == 5
     assert compiled(np.ones(3), np.array([0, 2])).tolist() == [1, 1]
     assert total == 6
-
-
-def test_a_capture_leaves_the_profiler_of_the_user_as_it_is():
-    functions = [lambda x, i=i: x * i for i in range(10)]
-
-    def step(x):
-        thread = threading.Thread(target=sys.getprofile)
-        thread.start()
-        thread.join()
-        return functions[2](x)
-
-    compiled = compile(step)
-    for _ in range(3):
-        compiled(np.ones(2))
-        assert sys.getprofile() is None
-
-    def profiler(frame, event, argument):
-        calls.append(event)
-
-    calls = []
-    compiled = compile(lambda x: functions[2](x))
-    sys.setprofile(profiler)
-    try:
-        for _ in range(3):
-            compiled(np.ones(2))
-        assert sys.getprofile() is profiler
-    finally:
-        sys.setprofile(None)
-    assert calls
-
-
-def test_functions_that_the_step_does_not_call_need_no_conditions(monkeypatch):
-    monkeypatch.setattr("tinytorch_compile.unused._is_only_thread", lambda: True)
-    functions = [eval(f"lambda x: x * {i}") for i in range(10)]
-    compiled = compile(lambda x: functions[2](x), strict=True)
-    for _ in range(3):
-        compiled(np.ones(2))
-
-    # That of the step, and that of the function that it calls.
-    assert inspect.getsource(compiled.compiled).count(".__code__ is") == 2

@@ -31,7 +31,6 @@ from tinytorch_compile.errors import CaptureError, UnfinishedError
 from tinytorch_compile.program import Constant, Program, Value
 from tinytorch_compile.slots import State
 from tinytorch_compile.tracing import Number, Recorder, Traced, TracedGenerator, owner_of
-from tinytorch_compile.unused import Calls
 
 # A number of the state: the id of the dict or list that holds it, and its key.
 Place = tuple[int, Any]
@@ -91,7 +90,6 @@ class Captured:
         readers: each array among the slots, with a function that returns what is there now.
         adopted: the slots whose arrays the step has created, in a call that ran as it is.
         array_places: the places of the items of boxes that are arrays.
-        unused: the ids of the functions of the state that the step has not called.
     """
 
     program: Program
@@ -108,7 +106,6 @@ class Captured:
     readers: list[tuple[Value, Callable[[], Any]]] = field(default_factory=list)
     adopted: set[Value] = field(default_factory=set)
     array_places: set[Place] = field(default_factory=set)
-    unused: set[int] = field(default_factory=set)
 
     def creates_gradients(self) -> bool:
         """Return whether a tensor without a gradient gets one, which the next call may find."""
@@ -143,7 +140,6 @@ def capture(
     kwargs: Mapping[str, Any],
     numbers: set[Place],
     records: Callable[[Any], bool] = lambda kernel: True,
-    notes_calls: bool = False,
 ) -> Captured:
     """Run a step on traced arrays, restore all state, and return what it did.
 
@@ -152,7 +148,6 @@ def capture(
         args, kwargs: the arguments of the call.
         numbers: the places of numbers that are state, such as a learning rate that changes.
         records: returns whether a kernel is one call of the program; otherwise the calls in it are.
-        notes_calls: find the functions that are not called, which takes time.
 
     Raises:
         CaptureError: the step does something that a replay could not repeat.
@@ -161,8 +156,7 @@ def capture(
     _lock.acquire()
     token = _capturing.set(True)
     try:
-        roots = _objects_in([*args, *kwargs.values()])
-        run = _Capture(step, numbers, roots, records, notes_calls)
+        run = _Capture(step, numbers, _objects_in([*args, *kwargs.values()]), records)
         done, recorder = run.run(args, kwargs), run.recorder
         del run
     finally:
@@ -187,9 +181,8 @@ class _Capture:
         numbers: set[Place],
         roots: list[Any],
         records: Callable[[Any], bool],
-        notes_calls: bool,
     ) -> None:
-        self._step, self._wanted, self._notes_calls = step, numbers, notes_calls
+        self._step, self._wanted = step, numbers
         self.recorder = Recorder(records)
         self._program = self.recorder.program
         self._state = State(step, roots)
@@ -214,10 +207,8 @@ class _Capture:
         before = [cache.cache_info() for cache in caches]
         try:
             self._replace()
-            calls = Calls(self._state, self._notes_calls)
-            with effects.refused(self.recorder.refuse, is_capturing), calls:
+            with effects.refused(self.recorder.refuse, is_capturing):
                 result = self._step(*passed, **named)
-            self._done.unused = calls.unused()
             if self.recorder.refusal is not None:
                 raise self.recorder.refusal
             self._check_arguments()

@@ -313,7 +313,7 @@ class Compiled:
         """Return a replay for a call: a new one, or an earlier one that a second capture equals."""
         replays = self._replays.setdefault(_form(args, kwargs), [])
         earlier = [r for r in replays if not r.verified and r.holds(*args, **kwargs)]
-        captured = self._captured(args, kwargs, notes_calls=not earlier)
+        captured = self._captured(args, kwargs)
         if not self._unfinished and captured.creates_gradients():
             raise UnfinishedError("the step creates gradients")
         for replay in earlier:
@@ -339,15 +339,13 @@ class Compiled:
         replays.insert(0, self._latest)
         return self._latest
 
-    def _captured(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any], notes_calls: bool = False
-    ) -> Captured:
+    def _captured(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Captured:
         """Capture a call, with all numbers as state that change between calls or within one."""
         if self._latest is not None:
             self._add_numbers(_changed_numbers(self._latest.captured))
         while True:
             try:
-                return capture(self.step, args, kwargs, self._numbers, notes_calls=notes_calls)
+                return capture(self.step, args, kwargs, self._numbers)
             except ChangedNumbers as changed:
                 if changed.places <= self._numbers:
                     raise CaptureError("the type of a number of the state changes") from None

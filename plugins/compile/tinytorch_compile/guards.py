@@ -47,7 +47,7 @@ def conditions(
         function = names.of(getattr(kind, method), method)
         texts.append(f"{names.of(kind, kind.__name__)}.{method} is {function}")
     for box in state.boxes:
-        if not box.private and id(box.thing) not in captured.unused:
+        if not box.private:
             texts += _of_box(box, captured, names)
     for space, absent in state.absent:
         texts.append(f"{absent!r} not in {names.of(space, 'state')}")

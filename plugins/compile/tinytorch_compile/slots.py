@@ -49,13 +49,6 @@ _MORE_ATOMS = {
     "logging": ("Logger",),
     "pathlib": ("PurePath",),
 }
-# Objects that may read any attribute, also of a function that is not called.
-_GETTERS = frozenset(
-    {
-        *(operator.attrgetter, operator.methodcaller, types.MethodWrapperType),
-        *(types.WrapperDescriptorType, types.GetSetDescriptorType, types.MemberDescriptorType),
-    }
-)
 # Classes written in C whose objects have all their contents in `__dict__`.
 _OPEN = (types.SimpleNamespace,)
 _HIDING = (types.MethodDescriptorType, types.WrapperDescriptorType, types.GetSetDescriptorType)
@@ -119,7 +112,6 @@ class State:
         absent: for each dict of global names those that it must not have.
         names: the names in the code, of globals and attributes.
         caches: the functions that remember their results.
-        has_getters: it can reach an object that may read any attribute.
     """
 
     def __init__(self, function: Callable[..., Any], roots: Sequence[Any] = ()) -> None:
@@ -128,7 +120,6 @@ class State:
         self.objects: list[Any] = []
         self.methods: list[tuple[type, str]] = []
         self.caches: list[Any] = []
-        self.has_getters = False
         self._atoms = (*_ATOMS, *_imported_atoms())
         self._seen: dict[int, Any] = {}
         self._namespaces: dict[int, Namespace] = {}
@@ -154,8 +145,6 @@ class State:
 
     def _visit(self, found: Found) -> None:
         thing = found.thing
-        if type(thing) in _GETTERS or thing is getattr:
-            self.has_getters = True
         if isinstance(thing, self._atoms) or id(thing) in self._seen:
             return
         self._seen[id(thing)] = thing  # kept, so that the id stays its own
