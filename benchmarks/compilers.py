@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -42,10 +43,14 @@ class Compiled(TinyTorch):
         compiled: Function = compile(step, backend=self.backend, strict=True)
         return compiled
 
+    def _functions(self) -> SimpleNamespace:
+        """Return the functions that steps use, without this class: replays check what they reach."""
+        return SimpleNamespace(**vars(self))
+
     def backward(self, f: Function, inputs: Arrays) -> Task:
-        tensors = self._tracked(inputs)
-        start = weights(f(self, *tensors).data)
-        step = self._compiled(lambda: _gradients(tensors, f(self, *tensors), start) and None)
+        tensors, functions = self._tracked(inputs), self._functions()
+        start = weights(f(functions, *tensors).data)
+        step = self._compiled(lambda: _gradients(tensors, f(functions, *tensors), start) and None)
 
         def task() -> list[Any]:
             step()
@@ -54,11 +59,11 @@ class Compiled(TinyTorch):
         return task
 
     def train(self, loss: Function, parameters: Arrays, x: np.ndarray, y: np.ndarray) -> Task:
-        tensors = self._tracked(parameters)
+        tensors, functions = self._tracked(parameters), self._functions()
         batch = self.tensor(x)
 
         def step(x: Any, y: Any) -> Any:
-            value = loss(self, x, y, *tensors)
+            value = loss(functions, x, y, *tensors)
             value.backward()
             for t in tensors:
                 t.data -= RATE * t.grad

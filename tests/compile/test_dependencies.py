@@ -17,11 +17,13 @@ from .programs import (
     objects,
     results,
     training,
+    unused,
 )
 from .programs.table import PROGRAMS, seen
 
 # Importing these fills the table.
 MODULES = [arguments, containers, functions, generators, notebooks, objects, results, training]
+MODULES += [unused]
 
 # The programs that cannot be compiled, so they run as they are.
 NOT_COMPILED = """

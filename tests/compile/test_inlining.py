@@ -106,3 +106,17 @@ def test_memory_of_a_kernel_is_used_again():
     inlined = Inlined(kernel("x", fixed=True)(kernel_of_many_steps), (x,), pool)
     assert len(inlined.calls) == 20
     assert pool.bytes <= 2 * x.nbytes
+
+
+@pytest.mark.parametrize(
+    "other", ["y", "y[:1]", "y[..., ::-1]", "y.T.copy().T", "2", "0.5", "True"]
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.int64, bool])
+def test_results_of_elementwise_calls_have_the_layout_that_numpy_chooses(other, dtype):
+    x = np.ones((4, 3, 2), np.float32).transpose(2, 0, 1)
+    y = eval(other, {"y": np.ones((2, 4, 3), dtype)})
+
+    inlined, expected = replayed(lambda x, y: x * y + y, x, y)
+
+    assert (inlined.dtype, inlined.strides) == (expected.dtype, expected.strides)
+    assert inlined.tobytes() == expected.tobytes()

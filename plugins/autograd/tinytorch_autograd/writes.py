@@ -42,6 +42,7 @@ _Write = tuple[int, CodeType, int]
 # By the id of an array that owns its memory: a weak reference to the array, whose callback removes
 # the entry, and the latest write into each part of it. None is the whole array.
 _memories: dict[int, tuple[weakref.ref[Any], dict[_Part | None, _Write]]] = {}
+# The number of the latest write that is not one of `RepeatedWrites`.
 _latest = -1
 # Reentrant, because the garbage collector can run a destructor that writes into a tensor.
 _lock = fork_safe_lock()
@@ -143,33 +144,47 @@ class RepeatedWrites:
     Args:
         arrays: the arrays that are written into. The caller keeps them alive.
         code: the code that writes into them, for error messages.
+
+    Attributes:
+        number: that of the latest write; -1 before the first one.
     """
 
-    __slots__ = ("__weakref__", "_code", "_number", "_owners")
+    __slots__ = ("__weakref__", "_code", "_owners", "number")
 
     def __init__(self, arrays: Sequence[Any], code: CodeType) -> None:
         self._owners = frozenset(id(_owner(array)) for array in arrays)
-        self._code, self._number = code, -1
-        _repeated.add(self)
+        self._code, self.number = code, -1
+        _repeated.append(weakref.ref(self, _repeated.remove))
 
     def note(self) -> None:
-        """Note that the arrays have been written into. It takes as long as a few dict lookups."""
-        global _latest
-        with _lock:
-            self._number = _latest = next_number()
+        """Note that the arrays have been written into. It takes as long as two calls."""
+        self.number = next_number()
 
     def since(self, number: int, owner: Any) -> Iterator[_Write]:
         """Yield the latest write if it is one into `owner` after this number was given out."""
-        if self._number > number and id(owner) in self._owners:
-            yield self._number, self._code, 0
+        latest = self.number
+        if latest > number and id(owner) in self._owners:
+            yield latest, self._code, 0
 
 
-_repeated: weakref.WeakSet[RepeatedWrites] = weakref.WeakSet()
+_repeated: list[weakref.ref[RepeatedWrites]] = []
+
+
+def _all_repeated() -> list[RepeatedWrites]:
+    found = [reference() for reference in _repeated.copy()]
+    return [repeated for repeated in found if repeated is not None]
+
+
+def _latest_number() -> int:
+    """Return the number of the latest write."""
+    if not _repeated:
+        return _latest
+    return max(_latest, *(repeated.number for repeated in _all_repeated()))
 
 
 def any_since(number: int) -> bool:
     """Return whether an array has been written into since this number was given out."""
-    return _latest > number
+    return _latest_number() > number
 
 
 def check(nodes: Sequence[Any]) -> None:
@@ -178,10 +193,11 @@ def check(nodes: Sequence[Any]) -> None:
     Args:
         nodes: recorded ops, the youngest first.
     """
-    if not nodes or nodes[-1].number > _latest:
+    latest = _latest_number()
+    if not nodes or nodes[-1].number > latest:
         return
     for node in nodes:
-        if node.number < _latest:
+        if node.number < latest:
             for name, array in _needed_arrays(node):
                 write = _write_since(node.number, array)
                 if write is not None:
@@ -207,7 +223,7 @@ def _write_since(number: int, array: Any) -> _Write | None:
         for part, write in parts.items()
         if write[0] > number and (part is None or _overlaps(part, array))
     ]
-    since += [write for repeated in list(_repeated) for write in repeated.since(number, owner)]
+    since += [write for repeated in _all_repeated() for write in repeated.since(number, owner)]
     return max(since, default=None, key=itemgetter(0))
 
 

@@ -126,7 +126,7 @@ def _of_part(text: str, value: Any, names: Names) -> Iterator[str]:
     if isinstance(value, Tensor):
         yield from _of_tensor(text, value, names)
     elif isinstance(value, np.ndarray):
-        yield from _of_array(text, value, names)
+        yield from of_array(text, value, names)
     elif isinstance(value, dict):
         yield f"[*{text}] == {[*value]}"
     elif is_container(value):
@@ -138,7 +138,7 @@ def _of_part(text: str, value: Any, names: Names) -> Iterator[str]:
 def _of_tensor(text: str, tensor: Any, names: Names) -> Iterator[str]:
     array, attributes = array_text(text), vars(tensor)
     yield f"{array}.__class__ is {names.of(np.ndarray, 'ndarray')}"
-    yield from _of_array(array, tensor.data, names)
+    yield from of_array(array, tensor.data, names)
     if not attributes:
         yield f"not {text}.__dict__"
         return
@@ -153,7 +153,8 @@ def _of_tensor(text: str, tensor: Any, names: Names) -> Iterator[str]:
         yield f"repr({text}.__dict__[{name!r}]) == {repr(value)!r}"
 
 
-def _of_array(text: str, array: Any, names: Names) -> Iterator[str]:
+def of_array(text: str, array: Any, names: Names) -> Iterator[str]:
+    """Yield the conditions that an array has the layout of another one."""
     yield f"{text}.shape == {array.shape}"
     yield f"{text}.dtype == {names.of(array.dtype, str(array.dtype))}"
     yield f"{text}.strides == {array.strides}"

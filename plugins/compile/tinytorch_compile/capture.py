@@ -107,6 +107,10 @@ class Captured:
     adopted: set[Value] = field(default_factory=set)
     array_places: set[Place] = field(default_factory=set)
 
+    def creates_gradients(self) -> bool:
+        """Return whether a tensor without a gradient gets one, which the next call may find."""
+        return any(g.before is None and g.after is not None for g in self.gradients)
+
 
 class ChangedNumbers(Exception):
     """The step changes numbers that were captured as constants.

@@ -128,7 +128,7 @@ class Compiled:
         self._strict, self._backend = strict, backend
         self._attribute = self._name
         self._lock = threading.RLock()
-        # The programs, the latest first, by the number and names of the arguments.
+        # The programs, the latest first, by the `_form` of the arguments.
         self._replays: dict[Any, list[Replay]] = {}
         self._latest: Replay | None = None
         self._arguments: Arguments | None = None
@@ -143,10 +143,12 @@ class Compiled:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         with self._lock:
-            for replay in self._replays.get((len(args), *kwargs), ()):
+            # `_form(args, kwargs)`, without the time of a call
+            form = (len(args), *kwargs) if kwargs else len(args)
+            for replay in self._replays.get(form, ()):
                 if replay.verified:
                     try:
-                        result = replay.run(*args, **kwargs)
+                        result = replay.run(*args, **kwargs) if kwargs else replay.run(*args)
                     except Exception as error:
                         if not replay.undo(error):
                             raise
@@ -284,7 +286,7 @@ class Compiled:
         self, replay: Replay, args: tuple[Any, ...], kwargs: dict[str, Any], copies: bool = False
     ) -> Replay:
         """Replace a replay by a new one for the same captured call, and return it."""
-        replays = self._replays[(len(args), *kwargs)]
+        replays = self._replays[_form(args, kwargs)]
         arguments = self._named(args, kwargs)
         new = replay_of(self._name, replay.captured, arguments, self._backend, copies)
         replays[replays.index(replay)] = self._latest = new
@@ -309,9 +311,11 @@ class Compiled:
 
     def _replay_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Replay:
         """Return a replay for a call: a new one, or an earlier one that a second capture equals."""
-        replays = self._replays.setdefault((len(args), *kwargs), [])
+        replays = self._replays.setdefault(_form(args, kwargs), [])
         earlier = [r for r in replays if not r.verified and r.holds(*args, **kwargs)]
         captured = self._captured(args, kwargs)
+        if not self._unfinished and captured.creates_gradients():
+            raise UnfinishedError("the step creates gradients")
         for replay in earlier:
             if replay in replays:
                 reason = difference(replay.captured.program, captured.program)
@@ -391,6 +395,11 @@ class Compiled:
             RecaptureWarning,
             stacklevel=caller_level(),
         )
+
+
+def _form(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Return how the arguments of a call are passed: how many by position, and the other names."""
+    return (len(args), *kwargs) if kwargs else len(args)
 
 
 def _changed_numbers(captured: Captured) -> set[Place]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import random
 import sys
@@ -13,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_compile.errors import CaptureError
+from tinytorch_compile.errors import CaptureError, UnfinishedError
 
 _OWN = os.path.join(os.path.dirname(__file__), "")
 
@@ -58,6 +57,12 @@ class _Stream:
 
 @contextlib.contextmanager
 def _logging(refuse: Refuse, is_capturing: Callable[[], bool]) -> Iterator[None]:
+    logging = sys.modules.get("logging")
+    if logging is None:
+        yield
+        if "logging" in sys.modules:  # it may have been used
+            raise UnfinishedError("the step imports logging")
+        return
     create = logging.getLogRecordFactory()
 
     def record(*args: Any, **kwargs: Any) -> Any:

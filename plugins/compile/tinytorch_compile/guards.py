@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import Tensor
-from tinytorch_core.extend import array_text
+from tinytorch_core.extend import array_text, unwrap
 
-from tinytorch_compile.arguments import array_parts
+from tinytorch_compile.arguments import array_parts, of_array
 from tinytorch_compile.arguments import conditions as of_arguments
 from tinytorch_compile.boxes import Box, attribute_names
 from tinytorch_compile.capture import Captured
@@ -22,7 +22,7 @@ from tinytorch_compile.tracing import owner_of
 
 
 def conditions(
-    captured: Captured, arguments: Mapping[str, Any], names: Names, owners: frozenset[int]
+    captured: Captured, arguments: Mapping[str, Any], names: Names, written: list[Any]
 ) -> list[str]:
     """Return the texts of the conditions.
 
@@ -30,16 +30,11 @@ def conditions(
         captured: the captured call.
         arguments: the arguments of the captured call, by the names of the variables.
         names: the global names of the function.
-        owners: the ids of the arrays into which the program writes.
+        written: the arrays into which the program writes.
     """
     texts = [*_of_modes(names), *_of_errors(captured, names)]
     texts += of_arguments(arguments, names)
-    if owners:
-        names.objects["owners"] = owners
-        overlaps = names.of(_overlaps, "overlaps")
-        for text, value in array_parts(arguments).items():
-            array = array_text(text) if isinstance(value, Tensor) else text
-            texts.append(f"not {overlaps}({array}, owners)")
+    texts += _of_overlaps(arguments, names, written)
     for tensor, array in captured.tensors:
         name = names.of(tensor, "tensor")
         texts.append(f"{array_text(name)} is {names.of(array, 'array')}")
@@ -57,6 +52,40 @@ def conditions(
     for space, absent in state.absent:
         texts.append(f"{absent!r} not in {names.of(space, 'state')}")
     return texts
+
+
+def of_gradient(
+    name: str, tensor: str, gradient: Any, names: Names, written: list[Any]
+) -> Iterator[str]:
+    """Yield conditions that a tensor has a gradient that is like another one.
+
+    Args:
+        name: the variable to which the first condition assigns the gradient.
+        tensor: the name of the tensor.
+        gradient: the other one.
+        names: the global names of the function.
+        written: the arrays into which the program writes.
+    """
+    yield f"({name} := {tensor}.grad).__class__ is {names.of(np.ndarray, 'ndarray')}"
+    yield from of_array(name, gradient, names)
+    yield from _of_overlaps({name: gradient}, names, written)
+
+
+def _of_overlaps(arguments: Mapping[str, Any], names: Names, written: list[Any]) -> Iterator[str]:
+    """Yield conditions that no argument shares memory with an array that the program writes."""
+    owners = {id(owner): owner for owner in map(owner_of, written)}
+    if not owners:
+        return
+    names.objects["owners"] = frozenset(owners)
+    overlaps = names.of(_overlaps, "overlaps")
+    sizes = {owner.nbytes for owner in owners.values()}
+    for text, value in array_parts(arguments).items():
+        array = array_text(text) if isinstance(value, Tensor) else text
+        condition = f"not {overlaps}({array}, owners)"
+        if unwrap(value).nbytes not in sizes:
+            # An array that is not a view is not an owner of another size. This takes less time.
+            condition = f"({array}.base is None or {condition})"
+        yield condition
 
 
 def _overlaps(array: Any, owners: frozenset[int]) -> bool:

@@ -74,7 +74,7 @@ class Inlined:
         """Note a call of a function of NumPy, and return its result."""
         args, kwargs = mapped((args, kwargs), plain)
         if out is None:
-            found = function(*args, **kwargs)
+            found = _empty_result(function, args, kwargs)
             if not isinstance(found, np.ndarray):
                 raise NotFixed  # a number, on which the kernel may depend
             out = self.new(found.shape, found.dtype, found.strides)
@@ -208,6 +208,23 @@ class Watched(_Array):  # type: ignore[misc]
     def sum(self, axis: Any = None, keepdims: bool = False) -> Any:
         """Note the sum."""
         return self._inlined.call(np.add.reduce, (self,), {"axis": axis, "keepdims": keepdims})
+
+
+def _empty_result(function: Any, args: Any, kwargs: Any) -> Any:
+    """Return an array of the layout of a result; only calls that are not elementwise compute it."""
+    elementwise = isinstance(function, np.ufunc) and function.signature is None
+    arrays = [arg for arg in args if isinstance(arg, np.ndarray)]
+    if not elementwise or function.nout != 1 or kwargs or not any(x.shape for x in arrays):
+        return function(*args, **kwargs)
+    # A Python number adapts to the dtype of the array, except a truth value.
+    numbers = {int: int, float: float, complex: complex}
+    kinds = [numbers.get(type(arg)) or np.asarray(arg).dtype for arg in args]
+    *_, dtype = function.resolve_dtypes((*kinds, None))
+    roles: Any = [*(["readonly"] for _ in args), ["writeonly", "allocate"]]
+    dtypes: Any = [*(None for _ in args), dtype]
+    flags: Any = ("zerosize_ok", "refs_ok", "multi_index")
+    iterator = np.nditer([*args, None], flags, roles, dtypes, order="K", casting="unsafe")
+    return iterator.operands[-1]
 
 
 def _refused(self: Any, *args: Any, **kwargs: Any) -> Any:

@@ -45,7 +45,8 @@ class Pool:
         if free:
             memory = free.pop()
         else:
-            memory = np.empty(size, np.uint8)
+            # Zeros, because products of whatever was in the memory can take ten times as long.
+            memory = np.zeros(size, np.uint8)
             self.bytes += size
         return np.ndarray(layout.shape, layout.dtype, memory, 0, layout.strides)
 

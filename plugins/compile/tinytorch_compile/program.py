@@ -115,14 +115,20 @@ class Call:
     effect: bool = False
     errors: dict[str, str] | None = None
     location: Location | None = None
+    _reads: tuple[Value, ...] | None = field(default=None, init=False, repr=False)
 
     @property
-    def reads(self) -> list[Value]:
+    def reads(self) -> tuple[Value, ...]:
         """The values among the arguments."""
-        return [leaf for leaf in leaves((self.args, self.kwargs)) if isinstance(leaf, Value)]
+        if self._reads is None:
+            found = leaves((self.args, self.kwargs))
+            self._reads = tuple([leaf for leaf in found if isinstance(leaf, Value)])
+        return self._reads
 
     def reading(self, change: Callable[[Value], Any]) -> Call:
-        """Return a copy of the call in which `change` has replaced the values it reads."""
+        """Return the call with other values for those that it reads; a copy if one differs."""
+        if all(change(value) is value for value in self.reads):
+            return self
         args, kwargs = replaced((self.args, self.kwargs), change)
         return replace(self, args=args, kwargs=kwargs)
 
@@ -167,13 +173,14 @@ class Guard:
     location: Location | None = None
 
     @property
-    def reads(self) -> list[Value]:
+    def reads(self) -> tuple[Value, ...]:
         """The value."""
-        return [self.value]
+        return (self.value,)
 
     def reading(self, change: Callable[[Value], Any]) -> Guard:
-        """Return a copy of the guard for the value that `change` returns."""
-        return replace(self, value=change(self.value))
+        """Return the guard for the value that `change` returns; a copy if it differs."""
+        value = change(self.value)
+        return self if value is self.value else replace(self, value=value)
 
 
 Step = Call | Guard

@@ -18,12 +18,11 @@ from tinytorch_compile.arguments import array_parts
 from tinytorch_compile.backends import Backend
 from tinytorch_compile.capture import Captured, Gradient, Leaf
 from tinytorch_compile.function import function_from
-from tinytorch_compile.guards import conditions
+from tinytorch_compile.guards import conditions, of_gradient
 from tinytorch_compile.names import Names
 from tinytorch_compile.passes import simplified
-from tinytorch_compile.program import Call, Program
+from tinytorch_compile.program import Call, Program, Value
 from tinytorch_compile.source import Source
-from tinytorch_compile.tracing import owner_of
 
 # What a replay returns if its program does not hold any more. It has had no effect then.
 CHANGED = object()
@@ -45,7 +44,9 @@ class Replay:
         allocating: the calls that create a new array each time.
         first_write: the number of the first line of `run` that changes the state.
         saved: generators, each with the variable of `run` that holds its state at the start.
-        gradients: the names of the arrays of gradients that `run` reuses.
+        gradients: the names of the arrays of gradients that `run` reuses, each with the text of
+            the gradient.
+        passed: the gradients that may be other arrays in each call.
         notes: what the backend has compiled, for `explain()`.
         verified: a second capture was equal.
     """
@@ -59,7 +60,8 @@ class Replay:
     allocating: list[Call]
     first_write: int
     saved: list[tuple[Any, str]]
-    gradients: list[str]
+    gradients: list[tuple[str, str]]
+    passed: list[Gradient]
     notes: list[str]
     verified: bool = False
 
@@ -67,8 +69,14 @@ class Replay:
         """Note that a second capture was equal, so the replay can be used."""
         self.verified = True
         space = self.run.__globals__
-        for name in self.gradients:
-            space[f"{name}_references"] = sys.getrefcount(space[name])
+        for name, place in self.gradients:
+            is_set = eval(place, space) is space[name]
+            space[f"{name}_references"] = sys.getrefcount(space[name]) - is_set
+        for gradient in self.passed:
+            # Another program may reuse the array, unless something refers to it.
+            assert gradient.slot is not None
+            copy = gradient.before.copy("K")
+            self.captured.arrays[gradient.slot] = gradient.before = copy
 
     def undo(self, error: Exception) -> bool:
         """Undo the effects of a run that raised an error; return False if that is not possible."""
@@ -104,38 +112,24 @@ def replay_of(
     """
     program = simplified(captured.program)
     kept = _accumulate(program, captured)
+    passed = _pass_gradients(program, captured)
     changed, notes = backend.change(program)
     names = Names()
     for own in (name, "result", "holds", "call", "arguments", *arguments):
         names.new(own)
     names.of(CHANGED, "CHANGED")
-    arrays = array_parts(arguments)
-    inputs = [
-        text if text in arguments and isinstance(value, np.ndarray) else names.new(f"{text}_array")
-        for text, value in arrays.items()
-    ]
-    source = Source(changed, captured.arrays, inputs, names, "return CHANGED")
+    inputs = _input_names(arguments, names)
+    variables = {id(g): names.new(g.slot.label) for g in passed if g.slot is not None}
+    all_inputs = [*inputs, *variables.values()]
+    source = Source(changed, captured.arrays, all_inputs, names, "return CHANGED")
     functions, more_notes = backend.link(source.blocks)
     names.objects.update(functions)
     written = [captured.arrays[slot] for slot in program.writes if slot.layout is not None]
-    owners = frozenset(id(owner_of(array)) for array in (*written, *source.kept))
-    texts = _all_conditions(captured, program, kept, arguments, names, owners)
+    overwritten = [*written, *source.kept]
+    texts = _all_conditions(captured, program, kept, arguments, names, overwritten, variables)
     checks = _condition_lines(texts)
-    reused = [] if copies else _reused(kept, source, names)
-    reused += [
-        (names.of(captured.arrays[g.slot], "grad"), _place(g, names))
-        for g in captured.gradients
-        if g.slot in program.writes
-    ]
-    before = [
-        *checks,
-        *_held_lines(reused, names),
-        *[
-            f"{name} = {array_text(text) if isinstance(value, Tensor) else text}"
-            for name, (text, value) in zip(inputs, arrays.items(), strict=True)
-            if name != text
-        ],
-    ]
+    reused = _reused([] if copies else kept, captured, program, source, names)
+    before = [*checks, *_held_lines(reused, names), *_input_lines(arguments, inputs)]
     lines = [
         *before,
         *source.lines,
@@ -159,9 +153,28 @@ def replay_of(
         source.allocating,
         2 + len(before) + first_write,
         source.saved,
-        [name for name, _ in reused],
+        reused,
+        passed,
         [*notes, *more_notes],
     )
+
+
+def _input_names(arguments: Mapping[str, Any], names: Names) -> list[str]:
+    """Return the names of the variables that hold the arrays among the arguments."""
+    return [
+        text if text in arguments and isinstance(value, np.ndarray) else names.new(f"{text}_array")
+        for text, value in array_parts(arguments).items()
+    ]
+
+
+def _input_lines(arguments: Mapping[str, Any], inputs: list[str]) -> list[str]:
+    """Return the lines that set these variables."""
+    arrays = zip(inputs, array_parts(arguments).items(), strict=True)
+    return [
+        f"{name} = {array_text(text) if isinstance(value, Tensor) else text}"
+        for name, (text, value) in arrays
+        if name != text
+    ]
 
 
 def _accumulate(program: Program, captured: Captured) -> list[tuple[Gradient, int | None]]:
@@ -170,7 +183,7 @@ def _accumulate(program: Program, captured: Captured) -> list[tuple[Gradient, in
     Returns:
         Each gradient with the index of its new value in `program.kept`, or None for None.
     """
-    read = {v for step in program.steps for v in step.reads} | set(program.outputs)
+    read = _read_by(program) | set(program.outputs)
     found: list[tuple[Gradient, int | None]] = []
     ends = [g for g in captured.gradients if g.after is not None and g.after is not g.slot]
     kept = dict(zip(map(id, ends), program.kept, strict=True))
@@ -186,15 +199,41 @@ def _accumulate(program: Program, captured: Captured) -> list[tuple[Gradient, in
     return found
 
 
+def _read_by(program: Program) -> set[Value]:
+    return {value for step in program.steps for value in step.reads}
+
+
+def _pass_gradients(program: Program, captured: Captured) -> list[Gradient]:
+    """Let gradients that the program only reads be inputs, and return them.
+
+    They are other arrays in each call if something else computes them.
+    """
+    places = [slot for slot, _ in captured.readers]
+    read = _read_by(program)
+    passed = [
+        gradient
+        for gradient in captured.gradients
+        if gradient.slot in program.slots
+        and gradient.slot in read
+        and gradient.slot not in program.writes
+        and places.count(gradient.slot) == 1
+    ]
+    slots = [gradient.slot for gradient in passed if gradient.slot is not None]
+    program.slots = [slot for slot in program.slots if slot not in slots]
+    program.inputs = [*program.inputs, *slots]
+    return passed
+
+
 def _all_conditions(
     captured: Captured,
     program: Program,
     kept: list[tuple[Gradient, int | None]],
     arguments: Mapping[str, Any],
     names: Names,
-    owners: frozenset[int],
+    overwritten: list[Any],
+    variables: dict[int, str],
 ) -> list[str]:
-    texts = conditions(captured, arguments, names, owners)
+    texts = conditions(captured, arguments, names, overwritten)
     set_here = {id(gradient) for gradient, _ in kept}
     read = {value.memory for step in program.steps for value in step.reads}
     read |= {value.memory for value in program.needed} | program.writes.keys()
@@ -202,6 +241,9 @@ def _all_conditions(
         tensor = names.of(gradient.tensor, "tensor")
         if gradient.before is None:
             texts.append(f"{tensor}.grad is None")
+        elif id(gradient) in variables:
+            name = variables[id(gradient)]
+            texts += of_gradient(name, tensor, gradient.before, names, overwritten)
         elif gradient.slot in read:
             texts.append(f"{tensor}.grad is {names.of(gradient.before, 'grad')}")
         elif id(gradient) not in set_here:
@@ -281,14 +323,24 @@ def _place(gradient: Gradient, names: Names) -> str:
 
 
 def _reused(
-    kept: list[tuple[Gradient, int | None]], source: Source, names: Names
+    kept: list[tuple[Gradient, int | None]],
+    captured: Captured,
+    program: Program,
+    source: Source,
+    names: Names,
 ) -> list[tuple[str, str]]:
-    """Return the name of the array of each gradient, and the text of the gradient."""
-    return [
+    """Return the name of each array of a gradient that is written, and the text of the gradient."""
+    new = [
         (names.of(source.kept[index], "grad"), _place(gradient, names))
         for gradient, index in kept
         if index is not None
     ]
+    added_to = [
+        (names.of(captured.arrays[gradient.slot], "grad"), _place(gradient, names))
+        for gradient in captured.gradients
+        if gradient.slot in program.writes
+    ]
+    return new + added_to
 
 
 def _held_lines(reused: list[tuple[str, str]], names: Names) -> list[str]:

@@ -9,15 +9,10 @@ and TinyTorch is taken as fixed.
 from __future__ import annotations
 
 import _thread
-import datetime
-import decimal
 import enum
-import fractions
 import functools
-import logging
 import operator
 import os
-import pathlib
 import random
 import re
 import sys
@@ -39,14 +34,21 @@ from tinytorch_compile.names_in_code import globals_in, imports_in, names_in
 _LEAVES = (type(None), bool, int, float, complex, str, bytes, np.dtype, np.generic, type(Ellipsis))
 _ATOMS = (
     *_LEAVES,
-    *(np.ufunc, enum.Enum, slice, range, re.Pattern, pathlib.PurePath, logging.Logger),
-    *(datetime.date, datetime.time, datetime.timedelta, datetime.tzinfo),
-    *(decimal.Decimal, fractions.Fraction, weakref.ref, types.CodeType, types.GenericAlias),
+    *(np.ufunc, enum.Enum, slice, range, re.Pattern),
+    *(weakref.ref, types.CodeType, types.GenericAlias),
     *(types.MethodDescriptorType, types.WrapperDescriptorType, types.GetSetDescriptorType),
     *(types.MemberDescriptorType, types.ClassMethodDescriptorType, types.UnionType),
     *(_thread.LockType, _thread.RLock),
     *(operator.itemgetter, operator.attrgetter, operator.methodcaller),
 )
+# Further ones, in modules that take time to import: without the module, there are no objects.
+_MORE_ATOMS = {
+    "datetime": ("date", "time", "timedelta", "tzinfo"),
+    "decimal": ("Decimal",),
+    "fractions": ("Fraction",),
+    "logging": ("Logger",),
+    "pathlib": ("PurePath",),
+}
 # Classes written in C whose objects have all their contents in `__dict__`.
 _OPEN = (types.SimpleNamespace,)
 _HIDING = (types.MethodDescriptorType, types.WrapperDescriptorType, types.GetSetDescriptorType)
@@ -118,6 +120,7 @@ class State:
         self.objects: list[Any] = []
         self.methods: list[tuple[type, str]] = []
         self.caches: list[Any] = []
+        self._atoms = (*_ATOMS, *_imported_atoms())
         self._seen: dict[int, Any] = {}
         self._namespaces: dict[int, Namespace] = {}
         # The modules that are reached, and all names in code, which may be attributes of them.
@@ -142,7 +145,7 @@ class State:
 
     def _visit(self, found: Found) -> None:
         thing = found.thing
-        if isinstance(thing, _ATOMS) or id(thing) in self._seen:
+        if isinstance(thing, self._atoms) or id(thing) in self._seen:
             return
         self._seen[id(thing)] = thing  # kept, so that the id stays its own
         if isinstance(thing, Tensor):
@@ -330,6 +333,14 @@ class State:
             self._add(found, attributes, public)
             if public is not None:
                 self._add(found._replace(private=True), attributes, _is_private)
+
+
+def _imported_atoms() -> Iterator[type]:
+    for module, names in _MORE_ATOMS.items():
+        for name in names:
+            kind = getattr(sys.modules.get(module), name, None)
+            if kind is not None:
+                yield kind
 
 
 def _is_public(key: str) -> bool:

@@ -214,10 +214,13 @@ class Source(Placement):
 
     def _inlined(self, call: Call) -> bool:
         """Write the NumPy calls that a kernel makes, if they depend on layouts only."""
-        if not getattr(call.function, "fixed", False) or call.kwargs or not self._fix_inputs(call):
+        if not getattr(call.function, "fixed", False) or call.kwargs:
+            return False
+        copies = self._copies_of_inputs(call)
+        if copies is None:
             return False
         (result,) = call.results
-        args = mapped(call.reading(self._arrays.__getitem__).args, array_of)
+        args = mapped(call.reading({**self._arrays, **copies}.__getitem__).args, array_of)
         try:
             inlined = Inlined(call.function, args, self.pool)
         except NotFixed:
@@ -227,38 +230,53 @@ class Source(Placement):
             return False
         self._pooled[result] = inlined.result
         self._fix(result, inlined.result)
-        name = call.function.__name__
-        if len(inlined.calls) <= _FEW_CALLS:
-            for function, given in inlined.calls:
-                texts = [
-                    self._names.of(arg, f"{name}_part")
-                    if isinstance(arg, np.ndarray)
-                    else self.text(arg)
-                    for arg in given
-                ]
-                self._line(f"{self.text(function)}({', '.join(texts)})")
-        else:
+        self._write_inlined(call.function.__name__, inlined, copies)
+        return True
+
+    def _write_inlined(self, name: str, inlined: Inlined, copies: dict[Value, Any]) -> None:
+        few = len(inlined.calls) <= _FEW_CALLS
+        read = [arg for _, given in inlined.calls for arg in given if isinstance(arg, np.ndarray)]
+        passed: dict[int, str] = {}
+        for value, copy in copies.items():
+            # Lines can read the input itself, but not a view that is created once.
+            if few and not any(x is not copy and np.may_share_memory(x, copy) for x in read):
+                passed[id(copy)] = self._texts[value]
+            else:
+                self._copy_input(value, copy)
+        if not few:
             calls = self._names.of(inlined.calls, f"calls_of_{name}")
             self._line(f"for call, arguments in {calls}:")
             self._line("    call(*arguments)")
-        return True
+            return
+        for function, given in inlined.calls:
+            texts = [
+                (passed.get(id(arg)) or self._names.of(arg, f"{name}_part"))
+                if isinstance(arg, np.ndarray)
+                else self.text(arg)
+                for arg in given
+            ]
+            self._line(f"{self.text(function)}({', '.join(texts)})")
 
-    def _fix_inputs(self, call: Call) -> bool:
-        """Copy small inputs that a call reads; return whether all it reads is in fixed arrays."""
+    def _copies_of_inputs(self, call: Call) -> dict[Value, Any] | None:
+        """Return an array for each small input that a call reads, if the others are fixed."""
+        copies = {}
         for value in call.reads:
             if value in self._arrays:
                 continue
             layout = value.layout
             if value not in self._program.inputs or layout is None:
-                return False
-            array = layout.empty()
-            if array.nbytes > _LARGE_INPUT or Layout.of(array) != layout:
-                return False
-            passed = self._texts[value]
-            self._arrays[value] = array
-            self._texts[value] = self._names.of(array, f"{passed}_copy")
-            self._line(f"{self.text(np.copyto)}({self._texts[value]}, {passed})")
-        return True
+                return None
+            copy = copies[value] = layout.empty()
+            if copy.nbytes > _LARGE_INPUT or Layout.of(copy) != layout:
+                return None
+        return copies
+
+    def _copy_input(self, value: Value, copy: Any) -> None:
+        """Copy an input, so that its array is the same in every call."""
+        passed = self._texts[value]
+        self._arrays[value] = copy
+        self._texts[value] = self._names.of(copy, f"{passed}_copy")
+        self._line(f"{self.text(np.copyto)}({self._texts[value]}, {passed})")
 
     def _computed(self, i: int, call: Call) -> None:
         form = form_of(call)

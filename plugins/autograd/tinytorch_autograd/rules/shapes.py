@@ -31,7 +31,9 @@ def broadcast_to(x: Array, shape: Any) -> Array:
     few = isinstance(shape, tuple | list) and math.prod(shape) < 1_000
     if few and isinstance(x, np.ndarray | np.generic) and x.ndim <= len(shape):
         # Creating a view takes five times as long as copying so few elements.
-        out = np.empty(shape, x.dtype)
+        if x.__class__ is not np.ndarray:
+            x = np.asarray(x)
+        out = np.empty(shape, x.dtype, like=x)  # `like`, so that a compiled program can reuse it
         out[...] = x
         return out
     return np.broadcast_to(x, shape)

@@ -8,7 +8,6 @@ import hashlib
 import importlib
 import os
 import sys
-import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
@@ -162,6 +161,8 @@ def _write(file: Path, code: bytes) -> None:
 
     A folder that cannot be written causes a warning only if the user has chosen it.
     """
+    import tempfile  # takes 3 ms
+
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as temporary:
