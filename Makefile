@@ -71,7 +71,6 @@ clean: ## remove everything that make creates
 	rm -rf $(foreach d,$(DISTRIBUTIONS) $(EXAMPLES),$(d)/build $(d)/*.egg-info)
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Without compiling, because that takes half of the time, and Python compiles what it imports.
 # Without build isolation, because pip would create an environment for each of our packages.
 # Remove the *.egg-info folders that editable installs leave: in the root of the repository,
 # Python would find them before the real metadata.
@@ -79,11 +78,11 @@ $(VENV)/installed: requirements-dev.txt constraints.txt $(PROJECTS)
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit( \
 	    f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --quiet --no-compile "setuptools>=77"
-	$(PIP) install --quiet --no-compile --no-build-isolation -r requirements-dev.txt $(CONSTRAINTS)
+	$(PIP) install --quiet "setuptools>=77"
+	$(PIP) install --quiet --no-build-isolation -r requirements-dev.txt $(CONSTRAINTS)
 	rm -rf $(DISTRIBUTIONS:%=%/*.egg-info)
 	@touch $@
 
 $(VENV)/peers-installed: $(VENV)/installed requirements-peers.txt
-	$(PIP) install --quiet --no-compile -r requirements-peers.txt $(CONSTRAINTS)
+	$(PIP) install --quiet -r requirements-peers.txt $(CONSTRAINTS)
 	@touch $@
