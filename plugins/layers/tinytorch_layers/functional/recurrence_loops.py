@@ -15,10 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.extend import aligned_empty
+from tinytorch_core.extend import aligned_empty, multiply_tiles, tiles_of
 
 from tinytorch_layers.functional.recurrence_steps import extended, gradients, projection
-from tinytorch_layers.functional.tiled_products import multiply, tiles_of
 
 Array = np.ndarray[Any, Any]
 Sizes = tuple[int, ...]
@@ -203,7 +202,7 @@ class _Sums:
         found = self._memory[rows.start - self._start : rows.stop - self._start]
         self._by_weights += self._inputs[rows].T @ found
         if self.by_x is not None:
-            multiply(found, self._tiles, self.by_x[rows])
+            multiply_tiles(found, self._tiles, self.by_x[rows])
 
 
 def _inputs(loop: _Loop, x: Array, biased: bool) -> Array:
@@ -230,7 +229,7 @@ def _rnn(loop: _Loop, inputs: Array, weight: Array, hidden: Array, kind: str) ->
     for n, rows in loop.steps():
         inputs[rows, : loop.length] = extended(hidden, initial, n)
         hidden = out[rows]
-        multiply(inputs[rows], tiles, hidden)
+        multiply_tiles(inputs[rows], tiles, hidden)
         if kind == "tanh":
             np.tanh(hidden, out=hidden)
         else:
@@ -262,7 +261,7 @@ def _rnn_back(
             d *= h
         else:
             np.multiply(h, out > 0, out=d)
-        multiply(d, tiles, h)
+        multiply_tiles(d, tiles, h)
     return (state,)
 
 
@@ -283,7 +282,7 @@ def _lstm(
         step, first = inputs[rows], slice(0, n)
         step[:, : loop.length] = extended(hidden, initial[0], n)
         gates, others, terms = (loop.gates_of(x, first) for x in (memory, more, rest))
-        multiply(step, tiles, gates)
+        multiply_tiles(step, tiles, gates)
         np.tanh(gates, out=gates)
         sigmoids = gates[:3]
         sigmoids *= 0.5
@@ -338,7 +337,7 @@ def _lstm_back(
         np.multiply(factors[:3], c, out=targets[:3])
         np.multiply(factors[3], h, out=targets[3])
         c *= factors[5]
-        multiply(found, tiles, h)
+        multiply_tiles(found, tiles, h)
     return h_state, c_state
 
 
@@ -362,7 +361,7 @@ def _gru(
         hidden = extended(hidden, initial, n)
         gates = loop.gates_of(kept, rows)
         products = gates[:3]
-        multiply(hidden, tiles, products)
+        multiply_tiles(hidden, tiles, products)
         if added is not None:
             products += added
         sigmoids = gates[:2]
@@ -417,7 +416,7 @@ def _gru_back(
         d[:, rows] = a
         by_new *= r
         e[:, rows] = a
-        multiply(by_product[rows], tiles, b)
+        multiply_tiles(by_product[rows], tiles, b)
         b += through
     return by_projected, by_product, state
 

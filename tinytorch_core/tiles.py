@@ -1,0 +1,133 @@
+"""Matrix products in tiles, each small enough that OpenBLAS need not copy its operands.
+
+With kernels for AVX-512 and up to a million multiplications, OpenBLAS multiplies matrices where
+they are. Larger ones it copies into its own layout first, which takes up to a quarter of the time
+if a side has only a few hundred elements.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from typing import Any
+
+import numpy as np
+
+from tinytorch_core.kernel import aligned_empty
+
+Array = np.ndarray[Any, Any]
+
+# The largest number of multiplications for which OpenBLAS makes no copy.
+_SMALL_PRODUCT = 1_000_000
+# The columns of a tile, as many as fill the registers; and the fewest rows for which it is fast.
+_WIDTHS = (64, 32)
+_FEWEST_ROWS = 8
+# A product of fewer rows takes less time than the copy of the other matrix into tiles is worth.
+_WORTH_A_COPY = 256
+
+
+def product(x: Array, y: Array) -> Array:
+    """Return the product of two matrices, in tiles if that is faster.
+
+    That is known for OpenBLAS with one thread; several threads divide only large products.
+
+    >>> product(np.ones((2, 3)), np.ones((3, 1)))
+    array([[3.],
+           [3.]])
+    """
+    (rows, depth), columns = x.shape, y.shape[1]
+    if (
+        rows < _WORTH_A_COPY
+        or columns % _WIDTHS[0]
+        or _height(rows, depth, _WIDTHS[0]) < 2 * _FEWEST_ROWS
+        or x.dtype != y.dtype
+        or x.dtype.char not in "fd"
+        or not _are_fast()
+    ):
+        return x @ y
+    out = np.empty((rows, columns), x.dtype)
+    multiply_tiles(x, tiles_of(y, rows), out)
+    return out
+
+
+def tiles_of(matrix: Array, rows: int) -> Array:
+    """Return the columns of a matrix in tiles, for `multiply_tiles`.
+
+    Args:
+        matrix: the matrix, or several of one shape: (..., K, columns).
+        rows: how many rows the other matrix will have.
+
+    Returns:
+        An array of shape (..., columns / width, K, width).
+    """
+    depth, columns = matrix.shape[-2:]
+    width = next((w for w in _WIDTHS if not columns % w and _height(rows, depth, w)), columns)
+    tiles = matrix.reshape((*matrix.shape[:-1], columns // max(width, 1), width)).swapaxes(-2, -3)
+    copy = aligned_empty(tiles.shape, tiles.dtype)
+    copy[...] = tiles
+    return copy
+
+
+def multiply_tiles(x: Array, tiles: Array, out: Array) -> None:
+    """Write the product of `x` and of each matrix in tiles into `out`.
+
+    Args:
+        x: an array of shape (rows, K).
+        tiles: what `tiles_of` returned.
+        out: an array of shape (..., rows, columns).
+
+    >>> x, y, out = np.ones((2, 3)), np.ones((3, 1)), np.empty((2, 1))
+    >>> multiply_tiles(x, tiles_of(y, 2), out)
+    >>> out
+    array([[3.],
+           [3.]])
+    """
+    rows, depth = x.shape
+    blocks, _, width = tiles.shape[-3:]
+    height = _height(rows, depth, width) or max(rows, 1)
+    count = rows // height
+    target = out.reshape((*out.shape[:-2], count, height, blocks, width))
+    # All rows for one tile, then those for the next.
+    np.matmul(
+        x.reshape((count, height, depth)),
+        tiles[..., None, :, :],
+        out=np.moveaxis(target, -2, -4),
+    )
+
+
+@functools.lru_cache(maxsize=256)
+def _height(rows: int, depth: int, width: int) -> int:
+    """Return the number of rows of a tile, a divisor of `rows`; 0 if it would be too small."""
+    most = _SMALL_PRODUCT // max(depth * width, 1)
+    for count in range(1, max(rows // _FEWEST_ROWS, 1) + 1):
+        if not rows % count and rows // count <= most:
+            return rows // count
+    return 0
+
+
+@functools.cache
+def _are_fast() -> bool:
+    """Return whether NumPy has OpenBLAS, with one thread and kernels for AVX-512."""
+    config: Any = np.show_config("dicts")
+    blas = config.get("Build Dependencies", {}).get("blas", {}).get("name", "")
+    umath = sys.modules.get("numpy._core._multiarray_umath")
+    features = getattr(umath, "__cpu_features__", {})
+    core = os.environ.get("OPENBLAS_CORETYPE", "SkylakeX").lower()
+    return (
+        "openblas" in blas
+        and bool(features.get("AVX512_SKX"))
+        and core in ("skylakex", "cooperlake", "sapphirerapids")
+        and _threads() == 1
+    )
+
+
+def _threads() -> int:
+    """Return the number of threads that OpenBLAS uses unless a program changes it."""
+    for name in ("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS"):
+        value = os.environ.get(name, "")
+        if value.isdigit() and int(value):
+            return int(value)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
