@@ -87,13 +87,10 @@ def multiply_tiles(x: Array, tiles: Array, out: Array) -> None:
     blocks, _, width = tiles.shape[-3:]
     height = _height(rows, depth, width) or max(rows, 1)
     count = rows // height
+    # All rows are multiplied by one tile, then by the next.
     target = out.reshape((*out.shape[:-2], count, height, blocks, width))
-    # All rows for one tile, then those for the next.
-    np.matmul(
-        x.reshape((count, height, depth)),
-        tiles[..., None, :, :],
-        out=np.moveaxis(target, -2, -4),
-    )
+    target = target.swapaxes(-2, -3).swapaxes(-3, -4)
+    np.matmul(x.reshape((count, height, depth)), tiles[..., None, :, :], out=target)
 
 
 @functools.lru_cache(maxsize=256)

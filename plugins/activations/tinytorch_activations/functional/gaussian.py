@@ -158,4 +158,3 @@ def _tanh_rule(grad: Array, x: Array, out: Array) -> Array:
     s = sigmoid(x * (_LINEAR + _CUBIC * square))
     slope = _LINEAR + 3 * _CUBIC * square
     return grad * (s + x * (s * (1 - s)) * slope)
-

@@ -246,7 +246,7 @@ def run_back(
     """
     weights, initial = (weight_ih, weight_hh), (initial_hidden, initial_cell)
     states = (by_hidden, by_cell, hidden, cell)
-    how = (kind, sizes, reverse, with_x)
+    how: Any = (kind, sizes, reverse, with_x)
     biased = bias_ih is not None
     if gates is not None and _are_fast(x, *weights, *states, *initial):
         from tinytorch_layers.functional import recurrence_loops

@@ -85,13 +85,11 @@ def run_back(
     loop = _Loop(initial_hidden, sizes, reverse)
     if kind == "gru":
         *found, state = _gru_back(loop, by_hidden, hidden, gates, weight_hh, initial_hidden)
-        by_all = gradients(
-            x, weight_ih, hidden, initial_hidden, *found, biased, sizes, reverse, with_x
-        )
-        return *by_all, state
+        how: Any = (*found, biased, sizes, reverse, with_x)
+        return *gradients(x, weight_ih, hidden, initial_hidden, *how), state
     sums = _Sums(loop, inputs, x, weight_ih, with_x)
     if kind == "lstm":
-        by_states = _lstm_back(loop, sums, by_hidden, by_cell, gates, weight_hh)
+        by_states: Any = _lstm_back(loop, sums, by_hidden, by_cell, gates, weight_hh)
     else:
         by_states = _rnn_back(loop, sums, by_hidden, hidden, weight_hh, kind)
     by_weights = sums.by_weights()
@@ -187,9 +185,7 @@ class _Sums:
             self._add()
             self._start = rows.start if self._reverse else rows.stop - len(self._memory)
             self._rows = rows
-        self._rows = slice(
-            min(self._rows.start, rows.start), max(self._rows.stop, rows.stop)
-        )
+        self._rows = slice(min(self._rows.start, rows.start), max(self._rows.stop, rows.stop))
         return self._memory[rows.start - self._start : rows.stop - self._start]
 
     def by_weights(self) -> Array:

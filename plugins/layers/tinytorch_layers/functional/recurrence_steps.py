@@ -92,8 +92,8 @@ def run_back(
         states = [_replaced(state, new) for state, new in zip(states, by_before, strict=True)]
         found[t] = by_projected, by_product
     columns = [np.concatenate(column) for column in zip(*found, strict=True)]
-    found = gradients(x, weight_ih, hidden, initial_hidden, *columns, biased, sizes, reverse, with_x)
-    return *found, *states
+    how: Any = (*columns, biased, sizes, reverse, with_x)
+    return *gradients(x, weight_ih, hidden, initial_hidden, *how), *states
 
 
 def projection(x: Array, weight: Array, bias: Array) -> Array:
