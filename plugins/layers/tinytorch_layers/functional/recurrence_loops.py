@@ -9,6 +9,7 @@ The gates of a step are an array of shape (parts, n, H).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
@@ -26,6 +27,8 @@ Sizes = tuple[int, ...]
 _LSTM_ORDER = [0, 1, 3, 2]
 # The rows of the products whose gradients are kept at a time.
 _ROWS = 256
+# The bytes of weights that are not in the cache together with the gates.
+_LARGE_WEIGHT = 1 << 20
 
 
 def run(
@@ -170,11 +173,13 @@ class _Sums:
     def __init__(
         self, loop: _Loop, inputs: Array, x: Array, weight_ih: Array, with_x: bool
     ) -> None:
-        count = max(_ROWS, loop.batch)
+        shape = inputs.shape[1], weight_ih.shape[1]
+        # With large weights, adding takes longer than the cache saves.
+        count = max(min(max(_ROWS, math.prod(shape) // 512), loop.rows), loop.batch)
         self._reverse, self._inputs = loop.reverse, inputs
         self._memory = aligned_empty((count, weight_ih.shape[1]), loop.dtype)
         self._start, self._rows = 0, slice(0, 0)  # the row at the start of the memory; those in it
-        self._by_weights = np.zeros((inputs.shape[1], weight_ih.shape[1]), loop.dtype)
+        self._by_weights = np.zeros(shape, loop.dtype)
         self.by_x = np.empty_like(x, order="C") if with_x else None
         self._tiles = tiles_of(weight_ih.T, count) if with_x else weight_ih
 
@@ -211,6 +216,30 @@ def _inputs(loop: _Loop, x: Array, biased: bool) -> Array:
     return rows
 
 
+class _Products:
+    """The products of the rows [h, x, 1] and of the weights, step by step.
+
+    Args:
+        loop: the steps.
+        inputs: the rows.
+        weight: both weights and the bias, one above the other, of shape (parts, K, H).
+    """
+
+    def __init__(self, loop: _Loop, inputs: Array, weight: Array) -> None:
+        length = loop.length
+        self._inputs, self._projected = inputs, None
+        if weight.nbytes > _LARGE_WEIGHT:  # then only that of h is in the cache at each step
+            self._projected = np.matmul(inputs[:, length:], weight[:, length:])
+            self._inputs, weight = inputs[:, :length], weight[:, :length]
+        self._tiles = tiles_of(weight, loop.batch)
+
+    def write(self, rows: slice, out: Array) -> None:
+        """Write the products of a step into `out`, of shape (parts, n, H)."""
+        multiply_tiles(self._inputs[rows], self._tiles, out)
+        if self._projected is not None:
+            out += self._projected[:, rows]
+
+
 def _rnn(loop: _Loop, inputs: Array, weight: Array, hidden: Array, kind: str) -> Array:
     """Return the hidden states, and fill in those of the inputs.
 
@@ -220,12 +249,12 @@ def _rnn(loop: _Loop, inputs: Array, weight: Array, hidden: Array, kind: str) ->
         hidden: the initial hidden state.
         kind: "tanh" or "relu".
     """
-    tiles = tiles_of(weight, loop.batch)
+    products = _Products(loop, inputs, weight[None])
     out, initial = loop.empty(), hidden
     for n, rows in loop.steps():
         inputs[rows, : loop.length] = extended(hidden, initial, n)
         hidden = out[rows]
-        multiply_tiles(inputs[rows], tiles, hidden)
+        products.write(rows, hidden[None])
         if kind == "tanh":
             np.tanh(hidden, out=hidden)
         else:
@@ -269,26 +298,27 @@ def _lstm(
     The derivatives of h' = o tanh(c') and c' = f c + i g are products of what is in the cache here.
     The arguments are those of `_rnn`.
     """
-    tiles = tiles_of(loop.parts(weight)[_LSTM_ORDER], loop.batch)
-    tiles[:3] *= 0.5  # sigmoid(x) = (tanh(x / 2) + 1) / 2
+    parts = loop.parts(weight)[_LSTM_ORDER]
+    parts[:3] *= 0.5  # sigmoid(x) = (tanh(x / 2) + 1) / 2
+    products = _Products(loop, inputs, parts)
     out, cells, kept = loop.empty(), loop.empty(), loop.empty(6)
     memory, more, rest = loop.scratch(4), loop.scratch(3), loop.scratch(2)
     initial = hidden, cell
     for n, rows in loop.steps():
-        step, first = inputs[rows], slice(0, n)
-        step[:, : loop.length] = extended(hidden, initial[0], n)
+        first = slice(0, n)
+        inputs[rows, : loop.length] = extended(hidden, initial[0], n)
         gates, others, terms = (loop.gates_of(x, first) for x in (memory, more, rest))
-        multiply_tiles(step, tiles, gates)
+        products.write(rows, gates)
         np.tanh(gates, out=gates)
         sigmoids = gates[:3]
         sigmoids *= 0.5
         sigmoids += 0.5
         np.subtract(1, sigmoids, out=others)
         i, f, o, g = gates
-        new, kept_part = terms
+        new, old = terms
         np.multiply(i, g, out=new)
-        np.multiply(f, extended(cell, initial[1], n), out=kept_part)
-        cell = np.add(new, kept_part, out=cells[rows])
+        np.multiply(f, extended(cell, initial[1], n), out=old)
+        cell = np.add(new, old, out=cells[rows])
         factors = loop.gates_of(kept, rows)
         np.multiply(terms, others[:2], out=factors[:2])  # i g (1 − i) and f c (1 − f)
         new *= g
