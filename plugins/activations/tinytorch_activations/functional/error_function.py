@@ -140,12 +140,11 @@ def in_blocks(function: Callable[..., Array], *arrays: Array, work: int = 0) -> 
             for those of other libraries.
     """
     x = arrays[0]
-    fewest = _WORTH_MEMORY if work else _BLOCK
-    if x.size <= fewest or not all(_same_layout(x, y) for y in arrays):
+    if x.size <= _BLOCK or not all(_same_layout(x, y) for y in arrays):
         return function(*arrays)
     out = np.empty_like(x, order="C")
     target, *sources = (y.reshape(-1) for y in (out, *arrays))
-    memory = aligned_empty((work, min(x.size, _BLOCK)), x.dtype) if work else ()
+    memory = aligned_empty((work, _BLOCK), x.dtype)
     for start in range(0, x.size, _BLOCK):
         block = slice(start, start + _BLOCK)
         given, part = [source[block] for source in sources], target[block]
@@ -158,8 +157,6 @@ def in_blocks(function: Callable[..., Array], *arrays: Array, work: int = 0) -> 
 
 # In smaller blocks NumPy's overhead for each call counts; larger ones need a cache of over 1 MB.
 _BLOCK = 32_768
-# Above this size, memory for intermediate results saves more time than it takes to create it.
-_WORTH_MEMORY = 2_048
 
 
 def _same_layout(x: Array, y: Array) -> bool:

@@ -68,8 +68,6 @@ def gelu(x: Array, approximate: str = "none") -> Array:
     """
     x = as_float_array(x)
     cdf = NORMAL_CDF[check_choice("approximate", approximate, NORMAL_CDF)]
-    if cdf is _exact_cdf and x.dtype == np.float32:
-        return _gelu_float32(x)
     return in_blocks(lambda x: cdf(x) * x, x)
 
 
@@ -92,27 +90,18 @@ def _exact_cdf(x: Array) -> Array:
 
 # If x² overflows to inf, the bound is used.
 @np.errstate(over="ignore")
-def _cdf_float32(x: Array, work: Array = None, result: Array = None) -> Array:
-    """Return Φ(x), computed in `result` and with the help of `work`, if they are given."""
-    square = np.multiply(x, x, out=work)
-    square = np.minimum(square, _FLOAT32_BOUND, out=work)
-    value = np.multiply(square, _FLOAT32[0], out=result)
+def _cdf_float32(x: Array) -> Array:
+    square = np.minimum(x * x, _FLOAT32_BOUND)
+    value = _FLOAT32[0] * square
     for coefficient in _FLOAT32[1:-1]:
         value += coefficient
         value *= square
     value += _FLOAT32[-1]
     value *= x
-    value = np.tanh(value, out=result)
+    value = np.tanh(value)
     value *= 0.5
     value += 0.5
     return value
-
-
-def _gelu_float32(x: Array) -> Array:
-    def product(x: Array, *memory: Array) -> Array:
-        return np.multiply(_cdf_float32(x, *memory[:2]), x, out=memory[2] if memory else None)
-
-    return in_blocks(product, x, work=2)
 
 
 def _tanh_cdf(x: Array) -> Array:
