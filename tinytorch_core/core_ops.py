@@ -41,17 +41,9 @@ def matmul(x: Array, y: Array) -> Array:
             return x.dot(y) if len(x) * y.shape[1] < 10_000 else x @ y
         if x.ndim > 2 and x.flags.c_contiguous:
             # One product; NumPy would compute one for each leading index.
-            flat = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
-            # With fewer multiplications, the copy into tiles takes as long as tiles save.
-            out = _large_product(flat, y) if x.size * y.shape[1] > 8_000_000 else flat @ y
-            return out.reshape((*x.shape[:-1], y.shape[1]))
+            rows = math.prod(x.shape[:-1])
+            return (x.reshape(rows, x.shape[-1]) @ y).reshape((*x.shape[:-1], y.shape[1]))
     return x @ y
-
-
-def _large_product(x: Array, y: Array) -> Array:
-    from tinytorch_core.tiles import product  # on first use, for a faster start
-
-    return product(x, y)
 
 
 @kernel("x")

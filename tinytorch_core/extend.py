@@ -4,8 +4,6 @@
 everything else that a plugin may use is here. Nothing else in `tinytorch_core` is public.
 """
 
-from typing import TYPE_CHECKING
-
 from tinytorch_core.concurrency import current_thread_or_task, fork_safe_lock
 from tinytorch_core.core_ops import matmul, place, sum_into_rows, sum_rows
 from tinytorch_core.discovery import lazy_names
@@ -34,13 +32,6 @@ from tinytorch_core.source import (
 from tinytorch_core.surface import HookResult, Keyword, SurfaceBuilder, TensorExtension
 from tinytorch_core.tensor import active_op, derive, from_array, run_function, to_array, unwrap
 
-if TYPE_CHECKING:
-    from tinytorch_core.tiles import multiply_tiles, tiles_of
-
-__getattr__, __dir__ = lazy_names(
-    "tinytorch_core.extend", {"tinytorch_core.tiles": "multiply_tiles tiles_of"}
-)
-
 __all__ = [
     "CallText",
     "HookResult",
@@ -66,7 +57,6 @@ __all__ = [
     "kernel",
     "lazy_names",
     "matmul",
-    "multiply_tiles",
     "numpy_name",
     "op",
     "op_call",
@@ -77,7 +67,6 @@ __all__ = [
     "start_plugins",
     "sum_into_rows",
     "sum_rows",
-    "tiles_of",
     "to_array",
     "tuple_text",
     "unwrap",

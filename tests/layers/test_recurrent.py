@@ -21,7 +21,7 @@ from tinytorch_layers import (
     pad_packed_sequence,
     torch_state,
 )
-from tinytorch_layers.functional import recurrence, recurrence_loops
+from tinytorch_layers.functional import recurrence, recurrence_memory
 
 from .cases import mixed
 
@@ -89,8 +89,8 @@ def test_loops_in_tiles_and_blocks_agree_with_the_formulas(
     layer, hidden, large, lengths, monkeypatch
 ):
     """The loops split wide layers and long sequences; the formulas never do."""
-    monkeypatch.setattr(recurrence_loops, "_ROWS", 5)
-    monkeypatch.setattr(recurrence_loops, "_LARGE_WEIGHT", large)
+    monkeypatch.setattr(recurrence_memory, "_ROWS", 5)
+    monkeypatch.setattr(recurrence_memory, "_LARGE_WEIGHT", large)
     x = mixed((4, 3, 2))
 
     def compute():

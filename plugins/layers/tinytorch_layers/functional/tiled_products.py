@@ -8,13 +8,11 @@ if a side has only a few hundred elements.
 from __future__ import annotations
 
 import functools
-import os
-import sys
 from typing import Any
 
 import numpy as np
 
-from tinytorch_core.kernel import aligned_empty
+from tinytorch_core.extend import aligned_empty
 
 Array = np.ndarray[Any, Any]
 
@@ -23,32 +21,6 @@ _SMALL_PRODUCT = 1_000_000
 # The columns of a tile, as many as fill the registers; and the fewest rows for which it is fast.
 _WIDTHS = (64, 32)
 _FEWEST_ROWS = 8
-# A product of fewer rows takes less time than the copy of the other matrix into tiles is worth.
-_WORTH_A_COPY = 256
-
-
-def product(x: Array, y: Array) -> Array:
-    """Return the product of two matrices, in tiles if that is faster.
-
-    That is known for OpenBLAS with one thread; several threads divide only large products.
-
-    >>> product(np.ones((2, 3)), np.ones((3, 1)))
-    array([[3.],
-           [3.]])
-    """
-    (rows, depth), columns = x.shape, y.shape[1]
-    if (
-        rows < _WORTH_A_COPY
-        or columns % _WIDTHS[0]
-        or _height(rows, depth, _WIDTHS[0]) < 2 * _FEWEST_ROWS
-        or x.dtype != y.dtype
-        or x.dtype.char not in "fd"
-        or not _are_fast()
-    ):
-        return x @ y
-    out = np.empty((rows, columns), x.dtype)
-    multiply_tiles(x, tiles_of(y, rows), out)
-    return out
 
 
 def tiles_of(matrix: Array, rows: int) -> Array:
@@ -101,30 +73,3 @@ def _height(rows: int, depth: int, width: int) -> int:
         if not rows % count and rows // count <= most:
             return rows // count
     return 0
-
-
-@functools.cache
-def _are_fast() -> bool:
-    """Return whether NumPy has OpenBLAS, with one thread and kernels for AVX-512."""
-    config: Any = np.show_config("dicts")
-    blas = config.get("Build Dependencies", {}).get("blas", {}).get("name", "")
-    umath = sys.modules.get("numpy._core._multiarray_umath")
-    features = getattr(umath, "__cpu_features__", {})
-    core = os.environ.get("OPENBLAS_CORETYPE", "SkylakeX").lower()
-    return (
-        "openblas" in blas
-        and bool(features.get("AVX512_SKX"))
-        and core in ("skylakex", "cooperlake", "sapphirerapids")
-        and _threads() == 1
-    )
-
-
-def _threads() -> int:
-    """Return the number of threads that OpenBLAS uses unless a program changes it."""
-    for name in ("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS"):
-        value = os.environ.get(name, "")
-        if value.isdigit() and int(value):
-            return int(value)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
