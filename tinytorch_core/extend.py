@@ -9,7 +9,7 @@ from tinytorch_core.core_ops import matmul, place, sum_into_rows, sum_rows
 from tinytorch_core.discovery import lazy_names
 from tinytorch_core.errors import did_you_mean
 from tinytorch_core.hints import well_known_provider
-from tinytorch_core.kernel import are_ndarrays, kernel
+from tinytorch_core.kernel import aligned_empty, are_ndarrays, kernel
 from tinytorch_core.op_call import (
     CallText,
     array_text,
@@ -41,6 +41,7 @@ __all__ = [
     "SurfaceBuilder",
     "TensorExtension",
     "active_op",
+    "aligned_empty",
     "are_ndarrays",
     "argument_names",
     "array_text",

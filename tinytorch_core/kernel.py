@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -15,6 +16,9 @@ from tinytorch_core.tensor import TensorBase
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _NUMPY_TYPES = (np.ndarray, np.generic)
+
+# The bytes of a line of the cache, and of the longest vector.
+_LINE = 64
 
 
 def kernel(
@@ -72,6 +76,20 @@ def are_ndarrays(*arrays: Any) -> bool:
     True
     """
     return all(array is None or isinstance(array, _NUMPY_TYPES) for array in arrays)
+
+
+def aligned_empty(shape: Sequence[int], dtype: Any) -> np.ndarray[Any, Any]:
+    """Return a new array like `np.empty`, which begins at a multiple of 64 bytes.
+
+    NumPy aligns arrays to 16 bytes. Then most vectors of 64 bytes lie in two lines of the cache,
+    and a ufunc of arrays in the cache takes up to twice the time.
+
+    >>> aligned_empty((2, 3), np.float32).ctypes.data % 64
+    0
+    """
+    memory = np.empty(math.prod(shape) * np.dtype(dtype).itemsize + _LINE, np.uint8)
+    start = -memory.__array_interface__["data"][0] % _LINE
+    return np.ndarray(shape, dtype, memory, start)
 
 
 def _text(arrays: Sequence[str], function: Callable[..., Any], names: dict[str, Any]) -> str:

@@ -60,6 +60,7 @@ def test_float32_is_within_its_bound():
 def test_blocks_of_a_large_array_do_not_change_the_result(function, order, dtype):
     # More than two blocks, the last of which is not full.
     x = np.random.default_rng(0).normal(0, 3, (70, 1001)).astype(dtype, order=order)
+    x[3, 5] = 0
     rows = np.stack([function(row) for row in x])
     np.testing.assert_array_equal(function(x), rows)
     x, weights = Tensor(x, requires_grad=True), np.cos(x)

@@ -10,7 +10,7 @@ import pytest
 
 from tinytorch_core import Tensor
 from tinytorch_core.core_ops import core_ops
-from tinytorch_core.extend import from_array, place, sum_into_rows, sum_rows
+from tinytorch_core.extend import aligned_empty, from_array, place, sum_into_rows, sum_rows
 
 from tinytorch_devkit import StrictArray, values_of
 
@@ -174,3 +174,11 @@ def test_sum_rows_is_rounded_as_for_an_ndarray(dtype: Any) -> None:
     found = sum_rows(StrictArray(x))
     assert found.dtype == dtype
     np.testing.assert_array_equal(values_of(found), sum_rows(x))
+
+
+def test_aligned_arrays_begin_at_a_line_of_the_cache():
+    for dtype in (np.float32, np.complex128):
+        array = aligned_empty((3, 5), dtype)
+        assert (array.shape, array.dtype, array.flags.c_contiguous) == ((3, 5), dtype, True)
+        assert not array.ctypes.data % 64
+    assert aligned_empty((0, 5), np.float32).shape == (0, 5)

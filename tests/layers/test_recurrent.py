@@ -1,4 +1,4 @@
-"""Recurrent layers and cells: names, states, dropout, blocks of columns, and errors.
+"""Recurrent layers and cells: names, states, dropout, loops in blocks, and errors.
 
 `cases.py` compares them with PyTorch, and checks their second derivatives.
 """
@@ -21,7 +21,7 @@ from tinytorch_layers import (
     pad_packed_sequence,
     torch_state,
 )
-from tinytorch_layers.functional import recurrence
+from tinytorch_layers.functional import recurrence, recurrence_memory
 
 from .cases import mixed
 
@@ -82,11 +82,15 @@ def test_a_float32_layer_follows_that_of_pytorch(name, torch):
         np.testing.assert_allclose(one, other.numpy(), atol=2e-6)
 
 
-@pytest.mark.parametrize("hidden", [96, 128])
+@pytest.mark.parametrize(("hidden", "large"), [(96, 1 << 20), (128, 1 << 20), (32, 0)])
 @pytest.mark.parametrize("layer", LAYERS)
 @pytest.mark.parametrize("lengths", [None, [4, 1, 2]], ids=["equal lengths", "packed"])
-def test_loops_over_blocks_of_columns_agree_with_the_formulas(layer, hidden, lengths, monkeypatch):
-    """The loops split wide layers into blocks; the formulas never do."""
+def test_loops_in_tiles_and_blocks_agree_with_the_formulas(
+    layer, hidden, large, lengths, monkeypatch
+):
+    """The loops split wide layers and long sequences; the formulas never do."""
+    monkeypatch.setattr(recurrence_memory, "_ROWS", 5)
+    monkeypatch.setattr(recurrence_memory, "_LARGE_WEIGHT", large)
     x = mixed((4, 3, 2))
 
     def compute():

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import Tensor, op
-from tinytorch_core.extend import kernel
+from tinytorch_core.extend import aligned_empty, kernel
 
 from tinytorch_activations.arguments import as_float_array
 
@@ -126,20 +126,32 @@ def erf(x: Array) -> Array:
     return in_blocks(_erf_float32 if x.dtype == np.float32 else _erf_float64, x)
 
 
-def in_blocks(function: Callable[..., Array], *arrays: Array) -> Array:
+def in_blocks(function: Callable[..., Array], *arrays: Array, work: int = 0) -> Array:
     """Return `function(*arrays)` for a function that computes each element on its own.
 
     It computes large plain arrays of one shape and dtype in blocks, whose intermediate results
     stay in the processor's cache. The result has that shape and dtype.
+
+    Args:
+        function: the function.
+        arrays: its arrays.
+        work: if not 0, the function takes so many arrays for intermediate results, and one for its
+            result, after its own arrays, and computes in them. They are None for small arrays and
+            for those of other libraries.
     """
     x = arrays[0]
     if x.size <= _BLOCK or not all(_same_layout(x, y) for y in arrays):
         return function(*arrays)
     out = np.empty_like(x, order="C")
     target, *sources = (y.reshape(-1) for y in (out, *arrays))
+    memory = aligned_empty((work, _BLOCK), x.dtype)
     for start in range(0, x.size, _BLOCK):
         block = slice(start, start + _BLOCK)
-        target[block] = function(*(source[block] for source in sources))
+        given, part = [source[block] for source in sources], target[block]
+        if work:
+            function(*given, *(m[: part.size] for m in memory), part)
+        else:
+            part[...] = function(*given)
     return out
 
 

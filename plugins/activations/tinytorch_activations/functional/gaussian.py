@@ -18,6 +18,11 @@ from tinytorch_activations.functional.sigmoids import sigmoid
 Array = Any
 
 _SQRT_HALF = math.sqrt(0.5)
+# The largest density, that at 0.
+_DENSITY = 1 / math.sqrt(2 * math.pi)
+# Below this magnitude, Φ(x) is 1/2 to the accuracy of float64, and of float32 its square is no
+# subnormal number.
+_TINY = 1e-18
 # (1 + tanh(z)) / 2 = sigmoid(2 z), which is also accurate for negative z. With x factored out,
 # 2 z = x (_LINEAR + _CUBIC x²).
 _LINEAR = 2 * math.sqrt(2 / math.pi)
@@ -69,7 +74,12 @@ def gelu(x: Array, approximate: str = "none") -> Array:
 @kernel("grad", "x", "out")
 def gelu_rule(grad: Array, x: Array, out: Array, approximate: str) -> Array:
     """d/dx x Φ(x) = Φ(x) + x Φ'(x)."""
-    return in_blocks(_RULES[approximate], grad, x, out)
+    if approximate == "tanh":
+        return in_blocks(_tanh_rule, grad, x, out)
+    if isinstance(x, Tensor):
+        slope = x * exp_minus_square(_SQRT_HALF * x) * _DENSITY + _exact_cdf(x)
+        return grad * slope
+    return _exact_rule(grad, x, out)
 
 
 def _exact_cdf(x: Array) -> Array:
@@ -102,22 +112,33 @@ def _tanh_cdf(x: Array) -> Array:
 NORMAL_CDF: dict[str, Callable[[Array], Array]] = {"none": _exact_cdf, "tanh": _tanh_cdf}
 
 
+# If x² overflows to inf, exp(-inf) = 0 is the correct result.
+@np.errstate(over="ignore")
 def _exact_rule(grad: Array, x: Array, out: Array) -> Array:
-    slope = exp_minus_square(_SQRT_HALF * x)
-    slope *= 1 / math.sqrt(2 * math.pi)
-    slope *= x
-    if not isinstance(x, Tensor):
-        # Φ(x) = out / x takes a tenth of the time. Close to 0 too few digits of `out` are left.
-        small = np.abs(x) < 1e-30 if x.dtype.itemsize >= 4 else np.abs(x) < 1e-3
-        if are_ndarrays(small) and not small.any():
-            cdf = out / x  # np.where takes longer than all other steps together
-        else:
-            cdf = np.where(small, 0.5, out / np.where(small, 1, x))
+    return in_blocks(_exact_slopes, grad, x, out, work=2)
+
+
+def _exact_slopes(
+    grad: Array, x: Array, out: Array, work: Array = None, more: Array = None, result: Array = None
+) -> Array:
+    """Return the gradient, computed in `result` and with the help of the others, if given.
+
+    Φ(x) = out / x takes a tenth of the time of Φ. Close to 0 too few digits of `out` are left.
+    """
+    square = np.multiply(x, x, out=work)
+    tiny = _TINY if x.dtype.itemsize >= 4 else 1e-3
+    # np.where takes longer than all other steps together.
+    if are_ndarrays(square) and square.min(initial=np.inf) > tiny * tiny:
+        cdf = np.divide(out, x, out=more)
     else:
-        cdf = _exact_cdf(x)
+        small = np.abs(x) < tiny
+        cdf = np.where(small, 0.5, out / np.where(small, 1, x))
+    square *= -0.5
+    slope = np.exp(square, out=work)
+    slope *= _DENSITY
+    slope *= x
     slope += cdf
-    slope *= grad
-    return slope
+    return np.multiply(slope, grad, out=result)
 
 
 def _tanh_rule(grad: Array, x: Array, out: Array) -> Array:
@@ -126,6 +147,3 @@ def _tanh_rule(grad: Array, x: Array, out: Array) -> Array:
     s = sigmoid(x * (_LINEAR + _CUBIC * square))
     slope = _LINEAR + 3 * _CUBIC * square
     return grad * (s + x * (s * (1 - s)) * slope)
-
-
-_RULES = {"none": _exact_rule, "tanh": _tanh_rule}

@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 from tinytorch_core import op
-from tinytorch_core.extend import are_ndarrays, kernel, matmul, sum_rows, unwrap
+from tinytorch_core.extend import are_ndarrays, kernel, unwrap
 
 Array = Any
 Kept = list[Any]
@@ -162,22 +162,12 @@ def _backward(
     kept: Kept | None,
 ) -> Any:
     """Return the gradients of the arrays."""
-    named = _named(arrays, x, kind)
     by_cell, cell = (grads[1], outs[1]) if kind == "lstm" else (None, None)
+    states = (grads[0], by_cell, outs[0], cell)
+    gates, inputs = (*(kept or ()), None, None)[:2]
+    named = _named(arrays, x, kind)
     call: Any = run_back
-    found = call(
-        grads[0],
-        by_cell,
-        outs[0],
-        cell,
-        *named,
-        kept[0] if kept else None,
-        kind,
-        sizes,
-        reverse,
-        x is None,
-    )
-    return [*found]
+    return [*call(*states, *named, gates, inputs, kind, sizes, reverse, x is None)]
 
 
 def _named(arrays: Any, x: Array, kind: str) -> list[Array]:
@@ -210,15 +200,15 @@ def run(
         sizes, reverse: see `rnn`.
     """
     bias, bias_hh = _biases(bias_ih, bias_hh, kind)
-    projected = _projection(x, weight_ih, bias)
-    given = (projected, weight_hh, bias_hh, hidden, cell)
+    given = (x, weight_ih, weight_hh, bias, bias_hh, hidden, cell)
     if _are_fast(*given):
         from tinytorch_layers.functional import recurrence_loops
 
         return recurrence_loops.run(*given, kind, sizes, reverse)
     from tinytorch_layers.functional import recurrence_steps
 
-    return recurrence_steps.run(*given, kind, sizes, reverse)
+    projected = recurrence_steps.projection(x, weight_ih, bias)
+    return recurrence_steps.run(projected, *given[2:3], *given[4:], kind, sizes, reverse)
 
 
 @kernel("hidden", "x", "weight_ih", "weight_hh", "initial_hidden")
@@ -234,7 +224,8 @@ def run_back(
     bias_hh: Array,
     initial_hidden: Array,
     initial_cell: Array,
-    kept: Array,
+    gates: Array,
+    inputs: Array,
     kind: str,
     sizes: Sizes,
     reverse: bool,
@@ -242,52 +233,32 @@ def run_back(
 ) -> tuple[Array, ...]:
     """Return the gradients of x, both weights, both biases and both states, as far as they exist.
 
-    The loop goes through the steps in the opposite order. The weights get their gradients from one
-    product each, over all steps.
+    The loop goes through the steps in the opposite order. The weights get their gradients from
+    products over all steps.
 
     Args:
         by_hidden, by_cell: the gradients of the states, or None.
         hidden, cell: the states; the second may be None.
         x, weight_ih, weight_hh, bias_ih, bias_hh, initial_hidden, initial_cell, kind, sizes,
             reverse: the arguments of `run`.
-        kept: what `run` kept, or None.
+        gates, inputs: what `run` kept, or None.
         with_x: whether to compute the gradient of x.
     """
-    from tinytorch_layers.functional import recurrence_steps
-
-    initial = (initial_hidden, initial_cell)
-    if kept is not None and _are_fast(hidden, by_hidden, by_cell, x, weight_ih, weight_hh):
+    weights, initial = (weight_ih, weight_hh), (initial_hidden, initial_cell)
+    states = (by_hidden, by_cell, hidden, cell)
+    how: Any = (kind, sizes, reverse, with_x)
+    biased = bias_ih is not None
+    if gates is not None and _are_fast(x, *weights, *states, *initial):
         from tinytorch_layers.functional import recurrence_loops
 
         found = recurrence_loops.run_back(
-            by_hidden, by_cell, hidden, cell, kept, weight_hh, *initial, kind, sizes, reverse
+            *states, x, *weights, biased, *initial, gates, inputs, *how
         )
     else:
-        bias, bias_hh = _biases(bias_ih, bias_hh, kind)
-        projected = _projection(x, weight_ih, bias)
-        found = recurrence_steps.run_back(
-            by_hidden,
-            by_cell,
-            hidden,
-            cell,
-            projected,
-            weight_hh,
-            bias_hh,
-            *initial,
-            kind,
-            sizes,
-            reverse,
-        )
-    by_projected, by_product, *by_initial = found
-    # Two sums also if they are equal: gradients must not share memory.
-    by_biases = [] if bias_ih is None else [sum_rows(by_projected), sum_rows(by_product)]
-    found = (
-        matmul(by_projected, weight_ih.T) if with_x else None,
-        matmul(x.T, by_projected),
-        recurrence_steps.by_weight(hidden, initial_hidden, by_product, sizes, reverse),
-        *by_biases,
-        *by_initial,
-    )
+        from tinytorch_layers.functional import recurrence_steps
+
+        biases = _biases(bias_ih, bias_hh, kind)
+        found = recurrence_steps.run_back(*states, x, *weights, *biases, biased, *initial, *how)
     return tuple(array for array in found if array is not None)
 
 
@@ -297,17 +268,6 @@ def _biases(bias_ih: Array, bias_hh: Array, kind: str) -> tuple[Array, Array]:
     Only the gates of a GRU do not just use their sum.
     """
     return (bias_ih, bias_hh) if bias_ih is None or kind == "gru" else (bias_ih + bias_hh, None)
-
-
-def _projection(x: Array, weight: Array, bias: Array) -> Array:
-    """Return x weight + bias for the rows of all steps."""
-    out = matmul(x, weight)
-    if bias is None:
-        return out
-    if are_ndarrays(out, bias) and out.dtype == bias.dtype:
-        out += bias
-        return out
-    return out + bias
 
 
 def _are_fast(*arrays: Array) -> bool:

@@ -1,49 +1,56 @@
 """The recurrences of RNN, LSTM and GRU for NumPy arrays of one dtype: loops that compute in place.
 
-The loop over the steps only computes the recurrent product and the gates. Both work on blocks of
-columns: with up to a million multiplications in each product, BLAS skips the copy into its own
-layout, and takes two thirds of the time. An array of shape (rows, parts · H) is seen as
-(parts, blocks, rows, width), where the parts are those of the gates.
+Each step of RNN and LSTM is one product of the rows [h, x, 1] and of both weights and the bias,
+one above the other. So no projections are stored, and one product over all steps gives the
+gradients of all parameters. In a GRU the reset gate comes between the two products.
+
+The gates of a step are an array of shape (parts, n, H).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from tinytorch_layers.functional.recurrence_steps import extended
+from tinytorch_layers.functional.recurrence_memory import Loop, Products, Sums, inputs_of
+from tinytorch_layers.functional.recurrence_steps import extended, gradients, projection
+from tinytorch_layers.functional.tiled_products import multiply_tiles, tiles_of
 
 Array = np.ndarray[Any, Any]
 Sizes = tuple[int, ...]
 
-# The largest product of the three sizes of a matrix product for which OpenBLAS makes no copy.
-_SMALL_PRODUCT = 1_000_000
+# The order of the gates in the loop of an LSTM: i, f, o, g, so that the sigmoids are neighbours.
+_LSTM_ORDER = [0, 1, 3, 2]
 
 
 def run(
-    projected: Array,
-    weight: Array,
+    x: Array,
+    weight_ih: Array,
+    weight_hh: Array,
     bias: Array | None,
+    bias_hh: Array | None,
     hidden: Array,
-    cell: Array | None,
+    cell: Array,
     kind: str,
     sizes: Sizes,
     reverse: bool,
 ) -> tuple[Array, ...]:
-    """Return the states of each step, and the gates, in the order of the loop.
+    """Return the states of each step, the gates, and of RNN and LSTM the rows [h, x, 1].
 
-    The arguments are those of `recurrence_steps.run`.
+    Args:
+        bias, bias_hh: see `recurrence_steps.run_back`.
+        x, weight_ih, weight_hh, hidden, cell, kind, sizes, reverse: see `recurrence.run`.
     """
-    loop = _Loop(hidden, sizes, reverse)
-    if kind == "lstm":
-        assert cell is not None
-        return _lstm(loop, projected, weight, hidden, cell)
+    loop = Loop(hidden, sizes, reverse)
     if kind == "gru":
-        return _gru(loop, projected, weight, bias, hidden)
-    return _rnn(loop, projected, weight, hidden, np.tanh if kind == "tanh" else _relu)
+        return _gru(loop, projection(x, weight_ih, bias), weight_hh, bias_hh, hidden)
+    inputs = inputs_of(loop, x, bias is not None)
+    weight = np.concatenate([weight_hh, weight_ih, *([] if bias is None else [bias[None]])])
+    if kind == "lstm":
+        return *_lstm(loop, inputs, weight, hidden, cell), inputs
+    out = _rnn(loop, inputs, weight, hidden, kind)
+    return out, out, inputs
 
 
 def run_back(
@@ -51,326 +58,259 @@ def run_back(
     by_cell: Array | None,
     hidden: Array,
     cell: Array,
-    kept: Array,
-    weight: Array,
+    x: Array,
+    weight_ih: Array,
+    weight_hh: Array,
+    biased: bool,
     initial_hidden: Array,
     initial_cell: Array,
+    gates: Array,
+    inputs: Array,
     kind: str,
     sizes: Sizes,
     reverse: bool,
+    with_x: bool,
 ) -> tuple[Any, ...]:
-    """Return the gradients of the projections, of the products h weight, and of both states.
-
-    The arguments are those of `recurrence.run_back`.
-    """
-    loop = _Loop(initial_hidden, sizes, reverse)
-    if kind == "lstm":
-        return _lstm_back(loop, by_hidden, by_cell, hidden, cell, kept, weight, initial_cell)
-    if kind == "gru":
-        return _gru_back(loop, by_hidden, hidden, kept, weight, initial_hidden)
-    return _rnn_back(loop, by_hidden, hidden, weight, kind)
-
-
-class _Loop:
-    """The steps and the layout of one recurrence.
+    """Return what `recurrence_steps.run_back` returns.
 
     Args:
-        initial: the initial hidden state, (N, H).
-        sizes, reverse: see `recurrence.rnn`.
+        gates, inputs: what `run` returned after the states.
+        by_hidden, by_cell, hidden, cell, x, weight_ih, weight_hh, biased, initial_hidden,
+            initial_cell, kind, sizes, reverse, with_x: see `recurrence_steps.run_back`.
     """
-
-    def __init__(self, initial: Array, sizes: Sizes, reverse: bool) -> None:
-        self.batch, self.length = initial.shape
-        self.dtype = initial.dtype
-        self.sizes, self.reverse, self.rows = sizes, reverse, sum(sizes)
-        self.width = self.length
-        for width in (64, 32):
-            if self.length % width == 0 and self.batch * self.length * width <= _SMALL_PRODUCT:
-                self.width = width
-                break
-        self.blocks = self.length // self.width if self.width else 1
-        self._scratch: dict[tuple[str, int], Array] = {}
-
-    def steps(self, back: bool = False) -> Iterator[tuple[int, slice]]:
-        """Iterate over the number of rows of each step and their position.
-
-        Args:
-            back: whether to iterate in the opposite order, for the backward pass.
-        """
-        ends = np.cumsum(self.sizes).tolist()
-        steps = [(n, slice(end - n, end)) for n, end in zip(self.sizes, ends, strict=True)]
-        return iter(steps[::-1] if self.reverse != back else steps)
-
-    def empty(self, parts: int = 1) -> Array:
-        return np.empty((self.rows, parts * self.length), self.dtype)
-
-    def chunk(self, kept: Array, rows: slice) -> Array:
-        """Return the part of what is kept that belongs to one step: (parts, blocks, rows, width).
-
-        It is contiguous, unlike a part of the rows.
-        """
-        parts = kept.shape[1] // self.length
-        part = kept[rows].reshape(-1)
-        return part.reshape((parts, self.blocks, rows.stop - rows.start, self.width))
-
-    def scratch(self, name: str, parts: int, rows: int) -> Array:
-        """Return an array of shape (parts, blocks, rows, width), the same at each step."""
-        found = self._scratch.get((name, rows))
-        if found is None:
-            found = np.empty((parts, self.blocks, rows, self.width), self.dtype)
-            self._scratch[name, rows] = found
-        return found
-
-    def blocked(self, x: Array) -> Array:
-        """Return rows as a view of shape (parts, blocks, rows, width)."""
-        parts = x.shape[1] // self.length
-        return x.reshape((len(x), parts, self.blocks, self.width)).transpose(1, 2, 0, 3)
-
-    def forward_weight(self, weight: Array, order: Any = slice(None)) -> Array:
-        """Return the weight as (parts, blocks, H, width), with the parts in an order."""
-        return np.ascontiguousarray(self.blocked(weight)[order])
-
-    def backward_weight(self, weight: Array) -> Array:
-        """Return the parts of the transposed weight, each as (blocks, H, width)."""
-        parts = weight.T.reshape((-1, self.length, self.blocks, self.width))
-        return np.ascontiguousarray(parts.transpose(0, 2, 1, 3))
-
-    def multiply_back(self, by_product: Array, weight: Array, out: Array) -> None:
-        """Write the product of rows and of what `backward_weight` returned into `out`."""
-        rows = len(by_product)
-        parts = by_product.reshape((rows, len(weight), 1, self.length)).transpose(1, 2, 0, 3)
-        products = self.scratch("products", len(weight), rows)
-        np.matmul(parts, weight, out=products)
-        np.add.reduce(products, axis=0, out=out)
-
-    def states_before(self, x: Array, initial: Array) -> Iterator[Array]:
-        """Iterate over the states before each step, in the order of the backward pass."""
-        order = list(self.steps(back=True))
-        for (n, _), (_, rows) in pairwise(order):
-            yield extended(x[rows], initial, n)
-        yield initial[: order[-1][0]]
-
-    def zeros(self) -> Array:
-        return np.zeros((self.blocks, self.batch, self.width), self.dtype)
-
-    def split(self, state: Array) -> Array:
-        """Return a copy of a state of shape (N, H) as (blocks, N, width)."""
-        blocks: Array = self.blocked(state)[0].copy()
-        return blocks
-
-    def joined(self, state: Array) -> Array:
-        """Return a state of shape (blocks, N, width) as (N, H)."""
-        rows: Array = state.transpose(1, 0, 2).reshape((self.batch, self.length))
-        return rows
+    loop = Loop(initial_hidden, sizes, reverse)
+    if kind == "gru":
+        *found, state = _gru_back(loop, by_hidden, hidden, gates, weight_hh, initial_hidden)
+        how: Any = (*found, biased, sizes, reverse, with_x)
+        return *gradients(x, weight_ih, hidden, initial_hidden, *how), state
+    sums = Sums(loop, inputs, x, weight_ih, with_x)
+    if kind == "lstm":
+        by_states: Any = _lstm_back(loop, sums, by_hidden, by_cell, gates, weight_hh)
+    else:
+        by_states = _rnn_back(loop, sums, by_hidden, hidden, weight_hh, kind)
+    by_weights = sums.by_weights()
+    start, end = loop.length, loop.length + x.shape[1]
+    by_bias = by_weights[end] if biased else None
+    by_both = by_weights[start:end], by_weights[:start]
+    return sums.by_x, *by_both, by_bias, _copy(by_bias), *by_states
 
 
-def _relu(x: Array, out: Array) -> Array:
-    return np.maximum(x, 0, out=out)
+def _rnn(loop: Loop, inputs: Array, weight: Array, hidden: Array, kind: str) -> Array:
+    """Return the hidden states, and fill in those of the inputs.
 
-
-def _rnn(
-    loop: _Loop, projected: Array, weight: Array, hidden: Array, squash: Any
-) -> tuple[Array, ...]:
-    weight = loop.forward_weight(weight)
-    out = loop.empty()
-    p, h = loop.blocked(projected), loop.blocked(out)
-    initial = hidden
+    Args:
+        loop: the steps.
+        inputs, weight: the rows, and what to multiply them by.
+        hidden: the initial hidden state.
+        kind: "tanh" or "relu".
+    """
+    products = Products(loop, inputs, weight[None])
+    out, initial = loop.empty(), hidden
     for n, rows in loop.steps():
-        hidden = extended(hidden, initial, n)
-        a = np.matmul(hidden, weight, out=loop.scratch("a", 1, n))
-        a += p[:, :, rows]
-        squash(a, out=h[:, :, rows])
+        inputs[rows, : loop.length] = extended(hidden, initial, n)
         hidden = out[rows]
-    return out, out
+        products.write(rows, hidden[None])
+        if kind == "tanh":
+            np.tanh(hidden, out=hidden)
+        else:
+            np.maximum(hidden, 0, out=hidden)
+    return out
 
 
 def _rnn_back(
-    loop: _Loop, by_hidden: Array | None, hidden: Array, weight: Array, kind: str
-) -> tuple[Any, ...]:
-    weight = loop.backward_weight(weight)
-    found = loop.empty()
-    by, d, (h,) = _each(loop, by_hidden), loop.blocked(found)[0], loop.blocked(hidden)
+    loop: Loop, sums: Sums, by_hidden: Array | None, hidden: Array, weight: Array, kind: str
+) -> tuple[Array]:
+    """Return the gradient of the initial state, and give those of the products to `sums`.
+
+    Args:
+        loop, sums: the steps, and the other gradients.
+        by_hidden: the gradients of the hidden states, or None.
+        hidden: the hidden states.
+        weight: weight_hh.
+        kind: "tanh" or "relu".
+    """
+    tiles = tiles_of(weight.T, loop.batch)
     state = loop.zeros()
     for n, rows in loop.steps(back=True):
-        by_h = state[:, :n]
-        if by is not None:
-            by_h += by[:, rows]
-        slope = loop.scratch("slope", 1, n)[0]
+        h, d, out = state[:n], sums.memory(rows), hidden[rows]
+        if by_hidden is not None:
+            h += by_hidden[rows]
         if kind == "tanh":
-            np.multiply(h[:, rows], h[:, rows], out=slope)
-            np.subtract(1, slope, out=slope)
+            np.multiply(out, out, out=d)
+            np.subtract(1, d, out=d)
+            d *= h
         else:
-            np.greater(h[:, rows], 0, out=slope)
-        np.multiply(by_h, slope, out=d[:, rows])
-        loop.multiply_back(found[rows], weight, by_h)
-    return found, found, loop.joined(state), None
+            np.multiply(h, out > 0, out=d)
+        multiply_tiles(d, tiles, h)
+    return (state,)
 
 
 def _lstm(
-    loop: _Loop, projected: Array, weight: Array, hidden: Array, cell: Array
-) -> tuple[Array, ...]:
-    # The order i, f, o, g, so that the three sigmoids are computed together.
-    weight = loop.forward_weight(weight, [0, 1, 3, 2])
-    out, cells = loop.empty(), loop.empty()
-    p, (h,), (c,) = (loop.blocked(x) for x in (projected, out, cells))
-    initial, state = hidden, loop.split(cell)
+    loop: Loop, inputs: Array, weight: Array, hidden: Array, cell: Array
+) -> tuple[Array, Array, Array]:
+    """Return the hidden states, the cell states and the factors for `_lstm_back`.
+
+    The derivatives of h' = o tanh(c') and c' = f c + i g are products of what is in the cache here.
+    The arguments are those of `_rnn`.
+    """
+    parts = loop.parts(weight)[_LSTM_ORDER]
+    parts[:3] *= 0.5  # sigmoid(x) = (tanh(x / 2) + 1) / 2
+    products = Products(loop, inputs, parts)
+    out, cells, kept = loop.empty(), loop.empty(), loop.empty(6)
+    memory, more, rest = loop.scratch(4), loop.scratch(3), loop.scratch(2)
+    initial = hidden, cell
     for n, rows in loop.steps():
-        hidden = extended(hidden, initial, n)
-        a, new = loop.scratch("a", 4, n), state[:, :n]
-        np.matmul(hidden, weight, out=a)
-        a[:2] += p[:2, :, rows]
-        a[2:] += p[:1:-1, :, rows]
-        # The gates replace the projections of this step, which are not used again.
-        gates = loop.chunk(projected, rows)
-        a[:3] *= 0.5
-        np.tanh(a, out=a)
+        first = slice(0, n)
+        inputs[rows, : loop.length] = extended(hidden, initial[0], n)
+        gates, others, terms = (loop.gates_of(x, first) for x in (memory, more, rest))
+        products.write(rows, gates)
+        np.tanh(gates, out=gates)
+        sigmoids = gates[:3]
+        sigmoids *= 0.5
+        sigmoids += 0.5
+        np.subtract(1, sigmoids, out=others)
         i, f, o, g = gates
-        np.multiply(a[:3], 0.5, out=gates[:3])
-        gates[:3] += 0.5
-        g[...] = a[3]
-        new *= f
-        squashed = np.multiply(i, g, out=a[0])
-        new += squashed
-        c[:, rows] = new
-        np.tanh(new, out=squashed)
-        np.multiply(o, squashed, out=h[:, rows])
-        hidden = out[rows]
-    return out, cells, projected
-
-
-def _squash(a: Array, sigmoids: int) -> None:
-    """Replace the first parts of `a` by their sigmoids, and the others by tanh."""
-    first = a[:sigmoids]
-    first *= 0.5
-    np.tanh(a, out=a)
-    first *= 0.5
-    first += 0.5
+        new, old = terms
+        np.multiply(i, g, out=new)
+        np.multiply(f, extended(cell, initial[1], n), out=old)
+        cell = np.add(new, old, out=cells[rows])
+        factors = loop.gates_of(kept, rows)
+        np.multiply(terms, others[:2], out=factors[:2])  # i g (1 − i) and f c (1 − f)
+        new *= g
+        np.subtract(i, new, out=factors[2])  # i (1 − g²)
+        squashed = np.tanh(cell, out=new)
+        hidden = np.multiply(o, squashed, out=out[rows])
+        np.multiply(hidden, others[2], out=factors[3])  # tanh(c') o (1 − o)
+        squashed *= hidden
+        np.subtract(o, squashed, out=factors[4])  # o (1 − tanh²(c'))
+        factors[5] = f
+    return out, cells, kept
 
 
 def _lstm_back(
-    loop: _Loop,
+    loop: Loop,
+    sums: Sums,
     by_hidden: Array | None,
     by_cell: Array | None,
-    hidden: Array,
-    cell: Array,
     kept: Array,
     weight: Array,
-    initial_cell: Array,
-) -> tuple[Any, ...]:
-    weight = loop.backward_weight(weight)
-    found = loop.empty(4)
-    by_h, by_c = _each(loop, by_hidden), _each(loop, by_cell)
-    d, (c,) = loop.blocked(found), loop.blocked(cell)
-    h_state, c_state = loop.zeros(), loop.zeros()
-    before = loop.states_before(cell, initial_cell)
-    for (n, rows), cell_before in zip(loop.steps(back=True), before, strict=True):
-        h, b = h_state[:, :n], c_state[:, :n]
-        if by_h is not None:
-            h += by_h[:, rows]
-        if by_c is not None:
-            b += by_c[:, rows]
-        chunk = loop.chunk(kept, rows)
-        i, f, o, g = chunk
-        a, s = loop.scratch("a", 4, n), loop.scratch("s", 4, n)
-        squashed = np.tanh(c[:, rows], out=s[0])
-        by_i, by_f, by_o, by_g = a
-        # The gradient of c' through h' = o tanh(c') is h o (1 − tanh²) = (h − h tanh²) o.
-        np.multiply(h, squashed, out=by_o)
-        np.multiply(by_o, squashed, out=by_i)
-        np.subtract(h, by_i, out=by_i)
-        by_i *= o
-        b += by_i
-        np.multiply(b, g, out=by_i)
-        np.multiply(b, loop.blocked(cell_before)[0], out=by_f)
-        np.multiply(b, i, out=by_g)
-        b *= f
-        _slopes(chunk, 3, s)
-        np.multiply(a[:2], s[:2], out=d[:2, :, rows])
-        np.multiply(a[2:], s[2:], out=d[:1:-1, :, rows])
-        loop.multiply_back(found[rows], weight, h)
-    return found, found, loop.joined(h_state), loop.joined(c_state)
+) -> tuple[Array, Array]:
+    """Return the gradients of both initial states, and give those of the products to `sums`.
 
-
-def _slopes(values: Array, tanh: int, out: Array) -> None:
-    """Write the derivatives of sigmoids, a (1 − a), and of one tanh, 1 − a², into `out`."""
-    np.subtract(1, values, out=out)
-    out *= values
-    # 1 − a² = a (1 − a) + 1 − a
-    part = out[tanh]
-    part += 1
-    part -= values[tanh]
+    Args:
+        loop, sums: the steps, and the other gradients.
+        by_hidden, by_cell: the gradients of the states, or None.
+        kept: the factors that `_lstm` returned.
+        weight: weight_hh.
+    """
+    tiles = tiles_of(weight.T, loop.batch)
+    h_state, c_state, scratch = loop.zeros(), loop.zeros(), loop.scratch(1)
+    for n, rows in loop.steps(back=True):
+        h, c = h_state[:n], c_state[:n]
+        if by_hidden is not None:
+            h += by_hidden[rows]
+        if by_cell is not None:
+            c += by_cell[rows]
+        factors = loop.gates_of(kept, rows)
+        c += np.multiply(h, factors[4], out=scratch[:n])
+        found = sums.memory(rows)
+        targets = loop.parts(found)  # in the order i, f, g, o
+        np.multiply(factors[:3], c, out=targets[:3])
+        np.multiply(factors[3], h, out=targets[3])
+        c *= factors[5]
+        multiply_tiles(found, tiles, h)
+    return h_state, c_state
 
 
 def _gru(
-    loop: _Loop, projected: Array, weight: Array, bias: Array | None, hidden: Array
-) -> tuple[Array, ...]:
-    weight = loop.forward_weight(weight)
+    loop: Loop, projected: Array, weight: Array, bias: Array | None, hidden: Array
+) -> tuple[Array, Array]:
+    """Return the hidden states, and the gates r, z, n and u_n.
+
+    Args:
+        loop: the steps.
+        projected: the projections of the inputs.
+        weight, bias: weight_hh and bias_hh; the second may be None.
+        hidden: the initial hidden state.
+    """
+    tiles = tiles_of(loop.parts(weight), loop.batch)
     out, kept = loop.empty(), loop.empty(4)
-    p, (h,) = loop.blocked(projected), loop.blocked(out)
-    added = None if bias is None else loop.blocked(bias[None])
-    initial = hidden
+    p, initial = loop.parts(projected), hidden
+    added = None if bias is None else loop.parts(bias[None])
+    scratch = loop.scratch(1)
     for n, rows in loop.steps():
         hidden = extended(hidden, initial, n)
-        chunk = loop.chunk(kept, rows)
-        a = chunk[:3]
-        np.matmul(hidden, weight, out=a)
+        gates = loop.gates_of(kept, rows)
+        products = gates[:3]
+        multiply_tiles(hidden, tiles, products)
         if added is not None:
-            a += added
-        first = a[:2]
-        first += p[:2, :, rows]
-        _squash(first, 2)
-        r, z, new, u = chunk
+            products += added
+        sigmoids = gates[:2]
+        sigmoids += p[:2, rows]
+        sigmoids *= 0.5
+        np.tanh(sigmoids, out=sigmoids)
+        sigmoids *= 0.5
+        sigmoids += 0.5
+        r, z, new, u = gates
         u[...] = new
         new *= r
-        new += p[2, :, rows]
+        new += p[2, rows]
         np.tanh(new, out=new)
-        change = loop.scratch("change", 1, n)[0]
-        np.subtract(loop.blocked(hidden)[0], new, out=change)
+        change = np.subtract(hidden, new, out=scratch[:n])
         change *= z
-        np.add(new, change, out=h[:, rows])
-        hidden = out[rows]
+        hidden = np.add(new, change, out=out[rows])
     return out, kept
 
 
 def _gru_back(
-    loop: _Loop,
+    loop: Loop,
     by_hidden: Array | None,
     hidden: Array,
     kept: Array,
     weight: Array,
     initial: Array,
-) -> tuple[Any, ...]:
-    weight = loop.backward_weight(weight)
-    by_projected, by_product = loop.empty(3), loop.empty(3)
-    by, d, e = _each(loop, by_hidden), loop.blocked(by_projected), loop.blocked(by_product)
-    state = loop.zeros()
+) -> tuple[Array, Array, Array]:
+    """Return the gradients of the projections, of the products h weight, and of the initial state.
+
+    The arguments are those of `_lstm_back`.
+    """
+    tiles = tiles_of(weight.T, loop.batch)
+    by_projected, by_product, state = loop.empty(3), loop.empty(3), loop.zeros()
+    d, e = loop.parts(by_projected), loop.parts(by_product)
+    scratch, more, direct = loop.scratch(3), loop.scratch(3), loop.scratch(1)
     before = loop.states_before(hidden, initial)
     for (n, rows), hidden_before in zip(loop.steps(back=True), before, strict=True):
-        b = state[:, :n]
-        if by is not None:
-            b += by[:, rows]
-        chunk = loop.chunk(kept, rows)
-        r, z, new, u = chunk
-        a, s = loop.scratch("a", 3, n), loop.scratch("s", 3, n)
-        by_r, by_z, by_new = a
-        _slopes(chunk[:3], 2, s)
-        np.subtract(loop.blocked(hidden_before)[0], new, out=by_z)
+        b, first = state[:n], slice(0, n)
+        if by_hidden is not None:
+            b += by_hidden[rows]
+        gates = loop.gates_of(kept, rows)
+        a, slopes = loop.gates_of(scratch, first), loop.gates_of(more, first)
+        (r, z, new, u), (by_r, by_z, by_new) = gates, a
+        _slopes(gates[:3], slopes)
+        np.subtract(hidden_before, new, out=by_z)
         by_z *= b
-        direct = loop.scratch("direct", 1, n)[0]
-        np.multiply(b, z, out=direct)
-        np.subtract(b, direct, out=by_new)
-        by_new *= s[2]
+        through = np.multiply(b, z, out=direct[:n])
+        np.subtract(b, through, out=by_new)
+        by_new *= slopes[2]
         np.multiply(by_new, u, out=by_r)
-        first = a[:2]
-        first *= s[:2]
-        d[:, :, rows] = a
+        a[:2] *= slopes[:2]
+        d[:, rows] = a
         by_new *= r
-        e[:, :, rows] = a
-        loop.multiply_back(by_product[rows], weight, b)
-        b += direct
-    return by_projected, by_product, loop.joined(state), None
+        e[:, rows] = a
+        multiply_tiles(by_product[rows], tiles, b)
+        b += through
+    return by_projected, by_product, state
 
 
-def _each(loop: _Loop, grad: Array | None) -> Array | None:
-    """Return a gradient of shape (rows, H) as (blocks, rows, width), or None."""
-    return None if grad is None else loop.blocked(grad)[0]
+def _copy(x: Array | None) -> Array | None:
+    return None if x is None else x.copy()
+
+
+def _slopes(values: Array, out: Array) -> None:
+    """Write the derivatives of two sigmoids, a (1 − a), and of a tanh, 1 − a², into `out`."""
+    np.subtract(1, values, out=out)
+    out *= values
+    # 1 − a² = a (1 − a) + 1 − a
+    part = out[2]
+    part += 1
+    part -= values[2]

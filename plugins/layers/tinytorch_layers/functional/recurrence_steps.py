@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from tinytorch_core.extend import are_ndarrays, matmul, sum_rows
+
 Array = Any
 Arrays = Sequence[Any]
 Sizes = tuple[int, ...]
@@ -45,29 +47,35 @@ def run_back(
     by_cell: Array,
     hidden: Array,
     cell: Array,
-    projected: Array,
-    weight: Array,
+    x: Array,
+    weight_ih: Array,
+    weight_hh: Array,
     bias: Array,
+    bias_hh: Array,
+    biased: bool,
     initial_hidden: Array,
     initial_cell: Array,
     kind: str,
     sizes: Sizes,
     reverse: bool,
+    with_x: bool,
 ) -> tuple[Array, ...]:
-    """Return the gradients of the projections, of the products h weight, and of both states.
+    """Return the gradients of x, or None, both weights, both biases, if any, and both states.
 
     The gates of all steps are computed again, at once, from the states.
 
     Args:
-        projected, weight, bias: see `run`.
-        by_hidden, by_cell, hidden, cell, initial_hidden, initial_cell, kind, sizes, reverse: see
-            `recurrence.run_back`.
+        bias, bias_hh: the biases of the projections and of the recurrent products, or None.
+        biased: whether there are biases.
+        by_hidden, by_cell, hidden, cell, x, weight_ih, weight_hh, initial_hidden, initial_cell,
+            kind, sizes, reverse, with_x: see `recurrence.run_back`.
     """
     compute_gates, _, step_back = _KINDS[kind]
     outs = [x for x in (hidden, cell) if x is not None]
     initial = [x for x in (initial_hidden, initial_cell) if x is not None]
     before = [_states_before(*pair, sizes, reverse) for pair in zip(outs, initial, strict=True)]
-    gates = compute_gates(projected, _product(np.concatenate(before[0]), weight, bias))
+    projected = projection(x, weight_ih, bias)
+    gates = compute_gates(projected, _product(np.concatenate(before[0]), weight_hh, bias_hh))
     rows = [_split_rows(x, sizes) for x in (gates, *outs)]
     by_rows = [
         [None] * len(sizes) if x is None else _split_rows(x, sizes) for x in (by_hidden, by_cell)
@@ -80,14 +88,53 @@ def run_back(
             total if x[t] is None else total + x[t] for total, x in zip(by, by_rows, strict=False)
         ]
         by_projected, by_product, *by_before = step_back(by, *(x[t] for x in (*rows, *before)))
-        by_before[0] = by_before[0] + by_product @ weight.T
+        by_before[0] = by_before[0] + by_product @ weight_hh.T
         states = [_replaced(state, new) for state, new in zip(states, by_before, strict=True)]
         found[t] = by_projected, by_product
     columns = [np.concatenate(column) for column in zip(*found, strict=True)]
-    return *columns, states[0], states[1] if len(states) > 1 else None
+    how: Any = (*columns, biased, sizes, reverse, with_x)
+    return *gradients(x, weight_ih, hidden, initial_hidden, *how), *states
 
 
-def by_weight(
+def projection(x: Array, weight: Array, bias: Array) -> Array:
+    """Return x weight + bias for the rows of all steps."""
+    out = matmul(x, weight)
+    if bias is None:
+        return out
+    if are_ndarrays(out, bias) and out.dtype == bias.dtype:
+        out += bias
+        return out
+    return out + bias
+
+
+def gradients(
+    x: Array,
+    weight_ih: Array,
+    hidden: Array,
+    initial: Array,
+    by_projected: Array,
+    by_product: Array,
+    biased: bool,
+    sizes: Sizes,
+    reverse: bool,
+    with_x: bool,
+) -> list[Array]:
+    """Return the gradients of x, or None, of both weights, and of both biases, if any.
+
+    Args:
+        by_projected, by_product: those of the projections, and of the products h weight.
+        x, weight_ih, hidden, initial, biased, sizes, reverse, with_x: see `run_back`.
+    """
+    # Two sums also if they are equal: gradients must not share memory.
+    return [
+        matmul(by_projected, weight_ih.T) if with_x else None,
+        matmul(x.T, by_projected),
+        _by_weight(hidden, initial, by_product, sizes, reverse),
+        *([sum_rows(by_projected), sum_rows(by_product)] if biased else []),
+    ]
+
+
+def _by_weight(
     hidden: Array, initial: Array, by_product: Array, sizes: Sizes, reverse: bool
 ) -> Array:
     """dL/dweight = the sum of h^T g over all rows, with the hidden states h before the steps."""
