@@ -138,10 +138,14 @@ def test_workers_in_trouble_are_reported_and_ended(case: str) -> None:
     options = forked({"num_workers": 2, "timeout": timeout})
     loader = DataLoader(Troubled(trouble), 2, **options)
     found = []
-    with pytest.raises(error, match=message) as info:
+
+    def load() -> None:
         for batch in loader:
             found.append(batch.tolist())
             time.sleep(0.05)  # the worker fails before its turn
+
+    with pytest.raises(error, match=message) as info:
+        load()
     assert found == [[0, 1], [2, 3], [4, 5]]
     assert not children()
     if case == "an error":
