@@ -44,7 +44,7 @@ class Compiled(TinyTorch):
         return compiled
 
     def _functions(self) -> SimpleNamespace:
-        """Return what steps use, without this class: a replay checks all that its step can reach."""
+        """Return what steps use, without this class: replays check all that steps reach."""
         return SimpleNamespace(**vars(self))
 
     def backward(self, f: Function, inputs: Arrays) -> Task:
