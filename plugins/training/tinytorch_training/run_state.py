@@ -13,7 +13,7 @@ import numpy as np
 
 from tinytorch_training.arguments import count
 from tinytorch_training.callback import Callback, states
-from tinytorch_training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from tinytorch_training.checkpoint import CheckpointError, load_checkpoint
 from tinytorch_training.early_stopping import EarlyStopping
 from tinytorch_training.metrics import Averages
 from tinytorch_training.optimizer import Optimizer
@@ -40,11 +40,6 @@ class Run(Protocol):
     history: dict[str, list[float]]
 
 
-def save(run: Run, file: str | os.PathLike[str]) -> None:
-    """Write the whole state of a run to a checkpoint."""
-    save_checkpoint(file, _state(run))
-
-
 def load(run: Run, file: str | os.PathLike[str]) -> None:
     """Restore a run from a checkpoint; on an error, leave the run unchanged.
 
@@ -54,7 +49,7 @@ def load(run: Run, file: str | os.PathLike[str]) -> None:
             or the state of the optimizer contains NaN.
     """
     state = load_checkpoint(file)
-    before = _state(run)
+    before = state_of(run)
     try:
         _check(state, before)
         found = _with_nan(run, state)
@@ -94,7 +89,8 @@ def _generators(run: Run) -> dict[str, Any]:
     return {**generators_of(run.model), **run.generators}
 
 
-def _state(run: Run) -> dict[str, Any]:
+def state_of(run: Run) -> dict[str, Any]:
+    """Return the whole state of a run, for a checkpoint."""
     generators = {name: g.bit_generator.state for name, g in _generators(run).items()}
     return {
         **{name: part.state_dict() for name, part in _parts(run).items()},
@@ -162,7 +158,7 @@ def unchanged(run: Run, data: Any) -> Iterator[None]:
     loaders, mode = run.loaders, run.model.training
     run.loaders = {"data": data} if hasattr(data, "state_dict") else {}
     # The states refer to arrays that a step changes.
-    before = copy.deepcopy(_state(run))
+    before = copy.deepcopy(state_of(run))
     run.model.train()
     try:
         yield

@@ -25,6 +25,7 @@ from tinytorch_training.arguments import (
 )
 from tinytorch_training.batches import Conversion, inputs_of, parameter_dtype, share, target_of
 from tinytorch_training.callback import Callback, Calls, checked_callbacks
+from tinytorch_training.checkpoint import save_checkpoint
 from tinytorch_training.checkpointing import Checkpointing
 from tinytorch_training.data import map_arrays
 from tinytorch_training.early_stopping import EarlyStopping
@@ -43,7 +44,7 @@ from tinytorch_training.monitor import Monitor
 from tinytorch_training.optimizer import Optimizer
 from tinytorch_training.progress import Bar, Progress
 from tinytorch_training.schedules import LRScheduler
-from tinytorch_training.step import NotFinite, Result, Steps, detached
+from tinytorch_training.step import NotFinite, Result, Steps, Weights, detached
 
 Array = Any
 File = str | os.PathLike[str]
@@ -89,6 +90,9 @@ class Trainer:
         step: the number of completed steps of the optimizer.
         history: a dict of lists with one number for each epoch: "loss", the metrics, "lr" and,
             with validation data, "val_loss" and so on.
+        batch_weights: a function of the numbers of examples in the batches of a step that returns
+            the weight of each batch in the gradient; None for weights in proportion to these
+            numbers. A callback may set it.
 
     Raises:
         TypeError: the model lacks methods of a Module, or an argument has the wrong type.
@@ -151,6 +155,7 @@ class Trainer:
         self.progress = None if progress is None else flag("Trainer", "progress", progress)
         self.compile = compile if isinstance(compile, str) else flag("Trainer", "compile", compile)
         self.callbacks = checked_callbacks(callbacks)
+        self.batch_weights: Weights | None = None
         self._callback_calls = Calls(self)
         self._conversion = Conversion()
         self._steps = Steps(*self._parts())
@@ -328,7 +333,10 @@ class Trainer:
 
     def save(self, file: File) -> None:
         """Save the run to a checkpoint; see `save_checkpoint`."""
-        run_state.save(self, file)
+        state = run_state.state_of(self)
+        self._callback_calls("save", state)
+        if all(callback.writes for callback in self.callbacks):
+            save_checkpoint(file, state)
 
     def load(self, file: File) -> None:
         """Restore the run from a checkpoint. If this fails, nothing is changed.
@@ -407,10 +415,12 @@ class Trainer:
     def _parts(self) -> tuple[Any, ...]:
         with_output = bool(self.metrics)
         parts = self.model, self.loss, self.optimizer, self.max_grad_norm, with_output
-        return *parts, self.compile, self._callback_calls.inside_step
+        return *parts, self.compile, self._callback_calls.inside_step, self.batch_weights
 
     def _add(self, averages: Averages, batch: Any, result: Result, share: float) -> None:
-        """Add the loss and the metrics of a batch to averages."""
+        """Add the loss and the metrics of a batch to averages, unless it is empty."""
+        if not share:
+            return
         loss, output = result
         numbers = {"loss": _number(loss)}
         if self.metrics:
@@ -424,6 +434,7 @@ class Trainer:
 
     def _means(self, averages: Averages) -> dict[str, Any]:
         """Return the averages over an epoch, and the metrics over it."""
+        self._callback_calls("averages", averages)
         means: dict[str, Any] = averages.means()
         if not means:
             raise ValueError(
