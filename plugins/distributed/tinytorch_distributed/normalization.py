@@ -84,7 +84,7 @@ class SyncBatchNorm(BatchNorm2d):
 
     def _track(self, mean: Array, variance: Array, number: int) -> None:
         """Move the running statistics towards those of the whole batch."""
-        self.num_batches_tracked = self.num_batches_tracked + 1
+        self.num_batches_tracked += 1
         momentum = 1 / int(self.num_batches_tracked) if self.momentum is None else self.momentum
         self.update_statistics(mean, variance * (number / (number - 1)), momentum)
 

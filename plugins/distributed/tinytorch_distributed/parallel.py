@@ -9,6 +9,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from tinytorch_core.extend import unwrap
+
 from tinytorch_layers import BatchNorm1d, BatchNorm2d
 from tinytorch_modules.arguments import integer, number
 from tinytorch_training import Callback
@@ -235,7 +237,7 @@ def _broadcast(model: Any, comm: Engine) -> None:
 def _send(tensors: Sequence[Any], comm: Engine) -> None:
     """Replace the values of tensors or ndarrays by those of rank 0."""
     for tensor in tensors:
-        array = tensor if isinstance(tensor, np.ndarray) else tensor.data
+        array = unwrap(tensor)
         # As bytes: libraries for messages do not know every dtype.
         sent = np.array(array, order="C").reshape(-1).view(np.uint8)
         comm.broadcast(sent)
