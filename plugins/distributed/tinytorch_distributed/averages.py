@@ -34,6 +34,19 @@ def mean(value: Any, examples: float, comm: Engine) -> float:
     return float(sums[0] / sums[1])
 
 
+def part_of_rank(state: Mapping[str, Any], rank: int) -> dict[str, Any]:
+    """Return with what a rank continues averages over all ranks: rank 0 with everything.
+
+    The others get empty arrays, so that all ranks have the same number of them.
+    """
+    found: dict[str, Any] = {"sums": {}, "examples": 0} if rank else dict(state)
+    for name in ("outputs", "targets"):
+        if name in state:
+            whole = np.concatenate(state[name])
+            found[name] = [whole[:0] if rank else whole]
+    return found
+
+
 def combined(states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the state of the averages over all ranks.
 

@@ -15,6 +15,9 @@ from tinytorch_distributed.engine import Engine
 
 Array = Any
 
+# The key of the states of all ranks in the state of a generator in a checkpoint.
+RANKS = "ranks"
+
 # The methods of a generator that draw independent numbers, with the position of `size`.
 _METHODS = {
     **dict.fromkeys(("random", "standard_exponential", "standard_normal"), 0),
@@ -42,6 +45,27 @@ def rank_generator(seed: int, comm: Engine) -> Generator:
     """
     entropy = integer("rank_generator()", "seed", seed, minimum=0)
     return np.random.default_rng(np.random.SeedSequence(entropy, spawn_key=(comm.rank,)))
+
+
+def state_of_rank(saved: dict[str, Any], generator: Generator, comm: Engine) -> Any:
+    """Return the state of this rank's generator from the states of all ranks in a checkpoint.
+
+    If another number of ranks has saved it, the ranks get parts of the stream of rank 0 that do
+    not overlap, unless the generators of all ranks had the same state.
+
+    Args:
+        saved: the state of rank 0, with those of all ranks as RANKS.
+        generator: the generator that will get the state.
+        comm: the engine of this rank.
+    """
+    states = saved.get(RANKS, [saved])
+    if len(states) == comm.size:
+        return states[comm.rank]
+    if all(state == states[0] for state in states) and len(states) > 1:
+        return states[0]
+    source: Any = type(generator.bit_generator)()
+    source.state = states[0]
+    return source.jumped(1 + comm.rank).state if comm.rank else states[0]
 
 
 class Rows:

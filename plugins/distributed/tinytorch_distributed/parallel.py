@@ -15,9 +15,9 @@ from tinytorch_layers import BatchNorm1d, BatchNorm2d
 from tinytorch_modules.arguments import integer, number
 from tinytorch_training import Callback
 
-from tinytorch_distributed.averages import combined
+from tinytorch_distributed.averages import combined, part_of_rank
 from tinytorch_distributed.buckets import Reducer
-from tinytorch_distributed.draws import shared_draws
+from tinytorch_distributed.draws import RANKS, shared_draws, state_of_rank
 from tinytorch_distributed.engine import Engine, describe
 from tinytorch_distributed.errors import RankError
 from tinytorch_distributed.normalization import SyncBatchNorm
@@ -155,16 +155,13 @@ class DataParallel(Callback):
                     f"{names.format(*progress[0])}; all ranks must load the same checkpoint, from "
                     "a file system that they share, and get their data from shard()"
                 )
-        if self.comm.rank:
-            # A checkpoint within an epoch has the sums of all ranks, which rank 0 continues.
-            trainer.averages.load_state_dict({"sums": {}, "examples": 0})
         self.synchronize(trainer.model)
         trainer.batch_weights = self._weights
 
     def on_after_backward(self, trainer: Any) -> None:
         """Replace the gradients by those of the mean over all ranks."""
-        assert self._reducer is not None
-        self._reducer.finish()
+        if self._reducer is not None:
+            self._reducer.finish()
 
     def on_averages(self, trainer: Any, averages: Any) -> None:
         """Replace the sums of this rank by those over all ranks."""
@@ -175,9 +172,22 @@ class DataParallel(Callback):
         _send([buffer for _, buffer in trainer.model.named_buffers()], self.comm)
 
     def on_save(self, trainer: Any, state: dict[str, Any]) -> None:
-        """Put the sums over all ranks into a checkpoint that is written within an epoch."""
+        """Put the sums over all ranks, and the generators of all ranks, into a checkpoint."""
         if state["averages"]["examples"]:
             state["averages"] = combined(self.comm.all_gather(state["averages"]))
+        if trainer.generators:
+            own = {name: state["generators"][name] for name in trainer.generators}
+            ranks = self.comm.all_gather(own)
+            for name in own:
+                others = [states[name] for states in ranks]
+                state["generators"][name] = {**own[name], RANKS: others}
+
+    def on_load(self, trainer: Any, state: dict[str, Any]) -> None:
+        """Take the part of this rank from a checkpoint."""
+        state["averages"] = part_of_rank(state["averages"], self.comm.rank)
+        for name, generator in trainer.generators.items():
+            saved = state["generators"][name]
+            state["generators"][name] = state_of_rank(saved, generator, self.comm)
 
     def on_fit_end(self, trainer: Any) -> None:
         """Release the model."""

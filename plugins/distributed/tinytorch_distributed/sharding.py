@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_training import DataLoader, Sampler
+from tinytorch_training import DataLoader, IterableDataset
 
 from tinytorch_distributed.draws import share_state
 from tinytorch_distributed.engine import Engine
@@ -42,12 +42,10 @@ def shard(loader: Any, comm: Engine) -> Any:
     >>> run_threads(examples, 2)
     [[[0, 1], [4]], [[2, 3], []]]
     """
-    if not isinstance(loader, DataLoader):
+    if not isinstance(loader, DataLoader) or isinstance(loader.dataset, IterableDataset):
         return ShardedBatches(loader, comm)
     share_state([loader.generator], comm)
-    if isinstance(loader.sampler, Sampler) or hasattr(loader.dataset, "__len__"):
-        return ShardedLoader(loader, comm)
-    return ShardedBatches(loader, comm)
+    return ShardedLoader(loader, comm)
 
 
 def part(count: int, comm: Engine) -> slice:
@@ -96,7 +94,7 @@ class ShardedLoader:
     """
 
     def __init__(self, loader: DataLoader, comm: Engine) -> None:
-        self._sampler = _Part(loader, comm)
+        self._whole, self._sampler = loader, _Part(loader, comm)
         self._loader = DataLoader(
             loader.dataset,
             batch_sampler=self._sampler,
@@ -121,15 +119,22 @@ class ShardedLoader:
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state of the generator and the position in the running epoch."""
-        return self._loader.state_dict()
+        return {**self._loader.state_dict(), "batch_size": self._whole.batch_size}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Restore a state from `state_dict`, also of another number of ranks.
+        """Restore a state from `state_dict`, also of another number of ranks or of the whole loader.
 
         Raises:
             ValueError, TypeError, KeyError: as for a DataLoader. Nothing is changed.
         """
-        self._loader.load_state_dict(state_dict)
+        size = self._whole.batch_size
+        if state_dict.get("batch_size") != size:
+            raise ValueError(
+                f"this state belongs to a DataLoader with batch_size="
+                f"{state_dict.get('batch_size')}, but the sharded one has batch_size={size}; the "
+                "batches would differ"
+            )
+        self._loader.load_state_dict({**state_dict, "batch_size": self._loader.batch_size})
 
 
 class _Part:

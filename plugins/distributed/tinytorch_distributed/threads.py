@@ -88,7 +88,11 @@ class ThreadEngine(Engine):
 
     def _start(self, name: str, value: Any, combine: Callable[[list[Any]], Any]) -> _Pending:
         self._calls += 1
-        self._group.join(self._calls, self.rank, name, value, combine)
+        try:
+            self._group.join(self._calls, self.rank, name, value, combine)
+        except RankError as error:
+            self.fail(str(error))
+            raise
         return _Pending(self, self._group, self._calls, name)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 POINTS = (
     *("fit_start", "fit_end", "epoch_start", "epoch_end", "step_start", "step_end"),
     *("after_backward", "before_optimizer_step", "after_optimizer_step"),
-    *("validation_start", "validation_end", "exception", "averages", "save"),
+    *("validation_start", "validation_end", "exception", "averages", "save", "load"),
 )
 INSIDE_STEP = ("after_backward", "before_optimizer_step", "after_optimizer_step")
 
@@ -30,7 +30,8 @@ class Callback:
         on_fit_end, or on_exception
 
     `on_averages` is called before each `on_epoch_end`, `on_validation_end` and result of
-    `evaluate`, and `on_save` before each checkpoint of the run is written.
+    `evaluate`, `on_save` before each checkpoint of the run is written, and `on_load` when one was
+    read.
 
     Callbacks are called in the order of the list, before the early stopping, the progress bar and
     the checkpoint of the Trainer. A callback may read and change the Trainer, its model and its
@@ -120,6 +121,9 @@ class Callback:
 
     def on_save(self, trainer: Any, state: dict[str, Any]) -> None:
         """Called before a checkpoint of the run is written. The callback may change `state`."""
+
+    def on_load(self, trainer: Any, state: dict[str, Any]) -> None:
+        """Called before the run gets the state of a checkpoint. The callback may change `state`."""
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state for a checkpoint."""

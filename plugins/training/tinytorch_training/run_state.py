@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from numbers import Real
 from typing import Any, Protocol
@@ -40,8 +40,15 @@ class Run(Protocol):
     history: dict[str, list[float]]
 
 
-def load(run: Run, file: str | os.PathLike[str]) -> None:
+def load(
+    run: Run, file: str | os.PathLike[str], prepare: Callable[[dict[str, Any]], None]
+) -> None:
     """Restore a run from a checkpoint; on an error, leave the run unchanged.
+
+    Args:
+        run: the run.
+        file: the checkpoint.
+        prepare: a function that may change the state before the run gets it.
 
     Raises:
         FileNotFoundError: the file does not exist.
@@ -54,6 +61,7 @@ def load(run: Run, file: str | os.PathLike[str]) -> None:
         _check(state, before)
         found = _with_nan(run, state)
         if not found:
+            prepare(state)
             _restore(run, state)
     except Exception as error:
         _restore(run, before)

@@ -257,7 +257,7 @@ class Trainer:
         # An interrupted call does not change `_planned`, so resuming it ends at the same epoch.
         end = epochs + (min(self.epoch, self._planned) if resume else self.epoch)
         if resume and checkpoint is not None and Path(checkpoint).exists():
-            run_state.load(self, checkpoint)
+            self._load(checkpoint)
         elif epochs and self._stopped():
             warn_caller(
                 f"early stopping has ended this run after epoch {self.epoch}, so fit() does not "
@@ -334,7 +334,7 @@ class Trainer:
     def save(self, file: File) -> None:
         """Save the run to a checkpoint; see `save_checkpoint`."""
         state = run_state.state_of(self)
-        self._callback_calls("save", state)
+        self._call_users("save", state)
         if all(callback.writes for callback in self.callbacks):
             save_checkpoint(file, state)
 
@@ -346,8 +346,15 @@ class Trainer:
             CheckpointError: the file is damaged, belongs to a run with different parts or
                 parameters, or contains NaN in the parameters or the state of the optimizer.
         """
-        run_state.load(self, file)
+        self._load(file)
         self._planned = self.epoch
+
+    def _load(self, file: File) -> None:
+        run_state.load(self, file, lambda state: self._call_users("load", state))
+
+    def _call_users(self, point: str, argument: Any) -> None:
+        """Call the callbacks of the user, also outside of `fit`."""
+        Calls(self, self.callbacks)(point, argument)
 
     # The parts of `fit`.
 
@@ -434,7 +441,7 @@ class Trainer:
 
     def _means(self, averages: Averages) -> dict[str, Any]:
         """Return the averages over an epoch, and the metrics over it."""
-        self._callback_calls("averages", averages)
+        self._call_users("averages", averages)
         means: dict[str, Any] = averages.means()
         if not means:
             raise ValueError(
