@@ -5,6 +5,7 @@ Each rank writes its result to FILE and its number.
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import pickle
 import signal
@@ -32,7 +33,7 @@ class At(Callback):
 
 def stop():
     """Stop answering, without ending."""
-    time.sleep(60)
+    time.sleep(35)
 
 
 def die():
@@ -46,7 +47,9 @@ def fail():
 
 
 def main(engine: str, task: str, file: str) -> None:
-    comm = mpi(timeout=5) if engine == "mpi" else gloo(timeout=5)
+    # Show where a rank hangs, instead of only ending it.
+    faulthandler.dump_traceback_later(40, exit=True)
+    comm = {"mpi": mpi, "gloo": gloo}[engine](timeout=3 if task == "stop" else 20)
     if task == "train":
         found = runs.train(comm)
     elif task == "gather":

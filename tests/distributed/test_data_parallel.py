@@ -202,7 +202,11 @@ def test_a_loss_that_is_nan_on_one_rank_ends_all():
     run_threads(run, 3)
     # The others find the sum of the gradients or the message, whichever arrives first.
     rank_2 = "the loss is nan at step 1, in epoch 1"
-    starts = rank_2, f"rank 2 failed: NonFiniteError: {rank_2}", "a gradient is not finite at step 1"
+    starts = (
+        rank_2,
+        f"rank 2 failed: NonFiniteError: {rank_2}",
+        "a gradient is not finite at step 1",
+    )
     assert len(messages) == 3
     assert all(message.startswith(starts) for message in messages)
 
@@ -210,9 +214,7 @@ def test_a_loss_that_is_nan_on_one_rank_ends_all():
 def test_ranks_must_have_the_same_number_of_batches():
     def run(comm):
         model = Linear(3, 1, generator=0)
-        trainer = Trainer(
-            model, MSELoss(), SGD(model.parameters()), callbacks=[DataParallel(comm)]
-        )
+        trainer = Trainer(model, MSELoss(), SGD(model.parameters()), callbacks=[DataParallel(comm)])
         trainer.fit(runs.data(4 + comm.rank), 1)
 
     with pytest.raises(RankError, match=r"rank 1 is at epoch 0, step 0 with 17 batches"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import numpy as np
 import pytest
 
@@ -56,7 +58,7 @@ def test_the_ranks_together_get_the_batches_of_one_process(name, size):
         parts = [ranks[i] for ranks in found]
         lengths = [len(part[0]) for part in parts]
         assert lengths[0] == max(lengths) <= min(lengths) + 1
-        assert [sum(column, []) for column in zip(*parts, strict=True)] == batch
+        assert [[*chain(*column)] for column in zip(*parts, strict=True)] == batch
     assert {len(ranks) for ranks in found} == {len(whole)}
 
 
@@ -98,7 +100,9 @@ def test_a_position_can_be_loaded_with_another_number_of_ranks():
         return [*map(arrays, loader)]
 
     first, second = run_threads(rest, 2)
-    found = [[x + y for x, y in zip(*pair, strict=True)] for pair in zip(first, second)]
+    found = [
+        [x + y for x, y in zip(*pair, strict=True)] for pair in zip(first, second, strict=True)
+    ]
     assert found == expected[1:]
 
 

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 
-from tinytorch_modules.arguments import integer
-
 from tinytorch_distributed.engine import Engine
+from tinytorch_modules.arguments import integer
 
 Array = Any
 
@@ -135,8 +134,8 @@ def _drawing(name: str, position: int) -> Callable[..., Any]:
     own = getattr(Generator, name)
 
     def draw(self: SharedGenerator, *args: Any, **options: Any) -> Any:
-        size = options.get("size", args[position] if len(args) > position else None)
-        shape = (size,) if isinstance(size, int | np.integer) else size
+        size: Any = options.get("size", args[position] if len(args) > position else None)
+        shape: Any = (size,) if isinstance(size, int | np.integer) else size
         found = None if shape is None else self._rows.whole(tuple(shape))
         if found is None:
             return own(self, *args, **options)

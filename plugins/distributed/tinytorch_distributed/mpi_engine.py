@@ -17,7 +17,7 @@ _FAILURE = 1  # the tag of messages about a failure
 _BUSY, _PAUSE = 0.002, 0.0002
 _POLLS_BETWEEN_CHECKS = 50
 # The seconds that a program which ends after a failure waits for the other ranks to end.
-_GRACE = 10.0
+_GRACE = 5.0
 
 
 def mpi(comm: Any = None, *, timeout: float = 300.0) -> MPIEngine:

@@ -9,11 +9,10 @@ import numpy as np
 
 from tinytorch_core.extend import unwrap
 
-from tinytorch_layers import BatchNorm1d, BatchNorm2d
-from tinytorch_modules import Module
-
 from tinytorch_distributed.collectives import all_reduce
 from tinytorch_distributed.engine import Engine
+from tinytorch_layers import BatchNorm1d, BatchNorm2d
+from tinytorch_modules import Module
 
 Array = Any
 

@@ -11,16 +11,15 @@ import numpy as np
 
 from tinytorch_core.extend import unwrap
 
-from tinytorch_layers import BatchNorm1d, BatchNorm2d
-from tinytorch_modules.arguments import integer, number
-from tinytorch_training import Callback
-
 from tinytorch_distributed.averages import combined, part_of_rank
 from tinytorch_distributed.buckets import Reducer
 from tinytorch_distributed.draws import RANKS, shared_draws, state_of_rank
 from tinytorch_distributed.engine import Engine, describe
 from tinytorch_distributed.errors import RankError
 from tinytorch_distributed.normalization import SyncBatchNorm
+from tinytorch_layers import BatchNorm1d, BatchNorm2d
+from tinytorch_modules.arguments import integer, number
+from tinytorch_training import Callback
 
 Array = Any
 

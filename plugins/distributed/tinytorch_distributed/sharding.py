@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_training import DataLoader, IterableDataset
-
 from tinytorch_distributed.draws import share_state
 from tinytorch_distributed.engine import Engine
+from tinytorch_training import DataLoader, IterableDataset
 
 Array = Any
 
@@ -122,7 +121,7 @@ class ShardedLoader:
         return {**self._loader.state_dict(), "batch_size": self._whole.batch_size}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Restore a state from `state_dict`, also of another number of ranks or of the whole loader.
+        """Restore a state from `state_dict`, also of the whole loader or another number of ranks.
 
         Raises:
             ValueError, TypeError, KeyError: as for a DataLoader. Nothing is changed.

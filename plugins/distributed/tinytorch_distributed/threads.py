@@ -9,10 +9,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from tinytorch_modules.arguments import integer
-
-from tinytorch_distributed.engine import Engine, describe, failed, timed_out
+from tinytorch_distributed.engine import Engine, failed, timed_out
 from tinytorch_distributed.errors import RankError
+from tinytorch_modules.arguments import integer
 
 Array = Any
 T = TypeVar("T")

@@ -40,9 +40,7 @@ class Run(Protocol):
     history: dict[str, list[float]]
 
 
-def load(
-    run: Run, file: str | os.PathLike[str], prepare: Callable[[dict[str, Any]], None]
-) -> None:
+def load(run: Run, file: str | os.PathLike[str], prepare: Callable[[dict[str, Any]], None]) -> None:
     """Restore a run from a checkpoint; on an error, leave the run unchanged.
 
     Args:
