@@ -68,7 +68,7 @@ class ThreadEngine(Engine):
 
     def __init__(self, group: _Group, rank: int, timeout: float) -> None:
         super().__init__(rank, group.size, timeout)
-        self._group, self._calls = group, 0
+        self._group, self._started = group, 0
 
     def all_reduce(self, array: Array) -> _Sum:
         return _Sum(self._start("all_reduce", array, _sum), array)
@@ -86,13 +86,13 @@ class ThreadEngine(Engine):
         self._group.fail(self.rank, message)
 
     def _start(self, name: str, value: Any, combine: Callable[[list[Any]], Any]) -> _Pending:
-        self._calls += 1
+        self._started += 1
         try:
-            self._group.join(self._calls, self.rank, name, value, combine)
+            self._group.join(self._started, self.rank, name, value, combine)
         except RankError as error:
             self.fail(str(error))
             raise
-        return _Pending(self, self._group, self._calls, name)
+        return _Pending(self, self._group, self._started, name)
 
 
 class _Group:
