@@ -12,6 +12,7 @@ from tinytorch_core import Tensor
 from tinytorch_core.extend import did_you_mean
 
 from tinytorch_training.arguments import count, not_negative, parameter_list
+from tinytorch_training.lazy_gradients import compute_gradients
 
 if TYPE_CHECKING:
     from tinytorch_training.small_parameters import SmallParameters
@@ -154,6 +155,7 @@ class Optimizer:
 
     def step(self) -> None:
         """Update every parameter that has a gradient."""
+        compute_gradients(self.parameters())
         with _no_grad()():
             for index, group in enumerate(self.param_groups):
                 maximize = group.get("maximize", False)
