@@ -14,7 +14,7 @@ Array = Any
 
 _FAILURE = 1  # the tag of messages about a failure
 # A wait polls without a pause for so many seconds, then with pauses of this length.
-_BUSY, _PAUSE = 0.002, 0.0002
+_BUSY, _PAUSE = 0.05, 0.0002
 _POLLS_BETWEEN_CHECKS = 50
 # The seconds that a program which ends after a failure waits for the other ranks to end.
 _GRACE = 5.0

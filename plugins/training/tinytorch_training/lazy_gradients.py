@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ def compute_gradients(parameters: Iterable[Tensor]) -> None:
     Args:
         parameters: the parameters. Other gradients, and those of arrays of Dask, stay as they are.
     """
-    lazy = [p for p in parameters if hasattr(p.grad, "__dask_graph__") and _is_ndarray(p)]
+    lazy = [p for p in parameters if is_lazy(p.grad) and isinstance(p.data, np.ndarray)]
     if lazy:
         import dask
 
@@ -26,5 +27,6 @@ def compute_gradients(parameters: Iterable[Tensor]) -> None:
             parameter.grad = grad
 
 
-def _is_ndarray(parameter: Tensor) -> bool:
-    return isinstance(parameter.data, np.ndarray)
+def is_lazy(grad: Any) -> bool:
+    """Return whether a gradient is an array of Dask, which is computed when it is needed."""
+    return hasattr(grad, "__dask_graph__")

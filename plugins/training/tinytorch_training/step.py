@@ -21,7 +21,6 @@ from tinytorch_training.batches import TARGET, WEIGHT, inputs_of, share
 from tinytorch_training.clipping import clip_grad_norm
 from tinytorch_training.data import map_arrays
 from tinytorch_training.finite import all_finite
-from tinytorch_training.lazy_gradients import compute_gradients
 from tinytorch_training.optimizer import Optimizer
 
 # The loss and the output of the model for one batch; None if no metric needs the output.
@@ -147,7 +146,6 @@ class TrainingStep:
         return results
 
     def _check_and_clip(self, batches: int) -> None:
-        compute_gradients(self.optimizer.parameters())
         if not all_finite(self.optimizer.parameters()):
             raise NotFinite(batches - 1)
         if self.max_grad_norm is not None:
