@@ -13,8 +13,8 @@ from tinytorch_activations import gelu
 from tinytorch_autograd import InPlaceError, func, grad, no_grad
 from tinytorch_layers import BatchNorm1d, Linear
 from tinytorch_layers.functional import conv2d
-from tinytorch_losses import binary_cross_entropy_with_logits, cross_entropy
-from tinytorch_training import SGD, Adagrad, Adam, Lion, RMSprop, clip_grad_norm
+from tinytorch_losses import CrossEntropyLoss, binary_cross_entropy_with_logits, cross_entropy
+from tinytorch_training import SGD, Adagrad, Adam, Lion, RMSprop, Trainer, clip_grad_norm
 
 
 class TestDLPack:
@@ -239,6 +239,20 @@ def test_ordinary_parameters_are_trained_with_dask_arrays(optimizer, tmp_path):
     for ours, other in zip(*found, strict=True):
         assert type(other) is np.ndarray
         np.testing.assert_allclose(ours, other, rtol=1e-5)
+
+
+@pytest.mark.peers("dask.array")
+def test_a_trainer_takes_dask_arrays():
+    import dask.array as da
+
+    x, classes = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32), np.arange(6) % 2
+    losses = []
+    for kind in (np.array, da.from_array):
+        layer = Linear(4, 2, generator=0)
+        parts = layer, CrossEntropyLoss(), Adam(layer.parameters(), lr=0.1)
+        batches = [(Tensor(kind(x)), Tensor(kind(classes)))]
+        losses.append(Trainer(*parts, max_grad_norm=0.1).fit(batches, 3)["loss"])
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-5)
 
 
 def cupy_or_skip():

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core import Tensor
+from tinytorch_core.extend import unwrap
 
 from tinytorch_training import run_state
 from tinytorch_training.arguments import (
@@ -497,4 +497,5 @@ def _number(value: Any) -> Any:
     """Return a loss or metric as a number; a matrix stays a list."""
     if isinstance(value, list):
         return value
-    return float(value.item() if isinstance(value, Tensor) else value)
+    value = unwrap(value)
+    return float(value.item() if hasattr(value, "item") else value)
