@@ -234,6 +234,8 @@ class TensorBase:
     def __repr__(self) -> str:
         name, data = type(self).__name__, self._data
         try:
+            if hasattr(data, "__dask_graph__"):  # computing its values may take hours
+                raise TypeError
             array = np.asarray(data)
             body = np.array2string(array, separator=", ", prefix=f"{name}(", threshold=1000)
         except TypeError:  # an array of another library that has no values yet

@@ -8,7 +8,7 @@ import pytest
 
 from tinytorch_core import Tensor
 
-from tinytorch_autograd import UntrackedError, grad
+from tinytorch_autograd import ModifiedError, UntrackedError, grad
 
 
 def tracked(data):
@@ -185,3 +185,26 @@ def test_gradients_equal_those_of_pytorch(torch):
         (h * h).sum().backward()
         found[name] = (x.grad.tolist(), h.grad.tolist())
     assert found["ours"] == found["torch"]
+
+
+def test_the_hook_of_a_leaf_runs_before_older_ops_are_differentiated():
+    order = []
+    a, b, c = (Tensor([i + 1.0], requires_grad=True) for i in range(3))
+    h = a * 2
+    for name, x in {"a": a, "b": b, "c": c, "h": h}.items():
+        x.register_hook(lambda grad, name=name: order.append((name, grad.item())))
+    # b is used twice, so its gradient is complete after the older use.
+    ((h * b) * c * b).backward()
+    assert order == [("c", 8.0), ("b", 24.0), ("h", 12.0), ("a", 24.0)]
+
+
+def test_the_hook_of_a_leaf_must_not_write_into_what_older_ops_need():
+    a, b, factor = tracked([1]), tracked([2]), Tensor([3.0])
+
+    def write(grad):
+        factor[0] = 7.0
+
+    h = a * factor
+    b.register_hook(write)
+    with pytest.raises(ModifiedError):
+        (h * b).backward()

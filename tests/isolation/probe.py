@@ -23,7 +23,7 @@ import numpy as np
 import tinytorch_core
 from tinytorch_core import Tensor, plugins
 
-ALL = {"autograd", "activations", "losses", "layers", "training", "compile"}
+ALL = {"autograd", "activations", "losses", "layers", "training", "compile", "distributed"}
 # Third-party plugins, from examples/.
 EXAMPLES = {"amp", "named", "profiler", "special", "swish"}
 # The names of the TinyTorch course; a plugin only while they are in use.
@@ -222,6 +222,19 @@ def check_training() -> None:
         assert kept["epoch"] == 3, kept
 
 
+def check_distributed() -> None:
+    from tinytorch_distributed import DataParallel, run_threads
+    from tinytorch_layers import Linear
+
+    def run(comm):
+        model = Linear(1, 1, bias=False)
+        with DataParallel(comm).synchronize(model) as parallel:
+            parallel.backward(model(np.full((1, 1), comm.rank, np.float32)).sum(), examples=1)
+        return model.weight.grad.item()
+
+    equal(run_threads(run, 2), [0.5, 0.5])
+
+
 FIXTURE_TEST = """
 def test_fixtures(clean_core):
     assert clean_core([1.0]).tolist() == [1.0]
@@ -286,6 +299,8 @@ def main(distributions: set[str]) -> None:
         check_network(tracked)
     if "training" in expected:
         check_training()
+    if "distributed" in expected:
+        check_distributed()
     if distributions >= COURSE:
         check_course()
     if expected >= EXAMPLES:

@@ -17,10 +17,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 REQUIREMENTS = ("numpy", "packaging", "pluggy", "tomlkit")
-PLUGINS = ("autograd", "activations", "losses", "layers", "training", "compile")
+PLUGINS = ("autograd", "activations", "losses", "layers", "training", "compile", "distributed")
 # The base class of modules: not a plugin, and installed with the plugins that need it.
 MODULES = "modules"
-NEED_MODULES = {"activations", "losses", "layers", "training"}
+NEED_MODULES = {"activations", "losses", "layers", "training", "distributed"}
 # The names of the TinyTorch course: not an installed plugin, and nothing may need it.
 COURSE = "course"
 # The tools for plugin authors: not a plugin, and nothing may need it.
@@ -46,6 +46,7 @@ SUBSETS: tuple[tuple[str, ...], ...] = (
     ("autograd", "layers"),
     ("activations", "layers"),
     ("autograd", "training"),
+    ("autograd", "layers", "training", "distributed"),
     ("compile",),
     ("autograd", "compile"),
     ("autograd", "activations", "losses"),

@@ -61,7 +61,8 @@ for name in POINTS:
     setattr(Recorder, f"on_{name}", recording(name))
 
 STEP = ["step_start", "after_backward", "before_optimizer_step", "after_optimizer_step", "step_end"]
-EPOCH = ["epoch_start", *STEP * 5, "validation_start", "validation_end", "epoch_end"]
+VALIDATION = ["validation_start", "averages", "validation_end"]
+EPOCH = ["epoch_start", *STEP * 5, "averages", *VALIDATION, "epoch_end"]
 
 
 def test_callbacks_are_called_at_each_point_in_order() -> None:

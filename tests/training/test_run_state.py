@@ -288,10 +288,10 @@ def test_odd_state_raises_and_changes_nothing(tmp_path, case) -> None:
     state = load_checkpoint(file)
     change(state)
     save_checkpoint(file, state)
-    expected = copy.deepcopy(run_state._state(run))
+    expected = copy.deepcopy(run_state.state_of(run))
     with pytest.raises(CheckpointError, match=message):
         run.load(file)
-    np.testing.assert_equal(run_state._state(run), expected)
+    np.testing.assert_equal(run_state.state_of(run), expected)
 
 
 def test_buffers_may_contain_nan(tmp_path) -> None:

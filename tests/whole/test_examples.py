@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +41,22 @@ def test_every_program_is_tested() -> None:
     tested = Path(__file__).read_text("utf-8")
     for file in EXAMPLES.glob("*.py"):
         assert f'program("{file.stem}")' in tested, file
+
+
+@pytest.mark.peers("dask.array")
+def test_a_file_ten_times_as_large_as_the_memory_is_trained_on() -> None:
+    command = [program("larger_than_memory").__file__, "--limit", "40", "--steps", "2"]
+    one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, *command],
+        env=os.environ | one_thread,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "data 10.0 times as large" in done.stdout
+    losses = [float(loss) for loss in re.findall(r"loss (\S+)", done.stdout)]
+    assert losses[1] < losses[0]
 
 
 def test_xor_is_learned(capsys) -> None:

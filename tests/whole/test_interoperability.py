@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 
 from tinytorch_core import Tensor, from_dlpack, plugins
+from tinytorch_core.extend import unwrap
 
 from tinytorch_activations import gelu
 from tinytorch_autograd import InPlaceError, func, grad, no_grad
-from tinytorch_layers import BatchNorm1d
-from tinytorch_losses import binary_cross_entropy_with_logits
-from tinytorch_training import Adam, clip_grad_norm
+from tinytorch_layers import BatchNorm1d, Linear
+from tinytorch_layers.functional import conv2d
+from tinytorch_losses import CrossEntropyLoss, binary_cross_entropy_with_logits, cross_entropy
+from tinytorch_training import SGD, Adagrad, Adam, Lion, RMSprop, Trainer, clip_grad_norm
 
 
 class TestDLPack:
@@ -134,6 +136,13 @@ DASK = {
     "joining and shapes": lambda x, w: (np.concatenate([x, x * 2]).reshape(-1) * 3).sum(),
     "a logarithm of a sum": lambda x, w: np.log(np.exp(x @ w.T).sum(axis=1)).sum(),
     "a loss": lambda x, w: binary_cross_entropy_with_logits(gelu(x @ w), np.eye(6, 4)),
+    "class numbers": lambda x, w: cross_entropy(x @ w, np.arange(6) % 4),
+    "weights of lazy class numbers": lambda x, w: cross_entropy(
+        x @ w, unwrap(x).argmax(axis=1), weight=np.array([0.1, 0.2, 0.3, 0.4])
+    ),
+    "a convolution": lambda x, w: (
+        conv2d(x.reshape(1, 1, 6, 4), w[:2, :3].reshape(1, 1, 2, 3), stride=(2, 1), padding=1) ** 2
+    ).sum(),
     "a root": lambda x, w: np.sqrt(x * x + 1).sum() + x.var(axis=0).sum(),
 }
 
@@ -181,6 +190,69 @@ def test_a_training_step_of_dask_arrays_is_lazy():
         found.append(w.data)
     assert isinstance(found[1], da.Array)
     np.testing.assert_allclose(found[1].compute(), found[0])
+
+
+@pytest.mark.peers("dask.array")
+def test_the_repr_of_a_dask_array_computes_nothing():
+    import dask
+    import dask.array as da
+
+    with dask.config.set(scheduler=forbidden):
+        x = Tensor(da.ones((4, 6), chunks=2), requires_grad=True)
+        shown = repr(x), str(x), x._repr_html_()
+    for text in shown:
+        assert "shape=(4, 6)" in text
+        assert "requires_grad=True" in text
+
+
+@pytest.mark.peers("dask.array")
+@pytest.mark.parametrize("optimizer", [SGD, Adam, RMSprop, Adagrad, Lion])
+def test_ordinary_parameters_are_trained_with_dask_arrays(optimizer, tmp_path):
+    import dask
+    import dask.array as da
+
+    array = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
+    reads = tmp_path / "reads"
+
+    class Rows:
+        shape, dtype, ndim = array.shape, array.dtype, array.ndim
+
+        def __getitem__(self, index):
+            # A file, because Dask reads from a copy of this object.
+            with reads.open("a") as file:
+                file.write("1")
+            return array[index]
+
+    found = []
+    with dask.config.set(scheduler="synchronous"):
+        for x in (array, da.from_array(Rows(), chunks=(3, 4))):
+            layer = Linear(4, 2, generator=0)
+            step = optimizer(layer.parameters(), lr=0.1)
+            reads.write_text("")
+            for _ in range(2):
+                step.zero_grad()
+                (layer(Tensor(x)) ** 2).mean().backward()
+                step.step()
+            found.append([layer.weight.data, layer.bias.data])
+    # Two steps, each of which reads the two chunks once for both parameters.
+    assert len(reads.read_text()) == 4
+    for ours, other in zip(*found, strict=True):
+        assert type(other) is np.ndarray
+        np.testing.assert_allclose(ours, other, rtol=1e-5)
+
+
+@pytest.mark.peers("dask.array")
+def test_a_trainer_takes_dask_arrays():
+    import dask.array as da
+
+    x, classes = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32), np.arange(6) % 2
+    losses = []
+    for kind in (np.array, da.from_array):
+        layer = Linear(4, 2, generator=0)
+        parts = layer, CrossEntropyLoss(), Adam(layer.parameters(), lr=0.1)
+        batches = [(Tensor(kind(x)), Tensor(kind(classes)))]
+        losses.append(Trainer(*parts, max_grad_norm=0.1).fit(batches, 3)["loss"])
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-5)
 
 
 def cupy_or_skip():

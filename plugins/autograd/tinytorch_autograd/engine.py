@@ -18,7 +18,7 @@ from tinytorch_autograd import writes
 from tinytorch_autograd.complex_numbers import conj, is_complex, real_part
 from tinytorch_autograd.errors import LostGradientError, NoRuleError, UntrackedError
 from tinytorch_autograd.modes import enable_grad
-from tinytorch_autograd.node import Function, Node
+from tinytorch_autograd.node import AccumulateGrad, Function, Node
 
 _number = attrgetter("number")
 
@@ -102,10 +102,15 @@ def backward_pass(
                 real = seed.dtype
             have = pending.get(start)
             pending[start] = grad if have is None else have + grad
-        kept = propagate(pending, order, useful, wanted, retain_graph, create_graph)
+        options = useful, wanted, retain_graph, create_graph
+        hooked = _hooked_leaves(wanted or reached) if AccumulateGrad.any_hooks else None
+        if hooked:
+            kept = _propagate_to(hooked, pending, order, *options)
+        else:
+            kept = propagate(pending, order, *options)
         # The leaves, and the targets at which the traversal ended, remain in `pending`.
         for end, grad in pending.items():
-            if end.hooks is not None:
+            if end.hooks is not None and not (hooked and end in hooked):
                 grad = pending[end] = run_hooks(end, grad)
             try:
                 is_real = grad.dtype is real
@@ -176,6 +181,40 @@ def propagate(
         if not retain_graph:
             node.edges = None
             node.saved = ()
+    return kept
+
+
+def _hooked_leaves(nodes: Iterable[Node | None]) -> set[Node]:
+    return {node for node in nodes if node.__class__ is AccumulateGrad and node.hooks is not None}
+
+
+def _propagate_to(
+    leaves: Set[Node],
+    pending: dict[Node, Any],
+    order: Sequence[Function],
+    *options: Any,
+) -> dict[Node, Any]:
+    """Do the same as `propagate`, and run the hooks of leaves as soon as their gradients are known.
+
+    Args:
+        leaves: the leaves with hooks.
+        pending, order, options: the arguments of `propagate`.
+    """
+    last = {edge: i for i, n in enumerate(order) for edge in n.edges or () if edge in leaves}
+    complete: dict[int, list[Node]] = {}
+    for leaf in leaves:
+        complete.setdefault(last.get(leaf, -1) + 1, []).append(leaf)
+    kept: dict[Node, Any] = {}
+    start = 0
+    for end in sorted({*complete, len(order)}):
+        number = writes.next_number()
+        kept |= propagate(pending, order[start:end], *options)
+        for leaf in complete.get(end, ()):
+            if leaf in pending:
+                pending[leaf] = run_hooks(leaf, pending[leaf])
+        if writes.any_since(number):
+            writes.check(order[end:])
+        start = end
     return kept
 
 

@@ -48,9 +48,10 @@ class HookHandle:
 def register_hook(self: Any, hook: Callable[[Any], Any]) -> HookHandle:
     """Call `hook(grad)` with the gradient of this tensor, once in each backward pass.
 
-    The gradient is complete by then: it is the sum over all uses of the tensor. Hooks run in the
-    order of registration, each on the result of the previous one. They run before `retain_grad`
-    stores the gradient and before it is passed on.
+    The gradient is complete by then: it is the sum over all uses of the tensor. The hook runs as
+    soon as it is complete, while the backward pass computes other gradients, and before it is added
+    to `grad`. Hooks run in the order of registration, each on the result of the previous one. They
+    run before `retain_grad` stores the gradient and before it is passed on.
 
     Args:
         hook: a function of the gradient, which is a read-only array. With create_graph=True it is
@@ -86,6 +87,8 @@ def register_hook(self: Any, hook: Callable[[Any], Any]) -> HookHandle:
     hooks = list(node.hooks or ())
     end = next((i for i, h in enumerate(hooks) if isinstance(h, _RetainGrad)), len(hooks))
     node.hooks = [*hooks[:end], checked, *hooks[end:]]
+    if isinstance(node, AccumulateGrad):
+        AccumulateGrad.any_hooks = True
     return HookHandle(node, checked)
 
 

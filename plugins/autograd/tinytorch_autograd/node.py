@@ -47,9 +47,14 @@ class AccumulateGrad:
     Attributes:
         tensor: a weak reference to the leaf.
         hooks: functions that are called with the complete gradient, or None.
+
+    Class attributes:
+        any_hooks: whether any leaf has ever had hooks.
     """
 
     __slots__ = ("__weakref__", "hooks", "tensor")
+
+    any_hooks: ClassVar[bool] = False
 
     # A leaf leads nowhere. Reading this takes a third of the time of `isinstance(node, Function)`.
     edges: ClassVar[tuple[()]] = ()

@@ -333,14 +333,25 @@ def _chosen(x: Array, classes: Array) -> Array:
     """Return the element of each prediction's class, for the class axis first."""
     if are_ndarrays(x, classes):
         return _elements(x)[_prediction_index(classes, x)]
+    if _is_dask(x) or _is_dask(classes):
+        return np.where(_is_class(classes, len(x)), x, 0).sum(axis=0)
     return np.take_along_axis(x, classes[None], axis=0)[0]
+
+
+def _is_class(classes: Array, count: int) -> Array:
+    """Return whether each class, along the first axis, is the class of each prediction."""
+    return np.arange(count).reshape((count, *(1,) * classes.ndim)) == classes
+
+
+def _is_dask(array: Array) -> bool:
+    """Return whether an array belongs to Dask, which does not implement np.take_along_axis."""
+    return hasattr(array, "__dask_graph__")
 
 
 def _at_classes(classes: Array, count: int, value: Array, dtype: Any) -> Array:
     """Return an array with `value` at each prediction's class and 0 elsewhere, classes first."""
     if not isinstance(classes, np.ndarray):
-        numbers = np.arange(count).reshape((count, *(1,) * classes.ndim))
-        return np.where(numbers == classes, value, 0).astype(dtype)
+        return np.where(_is_class(classes, count), value, 0).astype(dtype)
     out = np.zeros((count, *classes.shape), dtype)
     _elements(out)[_prediction_index(classes, out)] = value
     return out
@@ -399,6 +410,9 @@ def _weight_of(classes: Array, weight: Array) -> Array:
     """Return the weight of each prediction's class."""
     if are_ndarrays(classes):
         return weight[classes]
+    if _is_dask(classes):
+        weights = weight.reshape(-1, *(1,) * classes.ndim)
+        return np.where(_is_class(classes, len(weight)), weights, 0).sum(axis=0)
     # Unlike indexing, this NumPy function accepts indices of another library for an ndarray.
     return np.take_along_axis(weight, classes.reshape(-1), 0).reshape(classes.shape)
 

@@ -8,7 +8,7 @@ from typing import Any
 POINTS = (
     *("fit_start", "fit_end", "epoch_start", "epoch_end", "step_start", "step_end"),
     *("after_backward", "before_optimizer_step", "after_optimizer_step"),
-    *("validation_start", "validation_end", "exception"),
+    *("validation_start", "validation_end", "exception", "averages", "save", "load"),
 )
 INSIDE_STEP = ("after_backward", "before_optimizer_step", "after_optimizer_step")
 
@@ -29,6 +29,10 @@ class Callback:
             on_epoch_end
         on_fit_end, or on_exception
 
+    `on_averages` is called before each `on_epoch_end`, `on_validation_end` and result of
+    `evaluate`, `on_save` before each checkpoint of the run is written, and `on_load` when one was
+    read.
+
     Callbacks are called in the order of the list, before the early stopping, the progress bar and
     the checkpoint of the Trainer. A callback may read and change the Trainer, its model and its
     optimizer. An exception in a callback ends the run.
@@ -39,6 +43,7 @@ class Callback:
     Attributes:
         stopped: whether to end the run after the current epoch; a subclass may define it as a
             property.
+        writes: whether this process writes the checkpoints of the run.
 
     >>> import numpy as np
     >>> from tinytorch_layers import Linear
@@ -56,6 +61,7 @@ class Callback:
     """
 
     stopped: bool = False
+    writes: bool = True
 
     def on_fit_start(self, trainer: Any) -> None:
         """Called when a call of `fit` begins, after the run was resumed."""
@@ -102,6 +108,22 @@ class Callback:
 
     def on_exception(self, trainer: Any, error: BaseException) -> None:
         """Called when an exception ends `fit`, also KeyboardInterrupt. It is raised afterwards."""
+
+    def on_averages(self, trainer: Any, averages: Any) -> None:
+        """Called with the sums over an epoch or an evaluation, before they become means.
+
+        Args:
+            trainer: the Trainer.
+            averages: an object with `state_dict` and `load_state_dict`. Its state has the "sums" of
+                the loss and the metrics by name, the number of "examples", and, for metrics over
+                an epoch, the lists "outputs" and "targets" with an array for each batch.
+        """
+
+    def on_save(self, trainer: Any, state: dict[str, Any]) -> None:
+        """Called before a checkpoint of the run is written. The callback may change `state`."""
+
+    def on_load(self, trainer: Any, state: dict[str, Any]) -> None:
+        """Called before the run gets the state of a checkpoint. The callback may change `state`."""
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state for a checkpoint."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from tinytorch_core import Tensor
 from tinytorch_core.extend import kernel, unwrap
+
+from tinytorch_training.lazy_gradients import compute_gradients, is_lazy
 
 _SHOWN = 8
 
@@ -21,12 +23,15 @@ class NonFiniteError(FloatingPointError):
     """The loss or a gradient of a training step is NaN or infinite; the step was skipped."""
 
 
-def all_finite(parameters: Iterable[Tensor]) -> bool:
+def all_finite(parameters: Sequence[Tensor]) -> bool:
     """Return whether no gradient contains NaN or infinity; missing gradients are ignored."""
     for p in parameters:
         grad = p.grad
         if grad.__class__ is np.ndarray and _has_finite_squares(grad):
             continue
+        if is_lazy(grad):
+            compute_gradients(parameters)
+            grad = p.grad
         if grad is not None and not _is_finite(grad):
             return False
     return True

@@ -12,6 +12,7 @@ from tinytorch_core import Tensor
 from tinytorch_core.extend import did_you_mean
 
 from tinytorch_training.arguments import count, not_negative, number, parameter_list
+from tinytorch_training.lazy_gradients import compute_gradients, is_lazy
 
 if TYPE_CHECKING:
     from tinytorch_training.small_parameters import SmallParameters
@@ -173,6 +174,9 @@ class Optimizer:
                 maximize = group.get("maximize", False)
                 for parameter in self._without_small(index, group):
                     grad = parameter.grad
+                    if grad.__class__ is not np.ndarray and is_lazy(grad):
+                        compute_gradients(self.parameters())
+                        grad = parameter.grad
                     if grad is not None:
                         grad = -grad if maximize else grad
                         self.update(parameter, grad, self.state.setdefault(parameter, {}), group)

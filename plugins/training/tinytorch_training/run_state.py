@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from numbers import Real
 from typing import Any, Protocol
@@ -13,7 +13,7 @@ import numpy as np
 
 from tinytorch_training.arguments import count
 from tinytorch_training.callback import Callback, states
-from tinytorch_training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from tinytorch_training.checkpoint import CheckpointError, load_checkpoint
 from tinytorch_training.early_stopping import EarlyStopping
 from tinytorch_training.metrics import Averages
 from tinytorch_training.optimizer import Optimizer
@@ -40,13 +40,13 @@ class Run(Protocol):
     history: dict[str, list[float]]
 
 
-def save(run: Run, file: str | os.PathLike[str]) -> None:
-    """Write the whole state of a run to a checkpoint."""
-    save_checkpoint(file, _state(run))
-
-
-def load(run: Run, file: str | os.PathLike[str]) -> None:
+def load(run: Run, file: str | os.PathLike[str], prepare: Callable[[dict[str, Any]], None]) -> None:
     """Restore a run from a checkpoint; on an error, leave the run unchanged.
+
+    Args:
+        run: the run.
+        file: the checkpoint.
+        prepare: a function that may change the state before the run gets it.
 
     Raises:
         FileNotFoundError: the file does not exist.
@@ -54,11 +54,12 @@ def load(run: Run, file: str | os.PathLike[str]) -> None:
             or the state of the optimizer contains NaN.
     """
     state = load_checkpoint(file)
-    before = _state(run)
+    before = state_of(run)
     try:
         _check(state, before)
         found = _with_nan(run, state)
         if not found:
+            prepare(state)
             _restore(run, state)
     except Exception as error:
         _restore(run, before)
@@ -94,7 +95,8 @@ def _generators(run: Run) -> dict[str, Any]:
     return {**generators_of(run.model), **run.generators}
 
 
-def _state(run: Run) -> dict[str, Any]:
+def state_of(run: Run) -> dict[str, Any]:
+    """Return the whole state of a run, for a checkpoint."""
     generators = {name: g.bit_generator.state for name, g in _generators(run).items()}
     return {
         **{name: part.state_dict() for name, part in _parts(run).items()},
@@ -162,7 +164,7 @@ def unchanged(run: Run, data: Any) -> Iterator[None]:
     loaders, mode = run.loaders, run.model.training
     run.loaders = {"data": data} if hasattr(data, "state_dict") else {}
     # The states refer to arrays that a step changes.
-    before = copy.deepcopy(_state(run))
+    before = copy.deepcopy(state_of(run))
     run.model.train()
     try:
         yield

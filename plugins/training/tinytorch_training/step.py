@@ -25,6 +25,8 @@ from tinytorch_training.optimizer import Optimizer
 
 # The loss and the output of the model for one batch; None if no metric needs the output.
 Result = tuple[Any, Any]
+# A function of the shares of the batches of a step.
+Weights = Callable[[Sequence[float]], list[float]]
 
 
 class NotFinite(Exception):
@@ -61,11 +63,13 @@ class Evaluation:
         if isinstance(batch, dict):
             positional, named = inputs_of(batch)
             output = self.model(*positional, **named)
-            loss = self._weighted(output, batch[TARGET], batch.get(WEIGHT))
+            target = batch[TARGET]
+            full = bool(len(target))
+            loss = self._weighted(output, target, batch.get(WEIGHT)) if full else _zero(output)
         else:
             *inputs, target = batch
             output = self.model(*inputs)
-            loss = self.loss(output, target)
+            loss = self.loss(output, target) if len(target) else _zero(output)
         if not isinstance(loss, Tensor):
             raise TypeError(f"the loss must be a Tensor of one element, not {loss!r:.60}")
         if loss.size != 1:
@@ -103,13 +107,20 @@ class TrainingStep:
         evaluation: computes the loss of a batch.
         optimizer: the optimizer.
         max_grad_norm: the norm to which the gradients are clipped, or None.
+        weights: a function of the numbers of examples in the batches that returns the weight of
+            each batch in the gradient; None for weights in proportion to these numbers.
     """
 
     def __init__(
-        self, evaluation: Evaluation, optimizer: Optimizer, max_grad_norm: float | None
+        self,
+        evaluation: Evaluation,
+        optimizer: Optimizer,
+        max_grad_norm: float | None,
+        weights: Weights | None = None,
     ) -> None:
         self.evaluation, self.optimizer = evaluation, optimizer
         self.max_grad_norm = max_grad_norm
+        self.weights = weights
 
     def __call__(self, *batches: Any) -> list[Result]:
         """Return the loss and the output of each batch.
@@ -128,7 +139,9 @@ class TrainingStep:
         """Compute the gradients, and return the loss and the output of each batch."""
         self.optimizer.zero_grad()
         results = []
-        for index, (batch, weight) in enumerate(zip(batches, _weights(batches), strict=True)):
+        given = self.weights
+        weights = _weights(batches) if given is None else given([share(b) for b in batches])
+        for index, (batch, weight) in enumerate(zip(batches, weights, strict=True)):
             loss, output = self.evaluation(batch)
             if not np.isfinite(unwrap(loss)):
                 # Compute the gradients for the error message, which replaces NumPy's warnings.
@@ -177,6 +190,15 @@ class ObservedTrainingStep(TrainingStep):
         return results
 
 
+def _zero(output: Any) -> Any:
+    """Return the loss of an empty batch: 0, with a graph that leads to all parameters."""
+    if isinstance(output, dict):
+        return _zero(tuple(output.values()))
+    if isinstance(output, tuple | list):
+        return sum((_zero(each) for each in output[1:]), _zero(output[0]))
+    return output.sum()
+
+
 def _weights(batches: Sequence[Any]) -> list[float]:
     """Return the share of each batch in the examples."""
     if len(batches) == 1:
@@ -191,8 +213,9 @@ class Steps:
 
     Args:
         parts: the model, the loss, the optimizer, the maximum norm of the gradients, whether the
-            outputs of the model are needed, whether to compile, or the name of the backend, and
-            the functions to call inside a step with their argument, or None.
+            outputs of the model are needed, whether to compile, or the name of the backend,
+            the functions to call inside a step with their argument, or None, and the weights of
+            the batches, or None.
 
     Attributes:
         parts: those parts.
@@ -202,9 +225,9 @@ class Steps:
 
     def __init__(self, *parts: Any) -> None:
         self.parts = parts
-        model, loss, optimizer, max_grad_norm, with_output, compile, observers = parts
+        model, loss, optimizer, max_grad_norm, with_output, compile, observers, weights = parts
         evaluation = Evaluation(model, loss, with_output)
-        step = evaluation, optimizer, max_grad_norm
+        step = evaluation, optimizer, max_grad_norm, weights
         change = _compiler(compile) if compile else _unchanged
         self.evaluate: Callable[[Any], Result] = change(evaluation)
         self.train: Callable[..., list[Result]]

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core import Tensor
+from tinytorch_core.extend import unwrap
 
 from tinytorch_training import run_state
 from tinytorch_training.arguments import (
@@ -26,6 +26,7 @@ from tinytorch_training.arguments import (
 )
 from tinytorch_training.batches import Conversion, inputs_of, parameter_dtype, share, target_of
 from tinytorch_training.callback import Callback, Calls, checked_callbacks
+from tinytorch_training.checkpoint import save_checkpoint
 from tinytorch_training.checkpointing import Checkpointing
 from tinytorch_training.data import map_arrays
 from tinytorch_training.early_stopping import EarlyStopping
@@ -44,7 +45,7 @@ from tinytorch_training.monitor import Monitor
 from tinytorch_training.optimizer import Optimizer
 from tinytorch_training.progress import Bar, Progress
 from tinytorch_training.schedules import LRScheduler
-from tinytorch_training.step import NotFinite, Result, Steps, detached
+from tinytorch_training.step import NotFinite, Result, Steps, Weights, detached
 
 Array = Any
 File = str | os.PathLike[str]
@@ -91,6 +92,9 @@ class Trainer:
         step: the number of completed steps of the optimizer.
         history: a dict of lists with one number for each epoch: "loss", the metrics, "lr" and,
             with validation data, "val_loss" and so on; NaN for epochs without this value.
+        batch_weights: a function of the numbers of examples in the batches of a step that returns
+            the weight of each batch in the gradient; None for weights in proportion to these
+            numbers. A callback may set it.
 
     Raises:
         TypeError: the model lacks methods of a Module, or an argument has the wrong type.
@@ -158,6 +162,7 @@ class Trainer:
         self.progress = None if progress is None else flag("Trainer", "progress", progress)
         self.compile = compile if isinstance(compile, str) else flag("Trainer", "compile", compile)
         self.callbacks = checked_callbacks(callbacks)
+        self.batch_weights: Weights | None = None
         self._callback_calls = Calls(self)
         self._conversion = Conversion()
         self._steps = Steps(*self._parts())
@@ -259,7 +264,7 @@ class Trainer:
         # An interrupted call does not change `_planned`, so resuming it ends at the same epoch.
         end = epochs + (min(self.epoch, self._planned) if resume else self.epoch)
         if resume and checkpoint is not None and Path(checkpoint).exists():
-            run_state.load(self, checkpoint)
+            self._load(checkpoint)
         elif epochs and self._stopped():
             warn_caller(
                 f"early stopping has ended this run after epoch {self.epoch}, so fit() does not "
@@ -349,7 +354,10 @@ class Trainer:
 
     def save(self, file: File) -> None:
         """Save the run to a checkpoint; see `save_checkpoint`."""
-        run_state.save(self, file)
+        state = run_state.state_of(self)
+        self._call_users("save", state)
+        if all(callback.writes for callback in self.callbacks):
+            save_checkpoint(file, state)
 
     def load(self, file: File) -> None:
         """Restore the run from a checkpoint. If this fails, nothing is changed.
@@ -359,8 +367,15 @@ class Trainer:
             CheckpointError: the file is damaged, belongs to a run with different parts or
                 parameters, or contains NaN in the parameters or the state of the optimizer.
         """
-        run_state.load(self, file)
+        self._load(file)
         self._planned = self.epoch
+
+    def _load(self, file: File) -> None:
+        run_state.load(self, file, lambda state: self._call_users("load", state))
+
+    def _call_users(self, point: str, argument: Any) -> None:
+        """Call the callbacks of the user, also outside of `fit`."""
+        Calls(self, self.callbacks)(point, argument)
 
     # The parts of `fit`.
 
@@ -428,10 +443,12 @@ class Trainer:
     def _parts(self) -> tuple[Any, ...]:
         with_output = bool(self.metrics)
         parts = self.model, self.loss, self.optimizer, self.max_grad_norm, with_output
-        return *parts, self.compile, self._callback_calls.inside_step
+        return *parts, self.compile, self._callback_calls.inside_step, self.batch_weights
 
     def _add(self, averages: Averages, batch: Any, result: Result, share: float) -> None:
-        """Add the loss and the metrics of a batch to averages."""
+        """Add the loss and the metrics of a batch to averages, unless it is empty."""
+        if not share:
+            return
         loss, output = result
         numbers = {"loss": loss.item()}
         if self.metrics:
@@ -445,6 +462,7 @@ class Trainer:
 
     def _means(self, averages: Averages) -> dict[str, Any]:
         """Return the averages over an epoch, and the metrics over it."""
+        self._call_users("averages", averages)
         means: dict[str, Any] = averages.means()
         if not means:
             raise ValueError(
@@ -507,7 +525,8 @@ def _number(name: str, value: Any) -> float:
         TypeError: it is not a number.
     """
     try:
-        return float(value.item() if isinstance(value, Tensor) else value)
+        value = unwrap(value)
+        return float(value.item() if hasattr(value, "item") else value)
     except (TypeError, ValueError):
         raise TypeError(
             f"the metric {name!r} must return a number, or a list if it is marked with "

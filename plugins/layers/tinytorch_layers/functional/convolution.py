@@ -207,4 +207,6 @@ def _unfold(x: Array, windows: Windows, size: Pair, groups: int) -> Array:
     columns = np.where((columns >= 0) & (columns < wide), columns, wide)
     x = np.pad(x, ((0, 0), (0, 0), (0, 1), (0, 1)))
     x = x.reshape((count, groups, channels // groups, high + 1, wide + 1))
-    return x[:, :, :, rows][..., columns]
+    # With indices of one axis, because Dask does not support more.
+    x = x[:, :, :, rows.ravel()][..., columns.ravel()]
+    return x.reshape((count, groups, channels // groups, *rows.shape, *columns.shape))
