@@ -351,6 +351,10 @@ def _argsort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, stable
     return jnp.argsort(unwrapped(a), axis=axis)
 
 
+def _sort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, stable: Any = None) -> Any:
+    return jnp.sort(unwrapped(a), axis=axis)
+
+
 def _clip(a: Any, a_min: Any = None, a_max: Any = None, **options: Any) -> Any:
     low, high = options.get("min", a_min), options.get("max", a_max)
     if low is not None:
@@ -363,6 +367,7 @@ _OWN: dict[Any, Function] = {
     np.copy: _copy,
     np.astype: _astype,
     np.argsort: _argsort,
+    np.sort: _sort,
     np.clip: _clip,
     **{f: _shape_only(f) for f in (np.shape, np.ndim, np.size, np.result_type, np.can_cast)},
     **{f: _shape_only(f) for f in (np.iscomplexobj, np.isrealobj, np.common_type)},

@@ -123,6 +123,14 @@ class Number:
     def __format__(self, spec: str) -> str:
         return format(self._convert(_itself), spec)
 
+    def __getattr__(self, name: str) -> Any:
+        if isinstance(self.value, np.generic):
+            if name == "astype":
+                return lambda dtype: self.tape.compute(_astype, (self, np.dtype(dtype)))
+            if name in ("dtype", "shape", "ndim", "size"):
+                return getattr(self.value, name)
+        raise AttributeError(f"a number of a step has no attribute {name!r}")
+
     def is_integer(self) -> bool:
         """Return whether the number is whole."""
         return float(self).is_integer()
@@ -141,6 +149,10 @@ class Number:
 def value_of(value: Any) -> Any:
     """Return the value of a `Number`, and anything else unchanged."""
     return value.value if isinstance(value, Number) else value
+
+
+def _astype(value: Any, dtype: Any) -> Any:
+    return value.astype(dtype)
 
 
 def _itself(value: Any) -> Any:
