@@ -21,6 +21,16 @@ def checking() -> Iterator[list[Any]]:
         _checks.reset(token)
 
 
+@contextlib.contextmanager
+def not_checking() -> Iterator[None]:
+    """Make `holds` return False, where a mask would not be one of the whole step."""
+    token = _checks.set(None)
+    try:
+        yield
+    finally:
+        _checks.reset(token)
+
+
 def holds(mask: Any) -> bool:
     """Return True, and note that a traced mask must be true everywhere; False if nobody looks."""
     found = _checks.get()

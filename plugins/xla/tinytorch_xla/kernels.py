@@ -9,7 +9,10 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from tinytorch_xla.array import Array, unwrapped
+from tinytorch_xla.checks import holds
 from tinytorch_xla.engine import in_64_bits, is_traced, jax, jnp
 
 Kernel = Callable[..., Any]
@@ -129,6 +132,32 @@ def _summed_at(x: Any, index: Any, shape: Any) -> Any:
     return jnp.zeros(shape, x.dtype).at[index].add(x)
 
 
+@in_64_bits
+def _is_finite(array: Any) -> Any:
+    if not (isinstance(array, Array) and is_traced(array.value)):
+        return NotImplemented
+    return holds(jnp.isfinite(array.value)) or NotImplemented
+
+
+@in_64_bits
+def _check_range(owner: object, array: Any, count: int) -> Any:
+    """Check indices in a step, because XLA would replace those that are out of range."""
+    if not (isinstance(array, Array) and is_traced(array.value)):
+        _look_at(array, count, owner)
+        return True
+    holds((array.value >= 0) & (array.value < count))
+    return True
+
+
+def _look_at(array: Any, count: int, owner: object) -> None:
+    values = np.asarray(array)
+    if values.size and not (0 <= values.min() and values.max() < count):
+        raise IndexError(
+            f"{owner}: an index from {values.min()} to {values.max()} is out of range for {count} "
+            f"rows; use indices from 0 to {count - 1}"
+        )
+
+
 _FUNCTIONAL = "tinytorch_layers.functional"
 _KERNELS: dict[str, Kernel] = {
     "tinytorch_activations.functional.error_function.erf": _computed(_erf),
@@ -138,6 +167,8 @@ _KERNELS: dict[str, Kernel] = {
     f"{_FUNCTIONAL}.pooling.maxima": _computed(_maxima),
     f"{_FUNCTIONAL}.pooling.average": _computed(_average),
     f"{_FUNCTIONAL}.pooling.spread": _computed(_spread),
+    f"{_FUNCTIONAL}.lookup._check_range": _check_range,
+    "tinytorch_training.finite.is_finite": _is_finite,
     "tinytorch_core.core_ops.sum_into_rows": _computed(_sum_into_rows),
     "tinytorch_autograd.rules.shapes._summed_at": _computed(_summed_at),
 }

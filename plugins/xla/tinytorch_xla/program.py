@@ -10,11 +10,12 @@ import numpy as np
 from tinytorch_xla.arguments import as_jax, collected, filled, numbered
 from tinytorch_xla.array import Array
 from tinytorch_xla.checks import checking
+from tinytorch_xla.draws import tracing
 from tinytorch_xla.engine import jax, jnp
 from tinytorch_xla.errors import XlaError
 from tinytorch_xla.numbers import Number, Tape
 from tinytorch_xla.places import Box, Places, same
-from tinytorch_xla.random import TracedGenerator, seed_from, tracing
+from tinytorch_xla.random import TracedGenerator, seed_from
 
 
 class UnfinishedError(Exception):

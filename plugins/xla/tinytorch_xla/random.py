@@ -7,8 +7,6 @@ not the numbers that NumPy would draw.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextvars import ContextVar
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,29 +15,9 @@ from tinytorch_xla.array import Array, unwrapped
 from tinytorch_xla.engine import in_64_bits, jax, jnp
 from tinytorch_xla.errors import XlaError, user_line
 
-# Whether this thread traces a step.
-tracing: ContextVar[bool] = ContextVar("tracing", default=False)
-
-
 def seed_from(generator: np.random.Generator) -> np.uint32:
     """Return a seed for one call of a compiled step, and advance the generator."""
     return np.uint32(generator.integers(2**32, dtype=np.uint64))
-
-
-def checked_draw(call: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the op `random_draw`, with an error if a draw would be the same in every step."""
-
-    def draw(generator: Any, method: str, arguments: Any) -> Any:
-        if tracing.get() and isinstance(generator, np.random.Generator):
-            if type(generator) is not TracedGenerator:
-                raise XlaError(
-                    f"{user_line()}: draws from a generator that jit cannot find, so every step "
-                    "would draw the same numbers; keep it in an attribute of a module or object "
-                    "that the step refers to"
-                )
-        return call(generator, method, arguments)
-
-    return draw
 
 
 class TracedGenerator:

@@ -11,6 +11,7 @@ from tinytorch_xla import functions, kernels  # noqa: F401  # they complete Arra
 from tinytorch_xla.arguments import collected, filled, flattened, key_of
 from tinytorch_xla.array import Array
 from tinytorch_xla.devices import to_numpy
+from tinytorch_xla.draws import tracing
 from tinytorch_xla.engine import in_64_bits, is_traced
 from tinytorch_xla.places import Places, modes
 from tinytorch_xla.program import (
@@ -20,7 +21,6 @@ from tinytorch_xla.program import (
     UnfinishedError,
     unknown_state,
 )
-from tinytorch_xla.random import tracing
 from tinytorch_xla.sharding import active_mesh, placed
 
 # How often a step may create state before it is given up.
