@@ -31,13 +31,22 @@ class Box:
         path: how the step reaches it.
         thing: the dict, list or variable.
         names: the keys that matter; None for all.
+        public: only keys without a leading underscore matter; the others hold caches.
         options: it contains options or numbers of an optimizer.
     """
 
-    __slots__ = ("names", "options", "path", "thing")
+    __slots__ = ("names", "options", "path", "public", "thing")
 
-    def __init__(self, path: str, thing: Any, names: Any = None, options: bool = False) -> None:
-        self.path, self.thing, self.names, self.options = path, thing, names, options
+    def __init__(
+        self,
+        path: str,
+        thing: Any,
+        names: Any = None,
+        public: bool = False,
+        options: bool = False,
+    ) -> None:
+        self.path, self.thing, self.names = path, thing, names
+        self.public, self.options = public, options
 
     def items(self) -> dict[Any, Any]:
         """Return the items by their keys."""
@@ -49,9 +58,17 @@ class Box:
                 return {}
         if isinstance(thing, list):
             return dict(enumerate(thing))
+        if self.public:
+            return {k: v for k, v in thing.items() if k[0] != "_"}
         if self.names is None:
             return dict(thing)
         return {k: thing[k] for k in self.names if k in thing}
+
+    def count(self) -> int:
+        """Return the number of items."""
+        if self.names is not None or isinstance(self.thing, types.CellType):
+            return -1  # what they may contain is known
+        return sum(k[0] != "_" for k in self.thing) if self.public else len(self.thing)
 
     def get(self, key: Any) -> Any:
         """Return an item."""
@@ -167,11 +184,10 @@ class Places:
         if attributes is None or (is_library(module) and not module.startswith("tinytorch_")):
             return
         is_ours = module.startswith("tinytorch_")
-        names = tuple(k for k in attributes if not k.startswith("_")) if is_ours else None
         is_optimizer = hasattr(thing, "param_groups") and hasattr(thing, "named_state")
         if is_optimizer:
             self._in_optimizer(path, thing)
-        self._add(Box(path, attributes, names))
+        self._add(Box(path, attributes, public=is_ours))
         if not is_ours:
             call = getattr(type(thing), "forward", None) or getattr(type(thing), "__call__", None)
             self._pending.append((path, call, False))

@@ -117,7 +117,7 @@ class Program:
                 self._numbers.append((box, key))
             else:
                 fixed.append((key, value))
-        self._fixed.append((box, len(items), fixed))
+        self._fixed.append((box, box.count(), fixed))
 
     # Tracing.
 
@@ -204,7 +204,7 @@ class Program:
         numbers = {(id(box.thing), key) for box, key in self._numbers}
         arrays = {(id(s.owner.thing), s.key) for s in self._slots if isinstance(s.owner, Box)}
         changed: set[Any] = set()
-        for box, count, fixed in self._fixed:
+        for box, _, fixed in self._fixed:
             now = box.items()
             for key, value in fixed:
                 if key not in now or not same(now[key], value):
@@ -229,8 +229,7 @@ class Program:
     def holds(self) -> bool:
         """Return whether everything that is not an array is as it was."""
         for box, count, fixed in self._fixed:
-            thing = box.thing
-            if box.names is None and isinstance(thing, dict | list) and len(thing) != count:
+            if box.count() != count:
                 return False
             try:
                 for key, value in fixed:
