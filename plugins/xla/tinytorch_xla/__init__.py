@@ -30,7 +30,7 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
-        "array": "Array",
+        "arguments": "Array",  # the module that imports all that the class needs
         "devices": "device_put to_numpy",
         "errors": "TracedValueError XlaError",
         "sharding": "shard",

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from tinytorch_core import Tensor
+from tinytorch_core.extend import unwrap
 
 from tinytorch_xla.engine import in_64_bits, is_traced, jax, jnp
 from tinytorch_xla.errors import not_writable, traced_value_error, user_line
@@ -133,7 +134,7 @@ class Array(NDArrayOperatorsMixin):
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
         if any(_is_foreign(type(i)) for i in inputs):
             return NotImplemented
-        if method == "at" or options.get("out") not in (None, (None,)):
+        if method == "at" or any(out is not None for out in options.get("out", ())):
             raise not_writable(f"np.{ufunc.__name__} with {'at' if method == 'at' else 'out='}")
         options.pop("out", None)
         return Array.call_ufunc(ufunc, method, inputs, options)
@@ -162,6 +163,7 @@ class Array(NDArrayOperatorsMixin):
 
     @in_64_bits
     def __getitem__(self, index: Any) -> Any:
+        index = unwrap(index)
         parts = index if isinstance(index, tuple) else (index,)
         for part in parts:
             if isinstance(part, Array) and part.dtype == bool and is_traced(part.value):

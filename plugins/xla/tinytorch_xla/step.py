@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from tinytorch_xla import functions, kernels  # noqa: F401  # they complete Array
 from tinytorch_xla.arguments import collected, filled, flattened, key_of
 from tinytorch_xla.array import Array
 from tinytorch_xla.devices import to_numpy

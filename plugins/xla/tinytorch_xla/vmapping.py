@@ -12,7 +12,6 @@ import numpy as np
 from tinytorch_core import Tensor
 from tinytorch_core.extend import unwrap
 
-from tinytorch_xla import functions, kernels  # noqa: F401  # they complete Array
 from tinytorch_xla.arguments import Leaf, as_jax, collected, filled, rebuilt
 from tinytorch_xla.array import Array
 from tinytorch_xla.checks import not_checking
