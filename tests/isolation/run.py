@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 REQUIREMENTS = ("numpy", "packaging", "pluggy", "tomlkit")
-PLUGINS = ("autograd", "activations", "losses", "layers", "training", "compile")
+PLUGINS = ("autograd", "activations", "losses", "layers", "training", "compile", "xla")
 # The base class of modules: not a plugin, and installed with the plugins that need it.
 MODULES = "modules"
 NEED_MODULES = {"activations", "losses", "layers", "training"}
@@ -48,6 +48,7 @@ SUBSETS: tuple[tuple[str, ...], ...] = (
     ("autograd", "training"),
     ("compile",),
     ("autograd", "compile"),
+    ("xla",),
     ("autograd", "activations", "losses"),
     PLUGINS,
     ("autograd", "activations", "losses", "layers", "training", COURSE),

@@ -38,9 +38,7 @@ Y = RNG.integers(0, 3, (6, 16))
 
 
 def network():
-    return Sequential(
-        Linear(5, 8, generator=0), BatchNorm1d(8), ReLU(), Linear(8, 3, generator=1)
-    )
+    return Sequential(Linear(5, 8, generator=0), BatchNorm1d(8), ReLU(), Linear(8, 3, generator=1))
 
 
 def trained(model):
@@ -77,9 +75,7 @@ def main():
 def further():
     """Return the result of a Trainer, which needs no change, and the error for uneven batches."""
     model = network()
-    trainer = Trainer(
-        model, CrossEntropyLoss(), SGD(model.parameters(), lr=0.1), progress=False
-    )
+    trainer = Trainer(model, CrossEntropyLoss(), SGD(model.parameters(), lr=0.1), progress=False)
     history = trainer.fit(X.reshape(-1, 5), Y.reshape(-1), epochs=2, batch_size=16, generator=0)
     try:
         jit(lambda x: x + 1)(X[0, :3])

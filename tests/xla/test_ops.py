@@ -8,10 +8,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-import tinytorch_xla as xla
-from tinytorch_autograd.debug.checked_call import Problem, unless_without_rule
 from tinytorch_core import Tensor
 from tinytorch_core.extend import unwrap
+
+import tinytorch_xla as xla
+from tinytorch_autograd.debug.checked_call import Problem, unless_without_rule
 from tinytorch_devkit import cases_of
 
 pytestmark = pytest.mark.peers("jax")

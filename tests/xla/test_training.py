@@ -7,9 +7,10 @@ import re
 import numpy as np
 import pytest
 
+from tinytorch_core import Tensor
+
 import tinytorch_xla as xla
 from tinytorch_activations import ReLU
-from tinytorch_core import Tensor
 from tinytorch_layers import BatchNorm1d, Dropout, Linear, Sequential
 from tinytorch_losses import CrossEntropyLoss
 from tinytorch_training import (

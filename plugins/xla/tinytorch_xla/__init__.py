@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from tinytorch_core.extend import lazy_names
 
 if TYPE_CHECKING:
-    from tinytorch_xla.array import Array
+    from tinytorch_xla.arguments import Array
     from tinytorch_xla.devices import device_put, to_numpy
     from tinytorch_xla.errors import TracedValueError, XlaError
     from tinytorch_xla.sharding import shard

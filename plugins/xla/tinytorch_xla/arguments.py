@@ -11,7 +11,7 @@ from tinytorch_core import Tensor
 from tinytorch_core.extend import from_array, unwrap
 
 from tinytorch_xla import functions, kernels  # noqa: F401  # they complete Array
-from tinytorch_xla.array import Array
+from tinytorch_xla.array import Array as Array
 from tinytorch_xla.engine import jax, jnp
 from tinytorch_xla.errors import XlaError
 from tinytorch_xla.numbers import Number

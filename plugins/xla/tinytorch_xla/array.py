@@ -166,7 +166,7 @@ class Array(NDArrayOperatorsMixin):
         index = unwrap(index)
         parts = index if isinstance(index, tuple) else (index,)
         for part in parts:
-            if isinstance(part, Array) and part.dtype == bool and is_traced(part.value):
+            if isinstance(part, Array) and _is_mask(part) and is_traced(part.value):
                 raise traced_value_error("indexing by a mask, whose result has an unknown shape,")
         _check_numbers(parts, self.shape)
         return Array(self.value[unwrapped_index(index)])
@@ -296,16 +296,20 @@ def _check_numbers(parts: tuple[Any, ...], shape: tuple[int, ...]) -> None:
     """Raise IndexError for a number that is out of range, which JAX would replace by the last."""
     axes = [p for p in parts if p is not None]
     numbers = [p for p in axes if isinstance(p, int | np.integer) and not isinstance(p, bool)]
-    if not numbers or any(getattr(p, "dtype", None) == bool for p in axes):
+    if not numbers or any(_is_mask(p) for p in axes):
         return
-    if Ellipsis in [p for p in axes if p is Ellipsis]:
-        at = next(i for i, p in enumerate(axes) if p is Ellipsis)
+    at = next((i for i, p in enumerate(axes) if p is Ellipsis), None)
+    if at is not None:
         axes[at : at + 1] = [slice(None)] * (len(shape) - len(axes) + 1)
     for axis, (part, length) in enumerate(zip(axes, shape, strict=False)):
         if isinstance(part, int | np.integer) and not -length <= part < length:
             raise IndexError(
                 f"{user_line()}: index {part} is out of bounds for axis {axis} with size {length}"
             )
+
+
+def _is_mask(part: Any) -> bool:
+    return getattr(getattr(part, "dtype", None), "kind", "") == "b"
 
 
 def _method(name: str) -> Callable[..., Any]:
@@ -331,5 +335,6 @@ _METHODS = """
 """
 for _name in _METHODS.split():
     setattr(Array, _name, _method(_name))
-for _name in "add sub mul matmul truediv floordiv mod pow lshift rshift and xor or".split():
+_IN_PLACE = "add sub mul matmul truediv floordiv mod pow lshift rshift and xor or"
+for _name in _IN_PLACE.split():
     setattr(Array, f"__i{_name}__", _not_in_place)

@@ -57,4 +57,6 @@ def user_line() -> str:
 @functools.lru_cache(maxsize=1024)
 def _is_library(file: str, module: str) -> bool:
     ours = module.partition(".")[0].startswith("tinytorch_")
-    return ours or file.startswith((*_LIBRARIES, "tinytorch-", "<", os.path.dirname(functools.__file__)))
+    return ours or file.startswith(
+        (*_LIBRARIES, "tinytorch-", "<", os.path.dirname(functools.__file__))
+    )

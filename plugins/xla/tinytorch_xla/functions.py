@@ -66,18 +66,20 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: Any, options: dict[str, Any
         axis = options.pop("axis", values[1] if len(values) > 1 else 0)
         if name is not None:
             return Array(getattr(jnp, name)(values[0], axis=axis, **options))
-        return Array(_ufunc(ufunc).accumulate(values[0], axis=axis, **options))
+        return Array(_method_of(ufunc, method)(values[0], axis=axis, **options))
     if method == "outer":
         x, y = (jnp.asarray(v) for v in values)
         x = x.reshape(x.shape + (1,) * y.ndim)
         return call_ufunc(ufunc, "__call__", (Array(x), Array(y)), options)
     if method == "reduceat":
-        return Array(_ufunc(ufunc).reduceat(*values, **options))
+        return Array(_method_of(ufunc, method)(*values, **options))
     where = options.pop("where", True)
     if where is not True:
         raise XlaError(f"{user_line()}: where= of np.{ufunc.__name__} leaves elements undefined")
     values, dtypes = _in_loop(ufunc, values, options.pop("dtype", None))
     function = _ufunc(ufunc)
+    if function is None:
+        return _by_scipy(ufunc, values, dtypes)
     found = function(*values, **{k: v for k, v in options.items() if k not in _WITHOUT_EFFECT})
     results = found if isinstance(found, tuple) else (found,)
     cast = tuple(
@@ -113,11 +115,13 @@ def _dtype_of(value: Any) -> Any:
 
 @functools.lru_cache(maxsize=4096)
 def _loop(ufunc: np.ufunc, kinds: tuple[Any, ...], dtype: Any) -> tuple[Any, ...]:
-    signature = {} if dtype is None else {"signature": (None,) * ufunc.nin + (dtype,) * ufunc.nout}
+    options: dict[str, Any] = {}
+    if dtype is not None:
+        options["signature"] = (None,) * ufunc.nin + (dtype,) * ufunc.nout
     outputs = (None,) * ufunc.nout
     if all(isinstance(k, type) for k in kinds):
         kinds = tuple(np.dtype(k) for k in kinds)
-    return ufunc.resolve_dtypes((*kinds, *outputs), **signature)
+    return ufunc.resolve_dtypes((*kinds, *outputs), **options)
 
 
 def _cast(value: Any, dtype: Any) -> Any:
@@ -133,8 +137,29 @@ def _ufunc(ufunc: np.ufunc) -> Any:
     found = _OWN_UFUNCS.get(name) or getattr(jnp, name, None)
     if found is None and getattr(np, name, None) is not ufunc:
         found = getattr(jax.scipy.special, name, None)
+    return found
+
+
+def _by_scipy(ufunc: np.ufunc, values: list[Any], dtypes: tuple[Any, ...]) -> Any:
+    """Run a ufunc that JAX lacks on the processor, also inside of a compiled step."""
+    if ufunc.signature is not None:
+        raise XlaError(f"{user_line()}: JAX has no function for the ufunc {ufunc.__name__}")
+    shape = np.broadcast_shapes(*map(np.shape, values))
+    results = [jax.ShapeDtypeStruct(shape, d) for d in dtypes[ufunc.nin :]]
+
+    def run(*arrays: Any) -> Any:
+        with np.errstate(all="ignore"):
+            found = ufunc(*map(np.asarray, arrays))
+        return found if ufunc.nout > 1 else np.asarray(found)
+
+    kinds = tuple(results) if ufunc.nout > 1 else results[0]
+    return wrapped(jax.pure_callback(run, kinds, *values, vmap_method="broadcast_all"))
+
+
+def _method_of(ufunc: np.ufunc, method: str) -> Any:
+    found = getattr(_ufunc(ufunc), method, None)
     if found is None:
-        raise XlaError(f"{user_line()}: JAX has no function for the ufunc {name}")
+        raise XlaError(f"{user_line()}: JAX has no np.{ufunc.__name__}.{method}")
     return found
 
 
@@ -279,7 +304,9 @@ def _where(condition: Any, *choices: Any) -> Any:
     x, y = (unwrapped(c) for c in choices)
     x, y = (v if hasattr(v, "dtype") or _is_number(v) else np.asarray(v) for v in (x, y))
     dtype = np.result_type(*(v if _is_number(v) else _weak(v) for v in (x, y)))
-    return jnp.where(jnp.asarray(unwrapped(condition)).astype(bool), _cast(x, dtype), _cast(y, dtype))
+    return jnp.where(
+        jnp.asarray(unwrapped(condition)).astype(bool), _cast(x, dtype), _cast(y, dtype)
+    )
 
 
 def _weak(value: Any) -> Any:
@@ -347,7 +374,9 @@ def _astype(x: Any, dtype: Any, copy: bool = True, device: Any = None) -> Any:
     return x.astype(dtype)
 
 
-def _argsort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, stable: Any = None) -> Any:
+def _argsort(
+    a: Any, axis: Any = -1, kind: Any = None, order: Any = None, stable: Any = None
+) -> Any:
     return jnp.argsort(unwrapped(a), axis=axis)
 
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from tinytorch_core.extend import sum_into_rows
+
 from tinytorch_xla.array import Array, unwrapped
 from tinytorch_xla.checks import holds
 from tinytorch_xla.engine import in_64_bits, is_traced, jax, jnp
@@ -20,7 +22,9 @@ Kernel = Callable[..., Any]
 
 def call_kernel(kernel: Any, args: tuple[Any, ...]) -> Any:
     """Return the result of a kernel, or NotImplemented if its NumPy calls are to run."""
-    own = _KERNELS.get(f"{kernel.__module__}.{kernel.__name__}")
+    name = f"{kernel.__module__}.{kernel.__name__}"
+    like = _LIKE.get(name)
+    own = _KERNELS.get(name) if like is None else _computed(_on_processor(kernel, like))
     return NotImplemented if own is None else own(*args)
 
 
@@ -151,11 +155,43 @@ def _check_range(owner: object, array: Any, count: int) -> Any:
 
 def _look_at(array: Any, count: int, owner: object) -> None:
     values = np.asarray(array)
-    if values.size and not (0 <= values.min() and values.max() < count):
+    if values.size and not (values.min() >= 0 and values.max() < count):
         raise IndexError(
             f"{owner}: an index from {values.min()} to {values.max()} is out of range for {count} "
             f"rows; use indices from 0 to {count - 1}"
         )
+
+
+def _logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False) -> Any:
+    return jax.scipy.special.logsumexp(jnp.asarray(a), axis=axis, b=b, keepdims=keepdims)
+
+
+def _convolve_signals(x: Any, y: Any, mode: str = "full", method: str = "auto") -> Any:
+    return jax.scipy.signal.convolve(jnp.asarray(x), jnp.asarray(y), mode=mode)
+
+
+def _on_processor(kernel: Any, like: int) -> Kernel:
+    """Return a kernel that runs on the processor, also inside of a compiled step.
+
+    Args:
+        kernel: the kernel.
+        like: the position of the argument of which the result has the shape and dtype.
+    """
+
+    def run(*args: Any) -> Any:
+        places = [i for i, a in enumerate(args) if hasattr(a, "shape")]
+        given = list(args)
+
+        def compute(*arrays: Any) -> Any:
+            for i, array in zip(places, arrays, strict=True):
+                given[i] = np.asarray(array)
+            return np.asarray(kernel(*given)).astype(args[like].dtype)
+
+        shape = jax.ShapeDtypeStruct(args[like].shape, args[like].dtype)
+        arrays = [args[i] for i in places]
+        return jax.pure_callback(compute, shape, *arrays, vmap_method="sequential")
+
+    return run
 
 
 _FUNCTIONAL = "tinytorch_layers.functional"
@@ -169,8 +205,17 @@ _KERNELS: dict[str, Kernel] = {
     f"{_FUNCTIONAL}.pooling.spread": _computed(_spread),
     f"{_FUNCTIONAL}.lookup._check_range": _check_range,
     "tinytorch_training.finite.is_finite": _is_finite,
-    "tinytorch_core.core_ops.sum_into_rows": _computed(_sum_into_rows),
+    "tinytorch_special.logistic.logsumexp": _computed(_logsumexp),
+    "tinytorch_special.signal.convolve": _computed(_convolve_signals),
+    f"{sum_into_rows.__module__}.sum_into_rows": _computed(_sum_into_rows),
     "tinytorch_autograd.rules.shapes._summed_at": _computed(_summed_at),
+}
+
+# Kernels of SciPy that JAX lacks, with the argument of which the result has the shape.
+_LIKE = {
+    "tinytorch_special.linalg.sqrtm": 0,
+    "tinytorch_special.linalg.solve_sylvester": 2,
+    "tinytorch_special.linalg.solve_banded": 2,
 }
 
 Array.call_kernel = staticmethod(call_kernel)

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tinytorch_core import Tensor
+
 from tinytorch_xla.array import Array
 
 Function = Callable[..., Any]
@@ -53,9 +55,7 @@ class Tape:
 
     def compute(self, function: Function, arguments: Sequence[Any]) -> Number:
         """Note that a function of numbers is computed, once for equal arguments."""
-        given = tuple(
-            (True, a.index) if isinstance(a, Number) else (False, a) for a in arguments
-        )
+        given = tuple((True, a.index) if isinstance(a, Number) else (False, a) for a in arguments)
         key = function, tuple((is_index, type(a), a) for is_index, a in given)
         if key not in self._known:
             self._values.append(function(*map(value_of, arguments)))
@@ -164,7 +164,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_tensor(value: Any) -> bool:
-    return hasattr(type(value), "_surface")
+    return isinstance(value, Tensor)
 
 
 def _operation(function: Function, swapped: bool = False) -> Function:
@@ -176,7 +176,7 @@ def _operation(function: Function, swapped: bool = False) -> Function:
     return operation
 
 
-for _name in "add sub mul truediv floordiv mod pow".split():
+for _name in ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow"]:
     setattr(Number, f"__{_name}__", _operation(getattr(operator, _name)))
     setattr(Number, f"__r{_name}__", _operation(getattr(operator, _name), swapped=True))
 for _name in ("neg", "pos", "abs", "eq", "ne", "lt", "le", "gt", "ge"):

@@ -189,8 +189,8 @@ class Places:
             self._in_optimizer(path, thing)
         self._add(Box(path, attributes, public=is_ours))
         if not is_ours:
-            call = getattr(type(thing), "forward", None) or getattr(type(thing), "__call__", None)
-            self._pending.append((path, call, False))
+            methods = (getattr(type(thing), name, None) for name in ("forward", "__call__"))
+            self._pending.extend((path, method, False) for method in methods)
 
     def _in_optimizer(self, path: str, optimizer: Any) -> None:
         """Note that the numbers in the groups and states of an optimizer may change."""

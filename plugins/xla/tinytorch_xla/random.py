@@ -15,6 +15,7 @@ from tinytorch_xla.array import Array, unwrapped
 from tinytorch_xla.engine import in_64_bits, jax, jnp
 from tinytorch_xla.errors import XlaError, user_line
 
+
 def seed_from(generator: np.random.Generator) -> np.uint32:
     """Return a seed for one call of a compiled step, and advance the generator."""
     return np.uint32(generator.integers(2**32, dtype=np.uint64))
@@ -74,7 +75,11 @@ class TracedGenerator:
         low, high = (0, low) if high is None else (low, high)
         return Array(
             jax.random.randint(
-                self._key(), _shape(size), unwrapped(low), unwrapped(high) + endpoint, np.dtype(dtype)
+                self._key(),
+                _shape(size),
+                unwrapped(low),
+                unwrapped(high) + endpoint,
+                np.dtype(dtype),
             )
         )
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_xla.arguments import as_jax
 from tinytorch_xla.array import Array
 from tinytorch_xla.engine import in_64_bits, jax
 from tinytorch_xla.errors import XlaError
@@ -66,7 +65,8 @@ def shard(devices: int | Sequence[Any] | None = None, batch: str = "data") -> It
                 f"{max(count, 1)}"
             )
         devices = known[:count]
-    token = _mesh.set(Mesh(devices, batch))
+    chosen: Any = devices
+    token = _mesh.set(Mesh(chosen, batch))
     try:
         yield _mesh.get()
     finally:

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from tinytorch_core import Tensor
+
 from tinytorch_xla.arguments import collected, filled, flattened, key_of
 from tinytorch_xla.array import Array
 from tinytorch_xla.devices import to_numpy
@@ -151,4 +153,4 @@ class Jitted:
 def _objects(args: Any, kwargs: Any) -> list[Any]:
     """Return the arguments that may hold state: objects that are not arrays or containers."""
     found = [*args, *kwargs.values()]
-    return [a for a in found if hasattr(a, "__dict__") and not hasattr(a, "_surface")]
+    return [a for a in found if hasattr(a, "__dict__") and not isinstance(a, Tensor)]

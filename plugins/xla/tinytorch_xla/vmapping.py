@@ -47,7 +47,7 @@ def vmap(f: Callable[..., Any], in_axes: Axes = 0, out_axes: Any = 0) -> Callabl
     """
     if not callable(f):
         raise TypeError(f"vmap() takes a function, not {f!r:.60}")
-    return functools.wraps(f, updated=())(_Vmapped(f, in_axes, out_axes))  # type: ignore[arg-type]
+    return functools.wraps(f, updated=())(_Vmapped(f, in_axes, out_axes))
 
 
 class _Vmapped:
@@ -58,13 +58,12 @@ class _Vmapped:
 
     @in_64_bits
     def __call__(self, *args: Any) -> Any:
-        axes = self.in_axes
-        if not isinstance(axes, tuple | list):
-            axes = (axes,) * len(args)
+        given: Any = self.in_axes
+        axes = given if isinstance(given, tuple | list) else (given,) * len(args)
         if len(axes) != len(args):
             raise TypeError(f"in_axes of vmap() has {len(axes)} items for {len(args)} arguments")
         tensors: list[Any] = []
-        places: list[int | None] = []
+        places: list[Any] = []
         tree = tuple(
             _flattened(a, axis, tensors, places) for a, axis in zip(args, axes, strict=True)
         )
@@ -73,7 +72,7 @@ class _Vmapped:
             return self._recorded(tree, tensors, places)
         return self._batched(tree, tensors, places)
 
-    def _batched(self, tree: Any, tensors: Sequence[Any], places: Sequence[int | None]) -> Any:
+    def _batched(self, tree: Any, tensors: Sequence[Any], places: Sequence[Any]) -> Any:
         results: list[Any] = []
 
         def one(*values: Any) -> Any:
@@ -97,7 +96,7 @@ class _Vmapped:
             outputs = jax.vmap(one, tuple(places), out_axes)(*values)
         return filled(results[-1], outputs)
 
-    def _recorded(self, tree: Any, tensors: Sequence[Any], places: Sequence[int | None]) -> Any:
+    def _recorded(self, tree: Any, tensors: Sequence[Any], places: Sequence[Any]) -> Any:
         """Run the function as one recorded call, whose backward pass is a `vmap` too."""
         from tinytorch_autograd import custom_gradient, func
 
@@ -111,7 +110,6 @@ class _Vmapped:
 
         def forward(*some: Any) -> Any:
             value = self._batched(tree, of_chosen(*some), places)
-            axes = [places[i] for i in range(len(tensors))]
 
             def pull(grad: Any) -> Any:
                 def one(grad: Any, *examples: Any) -> Any:
@@ -123,7 +121,7 @@ class _Vmapped:
 
                     return func.vjp(part, *[examples[i] for i in chosen])[1](grad)
 
-                each = vmap(one, in_axes=(self.out_axes, *axes), out_axes=0)
+                each = vmap(one, in_axes=(self.out_axes, *places), out_axes=0)
                 found = each(grad, *of_chosen(*some))
                 moved = [
                     g.sum(axis=0) if places[i] is None else np.moveaxis(g, 0, places[i])
@@ -154,7 +152,7 @@ def _filled_with(tree: Any, values: Sequence[Any]) -> Any:
     return rebuilt(tree, lambda item: _filled_with(item, values))
 
 
-def _check_lengths(tensors: Sequence[Any], places: Sequence[int | None]) -> None:
+def _check_lengths(tensors: Sequence[Any], places: Sequence[Any]) -> None:
     lengths = []
     for tensor, axis in zip(tensors, places, strict=True):
         if axis is None:
