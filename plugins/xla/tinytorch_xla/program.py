@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from types import CellType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from tinytorch_xla.errors import XlaError
 from tinytorch_xla.numbers import Number, Tape
 from tinytorch_xla.places import Box, Places, same
 from tinytorch_xla.random import TracedGenerator, seed_from
+from tinytorch_xla.sharding import gathered, is_spread, placed
 
 
 class UnfinishedError(Exception):
@@ -78,16 +80,24 @@ class Program:
         places: its state.
         wanted: the places of numbers that are state besides those of optimizers.
         donate: whether the memory of the arrays that the step replaces is used for new ones.
+        mesh: the mesh of the devices, or None.
     """
 
     def __init__(
-        self, step: Callable[..., Any], tree: Any, places: Places, wanted: set[Any], donate: bool
+        self,
+        step: Callable[..., Any],
+        tree: Any,
+        places: Places,
+        wanted: set[Any],
+        donate: bool,
+        mesh: Any,
     ) -> None:
-        self._step, self._tree, self._donate = step, tree, donate
+        self._step, self._tree, self._donate, self._mesh = step, tree, donate, mesh
         self._places = places
         self._slots: list[Slot] = []
         self._generators: list[tuple[Box, Any, Any]] = []
         self._numbers: list[tuple[Box, Any]] = []
+        self._items: list[tuple[Any, Any, Any]] = []
         self._fixed: list[tuple[Box, int, list[tuple[Any, Any]]]] = []
         for path, tensor in places.tensors:
             self._slots.append(Slot(path, tensor, "data"))
@@ -95,6 +105,9 @@ class Program:
                 self._slots.append(Slot(f"{path}.grad", tensor, "grad"))
         for box in places.boxes:
             self._sort_items(box, wanted)
+        for slot in self._slots:
+            if mesh is None and is_spread(value := slot.read()):
+                slot.write(gathered(value))
         self._missing = [slot.read() is None for slot in self._slots]
         self._read: list[int] = []
         self._changed: list[int] = []
@@ -118,6 +131,8 @@ class Program:
             else:
                 fixed.append((key, value))
         self._fixed.append((box, box.count(), fixed))
+        if not isinstance(box.thing, CellType):
+            self._items += [(box.thing, key, value) for key, value in fixed]
 
     # Tracing.
 
@@ -228,46 +243,46 @@ class Program:
 
     def holds(self) -> bool:
         """Return whether everything that is not an array is as it was."""
-        for box, count, fixed in self._fixed:
-            if box.count() != count:
-                return False
-            try:
-                for key, value in fixed:
-                    now = box.get(key)
-                    if now is not value and not same(now, value):
-                        return False
-            except (KeyError, IndexError, ValueError):
-                return False
         try:
+            for thing, key, value in self._items:
+                now = thing[key]
+                if now is not value and not same(now, value):
+                    return False
+            for box, count, fixed in self._fixed:
+                if count < 0:
+                    for key, value in fixed if isinstance(box.thing, CellType) else ():
+                        if not same(box.get(key), value):
+                            return False
+                elif box.count() != count:
+                    return False
             return [slot.read() is None for slot in self._slots] == self._missing
-        except (KeyError, IndexError):
+        except (KeyError, IndexError, ValueError):
             return False
 
     def numbers(self) -> list[Any] | None:
         """Return the numbers of the step, computed by Python; None if a decision differs."""
         return self.tape.replay([box.get(key) for box, key in self._numbers])
 
-    def run(self, inputs: Sequence[Any], numbers: list[Any], place: Callable[..., Any]) -> Any:
+    def run(self, inputs: Sequence[Any], numbers: list[Any]) -> Any:
         """Run the step and replace its state.
 
         Args:
             inputs: the arrays among the arguments.
             numbers: the result of `numbers`.
-            place: moves an array of the state (True) or an input (False) to its devices.
 
         Raises:
             FailedCheckError: a check of values failed; the state is unchanged.
         """
-        read = [self._slots[i].read() for i in self._donated]
-        donated = [place(v, True) for v in read]
-        kept = [place(self._slots[i].read(), True) for i in self._kept]
+        slots, mesh = self._slots, self._mesh
+        donated = [placed(slots[i].read(), mesh, True) for i in self._donated]
+        kept = [placed(slots[i].read(), mesh, True) for i in self._kept]
         states = [g.bit_generator.state for *_, g in self._generators] if self._checked else []
         seeds = [seed_from(generator) for *_, generator in self._generators]
-        given = [place(i, False) for i in inputs]
+        given = [placed(i, mesh, False) for i in inputs]
         chosen = [numbers[i] for i in self._uses]
         outputs, replaced, ok = self._run(donated, kept, chosen, seeds, given)
         for i, value in zip(self._changed, replaced, strict=True):
-            self._slots[i].write(Array(value))
+            slots[i].write(Array(value))
         if ok and not bool(ok[0]):
             for (*_, generator), state in zip(self._generators, states, strict=True):
                 generator.bit_generator.state = state

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_xla.array import Array
-from tinytorch_xla.engine import in_64_bits, jax
+from tinytorch_xla.engine import jax
 from tinytorch_xla.errors import XlaError
 
 _mesh: ContextVar[Any] = ContextVar("mesh", default=None)
@@ -78,22 +78,19 @@ def active_mesh() -> Any:
     return _mesh.get()
 
 
-@in_64_bits
-def placed(array: Any, state: bool) -> Any:
-    """Return an array of JAX on the devices of the mesh, or on its own without one.
+def placed(array: Any, mesh: Any, state: bool) -> Any:
+    """Return an array of JAX on the devices of a mesh, or as it is without one.
 
     Args:
         array: an array of ours or of NumPy.
+        mesh: a `Mesh`, or None.
         state: whether every device holds all of it; otherwise the first axis is split.
 
     Raises:
         XlaError: the first axis cannot be split evenly.
     """
-    mesh = _mesh.get()
+    value = array.value if isinstance(array, Array) else array
     if mesh is None:
-        value = array.value if isinstance(array, Array) else array
-        if isinstance(value, jax.Array) and len(value.devices()) > 1:
-            return jax.device_put(value, next(iter(value.sharding.addressable_devices)))
         return value
     target = mesh.copied if state or not array.shape else mesh.split
     if target is mesh.split and array.shape[0] % len(mesh.devices):
@@ -101,7 +98,16 @@ def placed(array: Any, state: bool) -> Any:
             f"an array of shape {array.shape} cannot be split over {len(mesh.devices)} devices; "
             "use a batch size that is a multiple of their number, with drop_last=True"
         )
-    value = array.value if isinstance(array, Array) else array
     if isinstance(value, jax.Array) and value.sharding == target:
         return value
     return jax.device_put(value, target)
+
+
+def is_spread(array: Any) -> bool:
+    """Return whether an array is on several devices."""
+    return isinstance(array, Array) and len(array.value.devices()) > 1
+
+
+def gathered(array: Array) -> Array:
+    """Return an array that is on several devices on one of them."""
+    return Array(jax.device_put(array.value, next(iter(array.value.sharding.addressable_devices))))

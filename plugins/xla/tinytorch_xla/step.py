@@ -22,7 +22,7 @@ from tinytorch_xla.program import (
     UnfinishedError,
     unknown_state,
 )
-from tinytorch_xla.sharding import active_mesh, placed
+from tinytorch_xla.sharding import active_mesh
 
 # How often a step may create state before it is given up.
 _MOST_UNFINISHED = 3
@@ -103,7 +103,7 @@ class Jitted:
 
     def _run(self, program: Program, arrays: Any, numbers: Any, args: Any, kwargs: Any) -> Any:
         try:
-            return program.run(arrays, numbers, placed)
+            return program.run(arrays, numbers)
         except FailedCheckError:
             # Run the step as it is, which raises the error from its own line.
             return self._as_it_is(Places(self.step, _objects(args, kwargs)), args, kwargs)
@@ -112,7 +112,8 @@ class Jitted:
         """Compile the step for new arguments or a new state, and run it."""
         while True:
             places = Places(self.step, _objects(args, kwargs))
-            program = Program(self.step, tree, places, self._wanted, self._donate)
+            mesh = active_mesh()
+            program = Program(self.step, tree, places, self._wanted, self._donate, mesh)
             seen = self._unfinished.get(key, 0)
             program.may_create_gradients = seen > 0
             try:
