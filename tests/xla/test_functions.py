@@ -6,6 +6,8 @@ import copy
 import inspect
 import pickle
 import re
+import weakref
+from collections import deque
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from tinytorch_core import Tensor
 
 import tinytorch_xla as xla
 from tinytorch_autograd import func, no_grad
-from tinytorch_layers import BatchNorm1d, Linear, Sequential
+from tinytorch_layers import BatchNorm1d, Dropout, Linear, Sequential
 from tinytorch_layers.functional import embedding
 from tinytorch_training import Adam
 
@@ -221,15 +223,52 @@ class TestJit:
             step(W)
 
     def test_a_generator_that_is_not_found(self):
-        class Hidden:
-            __slots__ = ("generator",)
-
-        from tinytorch_layers import Dropout
-
-        hidden = Hidden()
-        hidden.generator = Dropout(0.5, generator=0)
+        layer = Dropout(0.5, generator=0)
+        hidden = weakref.ref(layer)
         with pytest.raises(xla.XlaError, match="generator that jit cannot find"):
-            xla.jit(lambda x: hidden.generator(x))(Tensor(W))
+            xla.jit(lambda x: hidden()(x))(Tensor(W))
+
+    def test_the_global_generator(self):
+        with pytest.raises(xla.XlaError, match="global generator"):
+            xla.jit(lambda x: x + np.random.rand())(W)  # noqa: NPY002
+
+    def test_contents_that_cannot_be_seen_or_replaced(self):
+        class Slots:
+            __slots__ = ("x",)
+
+        hidden, pair = Slots(), (np.ones(3), 1)
+        with pytest.raises(xla.XlaError, match="hidden is a Slots"):
+            xla.jit(lambda x: x + hidden.x)(W)
+        with pytest.raises(xla.XlaError, match="pair holds an array"):
+            xla.jit(lambda x: x + pair[0])(W)
+
+    def test_an_attribute_of_a_class_that_changes_compiles_again(self):
+        class Scale:
+            factor = 2
+
+            def apply(self, x):
+                return x * self.factor
+
+        scale = Scale()
+        step = xla.jit(lambda x: scale.apply(x))
+        assert np.asarray(step(np.ones(1))) == 2
+        Scale.factor = 3
+        assert np.asarray(step(np.ones(1))) == 3
+
+    def test_a_queue_is_state(self):
+        queue = deque([np.ones(1), np.zeros(1)])
+
+        @xla.jit
+        def step(x):
+            queue.append(x)
+            return queue.popleft()
+
+        assert [np.asarray(step(np.full(1, n))).item() for n in (2.0, 3.0, 4.0, 5.0)] == [
+            1,
+            0,
+            2,
+            3,
+        ]
 
     def test_an_index_out_of_range_of_an_embedding(self):
         step = xla.jit(lambda i, w: embedding(i, w))

@@ -11,7 +11,7 @@ import functools
 import sys
 import types
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,17 +19,20 @@ import numpy as np
 from tinytorch_core import Tensor
 
 from tinytorch_xla.array import Array
+from tinytorch_xla.errors import XlaError
 
 _NUMBERS = (bool, int, float, complex, str, bytes, type(None))
 _ATOMS = (*_NUMBERS, np.dtype, np.generic, np.ndarray, np.ufunc, type, types.ModuleType, Array)
 
 
 class Box:
-    """Something with items that a step can replace: a dict, a list or a variable of a function.
+    """Something with items: a dict, a list, a deque, a variable of a function, or a class.
+
+    A step can replace the items, except those of a class.
 
     Attributes:
         path: how the step reaches it.
-        thing: the dict, list or variable.
+        thing: the dict, list, deque or variable, or the attributes of a class.
         names: the keys that matter; None for all.
         public: only keys without a leading underscore matter; the others hold caches.
         options: it contains options or numbers of an optimizer.
@@ -56,7 +59,7 @@ class Box:
                 return {"cell_contents": thing.cell_contents}
             except ValueError:  # it has no value yet
                 return {}
-        if isinstance(thing, list):
+        if isinstance(thing, list | deque):
             return dict(enumerate(thing))
         if self.public:
             return {k: v for k, v in thing.items() if k[0] != "_"}
@@ -82,14 +85,22 @@ class Box:
             thing.cell_contents = value
         elif isinstance(thing, list):
             list.__setitem__(thing, key, value)
+        elif isinstance(thing, deque):
+            thing[key] = value
         else:
             dict.__setitem__(thing, key, value)
 
     def restore(self, items: dict[Any, Any]) -> None:
         """Give the thing the items that it had."""
         thing = self.thing
+        if isinstance(thing, types.MappingProxyType):
+            return
         if isinstance(thing, list):
             thing[:] = items.values()
+            return
+        if isinstance(thing, deque):
+            thing.clear()
+            thing.extend(items.values())
             return
         if isinstance(thing, dict):
             for key in self.items().keys() - items.keys():
@@ -136,12 +147,14 @@ class Places:
         if isinstance(thing, Tensor):
             if id(thing) not in self._arguments:
                 self.tensors.append((path, thing))
-        elif isinstance(thing, dict | list):
+        elif isinstance(thing, dict | list | deque):
             if id(thing) not in self._arguments:
                 self._add(Box(path, thing, options=options))
             if isinstance(thing, dict):
                 self._pending.extend((path, key, False) for key in thing)
-        elif isinstance(thing, tuple | set | frozenset | deque):
+        elif isinstance(thing, tuple | set | frozenset):
+            if id(thing) not in self._arguments:
+                _refuse_arrays(path, thing)
             self._pending.extend((f"{path}[{i}]", item, options) for i, item in enumerate(thing))
         elif isinstance(thing, types.FunctionType):
             self._in_function(path, thing)
@@ -165,12 +178,19 @@ class Places:
             self._pending.append((path, wrapped, False))
         if is_library(function.__module__):
             return
-        space = function.__globals__
+        names = tuple(_names_in(function.__code__))
+        for value in self._use(function.__globals__, names):
+            if isinstance(value, types.ModuleType) and not is_library(value.__name__):
+                self._use(vars(value), names)
+
+    def _use(self, space: dict[str, Any], names: Sequence[str]) -> list[Any]:
+        """Note which names of a module the step uses, and return their values."""
         _, used = self._globals.setdefault(id(space), (space, {}))
-        for name in _names_in(function.__code__):
+        for name in names:
             if name in space and name not in used:
                 used[name] = None
                 self._pending.append((name, space[name], False))
+        return [space[name] for name in names if name in space]
 
     def _in_object(self, path: str, thing: Any) -> None:
         if isinstance(thing, types.MethodType):
@@ -181,16 +201,30 @@ class Places:
             return
         attributes = getattr(thing, "__dict__", None)
         module = type(thing).__module__
-        if attributes is None or (is_library(module) and not module.startswith("tinytorch_")):
+        if is_library(module) and not module.startswith("tinytorch_"):
             return
+        if attributes is None:
+            raise XlaError(
+                f"{path or 'the step'} is a {type(thing).__name__}, whose contents jit cannot see; "
+                "use a class without __slots__"
+            )
         is_ours = module.startswith("tinytorch_")
         is_optimizer = hasattr(thing, "param_groups") and hasattr(thing, "named_state")
         if is_optimizer:
             self._in_optimizer(path, thing)
         self._add(Box(path, attributes, public=is_ours))
         if not is_ours:
-            methods = (getattr(type(thing), name, None) for name in ("forward", "__call__"))
-            self._pending.extend((path, method, False) for method in methods)
+            self._in_class(type(thing))
+
+    def _in_class(self, kind: type) -> None:
+        """Note the attributes of a class, which must stay the same."""
+        for base in kind.__mro__:
+            if id(base) in self._seen or is_library(base.__module__):
+                continue
+            self._seen[id(base)] = base
+            names = tuple(k for k, v in vars(base).items() if _matters(k, v))
+            _refuse_arrays(base.__name__, [vars(base)[name] for name in names])
+            self._add(Box(base.__name__, vars(base), names))
 
     def _in_optimizer(self, path: str, optimizer: Any) -> None:
         """Note that the numbers in the groups and states of an optimizer may change."""
@@ -199,6 +233,20 @@ class Places:
             self._add(Box(f"{path}.param_groups", group, options=True))
         self._seen[id(optimizer.state)] = optimizer.state
         self._add(Box(f"{path}.state", optimizer.state, options=True))
+
+
+def _matters(name: str, value: Any) -> bool:
+    """Return whether an attribute of a class was written by the user."""
+    is_special = name.startswith("__") and name.endswith("__")
+    return isinstance(value, types.FunctionType) or not (is_special or name == "_abc_impl")
+
+
+def _refuse_arrays(path: str, values: Iterable[Any]) -> None:
+    if any(isinstance(v, np.ndarray | Array | np.random.Generator) for v in values):
+        raise XlaError(
+            f"{path or 'the step'} holds an array or a generator in a tuple, a set or a class, "
+            "where it cannot be replaced; use a list or an attribute of an object"
+        )
 
 
 def _names_in(code: types.CodeType) -> Iterator[str]:

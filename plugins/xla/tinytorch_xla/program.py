@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+import random
+from collections.abc import Callable, Iterator, Sequence
 from types import CellType
 from typing import Any, NamedTuple
 
@@ -185,7 +187,7 @@ class Program:
             for (box, key, _), seed in zip(self._generators, seeds, strict=True):
                 box.set(key, TracedGenerator(seed))
             args, kwargs = filled(self._tree, inputs)
-            with checking() as checks:
+            with checking() as checks, _without_global_draws():
                 result = self._step(*args, **kwargs)
             return self._outputs(result, started, checks)
         finally:
@@ -296,6 +298,23 @@ class Program:
 
 class FailedCheckError(Exception):
     """A check of values, such as for finite gradients, has failed in a compiled step."""
+
+
+@contextlib.contextmanager
+def _without_global_draws() -> Iterator[None]:
+    """Raise XlaError if the global generators are used, whose numbers would never change."""
+    before = _global_states()
+    yield
+    if _global_states() != before:
+        raise XlaError(
+            "the step draws from the global generator of np.random or random, so every call would "
+            "use the same numbers; use a np.random.Generator that the step can reach"
+        )
+
+
+def _global_states() -> Any:
+    state: Any = np.random.get_state(legacy=False)  # noqa: NPY002
+    return state["state"]["pos"], state["state"]["key"].tobytes(), random.getstate()
 
 
 def _is_same(start: Any, end: Any) -> bool:
