@@ -178,10 +178,10 @@ class Places:
             self._pending.append((path, wrapped, False))
         if is_library(function.__module__):
             return
-        names = tuple(_names_in(function.__code__))
-        for value in self._use(function.__globals__, names):
+        used = tuple(_names_in(function.__code__))
+        for value in self._use(function.__globals__, used):
             if isinstance(value, types.ModuleType) and not is_library(value.__name__):
-                self._use(vars(value), names)
+                self._use(vars(value), used)
 
     def _use(self, space: dict[str, Any], names: Sequence[str]) -> list[Any]:
         """Note which names of a module the step uses, and return their values."""
