@@ -13,24 +13,12 @@ import sys
 
 import numpy as np
 
-devices, *distributed = map(int, sys.argv[1:])
-count = devices // 2 if distributed else max(devices, 1)
-os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={count}"
-os.environ["JAX_PLATFORMS"] = "cpu"
+from tinytorch_core import Tensor
 
-import jax  # noqa: E402
-
-if distributed:
-    process, port = distributed
-    jax.distributed.initialize(f"127.0.0.1:{port}", 2, process, local_device_ids=None)
-
-from tinytorch_core import Tensor  # noqa: E402
-
-from tinytorch_activations import ReLU  # noqa: E402
-from tinytorch_layers import BatchNorm1d, Linear, Sequential  # noqa: E402
-from tinytorch_losses import CrossEntropyLoss  # noqa: E402
-from tinytorch_training import SGD, Trainer, clip_grad_norm  # noqa: E402
-from tinytorch_xla import XlaError, jit, shard  # noqa: E402
+from tinytorch_activations import ReLU
+from tinytorch_layers import BatchNorm1d, Linear, Sequential
+from tinytorch_losses import CrossEntropyLoss
+from tinytorch_training import SGD, Trainer, clip_grad_norm
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((6, 16, 5)).astype(np.float32)
@@ -41,8 +29,21 @@ def network():
     return Sequential(Linear(5, 8, generator=0), BatchNorm1d(8), ReLU(), Linear(8, 3, generator=1))
 
 
+def start(devices, process=None, port=None):
+    """Give JAX its devices, before it is imported."""
+    count = max(devices, 1) if process is None else devices // 2
+    os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={count}"
+    os.environ["JAX_PLATFORMS"] = "cpu"
+    if process is not None:
+        import jax
+
+        jax.distributed.initialize(f"127.0.0.1:{port}", 2, process)
+
+
 def trained(model):
     """Return the losses of some steps."""
+    from tinytorch_xla import jit
+
     loss, optimizer = CrossEntropyLoss(), SGD(model.parameters(), lr=0.1, momentum=0.9)
 
     @jit
@@ -57,7 +58,10 @@ def trained(model):
     return [step(Tensor(X[i]), Y[i]).item() for i in range(6)]
 
 
-def main():
+def main(devices, *distributed):
+    start(devices, *distributed)
+    from tinytorch_xla import shard
+
     model = network()
     if not devices:
         losses = trained(model)
@@ -74,6 +78,8 @@ def main():
 
 def further():
     """Return the result of a Trainer, which needs no change, and the error for uneven batches."""
+    from tinytorch_xla import XlaError, jit
+
     model = network()
     trainer = Trainer(model, CrossEntropyLoss(), SGD(model.parameters(), lr=0.1), progress=False)
     history = trainer.fit(X.reshape(-1, 5), Y.reshape(-1), epochs=2, batch_size=16, generator=0)
@@ -89,4 +95,5 @@ def state_of(model):
     return {name: array.tolist() for name, array in model.state_dict().items()}
 
 
-main()
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))

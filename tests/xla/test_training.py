@@ -111,34 +111,42 @@ def train(create, compile=lambda step: step, schedule=None, dropout=0.0, steps=6
     return losses, model, optimizer, step
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
-def test_optimizers(name):
+def test_optimizers():
     """All numbers, such as the count of steps, are those of NumPy, in float64."""
 
     def trained(compile):
-        tensors = [Tensor(mixed(s), requires_grad=True) for s in ((3, 2), (4,))]
-        optimizer = OPTIMIZERS[name](tensors)
-        scheduler = StepLR(optimizer, 2, gamma=0.5)
+        optimizers, schedules = {}, []
+        for name, create in OPTIMIZERS.items():
+            tensors = [Tensor(mixed(s), requires_grad=True) for s in ((3, 2), (4,))]
+            optimizers[name] = create(tensors)
+            schedules.append(StepLR(optimizers[name], 2, gamma=0.5))
 
         @compile
         def step():
-            optimizer.zero_grad()
-            sum(((t * t).sum() + np.sin(t).sum() for t in tensors), start=Tensor(0.0)).backward()
-            optimizer.step()
+            for optimizer in optimizers.values():
+                optimizer.zero_grad()
+                tensors = optimizer.parameters()
+                sum(((t * t).sum() + np.sin(t).sum() for t in tensors), Tensor(0.0)).backward()
+                optimizer.step()
 
         for _ in range(5):
             step()
-            scheduler.step()
-        return tensors, optimizer, step
+            for schedule in schedules:
+                schedule.step()
+        return optimizers, step
 
-    expected, found = trained(lambda step: step), trained(xla.jit)
-    for one, other in zip(found[0], expected[0], strict=True):
-        np.testing.assert_allclose(np.asarray(one.data), other.data, 1e-12, 1e-12)
-    for (name, one), (_, other) in zip(
-        found[1].named_state(), expected[1].named_state(), strict=True
-    ):
-        assert isinstance(one, xla.Array | int | float)
-        np.testing.assert_allclose(np.asarray(one), other, 1e-12, 1e-12, err_msg=name)
+    (expected, _), (found, step) = trained(lambda step: step), trained(xla.jit)
+    # RAdam computes its steps in another way once its variance is known.
+    assert repr(step) in ("<jit step: 1 program>", "<jit step: 2 programs>")
+    for name, optimizer in expected.items():
+        for one, other in zip(found[name].parameters(), optimizer.parameters(), strict=True):
+            np.testing.assert_allclose(np.asarray(one.data), other.data, 1e-12, 1e-12, err_msg=name)
+        states = zip(found[name].named_state(), optimizer.named_state(), strict=True)
+        for (key, one), (_, other) in states:
+            assert isinstance(one, xla.Array | int | float)
+            np.testing.assert_allclose(
+                np.asarray(one), other, 1e-12, 1e-12, err_msg=f"{key} of {name}"
+            )
 
 
 @pytest.mark.parametrize(
