@@ -1,11 +1,10 @@
-"""Whether a step is being traced, and the check of the generators from which it draws.
+"""Whether a step is being traced, and the check of generators from which it draws.
 
 Without JAX, because every draw of a program runs through it while the plugin is active.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
@@ -17,16 +16,11 @@ from tinytorch_xla.errors import XlaError, user_line
 tracing: ContextVar[bool] = ContextVar("tracing", default=False)
 
 
-def checked_draw(call: Callable[..., Any], generator: Any, method: str, arguments: Any) -> Any:
-    """Run the op `random_draw`, unless the numbers would be the same in every compiled step.
-
-    Raises:
-        XlaError: a step is traced, and the generator is not part of its state.
-    """
+def check_generator(generator: Any) -> None:
+    """Raise XlaError if a step is being traced, and a generator is not part of its state."""
     if tracing.get() and issubclass(type(generator), np.random.Generator):
         raise XlaError(
             f"{user_line()}: draws from a generator that jit cannot find, so every step would draw "
             "the same numbers; keep it in an attribute of a module or object that the step refers "
             "to"
         )
-    return call(generator, method, arguments)

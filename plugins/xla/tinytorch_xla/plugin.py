@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from tinytorch_core import Op, hookimpl
-from tinytorch_core.extend import TensorExtension
+from tinytorch_core import hookimpl
+from tinytorch_core.extend import OpTable, TensorExtension
 
 if TYPE_CHECKING:
     from tinytorch_devkit import Samples
@@ -25,18 +24,20 @@ def tinytorch_extend_tensor(tensor: TensorExtension) -> None:
     tensor.add("device", property(_device, doc=_device.__doc__))
 
 
+def _draw(generator: Any, method: str, arguments: tuple[Any, ...]) -> Any:
+    """Return the array that a method of a random generator draws."""
+    # Imported here to keep it out of the start-up time.
+    from tinytorch_xla.draws import check_generator
+
+    check_generator(generator)
+    return getattr(generator, method)(*arguments)
+
+
+# Not by wrapping the op: on Python 3.11, errors explain fewer missing attributes if ops are wrapped.
 @hookimpl
-def tinytorch_wrap_op(op: Op, call: Callable[..., Any]) -> Callable[..., Any] | None:
-    if op.name != "random_draw":
-        return None
-
-    def draw(generator: Any, method: str, arguments: Any) -> Any:
-        # Imported here because JAX is optional, and takes long to import.
-        from tinytorch_xla.draws import checked_draw
-
-        return checked_draw(call, generator, method, arguments)
-
-    return draw
+def tinytorch_register_ops(ops: OpTable) -> None:
+    if "random_draw" in ops:
+        ops.replace("random_draw", _draw)
 
 
 @hookimpl
