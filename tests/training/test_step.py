@@ -266,3 +266,9 @@ def test_without_the_plugin_only_compiling_is_an_error() -> None:
         [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True
     )
     assert "requires tinytorch-compile: pip install tinytorch-compile" in done.stdout
+
+
+def test_without_tinytorch_xla_its_backend_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tinytorch_xla", None)
+    with pytest.raises(ModuleNotFoundError, match=r'pip install "tinytorch-xla\[jax\]"'):
+        trainer(compile="xla")
