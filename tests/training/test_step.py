@@ -10,6 +10,8 @@ import warnings
 import numpy as np
 import pytest
 
+from tinytorch_core import plugins
+
 from tinytorch_compile import RecaptureWarning
 from tinytorch_layers import BatchNorm1d, Dropout, Linear, Module, Sequential
 from tinytorch_losses import CrossEntropyLoss
@@ -270,5 +272,6 @@ def test_without_the_plugin_only_compiling_is_an_error() -> None:
 
 def test_without_tinytorch_xla_its_backend_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tinytorch_xla", None)
-    with pytest.raises(ModuleNotFoundError, match=r'pip install "tinytorch-xla\[jax\]"'):
+    error = pytest.raises(ModuleNotFoundError, match=r'pip install "tinytorch-xla\[jax\]"')
+    with plugins.disable("xla"), error:
         trainer(compile="xla")

@@ -33,7 +33,7 @@ def _draw(generator: Any, method: str, arguments: tuple[Any, ...]) -> Any:
     return getattr(generator, method)(*arguments)
 
 
-# Not by wrapping the op: on Python 3.11, errors explain fewer missing attributes if ops are wrapped.
+# Not by wrapping the op: on Python 3.11, fewer missing attributes are explained if ops are wrapped.
 @hookimpl
 def tinytorch_register_ops(ops: OpTable) -> None:
     if "random_draw" in ops:
