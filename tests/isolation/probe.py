@@ -23,7 +23,10 @@ import numpy as np
 import tinytorch_core
 from tinytorch_core import Tensor, plugins
 
-ALL = {"autograd", "activations", "losses", "layers", "training", "compile", "distributed"}
+ALL = {
+    *("autograd", "activations", "losses", "layers", "training"),
+    *("compile", "distributed", "xla"),
+}
 # Third-party plugins, from examples/.
 EXAMPLES = {"amp", "named", "profiler", "special", "swish"}
 # The names of the TinyTorch course; a plugin only while they are in use.

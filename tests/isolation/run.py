@@ -17,7 +17,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 REQUIREMENTS = ("numpy", "packaging", "pluggy", "tomlkit")
-PLUGINS = ("autograd", "activations", "losses", "layers", "training", "compile", "distributed")
+PLUGINS = (
+    *("autograd", "activations", "losses", "layers", "training"),
+    *("compile", "distributed", "xla"),
+)
 # The base class of modules: not a plugin, and installed with the plugins that need it.
 MODULES = "modules"
 NEED_MODULES = {"activations", "losses", "layers", "training", "distributed"}
@@ -49,6 +52,7 @@ SUBSETS: tuple[tuple[str, ...], ...] = (
     ("autograd", "layers", "training", "distributed"),
     ("compile",),
     ("autograd", "compile"),
+    ("xla",),
     ("autograd", "activations", "losses"),
     PLUGINS,
     ("autograd", "activations", "losses", "layers", "training", COURSE),

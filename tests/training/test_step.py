@@ -10,7 +10,7 @@ import warnings
 import numpy as np
 import pytest
 
-from tinytorch_core import Tensor
+from tinytorch_core import Tensor, plugins
 
 from tinytorch_compile import RecaptureWarning
 from tinytorch_layers import BatchNorm1d, Dropout, Linear, Module, Sequential
@@ -286,3 +286,10 @@ def test_without_the_plugin_only_compiling_is_an_error() -> None:
         [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True
     )
     assert "requires tinytorch-compile: pip install tinytorch-compile" in done.stdout
+
+
+def test_without_tinytorch_xla_its_backend_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tinytorch_xla", None)
+    error = pytest.raises(ModuleNotFoundError, match=r'pip install "tinytorch-xla\[jax\]"')
+    with plugins.disable("xla"), error:
+        trainer(compile="xla")

@@ -27,7 +27,11 @@ def anchors(page: Path) -> set[str]:
 
 @pytest.mark.parametrize(
     "page",
-    [p for p in PAGES if programs(p) and p.name not in TESTED_ELSEWHERE],
+    [
+        pytest.param(p, marks=[pytest.mark.peers("jax")] if p.stem == "xla" else [])
+        for p in PAGES
+        if programs(p) and p.name not in TESTED_ELSEWHERE
+    ],
     ids=lambda p: p.stem,
 )
 def test_the_programs_print_what_their_comments_show(

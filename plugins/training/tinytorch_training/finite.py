@@ -32,13 +32,13 @@ def all_finite(parameters: Sequence[Tensor]) -> bool:
         if is_lazy(grad):
             compute_gradients(parameters)
             grad = p.grad
-        if grad is not None and not _is_finite(grad):
+        if grad is not None and not is_finite(grad):
             return False
     return True
 
 
 def _has_finite_squares(array: Array) -> bool:
-    """Return whether the sum of squares is finite, which takes half the time of `_is_finite`.
+    """Return whether the sum of squares is finite, which takes half the time of `is_finite`.
 
     Then every element is, but the sum may be infinite for large finite elements, too.
     """
@@ -49,7 +49,8 @@ def _has_finite_squares(array: Array) -> bool:
 
 
 @kernel("array")
-def _is_finite(array: Array) -> bool:
+def is_finite(array: Array) -> bool:
+    """Return whether no element is NaN or infinite."""
     known = array.__class__ is np.ndarray
     return (known and _has_finite_squares(array)) or bool(np.isfinite(array).all())
 

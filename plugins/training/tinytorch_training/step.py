@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ from tinytorch_training.arguments import warn_caller
 from tinytorch_training.batches import TARGET, WEIGHT, inputs_of, share
 from tinytorch_training.clipping import clip_grad_norm
 from tinytorch_training.data import map_arrays
-from tinytorch_training.finite import all_finite
+from tinytorch_training.finite import all_finite, is_finite
 from tinytorch_training.optimizer import Optimizer
 
 # The loss and the output of the model for one batch; None if no metric needs the output.
@@ -143,7 +144,7 @@ class TrainingStep:
         weights = _weights(batches) if given is None else given([share(b) for b in batches])
         for index, (batch, weight) in enumerate(zip(batches, weights, strict=True)):
             loss, output = self.evaluation(batch)
-            if not np.isfinite(unwrap(loss)):
+            if not is_finite(unwrap(loss)):
                 # Compute the gradients for the error message, which replaces NumPy's warnings.
                 with np.errstate(all="ignore"):
                     loss.backward()
@@ -242,6 +243,12 @@ class Steps:
             )
 
 
+def backend_in_force(compile: bool | str) -> bool | str:
+    """Return the backend that compiles the steps: in a block of `tinytorch_xla.shard`, XLA."""
+    sharding = sys.modules.get("tinytorch_xla.sharding")
+    return "xla" if sharding is not None and sharding.active_mesh() is not None else compile
+
+
 def _unchanged(step: Any) -> Any:
     return step
 
@@ -252,7 +259,18 @@ def _names(observers: tuple[Any, ...]) -> str:
 
 def _compiler(backend: bool | str) -> Callable[[Any], Any]:
     """Return the function that compiles a step."""
-    # Imported here because tinytorch-compile is optional.
+    # Imported here because tinytorch-xla and tinytorch-compile are optional.
+    if backend == "xla":
+        try:
+            from tinytorch_xla import jit
+        except ModuleNotFoundError as error:
+            if error.name != "tinytorch_xla":
+                raise
+            raise ModuleNotFoundError(
+                'Trainer(compile="xla") requires tinytorch-xla: pip install "tinytorch-xla[jax]"',
+                name=error.name,
+            ) from error
+        return jit
     try:
         from tinytorch_compile import compile
     except ModuleNotFoundError as error:

@@ -45,7 +45,14 @@ from tinytorch_training.monitor import Monitor
 from tinytorch_training.optimizer import Optimizer
 from tinytorch_training.progress import Bar, Progress
 from tinytorch_training.schedules import LRScheduler
-from tinytorch_training.step import NotFinite, Result, Steps, Weights, detached
+from tinytorch_training.step import (
+    NotFinite,
+    Result,
+    Steps,
+    Weights,
+    backend_in_force,
+    detached,
+)
 
 Array = Any
 File = str | os.PathLike[str]
@@ -84,7 +91,9 @@ class Trainer:
             unreadable, such as in a file; None shows a bar on terminals and in notebooks only.
         compile: whether to compile the steps of training and of evaluation with tinytorch-compile,
             which does not change any result; or the name of one of its backends. A step that cannot
-            be captured runs as it is, with a warning that names the line.
+            be captured runs as it is, with a warning that names the line. "xla" compiles with
+            tinytorch-xla, for the devices of JAX; this is the default inside a block of its
+            `shard`.
         callbacks: instances of `Callback`, which are called at the defined points of a run.
 
     Attributes:
@@ -443,7 +452,8 @@ class Trainer:
     def _parts(self) -> tuple[Any, ...]:
         with_output = bool(self.metrics)
         parts = self.model, self.loss, self.optimizer, self.max_grad_norm, with_output
-        return *parts, self.compile, self._callback_calls.inside_step, self.batch_weights
+        compile = backend_in_force(self.compile)
+        return *parts, compile, self._callback_calls.inside_step, self.batch_weights
 
     def _add(self, averages: Averages, batch: Any, result: Result, share: float) -> None:
         """Add the loss and the metrics of a batch to averages, unless it is empty."""

@@ -1,0 +1,221 @@
+"""The kernels of TinyTorch for which XLA has a better function than the NumPy calls in them.
+
+A kernel is named by its module and function, so that this module imports none of their plugins.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tinytorch_core.extend import sum_into_rows
+
+from tinytorch_xla.array import Array, unwrapped
+from tinytorch_xla.checks import holds
+from tinytorch_xla.engine import in_64_bits, is_traced, jax, jnp
+
+Kernel = Callable[..., Any]
+
+
+def call_kernel(kernel: Any, args: tuple[Any, ...]) -> Any:
+    """Return the result of a kernel, or NotImplemented if its NumPy calls are to run."""
+    name = f"{kernel.__module__}.{kernel.__name__}"
+    like = _LIKE.get(name)
+    own = _KERNELS.get(name) if like is None else _computed(_on_processor(kernel, like))
+    return NotImplemented if own is None else own(*args)
+
+
+def _computed(function: Kernel) -> Kernel:
+    """Return a kernel that gets arrays of JAX, and returns one as an array of ours."""
+
+    @in_64_bits
+    def run(*args: Any) -> Any:
+        found = function(*map(unwrapped, args))
+        return found if found is NotImplemented else Array(found)
+
+    return run
+
+
+def _erf(x: Any) -> Any:
+    return jax.scipy.special.erf(x if x.dtype.kind == "f" else x.astype(float))
+
+
+def _convolved(x: Any, weight: Any, windows: Any, groups: int) -> Any:
+    top, bottom, left, right = windows.padding
+    dtype = jnp.result_type(x, weight)
+    return jax.lax.conv_general_dilated(
+        x.astype(dtype),
+        weight.astype(dtype),
+        window_strides=windows.stride,
+        padding=((top, bottom), (left, right)),
+        rhs_dilation=windows.dilation,
+        feature_group_count=groups,
+    )
+
+
+def _convolve(x: Any, weight: Any, bias: Any = None, windows: Any = None, groups: int = 1) -> Any:
+    windows.size("conv2d", x.shape[2:])
+    if not (x.size and weight.size):
+        return NotImplemented
+    out = _convolved(jnp.asarray(x), jnp.asarray(weight), windows, groups)
+    return out if bias is None else out + bias.reshape((-1, 1, 1))
+
+
+def _convolve_transposed(values: Any, weight: Any, image: Any, windows: Any, groups: int) -> Any:
+    if not (values.size and weight.size):
+        return NotImplemented
+    values, weight = jnp.asarray(values), jnp.asarray(weight)
+    shape = (values.shape[0], weight.shape[1] * groups, *image)
+    return _adjoint(lambda x: _convolved(x, weight, windows, groups), shape, values)
+
+
+def _correlate(values: Any, x: Any, windows: Any, groups: int) -> Any:
+    if not (values.size and x.size):
+        return NotImplemented
+    values, x = jnp.asarray(values), jnp.asarray(x)
+    shape = (values.shape[1], x.shape[1] // groups, *windows.kernel)
+    return _adjoint(lambda weight: _convolved(x, weight, windows, groups), shape, values)
+
+
+def _adjoint(function: Kernel, shape: tuple[int, ...], values: Any) -> Any:
+    """Return the adjoint of a linear function of an array of `shape`, applied to values."""
+    argument = jax.ShapeDtypeStruct(shape, values.dtype)
+    (found,) = jax.linear_transpose(function, argument)(values)
+    return found
+
+
+def _reduced(x: Any, windows: Any, start: float, combine: Any) -> Any:
+    top, bottom, left, right = windows.padding
+    return jax.lax.reduce_window(
+        x,
+        x.dtype.type(start),
+        combine,
+        (1, 1, *windows.kernel),
+        (1, 1, *windows.stride),
+        ((0, 0), (0, 0), (top, bottom), (left, right)),
+        window_dilation=(1, 1, *windows.dilation),
+    )
+
+
+def _maxima(x: Any, windows: Any) -> Any:
+    windows.size("max_pool2d", x.shape[2:])
+    if x.dtype.kind != "f" or not x.size:
+        return NotImplemented
+    return _reduced(x, windows, -math.inf, jax.lax.max)
+
+
+def _sums(x: Any, windows: Any) -> Any:
+    return _reduced(x, windows, 0.0, jax.lax.add)
+
+
+def _average(x: Any, windows: Any) -> Any:
+    windows.size("avg_pool2d", x.shape[2:])
+    if x.dtype.kind != "f" or not x.size:
+        return NotImplemented
+    return _sums(x, windows) * (1 / math.prod(windows.kernel))
+
+
+def _spread(values: Any, image: Any, windows: Any) -> Any:
+    if values.dtype.kind != "f" or not values.size:
+        return NotImplemented
+    values = values * (1 / math.prod(windows.kernel))
+    return _adjoint(lambda x: _sums(x, windows), (*values.shape[:2], *image), values)
+
+
+def _sum_into_rows(values: Any, numbers: Any, count: int) -> Any:
+    values = jnp.asarray(values)
+    return jnp.zeros((count, values.shape[1]), values.dtype).at[numbers].add(values)
+
+
+def _summed_at(x: Any, index: Any, shape: Any) -> Any:
+    x = jnp.asarray(x)
+    index = tuple(index) if isinstance(index, list) else index
+    return jnp.zeros(shape, x.dtype).at[index].add(x)
+
+
+@in_64_bits
+def _is_finite(array: Any) -> Any:
+    if not (isinstance(array, Array) and is_traced(array.value)):
+        return NotImplemented
+    return holds(jnp.isfinite(array.value)) or NotImplemented
+
+
+@in_64_bits
+def _check_range(owner: object, array: Any, count: int) -> Any:
+    """Check indices in a step, because XLA would replace those that are out of range."""
+    if not (isinstance(array, Array) and is_traced(array.value)):
+        _look_at(array, count, owner)
+        return True
+    holds((array.value >= 0) & (array.value < count))
+    return True
+
+
+def _look_at(array: Any, count: int, owner: object) -> None:
+    values = np.asarray(array)
+    if values.size and not (values.min() >= 0 and values.max() < count):
+        raise IndexError(
+            f"{owner}: an index from {values.min()} to {values.max()} is out of range for {count} "
+            f"rows; use indices from 0 to {count - 1}"
+        )
+
+
+def _logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False) -> Any:
+    return jax.scipy.special.logsumexp(jnp.asarray(a), axis=axis, b=b, keepdims=keepdims)
+
+
+def _convolve_signals(x: Any, y: Any, mode: str = "full", method: str = "auto") -> Any:
+    return jax.scipy.signal.convolve(jnp.asarray(x), jnp.asarray(y), mode=mode)
+
+
+def _on_processor(kernel: Any, like: int) -> Kernel:
+    """Return a kernel that runs on the processor, also inside of a compiled step.
+
+    Args:
+        kernel: the kernel.
+        like: the position of the argument of which the result has the shape and dtype.
+    """
+
+    def run(*args: Any) -> Any:
+        places = [i for i, a in enumerate(args) if hasattr(a, "shape")]
+        given = list(args)
+
+        def compute(*arrays: Any) -> Any:
+            for i, array in zip(places, arrays, strict=True):
+                given[i] = np.asarray(array)
+            return np.asarray(kernel(*given)).astype(args[like].dtype)
+
+        shape = jax.ShapeDtypeStruct(args[like].shape, args[like].dtype)
+        arrays = [args[i] for i in places]
+        return jax.pure_callback(compute, shape, *arrays, vmap_method="sequential")
+
+    return run
+
+
+_FUNCTIONAL = "tinytorch_layers.functional"
+_KERNELS: dict[str, Kernel] = {
+    "tinytorch_activations.functional.error_function.erf": _computed(_erf),
+    f"{_FUNCTIONAL}.convolution.convolve": _computed(_convolve),
+    f"{_FUNCTIONAL}.convolution.convolve_transposed": _computed(_convolve_transposed),
+    f"{_FUNCTIONAL}.convolution.correlate": _computed(_correlate),
+    f"{_FUNCTIONAL}.pooling.maxima": _computed(_maxima),
+    f"{_FUNCTIONAL}.pooling.average": _computed(_average),
+    f"{_FUNCTIONAL}.pooling.spread": _computed(_spread),
+    f"{_FUNCTIONAL}.lookup._check_range": _check_range,
+    "tinytorch_training.finite.is_finite": _is_finite,
+    "tinytorch_special.logistic.logsumexp": _computed(_logsumexp),
+    "tinytorch_special.signal.convolve": _computed(_convolve_signals),
+    f"{sum_into_rows.__module__}.sum_into_rows": _computed(_sum_into_rows),
+    "tinytorch_autograd.rules.shapes._summed_at": _computed(_summed_at),
+}
+
+# Kernels of SciPy that JAX lacks, with the argument of which the result has the shape.
+_LIKE = {
+    "tinytorch_special.linalg.sqrtm": 0,
+    "tinytorch_special.linalg.solve_sylvester": 2,
+    "tinytorch_special.linalg.solve_banded": 2,
+}
+
+Array.call_kernel = staticmethod(call_kernel)

@@ -1,0 +1,45 @@
+"""The hooks of tinytorch-xla."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tinytorch_core import hookimpl
+from tinytorch_core.extend import OpTable, TensorExtension
+
+if TYPE_CHECKING:
+    from tinytorch_devkit import Samples
+
+tinytorch_api = (1, 1)
+tinytorch_uses = ("autograd", "layers")
+
+
+def _device(tensor: Any) -> Any:
+    """The device of the array: "cpu" for an ndarray, a device or a sharding of JAX."""
+    return getattr(tensor.data, "device", "cpu")
+
+
+@hookimpl
+def tinytorch_extend_tensor(tensor: TensorExtension) -> None:
+    tensor.add("device", property(_device, doc=_device.__doc__))
+
+
+def _draw(generator: Any, method: str, arguments: tuple[Any, ...]) -> Any:
+    """Return the array that a method of a random generator draws."""
+    # Imported here to keep it out of the start-up time.
+    from tinytorch_xla.draws import check_generator
+
+    check_generator(generator)
+    return getattr(generator, method)(*arguments)
+
+
+# Not by wrapping the op: on Python 3.11, fewer missing attributes are explained if ops are wrapped.
+@hookimpl
+def tinytorch_register_ops(ops: OpTable) -> None:
+    if "random_draw" in ops:
+        ops.replace("random_draw", _draw)
+
+
+@hookimpl
+def tinytorch_describe_ops(samples: Samples) -> None:
+    """Describe nothing: this plugin adds no ops."""

@@ -1,0 +1,333 @@
+"""A step as one function of XLA: the trace of the step, and what its calls read and replace."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Callable, Iterator, Sequence
+from types import CellType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tinytorch_xla.arguments import as_jax, collected, filled, numbered
+from tinytorch_xla.array import Array
+from tinytorch_xla.checks import checking
+from tinytorch_xla.draws import tracing
+from tinytorch_xla.engine import jax, jnp
+from tinytorch_xla.errors import XlaError
+from tinytorch_xla.numbers import Number, Tape
+from tinytorch_xla.places import Box, Places, same
+from tinytorch_xla.random import TracedGenerator, seed_from
+from tinytorch_xla.sharding import gathered, is_spread, placed
+
+
+class UnfinishedError(Exception):
+    """The step creates state, so it must run once as it is.
+
+    Attributes:
+        path: how the step reaches the new state.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+
+class ChangedNumbersError(Exception):
+    """The step changes numbers that were taken as constants.
+
+    Attributes:
+        found: the ids of the things that hold them, and their keys.
+    """
+
+    def __init__(self, found: set[Any]) -> None:
+        super().__init__()
+        self.found = found
+
+
+class Slot(NamedTuple):
+    """Where a step reads an array and perhaps replaces it: in a tensor, as its gradient, in a box.
+
+    Attributes:
+        path: how the step reaches it.
+        owner: the tensor or the box.
+        key: "data" or "grad" for a tensor, or the key of the box.
+    """
+
+    path: str
+    owner: Any
+    key: Any
+
+    def read(self) -> Any:
+        """Return the array, or None for a missing gradient."""
+        if isinstance(self.owner, Box):
+            return self.owner.get(self.key)
+        return getattr(self.owner, self.key)
+
+    def write(self, value: Any) -> None:
+        """Replace the array."""
+        if isinstance(self.owner, Box):
+            self.owner.set(self.key, value)
+        else:
+            setattr(self.owner, self.key, value)
+
+
+class Program:
+    """A step for arguments of one structure, and for one value of everything that is not an array.
+
+    Args:
+        step: the function.
+        tree: its arguments, with leaves in place of the arrays.
+        places: its state.
+        wanted: the places of numbers that are state besides those of optimizers.
+        donate: whether the memory of the arrays that the step replaces is used for new ones.
+        mesh: the mesh of the devices, or None.
+    """
+
+    def __init__(
+        self,
+        step: Callable[..., Any],
+        tree: Any,
+        places: Places,
+        wanted: set[Any],
+        donate: bool,
+        mesh: Any,
+    ) -> None:
+        self._step, self._tree, self._donate, self._mesh = step, tree, donate, mesh
+        self._places = places
+        self._slots: list[Slot] = []
+        self._generators: list[tuple[Box, Any, Any]] = []
+        self._numbers: list[tuple[Box, Any]] = []
+        self._items: list[tuple[Any, Any, Any]] = []
+        self._fixed: list[tuple[Box, int, list[tuple[Any, Any]]]] = []
+        for path, tensor in places.tensors:
+            self._slots.append(Slot(path, tensor, "data"))
+            if hasattr(tensor, "grad"):
+                self._slots.append(Slot(f"{path}.grad", tensor, "grad"))
+        for box in places.boxes:
+            self._sort_items(box, wanted)
+        for slot in self._slots:
+            if mesh is None and is_spread(value := slot.read()):
+                slot.write(gathered(value))
+        self._missing = [slot.read() is None for slot in self._slots]
+        self._read: list[int] = []
+        self._changed: list[int] = []
+        self._ends: list[tuple[Box, Any, Any]] = []
+        self._result: Any = None
+        self._checked = False
+        self.tape = Tape([box.get(key) for box, key in self._numbers])
+        self._uses: list[int] = []
+        self._run: Any = None
+
+    def _sort_items(self, box: Box, wanted: set[Any]) -> None:
+        fixed = []
+        items = box.items()
+        for key, value in items.items():
+            if isinstance(value, Array) or type(value) is np.ndarray:
+                self._slots.append(Slot(box.name_of(key), box, key))
+            elif isinstance(value, np.random.Generator):
+                self._generators.append((box, key, value))
+            elif type(value) in (int, float) and (box.options or (id(box.thing), key) in wanted):
+                self._numbers.append((box, key))
+            else:
+                fixed.append((key, value))
+        self._fixed.append((box, box.count(), fixed))
+        if not isinstance(box.thing, CellType):
+            self._items += [(box.thing, key, value) for key, value in fixed]
+
+    # Tracing.
+
+    def build(self, inputs: Sequence[Any]) -> None:
+        """Trace the step, and compile it.
+
+        Raises:
+            UnfinishedError: the step creates state.
+            ChangedNumbersError: the step changes numbers that were taken as constants.
+        """
+        values = [as_jax(v) for slot in self._slots if (v := slot.read()) is not None]
+        seeds = [np.uint32(0) for _ in self._generators]
+        closed = jax.make_jaxpr(self._first)(values, seeds, [as_jax(i) for i in inputs])
+        jaxpr = closed.jaxpr
+        used = {id(v) for equation in jaxpr.eqns for v in equation.invars}
+        used |= {id(v) for v in jaxpr.outvars}
+        present = [i for i, missing in enumerate(self._missing) if not missing]
+        variables = jaxpr.invars[: len(values)]
+        self._read = [i for i, v in zip(present, variables, strict=True) if id(v) in used]
+        self._uses = list(self.tape.uses)
+        donated = [i for i in self._read if i in self._changed and self._donate]
+        self._kept = [i for i in self._read if i not in donated]
+        self._donated = donated
+        self._run = jax.jit(self._second, donate_argnums=(0,))
+
+    def _first(self, values: Any, seeds: Any, inputs: Any) -> Any:
+        """Trace the step with all of its state, and with its numbers as constants."""
+        present = [i for i, missing in enumerate(self._missing) if not missing]
+        self.tape.inputs = lambda position, value: jnp.asarray(value)
+        return self._traced(dict(zip(present, values, strict=True)), seeds, inputs)
+
+    def _second(self, donated: Any, kept: Any, numbers: Any, seeds: Any, inputs: Any) -> Any:
+        values = dict(zip(self._donated, donated, strict=True))
+        values |= dict(zip(self._kept, kept, strict=True))
+        self.tape.inputs = lambda position, value: numbers[position]
+        return self._traced(values, seeds, inputs)
+
+    def _traced(self, values: dict[int, Any], seeds: Any, inputs: Any) -> Any:
+        """Run the step on traced arrays, restore its state, and return all outputs."""
+        before = [slot.read() for slot in self._slots]
+        boxes = [(box, box.items()) for box in self._places.boxes]
+        token = tracing.set(True)
+        try:
+            for i, (slot, old) in enumerate(zip(self._slots, before, strict=True)):
+                if old is not None:
+                    slot.write(Array(values[i] if i in values else as_jax(np.zeros_like(old))))
+            started = [slot.read() for slot in self._slots]
+            for index, (box, key) in enumerate(self._numbers):
+                box.set(key, self.tape.number(index))
+            for (box, key, _), seed in zip(self._generators, seeds, strict=True):
+                box.set(key, TracedGenerator(seed))
+            args, kwargs = filled(self._tree, inputs)
+            with checking() as checks, _without_global_draws():
+                result = self._step(*args, **kwargs)
+            return self._outputs(result, started, checks)
+        finally:
+            tracing.reset(token)
+            for box, items in boxes:
+                box.restore(items)
+            for slot, old in zip(self._slots, before, strict=True):
+                slot.write(old)
+
+    def _outputs(self, result: Any, started: Sequence[Any], checks: Sequence[Any]) -> Any:
+        self._check_state()
+        outputs: list[Any] = []
+        self._result = collected(result, outputs)
+        self._ends = [(box, key, box.get(key)) for box, key in self._numbers]
+        ends = [slot.read() for slot in self._slots]
+        self._changed, replaced = [], []
+        ok = jnp.all(jnp.stack([jnp.all(c) for c in checks])) if checks else None
+        self._checked = ok is not None
+        for i, (start, end) in enumerate(zip(started, ends, strict=True)):
+            if end is not start and end is not None and not _is_same(start, end):
+                new = as_jax(end)
+                if ok is not None and start is not None:
+                    new = jnp.where(ok, new, as_jax(start))
+                self._changed.append(i)
+                replaced.append(new)
+        self._dropped = [i for i, end in enumerate(ends) if end is None and started[i] is not None]
+        return outputs, replaced, [] if ok is None else [ok]
+
+    def _check_state(self) -> None:
+        """Raise an error if the step has changed more than arrays and known numbers."""
+        numbers = {(id(box.thing), key) for box, key in self._numbers}
+        arrays = {(id(s.owner.thing), s.key) for s in self._slots if isinstance(s.owner, Box)}
+        changed: set[Any] = set()
+        for box, _, fixed in self._fixed:
+            now = box.items()
+            for key, value in fixed:
+                if key not in now or not same(now[key], value):
+                    if type(value) not in (int, float) or key not in now:
+                        raise UnfinishedError(box.name_of(key))
+                    changed.add((id(box.thing), key))
+            known = {key for key, _ in fixed}
+            for key in now:
+                place = id(box.thing), key
+                if key not in known and place not in numbers | arrays and not _is_random(now[key]):
+                    raise UnfinishedError(box.name_of(key))
+        if changed:
+            raise ChangedNumbersError(changed)
+        for slot, missing in zip(self._slots, self._missing, strict=True):
+            if missing and slot.read() is not None and not self.may_create_gradients:
+                raise UnfinishedError(slot.path)
+
+    # Calls.
+
+    may_create_gradients = False
+
+    def holds(self) -> bool:
+        """Return whether everything that is not an array is as it was."""
+        try:
+            for thing, key, value in self._items:
+                now = thing[key]
+                if now is not value and not same(now, value):
+                    return False
+            for box, count, fixed in self._fixed:
+                if count < 0:
+                    for key, value in fixed if isinstance(box.thing, CellType) else ():
+                        if not same(box.get(key), value):
+                            return False
+                elif box.count() != count:
+                    return False
+            return [slot.read() is None for slot in self._slots] == self._missing
+        except (KeyError, IndexError, ValueError):
+            return False
+
+    def numbers(self) -> list[Any] | None:
+        """Return the numbers of the step, computed by Python; None if a decision differs."""
+        return self.tape.replay([box.get(key) for box, key in self._numbers])
+
+    def run(self, inputs: Sequence[Any], numbers: list[Any]) -> Any:
+        """Run the step and replace its state.
+
+        Args:
+            inputs: the arrays among the arguments.
+            numbers: the result of `numbers`.
+
+        Raises:
+            FailedCheckError: a check of values failed; the state is unchanged.
+        """
+        slots, mesh = self._slots, self._mesh
+        donated = [placed(slots[i].read(), mesh, True) for i in self._donated]
+        kept = [placed(slots[i].read(), mesh, True) for i in self._kept]
+        states = [g.bit_generator.state for *_, g in self._generators] if self._checked else []
+        seeds = [seed_from(generator) for *_, generator in self._generators]
+        given = [placed(i, mesh, False) for i in inputs]
+        chosen = [numbers[i] for i in self._uses]
+        outputs, replaced, ok = self._run(donated, kept, chosen, seeds, given)
+        for i, value in zip(self._changed, replaced, strict=True):
+            slots[i].write(Array(value))
+        if ok and not bool(ok[0]):
+            for (*_, generator), state in zip(self._generators, states, strict=True):
+                generator.bit_generator.state = state
+            raise FailedCheckError
+        for i in self._dropped:
+            self._slots[i].write(None)
+        for box, key, end in self._ends:
+            box.set(key, numbers[end.index] if isinstance(end, Number) else end)
+        return numbered(filled(self._result, outputs), numbers)
+
+
+class FailedCheckError(Exception):
+    """A check of values, such as for finite gradients, has failed in a compiled step."""
+
+
+@contextlib.contextmanager
+def _without_global_draws() -> Iterator[None]:
+    """Raise XlaError if the global generators are used, whose numbers would never change."""
+    before = _global_states()
+    yield
+    if _global_states() != before:
+        raise XlaError(
+            "the step draws from the global generator of np.random or random, so every call would "
+            "use the same numbers; use a np.random.Generator that the step can reach"
+        )
+
+
+def _global_states() -> Any:
+    state: Any = np.random.get_state(legacy=False)  # noqa: NPY002
+    return state["state"]["pos"], state["state"]["key"].tobytes(), random.getstate()
+
+
+def _is_same(start: Any, end: Any) -> bool:
+    return isinstance(start, Array) and isinstance(end, Array) and start.value is end.value
+
+
+def _is_random(value: Any) -> bool:
+    return isinstance(value, np.random.Generator)
+
+
+def unknown_state(path: str) -> XlaError:
+    """Return the error for a step that creates state in every call."""
+    return XlaError(
+        f"the step creates or replaces {path or 'something'} in every call, which a compiled step "
+        "cannot do; return the value instead, or keep it outside of the step"
+    )
