@@ -269,7 +269,7 @@ except ModuleNotFoundError as error:
 def test_a_step_raises_before_it_changes_parameters(element: float, observers) -> None:
     model = Linear(1, 1, dtype=np.float64, generator=0)
     before = model.state_dict()
-    steps = Steps(model, MSELoss(), SGD(model.parameters()), None, False, False, observers)
+    steps = Steps(model, MSELoss(), SGD(model.parameters()), None, False, False, observers, None)
     with np.errstate(over="ignore"), pytest.raises(NotFinite):
         steps.train((Tensor([[element]], dtype=float), Tensor([[0.0]], dtype=float)))
     np.testing.assert_equal(model.state_dict(), before)

@@ -70,6 +70,8 @@ lazy = pytest.mark.parametrize("file", LAZY, ids=[file.parent.name for file in L
 @lazy
 def test_every_public_name_of_a_package_can_be_imported_and_is_listed(file):
     package = file.parent.name
+    if package == "tinytorch_xla":
+        pytest.importorskip("jax", reason="JAX is not installed")
     program = (
         f"import {package} as package\n"
         "missing = set(package.__all__) - set(dir(package))\n"
@@ -155,8 +157,9 @@ def is_public(name: str, own: str | None) -> bool:
     if first not in {*imported.__all__, "__version__"}:
         return False
     # Of a public module, the functions are public.
-    is_module = isinstance(getattr(imported, first), ModuleType)
-    return not name or (is_module and not name.startswith("_"))
+    return not name or (
+        isinstance(getattr(imported, first), ModuleType) and not name.startswith("_")
+    )
 
 
 def own_package(file: Path) -> str | None:
