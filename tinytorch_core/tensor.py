@@ -86,7 +86,8 @@ def only_element(array: Any) -> Any:
     """Return the only element as a Python number; ValueError if there are more, or none."""
     if array.size != 1:
         raise ValueError(f"a tensor of shape {array.shape} is not one number; index or reduce it")
-    return array.item()
+    # Arrays of some libraries, such as Dask, have no such method.
+    return array.item() if hasattr(array, "item") else np.asarray(array).item()
 
 
 class TensorBase:

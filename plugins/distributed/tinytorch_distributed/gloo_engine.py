@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -47,7 +48,15 @@ def gloo(
             world_size=world_size,
             timeout=timedelta(seconds=timeout),
         )
+        # Otherwise Python can end while threads of the group still run, which aborts the process.
+        atexit.register(_end, dist)
     return GlooEngine(dist, timeout)
+
+
+def _end(dist: Any) -> None:
+    """Close the connections of the default group, if it still has any."""
+    with suppress(Exception):
+        dist.destroy_process_group()
 
 
 class GlooEngine(Engine):
@@ -81,9 +90,8 @@ class GlooEngine(Engine):
         return found
 
     def fail(self, message: str) -> None:
-        # Closes the connections; there is no other way to interrupt the calls of the others.
-        with suppress(Exception):
-            self._dist.destroy_process_group()
+        # There is no other way to interrupt the calls of the others.
+        _end(self._dist)
 
 
 class _Work:
