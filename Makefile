@@ -65,6 +65,15 @@ wheels: $(VENV)/installed ## build the wheel of every distribution into dist/, o
 	@ls dist dist/examples
 	rm -rf $(BUILT:%=%/build) $(BUILT:%=%/*.egg-info)
 
+.PHONY: release
+release: wheels ## build and check what is published: sdists and wheels in dist/
+	$(PIP) install --quiet build twine check-wheel-contents $(CONSTRAINTS)
+	for each in $(DISTRIBUTIONS); do \
+	    $(BIN)/python -m build --quiet --sdist --no-isolation --outdir dist $$each || exit 1; done
+	rm -rf $(DISTRIBUTIONS:%=%/*.egg-info)
+	$(BIN)/twine check --strict dist/*.whl dist/*.tar.gz
+	$(BIN)/check-wheel-contents dist/*.whl
+
 .PHONY: clean
 clean: ## remove everything that make creates
 	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
