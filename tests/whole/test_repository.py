@@ -1,0 +1,31 @@
+"""The files of the repository that repeat a version agree with it."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import tinytorch_core
+
+ROOT = Path(__file__).parents[2]
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_the_citation_names_the_version() -> None:
+    assert f"\nversion: {tinytorch_core.__version__}\n" in text("CITATION.cff")
+
+
+def test_every_distribution_has_the_version_of_the_core() -> None:
+    for file in ROOT.glob("plugins/*/pyproject.toml"):
+        project = tomllib.loads(file.read_text(encoding="utf-8"))
+        module, attribute = project["tool"]["setuptools"]["dynamic"]["version"]["attr"].split(".")
+        assert attribute == "__version__"
+        source = (file.parent / module / "__init__.py").read_text(encoding="utf-8")
+        assert f'__version__ = "{tinytorch_core.__version__}"' in source, module
+
+
+def test_pre_commit_runs_the_same_ruff() -> None:
+    (version,) = re.findall(r"^ruff==(.+)$", text("requirements-dev.txt"), re.MULTILINE)
+    assert f"rev: v{version}\n" in text(".pre-commit-config.yaml")
