@@ -119,6 +119,7 @@ def main(folder: str | Path = ".", epochs: int = EPOCHS) -> float:
     shown = [int(np.flatnonzero(test_y == digit)[0]) for digit in (0, 3, 7)]
     misclassified = [(test_x[i, 0], f"{test_y[i]} as {predicted[i]}") for i in wrong[:17]]
     picture = Path(folder) / "digits_cnn.png"
+    picture.parent.mkdir(parents=True, exist_ok=True)
     draw(model, test_x[shown], misclassified).savefig(picture, dpi=150)
     print(f"First layer and misclassified digits: {picture}")
     return test_accuracy

@@ -87,6 +87,7 @@ def main(folder: str | Path = ".", epochs: int = EPOCHS) -> float:
     )
     misclassified = [(test_x[i].reshape(8, 8), int(test_y[i]), int(predicted[i])) for i in wrong]
     picture = Path(folder) / "digits_mlp.png"
+    picture.parent.mkdir(parents=True, exist_ok=True)
     draw(history, misclassified, test_accuracy).savefig(picture, dpi=150)
     print(f"Loss, accuracy and misclassified digits: {picture}\n")
     print(

@@ -156,6 +156,7 @@ def main(
     seconds = time.perf_counter() - start
     print(f"{steps} steps in {seconds:.0f} s. The model writes:\n\n{samples[steps]}\n")
     picture = Path(folder) / "gpt.png"
+    picture.parent.mkdir(parents=True, exist_ok=True)
     draw(losses, checks, samples, len(characters)).savefig(picture, dpi=150)
     print(f"Loss and samples: {picture}")
     return checks[steps]

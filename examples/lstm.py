@@ -106,6 +106,7 @@ def main(folder: str | Path = ".", epochs: int = EPOCHS) -> float:
         f"deviations for {close} steps"
     )
     picture = Path(folder) / "lstm.png"
+    picture.parent.mkdir(parents=True, exist_ok=True)
     draw(history["loss"], contexts[0], futures[0], forecasts[0], errors).savefig(picture, dpi=150)
     print(f"Forecast: {picture}")
     return close

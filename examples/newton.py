@@ -139,6 +139,7 @@ def main(folder: str | Path = ".", steps: int = STEPS) -> dict[str, float]:
                 f"  {name:<27} {reached[name]:9.1e}  after {cost:5d} gradients and Hessian products"
             )
     picture = Path(folder) / "newton.png"
+    picture.parent.mkdir(parents=True, exist_ok=True)
     draw(found).savefig(picture, dpi=150)
     print(f"Trajectories: {picture}")
     return reached

@@ -134,6 +134,7 @@ def main(folder: str | Path = ".", iterations: int = ITERATIONS) -> float:
     seconds, largest = time.perf_counter() - start, np.abs(found - true).max()
     print(f"{iterations} iterations in {seconds:.1f} s; the largest error is {largest:.3f}")
     picture = Path(folder) / "pinn.png"
+    picture.parent.mkdir(parents=True, exist_ok=True)
     draw(x, t, found, true, points, errors, iterations).savefig(picture, dpi=150)
     print(f"Solution and error: {picture}")
     return errors[-1]

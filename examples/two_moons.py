@@ -56,6 +56,7 @@ def main(folder: str | Path = ".", epochs: int = EPOCHS) -> float:
         drawn, ax=figure.axes, label="probability of the red moon", pad=0.01, ticks=[0, 0.5, 1]
     )
     picture = Path(folder) / "two_moons.png"
+    picture.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(picture, dpi=150)
     print(f"Decision boundary: {picture}")
     return score

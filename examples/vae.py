@@ -124,6 +124,7 @@ def main(folder: str | Path = ".", epochs: int = EPOCHS) -> float:
         f"{-bound:.1f} nats on average"
     )
     picture = Path(folder) / "vae.png"
+    picture.parent.mkdir(parents=True, exist_ok=True)
     draw(model, test, classes, rng).savefig(picture, dpi=150)
     print(f"Reconstructions, samples and the latent plane: {picture}")
     return float(bound)
