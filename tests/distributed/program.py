@@ -37,7 +37,7 @@ def stop():
 
 
 def die():
-    """End as by the kernel, when there is not enough memory."""
+    """End as if the kernel had killed this process because memory ran out."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -41,7 +41,8 @@ _ATOMS = (
     *(_thread.LockType, _thread.RLock),
     *(operator.itemgetter, operator.attrgetter, operator.methodcaller),
 )
-# Further ones, in modules that take time to import: without the module, there are no objects.
+# Further ones, in modules that take time to import. A step can only hold such an object if some
+# other code has imported its module.
 _MORE_ATOMS = {
     "datetime": ("date", "time", "timedelta", "tzinfo"),
     "decimal": ("Decimal",),

@@ -90,7 +90,7 @@ class GlooEngine(Engine):
         return found
 
     def fail(self, message: str) -> None:
-        # There is no other way to interrupt the calls of the others.
+        # Only this interrupts the calls of the other ranks.
         _end(self._dist)
 
 

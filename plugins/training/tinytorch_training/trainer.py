@@ -345,7 +345,7 @@ class Trainer:
             batch_size: the number of inputs per call of the model.
 
         Raises:
-            TypeError, ValueError: there are no inputs, or an argument has the wrong type or is out
+            TypeError, ValueError: the data are empty, or an argument has the wrong type or is out
                 of range.
         """
         size = count("predict()", "batch_size", batch_size)

@@ -62,7 +62,7 @@ def last_lengths(owner: str, shape: Shape, normalized_shape: Any, **parameters: 
         parameters: arrays that must have this shape, or None, under their names.
 
     Raises:
-        ValueError: a shape does not match, or there are no lengths.
+        ValueError: a shape does not match, or `normalized_shape` is empty.
         TypeError: `normalized_shape` is not a sequence of integers.
     """
     try:
