@@ -82,7 +82,9 @@ clean: ## remove everything that make creates
 
 # Without build isolation, because pip would create an environment for each of our packages.
 # Remove the *.egg-info folders that editable installs leave: in the root of the repository,
-# Python would find them before the real metadata.
+# Python would find them before the real metadata. Compile the packages, as pip does for those that
+# it copies: the tests start hundreds of processes, which compile them again where Python may not
+# write bytecode.
 $(VENV)/installed: requirements-dev.txt constraints.txt $(PROJECTS)
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit( \
 	    f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}: make PYTHON=python3.11")'
@@ -90,6 +92,7 @@ $(VENV)/installed: requirements-dev.txt constraints.txt $(PROJECTS)
 	$(PIP) install --quiet "setuptools>=77"
 	$(PIP) install --quiet --no-build-isolation -r requirements-dev.txt $(CONSTRAINTS)
 	rm -rf $(DISTRIBUTIONS:%=%/*.egg-info)
+	$(BIN)/python -m compileall -q $(patsubst %/__init__.py,%,$(wildcard */__init__.py plugins/*/*/__init__.py))
 	@touch $@
 
 $(VENV)/peers-installed: $(VENV)/installed requirements-peers.txt
