@@ -14,6 +14,11 @@ from tinytorch_autograd.outputs import OutputGradients
 SINGLE = {np.dtype(np.float32), np.dtype(np.complex64)}
 
 
+def tracked(data, dtype=np.float64):
+    """Return a tensor of a copy of the data that requires grad."""
+    return Tensor(np.array(data, dtype), requires_grad=True)
+
+
 def check(case, orders=(1, 2), float32=True):
     """Raise AssertionError unless the derivatives of a case are correct.
 

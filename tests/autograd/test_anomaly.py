@@ -21,9 +21,7 @@ from tinytorch_autograd import (
     no_grad,
 )
 
-
-def tracked(data):
-    return Tensor(np.array(data, np.float64), requires_grad=True)
+from .checks import tracked
 
 
 def line_of(text):

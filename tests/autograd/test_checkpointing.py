@@ -8,8 +8,6 @@ import weakref
 import numpy as np
 import pytest
 
-from tinytorch_core import Tensor
-
 from tinytorch_autograd import (
     AutogradError,
     GraphFreedError,
@@ -21,9 +19,7 @@ from tinytorch_autograd import (
     no_grad,
 )
 
-
-def tracked(data):
-    return Tensor(np.array(data, np.float64), requires_grad=True)
+from .checks import tracked
 
 
 @pytest.fixture

@@ -10,9 +10,7 @@ from tinytorch_core import Tensor
 
 from tinytorch_autograd import ModifiedError, UntrackedError, grad
 
-
-def tracked(data):
-    return Tensor(np.array(data, np.float64), requires_grad=True)
+from .checks import tracked
 
 
 def test_a_hook_sees_the_sum_over_all_uses_once():

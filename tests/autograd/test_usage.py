@@ -4,38 +4,22 @@ import copy
 import pickle
 import subprocess
 import sys
-import threading
-import warnings
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from tinytorch_core import Tensor, hookimpl, plugins
+from tinytorch_core import Tensor
 
 import tinytorch_autograd as autograd
 from tinytorch_autograd import (
     AutogradError,
-    GradientTape,
-    UntrackedError,
     Variable,
-    add_autograd,
-    checkpoint,
-    custom_gradient,
-    disable_autograd,
-    enable_autograd,
-    enable_grad,
     func,
     grad,
-    is_grad_enabled,
     no_grad,
-    set_grad_enabled,
-    stop_gradient,
 )
 
-
-def tracked(data, dtype=np.float64):
-    return Tensor(np.array(data, dtype), requires_grad=True)
+from .checks import tracked
 
 
 @pytest.mark.parametrize(
@@ -366,92 +350,6 @@ class TestGrad:
         assert rows == a.tolist()
 
 
-class TestModes:
-    def test_no_grad_and_enable_grad_nest(self):
-        x = tracked([2])
-        with no_grad():
-            assert not (x * 2).requires_grad
-            with enable_grad():
-                assert (x * 2).requires_grad
-                with no_grad():
-                    assert not (x * 2).requires_grad
-            assert not (x * 2).requires_grad
-        assert (x * 2).requires_grad
-
-    def test_an_error_inside_restores_the_mode(self):
-        with pytest.raises(ZeroDivisionError), no_grad():
-            _ = 1 / 0
-        assert is_grad_enabled()
-
-    def test_as_decorators(self):
-        @no_grad()
-        def plain(x):
-            """Double the input."""
-            return x * 2
-
-        @enable_grad()
-        def recorded(x):
-            return x * 2
-
-        @no_grad()
-        def recursive(n):
-            return recursive(n - 1) if n else is_grad_enabled()
-
-        x = tracked([2])
-        assert not plain(x).requires_grad
-        assert (plain.__name__, plain.__doc__) == ("plain", "Double the input.")
-        assert recursive(3) is False
-        with no_grad():
-            assert recorded(x).requires_grad
-        assert is_grad_enabled()
-
-    def test_one_object_may_be_entered_again(self):
-        mode = no_grad()
-        with mode, mode:
-            assert not is_grad_enabled()
-        assert is_grad_enabled()
-
-    @pytest.mark.parametrize("mode", [True, False])
-    def test_set_grad_enabled(self, mode):
-        with set_grad_enabled(mode):
-            assert is_grad_enabled() is mode
-
-    def test_the_mode_is_per_thread(self):
-        seen = []
-        with no_grad():
-            thread = threading.Thread(target=lambda: seen.append(is_grad_enabled()))
-            thread.start()
-            thread.join()
-            assert not is_grad_enabled()
-        assert seen == [True]
-
-    def test_backward_works_inside_no_grad(self):
-        x = tracked([2])
-        y = x * x
-        with no_grad():
-            y.backward()
-            assert x.grad.tolist() == [4.0]
-            slope = grad(enable_grad()(lambda: x**3)(), x, create_graph=True)
-        assert grad(slope, x).tolist() == [12.0]
-
-    def test_a_tensor_created_in_no_grad_can_be_a_leaf(self):
-        with no_grad():
-            x = Tensor([2.0], requires_grad=True)
-        (x * 3).backward()
-        assert x.grad.tolist() == [3.0]
-
-    def test_a_step_of_gradient_descent(self):
-        x = tracked([2.0])
-        for _ in range(3):
-            x.zero_grad()
-            ((x - 5) ** 2).backward()
-            with no_grad():
-                x -= 0.5 * x.grad
-            assert x.requires_grad
-            assert x.is_leaf
-        assert x.tolist() == [5.0]
-
-
 class TestTensorMethods:
     def test_detach_returns_an_untracked_tensor_on_the_same_array(self):
         x = tracked([2])
@@ -529,164 +427,6 @@ class TestTensorMethods:
         assert (x.grad.shape, x.grad.dtype) == (data.shape, data.dtype)
 
 
-class TestGradientTape:
-    def test_watch(self):
-        x, other = Tensor([3.0]), Tensor([4.0])
-        with GradientTape() as tape:
-            tape.watch(x)
-            y = x * x * other
-        assert tape.gradient(y, x).tolist() == [24.0]
-        assert not x.requires_grad
-        assert not other.requires_grad
-
-    def test_the_result_has_the_structure_of_the_sources(self):
-        x, y = Variable(3.0), Variable(4.0)
-        with GradientTape(persistent=True) as tape:
-            z = x * y
-        assert [g.item() for g in tape.gradient(z, [x, y])] == [4.0, 3.0]
-        pair = tape.gradient(z, (y, x))
-        assert type(pair) is tuple
-        assert [g.item() for g in pair] == [3.0, 4.0]
-
-    def test_elements_of_a_target_are_summed(self):
-        x = Tensor([1.0, 2.0])
-        with GradientTape() as tape:
-            tape.watch([x])
-            y = x * x
-        assert tape.gradient(y, x).tolist() == [2.0, 4.0]
-
-    def test_an_independent_source_gives_none(self):
-        x, other = Variable(3.0), Variable(4.0)
-        with GradientTape() as tape:
-            y = x * x
-        slope, none = tape.gradient(y, [x, other])
-        assert (slope.item(), none) == (6.0, None)
-
-    def test_a_persistent_tape_computes_several_gradients(self):
-        x = Tensor([3.0])
-        with GradientTape(persistent=True) as tape:
-            tape.watch(x)
-            y = x * x
-            z = y * y
-        assert tape.gradient(z, x).tolist() == [108.0]
-        assert tape.gradient(y, x).tolist() == [6.0]
-        assert tape.gradient(z, y).tolist() == [18.0]
-
-    def test_nested_for_the_second_derivative(self):
-        x = Tensor([3.0])
-        with GradientTape() as outer:
-            outer.watch(x)
-            with GradientTape() as inner:
-                inner.watch(x)
-                y = x * x * x
-            slope = inner.gradient(y, x)
-        assert slope.tolist() == [27.0]
-        assert outer.gradient(slope, x).tolist() == [18.0]
-
-    def test_nested_three_deep(self):
-        x = Variable(2.0)
-        with GradientTape() as first:
-            with GradientTape() as second:
-                with GradientTape() as third:
-                    y = x**4
-                slope = third.gradient(y, x)
-            curvature = second.gradient(slope, x)
-        assert first.gradient(curvature, x).item() == 48.0
-
-    def test_records_inside_no_grad(self):
-        x = Tensor([3.0])
-        with no_grad(), GradientTape() as tape:
-            tape.watch(x)
-            y = x * x
-        assert tape.gradient(y, x).tolist() == [6.0]
-
-    def test_watched_tensors_are_untracked_after_an_error(self):
-        x = Tensor([3.0])
-
-        def interrupted():
-            with GradientTape() as tape:
-                tape.watch(x)
-                raise KeyboardInterrupt
-
-        with pytest.raises(KeyboardInterrupt):
-            interrupted()
-        assert not x.requires_grad
-        assert not (x * 2).requires_grad
-
-    def test_wrong_use_of_a_tape_raises(self):
-        x, other = Tensor([3.0]), Tensor([4.0])
-        with GradientTape() as tape:
-            tape.watch(x)
-            y = x * x
-            with pytest.raises(AutogradError, match="another"), tape:
-                pass
-        with pytest.raises(AutogradError, match="inside"):
-            tape.watch(other)
-        with pytest.raises(UntrackedError, match="watch"):
-            tape.gradient(y, other)
-        with pytest.raises(UntrackedError):
-            tape.gradient(other, x)
-        with pytest.raises(TypeError, match="ndarray"):
-            tape.gradient(y, np.ones(1))
-        assert tape.gradient(y, x).tolist() == [6.0]
-        with pytest.raises(AutogradError, match="persistent=True"):
-            tape.gradient(y, x)
-
-    def test_jacobian(self):
-        x, w, other = tracked([1, 2]), tracked([[1, 2], [3, 4], [5, 6]]), Variable(1.0)
-        with GradientTape() as tape:
-            y = w @ x
-        found = tape.jacobian(y, {"x": x, "w": [w, None], "other": other})
-        np.testing.assert_array_equal(found["x"].data, w.data)
-        assert found["w"][0].shape == (3, 3, 2)
-        np.testing.assert_array_equal(found["w"][0].data[1], [[0, 0], [1, 2], [0, 0]])
-        assert (found["w"][1], found["other"]) == (None, None)
-        with pytest.raises(AutogradError, match="used already"):
-            tape.gradient(y, x)
-
-    def test_jacobian_of_a_gradient_is_the_hessian(self):
-        x = tracked([1, 2])
-        with GradientTape() as outer:
-            with GradientTape() as inner:
-                y = (x**3).sum()
-            slope = inner.gradient(y, x)
-        assert outer.jacobian(slope, x).tolist() == [[6, 0], [0, 12]]
-
-    def test_jacobian_of_an_empty_target(self):
-        x, y = tracked(np.zeros((0, 2))), Variable(1.0)
-        with GradientTape() as tape:
-            z = x * y
-        assert tape.jacobian(z, y).shape == (0, 2)
-
-    def test_several_targets_and_weights_for_them(self):
-        x, y = tracked([1, 2]), tracked([3, 4])
-        with GradientTape(persistent=True) as tape:
-            targets = {"a": x * y, "b": (x * 10, Tensor([1.0]))}
-        assert tape.gradient(targets, x).tolist() == [13, 14]
-        weights = {"a": np.array([1.0, 0.0]), "b": (np.array([0.0, 2.0]), [0.0])}
-        assert tape.gradient(targets, [x, y], weights)[0].tolist() == [3, 20]
-        assert tape.gradient(targets, {"y": y}, weights)["y"].tolist() == [1, 0]
-        with pytest.raises(
-            ValueError, match=r"output_gradients has the structure .*, but must have"
-        ):
-            tape.gradient(targets, x, {"a": np.ones(2)})
-
-    def test_stop_recording(self):
-        x = Variable(3.0)
-        with GradientTape() as tape:
-            with tape.stop_recording():
-                constant = x * x
-            y = constant * x
-        assert tape.gradient(y, x).item() == 9.0
-        with pytest.raises(AutogradError, match="inside"), tape.stop_recording():
-            pass
-
-    @pytest.mark.parametrize("value", [np.ones(2), 3.0, Tensor(np.array([1]))])
-    def test_watching_anything_but_a_tensor_of_floats_raises(self, value):
-        with GradientTape() as tape, pytest.raises(TypeError):
-            tape.watch(value)
-
-
 class TestFuncGrad:
     def test_arguments_may_be_numbers_arrays_or_tensors(self):
         square = func.grad(lambda x: (x * x).sum())
@@ -754,82 +494,6 @@ class TestFuncGrad:
         assert func.grad(loss).__name__ == "loss"
 
 
-class TestEnablingAndDisabling:
-    def test_enabling_and_disabling_are_idempotent_and_silent(self, capsys):
-        before = plugins.active()
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            with plugins.enable("autograd"):
-                for switch in (enable_autograd, disable_autograd):
-                    for _ in range(2):
-                        assert switch() is None
-                        assert hasattr(Tensor([1.0]), "backward") is (switch is enable_autograd)
-        enable_autograd()
-        assert plugins.active() == before
-        assert capsys.readouterr() == ("", "")
-
-    def test_tensors_created_while_autograd_was_off_work(self):
-        with plugins.disable("autograd"):
-            x, y = Tensor([2.0]), Tensor([3.0])
-            z = x * y
-        assert (x.requires_grad, x.grad, z.is_leaf) == (False, None, True)
-        x.requires_grad_()
-        (x * y * z).backward()
-        assert x.grad.tolist() == [18.0]
-
-    def test_a_graph_survives_disabling_autograd(self):
-        x = tracked([2])
-        y = x * x
-        with plugins.disable("autograd"):
-            assert not hasattr(y, "backward")
-            untracked = y * 2
-        assert not untracked.requires_grad
-        y.backward()
-        assert x.grad.tolist() == [4.0]
-
-    def test_the_keyword_is_unknown_while_autograd_is_off(self):
-        with plugins.disable("autograd"), pytest.raises(TypeError, match=r"autograd.*which is off"):
-            Tensor([1.0], requires_grad=True)
-
-
-class TestAddAutograd:
-    def test_on_tensor_itself_it_enables_autograd(self):
-        with plugins.disable("autograd"):
-            assert add_autograd(Tensor) is Tensor
-            assert hasattr(Tensor, "backward")
-
-    def test_on_a_subclass_it_enables_autograd_for_all_tensors(self):
-        with plugins.disable("autograd"):
-
-            @add_autograd
-            class Tracked(Tensor):
-                pass
-
-            class Other(Tracked):
-                pass
-
-            # In an op, the gradient of every operand counts, whatever its class.
-            tensors = [kind([3.0], requires_grad=True) for kind in (Tracked, Tensor, Other)]
-            for s in tensors:
-                for t in tensors:
-                    (s * t).sum().backward()
-            assert [x.grad.tolist() for x in tensors] == [[18.0]] * 3
-            assert type(tensors[0] * 2) is Tensor
-
-    @pytest.mark.parametrize("other", [int, np.ndarray])
-    def test_other_classes_are_refused(self, other):
-        with pytest.raises(TypeError, match=r"subclass of Tensor"):
-            add_autograd(other)
-
-
-class TestVariable:
-    def test_is_a_tensor_that_requires_grad(self):
-        assert type(Variable(5.0)) is Tensor
-        assert Variable(5.0).requires_grad
-        assert not Variable(5.0, requires_grad=False).requires_grad
-        assert Variable([1, 2], dtype=np.float64).dtype == np.float64
-
-
 @pytest.mark.parametrize("others", [(2.0,), (2, 3.0)])
 def test_numbers_are_stacked_with_tensors(others):
     x = Tensor([1.0, 5.0], requires_grad=True)
@@ -837,75 +501,3 @@ def test_numbers_are_stacked_with_tensors(others):
     joined[0].backward()
     assert joined.tolist() == [1.0, *others]
     assert x.grad.tolist() == [1.0, 0.0]
-
-
-@pytest.fixture
-def with_unit():
-    """Return a function that gives a tensor a unit, which a plugin keeps in all forms."""
-    extension = SimpleNamespace(
-        tinytorch_extend_tensor=hookimpl(
-            lambda tensor: tensor.add("unit", None, keep_in=["copy", "like"])
-        )
-    )
-
-    def add(x):
-        x.unit = "m"
-        return x
-
-    plugins.register(extension, name="units")
-    yield add
-    plugins.unregister("units")
-
-
-def gradient_of_a_tape(x):
-    with GradientTape() as tape:
-        tape.watch(x)
-        y = (x * x).sum()
-    return tape.gradient(y, x)
-
-
-def seen(x):
-    """Return x * x; x must have a unit."""
-    assert x.unit == "m"
-    return x * x
-
-
-def second_order(f, x):
-    return grad(grad(f(x).sum(), x, create_graph=True).sum(), x)
-
-
-MADE_WITHOUT_AN_OP = {
-    "Tensor": Tensor,
-    "detach": lambda x: x.detach(),
-    "stop_gradient": stop_gradient,
-    "custom_gradient": custom_gradient(lambda x: (x, lambda grad: grad)),
-    "checkpoint": checkpoint(lambda x: x),
-    "second order of checkpoint": lambda x: second_order(checkpoint(seen), x),
-    "second order of custom_gradient": lambda x: second_order(
-        custom_gradient(lambda x: (seen(x), lambda grad: 2 * grad * x)), x
-    ),
-    "grad": lambda x: grad((x * x).sum(), x),
-    "create_graph": lambda x: grad((x * x).sum(), x, create_graph=True),
-    "of a linear function": lambda x: grad(x.sum(), x, create_graph=True),
-    "tape": gradient_of_a_tape,
-}
-
-
-@pytest.mark.parametrize("made", MADE_WITHOUT_AN_OP.values(), ids=MADE_WITHOUT_AN_OP)
-def test_attributes_of_plugins_are_kept_where_no_op_runs(with_unit, made):
-    x = with_unit(tracked([1.0, 2.0]))
-    assert made(x).unit == "m"
-
-
-def test_attributes_of_the_first_gradient_stay_out_of_the_backward_pass(with_unit):
-    x = tracked([1.0, 2.0])
-    seen = []
-
-    @custom_gradient
-    def watched(x):
-        return x * 1, lambda grad: seen.append(grad.unit) or grad
-
-    direction = with_unit(tracked([1.0, 1.0]))
-    found = grad(watched(x), x, direction, create_graph=True)
-    assert (seen, found.unit) == ([None], None)
-    assert grad(found.sum(), direction).tolist() == [1.0, 1.0]

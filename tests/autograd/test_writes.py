@@ -25,10 +25,7 @@ from tinytorch_layers import BatchNorm1d, Linear, Sequential
 from tinytorch_training import SGD, Adam, clip_grad_norm
 
 from .cases import by_function, naming
-
-
-def tracked(data):
-    return Tensor(np.array(data, np.float64), requires_grad=True)
+from .checks import tracked
 
 
 def untracked(data):
