@@ -34,23 +34,21 @@ def draw_graph(y: Any, **names: Any) -> Picture:
         columns.setdefault(depths[key], []).append(key)
     last = max(columns)
     rows = max(map(len, columns.values()))
+    # Arrows that pass over other columns are arcs above the boxes.
+    arrows = [(id(_source(x)), key) for key, box in boxes.items() for x in _inputs(box)]
+    top = 12 + _rise(max(depths[start] - depths[end] for start, end in arrows))
     places = {
         key: (
             12 + _ACROSS * (last - depth),
-            12 + _DOWN * (i + (rows - len(column)) / 2),
+            top + _DOWN * (i + (rows - len(column)) / 2),
         )
         for depth, column in columns.items()
         for i, key in enumerate(column)
     }
-    arrows = [
-        _arrow(places[id(_source(x))], places[key])
-        for key, box in boxes.items()
-        for x in getattr(box, "inputs", ())
-        if id(_source(x)) in places
-    ]
+    lines = [_arrow(places[start], places[end]) for start, end in arrows]
     drawn = [_box(places[key], *_texts(box, known)) for key, box in boxes.items()]
-    width, height = 24 + _ACROSS * last + _WIDE, 24 + _DOWN * (rows - 1) + _HIGH
-    return svg(width, height, [_MARKER, *arrows, *drawn], f"graph of {_count(boxes)} ops")
+    width, height = 24 + _ACROSS * last + _WIDE, 12 + top + _DOWN * (rows - 1) + _HIGH
+    return svg(width, height, [_MARKER, *lines, *drawn], f"graph of {_count(boxes)} ops")
 
 
 _MARKER = (
@@ -65,11 +63,21 @@ def _source(x: Any) -> Any:
     return x if node is None else node
 
 
+def _inputs(box: Any) -> tuple[Any, ...]:
+    """Return the inputs of a node; a leaf has none."""
+    return tuple(getattr(box, "inputs", ()))
+
+
+def _rise(columns: int) -> float:
+    """Return how far above the boxes an arrow rises that leads over this many columns."""
+    return 0 if columns < 2 else 14 + 7 * columns
+
+
 def _boxes(last: Any, depths: dict[int, int]) -> Iterator[Any]:
     """Yield the nodes and leaves behind a node; `depths` gets the longest way from each to it."""
     found, order, waiting = {id(last)}, [last], [last]
     while waiting:
-        for x in getattr(waiting.pop(), "inputs", ()):
+        for x in _inputs(waiting.pop()):
             source = _source(x)
             if id(source) not in found:
                 found.add(id(source))
@@ -79,7 +87,7 @@ def _boxes(last: Any, depths: dict[int, int]) -> Iterator[Any]:
     order.sort(key=lambda box: getattr(box, "number", 0), reverse=True)
     depths[id(last)] = 0
     for box in order:
-        for x in getattr(box, "inputs", ()):
+        for x in _inputs(box):
             key = id(_source(x))
             depths[key] = max(depths.get(key, 0), depths[id(box)] + 1)
     yield from order
@@ -115,10 +123,13 @@ def _box(place: tuple[float, float], name: str, second: str, colours: tuple[str,
 
 def _arrow(source: tuple[float, float], target: tuple[float, float]) -> str:
     (x1, y1), (x2, y2) = source, target
-    return (
-        f'<line x1="{x1 + _WIDE:g}" y1="{y1 + _HIGH / 2:g}" x2="{x2:g}" y2="{y2 + _HIGH / 2:g}" '
-        'stroke="#555555" marker-end="url(#tip)"/>'
-    )
+    rise = _rise(round((x2 - x1) / _ACROSS))
+    if rise:
+        x1, x2, up = x1 + _WIDE / 2, x2 + _WIDE / 2, min(y1, y2) - rise
+        path = f"M{x1:g},{y1:g} C{x1:g},{up:g} {x2:g},{up:g} {x2:g},{y2:g}"
+    else:
+        path = f"M{x1 + _WIDE:g},{y1 + _HIGH / 2:g} L{x2:g},{y2 + _HIGH / 2:g}"
+    return f'<path d="{path}" fill="none" stroke="#555555" marker-end="url(#tip)"/>'
 
 
 def _count(boxes: dict[int, Any]) -> int:

@@ -60,6 +60,18 @@ def record(op, call, functions):
     return recorded
 
 
+def refuse(op, call):
+    """Return `call` with an error for tracked tensors, whose gradient would be lost."""
+
+    def refused(*args, **kwargs):
+        inputs = [y for x in args for y in (x if isinstance(x, list | tuple) else [x])]
+        if any(is_tracked(x) for x in inputs):
+            raise RuntimeError(f"the engine cannot record {op.name!r}; use another op")
+        return call(*args, **kwargs)
+
+    return refused
+
+
 def ordered(last):
     """Return the nodes that `last` depends on and itself, the latest first, each of them once."""
     found, waiting = {last}, [last]
@@ -111,8 +123,10 @@ class Engine:
 
     @hookimpl(stage="recording")
     def tinytorch_wrap_op(self, op, call, surface):
-        if op.in_place or op.raw or not op.inputs:
+        if op.raw:  # float(x) and the like return a number
             return None
+        if op.in_place or op.numpy_call:
+            return refuse(op, call)
         return record(op, call, surface.once(collect_rules).get(op.name))
 
 

@@ -48,7 +48,7 @@ def _parameters(values):
     for value in values:
         if isinstance(value, Tensor):
             yield value
-        elif isinstance(value, Module):
+        elif hasattr(value, "parameters"):
             yield from value.parameters()
         elif isinstance(value, list):
             yield from _parameters(value)
@@ -129,10 +129,8 @@ class Block(Module):
     def __init__(self, width, heads, generator):
         self.norm1, self.norm2 = LayerNorm(width), LayerNorm(width)
         self.attention = Attention(width, heads, generator)
-        self.up, self.down = (
-            Linear(width, 4 * width, generator),
-            Linear(4 * width, width, generator),
-        )
+        self.up = Linear(width, 4 * width, generator)
+        self.down = Linear(4 * width, width, generator)
 
     def forward(self, x):
         x = x + self.attention(self.norm1(x))
