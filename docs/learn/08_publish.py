@@ -199,14 +199,15 @@ print(sorted(file.name for file in project.iterdir()))
 # ## Install it
 #
 # In a terminal you would now run `pip install -e .` in the folder of the project. This page should
-# not change your environment, so it installs into a folder of its own and runs all commands there.
+# not change your environment, so it installs into a folder of its own and runs all commands there,
+# with two plugins turned on: the engine and yours.
 
 
 # %%
 def run(*command, **settings):
     """Run a Python module with the installed package in reach, and print what it prints."""
-    settings = {"PYTHONPATH": str(home / "installed"), "TINYTORCH_PLUGINS": "all", **settings}
-    environment = os.environ | settings
+    only = {"PYTHONPATH": str(home / "installed"), "TINYTORCH_PLUGINS": "autograd,hardswish"}
+    environment = os.environ | only | settings
     done = subprocess.run(
         [sys.executable, *command], cwd=home, env=environment, text=True, capture_output=True
     )
@@ -249,13 +250,14 @@ run("-m", "tinytorch_core", "check", "hardswish")
 # ## Turn it off
 #
 # Users decide. The environment variable, a line in `tinytorch.toml` or `pyproject.toml`, or a line
-# of code turns the plugin off. It is then not even imported.
+# of code turns the plugin off. It is then not even imported. Here the variable is `none`; with
+# `no:hardswish` only your plugin would be off.
 
 # %%
 run("-c", "from tinytorch_core import Tensor; print(hasattr(Tensor, 'hardswish'))")
 run(
     *("-c", "from tinytorch_core import Tensor; print(hasattr(Tensor, 'hardswish'))"),
-    TINYTORCH_PLUGINS="no:hardswish",
+    TINYTORCH_PLUGINS="none",
 )
 
 # %% [markdown]

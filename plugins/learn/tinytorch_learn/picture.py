@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -73,7 +74,7 @@ def draw_curves(curves: Mapping[str, Sequence[float]], x: str = "step", y: str =
     for value in _ticks(top):
         parts.append(_line(_LEFT, down(value), _WIDTH - _RIGHT, down(value), "#DDDDDD"))
         parts.append(_label(_LEFT - 8, down(value) + 4, f"{value:g}", "end"))
-    for step in _ticks(steps):
+    for step in _ticks(steps, smallest=1):
         parts.append(_label(across(step), _HEIGHT - _BOTTOM + 18, f"{step:g}", "middle"))
     parts.append(_label(_LEFT + inner_width / 2, _HEIGHT - 8, x, "middle"))
     middle = _TOP + inner_height / 2
@@ -94,11 +95,12 @@ def draw_curves(curves: Mapping[str, Sequence[float]], x: str = "step", y: str =
     return svg(_WIDTH, _HEIGHT, parts, f"{y} by {x}")
 
 
-def _ticks(top: float) -> list[float]:
-    """Return round numbers from 0 to `top`, about five of them."""
-    size = 10.0 ** (len(f"{int(top)}") - 1) if top >= 1 else 0.1
-    step = next(size * f for f in (0.1, 0.2, 0.25, 0.5, 1, 2, 5) if top / (size * f) <= 6)
-    return [i * step for i in range(int(top / step) + 1)]
+def _ticks(top: float, smallest: float = 0.0) -> list[float]:
+    """Return at most seven round numbers from 0 to `top`, whose distance is not below `smallest`."""
+    size = 10.0 ** math.floor(math.log10(top))
+    distances = (max(size * factor, smallest) for factor in (0.1, 0.2, 0.25, 0.5, 1, 2))
+    distance = next(each for each in distances if top / each < 7)
+    return [i * distance for i in range(int(top / distance + 1e-9) + 1)]
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, colour: str, width: float = 1) -> str:

@@ -32,9 +32,8 @@ def expect(found: Any, expected: Any, call: str, hint: str = "", tolerance: floa
     Multiply x by itself.
     """
     if found is None:
-        raise Wrong(f"{call}\n  found:    None. Does your function return its result?")
-    if found is NotImplemented:
-        raise NotImplementedError
+        text = f"{call}\n  found:    None. Does your function return its result?\n{hint}"
+        raise Wrong(text.rstrip())
     value = found.data if isinstance(found, Tensor) else found
     wanted = np.asarray(expected)
     try:

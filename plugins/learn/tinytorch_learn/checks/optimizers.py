@@ -63,7 +63,7 @@ def sample(answer: Any) -> None:
 
     def share(temperature: float, logits: Any) -> float:
         generator = np.random.default_rng(0)
-        drawn = [answer(logits, temperature, generator) for _ in range(2000)]
+        drawn = [answer(logits, temperature, generator) for _ in range(1000)]
         if drawn[0] is None:
             expect(None, 0, "sample(logits, temperature, generator)")
         return float(np.mean(np.asarray(drawn) == 1))
@@ -74,7 +74,7 @@ def sample(answer: Any) -> None:
     ):
         found = share(temperature, logits)
         expect_that(
-            abs(found - expected) < 0.04,
+            abs(found - expected) < 0.05,
             f"the share of symbol 1 for logits [log 1, log 3] at temperature {temperature}",
             f"about {expected}",
             f"{found:.3f}",
@@ -84,7 +84,7 @@ def sample(answer: Any) -> None:
         found = share(1.0, np.array([1000.0, 1000.0]))
     hint = "Subtract the largest logit before np.exp, or e¹⁰⁰⁰ overflows."
     expect_that(
-        abs(found - 0.5) < 0.04, "the same for logits [1000, 1000]", "about 0.5", str(found), hint
+        abs(found - 0.5) < 0.05, "the same for logits [1000, 1000]", "about 0.5", str(found), hint
     )
 
 

@@ -23,8 +23,6 @@ def box(answer: Any) -> None:
         ("Box([1, 2]) + 1", x + 1, [2.0, 3.0]),
         ("Box([1, 2]) * 3", x * 3, [3.0, 6.0]),
     ):
-        if found is None or found is NotImplemented:
-            expect(found, expected, call)
         kind = type(found).__name__
         expect_that(isinstance(found, answer), call, "a Box", f"a {kind}", hint)
         expect(found.data, expected, f"({call}).data", hint)
