@@ -254,11 +254,8 @@ run("-m", "tinytorch_core", "check", "hardswish")
 # `no:hardswish` only your plugin would be off.
 
 # %%
-run("-c", "from tinytorch_core import Tensor; print(hasattr(Tensor, 'hardswish'))")
-run(
-    *("-c", "from tinytorch_core import Tensor; print(hasattr(Tensor, 'hardswish'))"),
-    TINYTORCH_PLUGINS="none",
-)
+PROGRAM = "from tinytorch_core import Tensor; print(hasattr(Tensor, 'hardswish'))"
+run("-c", PROGRAM, TINYTORCH_PLUGINS="none")
 
 # %% [markdown]
 # ## Give it to others

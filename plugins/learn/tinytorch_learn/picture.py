@@ -96,10 +96,10 @@ def draw_curves(curves: Mapping[str, Sequence[float]], x: str = "step", y: str =
 
 
 def _ticks(top: float, smallest: float = 0.0) -> list[float]:
-    """Return at most seven round numbers from 0 to `top`, whose distance is not below `smallest`."""
+    """Return at most seven round numbers from 0 to `top`, at least `smallest` apart."""
     size = 10.0 ** math.floor(math.log10(top))
     distances = (max(size * factor, smallest) for factor in (0.1, 0.2, 0.25, 0.5, 1, 2))
-    distance = next(each for each in distances if top / each < 7)
+    distance = next(each for each in distances if top / each <= 6)
     return [i * distance for i in range(int(top / distance + 1e-9) + 1)]
 
 
