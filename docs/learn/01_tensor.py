@@ -19,8 +19,9 @@
 # pip install tinytorch-learn
 # ```
 #
-# Then paste the cells of this page into `python`, or open the page as a notebook. The first line
-# turns off all plugins of TinyTorch that may be installed, because here you write your own.
+# Then open this page as a notebook, or copy its cells into a file, one after the other, and run it
+# with `python`. The first lines turn off all plugins of TinyTorch that may be installed, because
+# here you write your own.
 
 # %%
 import os
