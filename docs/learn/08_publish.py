@@ -10,7 +10,8 @@
 # | **You need** | chapters 2, 3 and 7; `pip install tinytorch-autograd tinytorch-devkit` |
 # | **Time** | 40 minutes |
 #
-# This time the installed plugins stay on, because you want to see your package among them.
+# This time you use the engine of TinyTorch. All other installed plugins are turned off, because
+# your own take their places.
 
 # %%
 import os

@@ -128,21 +128,25 @@ def test_a_chapter_states_its_goals_and_ends_with_a_summary(chapter):
 
 @pytest.mark.peers("nbclient", "ipykernel", "nbformat")
 @each_chapter
-def test_a_chapter_runs_as_a_notebook(chapter, tmp_path, monkeypatch):
+def test_a_chapter_runs_as_a_notebook_with_right_answers(chapter, tmp_path, monkeypatch):
     import nbclient
     import nbformat
 
     for name in [name for name in os.environ if name.startswith("TINYTORCH_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("TINYTORCH_LEARN_STEPS", "4")
+    monkeypatch.setenv("PIP_NO_BUILD_ISOLATION", "0")
     notebook = nbformat.v4.new_notebook()
     for cell in cells(chapter):
         head, _, body = cell.partition("\n")
         if "[markdown]" not in head:
-            notebook.cells.append(nbformat.v4.new_code_cell(body.strip("\n")))
+            texts = [solutions(chapter)[n] for n in re.findall(r'check\("(\d\.\d)"', body)]
+            notebook.cells += map(nbformat.v4.new_code_cell, [*texts, body.strip("\n")])
     nbclient.NotebookClient(
         notebook, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
     ).execute()
     outputs = [output for cell in notebook.cells for output in cell["outputs"]]
+    printed = "".join(output.get("text", "") for output in outputs)
+    assert re.findall(r"^Exercise (\S+): passed$", printed, re.MULTILINE) == numbers_of(chapter)
     pictures = [o for o in outputs if "image/svg+xml" in o.get("data", {})]
     assert len(pictures) == code(chapter).count("\ndraw_")
