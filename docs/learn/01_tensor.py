@@ -172,7 +172,7 @@ with plugins.disable("norms"):
 print(hasattr(Tensor, "norm"))
 
 # %% [markdown]
-# This is possible because nobody edits `Tensor`. TinyTorch computes a class from the active
+# This is possible because plugins do not edit `Tensor`. TinyTorch computes a class from the active
 # plugins, the *surface*, and makes it the base class of `Tensor`. Without the plugin it computes
 # another one.
 

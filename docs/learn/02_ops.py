@@ -161,7 +161,7 @@ print(plugins.surface().ops["blend"].inputs, plugins.surface().ops["blend"].para
 # %% [markdown]
 # ## Names are unique
 #
-# What if two plugins add an op with the same name? Nobody could tell which of them runs. So the
+# What if two plugins add an op with the same name? It would not be clear which of them runs. So the
 # second plugin is refused, the error names both, and nothing changes.
 
 # %%

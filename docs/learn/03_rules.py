@@ -262,8 +262,8 @@ def collect_rules(surface):
 
 # %% [markdown]
 # The plugin adds the hook, and then uses it: it adds the rules of the ops of the plain tensor. Most
-# are one line. `optionalhook=True` means: if nobody adds this hook, never mind. With it, a plugin
-# with ops and rules also works without an engine.
+# are one line. With `optionalhook=True` the plugin also works if no plugin adds this hook, so that
+# ops with rules can be used without an engine.
 
 
 # %%

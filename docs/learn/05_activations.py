@@ -48,8 +48,8 @@ def relu(x):
 
 # %% [markdown]
 # **Exercise 5.1.** Write the rule. Where x is positive, y = x, and the gradient passes. Elsewhere y
-# is constant. At 0 there is no derivative; like everybody, we use 0. The output tells you all that
-# you need.
+# is constant. At 0 relu does not have a derivative, and we use 0, as other frameworks do. The
+# output tells you all that you need.
 
 
 # %%

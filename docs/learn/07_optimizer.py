@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 7. The optimizer, and a GPT
 #
-# Everything is there except the one who changes the parameters. You write two optimizers, and then
-# your framework trains a GPT on a nursery rhyme.
+# Only one part is missing: an optimizer, which changes the parameters. You write two, and then your
+# framework trains a GPT on a nursery rhyme.
 #
 # | | |
 # |---|---|
@@ -280,7 +280,8 @@ print(write(new_model(), "This is the ", 100))
 # Without training, the loss is near log 27 ≈ 3.3, that of somebody who knows nothing, or a little
 # larger, because the initial weights are random.
 #
-# First compare the two optimizers. (Tests of this page set the variable, and train for few steps.)
+# First compare the two optimizers. (The tests of this page set the environment variable, to train
+# for a few steps only.)
 
 
 # %%

@@ -2,7 +2,7 @@
 # # 8. Publish your plugin
 #
 # So far your plugins lived in a notebook. A *package* makes them useful to others: after
-# `pip install`, every program that imports `Tensor` has your op, and nobody has to register it.
+# `pip install`, every program that imports `Tensor` has your op, without registering it.
 #
 # | | |
 # |---|---|

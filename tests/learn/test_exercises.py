@@ -309,7 +309,7 @@ def test_the_engine_of_chapter_4_does_not_go_through_shared_nodes_twice():
         return grad
 
     with plugins.disabled():
-        x = Tensor(1.0)
+        x = leaf = Tensor(1.0)
         vars(x).update(node=None, requires_grad=True, grad=None)
         for _ in range(40):
             y = Tensor(1.0)
@@ -317,3 +317,4 @@ def test_the_engine_of_chapter_4_does_not_go_through_shared_nodes_twice():
             last, x = y.node, y
         propagate(last, np.array(1.0))
     assert len(calls) == 80
+    assert vars(leaf)["grad"] == 2.0**40
