@@ -31,7 +31,7 @@ from tinytorch_learn import check, plug_in
 # network. Suppose somebody tells you how the loss changes with y, the derivative ∂loss/∂y. Then the
 # chain rule gives you the derivative for x:
 #
-# $$\frac{\partial\,\text{loss}}{\partial x} = \frac{\partial\,\text{loss}}{\partial y} \cdot 3x^2$$
+#     ∂loss/∂x  =  ∂loss/∂y · 3x²
 #
 # A rule is a function that does this step. It gets `grad`, the gradient of the op's output, and
 # whatever else it needs, and returns the gradient of the input:

@@ -38,7 +38,7 @@ def numbers_of(chapter: Path) -> list[str]:
 def run(chapter: Path, folder: Path) -> str:
     kept = {k: v for k, v in os.environ.items() if not k.startswith("TINYTORCH_")}
     # Without an environment of its own, for which pip would download setuptools.
-    settings = {"TINYTORCH_LEARN_STEPS": "4", "PIP_NO_BUILD_ISOLATION": "0", "PIP_NO_INDEX": "1"}
+    settings = {"TINYTORCH_LEARN_STEPS": "4", "PIP_NO_BUILD_ISOLATION": "0"}
     done = subprocess.run(
         [sys.executable, "-W", "error", str(chapter)],
         cwd=folder,
