@@ -94,6 +94,7 @@ def follow_the_readme(user: User) -> None:
     assert len(shown) > 5, shown
     for command in shown:
         user.types(command)
+    user.types("pip check")
     programs = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
     user.pastes("".join(programs[:2]), "ten_lines.py", OF_THE_README)
     for name in ("plugins", "ops", "doctor"):
