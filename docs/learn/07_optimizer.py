@@ -320,8 +320,8 @@ draw_curves({"adam": with_adam, "sgd": with_sgd})
 print(write(model, "This is the ", 400 if STEPS > 10 else 5))
 
 # %% [markdown]
-# You wrote all of it: the ops, the rules, the engine, the layers and the optimizer. The difference
-# to a large language model is the amount of text, of parameters and of computers.
+# You wrote all of it: the ops, the rules, the engine, the layers and the optimizer. What a
+# large language model has more of is text, parameters and computers.
 #
 # Some things to try: the temperatures 0.1 and 1.5, two blocks, `"sgd"` instead of `"adam"`, a text
 # of your own. What happens if you leave out the mask in attention? The loss falls almost to 0,

@@ -54,12 +54,3 @@ def sample(logits, temperature, generator):
     """Return a random symbol: likelier ones more often, above all at a low temperature."""
     powers = np.exp((logits - logits.max()) / temperature)
     return int(generator.choice(len(powers), p=powers / powers.sum()))
-
-
-def write(model, numbers, count, temperature, generator):
-    """Return `numbers` and `count` further symbols, each drawn as the model predicts."""
-    numbers = list(numbers)
-    for _ in range(count):
-        logits = model(np.array([numbers[-model.length :]])).data[0, -1].astype(float)
-        numbers.append(sample(logits, temperature, generator))
-    return numbers
