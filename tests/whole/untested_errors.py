@@ -20,7 +20,7 @@ PLUGINS = Path(__file__).parents[2] / "plugins"
 SECTION = re.compile(r"^Raises:\n((?: {4}.*\n|\n)*)", re.MULTILINE)
 ENTRY = re.compile(r"^ {4}([A-Z]\w+(?:, [A-Z]\w+)*):", re.MULTILINE)
 
-PACKAGES = ("activations", "layers", "losses", "modules", "training")
+PACKAGES = ("activations", "layers", "learn", "losses", "modules", "training")
 LINES = pytest.StashKey[list[str]]()
 
 # The qualified name of a function or class, and the name of an exception.
