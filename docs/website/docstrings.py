@@ -1,0 +1,78 @@
+"""Docstrings as Markdown, and the extension of griffe that prepares them for the reference.
+
+The docstrings show examples without a heading, and describe several arguments in one entry:
+`x, y: arrays`. Griffe expects a fence around the examples and an entry for each argument.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import griffe
+
+SECTION = re.compile(r"^(Args|Attributes|Raises|Returns|Yields):\n((?:    .*\n|\n)+)", re.MULTILINE)
+ENTRY = re.compile(r"^    (?! )([^:]+?(?:\n +[^:]+?)?): (.*(?:\n {5,}.*)*)", re.MULTILINE)
+EXAMPLE = re.compile(r"^( *)>>> .*(?:\n\1\S.*)*(?:\n\n\1>>> .*(?:\n\1\S.*)*)*", re.MULTILINE)
+TITLES = {"Args": "Parameters"}
+
+
+class Docstrings(griffe.Extension):  # type: ignore[misc]
+    """Fences the examples in docstrings, and splits joint entries."""
+
+    def on_object(self, *, obj: griffe.Object, **kwargs: Any) -> None:
+        """Change the docstring of an object that was loaded."""
+        if obj.docstring is not None and not obj.is_alias:
+            starred = {}
+            if obj.is_function or obj.is_class:
+                starred = {p.name.lstrip("*"): p.name for p in obj.parameters}
+            obj.docstring.value = prepared(obj.docstring.value, starred)
+
+
+def prepared(text: str, starred: dict[str, str]) -> str:
+    """Return a docstring with fenced examples, and an entry for each argument and attribute.
+
+    Args:
+        text: the docstring.
+        starred: the names of parameters with their stars: `{"args": "*args"}`.
+
+    >>> print(prepared("Add.\\n\\nArgs:\\n    x, y: arrays.\\n\\n>>> add(1, 2)\\n3", {}))
+    Add.
+    <BLANKLINE>
+    Args:
+        x: arrays.
+        y: arrays.
+    <BLANKLINE>
+    ```pycon
+    >>> add(1, 2)
+    3
+    ```
+    """
+
+    def split(entry: re.Match[str]) -> str:
+        names = re.split(r",\s+", entry[1])
+        return "\n".join(f"    {starred.get(name, name)}: {entry[2]}" for name in names)
+
+    def section(match: re.Match[str]) -> str:
+        joint = match[1] in {"Args", "Attributes"}
+        return f"{match[1]}:\n{ENTRY.sub(split, match[2]) if joint else match[2]}"
+
+    return SECTION.sub(section, fenced(text + "\n")).rstrip()
+
+
+def fenced(text: str) -> str:
+    """Return a docstring with a fence around each example."""
+    return EXAMPLE.sub(lambda match: f"{match[1]}```pycon\n{match[0]}\n{match[1]}```", text)
+
+
+def to_markdown(text: str) -> str:
+    """Return a docstring as Markdown, with its sections as lists."""
+
+    def section(match: re.Match[str]) -> str:
+        body = match[2]
+        if match[1] not in {"Returns", "Yields"}:
+            body = ENTRY.sub(lambda entry: f"- `{entry[1]}`: {entry[2]}", body)
+        unindented = "\n".join(line.strip() for line in body.splitlines())
+        return f"**{TITLES.get(match[1], match[1])}:**\n\n{unindented}\n"
+
+    return SECTION.sub(section, fenced(text + "\n")).rstrip()
