@@ -1,4 +1,4 @@
-"""Docstrings as Markdown, and the extension of griffe that prepares them for the reference.
+"""Docstrings as griffe expects them, and as Markdown.
 
 The docstrings show examples without a heading, and describe several arguments in one entry:
 `x, y: arrays`. Griffe expects a fence around the examples and an entry for each argument.
@@ -7,26 +7,11 @@ The docstrings show examples without a heading, and describe several arguments i
 from __future__ import annotations
 
 import re
-from typing import Any
-
-import griffe
 
 SECTION = re.compile(r"^(Args|Attributes|Raises|Returns|Yields):\n((?:    .*\n|\n)+)", re.MULTILINE)
 ENTRY = re.compile(r"^    (?! )([^:]+?(?:\n +[^:]+?)?): (.*(?:\n {5,}.*)*)", re.MULTILINE)
 EXAMPLE = re.compile(r"^( *)>>> .*(?:\n\1\S.*)*(?:\n\n\1>>> .*(?:\n\1\S.*)*)*", re.MULTILINE)
 TITLES = {"Args": "Parameters"}
-
-
-class Docstrings(griffe.Extension):  # type: ignore[misc]
-    """Fences the examples in docstrings, and splits joint entries."""
-
-    def on_object(self, *, obj: griffe.Object, **kwargs: Any) -> None:
-        """Change the docstring of an object that was loaded."""
-        if obj.docstring is not None and not obj.is_alias:
-            starred = {}
-            if obj.is_function or obj.is_class:
-                starred = {p.name.lstrip("*"): p.name for p in obj.parameters}
-            obj.docstring.value = prepared(obj.docstring.value, starred)
 
 
 def prepared(text: str, starred: dict[str, str]) -> str:

@@ -15,6 +15,8 @@ from docs.website.repository import Distribution, distributions
 
 # Public modules that are not in `__all__` of their packages, because they need an import.
 FURTHER = {"tinytorch_core": ("extend",)}
+# Names with a page of their own.
+ELSEWHERE = {"tinytorch_core.Tensor": "tinytorch_core.Tensor.md"}
 KINDS = ("Constants", "Classes", "Functions", "Exceptions and warnings", "Modules")
 
 
@@ -118,6 +120,8 @@ def markdown(module: Module) -> str:
 
 def _entry(module: Module, name: Name) -> str:
     full = f"{module.path}.{name.name}"
+    if full in ELSEWHERE:
+        return f"### {name.name}\n\nSee [{name.name}]({ELSEWHERE[full]})."
     if name.kind == "Modules":
         return f"### {name.name} {{ #{full} }}\n\nSee [{full}]({full}.md)."
     if not name.path.startswith(f"{module.path}."):

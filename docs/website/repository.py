@@ -65,7 +65,13 @@ def distributions() -> Iterator[Distribution]:
 
 def pages() -> dict[str, str]:
     """Return the page of the site for files and folders of the repository, by their paths."""
-    found = {"README.md": "index.md", "docs/README.md": "index.md", **PROJECT}
+    found = {
+        "README.md": "index.md",
+        "docs/README.md": "index.md",
+        "docs/plugin-directory.toml": "directory/index.md",
+        "examples": "gallery/index.md",
+        **PROJECT,
+    }
     for distribution in distributions():
         folder = distribution.folder.relative_to(ROOT).as_posix()
         if folder != ".":
