@@ -15,13 +15,13 @@ TITLES = {"Args": "Parameters"}
 
 
 def prepared(text: str, starred: dict[str, str]) -> str:
-    """Return a docstring with fenced examples, and an entry for each argument and attribute.
+    r"""Return a docstring with fenced examples, and an entry for each argument and attribute.
 
     Args:
         text: the docstring.
         starred: the names of parameters with their stars: `{"args": "*args"}`.
 
-    >>> print(prepared("Add.\\n\\nArgs:\\n    x, y: arrays.\\n\\n>>> add(1, 2)\\n3", {}))
+    >>> print(prepared("Add.\n\nArgs:\n    x, y: arrays.\n\n>>> add(1, 2)\n3", {}))
     Add.
     <BLANKLINE>
     Args:
@@ -42,6 +42,7 @@ def prepared(text: str, starred: dict[str, str]) -> str:
         joint = match[1] in {"Args", "Attributes"}
         return f"{match[1]}:\n{ENTRY.sub(split, match[2]) if joint else match[2]}"
 
+    text = text.replace("\nClass attributes:\n", "\nAttributes:\n")
     return SECTION.sub(section, fenced(text + "\n")).rstrip()
 
 

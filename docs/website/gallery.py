@@ -117,9 +117,12 @@ def index() -> str:
     for example in EXAMPLES:
         summary, _ = _description(source(example))
         link = f"{example.name}.md"
-        picture = f"[![{example.title}]({example.name}.png)]({link})\n\n    " if example.draws else ""
-        cards.append(f"-   {picture}**[{example.title}]({link})**\n\n    {summary}")
-    return f'{INTRODUCTION}\n<div class="grid cards gallery" markdown>\n\n' + "\n\n".join(cards) + "\n\n</div>\n"
+        lines = [f"**[{example.title}]({link})**", summary]
+        if example.draws:
+            lines.insert(0, f"[![{example.title}]({example.name}.png)]({link})")
+        cards.append("-   " + "\n\n    ".join(lines))
+    grid = '<div class="grid cards gallery" markdown>'
+    return "\n\n".join([INTRODUCTION.rstrip(), grid, *cards, "</div>"]) + "\n"
 
 
 def _description(program: str) -> tuple[str, list[str]]:

@@ -35,6 +35,7 @@ def on_config(config: Any) -> Any:
         "directory/": ["directory/index.md"],
         "gallery/": ["gallery/index.md", *(f"gallery/{e.name}.md" for e in gallery.EXAMPLES)],
         "learn/": learn(),
+        "packages/": [d.readme for d in distributions() if d.folder != ROOT],
         "project/": list(PROJECT.values()),
         "reference/": ["reference/index.md", *reference_pages()],
     }
@@ -66,9 +67,9 @@ def learn() -> list[str]:
 
 
 def reference_pages() -> list[str]:
-    """Return the pages of the reference and the READMEs of the packages."""
-    found = [tensor_page.PAGE, *(module.page for module in reference.modules())]
-    return sorted(found) + [d.readme for d in distributions() if d.folder != ROOT]
+    """Return the pages of the reference, sorted by the names of the modules."""
+    paths = ["tinytorch_core.Tensor", *(module.path for module in reference.modules())]
+    return [f"reference/{path}.md" for path in sorted(paths)]
 
 
 def on_files(files: Any, config: Any) -> Any:
@@ -124,11 +125,13 @@ def add_reference(add: Any) -> None:
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Correct the links to files outside docs/, and the languages of code that MkDocs rejects."""
     path = page.file.src_uri
+    if path == "index.md":
+        page.meta["hide"] = ["navigation"]
     markdown = relink(markdown, sources.get(path, f"docs/{path}"), path)
     return re.sub(r"^```layers .*$", "```text", markdown, flags=re.MULTILINE)
 
 
-@event_priority(100)  # before mkdocstrings writes the inventory
+@event_priority(100)  # type: ignore[untyped-decorator]  # before mkdocstrings writes the inventory
 def on_env(env: Any, config: Any, files: Any) -> Any:
     """Add the names to objects.inv that mkdocstrings does not render itself."""
     inventory = config.plugins["mkdocstrings"].handlers.inventory

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import functools
+import os
 import re
 import tempfile
 from collections.abc import Iterator
@@ -18,7 +19,9 @@ import jupytext
 import nbclient
 import nbformat
 
-SECONDS = 120
+# For one cell. Chapters run next to other programs, so each uses one thread.
+SECONDS = 300
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 # The colours of a terminal, in error messages.
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -51,7 +54,8 @@ def chapter(name: str, program: str) -> Chapter:
     empty = nbformat.writes(notebook)
     with tempfile.TemporaryDirectory() as folder:
         resources = {"metadata": {"path": folder}}
-        nbclient.NotebookClient(notebook, timeout=SECONDS, resources=resources).execute()
+        client = nbclient.NotebookClient(notebook, timeout=SECONDS, resources=resources)
+        client.execute(env=os.environ | ONE_THREAD)
     pictures: dict[str, bytes] = {}
     parts = [part for cell in notebook.cells for part in _cell(cell, name, pictures)]
     download = f"[Download this page as a notebook]({name}.ipynb){{ .notebook download }}"

@@ -58,9 +58,7 @@ def distributions() -> Iterator[Distribution]:
         for file in sorted(ROOT.glob(f"{pattern}pyproject.toml")):
             project = tomllib.loads(file.read_text("utf-8"))["project"]
             entry_points = project.get("entry-points", {})
-            yield Distribution(
-                project["name"], project["description"], file.parent, entry_points
-            )
+            yield Distribution(project["name"], project["description"], file.parent, entry_points)
 
 
 def pages() -> dict[str, str]:

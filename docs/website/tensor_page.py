@@ -64,7 +64,8 @@ def names() -> Iterator[str]:
 
 def _entry(name: str, value: Any) -> str:
     call = f"x.{name}" + (_parameters(value) if callable(value) else "")
-    return f"### {name} {{ #tinytorch_core.Tensor.{name} }}\n\n```python\n{call}\n```\n\n{_doc(value)}"
+    heading = f"### {name} {{ #tinytorch_core.Tensor.{name} }}"
+    return f"{heading}\n\n```python\n{call}\n```\n\n{_doc(value)}"
 
 
 def _parameters(method: Any) -> str:

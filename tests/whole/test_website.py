@@ -6,11 +6,11 @@ import importlib
 
 import pytest
 
+from tinytorch_core import Tensor
+
 from docs.website import directory, gallery, links, reference, tensor_page
 from docs.website.docstrings import prepared, to_markdown
 from docs.website.repository import ROOT, distributions, relink
-
-from tinytorch_core import Tensor
 
 MODULES = {module.path: module for module in reference.modules()}
 OWN = {distribution.name: distribution for distribution in distributions()}
