@@ -53,8 +53,13 @@ def chapter(name: str, program: str) -> Chapter:
     }
     empty = nbformat.writes(notebook)
     with tempfile.TemporaryDirectory() as folder:
-        resources = {"metadata": {"path": folder}}
-        client = nbclient.NotebookClient(notebook, timeout=SECONDS, resources=resources)
+        client = nbclient.NotebookClient(
+            notebook,
+            timeout=SECONDS,
+            startup_timeout=SECONDS,
+            resources={"metadata": {"path": folder}},
+            extra_arguments=["--log-level=40"],  # errors only
+        )
         client.execute(env=os.environ | ONE_THREAD)
     pictures: dict[str, bytes] = {}
     parts = [part for cell in notebook.cells for part in _cell(cell, name, pictures)]
