@@ -10,7 +10,8 @@ import re
 
 SECTION = re.compile(r"^(Args|Attributes|Raises|Returns|Yields):\n((?:    .*\n|\n)+)", re.MULTILINE)
 ENTRY = re.compile(r"^    (?! )([^:]+?(?:\n +[^:]+?)?): (.*(?:\n {5,}.*)*)", re.MULTILINE)
-EXAMPLE = re.compile(r"^( *)>>> .*(?:\n\1\S.*)*(?:\n\n\1>>> .*(?:\n\1\S.*)*)*", re.MULTILINE)
+# Examples with their output, up to a blank line that no further example follows.
+EXAMPLE = re.compile(r"^( *)>>> .*(?:\n\1 *\S.*)*(?:\n\n\1>>> .*(?:\n\1 *\S.*)*)*", re.MULTILINE)
 TITLES = {"Args": "Parameters"}
 
 
