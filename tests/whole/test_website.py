@@ -97,7 +97,10 @@ def test_links_to_files_outside_docs_lead_to_their_pages() -> None:
 
 
 def test_a_docstring_is_prepared_for_griffe() -> None:
-    text = "Add.\n\nArgs:\n    x, y: two\n        arrays.\n    args: more.\n\n>>> add(1)\n[1\n 2]\n\nEnd."
+    text = (
+        "Add.\n\nArgs:\n    x, y: two\n        arrays.\n    args: more.\n\n"
+        ">>> add(1)\n[1\n 2]\n\nEnd."
+    )
     assert prepared(text, {"args": "*args"}) == (
         "Add.\n\nArgs:\n    x: two\n        arrays.\n    y: two\n        arrays.\n"
         "    *args: more.\n\n```pycon\n>>> add(1)\n[1\n 2]\n```\n\nEnd."
