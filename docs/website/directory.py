@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from typing import Any, NamedTuple
 
@@ -72,8 +71,3 @@ def _section(entry: Entry, own: Any) -> str:
         f"### {entry.name}\n\n{entry.summary}\n\n"
         f"```console\n$ {entry.install}\n```\n\n{added}\n\n{' · '.join(links)}"
     )
-
-
-def code(entry: Entry) -> set[str]:
-    """Return the names in backquotes in what an entry adds."""
-    return set(re.findall(r"`(\w+)", " ".join(entry.adds)))

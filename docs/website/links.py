@@ -68,7 +68,7 @@ def _leads_somewhere(file: Path, link: str, pages: dict[Path, Page]) -> bool:
         target /= "index.html"
     if not target.exists():
         return False
-    # Material adds the anchor `__skip` and the like, and checks nothing in files without headings.
+    # Anchors are known in pages only, not in other files.
     return not anchor or target not in pages or unquote(anchor) in pages[target].anchors
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import posixpath
 import re
 import tomllib
@@ -61,6 +62,7 @@ def distributions() -> Iterator[Distribution]:
             yield Distribution(project["name"], project["description"], file.parent, entry_points)
 
 
+@functools.cache
 def pages() -> dict[str, str]:
     """Return the page of the site for files and folders of the repository, by their paths."""
     found = {
