@@ -12,7 +12,7 @@ EXAMPLES := $(patsubst %/,%,$(wildcard examples/plugins/*/))
 
 .PHONY: help
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z.]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z.-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: $(VENV)/installed ## train a network on handwritten digits
@@ -51,9 +51,14 @@ peers: $(VENV)/peers-installed ## install the frameworks we compare with
 bench: $(VENV)/peers-installed ## measure against those frameworks; BENCH="--help" lists options
 	$(BIN)/python -m benchmarks $(BENCH)
 
-.PHONY: docs
-docs: $(VENV)/installed ## generate the page of NumPy functions from the rules
+# With FULL_GALLERY=1, the examples are trained as long as they are by default.
+.PHONY: docs docs-serve
+docs: $(VENV)/docs-installed ## build the documentation into site/, and the page of NumPy functions
 	$(BIN)/python -m docs.numpy_functions
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+docs-serve: $(VENV)/docs-installed ## show the documentation at http://127.0.0.1:8000
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs serve
 
 # Remove build/ before and after: setuptools would pack deleted modules that are left in it.
 .PHONY: wheels
@@ -76,7 +81,7 @@ release: wheels ## build and check what is published: sdists and wheels in dist/
 
 .PHONY: clean
 clean: ## remove everything that make creates
-	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	rm -rf $(foreach d,$(DISTRIBUTIONS) $(EXAMPLES),$(d)/build $(d)/*.egg-info)
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -93,6 +98,10 @@ $(VENV)/installed: requirements-dev.txt constraints.txt $(PROJECTS)
 	$(PIP) install --quiet --no-build-isolation -r requirements-dev.txt $(CONSTRAINTS)
 	rm -rf $(DISTRIBUTIONS:%=%/*.egg-info)
 	$(BIN)/python -m compileall -q $(patsubst %/__init__.py,%,$(wildcard */__init__.py plugins/*/*/__init__.py))
+	@touch $@
+
+$(VENV)/docs-installed: $(VENV)/installed requirements-docs.txt
+	$(PIP) install --quiet -r requirements-docs.txt $(CONSTRAINTS)
 	@touch $@
 
 $(VENV)/peers-installed: $(VENV)/installed requirements-peers.txt

@@ -12,6 +12,7 @@ import ast
 import functools
 import importlib
 import inspect
+import re
 import textwrap
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -92,6 +93,10 @@ A rule computes the gradient of an input from `grad`, the gradient of the output
 has their derivatives. `order` is the highest order of derivative that the tests compare with
 numerical differentiation. `python -m docs.numpy_functions` writes this page.
 """
+
+
+# Code, which stays as it is, and what Markdown would read as emphasis.
+EMPHASIS = re.compile(r"(`[^`]*`)|\*")
 
 
 class Row(NamedTuple):
@@ -258,7 +263,7 @@ def _line(row: Row) -> str:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
+    return EMPHASIS.sub(lambda found: found[1] or r"\*", text).replace("|", "\\|")
 
 
 if __name__ == "__main__":
