@@ -21,13 +21,14 @@ from tinytorch_training import Callback
 
 
 class At(Callback):
-    """Calls a function at a step."""
+    """Calls a function at a step, after creating a file that shows when."""
 
-    def __init__(self, step, function) -> None:
-        self.step, self.function = step, function
+    def __init__(self, step, function, file) -> None:
+        self.step, self.function, self.file = step, function, Path(file)
 
     def on_step_end(self, trainer, batches) -> None:
         if trainer.step == self.step:
+            self.file.touch()
             self.function()
 
 
@@ -88,7 +89,8 @@ def main(engine: str, task: str, file: str) -> None:
     else:
         run = runs.trainer(comm)
         if comm.rank == comm.size - 1:
-            run.callbacks.append(At(20, {"die": die, "fail": fail, "stop": stop}[task]))
+            end = {"die": die, "fail": fail, "stop": stop}[task]
+            run.callbacks.append(At(20, end, f"{file}.ended"))
         run.fit(shard(runs.data(), comm), 9, shard(runs.validation(), comm), checkpoint=file)
         found = runs.result(run)
     Path(f"{file}{comm.rank}").write_bytes(pickle.dumps(found))

@@ -42,6 +42,10 @@ class Engine(ABC):
         ValueError: `timeout` is not positive.
     """
 
+    # Read by tinytorch-compile. Each rank decides by itself when it captures a step again, and this
+    # must not change which calls it makes.
+    __tinytorch_refuses_capture__ = "which sends messages to other ranks"
+
     def __init__(self, rank: int, size: int, timeout: float) -> None:
         if not 0 < timeout < math.inf:
             raise ValueError(f"timeout must be a positive number of seconds, not {timeout!r}")

@@ -64,6 +64,8 @@ class DataParallel(Callback):
     [3.0, 3.0]
     """
 
+    in_trials = True
+
     def __init__(self, comm: Engine, *, bucket_bytes: int = 4 * 2**20) -> None:
         if not isinstance(comm, Engine):
             raise TypeError(
