@@ -176,11 +176,32 @@ def test_all_ranks_begin_with_the_model_of_rank_0():
     assert not first["1.running_mean"].any()
 
 
-def test_different_models_are_reported():
-    def run(comm):
-        DataParallel(comm).synchronize(Linear(2, 2 + comm.rank))
+DIFFERENT = {
+    "a shape": (
+        lambda rank: Linear(2, 2 + rank),
+        r"weight of shape \(2, \d\), float32, .* and weight of",
+    ),
+    "a parameter": (
+        lambda rank: Linear(2, 2, bias=not rank),
+        r"bias of shape .* and nothing|nothi",
+    ),
+    "frozen": (
+        lambda rank: Linear(2, 2).requires_grad_(not rank),
+        "True and weight .*=False|False",
+    ),
+}
 
-    with pytest.raises(RankError, match=r"models of ranks \d and \d differ, first in \('\w+', "):
+
+@pytest.mark.parametrize("name", DIFFERENT)
+def test_different_models_are_reported(name):
+    create, message = DIFFERENT[name]
+
+    def run(comm):
+        DataParallel(comm).synchronize(create(comm.rank))
+
+    with pytest.raises(
+        RankError, match=rf"models of ranks \d and \d differ, first in .*({message})"
+    ):
         run_threads(run, 2)
 
 
@@ -289,7 +310,7 @@ def test_ranks_must_have_the_same_number_of_batches():
 
 
 def test_wrong_arguments():
-    with pytest.raises(TypeError, match=r"must be an engine, such as mpi\(\), not 3"):
+    with pytest.raises(TypeError, match=r"must be an engine, such as mpi\(\) returns, not 3"):
         DataParallel(3)
 
     def run(comm):

@@ -141,9 +141,7 @@ def _trial(trainer: Any) -> Iterator[Calls]:
         trainer._callback_calls = before
 
 
-def _losses(
-    trainer: Any, data: Iterable[Any], rates: list[float], calls: Calls
-) -> Iterator[float]:
+def _losses(trainer: Any, data: Iterable[Any], rates: list[float], calls: Calls) -> Iterator[float]:
     """Train a step with each rate, and yield the running average of the losses."""
     trainer._conversion.dtype = parameter_dtype(trainer.model)
     batches = _repeated(data)
