@@ -2,10 +2,10 @@
 
     python examples/larger_than_memory.py [--zarr]
 
-The file is mapped into memory, and Dask divides it into chunks; with --zarr, it is an array of Zarr,
-whose compressed chunks are files. Forward and backward passes only plan the computation;
-`optimizer.step()` runs it, chunk by chunk. It needs `dask[array]`, perhaps `zarr`, and Linux for the
-limit.
+The file is mapped into memory, and Dask divides it into chunks; with --zarr, the data are an array
+of Zarr, which stores each chunk in a file. Forward and backward passes only plan the computation;
+`optimizer.step()` runs it, chunk by chunk. It needs `dask[array]`, `zarr` for that option, and
+Linux for the limit.
 """
 
 import argparse

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -34,7 +36,7 @@ def test_a_trainer_runs_the_steps_of_training_as_they_are(model, evaluation):
         run.fit(shard(runs.data(), comm), 2, shard(DataLoader(runs.data().dataset, 10), comm))
         return runs.result(run), repr(run._steps.evaluate)
 
-    with pytest.warns(Warning) as caught:
+    with warnings.catch_warnings(record=True) as caught:
         found = run_threads(lambda comm: train(comm, compile=True), 2)
     assert "runs the steps of training as they are" in str(caught[0].message)
     plain = run_threads(train, 2)

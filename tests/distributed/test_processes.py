@@ -153,7 +153,7 @@ def test_after_one_of_four_ranks_was_killed_two_continue(tmp_path):
 @MPI
 def test_the_example_trains_the_same_network_on_two_processes():
     example = Path(__file__).parents[2] / "examples/from_laptop_to_cluster.py"
-    small = "--width 16 --batch-size 64 --examples 640 --epochs 3".split()
+    small = ["--width", "16", "--batch-size", "64", "--examples", "640", "--epochs", "3"]
     losses = []
     for size, options in ((1, []), (2, ["--engine", "mpi"])):
         status, output = mpiexec(size, example, *small, *options)

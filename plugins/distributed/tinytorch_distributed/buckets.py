@@ -31,7 +31,7 @@ class Reducer:
         self._comm = comm
         self._buckets = [_Bucket(group) for group in _groups(parameters[::-1], bucket_bytes)]
         self._sent = 0
-        # How many backward passes will still reach each parameter in this step; empty between steps.
+        # How many backward passes will still reach each parameter in this step; empty after it.
         self._passes: dict[int, int] = {}
         self._handles: list[Any] = []
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from numbers import Real
 from typing import Any, Protocol, Self
 
 from tinytorch_distributed.errors import RankError
@@ -48,7 +47,7 @@ class Engine(ABC):
     __tinytorch_refuses_capture__ = "which sends messages to other ranks"
 
     def __init__(self, rank: int, size: int, timeout: float) -> None:
-        if not (isinstance(timeout, Real) and 0 < timeout < math.inf):
+        if not (isinstance(timeout, int | float) and 0 < timeout < math.inf):
             raise ValueError(f"timeout must be a positive number of seconds, not {timeout!r}")
         self.rank, self.size, self.timeout = rank, size, float(timeout)
 
