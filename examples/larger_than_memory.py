@@ -44,6 +44,18 @@ def write_into(data: Any) -> None:
         data[first : first + rows] = random.normal(size=(rows, FEATURES))
 
 
+class Examples:
+    """The examples in a file: an object with rows, because Dask would copy an ndarray."""
+
+    dtype, ndim = np.dtype(np.float32), 2
+
+    def __init__(self, file: Path, rows: int) -> None:
+        self.file, self.shape = file, (rows, FEATURES)
+
+    def __getitem__(self, index: tuple[slice, ...]) -> np.ndarray:
+        return np.memmap(self.file, self.dtype, "r", shape=self.shape)[index]
+
+
 def mapped(file: Path, rows: int) -> da.Array:
     """Return a file of examples as an array of Dask."""
     data = np.memmap(file, np.float32, "w+", shape=(rows, FEATURES))
@@ -58,21 +70,9 @@ def of_zarr(folder: Path, rows: int) -> da.Array:
 
     # As for the chunks of Dask: each thread would need the memory of a chunk.
     zarr.config.set({"threading.max_workers": 1, "async.concurrency": 1})
-    options = {"shape": (rows, FEATURES), "chunks": (CHUNK, FEATURES), "dtype": np.float32}
-    write_into(zarr.create_array(folder, **options))
+    shape, chunks = (rows, FEATURES), (CHUNK, FEATURES)
+    write_into(zarr.create_array(folder, shape=shape, chunks=chunks, dtype=np.float32))
     return da.from_zarr(folder)
-
-
-class Examples:
-    """The examples in a file: an object with rows, because Dask would copy an ndarray."""
-
-    dtype, ndim = np.dtype(np.float32), 2
-
-    def __init__(self, file: Path, rows: int) -> None:
-        self.file, self.shape = file, (rows, FEATURES)
-
-    def __getitem__(self, index: tuple[slice, ...]) -> np.ndarray:
-        return np.memmap(self.file, self.dtype, "r", shape=self.shape)[index]
 
 
 def main(limit_megabytes: int, steps: int, create: Callable[[Path, int], da.Array]) -> None:
