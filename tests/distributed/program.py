@@ -68,7 +68,7 @@ def open_files():
 
 
 def connect(engine: str):
-    timeout = 3 if "stop" in sys.argv else 20
+    timeout = 3 if "stop" in sys.argv else 60
     if engine == "mpi":
         return mpi(timeout=timeout)
     rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
@@ -77,7 +77,7 @@ def connect(engine: str):
 
 def main(engine: str, task: str, file: str) -> None:
     # Show where a rank hangs, instead of only ending it.
-    faulthandler.dump_traceback_later(40, exit=True)
+    faulthandler.dump_traceback_later(120, exit=True)
     comm = connect(engine)
     if task == "train":
         found = runs.train(comm)

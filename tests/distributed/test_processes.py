@@ -80,7 +80,7 @@ def finish(processes) -> tuple[int, str]:
     """Return the largest status and the output of all processes."""
     first, *others = processes
     try:
-        output = first.communicate(timeout=60)[0]
+        output = first.communicate(timeout=150)[0]
         for process in others:
             # One that has stopped does not end.
             with suppress(subprocess.TimeoutExpired):
