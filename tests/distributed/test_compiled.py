@@ -37,6 +37,7 @@ def test_a_trainer_runs_the_steps_of_training_as_they_are(model, evaluation):
         return runs.result(run), repr(run._steps.evaluate)
 
     with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         found = run_threads(lambda comm: train(comm, compile=True), 2)
     assert "runs the steps of training as they are" in str(caught[0].message)
     plain = run_threads(train, 2)
