@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(given: argparse.Namespace, setup: str) -> None:
     """Measure and report."""
-    from benchmarks import compiled, ecosystem, footprint, measure, report
+    from benchmarks import compiled, data_parallel, ecosystem, footprint, measure, report
     from benchmarks.frameworks import FRAMEWORKS
 
     for file in given.write:
@@ -87,7 +87,7 @@ def run(given: argparse.Namespace, setup: str) -> None:
     text = compiled.text(compilers, compiled_rows, built)
     if compiled_rows:
         print(f"\n{text}")
-    sources = () if given.only else (footprint, ecosystem)
+    sources = () if given.only else (footprint, ecosystem, data_parallel)
     figures = [figure for source in sources for figure in source.figures(given.quick)]
     figures += compiled.figures(given.only)
     if figures:

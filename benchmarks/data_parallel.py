@@ -3,11 +3,13 @@
     python -m benchmarks.data_parallel
 
 Both train a network of width 1,024 on the same batches, with one BLAS thread for each process. It
-needs mpi4py, an MPI and PyTorch; processes communicate through memory or the loopback address.
+needs two cores, mpi4py, an MPI and PyTorch; processes communicate through memory or the loopback
+address. `make bench` contains it.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import socket
@@ -15,12 +17,16 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.environment import all_cores
+from benchmarks.measure import Figure
+
 WIDTH, BATCH, STEPS, ROUNDS = 1024, 2048, 8, 3
+MPIEXEC = Path(sys.executable).with_name("mpiexec")
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -106,8 +112,7 @@ def run(name: str, size: int) -> float:
     program = [sys.executable, "-m", "benchmarks.data_parallel", name]
     environment = os.environ | ENVIRONMENT | {"WORLD_SIZE": str(size)}
     if name == "ours":
-        mpiexec = Path(sys.executable).with_name("mpiexec")
-        commands = [([str(mpiexec), "-n", str(size), *program], environment)]
+        commands = [([str(MPIEXEC), "-n", str(size), *program], environment)]
     else:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -121,16 +126,35 @@ def run(name: str, size: int) -> float:
     return max(map(float, re.findall(r"seconds ([\d.]+)", outputs)))
 
 
-def main() -> None:
-    """Print the times and speed-ups of both; they alternate."""
+def measured(rounds: int) -> dict[str, tuple[float, float]]:
+    """Return the seconds of a step on one and on two processes, of both; they alternate."""
     times: dict[tuple[str, int], list[float]] = {}
-    for _ in range(ROUNDS):
-        for name in ("ours", "theirs"):
-            for size in (1, 2):
-                times.setdefault((name, size), []).append(run(name, size))
-    for name in ("ours", "theirs"):
-        # The fastest of the rounds: other programs only make steps slower.
-        one, two = (min(times[name, size]) for size in (1, 2))
+    with all_cores():
+        for _ in range(rounds):
+            for name in ("ours", "theirs"):
+                for size in (1, 2):
+                    times.setdefault((name, size), []).append(run(name, size))
+    # The fastest of the rounds: other programs only make steps slower.
+    fastest = {key: min(seconds) for key, seconds in times.items()}
+    return {name: (fastest[name, 1], fastest[name, 2]) for name in ("ours", "theirs")}
+
+
+def figures(quick: bool) -> Iterator[Figure]:
+    """Yield both speed-ups, and the goal that ours is as large; nothing if a program is missing."""
+    cores, packages = os.cpu_count() or 1, map(importlib.util.find_spec, ("mpi4py", "torch"))
+    if cores < 2 or not MPIEXEC.exists() or not all(packages):
+        return
+    found = measured(1 if quick else ROUNDS)
+    ours, theirs = (found[name][0] / found[name][1] for name in ("ours", "theirs"))
+    group, work = "processes", f"width {WIDTH:,} on 2 processes: speed-up"
+    yield Figure(group, work, ours, "x")
+    yield Figure(group, f"{work} of PyTorch DDP (gloo)", theirs, "x")
+    yield Figure(group, f"{work} of PyTorch DDP (gloo), over ours", theirs / ours, "x", 1)
+
+
+def main() -> None:
+    """Print the times and speed-ups of both."""
+    for name, (one, two) in measured(ROUNDS).items():
         shown = "tinytorch-distributed" if name == "ours" else "PyTorch DDP (gloo)"
         print(f"{shown}: {one * 1e3:.1f} to {two * 1e3:.1f} ms a step, speed-up {one / two:.2f}")
 

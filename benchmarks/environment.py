@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -39,6 +40,20 @@ def _restrict_cores(wanted: int) -> str:
     cores: Sequence[int] = sorted(os.sched_getaffinity(0))[-wanted:]
     os.sched_setaffinity(0, cores)
     return _count(len(cores), "core")
+
+
+@contextmanager
+def all_cores() -> Iterator[None]:
+    """Let this process and its children use all cores in the block."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def _count(number: int, noun: str) -> str:

@@ -1,16 +1,19 @@
 """Train on a file that is larger than the memory that the program may use.
 
-    python examples/larger_than_memory.py
+    python examples/larger_than_memory.py [--zarr]
 
-The file is mapped into memory, and Dask divides it into chunks. Forward and backward passes only
-plan the computation; `optimizer.step()` runs it, chunk by chunk. It needs `dask[array]`, and Linux
-for the limit.
+The file is mapped into memory, and Dask divides it into chunks; with --zarr, the data are an array
+of Zarr, which stores each chunk in a file. Forward and backward passes only plan the computation;
+`optimizer.step()` runs it, chunk by chunk. It needs `dask[array]`, `zarr` for that option, and
+Linux for the limit.
 """
 
 import argparse
 import resource
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import dask
 import dask.array as da
@@ -32,16 +35,13 @@ def used_memory() -> int:
     return int(size) * 1024
 
 
-def write_data(file: Path, size: int) -> int:
-    """Write examples whose class is the sign of their first feature; return their number."""
-    rows = size // (4 * FEATURES)
-    data = np.memmap(file, np.float32, "w+", shape=(rows, FEATURES))
+def write_into(data: Any) -> None:
+    """Write examples, whose class will be the sign of their first feature, into an array."""
     random = np.random.default_rng(0)
     # The examples in between remain 0, which takes no time to write.
-    for first in range(0, rows, CHUNK):
-        data[first : first + 256] = random.normal(size=data[first : first + 256].shape)
-    data.flush()
-    return rows
+    for first in range(0, data.shape[0], CHUNK):
+        rows = min(256, data.shape[0] - first)
+        data[first : first + rows] = random.normal(size=(rows, FEATURES))
 
 
 class Examples:
@@ -56,21 +56,38 @@ class Examples:
         return np.memmap(self.file, self.dtype, "r", shape=self.shape)[index]
 
 
-def main(limit_megabytes: int, steps: int) -> None:
+def mapped(file: Path, rows: int) -> da.Array:
+    """Return a file of examples as an array of Dask."""
+    data = np.memmap(file, np.float32, "w+", shape=(rows, FEATURES))
+    write_into(data)
+    data.flush()
+    return da.from_array(Examples(file, rows), chunks=(CHUNK, FEATURES))
+
+
+def of_zarr(folder: Path, rows: int) -> da.Array:
+    """Return a Zarr array of examples as an array of Dask."""
+    import zarr
+
+    # As for the chunks of Dask: each thread would need the memory of a chunk.
+    zarr.config.set({"threading.max_workers": 1, "async.concurrency": 1})
+    shape, chunks = (rows, FEATURES), (CHUNK, FEATURES)
+    write_into(zarr.create_array(folder, shape=shape, chunks=chunks, dtype=np.float32))
+    return da.from_zarr(folder)
+
+
+def main(limit_megabytes: int, steps: int, create: Callable[[Path, int], da.Array]) -> None:
     # Chunks one after the other: each thread would need the memory of a chunk.
     dask.config.set(scheduler="synchronous")
-    np.ones((500, 500)) @ np.ones((500, 500))  # the library of products reserves its memory
-    limit = used_memory() + limit_megabytes * 2**20
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "examples")
-        rows = write_data(file, 10 * limit)
+        # Libraries reserve memory when they are first used.
+        create(Path(folder, "few"), 4 * CHUNK).sum().compute()
+        np.ones((500, 500)) @ np.ones((500, 500))
+        limit = used_memory() + limit_megabytes * 2**20
+        rows = 10 * limit // (4 * FEATURES)
+        x = create(Path(folder, "examples"), rows)
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-        data = Examples(file, rows)
-        x = da.from_array(data, chunks=(CHUNK, FEATURES))
         classes = (x[:, 0] > 0).astype(np.int64)
-        print(
-            f"limit {limit / 2**20:.0f} MB, data {file.stat().st_size / limit:.1f} times as large"
-        )
+        print(f"limit {limit / 2**20:.0f} MB, data {x.nbytes / limit:.1f} times as large")
 
         layers = Linear(FEATURES, 8, generator=0), np.tanh, Linear(8, 2, generator=1)
         model = Sequential(*layers)
@@ -88,5 +105,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--limit", type=int, default=100, help="MB in addition to the libraries")
     parser.add_argument("--steps", type=int, default=3)
+    parser.add_argument("--zarr", action="store_true", help="keep the data in a Zarr array")
     options = parser.parse_args()
-    main(options.limit, options.steps)
+    main(options.limit, options.steps, of_zarr if options.zarr else mapped)

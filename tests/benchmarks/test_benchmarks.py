@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as program
-from benchmarks import compiled, compilers, environment, report, workloads
+from benchmarks import compiled, compilers, data_parallel, environment, report, workloads
 from benchmarks.frameworks import TinyTorch
 from benchmarks.measure import Figure, Ratio, check_noise, interleaved, ratio
 from benchmarks.report import Result, Row
@@ -227,6 +227,19 @@ def test_pytensor_has_the_results_of_eager_steps():
     tasks = work.tasks([TinyTorch(), framework])
     for _ in range(3):
         assert differing({key: task() for key, task in tasks.items()}, work.tolerance) == []
+
+
+def test_speed_ups_on_two_processes_are_compared(monkeypatch, tmp_path):
+    times = {("ours", 1): 4.0, ("ours", 2): 2.0, ("theirs", 1): 3.0, ("theirs", 2): 2.0}
+    monkeypatch.setattr(data_parallel, "run", lambda name, size: times[name, size])
+    monkeypatch.setattr(data_parallel.importlib.util, "find_spec", lambda name: object())
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(data_parallel, "MPIEXEC", tmp_path)
+    found = list(data_parallel.figures(quick=True))
+    assert [round(f.value, 6) for f in found] == [2.0, 1.5, 0.75]
+    assert [f.goal for f in found] == [None, None, 1]
+    monkeypatch.setattr(data_parallel, "MPIEXEC", tmp_path / "mpiexec")
+    assert list(data_parallel.figures(quick=True)) == []
 
 
 def test_a_partial_run_cannot_be_written(capsys):

@@ -20,7 +20,7 @@ from tinytorch_distributed import (
 )
 from tinytorch_layers import BatchNorm1d, Dropout, Linear, Module, Sequential
 from tinytorch_losses import MSELoss
-from tinytorch_training import SGD, NonFiniteError, Trainer, clip_grad_norm
+from tinytorch_training import SGD, Callback, NonFiniteError, Trainer, clip_grad_norm, lr_find
 
 from . import runs
 
@@ -40,6 +40,41 @@ def test_training_equals_one_process(size, one_process):
     for other in found[1:]:
         runs.assert_equal(other, found[0])
     runs.assert_close(found[0], one_process)
+
+
+@pytest.mark.parametrize("explodes_on", [None, 0, 1])
+def test_lr_find_equals_one_process(explodes_on):
+    """A rank whose loss is NaN ends the trial on all ranks, at the same rate."""
+    seen = []
+
+    class Watch(Callback):
+        def on_step_start(self, trainer, batches):
+            seen.append(trainer)
+
+    def find(comm=None):
+        run = runs.trainer(comm)
+        run.callbacks.append(Watch())
+        loss, calls = run.loss, []
+
+        def poisoned(output, target):
+            calls.append(1)
+            own = explodes_on is not None and (comm is None or comm.rank == explodes_on)
+            return loss(output, target) * (np.nan if own and len(calls) == 9 else 1.0)
+
+        run.loss = poisoned
+        before = runs.result(run)
+        loader = runs.data() if comm is None else shard(runs.data(), comm)
+        found = lr_find(run, loader, 1e-3, 1.0, steps=10)
+        runs.assert_equal(runs.result(run), before)
+        return found
+
+    expected = find()
+    assert len(expected.losses) == (10 if explodes_on is None else 4)
+    found = run_threads(find, 2)
+    assert found[0] == found[1]
+    assert found[0].rates == expected.rates
+    np.testing.assert_allclose(found[0].losses, expected.losses, rtol=1e-5)
+    assert not seen
 
 
 def network():
@@ -141,11 +176,32 @@ def test_all_ranks_begin_with_the_model_of_rank_0():
     assert not first["1.running_mean"].any()
 
 
-def test_different_models_are_reported():
-    def run(comm):
-        DataParallel(comm).synchronize(Linear(2, 2 + comm.rank))
+DIFFERENT = {
+    "a shape": (
+        lambda rank: Linear(2, 2 + rank),
+        r"weight of shape \(2, \d\), float32, .* and weight of",
+    ),
+    "a parameter": (
+        lambda rank: Linear(2, 2, bias=not rank),
+        r"bias of shape .* and nothing|nothi",
+    ),
+    "frozen": (
+        lambda rank: Linear(2, 2).requires_grad_(not rank),
+        "True and weight .*=False|False",
+    ),
+}
 
-    with pytest.raises(RankError, match=r"models of ranks \d and \d differ, first in \('\w+', "):
+
+@pytest.mark.parametrize("name", DIFFERENT)
+def test_different_models_are_reported(name):
+    create, message = DIFFERENT[name]
+
+    def run(comm):
+        DataParallel(comm).synchronize(create(comm.rank))
+
+    with pytest.raises(
+        RankError, match=rf"models of ranks \d and \d differ, first in .*({message})"
+    ):
         run_threads(run, 2)
 
 
@@ -185,7 +241,39 @@ def test_gradients_are_sent_before_the_backward_pass_ends():
         return seen
 
     # The number of examples, the gradient of the last layer, and that of the first.
-    assert run_threads(run, 2)[0] == [1, 17, 17, "the first layer"]
+    assert run_threads(run, 2)[0] == [1, 17, "the first layer", 17]
+
+
+class HooksLater(Callback):
+    """Registers hooks on the parameters after the first epoch."""
+
+    def on_epoch_end(self, trainer, numbers):
+        for parameter in trainer.model.parameters():
+            parameter.register_hook(lambda grad: grad.clip(-0.01, 0.01))
+
+
+def test_hooks_that_are_registered_during_training_are_called_before_the_sum():
+    def run(comm):
+        model = Linear(3, 1, generator=0, dtype=np.float64)
+        parallel = DataParallel(comm)
+        trainer = Trainer(
+            model, MSELoss(), SGD(model.parameters(), 0.1), callbacks=[parallel, HooksLater()]
+        )
+        trainer.fit(shard([(X.astype(float), T.astype(float))], comm), 2)
+        return model.weight.data
+
+    model = Linear(3, 1, generator=0, dtype=np.float64)
+    for limit in (np.inf, 0.01):
+        grads = []
+        for rows in (slice(0, 5), slice(5, 10)):
+            model.zero_grad()
+            (MSELoss()(model(Tensor(X[rows].astype(float))), T[rows].astype(float)) / 2).backward()
+            grads.append([p.grad.clip(-limit, limit) for p in model.parameters()])
+        for p, *each in zip(model.parameters(), *grads, strict=True):
+            p.data = p.data - 0.1 * sum(each)
+    first, second = run_threads(run, 2)
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_allclose(first, model.weight.data, atol=1e-15)
 
 
 def test_a_loss_that_is_nan_on_one_rank_ends_all():
@@ -222,7 +310,7 @@ def test_ranks_must_have_the_same_number_of_batches():
 
 
 def test_wrong_arguments():
-    with pytest.raises(TypeError, match=r"must be an engine, such as mpi\(\), not 3"):
+    with pytest.raises(TypeError, match=r"must be an engine, such as mpi\(\) returns, not 3"):
         DataParallel(3)
 
     def run(comm):

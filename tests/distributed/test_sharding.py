@@ -114,3 +114,8 @@ def test_the_state_of_another_loader_is_refused():
             loader.load_state_dict(state)
 
     run_threads(run, 1)
+
+
+def test_the_engine_must_be_an_engine():
+    with pytest.raises(TypeError, match=r"comm of shard\(\) must be an engine, .* not 3"):
+        shard(DataLoader(DATA, 3), 3)

@@ -309,6 +309,24 @@ def test_lr_find_suggests_a_rate_and_changes_nothing() -> None:
     np.testing.assert_equal(run.model.state_dict(), twin.model.state_dict())
 
 
+class StepCounter(Callback):
+    steps = 0
+
+    def on_step_end(self, trainer, batches) -> None:
+        self.steps += 1
+
+
+@pytest.mark.parametrize("in_trials", [False, True])
+def test_lr_find_calls_only_callbacks_that_take_part(in_trials) -> None:
+    counter = StepCounter()
+    counter.in_trials = in_trials
+    run = trainer(callbacks=[counter])
+    run.fit(loader(), 1)
+    before = counter.steps
+    lr_find(run, loader(), 1e-3, 1e-2, steps=3)
+    assert counter.steps - before == (3 if in_trials else 0)
+
+
 def test_lr_find_ignores_the_schedule_and_converts_the_data() -> None:
     model = Linear(3, 2, generator=0)
     optimizer = SGD(model.parameters(), lr=0.1, momentum=0.5)

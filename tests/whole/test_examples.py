@@ -43,20 +43,67 @@ def test_every_program_is_tested() -> None:
         assert f'program("{file.stem}")' in tested, file
 
 
-@pytest.mark.peers("dask.array")
-def test_a_file_ten_times_as_large_as_the_memory_is_trained_on() -> None:
-    command = [program("larger_than_memory").__file__, "--limit", "40", "--steps", "2"]
+def run_limited(*command: str) -> subprocess.CompletedProcess[str]:
+    """Run Python with one thread for NumPy, whose threads would reserve memory."""
     one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, *command],
-        env=os.environ | one_thread,
-        capture_output=True,
-        text=True,
+    return subprocess.run(
+        [sys.executable, *command], env=os.environ | one_thread, capture_output=True, text=True
     )
+
+
+@pytest.mark.peers("dask.array", "zarr")
+@pytest.mark.parametrize("options", [[], ["--zarr"]], ids=["mapped", "zarr"])
+def test_data_ten_times_as_large_as_the_memory_are_trained_on(options) -> None:
+    file = program("larger_than_memory").__file__
+    done = run_limited(file, "--limit", "40", "--steps", "2", *options)
     assert done.returncode == 0, done.stderr
     assert "data 10.0 times as large" in done.stdout
     losses = [float(loss) for loss in re.findall(r"loss (\S+)", done.stdout)]
     assert losses[1] < losses[0]
+
+
+@pytest.mark.peers("dask.array")
+def test_the_memory_of_that_program_is_limited() -> None:
+    allocate = """
+import resource, runpy, sys
+import numpy as np
+
+names = runpy.run_path(sys.argv[1])
+names["main"](40, 0, names["mapped"])
+limit, _ = resource.getrlimit(resource.RLIMIT_DATA)
+try:
+    np.ones(limit, np.uint8)
+except MemoryError:
+    print("refused")
+"""
+    done = run_limited("-c", allocate, program("larger_than_memory").__file__)
+    assert done.stdout.endswith("refused\n"), done.stderr
+
+
+SMALL = ["--width", "16", "--batch-size", "64", "--examples", "640", "--epochs", "3"]
+TWO_DEVICES = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "--compile numpy",
+        "--compile native",
+        pytest.param("--compile xla", marks=pytest.mark.peers("jax")),
+        pytest.param("--devices 2", marks=pytest.mark.peers("jax")),
+    ],
+)
+def test_the_ways_from_a_laptop_to_a_cluster_give_the_same_losses(options, capsys) -> None:
+    example = program("from_laptop_to_cluster")
+    losses = example.main(SMALL)
+    assert losses[-1] < losses[0]
+    # In a new process, because JAX reads the variable when it is imported.
+    command = [sys.executable, example.__file__, *SMALL, *options.split()]
+    done = subprocess.run(command, env=os.environ | TWO_DEVICES, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for shown in (capsys.readouterr().out, done.stdout):
+        found = [*map(float, re.match(r"loss (\S+) to (\S+), ", shown).groups())]
+        np.testing.assert_allclose(found, [losses[0], losses[-1]], atol=2e-4)
 
 
 def test_xor_is_learned(capsys) -> None:

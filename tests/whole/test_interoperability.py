@@ -11,7 +11,7 @@ from tinytorch_core.extend import unwrap
 
 from tinytorch_activations import gelu
 from tinytorch_autograd import InPlaceError, func, grad, no_grad
-from tinytorch_layers import BatchNorm1d, Linear
+from tinytorch_layers import BatchNorm1d, Conv2d, Flatten, Linear, Sequential
 from tinytorch_layers.functional import conv2d
 from tinytorch_losses import CrossEntropyLoss, binary_cross_entropy_with_logits, cross_entropy
 from tinytorch_training import SGD, Adagrad, Adam, Lion, RMSprop, Trainer, clip_grad_norm
@@ -253,6 +253,27 @@ def test_a_trainer_takes_dask_arrays():
         batches = [(Tensor(kind(x)), Tensor(kind(classes)))]
         losses.append(Trainer(*parts, max_grad_norm=0.1).fit(batches, 3)["loss"])
     np.testing.assert_allclose(losses[1], losses[0], rtol=1e-5)
+
+
+@pytest.mark.peers("dask.array")
+def test_a_convolutional_network_is_trained_with_dask_arrays():
+    import dask
+    import dask.array as da
+
+    random = np.random.default_rng(0)
+    images, classes = random.normal(size=(6, 1, 5, 5)).astype(np.float32), np.arange(6) % 3
+    found = []
+    for kind in (np.array, lambda a: da.from_array(a, chunks=(2, *a.shape[1:]))):
+        layers = Conv2d(1, 2, 3, generator=0), np.tanh, Flatten(), Linear(18, 3, generator=1)
+        model = Sequential(*layers)
+        optimizer = Adam(model.parameters(), lr=0.1)
+        with dask.config.set(scheduler=forbidden):
+            loss = cross_entropy(model(Tensor(kind(images))), kind(classes))
+            loss.backward()
+        optimizer.step()
+        found.append([p.data for p in model.parameters()])
+    for ours, other in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, other, atol=1e-5)
 
 
 def cupy_or_skip():

@@ -304,6 +304,9 @@ class State:
         what = f"{found.path or 'the step'} is a {kind.__name__}"
         if _is_function(thing):
             return
+        refusal = getattr(kind, "__tinytorch_refuses_capture__", None)
+        if refusal is not None:
+            raise CaptureError(f"{what}, {refusal}")
         if not found.private:
             if isinstance(thing, random.Random | np.random.RandomState):
                 raise CaptureError(

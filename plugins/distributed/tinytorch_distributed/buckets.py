@@ -31,20 +31,20 @@ class Reducer:
         self._comm = comm
         self._buckets = [_Bucket(group) for group in _groups(parameters[::-1], bucket_bytes)]
         self._sent = 0
-        # How many backward passes will still reach each parameter in this step; 0: not expected.
+        # How many backward passes will still reach each parameter in this step; empty after it.
         self._passes: dict[int, int] = {}
-        self._handles = [
-            parameter.register_hook(partial(self._found, bucket, i))
-            for bucket in self._buckets
-            for i, parameter in enumerate(bucket.parameters)
-        ]
+        self._handles: list[Any] = []
 
     def expect(self, passes: int) -> None:
         """Begin a step: the gradients are complete after so many backward passes."""
         self._sent = 0
+        # In each step anew, so that they run after the hooks that the program has registered.
+        self.close()
         for bucket in self._buckets:
             bucket.begin()
-            self._passes.update((id(p), passes) for p in bucket.parameters)
+            for i, parameter in enumerate(bucket.parameters):
+                self._passes[id(parameter)] = passes
+                self._handles.append(parameter.register_hook(partial(self._found, bucket, i)))
 
     def finish(self) -> None:
         """Send what was not sent, wait for all sums, and set the gradients to them.
@@ -61,11 +61,14 @@ class Reducer:
         for bucket in self._buckets:
             bucket.finish()
         self._sent = 0
+        # A compiled evaluation would not be used for parameters with hooks.
+        self.close()
 
     def close(self) -> None:
         """Remove the hooks from the parameters."""
         for handle in self._handles:
             handle.remove()
+        self._handles.clear()
 
     def _found(self, bucket: _Bucket, i: int, grad: Array) -> None:
         """Note the gradient of one backward pass, which will be added to those of earlier ones."""

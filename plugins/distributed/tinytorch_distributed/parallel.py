@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
+from itertools import zip_longest
 from typing import Any, Self
 
 import numpy as np
@@ -14,7 +15,7 @@ from tinytorch_core.extend import unwrap
 from tinytorch_distributed.averages import combined, part_of_rank
 from tinytorch_distributed.buckets import Reducer
 from tinytorch_distributed.draws import RANKS, shared_draws, state_of_rank
-from tinytorch_distributed.engine import Engine, describe
+from tinytorch_distributed.engine import Engine, checked, describe
 from tinytorch_distributed.errors import RankError
 from tinytorch_distributed.normalization import SyncBatchNorm
 from tinytorch_layers import BatchNorm1d, BatchNorm2d
@@ -64,12 +65,10 @@ class DataParallel(Callback):
     [3.0, 3.0]
     """
 
+    in_trials = True
+
     def __init__(self, comm: Engine, *, bucket_bytes: int = 4 * 2**20) -> None:
-        if not isinstance(comm, Engine):
-            raise TypeError(
-                f"comm of DataParallel must be an engine, such as mpi(), not {comm!r:.60}"
-            )
-        self.comm = comm
+        self.comm = checked("DataParallel", comm)
         self.bucket_bytes = integer("DataParallel", "bucket_bytes", bucket_bytes)
         self.writes = comm.rank == 0
         self._model: Any = None
@@ -90,7 +89,7 @@ class DataParallel(Callback):
                     optimizer.step()
 
         Raises:
-            RankError: the models of the ranks differ in names, shapes or dtypes.
+            RankError: the models of the ranks differ in names, shapes, dtypes or `requires_grad`.
             RuntimeError: another model is synchronized.
 
         Warns:
@@ -232,15 +231,33 @@ def _warn_about_batch_norm(model: Any) -> None:
 def _broadcast(model: Any, comm: Engine) -> None:
     """Give all ranks the parameters and buffers of rank 0."""
     arrays = dict(model.named_parameters()) | dict(model.named_buffers())
-    own = [(name, tuple(array.shape), str(array.dtype)) for name, array in arrays.items()]
+    own = [
+        (name, tuple(a.shape), str(a.dtype), bool(getattr(a, "requires_grad", False)))
+        for name, a in arrays.items()
+    ]
     for rank, other in enumerate(comm.all_gather(own)):
         if other != own:
-            difference = next(iter(set(other) ^ set(own)), "their order")
             raise RankError(
-                f"the models of ranks {comm.rank} and {rank} differ, first in {difference}; all "
-                "ranks must create the same model"
+                f"the models of ranks {comm.rank} and {rank} differ, first in "
+                f"{_difference(own, other)}; all ranks must create the same model"
             )
     _send(list(arrays.values()), comm)
+
+
+def _difference(own: list[Any], other: list[Any]) -> str:
+    """Return the first tensors in which two models differ, as text."""
+    return next(
+        f"{_text(one)} and {_text(another)}"
+        for one, another in zip_longest(own, other)
+        if one != another
+    )
+
+
+def _text(found: Any) -> str:
+    if found is None:
+        return "nothing"
+    name, shape, dtype, requires_grad = found
+    return f"{name} of shape {shape}, {dtype}, requires_grad={requires_grad}"
 
 
 def _send(tensors: Sequence[Any], comm: Engine) -> None:

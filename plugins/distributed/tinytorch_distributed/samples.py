@@ -43,6 +43,6 @@ def describe(samples: Samples) -> None:
     x = np.linspace(-1, 1, 6).reshape(2, 3)
     arrays = (x, x[0], x[:0], np.array(2.0))
     samples.add("all_reduce", lambda x, comm: x, calls=[call(a, OneRank()) for a in arrays])
-    for check in ("takes_any_array", "differentiates_any_array", "can_be_compiled"):
-        samples.leave_out(check, "messages between processes are ndarrays", "all_reduce")
+    reason = "a step that sends messages is not captured"
+    samples.leave_out("can_be_compiled", reason, "all_reduce")
     samples.leave_out("varies_every_parameter", "every engine returns the same sum", "all_reduce")

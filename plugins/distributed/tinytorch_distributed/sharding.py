@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_distributed.draws import share_state
-from tinytorch_distributed.engine import Engine
+from tinytorch_distributed.engine import Engine, checked
 from tinytorch_training import DataLoader, IterableDataset
 
 Array = Any
@@ -33,6 +33,9 @@ def shard(loader: Any, comm: Engine) -> Any:
         An iterable for `Trainer.fit`, with `state_dict` if the loader has it. A position that was
         saved with one number of ranks can be loaded with another.
 
+    Raises:
+        TypeError: `comm` is not an engine.
+
     >>> from tinytorch_distributed import run_threads
     >>> from tinytorch_training import TensorDataset
     >>> data = TensorDataset(np.arange(5))
@@ -41,6 +44,7 @@ def shard(loader: Any, comm: Engine) -> Any:
     >>> run_threads(examples, 2)
     [[[0, 1], [4]], [[2, 3], []]]
     """
+    checked("shard()", comm)
     if not isinstance(loader, DataLoader) or isinstance(loader.dataset, IterableDataset):
         return ShardedBatches(loader, comm)
     share_state([loader.generator], comm)

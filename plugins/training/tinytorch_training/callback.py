@@ -44,6 +44,8 @@ class Callback:
         stopped: whether to end the run after the current epoch; a subclass may define it as a
             property.
         writes: whether this process writes the checkpoints of the run.
+        in_trials: whether `lr_find` also calls the callback, as a run of `fit` within an epoch
+            does. A callback that changes how gradients are computed sets it.
 
     >>> import numpy as np
     >>> from tinytorch_layers import Linear
@@ -62,6 +64,7 @@ class Callback:
 
     stopped: bool = False
     writes: bool = True
+    in_trials: bool = False
 
     def on_fit_start(self, trainer: Any) -> None:
         """Called when a call of `fit` begins, after the run was resumed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ import numpy as np
 from tinytorch_training import run_state
 from tinytorch_training.arguments import as_batches, count, positive
 from tinytorch_training.batches import parameter_dtype
+from tinytorch_training.callback import Calls
 from tinytorch_training.data import Dataset
 from tinytorch_training.finite import NonFiniteError
 from tinytorch_training.inputs import is_array_like
@@ -69,7 +71,8 @@ def lr_find(
     """Train with rising learning rates, and return the losses and a suggested rate (Smith, 2017).
 
     The trial ends before `steps` if the loss is four times its minimum, or not finite. Afterwards,
-    the model, the optimizer and all random state are what they were before.
+    the model, the optimizer and all random state are what they were before. Of the callbacks, only
+    those with `in_trials` are called.
 
     Args:
         trainer: a Trainer.
@@ -102,8 +105,8 @@ def lr_find(
             f"data of lr_find() must be batches, but are a {type(data).__name__}; pass a "
             "DataLoader(TensorDataset(inputs, targets), batch_size)"
         )
-    with run_state.unchanged(trainer, data), _without_schedule(trainer):
-        losses = list(_losses(trainer, data, rates))
+    with run_state.unchanged(trainer, data), _without_schedule(trainer), _trial(trainer) as calls:
+        losses = list(_losses(trainer, data, rates, calls))
     if not losses:
         raise ValueError(
             "lr_find() got no batches, or the loss is not finite at the smallest rate; use "
@@ -122,7 +125,23 @@ def _without_schedule(trainer: Any) -> Iterator[None]:
         trainer.scheduler = schedule
 
 
-def _losses(trainer: Any, data: Iterable[Any], rates: list[float]) -> Iterator[float]:
+@contextmanager
+def _trial(trainer: Any) -> Iterator[Calls]:
+    """Call only the callbacks that take part in a trial, in the block and at its ends."""
+    calls = Calls(trainer, [callback for callback in trainer.callbacks if callback.in_trials])
+    before, trainer._callback_calls = trainer._callback_calls, calls
+    try:
+        calls("fit_start")
+        yield calls
+        calls("fit_end")
+    except BaseException as error:
+        calls.report(error)
+        raise
+    finally:
+        trainer._callback_calls = before
+
+
+def _losses(trainer: Any, data: Iterable[Any], rates: list[float], calls: Calls) -> Iterator[float]:
     """Train a step with each rate, and yield the running average of the losses."""
     trainer._conversion.dtype = parameter_dtype(trainer.model)
     batches = _repeated(data)
@@ -137,8 +156,12 @@ def _losses(trainer: Any, data: Iterable[Any], rates: list[float]) -> Iterator[f
         try:
             trainer._train_step(given)
         except NonFiniteError:
-            return
+            # The trial ends, also on other ranks, on which this loss may be finite.
+            trainer.averages.add({"loss": math.nan}, 1)
+        calls("averages", trainer.averages)
         loss = trainer.averages.means().get("loss", average)
+        if not math.isfinite(loss):
+            return
         average = _DECAY * average + (1 - _DECAY) * loss
         smooth = average / (1 - _DECAY**i)
         yield smooth

@@ -131,15 +131,22 @@ class TrainingStep:
         Raises:
             NotFinite: the loss or a gradient is NaN or infinite. The parameters are unchanged.
         """
-        results = self._backward(batches)
-        self._check_and_clip(len(batches))
+        results, failure = self._backward(batches)
+        self._check_and_clip(len(batches), failure)
         self.optimizer.step()
         return results
 
-    def _backward(self, batches: Sequence[Any]) -> list[Result]:
-        """Compute the gradients, and return the loss and the output of each batch."""
+    def _backward(self, batches: Sequence[Any]) -> tuple[list[Result], NotFinite | None]:
+        """Compute the gradients.
+
+        Returns:
+            The loss and the output of each batch, and the error for a loss that is not finite. With
+            `weights`, other processes wait for the passes of all batches; otherwise such a loss
+            ends the step.
+        """
         self.optimizer.zero_grad()
-        results = []
+        results: list[Result] = []
+        failure = None
         given = self.weights
         weights = _weights(batches) if given is None else given([share(b) for b in batches])
         for index, (batch, weight) in enumerate(zip(batches, weights, strict=True)):
@@ -147,13 +154,18 @@ class TrainingStep:
             if not is_finite(unwrap(loss)):
                 # Compute the gradients for the error message, which replaces NumPy's warnings.
                 with np.errstate(all="ignore"):
-                    loss.backward()
-                raise NotFinite(index, loss)
+                    loss.backward(np.full(loss.shape, weight))
+                failure = failure or NotFinite(index, loss)
+                if given is None:
+                    break
+                continue
             loss.backward(None if weight == 1 else np.full(loss.shape, weight))
             results.append((loss, output))
-        return results
+        return results, failure
 
-    def _check_and_clip(self, batches: int) -> None:
+    def _check_and_clip(self, batches: int, failure: NotFinite | None) -> None:
+        if failure is not None:
+            raise failure
         if not all_finite(self.optimizer.parameters()):
             raise NotFinite(batches - 1)
         if self.max_grad_norm is not None:
@@ -179,10 +191,10 @@ class ObservedTrainingStep(TrainingStep):
             NotFinite: the loss or a gradient is NaN or infinite. The parameters are unchanged.
         """
         trainer, after_backward, before_step, after_step = self.observers
-        results = self._backward(batches)
+        results, failure = self._backward(batches)
         for function in after_backward:
             function(trainer)
-        self._check_and_clip(len(batches))
+        self._check_and_clip(len(batches), failure)
         for function in before_step:
             function(trainer)
         self.optimizer.step()
