@@ -16,6 +16,7 @@ from tinytorch_autograd.debug.checked_call import Problem, unless_without_rule
 # The largest error, relative to the largest element, or to 1 if all elements are smaller.
 LARGEST = {np.dtype(t): 1e-12 for t in (np.float64, np.complex128)}
 LARGEST |= {np.dtype(t): 1e-6 for t in (np.float32, np.complex64)}
+LARGEST |= {np.dtype(np.float16): 2e-3}
 # If NumPy's own error is larger, such as where almost equal numbers are subtracted, XLA's is
 # compared with it, and may be this multiple of it.
 MULTIPLE = 4
