@@ -50,6 +50,14 @@ def test_their_ops(active):
             assert_same_on_xla(case.op)
 
 
+@pytest.mark.parametrize("active", ["special"], indirect=True)
+def test_a_differential_equation_needs_values(active):
+    from tinytorch_special.integrate import odeint
+
+    with pytest.raises(xla.TracedValueError, match="no values yet"):
+        xla.jit(lambda y: odeint(lambda y, t: -y, y, np.array([0.0, 1.0])))(Tensor(np.ones(1)))
+
+
 @pytest.mark.parametrize("active", ["named"], indirect=True)
 def test_names_of_axes(active):
     def f(x):

@@ -7,11 +7,11 @@ import inspect
 import numpy as np
 import pytest
 
+from tinytorch_core import Tensor
+
 import tinytorch_activations
 import tinytorch_layers
 import tinytorch_losses
-from tinytorch_core import Tensor
-
 import tinytorch_xla as xla
 from tinytorch_autograd import grad
 from tinytorch_layers import Module

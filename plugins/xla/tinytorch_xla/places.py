@@ -28,6 +28,9 @@ _NUMBERS = (bool, int, float, complex, str, bytes, type(None))
 _ATOMS = (*_NUMBERS, np.dtype, np.generic, np.ndarray, np.ufunc, type, types.ModuleType, Array)
 # Generators whose numbers JAX cannot draw.
 _FOREIGN_GENERATORS = (random.Random, np.random.RandomState)
+# Functions that are wrapped by Python, and the attributes that hold them.
+_DESCRIPTORS = (property, classmethod, staticmethod, functools.cached_property)
+_FUNCTIONS = ("fget", "func", "__func__")
 # Objects of Python that hold what the user gives them.
 _NAMESPACES = (argparse.Namespace, types.SimpleNamespace)
 # The key of the only item of a variable or a set.
@@ -225,6 +228,9 @@ class Places:
         if isinstance(thing, functools.partial):
             self._pending += [(path, p, False) for p in (thing.func, thing.args, thing.keywords)]
             return
+        if isinstance(thing, _DESCRIPTORS):
+            self._pending += [(path, getattr(thing, name, None), False) for name in _FUNCTIONS]
+            return
         attributes = getattr(thing, "__dict__", None)
         module = type(thing).__module__
         if is_library(module) and not module.startswith("tinytorch_"):
@@ -320,8 +326,12 @@ def same(one: Any, other: Any) -> bool:
     return type(one) is type(other) and comparable and bool(one == other)
 
 
+def is_recording() -> bool:
+    """Return whether autograd records operations."""
+    autograd = sys.modules.get("tinytorch_autograd")
+    return autograd is not None and bool(autograd.is_grad_enabled())
+
+
 def modes() -> tuple[Any, ...]:
     """Return what determines how ops run: the surface, and whether operations are recorded."""
-    autograd = sys.modules.get("tinytorch_autograd")
-    recording = autograd is not None and bool(autograd.is_grad_enabled())
-    return Tensor.__bases__[0], recording
+    return Tensor.__bases__[0], is_recording()
