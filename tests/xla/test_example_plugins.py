@@ -22,6 +22,8 @@ pytestmark = pytest.mark.peers("jax")
 
 FOLDER = Path(__file__).parents[2] / "examples" / "plugins"
 MODULES = {"swish": "tinytorch_swish"}
+# Ops whose functions of JAX are less exact in float32 than those of SciPy.
+SINGLE = ("special_beta", "special_betaln", "special_gamma", "special_digamma", "special_ndtri")
 
 
 @pytest.fixture
@@ -47,7 +49,8 @@ def active(request, monkeypatch):
 def test_their_ops(active):
     for case in cases_of(active, checks=["takes_any_array"]):
         if case.op.name != "special_odeint":  # see below
-            assert_same_on_xla(case.op)
+            # A program of XLA for each op takes long, so double precision is enough for most.
+            assert_same_on_xla(case.op, single=active != "special" or case.op.name in SINGLE)
 
 
 @pytest.mark.parametrize("active", ["special"], indirect=True)

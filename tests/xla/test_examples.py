@@ -68,7 +68,7 @@ def test_programs_with_a_trainer(name, options, changes, tmp_path):
     found = history(name, "xla", options, changes)
     # Rounding errors grow in training.
     np.testing.assert_allclose(found[1], expected[1], 1e-4)
-    np.testing.assert_allclose(found[0], expected[0], 0.02)
+    np.testing.assert_allclose(found[0], expected[0], 0.02, 0.01)
 
 
 def test_the_autoencoder():

@@ -301,7 +301,6 @@ class TestJit:
         with pytest.raises(IndexError, match="out of range for 5 rows"):
             step(np.array([5]), table)
 
-
     def test_class_numbers_and_probabilities_that_are_not_valid(self):
         model = Linear(3, 3, generator=0)
         optimizer = Adam(model.parameters(), lr=0.1)

@@ -72,6 +72,13 @@ class Slot(NamedTuple):
         else:
             setattr(self.owner, self.key, value)
 
+    def write_result(self, value: Any) -> None:
+        """Replace the array by one of JAX, or a gradient by one of the kind of its tensor."""
+        if self.key == "grad" and type(getattr(self.owner, "data", None)) is np.ndarray:
+            self.write(np.array(value))
+        else:
+            self.write(Array(value))
+
 
 class Program:
     """A step for arguments of one structure, and for one value of everything that is not an array.
@@ -290,7 +297,7 @@ class Program:
         chosen = [numbers[i] for i in self._uses]
         outputs, replaced, ok = self._run(donated, kept, chosen, seeds, given)
         for i, value in zip(self._changed, replaced, strict=True):
-            slots[i].write(Array(value))
+            slots[i].write_result(value)
         if ok and not bool(ok[0]):
             for (*_, generator), state in zip(self._generators, states, strict=True):
                 generator.bit_generator.state = state
