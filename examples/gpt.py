@@ -93,6 +93,16 @@ def loss_of(model: GPT, text: np.ndarray, following: np.ndarray) -> Tensor:
     return loss
 
 
+def train(model: GPT, optimizer: AdamW, text: np.ndarray, following: np.ndarray) -> Tensor:
+    """Make one step of training, and return the loss."""
+    optimizer.zero_grad()
+    loss = loss_of(model, text, following)
+    loss.backward()
+    clip_grad_norm(model.parameters(), 1.0)
+    optimizer.step()
+    return loss
+
+
 def generate(model: GPT, characters: list[str], count: int, generator: Any) -> str:
     """Return START and `count` further characters, each drawn as the model predicts."""
     written = [characters.index(c) for c in START]
@@ -146,13 +156,8 @@ def main(
         if step in shown:
             samples[step] = generate(model, characters, written, rng)
         if step < steps:
-            optimizer.zero_grad()
-            loss = loss_of(model, *windows(text[:split], BATCH, rng))
-            loss.backward()
-            clip_grad_norm(model.parameters(), 1.0)
-            optimizer.step()
+            losses.append(train(model, optimizer, *windows(text[:split], BATCH, rng)).item())
             scheduler.step()
-            losses.append(loss.item())
     seconds = time.perf_counter() - start
     print(f"{steps} steps in {seconds:.0f} s. The model writes:\n\n{samples[steps]}\n")
     picture = Path(folder) / "gpt.png"

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import copy
 import inspect
+import itertools
 import pickle
 import re
+import types
 import weakref
 from collections import deque
+from fractions import Fraction
+from random import Random
 
 import numpy as np
 import pytest
@@ -18,6 +22,7 @@ import tinytorch_xla as xla
 from tinytorch_autograd import func, no_grad
 from tinytorch_layers import BatchNorm1d, Dropout, Linear, Sequential
 from tinytorch_layers.functional import embedding
+from tinytorch_losses import binary_cross_entropy, cross_entropy, nll_loss
 from tinytorch_training import Adam
 
 pytestmark = pytest.mark.peers("jax")
@@ -255,6 +260,25 @@ class TestJit:
         Scale.factor = 3
         assert np.asarray(step(np.ones(1))) == 3
 
+    def test_what_a_property_refers_to_is_state(self):
+        table = np.ones(1)
+
+        class Scale:
+            @property
+            def factor(self):
+                return table * self.twice(1)
+
+            @staticmethod
+            def twice(x):
+                return x * FACTORS[0]
+
+        scale = Scale()
+        step = xla.jit(lambda x: x * scale.factor)
+        assert np.asarray(step(np.ones(1))) == 2
+        table[:] = 3
+        assert np.asarray(step(np.ones(1))) == 6
+        assert repr(step) == "<jit <lambda>: 1 program>"
+
     def test_a_queue_is_state(self):
         queue = deque([np.ones(1), np.zeros(1)])
 
@@ -276,6 +300,68 @@ class TestJit:
         np.testing.assert_array_equal(step(np.array([4]), table).numpy(), X[[4]])
         with pytest.raises(IndexError, match="out of range for 5 rows"):
             step(np.array([5]), table)
+
+    def test_class_numbers_and_probabilities_that_are_not_valid(self):
+        model = Linear(3, 3, generator=0)
+        optimizer = Adam(model.parameters(), lr=0.1)
+
+        @xla.jit
+        def step(x, classes):
+            optimizer.zero_grad()
+            # The classes of the second loss are computed in the step.
+            loss = cross_entropy(model(x), classes) + nll_loss(model(x), 0 + classes)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        x = Tensor(X.astype(np.float32))
+        for _ in range(3):
+            step(x, np.array([0, 2, 1, -100, 0]))
+        before = np.asarray(model.weight.data)
+        for wrong in (3, -1):
+            with pytest.raises(IndexError, match=rf"target\[1\] is {wrong}, but class numbers"):
+                step(x, np.array([0, wrong, 1, 1, 0]))
+        np.testing.assert_array_equal(np.asarray(model.weight.data), before)
+        assert [s["step"] for s in optimizer.state_dict()["state"]] == [3, 3]
+        with pytest.raises(ValueError, match="must be whole"):
+            step(x, np.array([0, 1.5, 1, 1, 0]))
+        likelihood = xla.jit(lambda p, y: binary_cross_entropy(p, y))
+        likelihood(np.array([0.5, 1.0]), np.ones(2))
+        with pytest.raises(ValueError, match=r"input\[1\] is 1.5"):
+            likelihood(np.array([0.5, 1.5]), np.ones(2))
+
+    def test_a_class_number_of_an_array_on_a_device(self):
+        with pytest.raises(IndexError, match="class numbers must be from 0 to 2"):
+            cross_entropy(xla.device_put(Tensor(X)), xla.device_put(np.array([0, 3, 1, 1, 0])))
+
+    def test_sets_and_objects_of_libraries_that_change_compile_again(self):
+        chosen, options, text = {1}, types.SimpleNamespace(scale=2, table=np.ones(1)), Fraction(3)
+        step = xla.jit(lambda x: x * len(chosen) * options.scale * options.table + int(text))
+        assert np.asarray(step(np.ones(1))) == 5
+        chosen.add(2)
+        assert np.asarray(step(np.ones(1))) == 7
+        options.scale = 3
+        assert np.asarray(step(np.ones(1))) == 9
+        options.table[:] = 2
+        assert np.asarray(step(np.ones(1))) == 15
+        assert repr(step) == "<jit <lambda>: 3 programs>"
+
+    def test_a_step_that_changes_a_set(self):
+        seen = set()
+        step = xla.jit(lambda x: (seen.add(len(seen)), x)[1])
+        step(W)
+        assert seen == {0}
+
+    def test_iterators_and_generators_that_would_not_advance(self):
+        steps, random = itertools.count(), Random(0)
+        state = np.random.RandomState(0)
+        for function, message in (
+            (lambda x: x * next(steps), "steps is a count"),
+            (lambda x: x * random.random(), "draws from random,"),
+            (lambda x: x * state.rand(), "draws from state,"),
+        ):
+            with pytest.raises(xla.XlaError, match=message):
+                xla.jit(function)(W)
 
 
 FACTORS = [2]

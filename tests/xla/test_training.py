@@ -244,6 +244,36 @@ def test_numbers_that_the_step_changes_are_state():
     assert repr(step) == "<jit step: 1 program>"
 
 
+def test_gradients_of_a_compiled_function_for_an_optimizer_outside_of_it():
+    layer = Linear(5, 3, generator=0)
+    optimizer = SGD(layer.parameters(), lr=0.1, momentum=0.9)
+
+    @xla.jit
+    def gradients(x):
+        optimizer.zero_grad()
+        layer(x).sum().backward()
+
+    for _ in range(3):
+        gradients(Tensor(X[0]))
+        assert type(layer.weight.grad) is np.ndarray
+        optimizer.step()
+
+
+def test_a_number_that_cannot_be_divided_by():
+    class Scale:
+        def __init__(self):
+            self.count = 3
+
+    scale = Scale()
+
+    @xla.jit
+    def step(x):
+        scale.count -= 1
+        return x / scale.count if scale.count else x
+
+    assert [np.asarray(step(np.ones(1))).item() for _ in range(4)] == [0.5, 1, 1, -1]
+
+
 def trainer(compile, lr=0.1):
     model = network()
     optimizer = SGD(model.parameters(), lr=lr, momentum=0.9)

@@ -33,6 +33,8 @@ _REDUCTIONS = {
     "logical_or": "any",
 }
 _OF_SCALARS = (0, -1, (0,), (-1,))
+# Functions of SciPy of which JAX's versions are inexact or wrong for some numbers, such as x < -1.
+_INEXACT = frozenset({"hyp1f1", "hyp2f1", "log_ndtr"})
 # Options that do not change what is computed.
 _WITHOUT_EFFECT = frozenset({"order", "subok", "casting", "like", "copy", "out", "device", "kind"})
 # Functions whose arguments are converted to a common dtype first.
@@ -135,9 +137,15 @@ def _ufunc(ufunc: np.ufunc) -> Any:
     """Return JAX's version of a ufunc of NumPy or SciPy."""
     name = ufunc.__name__
     found = _OWN_UFUNCS.get(name) or getattr(jnp, name, None)
-    if found is None and getattr(np, name, None) is not ufunc:
-        found = getattr(jax.scipy.special, name, None)
+    if found is None and getattr(np, name, None) is not ufunc and name not in _INEXACT:
+        special = getattr(jax.scipy.special, name, None)
+        return special and functools.partial(_in_double, special)
     return found
+
+
+def _in_double(function: Function, *values: Any) -> Any:
+    """Compute in float64, as SciPy does for float32: JAX's series lose up to two digits."""
+    return function(*(v.astype(np.float64) if v.dtype == np.float32 else v for v in values))
 
 
 def _by_scipy(ufunc: np.ufunc, values: list[Any], dtypes: tuple[Any, ...]) -> Any:
@@ -171,7 +179,19 @@ def _divmod(x: Any, y: Any) -> Any:
     return jnp.floor_divide(x, y), jnp.remainder(x, y)
 
 
+def _tanh(x: Any) -> Any:
+    """Return tanh, accurate to the last digit or two where 1 - tanh² is small.
+
+    XLA's own errs by several, which derivatives multiply.
+    """
+    if x.dtype not in (np.float32, np.float64):
+        return jnp.tanh(x)
+    far = jnp.sign(x) * (1 - 2 / (1 + jnp.exp(2 * abs(x))))
+    return jnp.where(abs(x) < 0.5, jnp.tanh(x), far)
+
+
 _OWN_UFUNCS: dict[str, Function] = {
+    "tanh": _tanh,
     "float_power": _float_power,
     "divmod": _divmod,
     "divide": lambda x, y: jnp.true_divide(x, y),
@@ -391,7 +411,15 @@ def _clip(a: Any, a_min: Any = None, a_max: Any = None, **options: Any) -> Any:
     return a if high is None else np.minimum(a, high)
 
 
+def _pinv(a: Any, *args: Any, **options: Any) -> Any:
+    """Return the pseudoinverse, in float32 by way of float64: JAX's errs by 10 times NumPy's."""
+    if a.dtype != np.float32:
+        return jnp.linalg.pinv(unwrapped(a), *args, **options)
+    return jnp.linalg.pinv(unwrapped(a).astype(np.float64), *args, **options).astype(np.float32)
+
+
 _OWN: dict[Any, Function] = {
+    np.linalg.pinv: _pinv,
     np.where: _where,
     np.copy: _copy,
     np.astype: _astype,

@@ -23,6 +23,8 @@ Kernel = Callable[..., Any]
 def call_kernel(kernel: Any, args: tuple[Any, ...]) -> Any:
     """Return the result of a kernel, or NotImplemented if its NumPy calls are to run."""
     name = f"{kernel.__module__}.{kernel.__name__}"
+    if name in _VALID:
+        return _checked(kernel, _VALID[name], args)
     like = _LIKE.get(name)
     own = _KERNELS.get(name) if like is None else _computed(_on_processor(kernel, like))
     return NotImplemented if own is None else own(*args)
@@ -140,26 +142,22 @@ def _summed_at(x: Any, index: Any, shape: Any) -> Any:
 def _is_finite(array: Any) -> Any:
     if not (isinstance(array, Array) and is_traced(array.value)):
         return NotImplemented
-    return holds(jnp.isfinite(array.value)) or NotImplemented
+    return holds(array.value, jnp.isfinite) or NotImplemented
 
 
 @in_64_bits
-def _check_range(owner: object, array: Any, count: int) -> Any:
-    """Check indices in a step, because XLA would replace those that are out of range."""
-    if not (isinstance(array, Array) and is_traced(array.value)):
-        _look_at(array, count, owner)
-        return True
-    holds((array.value >= 0) & (array.value < count))
-    return True
+def _checked(kernel: Any, valid: Kernel, args: tuple[Any, ...]) -> Any:
+    """Check class numbers, indices and the like, and let the NumPy calls of the kernel run.
 
-
-def _look_at(array: Any, count: int, owner: object) -> None:
-    values = np.asarray(array)
-    if values.size and not (values.min() >= 0 and values.max() < count):
-        raise IndexError(
-            f"{owner}: an index from {values.min()} to {values.max()} is out of range for {count} "
-            f"rows; use indices from 0 to {count - 1}"
-        )
+    They skip the check, as for every array whose values may not be known yet.
+    """
+    position = next(i for i, a in enumerate(args) if isinstance(a, Array))
+    before, value, after = args[:position], args[position].value, args[position + 1 :]
+    if is_traced(value):
+        holds(value, lambda x: valid(*before, x, *after))
+    else:
+        kernel(*before, np.asarray(value), *after)  # it raises the usual error
+    return NotImplemented
 
 
 def _logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False) -> Any:
@@ -203,12 +201,23 @@ _KERNELS: dict[str, Kernel] = {
     f"{_FUNCTIONAL}.pooling.maxima": _computed(_maxima),
     f"{_FUNCTIONAL}.pooling.average": _computed(_average),
     f"{_FUNCTIONAL}.pooling.spread": _computed(_spread),
-    f"{_FUNCTIONAL}.lookup._check_range": _check_range,
     "tinytorch_training.finite.is_finite": _is_finite,
     "tinytorch_special.logistic.logsumexp": _computed(_logsumexp),
     "tinytorch_special.signal.convolve": _computed(_convolve_signals),
     f"{sum_into_rows.__module__}.sum_into_rows": _computed(_sum_into_rows),
     "tinytorch_autograd.rules.shapes._summed_at": _computed(_summed_at),
+}
+
+# Kernels that check values, with functions of the same arguments that return which are valid.
+_VALID: dict[str, Kernel] = {
+    f"{_FUNCTIONAL}.lookup._check_range": lambda owner, x, count: (x >= 0) & (x < count),
+    "tinytorch_losses.arguments._may_be_ignored": lambda loss, x, classes, ignored: (
+        ((x >= 0) & (x < classes)) | (x == ignored)
+    ),
+    "tinytorch_losses.arguments._integers": lambda loss, x: x == x // 1,
+    "tinytorch_losses.binary._from_zero_to_one": lambda x, tolerance: (
+        (x >= -tolerance) & (x <= 1 + tolerance)
+    ),
 }
 
 # Kernels of SciPy that JAX lacks, with the argument of which the result has the shape.

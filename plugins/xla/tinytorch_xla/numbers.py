@@ -56,7 +56,8 @@ class Tape:
     def compute(self, function: Function, arguments: Sequence[Any]) -> Number:
         """Note that a function of numbers is computed, once for equal arguments."""
         given = tuple((True, a.index) if isinstance(a, Number) else (False, a) for a in arguments)
-        key = function, tuple((is_index, type(a), a) for is_index, a in given)
+        # The text tells 0.0 from -0.0.
+        key = function, tuple((is_index, type(a), repr(a)) for is_index, a in given)
         if key not in self._known:
             self._values.append(function(*map(value_of, arguments)))
             self._computed.append(_Computed(function, given))
@@ -72,12 +73,17 @@ class Tape:
     def replay(self, start: Sequence[Any]) -> list[Any] | None:
         """Return all numbers, given those at the start; None if a guard does not hold."""
         values = list(start)
-        for function, arguments in self._computed:
-            values.append(function(*[values[a] if is_index else a for is_index, a in arguments]))
-        for (index, convert), expected in self.guards.items():
-            if convert(values[index]) != expected:
-                return None
-        return values
+        try:
+            for function, arguments in self._computed:
+                given = [values[a] if is_index else a for is_index, a in arguments]
+                values.append(function(*given))
+            found = [convert(values[index]) for index, convert in self.guards]
+        except (ArithmeticError, ValueError, TypeError):
+            return None  # as for 1 / n after a branch on n
+        # By their texts, because NaN is not equal to itself.
+        expected = self.guards.values()
+        holds = all(a == b or repr(a) == repr(b) for a, b in zip(found, expected, strict=True))
+        return values if holds else None
 
 
 class Number:

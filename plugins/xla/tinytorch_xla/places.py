@@ -1,13 +1,16 @@
 """Finds the state of a step: the tensors, arrays, numbers and generators that it can reach.
 
 The search starts at the function and follows the variables of enclosing functions, the global names
-in its code, `self`, attributes, and items of lists and dicts. Code of Python, NumPy, JAX and
-TinyTorch is taken as fixed.
+in its code, `self`, attributes, and items of containers. Functions of Python, TinyTorch and
+installed packages are taken as fixed; of the objects of installed packages, only the public
+attributes themselves are state.
 """
 
 from __future__ import annotations
 
+import argparse
 import functools
+import random
 import sys
 import types
 from collections import deque
@@ -23,16 +26,27 @@ from tinytorch_xla.errors import XlaError
 
 _NUMBERS = (bool, int, float, complex, str, bytes, type(None))
 _ATOMS = (*_NUMBERS, np.dtype, np.generic, np.ndarray, np.ufunc, type, types.ModuleType, Array)
+# Generators whose numbers JAX cannot draw.
+_FOREIGN_GENERATORS = (random.Random, np.random.RandomState)
+# Functions that are wrapped by Python, and the attributes that hold them.
+_DESCRIPTORS = (property, classmethod, staticmethod, functools.cached_property)
+_FUNCTIONS = ("fget", "func", "__func__")
+# Objects of Python that hold what the user gives them.
+_NAMESPACES = (argparse.Namespace, types.SimpleNamespace)
+# The key of the only item of a variable or a set.
+_CONTENTS = "contents"
+# Packages whose objects are constants: they do not change, or cache what they have computed.
+_CONSTANT = ("jax", "jaxlib", "numpy")
 
 
 class Box:
-    """Something with items: a dict, a list, a deque, a variable of a function, or a class.
+    """Something with items: a dict, list, deque or set, a variable of a function, or a class.
 
-    A step can replace the items, except those of a class.
+    A step can replace the items, except those of a set or a class.
 
     Attributes:
         path: how the step reaches it.
-        thing: the dict, list, deque or variable, or the attributes of a class.
+        thing: the dict, list, deque, set or variable, or the attributes of a class.
         names: the keys that matter; None for all.
         public: only keys without a leading underscore matter; the others hold caches.
         options: it contains options or numbers of an optimizer.
@@ -51,13 +65,18 @@ class Box:
         self.path, self.thing, self.names = path, thing, names
         self.public, self.options = public, options
 
+    @property
+    def has_keys(self) -> bool:
+        """Whether the thing has items by keys; variables and sets have one item, their contents."""
+        return not isinstance(self.thing, types.CellType | set)
+
     def items(self) -> dict[Any, Any]:
         """Return the items by their keys."""
         thing = self.thing
-        if isinstance(thing, types.CellType):
+        if not self.has_keys:
             try:
-                return {"cell_contents": thing.cell_contents}
-            except ValueError:  # it has no value yet
+                return {_CONTENTS: self.get(_CONTENTS)}
+            except ValueError:  # the variable has no value yet
                 return {}
         if isinstance(thing, list | deque):
             return dict(enumerate(thing))
@@ -69,13 +88,15 @@ class Box:
 
     def count(self) -> int:
         """Return the number of items."""
-        if self.names is not None or isinstance(self.thing, types.CellType):
+        if self.names is not None or not self.has_keys:
             return -1  # what they may contain is known
         return sum(k[0] != "_" for k in self.thing) if self.public else len(self.thing)
 
     def get(self, key: Any) -> Any:
         """Return an item."""
         thing = self.thing
+        if isinstance(thing, set):
+            return frozenset(thing)
         return thing.cell_contents if isinstance(thing, types.CellType) else thing[key]
 
     def set(self, key: Any, value: Any) -> None:
@@ -102,6 +123,10 @@ class Box:
             thing.clear()
             thing.extend(items.values())
             return
+        if isinstance(thing, set):
+            thing.clear()
+            thing.update(items[_CONTENTS])
+            return
         if isinstance(thing, dict):
             for key in self.items().keys() - items.keys():
                 dict.__delitem__(thing, key)
@@ -110,7 +135,7 @@ class Box:
 
     def name_of(self, key: Any) -> str:
         """Return how the step reaches an item."""
-        if isinstance(self.thing, types.CellType):
+        if not self.has_keys:
             return self.path
         text = f".{key}" if isinstance(key, str) else f"[{key if isinstance(key, int) else '...'}]"
         return f"{self.path}{text}".lstrip(".")
@@ -126,11 +151,13 @@ class Places:
     Attributes:
         boxes: what has items that can be replaced.
         tensors: the tensors, with how the step reaches them.
+        foreign: random generators that are not NumPy's, with how the step reaches them.
     """
 
     def __init__(self, step: Callable[..., Any], arguments: Sequence[Any] = ()) -> None:
         self.boxes: list[Box] = []
         self.tensors: list[tuple[str, Any]] = []
+        self.foreign: list[tuple[str, Any]] = []
         self._seen: dict[int, Any] = {}
         self._globals: dict[int, tuple[dict[str, Any], dict[str, None]]] = {}
         self._arguments = {id(a) for a in arguments}
@@ -155,6 +182,8 @@ class Places:
         elif isinstance(thing, tuple | set | frozenset):
             if id(thing) not in self._arguments:
                 _refuse_arrays(path, thing)
+                if isinstance(thing, set):
+                    self.boxes.append(Box(path, thing))
             self._pending.extend((f"{path}[{i}]", item, options) for i, item in enumerate(thing))
         elif isinstance(thing, types.FunctionType):
             self._in_function(path, thing)
@@ -199,9 +228,13 @@ class Places:
         if isinstance(thing, functools.partial):
             self._pending += [(path, p, False) for p in (thing.func, thing.args, thing.keywords)]
             return
+        if isinstance(thing, _DESCRIPTORS):
+            self._pending += [(path, getattr(thing, name, None), False) for name in _FUNCTIONS]
+            return
         attributes = getattr(thing, "__dict__", None)
         module = type(thing).__module__
         if is_library(module) and not module.startswith("tinytorch_"):
+            self._in_object_of_library(path, thing)
             return
         if attributes is None:
             raise XlaError(
@@ -215,6 +248,22 @@ class Places:
         self._add(Box(path, attributes, public=is_ours))
         if not is_ours:
             self._in_class(type(thing))
+
+    def _in_object_of_library(self, path: str, thing: Any) -> None:
+        """Note the attributes of an object that is neither the user's nor TinyTorch's."""
+        if isinstance(thing, _FOREIGN_GENERATORS):
+            self.foreign.append((path, thing))
+        elif isinstance(thing, _NAMESPACES):
+            self._add(Box(path, vars(thing)))
+        elif isinstance(thing, Iterator) and path.isidentifier():
+            raise XlaError(
+                f"{path} is a {type(thing).__name__}, which would advance only while the step is "
+                "compiled; pass its next item as an argument"
+            )
+        elif type(thing).__module__.partition(".")[0] not in _CONSTANT:
+            attributes = getattr(thing, "__dict__", None)
+            if isinstance(attributes, dict) and not callable(thing):
+                self.boxes.append(Box(path, attributes, public=True))
 
     def _in_class(self, kind: type) -> None:
         """Note the attributes of a class, which must stay the same."""
@@ -273,11 +322,16 @@ def same(one: Any, other: Any) -> bool:
     """Return whether a value that is not traced is still the same."""
     if one is other:
         return True
-    return type(one) is type(other) and isinstance(one, _NUMBERS) and bool(one == other)
+    comparable = isinstance(one, (*_NUMBERS, frozenset))
+    return type(one) is type(other) and comparable and bool(one == other)
+
+
+def is_recording() -> bool:
+    """Return whether autograd records operations."""
+    autograd = sys.modules.get("tinytorch_autograd")
+    return autograd is not None and bool(autograd.is_grad_enabled())
 
 
 def modes() -> tuple[Any, ...]:
     """Return what determines how ops run: the surface, and whether operations are recorded."""
-    autograd = sys.modules.get("tinytorch_autograd")
-    recording = autograd is not None and bool(autograd.is_grad_enabled())
-    return Tensor.__bases__[0], recording
+    return Tensor.__bases__[0], is_recording()

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import pickle
 import random
 from collections.abc import Callable, Iterator, Sequence
-from types import CellType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tinytorch_xla.arguments import as_jax, collected, filled, numbered
 from tinytorch_xla.array import Array
-from tinytorch_xla.checks import checking
+from tinytorch_xla.checks import Checks, checking
 from tinytorch_xla.draws import tracing
 from tinytorch_xla.engine import jax, jnp
 from tinytorch_xla.errors import XlaError
@@ -72,6 +72,13 @@ class Slot(NamedTuple):
         else:
             setattr(self.owner, self.key, value)
 
+    def write_result(self, value: Any) -> None:
+        """Replace the array by one of JAX, or a gradient by one of the kind of its tensor."""
+        if self.key == "grad" and type(getattr(self.owner, "data", None)) is np.ndarray:
+            self.write(np.array(value))
+        else:
+            self.write(Array(value))
+
 
 class Program:
     """A step for arguments of one structure, and for one value of everything that is not an array.
@@ -116,6 +123,7 @@ class Program:
         self._ends: list[tuple[Box, Any, Any]] = []
         self._result: Any = None
         self._checked = False
+        self._checks_of_inputs: list[tuple[int, Callable[[Any], Any]]] = []
         self.tape = Tape([box.get(key) for box, key in self._numbers])
         self._uses: list[int] = []
         self._run: Any = None
@@ -133,7 +141,7 @@ class Program:
             else:
                 fixed.append((key, value))
         self._fixed.append((box, box.count(), fixed))
-        if not isinstance(box.thing, CellType):
+        if box.has_keys:
             self._items += [(box.thing, key, value) for key, value in fixed]
 
     # Tracing.
@@ -187,7 +195,7 @@ class Program:
             for (box, key, _), seed in zip(self._generators, seeds, strict=True):
                 box.set(key, TracedGenerator(seed))
             args, kwargs = filled(self._tree, inputs)
-            with checking() as checks, _without_global_draws():
+            with checking(inputs) as checks, _without_draws_from(self._places.foreign):
                 result = self._step(*args, **kwargs)
             return self._outputs(result, started, checks)
         finally:
@@ -197,15 +205,17 @@ class Program:
             for slot, old in zip(self._slots, before, strict=True):
                 slot.write(old)
 
-    def _outputs(self, result: Any, started: Sequence[Any], checks: Sequence[Any]) -> Any:
+    def _outputs(self, result: Any, started: Sequence[Any], checks: Checks) -> Any:
         self._check_state()
         outputs: list[Any] = []
         self._result = collected(result, outputs)
         self._ends = [(box, key, box.get(key)) for box, key in self._numbers]
         ends = [slot.read() for slot in self._slots]
         self._changed, replaced = [], []
-        ok = jnp.all(jnp.stack([jnp.all(c) for c in checks])) if checks else None
+        masks = [jnp.all(mask) for mask in checks.masks]
+        ok = jnp.all(jnp.stack(masks)) if masks else None
         self._checked = ok is not None
+        self._checks_of_inputs = checks.of_inputs
         for i, (start, end) in enumerate(zip(started, ends, strict=True)):
             if end is not start and end is not None and not _is_same(start, end):
                 new = as_jax(end)
@@ -252,7 +262,7 @@ class Program:
                     return False
             for box, count, fixed in self._fixed:
                 if count < 0:
-                    for key, value in fixed if isinstance(box.thing, CellType) else ():
+                    for key, value in () if box.has_keys else fixed:
                         if not same(box.get(key), value):
                             return False
                 elif box.count() != count:
@@ -275,6 +285,9 @@ class Program:
         Raises:
             FailedCheckError: a check of values failed; the state is unchanged.
         """
+        for index, valid in self._checks_of_inputs:
+            if not np.all(valid(np.asarray(inputs[index]))):
+                raise FailedCheckError
         slots, mesh = self._slots, self._mesh
         donated = [placed(slots[i].read(), mesh, True) for i in self._donated]
         kept = [placed(slots[i].read(), mesh, True) for i in self._kept]
@@ -284,7 +297,7 @@ class Program:
         chosen = [numbers[i] for i in self._uses]
         outputs, replaced, ok = self._run(donated, kept, chosen, seeds, given)
         for i, value in zip(self._changed, replaced, strict=True):
-            slots[i].write(Array(value))
+            slots[i].write_result(value)
         if ok and not bool(ok[0]):
             for (*_, generator), state in zip(self._generators, states, strict=True):
                 generator.bit_generator.state = state
@@ -301,20 +314,29 @@ class FailedCheckError(Exception):
 
 
 @contextlib.contextmanager
-def _without_global_draws() -> Iterator[None]:
-    """Raise XlaError if the global generators are used, whose numbers would never change."""
-    before = _global_states()
+def _without_draws_from(foreign: Sequence[tuple[str, Any]]) -> Iterator[None]:
+    """Raise XlaError if generators draw that JAX cannot replace: their numbers would never change.
+
+    Args:
+        foreign: further generators than the global ones, with how the step reaches them.
+    """
+    generators = [("the global generator of np.random", np.random), *foreign]
+    generators.append(("the global generator of random", random))
+    before = [_state_of(generator) for _, generator in generators]
     yield
-    if _global_states() != before:
-        raise XlaError(
-            "the step draws from the global generator of np.random or random, so every call would "
-            "use the same numbers; use a np.random.Generator that the step can reach"
-        )
+    for (name, generator), state in zip(generators, before, strict=True):
+        if _state_of(generator) != state:
+            raise XlaError(
+                f"the step draws from {name}, so every call would use the same numbers; use a "
+                "np.random.Generator that the step can reach"
+            )
 
 
-def _global_states() -> Any:
-    state: Any = np.random.get_state(legacy=False)  # noqa: NPY002
-    return state["state"]["pos"], state["state"]["key"].tobytes(), random.getstate()
+def _state_of(generator: Any) -> Any:
+    """Return the state of a module or an object with random numbers, to compare it."""
+    if hasattr(generator, "getstate"):
+        return generator.getstate()
+    return pickle.dumps(generator.get_state(legacy=False))
 
 
 def _is_same(start: Any, end: Any) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ from tinytorch_xla.array import Array
 from tinytorch_xla.checks import not_checking
 from tinytorch_xla.engine import in_64_bits, jax
 from tinytorch_xla.errors import XlaError
+from tinytorch_xla.places import is_recording
 
 Axes = int | None | Sequence[int | None]
 
@@ -68,7 +68,7 @@ class _Vmapped:
             _flattened(a, axis, tensors, places) for a, axis in zip(args, axes, strict=True)
         )
         _check_lengths(tensors, places)
-        if _is_recording() and any(getattr(t, "requires_grad", False) for t in tensors):
+        if is_recording() and any(getattr(t, "requires_grad", False) for t in tensors):
             return self._recorded(tree, tensors, places)
         return self._batched(tree, tensors, places)
 
@@ -100,6 +100,8 @@ class _Vmapped:
         """Run the function as one recorded call, whose backward pass is a `vmap` too."""
         from tinytorch_autograd import custom_gradient, func
 
+        if isinstance(self.out_axes, tuple | list):
+            raise XlaError("vmap() with several out_axes cannot be differentiated; use one for all")
         chosen = [i for i, t in enumerate(tensors) if getattr(t, "requires_grad", False)]
 
         def of_chosen(*some: Any) -> Any:
@@ -131,8 +133,6 @@ class _Vmapped:
 
             return value, pull
 
-        if isinstance(self.out_axes, tuple | list):
-            raise XlaError("vmap() with several out_axes cannot be differentiated; use one for all")
         return custom_gradient(forward)(*[tensors[i] for i in chosen])
 
 
@@ -193,8 +193,3 @@ def _check_detached(result: Any) -> None:
             "lost; pass it as an argument with in_axes=None, or use no_grad()"
         )
     rebuilt(result, _check_detached)
-
-
-def _is_recording() -> bool:
-    autograd = sys.modules.get("tinytorch_autograd")
-    return autograd is not None and bool(autograd.is_grad_enabled())
