@@ -284,7 +284,7 @@ class TestErrors:
             Classifier(**{**FAST, "batch_size": 1000}).fit(X, Y)
 
     def test_several_labels_for_an_example_are_refused(self):
-        with pytest.raises(ValueError, match="multilabel|shape"):
+        with pytest.raises(ValueError, match=r"multilabel|shape"):
             Classifier(**FAST).fit(X, np.stack([Y == 0, Y == 1], axis=1).astype(int))
 
     @both

@@ -112,7 +112,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         if first:
             self._build(X, random)
         self._generator = random
-        self.optimizer_ = None
+        self.optimizer_: Any = None
         self.n_iter_ = self.t_ = 0
         self._train(X, target, weight, self.max_iter)
         return self
@@ -233,7 +233,10 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         parameters = list(self.module_.parameters())
         weights = [p for p in parameters if p.ndim > 1]
         others = [p for p in parameters if p.ndim <= 1]
-        groups = [{"params": weights, "weight_decay": self.alpha / batch}, {"params": others}]
+        groups: list[Any] = [
+            {"params": weights, "weight_decay": self.alpha / batch},
+            {"params": others},
+        ]
         groups = [group for group in groups if group["params"]]
         lr = self.learning_rate_init
         if callable(self.solver):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import itertools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -41,7 +42,7 @@ def perceptron(
     sizes = [arguments.integer("the estimator", "hidden_layer_sizes", n) for n in sizes]
     create = _activation(activation)
     layers: list[Module] = []
-    for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True):
+    for inputs, outputs in itertools.pairwise(sizes):
         layers += [Linear(inputs, outputs, dtype=dtype, generator=generator), create()]
     return Sequential(*layers[:-1])
 
