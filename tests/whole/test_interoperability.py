@@ -432,3 +432,11 @@ class TestMaskedArraysAndMatrices:
         assert np.ma.masked_invalid(x).mask.tolist() == [False, True]
         assert np.ma.ravel(x).shape == (2,)
         assert (Tensor(MASKED.filled(0)) * x[0]).tolist() == [[1, 0], [3, 4]]
+
+
+def test_scikit_learn_takes_tensors_without_gradients():
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    x, y = Tensor(np.eye(3)), Tensor(np.arange(3.0))
+    assert linear_model.LinearRegression().fit(x, y).predict(x).shape == (3,)
+    with pytest.raises(AutogradError, match=r"detach\(\)"):
+        linear_model.LinearRegression().fit(Tensor(np.eye(3), requires_grad=True), y)
