@@ -63,11 +63,19 @@ def _from_python(data: Any, dtype: Any) -> np.ndarray[Any, Any]:
 
 
 def speaks_numpy(value: Any) -> bool:
-    """Return whether `value` has NumPy's protocols; raise TypeError if it is masked or a matrix."""
+    """Return whether `value` is an array with NumPy's protocols.
+
+    Data with labels, such as a Series of pandas, has a method `to_numpy`. It is not such an array,
+    because its operators align labels.
+
+    Raises:
+        TypeError: it is masked or a matrix.
+    """
     if isinstance(value, np.ndarray) and (isinstance(value, np.matrix) or hasattr(value, "mask")):
         advice = "whose operators differ from an array's; use np.asarray(x), or x.filled(value)"
         raise TypeError(f"a Tensor does not combine with a {type(value).__name__}, {advice}")
-    return getattr(type(value), "__array_ufunc__", None) is not None
+    kind = type(value)
+    return getattr(kind, "__array_ufunc__", None) is not None and not hasattr(kind, "to_numpy")
 
 
 def operand(value: Any) -> Any:
@@ -615,7 +623,8 @@ def to_array(value: Any) -> Any:
     """
     if isinstance(value, TensorBase):
         return value._data
-    return value if hasattr(value, "__array_ufunc__") else np.asarray(value)
+    is_array = hasattr(value, "__array_ufunc__") and not hasattr(value, "to_numpy")
+    return value if is_array else np.asarray(value)
 
 
 def unwrap(value: Any) -> Any:

@@ -31,6 +31,8 @@ ALL = {
 EXAMPLES = {"amp", "named", "profiler", "special", "swish"}
 # The names of the TinyTorch course; a plugin only while they are in use.
 COURSE = {"course"}
+# Not plugins: they add nothing to Tensor.
+LIBRARIES = {"sklearn", "torch"}
 # Tools for plugin authors; not a plugin.
 DEVKIT = {"devkit"}
 ABOUT_GRADIENTS = re.compile("grad|backward", re.IGNORECASE)
@@ -64,7 +66,7 @@ def check_what_is_installed(expected: set[str], others: set[str]) -> None:
         assert home.is_relative_to(Path(sys.prefix).resolve()), f"{home} is not in {sys.prefix}"
         typed = spec.submodule_search_locations is None or (home / "py.typed").is_file()
         assert typed, f"{package} has no py.typed"
-    for name in (ALL | EXAMPLES | COURSE | DEVKIT) - present:
+    for name in (ALL | EXAMPLES | COURSE | LIBRARIES | DEVKIT) - present:
         assert importlib.util.find_spec(f"tinytorch_{name}") is None, name
 
 
@@ -255,6 +257,21 @@ def check_course() -> None:
     assert not hasattr(Tensor([1.0]), "_grad_fn")
 
 
+def check_libraries() -> None:
+    from tinytorch_sklearn import Classifier
+
+    x = np.random.default_rng(0).normal(size=(100, 2))
+    y = x[:, 0] > 0
+    model = Classifier(learning_rate_init=0.1, max_iter=50, tol=1.0, random_state=0).fit(x, y)
+    assert model.score(x, y) > 0.9
+    message = "no ModuleNotFoundError was raised"
+    try:
+        from tinytorch_torch import from_torch  # noqa: F401
+    except ModuleNotFoundError as error:
+        message = str(error)
+    assert "tinytorch-torch[torch]" in message, message
+
+
 def check_devkit(expected: set[str]) -> None:
     import tinytorch_devkit
 
@@ -278,9 +295,9 @@ def check_without_devkit() -> None:
 
 
 def main(distributions: set[str]) -> None:
-    assert distributions <= ALL | EXAMPLES | COURSE | DEVKIT, distributions
+    assert distributions <= ALL | EXAMPLES | COURSE | LIBRARIES | DEVKIT, distributions
     devkit = distributions >= DEVKIT
-    expected = distributions - DEVKIT - COURSE
+    expected = distributions - DEVKIT - COURSE - LIBRARIES
     tracked = "autograd" in expected
     check_what_is_installed(expected, distributions - expected)
     check_command(expected)
@@ -306,6 +323,8 @@ def main(distributions: set[str]) -> None:
         check_distributed()
     if distributions >= COURSE:
         check_course()
+    if distributions >= LIBRARIES:
+        check_libraries()
     if expected >= EXAMPLES:
         check_examples()
     if devkit:

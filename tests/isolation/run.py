@@ -26,6 +26,8 @@ MODULES = "modules"
 NEED_MODULES = {"activations", "losses", "layers", "training", "distributed"}
 # The names of the TinyTorch course: not an installed plugin, and nothing may need it.
 COURSE = "course"
+# Not plugins, and nothing may need them; the second without PyTorch.
+LIBRARIES = ("sklearn", "torch")
 # The tools for plugin authors: not a plugin, and nothing may need it.
 DEVKIT = "devkit"
 # Third-party plugins; their wheels are in the subfolder examples/.
@@ -33,6 +35,7 @@ EXAMPLES = ("amp", "named", "profiler", "special", "swish")
 # Further requirements, visible only to the environments that need them.
 EXTRA_REQUIREMENTS = {
     "training": ("tqdm>=4.64",),
+    "sklearn": ("scikit-learn>=1.5",),
     "special": ("scipy>=1.13",),
     DEVKIT: ("packaging>=22", "pytest>=8.2"),
 }
@@ -56,6 +59,7 @@ SUBSETS: tuple[tuple[str, ...], ...] = (
     ("autograd", "activations", "losses"),
     PLUGINS,
     ("autograd", "activations", "losses", "layers", "training", COURSE),
+    ("autograd", "activations", "losses", "layers", "training", *LIBRARIES),
     (*PLUGINS, *EXAMPLES),
     (DEVKIT,),
     (*PLUGINS, *EXAMPLES, DEVKIT),
@@ -137,7 +141,7 @@ def check_subset(subset: tuple[str, ...], wheels: dict[str, Path], folder: Path)
 
 def main(dist: str) -> int:
     """Check all subsets and return the exit status: 0 if every check passed."""
-    ours = ("core", MODULES, *PLUGINS, COURSE, DEVKIT)
+    ours = ("core", MODULES, *PLUGINS, COURSE, *LIBRARIES, DEVKIT)
     wheels = {name: one_wheel(Path(dist).resolve(), name) for name in ours}
     wheels |= {name: one_wheel(Path(dist, "examples").resolve(), name) for name in EXAMPLES}
     with tempfile.TemporaryDirectory(prefix="tinytorch-isolation-") as temporary:

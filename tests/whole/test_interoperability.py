@@ -10,7 +10,7 @@ from tinytorch_core import Tensor, from_dlpack, plugins
 from tinytorch_core.extend import unwrap
 
 from tinytorch_activations import gelu
-from tinytorch_autograd import InPlaceError, func, grad, no_grad
+from tinytorch_autograd import AutogradError, InPlaceError, func, grad, no_grad
 from tinytorch_layers import BatchNorm1d, Conv2d, Flatten, Linear, Sequential
 from tinytorch_layers.functional import conv2d
 from tinytorch_losses import CrossEntropyLoss, binary_cross_entropy_with_logits, cross_entropy
@@ -87,15 +87,19 @@ def rosenbrock(x):
 class TestSciPy:
     optimize = pytest.importorskip("scipy.optimize")
 
-    @pytest.mark.parametrize("method", ["BFGS", "L-BFGS-B", "CG", "SLSQP"])
-    def test_minimize_takes_our_gradients(self, method):
+    @pytest.mark.parametrize(
+        "method", ["BFGS", "L-BFGS-B", "CG", "SLSQP", "TNC", "Newton-CG", "trust-constr"]
+    )
+    @pytest.mark.parametrize("with_value", [False, True])
+    def test_minimize_takes_our_gradients(self, method, with_value):
         found = self.optimize.minimize(
-            rosenbrock,
-            np.array([-1.2, 1.0, 0.8]),
+            func.value_and_grad(rosenbrock) if with_value else rosenbrock,
+            np.array([0.8, 1.0, 0.8]),
             method=method,
-            jac=lambda x: func.grad(rosenbrock)(x).data,
-            options={"maxiter": 1000},
+            jac=True if with_value else func.grad(rosenbrock),
+            options={"maxfun" if method == "TNC" else "maxiter": 1000},
         )
+        assert type(found.x) is np.ndarray
         np.testing.assert_allclose(found.x, 1, atol=1e-2)
 
     @pytest.mark.parametrize("method", ["Newton-CG", "trust-ncg", "trust-krylov"])
@@ -104,21 +108,105 @@ class TestSciPy:
             rosenbrock,
             np.array([-1.2, 1.0, 0.8]),
             method=method,
-            jac=lambda x: func.grad(rosenbrock)(x).data,
-            hessp=lambda x, p: func.hvp(rosenbrock)(x, p).data,
+            jac=func.grad(rosenbrock),
+            hessp=func.hvp(rosenbrock),
         )
         np.testing.assert_allclose(found.x, 1, atol=1e-3)
 
+    @pytest.mark.parametrize("method", ["Newton-CG", "dogleg", "trust-exact", "trust-constr"])
+    def test_minimize_takes_our_hessian(self, method):
+        found = self.optimize.minimize(
+            lambda x: np.sum(np.cosh(x - 1)),  # convex, as dogleg needs
+            np.array([0.2, 1.5]),
+            method=method,
+            jac=func.grad(lambda x: np.sum(np.cosh(x - 1))),
+            hess=func.hessian(lambda x: np.sum(np.cosh(x - 1))),
+        )
+        assert type(found.x) is np.ndarray
+        np.testing.assert_allclose(found.x, 1, atol=1e-4)
+
+    def test_constraints_take_our_jacobians(self):
+        circle = lambda x: np.sum(x**2)  # noqa: E731
+        found = self.optimize.minimize(
+            np.sum,
+            np.array([1.0, 0.5]),
+            method="SLSQP",
+            jac=func.grad(np.sum),
+            constraints={"type": "eq", "fun": lambda x: circle(x) - 1, "jac": func.grad(circle)},
+        )
+        np.testing.assert_allclose(found.x, -np.sqrt(0.5), atol=1e-5)
+
+    @pytest.mark.parametrize("method", ["trf", "dogbox", "lm"])
+    def test_least_squares_takes_our_jacobian(self, method):
+        t = np.linspace(0, 2, 20)
+        data = 2 * np.exp(-1.5 * t)
+        residuals = lambda p: p[0] * np.exp(-p[1] * t) - data  # noqa: E731
+        jac = func.jacobian(residuals)
+        found = self.optimize.least_squares(residuals, np.ones(2), jac=jac, method=method)
+        np.testing.assert_allclose(found.x, [2, 1.5], rtol=1e-6)
+        fitted, _ = self.optimize.curve_fit(
+            lambda t, a, b: a * np.exp(-b * t), t, data, jac=lambda t, *p: jac(np.array(p))
+        )
+        np.testing.assert_allclose(fitted, [2, 1.5], rtol=1e-6)
+
+    @pytest.mark.parametrize("method", ["hybr", "lm"])
+    def test_root_takes_our_jacobian(self, method):
+        def equations(x):
+            return np.stack([x[0] ** 2 + x[1] - 3, x[0] - np.exp(-x[1])])
+
+        found = self.optimize.root(
+            equations, np.array([1.5, 0.5]), jac=func.jacobian(equations), method=method
+        )
+        np.testing.assert_allclose(equations(found.x), 0, atol=1e-8)
+
+    def test_root_scalar_takes_our_derivatives(self):
+        f = lambda x: x**3 - 2  # noqa: E731
+        slope = func.grad(f)
+        found = self.optimize.root_scalar(
+            f, x0=np.float64(1.0), fprime=slope, fprime2=func.grad(slope), method="halley"
+        )
+        assert found.root == pytest.approx(2 ** (1 / 3), rel=1e-12)
+
+    @pytest.mark.parametrize("method", ["Radau", "BDF", "LSODA"])
+    def test_solve_ivp_takes_the_jacobian_of_a_stiff_equation(self, method):
+        """Van der Pol's equation, with few evaluations because the Jacobian is exact."""
+        integrate = pytest.importorskip("scipy.integrate")
+
+        def right_hand_side(t, y):
+            return np.stack([y[1], 100 * (1 - y[0] ** 2) * y[1] - y[0]])
+
+        found, without = (
+            integrate.solve_ivp(
+                right_hand_side,
+                (0, 10),
+                np.array([2.0, 0.0]),
+                method=method,
+                **({} if jac is None else {"jac": jac}),
+                rtol=1e-6,
+                atol=1e-8,
+            )
+            for jac in (func.jacobian(right_hand_side, argnums=1), None)
+        )
+        assert found.success
+        np.testing.assert_allclose(found.y[:, -1], without.y[:, -1], rtol=1e-4)
+
+    def test_a_gradient_of_a_model_with_tracked_parameters_is_refused(self):
+        layer = Linear(2, 1, dtype=np.float64)
+        x = np.array([1.0, 2.0])
+        cost = lambda x: np.sum(layer(x) ** 2)  # noqa: E731
+        with pytest.raises(AutogradError, match=r"detach\(\)"):
+            self.optimize.minimize(cost, x, jac=func.grad(cost), method="BFGS")
+        with no_grad():
+            self.optimize.minimize(cost, x, jac=func.grad(cost), method="BFGS")
+
     def test_derivatives_equal_those_of_scipy(self):
         x, p = np.array([-1.2, 1.0, 0.8]), np.array([1.0, -2.0, 0.5])
+        np.testing.assert_allclose(func.grad(rosenbrock)(x), self.optimize.rosen_der(x), rtol=1e-12)
         np.testing.assert_allclose(
-            func.grad(rosenbrock)(x).data, self.optimize.rosen_der(x), rtol=1e-12
+            func.hvp(rosenbrock)(x, p), self.optimize.rosen_hess_prod(x, p), rtol=1e-12
         )
         np.testing.assert_allclose(
-            func.hvp(rosenbrock)(x, p).data, self.optimize.rosen_hess_prod(x, p), rtol=1e-12
-        )
-        np.testing.assert_allclose(
-            func.hessian(rosenbrock)(x).data, self.optimize.rosen_hess(x), rtol=1e-12
+            func.hessian(rosenbrock)(x), self.optimize.rosen_hess(x), rtol=1e-12
         )
 
 
@@ -365,3 +453,11 @@ class TestMaskedArraysAndMatrices:
         assert np.ma.masked_invalid(x).mask.tolist() == [False, True]
         assert np.ma.ravel(x).shape == (2,)
         assert (Tensor(MASKED.filled(0)) * x[0]).tolist() == [[1, 0], [3, 4]]
+
+
+def test_scikit_learn_takes_tensors_without_gradients():
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    x, y = Tensor(np.eye(3)), Tensor(np.arange(3.0))
+    assert linear_model.LinearRegression().fit(x, y).predict(x).shape == (3,)
+    with pytest.raises(AutogradError, match=r"detach\(\)"):
+        linear_model.LinearRegression().fit(Tensor(np.eye(3), requires_grad=True), y)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import Tensor
-from tinytorch_core.extend import from_array
+from tinytorch_core.extend import from_array, to_array
 
 from tinytorch_autograd import tree
 from tinytorch_autograd.calls import check_function, record_call
@@ -143,7 +143,7 @@ def _as_tensor(grad: Any, like: Any) -> Any:
     """Return a gradient from the engine as a Tensor for the user; `like`, zeros, if it is None."""
     if isinstance(grad, Tensor):
         return conj(grad)
-    return from_array(Tensor, like if grad is None else conj(np.asanyarray(grad)))
+    return from_array(Tensor, like if grad is None else conj(to_array(grad)))
 
 
 def _gradients_of_inputs(

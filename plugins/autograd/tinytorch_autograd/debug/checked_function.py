@@ -65,7 +65,7 @@ class CheckedFunction:
         """Return the Jacobian by one backward pass for each row."""
         _, pull = func.vjp(self.function, *self.inputs)
         size = pack(self.outputs).size
-        rows = [pack(g.data for g in pull(unpack(u, self.outputs))) for u in np.eye(size)]
+        rows = [pack(map(_array, pull(unpack(u, self.outputs)))) for u in np.eye(size)]
         return np.reshape(rows, (size, pack(self.inputs).size))
 
 

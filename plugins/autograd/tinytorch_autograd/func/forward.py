@@ -33,7 +33,7 @@ def jvp(
 
     Returns:
         The value, the derivative in the structure of the value, and with `has_aux` the second
-        part of the pair.
+        part of the pair; as ndarrays if all of `primals` are, as with `grad`.
 
     Raises:
         TypeError: `f` returns something other than tensors, or an argument has an integer dtype.
@@ -42,8 +42,7 @@ def jvp(
 
     >>> import numpy as np
     >>> jvp(np.sin, (np.array([0.0, 1.0]),), (np.array([1.0, 2.0]),))
-    (Tensor([0.        , 0.84147098], dtype=float64),
-     Tensor([1.        , 1.08060461], dtype=float64))
+    (array([0.        , 0.84147098]), array([1.        , 1.08060461]))
     """
     for name, given in (("primals", primals), ("tangents", tangents)):
         if not isinstance(given, tuple | list):
@@ -52,9 +51,10 @@ def jvp(
             )
     run = Run(f, primals, {}, range(len(primals)), has_aux)
     directions = run.seeds(tuple(tangents), like="arguments")
-    value = run.detached(run.result)
     derivative = tree.fill(run.result, _push(run, directions))
-    return (value, derivative, run.detached(run.aux)) if has_aux else (value, derivative)
+    value, aux = run.detached((run.result, run.aux))
+    value, derivative, aux = run.returned((value, derivative, aux))
+    return (value, derivative, aux) if has_aux else (value, derivative)
 
 
 def _push(run: Run, directions: Sequence[Any]) -> list[Any]:

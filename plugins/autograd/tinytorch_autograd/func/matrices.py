@@ -28,16 +28,17 @@ def jacobian(
     Returns:
         A function of the same arguments. For a result of shape R and an argument of shape A it
         returns a Tensor of shape R + A. Containers nest: each tensor in the result is replaced by
-        the structure of the argument, or by a tuple of them for several `argnums`. With `has_aux`,
-        it returns a pair of this and the second part of what `f` returned.
+        the structure of the argument, or by a tuple of them for several `argnums`. It returns
+        ndarrays as `grad` does. With `has_aux`, it returns a pair of this and the second part of
+        what `f` returned.
 
     Raises:
         TypeError: `f` returns something other than tensors, or complex ones; or a differentiated
             argument has an integer dtype.
 
     >>> jacobian(lambda x: x * x)(np.array([1.0, 2.0]))
-    Tensor([[2., 0.],
-            [0., 4.]], dtype=float64)
+    array([[2., 0.],
+           [0., 4.]])
     """
 
     @functools.wraps(f)
@@ -45,7 +46,7 @@ def jacobian(
         run = Run(f, args, kwargs, argnums, has_aux)
         blocks = [run.as_arguments(_blocks(run, i, y)) for i, y in enumerate(run.outputs)]
         found = tree.fill(run.result, blocks)
-        return (found, run.detached(run.aux)) if has_aux else found
+        return run.returned((found, run.detached(run.aux)) if has_aux else found)
 
     return derivatives
 
@@ -111,15 +112,15 @@ def hessian(
 
     Returns:
         A function of the same arguments. For an argument of shape A it returns a Tensor of shape
-        A + A. For containers and several `argnums`, each tensor in the structure of the gradient
-        is replaced by that structure.
+        A + A, or an ndarray as `grad` does. For containers and several `argnums`, each tensor in
+        the structure of the gradient is replaced by that structure.
 
     Raises:
         TypeError, NonScalarError: as `grad`.
 
     >>> hessian(lambda x: x[0] * x[0] * x[1])(np.array([1.0, 3.0]))
-    Tensor([[6., 2.],
-            [2., 0.]], dtype=float64)
+    array([[6., 2.],
+           [2., 0.]])
     """
     return jacobian(grad(f, argnums, has_aux), argnums, has_aux)
 
@@ -135,20 +136,21 @@ def hvp(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
 
     Returns:
         A function of the arguments of `f` followed by the vector, which has the structure of the
-        differentiated argument (a tuple for several). It returns Tensors in the same structure.
+        differentiated argument (a tuple for several). It returns Tensors in the same structure,
+        or ndarrays as `grad` does.
 
     Raises:
         TypeError, NonScalarError: as `grad`.
         ValueError: the vector differs from the argument in structure or shape.
 
     >>> hvp(lambda x: x[0] * x[0] * x[1])(np.array([1.0, 3.0]), np.array([1.0, 10.0]))
-    Tensor([26.,  2.], dtype=float64)
+    array([26.,  2.])
     """
     gradient = grad(f, argnums)
 
     def product(*args: Any, **kwargs: Any) -> Any:
         *point, vector = args
         run = Run(gradient, point, kwargs, argnums)
-        return run.as_arguments(run.pull(run.seeds(vector)))
+        return run.returned(run.as_arguments(run.pull(run.seeds(vector))))
 
     return product

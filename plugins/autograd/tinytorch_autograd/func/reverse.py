@@ -22,7 +22,9 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> 
     Returns:
         A function of the same arguments. It returns Tensors in the structure of the differentiated
         argument, or a tuple of these for several `argnums`; zeros if `f` does not depend on it.
-        With `has_aux`, it returns a pair of this and the second part of what `f` returned.
+        If all differentiated arguments are ndarrays, it returns ndarrays, unless the result
+        depends on other tensors that require grad. With `has_aux`, it returns a pair of this and
+        the second part of what `f` returned.
 
     Raises:
         TypeError: `f` returns something other than a tensor, or a differentiated argument has an
@@ -35,6 +37,8 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> 
     Tensor(12.)
     >>> grad(lambda p: p["w"] * 3 + p["b"])({"w": 2.0, "b": 1.0})
     {'w': Tensor(3.), 'b': Tensor(1.)}
+    >>> grad(lambda x: np.sum(x**3))(np.array([1.0, 2.0]))
+    array([ 3., 12.])
     """
     pair = value_and_grad(f, argnums, has_aux)
 
@@ -70,7 +74,7 @@ def value_and_grad(
         run = Run(f, args, kwargs, argnums, has_aux)
         found = run.as_arguments(run.pull([np.ones_like(run.scalar().data)]))
         value = (run.result, run.aux) if has_aux else run.result
-        return run.detached(value), found
+        return run.returned((run.detached(value), found))
 
     return both
 
@@ -85,19 +89,20 @@ def elementwise_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..
         f, argnums: as in `grad`; `f` may return a tensor of any shape, or a container of them.
 
     Returns:
-        A function of the same arguments. It returns Tensors in the structure of the argument.
+        A function of the same arguments. It returns Tensors in the structure of the argument, or
+        ndarrays as `grad` does.
 
     Raises:
         TypeError: `f` returns something other than tensors, or the argument has an integer dtype.
 
     >>> elementwise_grad(np.tanh)(np.array([0.0, 1.0, 2.0]))
-    Tensor([1.        , 0.41997434, 0.07065082], dtype=float64)
+    array([1.        , 0.41997434, 0.07065082])
     """
 
     @functools.wraps(f)
     def derivative(*args: Any, **kwargs: Any) -> Any:
         run = Run(f, args, kwargs, argnums)
-        return run.as_arguments(run.pull([np.ones_like(y.data) for y in run.outputs]))
+        return run.returned(run.as_arguments(run.pull([np.ones_like(y.data) for y in run.outputs])))
 
     return derivative
 
@@ -113,20 +118,21 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
     Returns:
         The value, the function, and with `has_aux` the second part of what `f` returned. The
         function takes arrays or Tensors in the structure of the value, and returns a tuple with
-        Tensors for each of `primals`. It may be called any number of times.
+        Tensors for each of `primals`. It may be called any number of times. If all of `primals`
+        are ndarrays, the results are ndarrays, as with `grad`.
 
     Raises:
         TypeError: `f` returns something other than tensors, or an argument has an integer dtype.
 
     >>> value, pull = vjp(lambda x, y: x * y, np.array([1.0, 2.0]), np.array([3.0, 4.0]))
     >>> pull(np.array([1.0, 10.0]))
-    (Tensor([ 3., 40.], dtype=float64), Tensor([ 1., 20.], dtype=float64))
+    (array([ 3., 40.]), array([ 1., 20.]))
     """
     run = Run(f, primals, {}, range(len(primals)), has_aux)
 
     def pullback(cotangents: Any) -> Any:
         """Return the products of `cotangents`, in the structure of the value, and the Jacobians."""
-        return run.as_arguments(run.pull(run.seeds(cotangents), keep=True))
+        return run.returned(run.as_arguments(run.pull(run.seeds(cotangents), keep=True)))
 
-    value = run.detached(run.result)
-    return (value, pullback, run.detached(run.aux)) if has_aux else (value, pullback)
+    value, aux = run.returned(run.detached((run.result, run.aux)))
+    return (value, pullback, aux) if has_aux else (value, pullback)

@@ -39,6 +39,7 @@ class Run:
         aux: the second part of what it returned, with `has_aux`.
         outer: whether the result depends on other tracked tensors too; derivatives are then
             tracked as well.
+        of_arrays: whether all leaves of `arguments` were given as arrays.
     """
 
     def __init__(
@@ -53,6 +54,8 @@ class Run:
         self.name = getattr(f, "__name__", None) or repr(f)
         given = list(args)
         positions = _positions(argnums, len(given))
+        leaves = tree.leaves([given[i] for i in positions])
+        self.of_arrays = all(map(_is_array, leaves))
         for i in positions:
             given[i] = _new_leaves(given[i], f"argument {i} of {self.name}")
         chosen = tuple(given[i] for i in positions)
@@ -172,6 +175,12 @@ class Run:
             return values
         return tree.fill(values, map(detached, tree.leaves(values)))
 
+    def returned(self, values: Any) -> Any:
+        """Return Tensors as arrays if the arguments were arrays, unless they are tracked."""
+        if not self.of_arrays:
+            return values
+        return tree.fill(values, map(_array_of_untracked, tree.leaves(values)))
+
 
 def _positions(argnums: Argnums, count: int) -> list[int]:
     positions = list(argnums) if isinstance(argnums, Iterable) else [argnums]
@@ -237,6 +246,21 @@ def zeros(x: Any, shape: tuple[int, ...] | None = None) -> Any:
     """Return a Tensor of zeros of the dtype of `x`; by default a gradient of `x`."""
     array = np.zeros_like(x.data, shape=shape)
     return derive(x, array, "like") if shape is None else from_array(type(x), array)
+
+
+def _is_array(value: Any) -> bool:
+    """Return whether `value` is an array that implements NumPy's protocols, not a Tensor."""
+    if isinstance(value, np.ndarray | np.generic):
+        return True
+    return hasattr(value, "__array_function__") and not isinstance(value, Tensor)
+
+
+def _array_of_untracked(value: Any) -> Any:
+    if not isinstance(value, Tensor) or is_tracked(value):
+        return value
+    data = value.data
+    # Arrays without axes become numbers such as np.float64, as NumPy's functions return.
+    return data[()] if isinstance(data, np.ndarray) and not data.ndim else data
 
 
 def _described(value: Any) -> str:
