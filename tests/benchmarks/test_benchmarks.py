@@ -153,7 +153,7 @@ def test_compiled_steps_have_their_own_table(tmp_path, results):
     file.write_text(
         f"{report.COMPILED}\nold\n{report.END}\nbetween\n{report.ALL}\nold\n{report.END}\nafter\n"
     )
-    report.write_into(file, "Measured so.", results, "Compiled.")
+    report.write_into(file, "Measured so.", results, {report.COMPILED: "Compiled."})
     table = report.result_table(results)
     assert file.read_text() == (
         f"{report.COMPILED}\n\nCompiled.\n\n{report.END}\nbetween\n"

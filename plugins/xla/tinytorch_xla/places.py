@@ -8,6 +8,7 @@ TinyTorch is taken as fixed.
 from __future__ import annotations
 
 import functools
+import operator
 import sys
 import types
 from collections import deque
@@ -77,6 +78,12 @@ class Box:
         """Return an item."""
         thing = self.thing
         return thing.cell_contents if isinstance(thing, types.CellType) else thing[key]
+
+    def reader(self, key: Any) -> Callable[[], Any]:
+        """Return a function that does what `get` does, without the overhead of a method."""
+        if isinstance(self.thing, types.CellType):
+            return functools.partial(operator.attrgetter("cell_contents"), self.thing)
+        return functools.partial(operator.getitem, self.thing, key)
 
     def set(self, key: Any, value: Any) -> None:
         """Replace an item, without the checks of a subclass."""
