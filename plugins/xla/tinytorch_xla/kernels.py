@@ -13,8 +13,8 @@ import numpy as np
 
 from tinytorch_core.extend import sum_into_rows
 
-from tinytorch_xla import pooling_kernels
-from tinytorch_xla.array import Array, unwrapped
+from tinytorch_xla import pooling_kernels, recurrence_kernels
+from tinytorch_xla.array import Array, unwrapped, wrapped
 from tinytorch_xla.checks import holds
 from tinytorch_xla.convolution_kernels import adjoint, convolve, convolve_transposed, correlate
 from tinytorch_xla.engine import in_64_bits, is_traced, jax, jnp
@@ -31,12 +31,12 @@ def call_kernel(kernel: Any, args: tuple[Any, ...]) -> Any:
 
 
 def _computed(function: Kernel) -> Kernel:
-    """Return a kernel that gets arrays of JAX, and returns one as an array of ours."""
+    """Return a kernel that gets arrays of JAX, and returns them as arrays of ours."""
 
     @in_64_bits
     def run(*args: Any) -> Any:
         found = function(*map(unwrapped, args))
-        return found if found is NotImplemented else Array(found)
+        return found if found is NotImplemented else wrapped(found)
 
     return run
 
@@ -175,6 +175,8 @@ _KERNELS: dict[str, Kernel] = {
     f"{_FUNCTIONAL}.pooling.select": _computed(_if_simple(pooling_kernels.select)),
     f"{_FUNCTIONAL}.pooling.average": _computed(_average),
     f"{_FUNCTIONAL}.pooling.spread": _computed(_spread),
+    f"{_FUNCTIONAL}.recurrence.run": _computed(recurrence_kernels.run),
+    f"{_FUNCTIONAL}.recurrence.run_back": _computed(recurrence_kernels.run_back),
     f"{_FUNCTIONAL}.lookup._check_range": _check_range,
     "tinytorch_training.finite.is_finite": _is_finite,
     "tinytorch_special.logistic.logsumexp": _computed(_logsumexp),
