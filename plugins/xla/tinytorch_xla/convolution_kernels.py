@@ -59,9 +59,7 @@ def adjoint(function: Callable[..., Any], shape: tuple[int, ...], values: Any) -
 
 
 def _has_one_channel(weight: Any, windows: Any) -> bool:
-    return (
-        weight.shape[1] == 1 and math.prod(windows.kernel) <= _MOST_ELEMENTS and _is_on_cpu()
-    )
+    return weight.shape[1] == 1 and math.prod(windows.kernel) <= _MOST_ELEMENTS and _is_on_cpu()
 
 
 def _is_on_cpu() -> bool:
