@@ -47,6 +47,7 @@ class Xla(Compiled):
 
     def train(self, loss: Function, parameters: Arrays, x: np.ndarray, y: np.ndarray) -> Task:
         import jax
+
         from tinytorch_xla import device_put
 
         tensors, functions = self._tracked(parameters), self._functions()

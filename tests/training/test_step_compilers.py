@@ -80,7 +80,7 @@ def test_a_compiler_in_force_is_used_by_every_trainer(register):
 def test_two_plugins_with_one_name(register):
     register("one", Compiler("slow"))
     register("two", Compiler("slow"))
-    with pytest.raises(PluginError, match="'two'.*'slow' of steps is already provided by.*'one'"):
+    with pytest.raises(PluginError, match=r"'two'.*'slow' of steps is already provided by.*'one'"):
         trainer(compile="slow")
 
 

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import pluggy
 
     from tinytorch_devkit import Samples
-
     from tinytorch_training.step_compilers import StepCompilers
 
 tinytorch_api = (1, 1)

@@ -20,6 +20,7 @@ _FEW_CHANNELS = 8
 
 
 def convolve(x: Any, weight: Any, bias: Any = None, windows: Any = None, groups: int = 1) -> Any:
+    """Return the convolution of images; the arguments are those of the kernel."""
     windows.size("conv2d", x.shape[2:])
     if not (x.size and weight.size):
         return NotImplemented
@@ -32,6 +33,7 @@ def convolve(x: Any, weight: Any, bias: Any = None, windows: Any = None, groups:
 
 
 def convolve_transposed(values: Any, weight: Any, image: Any, windows: Any, groups: int) -> Any:
+    """Return the adjoint of `convolve` with respect to the images."""
     if not (values.size and weight.size):
         return NotImplemented
     values, weight = jnp.asarray(values), jnp.asarray(weight)
@@ -44,6 +46,7 @@ def convolve_transposed(values: Any, weight: Any, image: Any, windows: Any, grou
 
 
 def correlate(values: Any, x: Any, windows: Any, groups: int) -> Any:
+    """Return the adjoint of `convolve` with respect to the weight."""
     if not (values.size and x.size):
         return NotImplemented
     values, x = jnp.asarray(values), jnp.asarray(x)

@@ -16,7 +16,6 @@ from tinytorch_core.extend import from_array
 from tinytorch_xla.array import Array
 from tinytorch_xla.places import Box, same
 
-
 _call = operator.call
 
 

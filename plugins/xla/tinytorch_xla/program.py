@@ -90,7 +90,7 @@ class Program:
         self._changed: list[int] = []
         self._ends: list[tuple[Box, Any, Any]] = []
         self._result: Any = None
-        self._checked = False
+        self._checked = self._may_fail = False
         self._first_equal = _first_equal(self._numbers)
         self._read_numbers = [box.reader(key) for box, key in self._numbers]
         self.tape = Tape([read() for read in self._read_numbers])
@@ -130,7 +130,10 @@ class Program:
         variables = jaxpr.invars[: len(values)]
         self._read = [i for i, v in zip(present, variables, strict=True) if id(v) in used]
         self._uses = list(self.tape.uses)
-        donated = [i for i in self._read if i in self._changed and self._donate]
+        # If a callback fails while the program runs, the old state must still exist.
+        self._may_fail = _has_callback(jaxpr)
+        reuses = self._donate and not self._may_fail
+        donated = [i for i in self._read if i in self._changed and reuses]
         self._kept = [i for i in self._read if i not in donated]
         self._donated = donated
         self._writes = [self._slots[i].write for i in self._changed]
@@ -252,6 +255,8 @@ class Program:
         seeds = [seed_from(generator) for *_, generator in generators]
         chosen = [numbers[i] for i in self._uses]
         outputs, replaced, ok = self._run(donated, kept, chosen, seeds, given)
+        if self._may_fail:
+            jax.block_until_ready(replaced)
         for write, value in zip(self._writes, replaced, strict=True):
             write(Array(value))
         if ok and not bool(ok[0]):
@@ -290,6 +295,19 @@ def _global_states() -> Any:
 
 def _is_same(start: Any, end: Any) -> bool:
     return isinstance(start, Array) and isinstance(end, Array) and start.value is end.value
+
+
+def _has_callback(jaxpr: Any) -> bool:
+    """Return whether a program calls Python functions while it runs, also in its parts."""
+    for equation in jaxpr.eqns:
+        if "callback" in equation.primitive.name:
+            return True
+        for value in equation.params.values():
+            for part in value if isinstance(value, tuple | list) else (value,):
+                inner = getattr(part, "jaxpr", part)
+                if hasattr(inner, "eqns") and _has_callback(inner):
+                    return True
+    return False
 
 
 def _first_equal(numbers: Sequence[tuple[Box, Any]]) -> list[int]:
