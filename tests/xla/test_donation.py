@@ -9,7 +9,7 @@ from tinytorch_core import Tensor
 
 import tinytorch_xla as xla
 from tinytorch_layers import Linear
-from tinytorch_training import Adam, NonFiniteError, clip_grad_norm
+from tinytorch_training import Adam
 
 pytestmark = pytest.mark.peers("jax")
 
@@ -30,7 +30,6 @@ class Training:
         loss = (self.model(x) ** 2).mean()
         loss.backward()
         self.model.weight.grad = self.fail(self.model.weight.grad)
-        clip_grad_norm(self.model.parameters(), 1.0)
         self.optimizer.step()
         return loss
 
@@ -85,14 +84,6 @@ def test_a_branch_on_a_value():
     training.fail = lambda x: x if x.sum() > 0 else -x
     with pytest.raises(xla.TracedValueError):
         training.step(Tensor(X))
-    assert_goes_on(training, before)
-
-
-def test_a_gradient_that_is_not_finite():
-    training = Training().compiled()
-    before = training.values()
-    with pytest.raises(NonFiniteError), np.errstate(all="ignore"):
-        training.step(Tensor(np.inf * X))
     assert_goes_on(training, before)
 
 

@@ -57,7 +57,7 @@ def _states(inputs: Sequence[Any], kind: str, sizes: Sizes, reverse: bool) -> tu
         kind, sizes, reverse: as for the kernel.
     """
     dtype = jnp.result_type(*(a for a in inputs if a is not None))
-    given = (None if a is None else jnp.asarray(a, dtype) for a in inputs)
+    given: Any = (None if a is None else jnp.asarray(a, dtype) for a in inputs)
     x, weight_ih, weight_hh, bias_ih, bias_hh, hidden, cell = given
     projected = x @ weight_ih if bias_ih is None else x @ weight_ih + bias_ih
     start = (hidden,) if cell is None else (hidden, cell)
