@@ -143,17 +143,18 @@ def test_the_program_contains_xlas_function(case):
         assert primitive != CONVOLUTION or not found["gather"], found
 
 
-def test_the_results_are_those_of_numpy():
-    arrays = [inputs(case) for case in CASES]
+def test_what_is_computed_in_another_way_has_the_results_of_numpy():
+    cases = [case for case in CASES if case.primitives in ((), TILES)]
+    arrays = [inputs(case) for case in cases]
 
     def compute(arrays):
         found = []
-        for case, (x, w) in zip(CASES, arrays, strict=True):
+        for case, (x, w) in zip(cases, arrays, strict=True):
             found.append(derivatives(case.function, Tensor(x), Tensor(w)))
         return found
 
     compiled = xla.jit(compute)(arrays)
-    for case, found, expected in zip(CASES, compiled, compute(arrays), strict=True):
+    for case, found, expected in zip(cases, compiled, compute(arrays), strict=True):
         for order in range(3):
             for one, other in zip(found[order], expected[order], strict=True):
                 np.testing.assert_allclose(
