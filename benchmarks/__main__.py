@@ -55,7 +55,15 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(given: argparse.Namespace, setup: str) -> None:
     """Measure and report."""
-    from benchmarks import compiled, data_parallel, ecosystem, footprint, measure, report
+    from benchmarks import (
+        compiled,
+        data_parallel,
+        ecosystem,
+        footprint,
+        measure,
+        report,
+        xla_steps,
+    )
     from benchmarks.frameworks import FRAMEWORKS
 
     for file in given.write:
@@ -78,29 +86,39 @@ def run(given: argparse.Namespace, setup: str) -> None:
         compiled_rows += found
         built[name] = steps.seconds
         print(".", end="", file=sys.stderr, flush=True)
+    xla_frameworks = xla_steps.installed()
+    xla_rows = []
+    for row in xla_steps.measured(xla_frameworks, given.only, given.quick):
+        xla_rows.append(row)
+        print(".", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
+    every = [*rows, *compiled_rows, *xla_rows]
     if not given.quick:
-        measure.check_noise(row.ratios for row in [*rows, *compiled_rows])
+        measure.check_noise(row.ratios for row in every)
     if rows:
         print("\nOur time over theirs, median [quartiles]; below 1 we are faster.\n")
         print(report.table(rows, columns))
     text = compiled.text(compilers, compiled_rows, built)
     if compiled_rows:
         print(f"\n{text}")
+    xla_text = xla_steps.text(xla_frameworks, xla_rows)
+    if xla_rows:
+        print(f"\n{xla_text}")
     sources = () if given.only else (footprint, ecosystem, data_parallel)
     figures = [figure for source in sources for figure in source.figures(given.quick)]
     figures += compiled.figures(given.only)
     if figures:
         print(f"\n{report.figure_table(figures)}")
-    results = report.results([*rows, *compiled_rows], figures)
+    results = report.results(every, figures)
     print(f"\nGoals:\n\n{report.result_table(results)}")
     if given.json:
-        data = report.as_json([*rows, *compiled_rows], figures, versions, built)
+        data = report.as_json(every, figures, versions, built)
         given.json.write_text(json.dumps(data, indent=2))
     if given.chart:
         report.chart(rows, columns, given.chart)
     for file in given.write:
-        report.write_into(file, _conditions(setup, versions), results, text)
+        texts = {report.COMPILED: text, report.XLA: xla_text}
+        report.write_into(file, _conditions(setup, versions), results, texts)
 
 
 def measured(frameworks: Sequence[Framework], only: str | None, quick: bool) -> Iterator[Row]:

@@ -14,6 +14,7 @@ from benchmarks.measure import Figure, Ratio
 ALL = "<!-- benchmarks: every row, written by `make bench` -->"
 SELECTION = "<!-- benchmarks: a selection, written by `make bench` -->"
 COMPILED = "<!-- benchmarks: compiled steps, written by `make bench` -->"
+XLA = "<!-- benchmarks: steps compiled by XLA, written by `make bench` -->"
 END = "<!-- end of benchmarks -->"
 
 # The rows of the selection: the work, and what it is compared with.
@@ -181,14 +182,16 @@ def check_markers(file: Path) -> str:
     )
 
 
-def write_into(file: Path, conditions: str, results: Sequence[Result], compiled: str = "") -> None:
+def write_into(
+    file: Path, conditions: str, results: Sequence[Result], texts: Mapping[str, str] | None = None
+) -> None:
     """Replace the text between the markers of a Markdown file.
 
     Args:
         file: the file; its start marker decides whether it gets every row or the selection.
         conditions: a sentence above the table: how the results were measured.
         results: the results of a run of every workload.
-        compiled: the text about compiled steps, for a file with the marker `COMPILED`.
+        texts: texts for the markers `COMPILED` and `XLA`, if the file has them.
 
     Raises:
         ValueError: the markers or a selected row are missing.
@@ -196,8 +199,9 @@ def write_into(file: Path, conditions: str, results: Sequence[Result], compiled:
     start = check_markers(file)
     table = result_table(results if start == ALL else selected(results))
     text = _replaced(file.read_text(encoding="utf-8"), start, f"{conditions}\n\n{table}")
-    if COMPILED in text:
-        text = _replaced(text, COMPILED, compiled)
+    for marker, content in (texts or {}).items():
+        if marker in text:
+            text = _replaced(text, marker, content)
     file.write_text(text, encoding="utf-8")
 
 

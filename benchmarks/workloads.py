@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -228,27 +228,11 @@ def _gelu(size: int = 262_144) -> Workload:
 
 def _transformer(batch: int = 8, length: int = 64, width: int = 128, heads: int = 4) -> Workload:
     """Return a transformer block with layer norms before its two parts, without dropout."""
-    square, vector, wide = (width, width), (width,), (width, 4 * width)
-    # Without biases of the projections: that of the keys has the gradient 0, which differs in
-    # rounding errors only.
-    shapes = [vector, vector, *[square] * 4, vector, vector]
-    shapes += [wide, wide[1:], wide[::-1], vector]
-    rng = np.random.default_rng(0)
-    parameters = [(rng.standard_normal(s) / width**0.5).astype(np.float32) for s in shapes]
-    x = rng.standard_normal((batch, length, width)).astype(np.float32)
+    parameters = _block_parameters(width)
+    x = np.random.default_rng(1).standard_normal((batch, length, width)).astype(np.float32)
 
     def block(F: Framework, x: Any, *ps: Any) -> Any:
-        assert F.layer_norm is not None
-        assert F.gelu is not None
-        normal = F.layer_norm(x, ps[0].shape, ps[0], ps[1])
-        query, key, value = (
-            (normal @ weight).reshape(batch, length, heads, -1).transpose(1, 2)
-            for weight in ps[2:5]
-        )
-        shares = F.softmax(query @ key.transpose(2, 3) * (heads / width) ** 0.5)
-        x = x + (shares @ value).transpose(1, 2).reshape(batch, length, width) @ ps[5]
-        normal = F.layer_norm(x, ps[6].shape, ps[6], ps[7])
-        return x + F.gelu(normal @ ps[8] + ps[9]) @ ps[10] + ps[11]
+        return _block(F, x, ps, heads)
 
     def make(F: Framework) -> Task | None:
         return F.backward(block, [x, *parameters]) if F.layer_norm is not None else None
@@ -258,6 +242,54 @@ def _transformer(batch: int = 8, length: int = 64, width: int = 128, heads: int 
         f"block of width {width}, {heads} heads, length {length}, batch {batch}",
         make,
         goals={"pytorch": 1},
+        tolerance=1e-3,
+    )
+
+
+def _block_parameters(width: int) -> list[np.ndarray]:
+    """Return the parameters of a transformer block.
+
+    The projections have no biases: that of the keys has the gradient 0, which differs in rounding
+    errors only.
+    """
+    square, vector, wide = (width, width), (width,), (width, 4 * width)
+    shapes = [vector, vector, *[square] * 4, vector, vector]
+    shapes += [wide, wide[1:], wide[::-1], vector]
+    rng = np.random.default_rng(0)
+    return [(rng.standard_normal(s) / width**0.5).astype(np.float32) for s in shapes]
+
+
+def _block(F: Framework, x: Any, ps: Sequence[Any], heads: int) -> Any:
+    """Return the output of a transformer block with layer norms before its two parts."""
+    assert F.layer_norm is not None
+    assert F.gelu is not None
+    batch, length, width = x.shape
+    normal = F.layer_norm(x, ps[0].shape, ps[0], ps[1])
+    query, key, value = (
+        (normal @ weight).reshape(batch, length, heads, -1).swapaxes(1, 2) for weight in ps[2:5]
+    )
+    shares = F.softmax(query @ key.swapaxes(2, 3) * (heads / width) ** 0.5)
+    x = x + (shares @ value).swapaxes(1, 2).reshape(batch, length, width) @ ps[5]
+    normal = F.layer_norm(x, ps[6].shape, ps[6], ps[7])
+    return x + F.gelu(normal @ ps[8] + ps[9]) @ ps[10] + ps[11]
+
+
+def block_step(batch: int = 8, length: int = 64, width: int = 128, heads: int = 4) -> Workload:
+    """Return a training step of a transformer block, for frameworks with `swapaxes`."""
+    parameters = _block_parameters(width)
+    x, target = _normal(*[(batch, length, width)] * 2)
+
+    def loss(F: Framework, x: Any, y: Any, *ps: Any) -> Any:
+        error = _block(F, x, ps, heads) - y
+        return (error * error).mean()
+
+    def make(F: Framework) -> Task | None:
+        return F.train(loss, parameters, x, target) if F.layer_norm is not None else None
+
+    return Workload(
+        "training steps",
+        f"block of width {width}, {heads} heads, length {length}, batch {batch}",
+        make,
         tolerance=1e-3,
     )
 

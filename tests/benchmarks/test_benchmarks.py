@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as program
-from benchmarks import compiled, compilers, data_parallel, environment, report, workloads
+from benchmarks import (
+    compiled,
+    compilers,
+    data_parallel,
+    environment,
+    report,
+    workloads,
+    xla_steps,
+)
 from benchmarks.frameworks import TinyTorch
 from benchmarks.measure import Figure, Ratio, check_noise, interleaved, ratio
 from benchmarks.report import Result, Row
@@ -153,7 +161,7 @@ def test_compiled_steps_have_their_own_table(tmp_path, results):
     file.write_text(
         f"{report.COMPILED}\nold\n{report.END}\nbetween\n{report.ALL}\nold\n{report.END}\nafter\n"
     )
-    report.write_into(file, "Measured so.", results, "Compiled.")
+    report.write_into(file, "Measured so.", results, {report.COMPILED: "Compiled."})
     table = report.result_table(results)
     assert file.read_text() == (
         f"{report.COMPILED}\n\nCompiled.\n\n{report.END}\nbetween\n"
@@ -252,3 +260,10 @@ def test_the_chart_is_drawn(row, tmp_path):
     pytest.importorskip("matplotlib")
     report.chart([row], ["peer", "hips"], tmp_path / "chart.png")
     assert (tmp_path / "chart.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_steps_of_the_xla_table_are_workloads():
+    names = [work.name for work in xla_steps.selected(None)]
+    assert names[:-1] == list(xla_steps.SELECTED)
+    assert names[-1].startswith("block of width")
+    assert report.XLA in (ROOT / "docs" / "benchmarks.md").read_text("utf-8")

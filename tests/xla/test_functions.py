@@ -215,6 +215,18 @@ class TestJit:
             with pytest.raises(TypeError, match=r"jit\(\) takes a function"):
                 xla.jit(wrong)
 
+    def test_each_call_looks_at_its_arguments(self):
+        step = xla.jit(lambda x, y: (x * 2 + y,))
+        wide, narrow = Tensor(W), Tensor(W.astype(np.float32))
+        for x in (wide, wide, narrow, wide, narrow, W, put(W), wide):
+            (found,) = step(x, W)
+            np.testing.assert_allclose(np.asarray(found), 3 * W, 1e-6)
+            assert isinstance(found, Tensor) is isinstance(x, Tensor)
+        with pytest.raises(xla.XlaError, match="requires grad"):
+            step(Tensor(W, requires_grad=True), W)
+        (found,) = step(wide, y=W[:1])
+        np.testing.assert_allclose(np.asarray(found), 2 * W + W[0])
+
     def test_an_argument_that_requires_grad(self):
         with pytest.raises(xla.XlaError, match=r"jit\(func.grad"):
             xla.jit(lambda x: x * 2)(Tensor(W, requires_grad=True))

@@ -274,6 +274,30 @@ def test_a_number_that_cannot_be_divided_by():
     assert [np.asarray(step(np.ones(1))).item() for _ in range(4)] == [0.5, 1, 1, -1]
 
 
+def test_counts_of_steps_that_become_different():
+    """They are one number in the compiled step, as long as they are equal."""
+
+    def trained(compile):
+        tensors = [Tensor([1.0, 2.0], requires_grad=True) for _ in range(2)]
+        optimizer = Adam(tensors, lr=0.1)
+
+        @compile
+        def step():
+            optimizer.zero_grad()
+            sum((t * t).sum() for t in tensors).backward()
+            optimizer.step()
+
+        for i in range(5):
+            step()
+            if i == 2:
+                optimizer.set_state("1.step", 50)
+        return [np.asarray(t.data) for t in tensors], [s["step"] for s in optimizer.state.values()]
+
+    expected, found = trained(lambda step: step), trained(xla.jit)
+    np.testing.assert_allclose(found[0], expected[0], 1e-6)
+    assert found[1] == expected[1] == [5, 52]
+
+
 def trainer(compile, lr=0.1):
     model = network()
     optimizer = SGD(model.parameters(), lr=lr, momentum=0.9)

@@ -7,8 +7,6 @@ tinytorch-compile can capture them.
 from __future__ import annotations
 
 import copy
-import functools
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -23,6 +21,7 @@ from tinytorch_training.clipping import clip_grad_norm
 from tinytorch_training.data import map_arrays
 from tinytorch_training.finite import all_finite, is_finite
 from tinytorch_training.optimizer import Optimizer
+from tinytorch_training.step_compilers import compiler
 
 # The loss and the output of the model for one batch; None if no metric needs the output.
 Result = tuple[Any, Any]
@@ -241,7 +240,7 @@ class Steps:
         model, loss, optimizer, max_grad_norm, with_output, compile, observers, weights = parts
         evaluation = Evaluation(model, loss, with_output)
         step = evaluation, optimizer, max_grad_norm, weights
-        change = _compiler(compile) if compile else _unchanged
+        change = compiler(compile) if compile else _unchanged
         self.evaluate: Callable[[Any], Result] = change(evaluation)
         self.train: Callable[..., list[Result]]
         if observers is None:
@@ -255,44 +254,12 @@ class Steps:
             )
 
 
-def backend_in_force(compile: bool | str) -> bool | str:
-    """Return the backend that compiles the steps: in a block of `tinytorch_xla.shard`, XLA."""
-    sharding = sys.modules.get("tinytorch_xla.sharding")
-    return "xla" if sharding is not None and sharding.active_mesh() is not None else compile
-
-
 def _unchanged(step: Any) -> Any:
     return step
 
 
 def _names(observers: tuple[Any, ...]) -> str:
     return ", ".join(f"{f.__qualname__}()" for functions in observers[1:] for f in functions)
-
-
-def _compiler(backend: bool | str) -> Callable[[Any], Any]:
-    """Return the function that compiles a step."""
-    # Imported here because tinytorch-xla and tinytorch-compile are optional.
-    if backend == "xla":
-        try:
-            from tinytorch_xla import jit
-        except ModuleNotFoundError as error:
-            if error.name != "tinytorch_xla":
-                raise
-            raise ModuleNotFoundError(
-                'Trainer(compile="xla") requires tinytorch-xla: pip install "tinytorch-xla[jax]"',
-                name=error.name,
-            ) from error
-        return jit
-    try:
-        from tinytorch_compile import compile
-    except ModuleNotFoundError as error:
-        if error.name != "tinytorch_compile":
-            raise
-        raise ModuleNotFoundError(
-            "Trainer(compile=True) requires tinytorch-compile: pip install tinytorch-compile",
-            name=error.name,
-        ) from error
-    return functools.partial(compile, backend=backend) if isinstance(backend, str) else compile
 
 
 def detached(value: Any) -> Any:

@@ -50,9 +50,9 @@ from tinytorch_training.step import (
     Result,
     Steps,
     Weights,
-    backend_in_force,
     detached,
 )
+from tinytorch_training.step_compilers import backend_in_force
 
 Array = Any
 File = str | os.PathLike[str]
@@ -91,9 +91,9 @@ class Trainer:
             unreadable, such as in a file; None shows a bar on terminals and in notebooks only.
         compile: whether to compile the steps of training and of evaluation with tinytorch-compile,
             which does not change any result; or the name of one of its backends. A step that cannot
-            be captured runs as it is, with a warning that names the line. "xla" compiles with
-            tinytorch-xla, for the devices of JAX; this is the default inside a block of its
-            `shard`.
+            be captured runs as it is, with a warning that names the line. Or the name of a compiler
+            that a plugin adds: "xla" compiles with tinytorch-xla, for the devices of JAX; this is
+            the default inside a block of its `shard`.
         callbacks: instances of `Callback`, which are called at the defined points of a run.
 
     Attributes:
@@ -109,7 +109,7 @@ class Trainer:
         TypeError: the model lacks methods of a Module, or an argument has the wrong type.
         ValueError: the optimizer has none of the model's parameters, the scheduler is for a
             different optimizer, or an argument is out of range.
-        ModuleNotFoundError: `compile` is given, and tinytorch-compile is not installed.
+        ModuleNotFoundError: `compile` is given, and the package that compiles is not installed.
 
     >>> from tinytorch_layers import Linear
     >>> from tinytorch_training import SGD, DataLoader, TensorDataset

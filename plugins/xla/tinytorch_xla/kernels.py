@@ -13,8 +13,10 @@ import numpy as np
 
 from tinytorch_core.extend import sum_into_rows
 
-from tinytorch_xla.array import Array, unwrapped
+from tinytorch_xla import pooling_kernels, recurrence_kernels
+from tinytorch_xla.array import Array, unwrapped, wrapped
 from tinytorch_xla.checks import holds
+from tinytorch_xla.convolution_kernels import adjoint, convolve, convolve_transposed, correlate
 from tinytorch_xla.engine import in_64_bits, is_traced, jax, jnp
 
 Kernel = Callable[..., Any]
@@ -31,62 +33,18 @@ def call_kernel(kernel: Any, args: tuple[Any, ...]) -> Any:
 
 
 def _computed(function: Kernel) -> Kernel:
-    """Return a kernel that gets arrays of JAX, and returns one as an array of ours."""
+    """Return a kernel that gets arrays of JAX, and returns them as arrays of ours."""
 
     @in_64_bits
     def run(*args: Any) -> Any:
         found = function(*map(unwrapped, args))
-        return found if found is NotImplemented else Array(found)
+        return found if found is NotImplemented else wrapped(found)
 
     return run
 
 
 def _erf(x: Any) -> Any:
     return jax.scipy.special.erf(x if x.dtype.kind == "f" else x.astype(float))
-
-
-def _convolved(x: Any, weight: Any, windows: Any, groups: int) -> Any:
-    top, bottom, left, right = windows.padding
-    dtype = jnp.result_type(x, weight)
-    return jax.lax.conv_general_dilated(
-        x.astype(dtype),
-        weight.astype(dtype),
-        window_strides=windows.stride,
-        padding=((top, bottom), (left, right)),
-        rhs_dilation=windows.dilation,
-        feature_group_count=groups,
-    )
-
-
-def _convolve(x: Any, weight: Any, bias: Any = None, windows: Any = None, groups: int = 1) -> Any:
-    windows.size("conv2d", x.shape[2:])
-    if not (x.size and weight.size):
-        return NotImplemented
-    out = _convolved(jnp.asarray(x), jnp.asarray(weight), windows, groups)
-    return out if bias is None else out + bias.reshape((-1, 1, 1))
-
-
-def _convolve_transposed(values: Any, weight: Any, image: Any, windows: Any, groups: int) -> Any:
-    if not (values.size and weight.size):
-        return NotImplemented
-    values, weight = jnp.asarray(values), jnp.asarray(weight)
-    shape = (values.shape[0], weight.shape[1] * groups, *image)
-    return _adjoint(lambda x: _convolved(x, weight, windows, groups), shape, values)
-
-
-def _correlate(values: Any, x: Any, windows: Any, groups: int) -> Any:
-    if not (values.size and x.size):
-        return NotImplemented
-    values, x = jnp.asarray(values), jnp.asarray(x)
-    shape = (values.shape[1], x.shape[1] // groups, *windows.kernel)
-    return _adjoint(lambda weight: _convolved(x, weight, windows, groups), shape, values)
-
-
-def _adjoint(function: Kernel, shape: tuple[int, ...], values: Any) -> Any:
-    """Return the adjoint of a linear function of an array of `shape`, applied to values."""
-    argument = jax.ShapeDtypeStruct(shape, values.dtype)
-    (found,) = jax.linear_transpose(function, argument)(values)
-    return found
 
 
 def _reduced(x: Any, windows: Any, start: float, combine: Any) -> Any:
@@ -106,7 +64,19 @@ def _maxima(x: Any, windows: Any) -> Any:
     windows.size("max_pool2d", x.shape[2:])
     if x.dtype.kind != "f" or not x.size:
         return NotImplemented
+    if pooling_kernels.is_simple(windows, x.shape[2:]):
+        return pooling_kernels.maxima(x, windows)
     return _reduced(x, windows, -math.inf, jax.lax.max)
+
+
+def _if_simple(function: Kernel) -> Kernel:
+    """Return a kernel of max pooling that runs for windows side by side only."""
+
+    def run(values: Any, x: Any, largest: Any, windows: Any) -> Any:
+        is_simple = x.size and pooling_kernels.is_simple(windows, x.shape[2:])
+        return function(values, x, largest, windows) if is_simple else NotImplemented
+
+    return run
 
 
 def _sums(x: Any, windows: Any) -> Any:
@@ -124,7 +94,7 @@ def _spread(values: Any, image: Any, windows: Any) -> Any:
     if values.dtype.kind != "f" or not values.size:
         return NotImplemented
     values = values * (1 / math.prod(windows.kernel))
-    return _adjoint(lambda x: _sums(x, windows), (*values.shape[:2], *image), values)
+    return adjoint(lambda x: _sums(x, windows), (*values.shape[:2], *image), values)
 
 
 def _sum_into_rows(values: Any, numbers: Any, count: int) -> Any:
@@ -195,12 +165,16 @@ def _on_processor(kernel: Any, like: int) -> Kernel:
 _FUNCTIONAL = "tinytorch_layers.functional"
 _KERNELS: dict[str, Kernel] = {
     "tinytorch_activations.functional.error_function.erf": _computed(_erf),
-    f"{_FUNCTIONAL}.convolution.convolve": _computed(_convolve),
-    f"{_FUNCTIONAL}.convolution.convolve_transposed": _computed(_convolve_transposed),
-    f"{_FUNCTIONAL}.convolution.correlate": _computed(_correlate),
+    f"{_FUNCTIONAL}.convolution.convolve": _computed(convolve),
+    f"{_FUNCTIONAL}.convolution.convolve_transposed": _computed(convolve_transposed),
+    f"{_FUNCTIONAL}.convolution.correlate": _computed(correlate),
     f"{_FUNCTIONAL}.pooling.maxima": _computed(_maxima),
+    f"{_FUNCTIONAL}.pooling.unpool": _computed(_if_simple(pooling_kernels.unpool)),
+    f"{_FUNCTIONAL}.pooling.select": _computed(_if_simple(pooling_kernels.select)),
     f"{_FUNCTIONAL}.pooling.average": _computed(_average),
     f"{_FUNCTIONAL}.pooling.spread": _computed(_spread),
+    f"{_FUNCTIONAL}.recurrence.run": _computed(recurrence_kernels.run),
+    f"{_FUNCTIONAL}.recurrence.run_back": _computed(recurrence_kernels.run_back),
     "tinytorch_training.finite.is_finite": _is_finite,
     "tinytorch_special.logistic.logsumexp": _computed(_logsumexp),
     "tinytorch_special.signal.convolve": _computed(_convolve_signals),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from tinytorch_core import hookimpl
@@ -38,6 +39,24 @@ def _draw(generator: Any, method: str, arguments: tuple[Any, ...]) -> Any:
 def tinytorch_register_ops(ops: OpTable) -> None:
     if "random_draw" in ops:
         ops.replace("random_draw", _draw)
+
+
+def _jit(step: Any) -> Any:
+    # Imported here because it imports JAX.
+    from tinytorch_xla.step import jit
+
+    return jit(step)
+
+
+def _is_sharding() -> bool:
+    """Return whether the program is in a block of `shard`."""
+    sharding = sys.modules.get("tinytorch_xla.sharding")
+    return sharding is not None and sharding.active_mesh() is not None
+
+
+@hookimpl(optionalhook=True)
+def tinytorch_register_step_compilers(compilers: Any) -> None:
+    compilers.add("xla", _jit, _is_sharding)
 
 
 @hookimpl

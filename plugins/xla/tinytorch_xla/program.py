@@ -6,20 +6,21 @@ import contextlib
 import pickle
 import random
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from tinytorch_xla.arguments import as_jax, collected, filled, numbered
+from tinytorch_xla.arguments import Leaf, as_jax, collected, filled, numbered
 from tinytorch_xla.array import Array
 from tinytorch_xla.checks import Checks, checking
 from tinytorch_xla.draws import tracing
 from tinytorch_xla.engine import jax, jnp
 from tinytorch_xla.errors import XlaError
+from tinytorch_xla.guards import Guards, Slot
 from tinytorch_xla.numbers import Number, Tape
 from tinytorch_xla.places import Box, Places, same
 from tinytorch_xla.random import TracedGenerator, seed_from
-from tinytorch_xla.sharding import gathered, is_spread, placed
+from tinytorch_xla.sharding import gathered, is_spread, placed, unplaced
 
 
 class UnfinishedError(Exception):
@@ -44,40 +45,6 @@ class ChangedNumbersError(Exception):
     def __init__(self, found: set[Any]) -> None:
         super().__init__()
         self.found = found
-
-
-class Slot(NamedTuple):
-    """Where a step reads an array and perhaps replaces it: in a tensor, as its gradient, in a box.
-
-    Attributes:
-        path: how the step reaches it.
-        owner: the tensor or the box.
-        key: "data" or "grad" for a tensor, or the key of the box.
-    """
-
-    path: str
-    owner: Any
-    key: Any
-
-    def read(self) -> Any:
-        """Return the array, or None for a missing gradient."""
-        if isinstance(self.owner, Box):
-            return self.owner.get(self.key)
-        return getattr(self.owner, self.key)
-
-    def write(self, value: Any) -> None:
-        """Replace the array."""
-        if isinstance(self.owner, Box):
-            self.owner.set(self.key, value)
-        else:
-            setattr(self.owner, self.key, value)
-
-    def write_result(self, value: Any) -> None:
-        """Replace the array by one of JAX, or a gradient by one of the kind of its tensor."""
-        if self.key == "grad" and type(getattr(self.owner, "data", None)) is np.ndarray:
-            self.write(np.array(value))
-        else:
-            self.write(Array(value))
 
 
 class Program:
@@ -106,7 +73,6 @@ class Program:
         self._slots: list[Slot] = []
         self._generators: list[tuple[Box, Any, Any]] = []
         self._numbers: list[tuple[Box, Any]] = []
-        self._items: list[tuple[Any, Any, Any]] = []
         self._fixed: list[tuple[Box, int, list[tuple[Any, Any]]]] = []
         for path, tensor in places.tensors:
             self._slots.append(Slot(path, tensor, "data"))
@@ -117,14 +83,19 @@ class Program:
         for slot in self._slots:
             if mesh is None and is_spread(value := slot.read()):
                 slot.write(gathered(value))
-        self._missing = [slot.read() is None for slot in self._slots]
+        self._guards = Guards(self._fixed, self._slots)
+        # Return the arrays of the state, or None if something else is not as it was.
+        self.state = self._guards.state
+        self._missing = self._guards.missing
         self._read: list[int] = []
         self._changed: list[int] = []
         self._ends: list[tuple[Box, Any, Any]] = []
         self._result: Any = None
-        self._checked = False
         self._checks_of_inputs: list[tuple[int, Callable[[Any], Any]]] = []
-        self.tape = Tape([box.get(key) for box, key in self._numbers])
+        self._checked = self._may_fail = False
+        self._first_equal = _first_equal(self._numbers)
+        self._read_numbers = [box.reader(key) for box, key in self._numbers]
+        self.tape = Tape([read() for read in self._read_numbers])
         self._uses: list[int] = []
         self._run: Any = None
 
@@ -141,8 +112,6 @@ class Program:
             else:
                 fixed.append((key, value))
         self._fixed.append((box, box.count(), fixed))
-        if box.has_keys:
-            self._items += [(box.thing, key, value) for key, value in fixed]
 
     # Tracing.
 
@@ -163,9 +132,13 @@ class Program:
         variables = jaxpr.invars[: len(values)]
         self._read = [i for i, v in zip(present, variables, strict=True) if id(v) in used]
         self._uses = list(self.tape.uses)
-        donated = [i for i in self._read if i in self._changed and self._donate]
+        # If a callback fails while the program runs, the old state must still exist.
+        self._may_fail = _has_callback(jaxpr)
+        reuses = self._donate and not self._may_fail
+        donated = [i for i in self._read if i in self._changed and reuses]
         self._kept = [i for i in self._read if i not in donated]
         self._donated = donated
+        self._writes = [self._slots[i].write_result for i in self._changed]
         self._run = jax.jit(self._second, donate_argnums=(0,))
 
     def _first(self, values: Any, seeds: Any, inputs: Any) -> Any:
@@ -191,7 +164,7 @@ class Program:
                     slot.write(Array(values[i] if i in values else as_jax(np.zeros_like(old))))
             started = [slot.read() for slot in self._slots]
             for index, (box, key) in enumerate(self._numbers):
-                box.set(key, self.tape.number(index))
+                box.set(key, self.tape.number(self._first_equal[index]))
             for (box, key, _), seed in zip(self._generators, seeds, strict=True):
                 box.set(key, TracedGenerator(seed))
             args, kwargs = filled(self._tree, inputs)
@@ -209,21 +182,22 @@ class Program:
         self._check_state()
         outputs: list[Any] = []
         self._result = collected(result, outputs)
-        self._ends = [(box, key, box.get(key)) for box, key in self._numbers]
-        ends = [slot.read() for slot in self._slots]
+        ends = enumerate((box, key, box.get(key)) for box, key in self._numbers)
+        self._ends = [end for i, end in ends if not _is_number(end[2], self._first_equal[i])]
+        after = [slot.read() for slot in self._slots]
         self._changed, replaced = [], []
         masks = [jnp.all(mask) for mask in checks.masks]
         ok = jnp.all(jnp.stack(masks)) if masks else None
         self._checked = ok is not None
         self._checks_of_inputs = checks.of_inputs
-        for i, (start, end) in enumerate(zip(started, ends, strict=True)):
+        for i, (start, end) in enumerate(zip(started, after, strict=True)):
             if end is not start and end is not None and not _is_same(start, end):
                 new = as_jax(end)
                 if ok is not None and start is not None:
                     new = jnp.where(ok, new, as_jax(start))
                 self._changed.append(i)
                 replaced.append(new)
-        self._dropped = [i for i, end in enumerate(ends) if end is None and started[i] is not None]
+        self._dropped = [i for i, end in enumerate(after) if end is None and started[i] is not None]
         return outputs, replaced, [] if ok is None else [ok]
 
     def _check_state(self) -> None:
@@ -253,34 +227,20 @@ class Program:
 
     may_create_gradients = False
 
-    def holds(self) -> bool:
-        """Return whether everything that is not an array is as it was."""
-        try:
-            for thing, key, value in self._items:
-                now = thing[key]
-                if now is not value and not same(now, value):
-                    return False
-            for box, count, fixed in self._fixed:
-                if count < 0:
-                    for key, value in () if box.has_keys else fixed:
-                        if not same(box.get(key), value):
-                            return False
-                elif box.count() != count:
-                    return False
-            return [slot.read() is None for slot in self._slots] == self._missing
-        except (KeyError, IndexError, ValueError):
-            return False
-
     def numbers(self) -> list[Any] | None:
         """Return the numbers of the step, computed by Python; None if a decision differs."""
-        return self.tape.replay([box.get(key) for box, key in self._numbers])
+        values = [read() for read in self._read_numbers]
+        for value, first in zip(values, self._first_equal, strict=True):
+            if value != values[first]:
+                return None
+        return self.tape.replay(values)
 
-    def run(self, inputs: Sequence[Any], numbers: list[Any]) -> Any:
+    def run(self, inputs: Sequence[Any], state: list[Any], numbers: list[Any]) -> Any:
         """Run the step and replace its state.
 
         Args:
             inputs: the arrays among the arguments.
-            numbers: the result of `numbers`.
+            state, numbers: the results of the methods.
 
         Raises:
             FailedCheckError: a check of values failed; the state is unchanged.
@@ -288,24 +248,34 @@ class Program:
         for index, valid in self._checks_of_inputs:
             if not np.all(valid(np.asarray(inputs[index]))):
                 raise FailedCheckError
-        slots, mesh = self._slots, self._mesh
-        donated = [placed(slots[i].read(), mesh, True) for i in self._donated]
-        kept = [placed(slots[i].read(), mesh, True) for i in self._kept]
-        states = [g.bit_generator.state for *_, g in self._generators] if self._checked else []
-        seeds = [seed_from(generator) for *_, generator in self._generators]
-        given = [placed(i, mesh, False) for i in inputs]
+        mesh = self._mesh
+        if mesh is None:
+            donated = [unplaced(state[i]) for i in self._donated]
+            kept = [unplaced(state[i]) for i in self._kept]
+            given = [unplaced(i) for i in inputs]
+        else:
+            donated = [placed(state[i], mesh, True) for i in self._donated]
+            kept = [placed(state[i], mesh, True) for i in self._kept]
+            given = [placed(i, mesh, False) for i in inputs]
+        generators = self._generators
+        states = [g.bit_generator.state for *_, g in generators] if self._checked else ()
+        seeds = [seed_from(generator) for *_, generator in generators]
         chosen = [numbers[i] for i in self._uses]
         outputs, replaced, ok = self._run(donated, kept, chosen, seeds, given)
-        for i, value in zip(self._changed, replaced, strict=True):
-            slots[i].write_result(value)
+        if self._may_fail:
+            jax.block_until_ready(replaced)
+        for write, value in zip(self._writes, replaced, strict=True):
+            write(value)
         if ok and not bool(ok[0]):
-            for (*_, generator), state in zip(self._generators, states, strict=True):
-                generator.bit_generator.state = state
+            for (*_, generator), before in zip(generators, states, strict=True):
+                generator.bit_generator.state = before
             raise FailedCheckError
         for i in self._dropped:
             self._slots[i].write(None)
         for box, key, end in self._ends:
             box.set(key, numbers[end.index] if isinstance(end, Number) else end)
+        if isinstance(self._result, Leaf):
+            return self._result.built(outputs[self._result.index])
         return numbered(filled(self._result, outputs), numbers)
 
 
@@ -341,6 +311,39 @@ def _state_of(generator: Any) -> Any:
 
 def _is_same(start: Any, end: Any) -> bool:
     return isinstance(start, Array) and isinstance(end, Array) and start.value is end.value
+
+
+def _has_callback(jaxpr: Any) -> bool:
+    """Return whether a program calls Python functions while it runs, also in its parts."""
+    for equation in jaxpr.eqns:
+        if "callback" in equation.primitive.name:
+            return True
+        for value in equation.params.values():
+            for part in value if isinstance(value, tuple | list) else (value,):
+                inner = getattr(part, "jaxpr", part)
+                if hasattr(inner, "eqns") and _has_callback(inner):
+                    return True
+    return False
+
+
+def _first_equal(numbers: Sequence[tuple[Box, Any]]) -> list[int]:
+    """Return the index of the first number that stands for each number while they are equal.
+
+    The counts of steps of all parameters are one number, so that an optimizer computes with it
+    once, and not for each parameter.
+    """
+    firsts: dict[Any, int] = {}
+    found = []
+    for index, (box, key) in enumerate(numbers):
+        value = box.get(key)
+        same = (key, value) if type(value) is int else index
+        found.append(firsts.setdefault(same, index))
+    return found
+
+
+def _is_number(value: Any, index: int) -> bool:
+    """Return whether a value is a number at the start of the step."""
+    return isinstance(value, Number) and value.index == index
 
 
 def _is_random(value: Any) -> bool:

@@ -78,6 +78,11 @@ def active_mesh() -> Any:
     return _mesh.get()
 
 
+def unplaced(array: Any) -> Any:
+    """Return the array of JAX in an array of ours, and anything else unchanged."""
+    return array.value if array.__class__ is Array else array
+
+
 def placed(array: Any, mesh: Any, state: bool) -> Any:
     """Return an array of JAX on the devices of a mesh, or as it is without one.
 
@@ -89,7 +94,7 @@ def placed(array: Any, mesh: Any, state: bool) -> Any:
     Raises:
         XlaError: the first axis cannot be split evenly.
     """
-    value = array.value if isinstance(array, Array) else array
+    value = unplaced(array)
     if mesh is None:
         return value
     target = mesh.copied if state or not array.shape else mesh.split

@@ -5,15 +5,22 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from tinytorch_core import Tensor
 
-from tinytorch_xla.arguments import collected, filled, flattened, key_of
+from tinytorch_xla.arguments import (
+    collected,
+    filled,
+    flattened,
+    key_of,
+    kinds_of,
+    matching,
+)
 from tinytorch_xla.array import Array
 from tinytorch_xla.devices import to_numpy
 from tinytorch_xla.draws import tracing
-from tinytorch_xla.engine import in_64_bits, is_traced
+from tinytorch_xla.engine import enabled, is_traced
 from tinytorch_xla.places import Places, modes
 from tinytorch_xla.program import (
     ChangedNumbersError,
@@ -75,6 +82,7 @@ class Jitted:
         self._programs: dict[Any, list[Program]] = {}
         self._wanted: set[Any] = set()
         self._unfinished: dict[Any, int] = {}
+        self._latest: _Latest | None = None
         self._lock = threading.RLock()
 
     def __repr__(self) -> str:
@@ -85,25 +93,37 @@ class Jitted:
     def __reduce__(self) -> Any:
         return type(self), (self.step, self._donate)  # a copy compiles again
 
-    @in_64_bits
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if tracing.get():
             return self.step(*args, **kwargs)  # it becomes part of the function that is traced
+        with enabled(True), self._lock:
+            latest = self._latest
+            if latest is not None and not kwargs and latest.context == _context():
+                arrays = matching(args, latest.arguments)
+                if arrays is not None and (found := _state_of(latest.program)) is not None:
+                    return self._run(latest.program, arrays, found, args, kwargs)
+            return self._called(args, kwargs)
+
+    def _called(self, args: Any, kwargs: Any) -> Any:
+        """Run the step with arguments that differ from those of the latest call."""
         arrays: list[Any] = []
         tree = flattened((args, kwargs), arrays, "jit()")
         if any(is_traced(getattr(a, "value", a)) for a in arrays):
             return self.step(*args, **kwargs)
         shapes = tuple((a.shape, a.dtype) for a in arrays)
-        key = key_of(tree), shapes, modes(), active_mesh()
-        with self._lock:
-            for program in self._programs.get(key, ()):
-                if program.holds() and (numbers := program.numbers()) is not None:
-                    return self._run(program, arrays, numbers, args, kwargs)
-            return self._compiled(key, tree, arrays, args, kwargs)
+        context = _context()
+        key = key_of(tree), shapes, context
+        self._latest = None
+        for program in self._programs.get(key, ()):
+            if (found := _state_of(program)) is not None:
+                if not kwargs and (arguments := kinds_of(args)) is not None:
+                    self._latest = _Latest(program, arguments, context)
+                return self._run(program, arrays, found, args, kwargs)
+        return self._compiled(key, tree, arrays, args, kwargs)
 
-    def _run(self, program: Program, arrays: Any, numbers: Any, args: Any, kwargs: Any) -> Any:
+    def _run(self, program: Program, arrays: Any, state: Any, args: Any, kwargs: Any) -> Any:
         try:
-            return program.run(arrays, numbers)
+            return program.run(arrays, *state)
         except FailedCheckError:
             # Run the step as it is, which raises the error from its own line.
             return self._as_it_is(Places(self.step, _objects(args, kwargs)), args, kwargs)
@@ -132,9 +152,9 @@ class Jitted:
         known = self._programs.setdefault(key, [])
         known.insert(0, program)
         del known[_MOST_PROGRAMS:]
-        numbers = program.numbers()
-        assert numbers is not None  # its guards hold for the numbers of this call
-        return self._run(program, arrays, numbers, args, kwargs)
+        state = _state_of(program)
+        assert state is not None  # its guards hold for this call
+        return self._run(program, arrays, state, args, kwargs)
 
     def _as_it_is(self, places: Places, args: Any, kwargs: Any) -> Any:
         """Run the step by NumPy, which takes less time than compiling each op, and move it back."""
@@ -149,6 +169,33 @@ class Jitted:
         args, kwargs = to_numpy((args, kwargs))
         outputs: list[Any] = []
         return filled(collected(self.step(*args, **kwargs), outputs), outputs)
+
+
+class _Latest(NamedTuple):
+    """The program that ran in the latest call, and what that call depended on.
+
+    Attributes:
+        program: the program.
+        arguments: the classes, shapes and dtypes of the arguments.
+        context: the result of `_context`.
+    """
+
+    program: Program
+    arguments: Any
+    context: Any
+
+
+def _context() -> Any:
+    """Return what determines how ops run, outside of the step."""
+    return modes(), active_mesh()
+
+
+def _state_of(program: Program) -> Any:
+    """Return the arrays and numbers of a program, or None if it does not hold."""
+    state = program.state()
+    if state is None or (numbers := program.numbers()) is None:
+        return None
+    return state, numbers
 
 
 def _objects(args: Any, kwargs: Any) -> list[Any]:
