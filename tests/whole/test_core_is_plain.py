@@ -17,7 +17,7 @@ ABOUT_GRADIENTS = re.compile("grad|backward", re.IGNORECASE)
 
 def test_only_the_hints_mention_gradients() -> None:
     files = [f for f in CORE.rglob("*") if f.is_file() and f.suffix != ".pyc"]
-    mentioning = {f.name for f in files if ABOUT_GRADIENTS.search(f.read_text("utf-8"))}
+    mentioning = {f.name for f in files if ABOUT_GRADIENTS.search(text(f))}
     assert {"tensor.py", "surface.py", "hints.txt"} <= {f.name for f in files}
     assert mentioning == {"hints.txt"}
 
