@@ -55,7 +55,7 @@ def searchsorted(
 
 def sort(x: Array, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Array:
     """Return the elements sorted along `axis`."""
-    ascending = np.sort(asarray(x), axis=axis, stable=stable)
+    ascending = np.sort(asarray(x), axis=axis, kind="stable" if stable else None)
     return np.flip(ascending, axis) if descending else ascending
 
 

@@ -1,0 +1,79 @@
+"""`x[index] = value` for tracked tensors: the tensor gets a new array, which is recorded.
+
+That is the same as writing into the array only if nothing else sees it: no view, no other tensor,
+and no `x.data` in the user's program. The number of references tells. Nodes that saved the array
+keep the old one, so their derivatives stay right.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from tinytorch_core import Tensor
+from tinytorch_core.extend import place, to_array, unwrap
+
+from tinytorch_autograd import tree
+from tinytorch_autograd.engine import nodes_of
+from tinytorch_autograd.errors import GraphFreedError
+from tinytorch_autograd.node import AccumulateGrad
+from tinytorch_autograd.unrecorded import nodes_in
+
+
+def assign(x: Any, index: Any, value: Any) -> bool:
+    """Record `x[index] = value`, and return True; return False if it cannot be recorded.
+
+    It cannot be recorded if `x` is a leaf that requires grad, if its dtype has no derivative, or if
+    its array may be seen by something else.
+    """
+    if isinstance(x._node, AccumulateGrad) or x._retains or x.dtype.kind not in "fc":
+        return False
+    if not _is_unshared(x, value):
+        return False
+    result = _with_items(x, unwrap(index), value)
+    x._data, x._node = result._data, result._node
+    return True
+
+
+def _with_items(x: Any, index: Any, value: Any) -> Any:
+    """Return a tensor with the elements of `x`, but `value` where `index` selects."""
+    written = np.zeros(x.shape, bool)
+    shape = written[index].shape
+    written[index] = True
+    # NumPy ignores leading axes of length 1 of the value.
+    value = value if isinstance(value, Tensor) else to_array(value)
+    extra = max(value.ndim - len(shape), 0)
+    value = np.squeeze(value, tuple(range(extra))) if extra else value
+    values = np.broadcast_to(value.astype(x.dtype), shape)
+    return np.where(written, place(values, index, x.shape), x)
+
+
+def _is_unshared(x: Any, value: Any) -> bool:
+    """Return whether nothing but `x` and nodes refer to its array, an ndarray with own memory."""
+    array = x._data
+    if type(array) is not np.ndarray or array.base is not None:
+        return False
+    references = sys.getrefcount(array)
+    return references <= _UNSHARED or references - _saved(array, [x, value]) <= _UNSHARED
+
+
+def _saved(array: Any, tensors: list[Any]) -> int:
+    """Return how often the nodes that tensors depend on have saved an array."""
+    try:
+        nodes = nodes_of(list(nodes_in(tensors, Tensor)))[1]
+    except GraphFreedError:
+        return 0
+    saved = [value for node in nodes for value in tree.leaves(getattr(node, "saved", None) or ())]
+    return sum(unwrap(value) is array for value in saved)
+
+
+def _references_to_a_new_array() -> int:
+    x = Tensor(0.0)
+    array = x._data
+    return sys.getrefcount(array)
+
+
+# Counted, because the number differs between versions of Python.
+_UNSHARED = _references_to_a_new_array()
