@@ -27,7 +27,7 @@ def argsort(x: Array, /, *, axis: int = -1, descending: bool = False, stable: bo
     if not descending:
         return np.argsort(x, axis=axis, stable=stable)
     # The reverse of an ascending order would also reverse equal elements.
-    last = x.shape[axis] - 1 if x.ndim else 0
+    last = x.shape[axis] - 1
     return last - np.flip(np.argsort(np.flip(x, axis), axis=axis, stable=stable), axis)
 
 
