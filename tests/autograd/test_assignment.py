@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tinytorch_core import Tensor, plugins
+from tinytorch_core.extend import from_array
 
 from tinytorch_autograd import InPlaceError, func, gradcheck, no_grad
 from tinytorch_devkit import StrictArray
@@ -74,6 +75,29 @@ def test_an_array_that_an_op_has_saved_keeps_its_values():
     np.testing.assert_allclose(x.grad, [0, np.exp(2)], rtol=1e-6)
 
 
+def test_a_view_that_an_op_has_saved_keeps_its_values():
+    x = Tensor(X, requires_grad=True)
+
+    def scaled(x):
+        y = x * 2
+        y[:, 1:] *= x[:, 1:]  # saves a view of y
+        return y
+
+    assert gradcheck(scaled, (x,))
+    np.testing.assert_array_equal(scaled(x).data[:, 1:], 2 * X[:, 1:] ** 2)
+
+
+def test_a_view_of_memory_that_nothing_else_sees():
+    x = Tensor(X, requires_grad=True)
+
+    def first(x):
+        y = (x * 2).mT[1:]
+        y[0] = x[0, 0]
+        return y
+
+    assert gradcheck(first, (x,))
+
+
 def test_where_the_other_value_is_not_finite():
     x = Tensor([0.0, 2.0], requires_grad=True)
     with np.errstate(divide="ignore"):
@@ -85,7 +109,9 @@ def test_where_the_other_value_is_not_finite():
 
 SHARED = {
     "a leaf that requires grad": lambda x: (x, None),
-    "a view": lambda x: ((x * 2)[1:], None),
+    "a view": lambda x: (lambda y: (y[1:], y))(x * 2),
+    "a view of an array": lambda x: (lambda a: (from_array(Tensor, a[1:]), a))(np.zeros(3)),
+    "one of two views": lambda x: (lambda y: (y[1:], y[:2]))(x * 2),
     "a tensor with a view": lambda x: (lambda y: (y, y[1:]))(x * 2),
     "a tensor whose array the program has": lambda x: (lambda y: (y, y.data))(x * 2),
     "a tensor with a detached one": lambda x: (lambda y: (y, y.detach()))(x * 2),
@@ -102,6 +128,17 @@ def test_an_array_that_something_else_sees_is_refused_and_unchanged(shared):
     with pytest.raises(InPlaceError, match=r"setitem would write into a tensor of shape"):
         y[0] = x[0]
     assert repr(y) == before
+
+
+@pytest.mark.parametrize("view", [lambda y: y[1:], lambda y: y.mT, lambda y: y[...]])
+def test_a_view_that_an_op_has_saved_and_the_program_has_is_refused(view):
+    x = Tensor(X, requires_grad=True)
+    y = x * 2
+    seen = view(y)
+    product = seen * seen.copy()
+    with pytest.raises(InPlaceError):
+        y[0] = product[0, 0]
+    assert seen.requires_grad
 
 
 def test_a_gradient_that_is_retained_is_refused():

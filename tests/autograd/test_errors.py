@@ -207,7 +207,7 @@ INVALID = {
         [r"\(3,\)"],
     ),
     "assignment of a tracked item to a view": (
-        lambda s: Tensor(np.zeros((3, 2))).mT.__setitem__(0, s.x[0]),
+        lambda s: (lambda a: a.mT.__setitem__(0, s.x[0]))(Tensor(np.zeros((3, 2)))),
         InPlaceError,
         [r"\(2, 3\)"],
     ),

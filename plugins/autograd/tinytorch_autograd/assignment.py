@@ -51,22 +51,36 @@ def _with_items(x: Any, index: Any, value: Any) -> Any:
 
 
 def _is_unshared(x: Any, value: Any) -> bool:
-    """Return whether nothing but `x` and nodes refer to its array, an ndarray with own memory."""
+    """Return whether nothing but `x` and nodes refer to its array, an ndarray, or to its memory."""
     array = x._data
-    if type(array) is not np.ndarray or array.base is not None:
+    if type(array) is not np.ndarray:
+        return False
+    owner = array.base  # of a view, as many functions return them
+    if owner is not None and (type(owner) is not np.ndarray or sys.getrefcount(owner) > _UNSHARED):
         return False
     references = sys.getrefcount(array)
     return references <= _UNSHARED or references - _saved(array, [x, value]) <= _UNSHARED
 
 
 def _saved(array: Any, tensors: list[Any]) -> int:
-    """Return how often the nodes that tensors depend on have saved an array."""
+    """Return how many references to an array the nodes hold that tensors depend on.
+
+    They save the array, or a view of it that nothing else refers to.
+    """
     try:
-        nodes = nodes_of(list(nodes_in(tensors, Tensor)))[1]
+        nodes = nodes_of(nodes_in(tensors, Tensor))[0]
     except GraphFreedError:
         return 0
-    saved = [value for node in nodes for value in tree.leaves(getattr(node, "saved", None) or ())]
-    return sum(unwrap(value) is array for value in saved)
+    count = 0
+    for node in nodes:
+        for value in tree.leaves([node.saved]):
+            if value is array or (
+                isinstance(value, np.ndarray)
+                and value.base is array
+                and sys.getrefcount(value) <= _UNSHARED + 1  # also in the list of leaves
+            ):
+                count += 1
+    return count
 
 
 def _references_to_a_new_array() -> int:
