@@ -89,10 +89,10 @@ def test_the_results_are_those_of_numpy(call):
     same(evaluate(call, xp, TENSORS), evaluate(call, np, ARRAYS))
 
 
-@pytest.mark.parametrize("call", CALLS)
-def test_the_results_do_not_depend_on_plugins(call):
+def test_the_results_do_not_depend_on_plugins():
     with plugins.only():
-        same(evaluate(call, xp, TENSORS), evaluate(call, np, ARRAYS))
+        for call in CALLS:
+            same(evaluate(call, xp, TENSORS), evaluate(call, np, ARRAYS))
 
 
 @pytest.mark.peers("array_api_strict")

@@ -5,15 +5,15 @@ With SCIPY_ARRAY_API=1, SciPy would otherwise convert Tensors to arrays. A ufunc
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import numpy as np
 
 
 def __getattr__(name: str) -> Any:
-    import scipy.special  # only a program that imports it looks up a function
-
-    found = getattr(scipy.special, name, None)
+    # SciPy itself looks up the function, so it is installed.
+    found = getattr(importlib.import_module("scipy.special"), name, None)
     ufunc = getattr(found, "__wrapped__", found)  # SciPy's function that selects a namespace
     if not isinstance(ufunc, np.ufunc):
         raise AttributeError(f"scipy.special has no ufunc {name!r}")

@@ -33,7 +33,7 @@ def assign(x: Any, index: Any, value: Any) -> bool:
     if not _is_unshared(x, value):
         return False
     result = _with_items(x, unwrap(index), value)
-    x._data, x._node = result._data, result._node
+    x.data, x._node = result.data, result._node
     return True
 
 
@@ -52,7 +52,7 @@ def _with_items(x: Any, index: Any, value: Any) -> Any:
 
 def _is_unshared(x: Any, value: Any) -> bool:
     """Return whether nothing but `x` and nodes refer to its array, an ndarray, or to its memory."""
-    array = x._data
+    array = x.data
     if type(array) is not np.ndarray:
         return False
     owner = array.base  # of a view, as many functions return them
@@ -85,7 +85,7 @@ def _saved(array: Any, tensors: list[Any]) -> int:
 
 def _references_to_a_new_array() -> int:
     x = Tensor(0.0)
-    array = x._data
+    array = x.data
     return sys.getrefcount(array)
 
 
