@@ -83,11 +83,12 @@ add(
     stats,
     "circmean circstd circvar differential_entropy entropy gmean gstd gzscore hmean iqr kstat"
     " kstatvar kurtosis lmoment median_abs_deviation sem skew tmax tmean tmin tsem tstd tvar"
-    " variation zscore sigmaclip",
+    " variation zscore",
     P,
-    of=lambda f, x: getattr(f(x), "clipped", None) if f is stats.sigmaclip else f(x),
 )
-add(stats, "moment pmean trim_mean", P, of=lambda f, x: f(x, 0.2 if f is stats.trim_mean else 3))
+add(stats, "moment pmean", P, of=lambda f, x: f(x, 3))
+add(stats, "trim_mean", P, of=lambda f, x: f(x, 0.2))
+add(stats, "sigmaclip", P, of=lambda f, x: f(x).clipped)
 add(stats, "quantile", P, of=lambda f, x: f(x, constant(x, 0.3)[0]))
 add(stats, "describe", P, of=lambda f, x: f(x).variance)
 add(stats, "zmap", P, Q)
@@ -162,8 +163,8 @@ add(
 )
 add(ndimage, "gaussian_filter", M, of=lambda f, x: f(x, 1.0))
 add(vq, "whiten", M)
-add(linalg, "block_diag orthogonal_procrustes", M, N, of=lambda f, a, b: f(a, b)[:5])
-CASES["linalg.orthogonal_procrustes"] = lambda a, b: linalg.orthogonal_procrustes(a, b)[0], (M, N)
+add(linalg, "block_diag", M, N)
+add(linalg, "orthogonal_procrustes", M, N, of=lambda f, a, b: f(a, b)[0])
 add(linalg, "fiedler", V)
 add(constants, "lambda2nu nu2lambda", P)
 add(constants, "convert_temperature", P, of=lambda f, x: f(x, "Celsius", "Kelvin"))

@@ -55,7 +55,6 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> A
     Raises:
         TypeError: `x` lacks `__dlpack__` or `__dlpack_device__`.
         ValueError: `device` is neither None nor the device of the result.
-        BufferError: its library does not share the memory.
     """
     return asarray(tensor_from_dlpack(x), device=device, copy=True if copy else None)
 
