@@ -47,6 +47,11 @@ constraints: ## write the newest versions into constraints.txt
 .PHONY: peers
 peers: $(VENV)/peers-installed ## install the frameworks we compare with
 
+# Needs a network: it downloads the suite from GitHub.
+.PHONY: array-api
+array-api: $(VENV)/installed ## compare with NumPy in the test suite of the array API standard
+	$(BIN)/python .ci/array_api.py $(VENV)/array-api-tests
+
 .PHONY: bench
 bench: $(VENV)/peers-installed ## measure against those frameworks; BENCH="--help" lists options
 	$(BIN)/python -m benchmarks $(BENCH)

@@ -20,6 +20,11 @@ AnyTensor = TypeVar("AnyTensor", bound="TensorBase")
 
 _SCALARS = (int, float, complex, np.generic)
 _NUMBERS = (bool, *_SCALARS, np.ndarray)
+# Any, because NumPy's stubs do not allow a Tensor as `out`.
+_left_shift: Any = np.left_shift
+_right_shift: Any = np.right_shift
+# The versions of the array API standard whose functions the namespace has.
+_API_VERSIONS = (None, "2021.12", "2022.12", "2023.12", "2024.12")
 
 
 def as_array(data: Any, dtype: Any = None) -> Any:
@@ -40,6 +45,11 @@ def _copied(data: Any, dtype: Any) -> Any:
         array = data if dtype is None or data.dtype == dtype else data.astype(dtype)
     else:
         array = _from_python(data, dtype)
+    return check_numbers(array, data)
+
+
+def check_numbers(array: Any, data: Any) -> Any:
+    """Return an array that was made of `data`; raise TypeError if it holds other than numbers."""
     if array.dtype.kind not in "biufc":
         raise TypeError(
             f"a Tensor holds numbers, not {array.dtype} as in {data!r:.60}; "
@@ -190,6 +200,11 @@ class TensorBase:
         return self._data.dtype  # type: ignore[no-any-return]
 
     @property
+    def device(self) -> Any:
+        """The device of the array: "cpu" for a NumPy array, a device or a sharding of JAX."""
+        return getattr(self._data, "device", "cpu")
+
+    @property
     def real(self) -> Any:
         """The real part of each element."""
         return self._calls["real"](self)
@@ -320,6 +335,24 @@ class TensorBase:
     def __rdivmod__(self, other: Any) -> Any:
         return np.divmod(other, self)
 
+    def __lshift__(self, other: Any) -> Any:
+        return np.left_shift(self, other)
+
+    def __rlshift__(self, other: Any) -> Any:
+        return np.left_shift(other, self)
+
+    def __ilshift__(self, other: Any) -> Any:
+        return _left_shift(self, other, out=self)
+
+    def __rshift__(self, other: Any) -> Any:
+        return np.right_shift(self, other)
+
+    def __rrshift__(self, other: Any) -> Any:
+        return np.right_shift(other, self)
+
+    def __irshift__(self, other: Any) -> Any:
+        return _right_shift(self, other, out=self)
+
     def all(self, axis: Any = None, keepdims: Any = False) -> Any:
         """Return whether all elements are nonzero, of the tensor or along `axis`."""
         return np.all(self, axis=axis, keepdims=keepdims)
@@ -395,8 +428,49 @@ class TensorBase:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         return np.asarray(self._calls["numpy"](self), dtype=dtype, copy=copy)
 
-    def __dlpack__(self, **options: Any) -> Any:
+    def __array_namespace__(self, /, *, api_version: str | None = None) -> Any:
+        """Return the functions of the array API standard for Tensors.
+
+        Raises:
+            ValueError: `api_version` is not a version of the standard that they implement.
+        """
+        if api_version not in _API_VERSIONS:
+            known = ", ".join(filter(None, _API_VERSIONS))
+            raise ValueError(f"unknown version {api_version!r} of the array API; known: {known}")
+        # By name, because the namespace is made of functions of Tensors; few programs need it.
+        return importlib.import_module("tinytorch_core.array_api")
+
+    def to_device(self, device: Any, /, *, stream: Any = None) -> Any:
+        """Return the tensor on a device: itself if it is there.
+
+        Raises:
+            ValueError: the array of the tensor cannot be on this device.
+        """
+        if stream is None and device == self.device:
+            return self
+        if isinstance(self._data, np.ndarray) or not hasattr(self._data, "to_device"):
+            where = f"{device!r}" if stream is None else f"{device!r} with the stream {stream!r}"
+            raise ValueError(
+                f"a tensor of a {type(self._data).__name__} stays on {self.device!r} and cannot "
+                f"move to {where}; create it from an array of a library that supports the device"
+            )
+        return run_function(_to_device, self, device, stream)
+
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[Any, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
         """Return the memory for another library's `from_dlpack`."""
+        options = {
+            "stream": stream,
+            "max_version": max_version,
+            "dl_device": dl_device,
+            "copy": copy,
+        }
         given = {name: value for name, value in options.items() if value is not None}
         return self._calls["numpy"](self).__dlpack__(**given)  # older arrays know fewer options
 
@@ -587,6 +661,10 @@ def from_dlpack(array: Any) -> Tensor:
     on_gpu = array.__dlpack_device__()[0] == 2  # DLPack's number of CUDA
     library: Any = importlib.import_module("cupy") if on_gpu else np
     return Tensor._from_array(library.from_dlpack(array))
+
+
+def _to_device(array: Any, device: Any, stream: Any) -> Any:
+    return array.to_device(device, stream=stream)
 
 
 def active_op(kind: type[TensorBase], name: str) -> Callable[..., Any]:

@@ -201,15 +201,15 @@ INVALID = {
         InPlaceError,
         [r"\(3,\)", r"no_grad\(\)"],
     ),
-    "assignment of an item of a result": (
-        lambda s: s.y.__setitem__(slice(None), 9.0),
+    "assignment of an item of a result with a view": (
+        lambda s: (s.y[1:], s.y.__setitem__(slice(None), 9.0)),
         InPlaceError,
         [r"\(3,\)"],
     ),
-    "assignment of a tracked item to an untracked tensor": (
-        lambda s: Tensor(np.zeros((3, 2))).__setitem__(0, s.x[0]),
+    "assignment of a tracked item to a view": (
+        lambda s: (lambda a: a.mT.__setitem__(0, s.x[0]))(Tensor(np.zeros((3, 2)))),
         InPlaceError,
-        [r"\(3, 2\)"],
+        [r"\(2, 3\)"],
     ),
     "numpy()": (lambda s: s.x.numpy(), LostGradientError, [r"detach\(\)", r"\.data"]),
     "np.asarray": (lambda s: np.asarray(s.y), LostGradientError, [r"detach\(\)"]),

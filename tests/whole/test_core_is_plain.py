@@ -15,9 +15,14 @@ CORE = Path(tinytorch_core.__file__).parent
 ABOUT_GRADIENTS = re.compile("grad|backward", re.IGNORECASE)
 
 
+def text(file: Path) -> str:
+    # A norm of Fourier transforms has the name "backward".
+    return file.read_text("utf-8").replace('"backward"', "")
+
+
 def test_only_the_hints_mention_gradients() -> None:
     files = [f for f in CORE.rglob("*") if f.is_file() and f.suffix != ".pyc"]
-    mentioning = {f.name for f in files if ABOUT_GRADIENTS.search(f.read_text("utf-8"))}
+    mentioning = {f.name for f in files if ABOUT_GRADIENTS.search(text(f))}
     assert {"tensor.py", "surface.py", "hints.txt"} <= {f.name for f in files}
     assert mentioning == {"hints.txt"}
 

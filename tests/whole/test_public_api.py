@@ -41,7 +41,7 @@ PAGES = [
 FILES = [*PROGRAMS, *PAGES, *sorted(TEMPLATES.glob("*.txt"))]
 
 # The public names of the core that are not attributes of `tinytorch_core.extend`.
-PUBLIC = {*tinytorch_core.__all__, "extend", "__all__", "__version__"}
+PUBLIC = {*tinytorch_core.__all__, "array_api", "extend", "__all__", "__version__"}
 # The private attributes of every tensor: `_data`, `_calls` and the like, but not `_repr_html_`.
 PRIVATE = {
     name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import inspect
 import itertools
 import pickle
@@ -125,6 +126,15 @@ class TestDevices:
         np.testing.assert_array_equal(moved.numpy(), X)
         assert type(xla.to_numpy(moved).data) is np.ndarray
         assert xla.to_numpy(moved).device == "cpu"
+
+    def test_to_device(self):
+        moved = xla.device_put(Tensor(X))
+        there = moved.to_device(moved.device)
+        assert there is moved
+        sharding = importlib.import_module("jax").sharding.SingleDeviceSharding(moved.device)
+        np.testing.assert_array_equal(moved.to_device(sharding).numpy(), X)
+        with pytest.raises(ValueError, match="stream=1"):
+            moved.to_device(moved.device, stream=1)
 
     def test_a_module_and_an_optimizer_move_in_place(self):
         model = Sequential(Linear(3, 2), BatchNorm1d(2))

@@ -38,12 +38,13 @@ def test_the_plugin_does_not_import_jax():
 
 
 def test_a_disabled_plugin_leaves_nothing_behind():
-    assert Tensor([1.0]).device == "cpu"
+    def draw():
+        return plugins.surface().ops["random_draw"].forward
+
+    of_xla = draw()
     with plugins.disable("xla"):
-        with pytest.raises(AttributeError):
-            Tensor([1.0]).device  # noqa: B018
-        assert not hasattr(Tensor, "device")
-    assert Tensor([1.0]).device == "cpu"
+        assert draw() is not of_xla
+    assert draw() is of_xla
 
 
 @pytest.mark.peers("jax")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from tinytorch_core import Op, hookimpl, hookspec, plugins
 from tinytorch_core.extend import OpTable, SurfaceBuilder, TensorExtension
 
 from tinytorch_autograd import collector, engine, numpy_lookup, settings, tensor_methods, unrecorded
+from tinytorch_autograd.errors import InPlaceError
 from tinytorch_autograd.node import Function, class_name, functions
 from tinytorch_autograd.record import NodeKind, recorded
 from tinytorch_autograd.rule import Rules
@@ -144,7 +146,8 @@ def _wrapped(
     op: Op, call: Callable[..., Any], surface: SurfaceBuilder
 ) -> Callable[..., Any] | None:
     if op.in_place:
-        return unrecorded.in_place(op, call, surface.tensor)
+        written = unrecorded.in_place(op, call, surface.tensor)
+        return _assigned(written) if op.name == "setitem" else written
     if op.name in _CONVERSIONS:
         return tensor_methods.to_number(op, call)
     if op.raw:
@@ -157,6 +160,22 @@ def _wrapped(
     if kind is None:
         return unrecorded.without_rule(op, call, surface.tensor)
     return recorded(op, call, kind, inline=surface.op_calls[op.name] is call)
+
+
+def _assigned(call: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the call of `x[index] = value`, which is recorded if it can be."""
+
+    @functools.wraps(call)
+    def setitem(self: Any, index: Any, value: Any) -> None:
+        try:
+            call(self, index, value)
+        except InPlaceError:
+            from tinytorch_autograd.assignment import assign  # few programs need it
+
+            if not assign(self, index, value):
+                raise
+
+    return setitem
 
 
 @hookimpl

@@ -98,7 +98,7 @@ def in_place(op: Op, call: Call, tensor: type[Tensor]) -> Call:
     """Return the call of an op that writes into its first input.
 
     `x += y` creates a new tensor if the operation must be recorded. Writing into a leaf, and
-    `x[i] = y`, raise InPlaceError.
+    `x[i] = y`, raise InPlaceError; `assignment` then records `x[i] = y` if it can.
     """
     to_item = op.name == "setitem"
 

@@ -6,23 +6,13 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from tinytorch_core import hookimpl
-from tinytorch_core.extend import OpTable, TensorExtension
+from tinytorch_core.extend import OpTable
 
 if TYPE_CHECKING:
     from tinytorch_devkit import Samples
 
 tinytorch_api = (1, 1)
 tinytorch_uses = ("autograd", "layers")
-
-
-def _device(tensor: Any) -> Any:
-    """The device of the array: "cpu" for an ndarray, a device or a sharding of JAX."""
-    return getattr(tensor.data, "device", "cpu")
-
-
-@hookimpl
-def tinytorch_extend_tensor(tensor: TensorExtension) -> None:
-    tensor.add("device", property(_device, doc=_device.__doc__))
 
 
 def _draw(generator: Any, method: str, arguments: tuple[Any, ...]) -> Any:

@@ -50,5 +50,10 @@ def _counterpart(function: Any) -> Special | None:
 
 @functools.cache
 def _by_ufunc() -> Mapping[np.ufunc, Special]:
-    pairs = ((getattr(scipy.special, name, None), s) for name, s in FUNCTIONS.items())
+    pairs = ((_ufunc(getattr(scipy.special, name, None)), s) for name, s in FUNCTIONS.items())
     return {ufunc: special for ufunc, special in pairs if isinstance(ufunc, np.ufunc)}
+
+
+def _ufunc(function: Any) -> Any:
+    # With SCIPY_ARRAY_API=1, a function that selects a namespace wraps the ufunc.
+    return getattr(function, "__wrapped__", function)

@@ -1,0 +1,93 @@
+"""`x[index] = value` for tracked tensors: the tensor gets a new array, which is recorded.
+
+That is the same as writing into the array only if nothing else sees it: no view, no other tensor,
+and no `x.data` in the user's program. The number of references tells. Nodes that saved the array
+keep the old one, so their derivatives stay right.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from tinytorch_core import Tensor
+from tinytorch_core.extend import place, to_array, unwrap
+
+from tinytorch_autograd import tree
+from tinytorch_autograd.engine import nodes_of
+from tinytorch_autograd.errors import GraphFreedError
+from tinytorch_autograd.node import AccumulateGrad
+from tinytorch_autograd.unrecorded import nodes_in
+
+
+def assign(x: Any, index: Any, value: Any) -> bool:
+    """Record `x[index] = value`, and return True; return False if it cannot be recorded.
+
+    It cannot be recorded if `x` is a leaf that requires grad, if its dtype has no derivative, or if
+    its array may be seen by something else.
+    """
+    if isinstance(x._node, AccumulateGrad) or x._retains or x.dtype.kind not in "fc":
+        return False
+    if not _is_unshared(x, value):
+        return False
+    result = _with_items(x, unwrap(index), value)
+    x.data, x._node = result.data, result._node
+    return True
+
+
+def _with_items(x: Any, index: Any, value: Any) -> Any:
+    """Return a tensor with the elements of `x`, but `value` where `index` selects."""
+    written = np.zeros(x.shape, bool)
+    shape = written[index].shape
+    written[index] = True
+    # NumPy ignores leading axes of length 1 of the value.
+    value = value if isinstance(value, Tensor) else to_array(value)
+    extra = max(value.ndim - len(shape), 0)
+    value = np.squeeze(value, tuple(range(extra))) if extra else value
+    values = np.broadcast_to(value.astype(x.dtype), shape)
+    return np.where(written, place(values, index, x.shape), x)
+
+
+def _is_unshared(x: Any, value: Any) -> bool:
+    """Return whether nothing but `x` and nodes refer to its array, an ndarray, or to its memory."""
+    array = x.data
+    if type(array) is not np.ndarray:
+        return False
+    owner = array.base  # of a view, as many functions return them
+    if owner is not None and (type(owner) is not np.ndarray or sys.getrefcount(owner) > _UNSHARED):
+        return False
+    references = sys.getrefcount(array)
+    return references <= _UNSHARED or references - _saved(array, [x, value]) <= _UNSHARED
+
+
+def _saved(array: Any, tensors: list[Any]) -> int:
+    """Return how many references to an array the nodes hold that tensors depend on.
+
+    They save the array, or a view of it that nothing else refers to.
+    """
+    try:
+        nodes = nodes_of(nodes_in(tensors, Tensor))[0]
+    except GraphFreedError:
+        return 0
+    count = 0
+    for node in nodes:
+        for value in tree.leaves([node.saved]):
+            if value is array or (
+                isinstance(value, np.ndarray)
+                and value.base is array
+                and sys.getrefcount(value) <= _UNSHARED + 1  # also in the list of leaves
+            ):
+                count += 1
+    return count
+
+
+def _references_to_a_new_array() -> int:
+    x = Tensor(0.0)
+    array = x.data
+    return sys.getrefcount(array)
+
+
+# Counted, because the number differs between versions of Python.
+_UNSHARED = _references_to_a_new_array()
