@@ -88,6 +88,7 @@ s: str = x.label
 x.label = None
 f: Tensor = x.float().scaled(2.0).requires_grad_()
 a: np.ndarray = z.numpy()
+w: Tensor = np.linalg.norm(np.exp(x)) + np.stack([x, y], axis=1) * np.ones(2)
 x += 1
 y = x
 plugins.disable("losses")
@@ -102,6 +103,7 @@ x.label = 3  # int
 m: int = x.swish()  # Tensor
 x.requires_grad = "yes"  # bool
 third.softmax(dmi=1)  # dmi
+np.where(x > 0, x, 0).swsh()  # swsh
 plugins.dsable("losses")  # dsable
 """
 
@@ -263,8 +265,8 @@ def test_the_command_prints_the_files_and_the_plugins(
     output = capsys.readouterr().out
     files = [os.path.join("typings", "tinytorch_core", f) for f in ("__init__.pyi", "tensor.pyi")]
     core, numpy, names = output.splitlines()
-    assert core == f"{os.path.dirname(files[0])}: 2 files"
-    assert numpy.startswith(f"{os.path.join('typings', 'numpy')}: ")
+    assert core == os.path.dirname(files[0])
+    assert numpy == os.path.join("typings", "numpy")
     assert "autograd" in names
     assert "autograd (tinytorch-autograd" in Path(files[1]).read_text("utf-8")
     # A second run writes the same files.

@@ -61,7 +61,10 @@ def stub_files(surface: SurfaceBuilder) -> dict[str, str]:
 
 def _package_stub() -> str:
     module = ast.parse(inspect.getsource(tinytorch_core))
-    imports = [_import(node) for node in module.body if isinstance(node, ast.ImportFrom)]
+    nodes = [node for node in module.body if isinstance(node, ast.ImportFrom)]
+    for node in nodes:
+        node.names = [name for name in node.names if name.name in tinytorch_core.__all__]
+    imports = [_import(node) for node in nodes if node.names]
     names = f"__all__ = {tinytorch_core.__all__!r}"
     return "\n".join([*imports, "", "__version__: str", names, ""])
 

@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     from tinytorch_devkit.stub_text import stub_files  # other commands do not need it
 
     surface = started_surface()
-    packages: dict[Path, list[Path]] = {}
+    packages: dict[Path, None] = {}
     for name, text in stub_files(surface).items():
         file = Path(args.output, name)
         try:
@@ -47,9 +47,8 @@ def run(args: argparse.Namespace) -> int:
             file.write_text(text, encoding="utf-8")
         except OSError as error:
             raise TinyTorchError(f"{file} cannot be written: {error.strerror}.") from error
-        packages.setdefault(Path(args.output, Path(name).parts[0]), []).append(file)
-    for package, written in packages.items():
-        print(f"{package}: {len(written)} files")
+        packages[Path(args.output, Path(name).parts[0])] = None
+    print(*packages, sep="\n")
     names = ", ".join(plugin.name for plugin in surface.plugins)
     print(f"for Tensor with these plugins: {names or 'none'}")
     return 0
