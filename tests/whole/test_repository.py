@@ -41,3 +41,16 @@ def test_the_links_of_a_readme_work_on_a_package_index(file: Path) -> None:
 def test_pre_commit_runs_the_same_ruff() -> None:
     (version,) = re.findall(r"^ruff==(.+)$", text("requirements-dev.txt"), re.MULTILINE)
     assert f"rev: v{version}\n" in text(".pre-commit-config.yaml")
+
+
+def test_plugins_require_the_minor_version_that_they_have() -> None:
+    major, minor = map(int, tinytorch_core.__version__.split(".")[:2])
+    bounds = f">={major}.{minor},<{major}.{minor + 1}"
+    for file in [
+        *ROOT.glob("plugins/*/pyproject.toml"),
+        *ROOT.glob("examples/plugins/*/pyproject.toml"),
+    ]:
+        found = re.findall(r'"tinytorch-[\w-]+(?:\[[^]]*\])?([^"\[]*)"', file.read_text("utf-8"))
+        own = [each for each in found if each]
+        assert own
+        assert set(own) == {bounds}, file
