@@ -93,7 +93,7 @@ class _Stub:
         self.names = self.path.rpartition(".")[0].split("/")
         relative = re.compile(r"^( *)from (\.+)([\w.]*) import", re.MULTILINE)
         self.source = relative.sub(self._absolute, file.read_text("utf-8"))
-        if file.stem == "__init__":
+        if file.stem == "__init__" and "\n__all__ = " in self.source:
             self.source = self._with_submodules()
         self.body = ast.parse(self.source).body
         self.functions = functions
@@ -107,7 +107,8 @@ class _Stub:
     def _with_submodules(self) -> str:
         """Return the text of a package, which imports its modules by their full names.
 
-        pyright would look for `from numpy import random` in the folder of stubs only.
+        pyright would look for `from numpy import random` in the folder of stubs only. Without
+        `__all__`, as in NumPy 2.1, mypy would not export these names.
         """
         package, lines = ".".join(self.names[:-1]), self.source.splitlines()
         for node in ast.walk(ast.parse(self.source)):
