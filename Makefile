@@ -1,6 +1,9 @@
-PYTHON ?= python3
+# Windows has other names: python, and Scripts in a virtual environment.
+WINDOWS := $(filter Windows_NT,$(OS))
+PYTHON ?= $(if $(WINDOWS),python,python3)
+SCRIPTS := $(if $(WINDOWS),Scripts,bin)
 VENV := .venv
-BIN := $(VENV)/bin
+BIN := $(VENV)/$(SCRIPTS)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml)
 # The pip options that select versions; empty for the newest versions that the metadata allows.
@@ -76,13 +79,21 @@ wheels: $(VENV)/installed ## build the wheel of every distribution into dist/, o
 	rm -rf $(BUILT:%=%/build) $(BUILT:%=%/*.egg-info)
 
 .PHONY: release
-release: wheels ## build and check what is published: sdists and wheels in dist/
+release: FRESH := $(VENV)/release
+release: wheels ## build what is published, check it, install it elsewhere and run the demo with it
 	$(PIP) install --quiet build twine check-wheel-contents $(CONSTRAINTS)
 	for each in $(DISTRIBUTIONS); do \
 	    $(BIN)/python -m build --quiet --sdist --no-isolation --outdir dist $$each || exit 1; done
 	rm -rf $(DISTRIBUTIONS:%=%/*.egg-info)
 	$(BIN)/twine check --strict dist/*.whl dist/*.tar.gz
 	$(BIN)/check-wheel-contents dist/*.whl
+	rm -rf $(FRESH)
+	$(PYTHON) -m venv $(FRESH)
+	$(FRESH)/$(SCRIPTS)/python -m pip --disable-pip-version-check install --quiet $(CONSTRAINTS) \
+	    dist/*.whl --find-links dist "tinytorch-training[plot]" scikit-learn
+	$(FRESH)/$(SCRIPTS)/python -m pip --disable-pip-version-check check
+	$(FRESH)/$(SCRIPTS)/tinytorch doctor
+	$(FRESH)/$(SCRIPTS)/python examples/digits_mlp.py $(FRESH)
 
 .PHONY: clean
 clean: ## remove everything that make creates

@@ -98,7 +98,7 @@ def main(limit_megabytes: int, steps: int, create: Callable[[Path, int], da.Arra
             value = loss(model(Tensor(x)), Tensor(classes)) / rows
             value.backward()
             optimizer.step()
-            print(f"step {step + 1}: loss {value.data.compute():.4f}")
+            print(f"step {step + 1}: loss {value.item():.4f}")
 
 
 if __name__ == "__main__":

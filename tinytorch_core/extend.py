@@ -30,9 +30,18 @@ from tinytorch_core.source import (
     tuple_text,
 )
 from tinytorch_core.surface import HookResult, Keyword, SurfaceBuilder, TensorExtension
-from tinytorch_core.tensor import active_op, derive, from_array, run_function, to_array, unwrap
+from tinytorch_core.tensor import (
+    AnyArray,
+    active_op,
+    derive,
+    from_array,
+    run_function,
+    to_array,
+    unwrap,
+)
 
 __all__ = [
+    "AnyArray",
     "CallText",
     "HookResult",
     "Keyword",

@@ -62,7 +62,7 @@ def kernel(
         functools.update_wrapper(decorated, function)
         names["_kernel"] = decorated
         decorated.writes, decorated.fixed = writes, fixed
-        return decorated  # type: ignore[no-any-return]
+        return decorated
 
     return decorate
 

@@ -291,7 +291,7 @@ def op(name: str) -> Callable[[Function], Function]:
         function: Any = define(forward.__name__, write, {"_forward": forward, "_Tensor": Tensor})
         functools.update_wrapper(function, forward)
         function.__wrapped_forward__ = forward
-        return function  # type: ignore[no-any-return]
+        return function
 
     return decorate
 

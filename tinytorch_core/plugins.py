@@ -110,7 +110,7 @@ def surface() -> SurfaceBuilder:
     """Return the builder of the surface of Tensor, which lists its plugins, ops and wrappers."""
     with registry.lock:
         registry.start()
-        return Tensor._surface  # type: ignore[no-any-return]
+        return Tensor._surface
 
 
 def enable(*names: str) -> Restore:

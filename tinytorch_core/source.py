@@ -59,7 +59,7 @@ def define(
         call = names.pop("call", function)
         function.__defaults__, function.__kwdefaults__ = call.__defaults__, call.__kwdefaults__
         function.__code__ = call.__code__.replace(**renamed)
-        return function  # type: ignore[no-any-return]
+        return function
 
     names |= {"_compiled_function": compiled, "_write": write}
     reference = weakref.ref(function, _forget)
@@ -67,7 +67,7 @@ def define(
     # linecache calls a one-element entry for the text when the text is needed. The entry must not
     # keep the function alive, and `write` may refer to it.
     linecache.cache[file] = (functools.partial(_text, reference),)
-    return function  # type: ignore[no-any-return]
+    return function
 
 
 # The file names of the functions that are alive. `weakref.finalize` would take 1 µs for each.

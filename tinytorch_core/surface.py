@@ -281,7 +281,7 @@ class SurfaceBuilder:
         """Return `function(surface)`, which is called once for each surface."""
         if function not in self._memo:
             self._memo[function] = function(self)
-        return self._memo[function]  # type: ignore[no-any-return]
+        return self._memo[function]
 
     def claim(self, name: str, value: Any, owner: str) -> None:
         """Add `value` to the class under `name`; NameTakenError if the name is taken."""
@@ -372,7 +372,7 @@ class SurfaceBuilder:
         if hook == "tinytorch_wrap_op":
             self.wrappers.setdefault(op.name, []).append(plugin.name)
             self.stages.setdefault(op.name, []).append(stage_of(implementation))
-        return wrapped  # type: ignore[no-any-return]
+        return wrapped
 
     def _add_methods(self, op: Op, call: Callable[..., Any]) -> None:
         methods = dict.fromkeys(op.methods, call)

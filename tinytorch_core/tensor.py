@@ -17,6 +17,10 @@ import numpy as np
 from tinytorch_core.errors import PluginWarning, did_you_mean
 
 AnyTensor = TypeVar("AnyTensor", bound="TensorBase")
+# For `def f(x: AnyArray) -> AnyArray`: a Tensor for a Tensor, an array for an array.
+AnyArray = TypeVar("AnyArray", bound=Any)
+
+_np: Any = np  # NumPy's stubs say that its functions return arrays
 
 _SCALARS = (int, float, complex, np.generic)
 _NUMBERS = (bool, *_SCALARS, np.ndarray)
@@ -169,7 +173,7 @@ class TensorBase:
         return out
 
     @property
-    def data(self) -> Any:
+    def data(self) -> np.ndarray[Any, Any]:
         """The array itself, not a copy. An assignment replaces it, without copying an array."""
         return self._data
 
@@ -182,7 +186,7 @@ class TensorBase:
     @property
     def shape(self) -> tuple[int, ...]:
         """The lengths of the axes."""
-        return self._data.shape  # type: ignore[no-any-return]
+        return self._data.shape
 
     @property
     def ndim(self) -> int:
@@ -197,7 +201,7 @@ class TensorBase:
     @property
     def dtype(self) -> np.dtype[Any]:
         """The NumPy dtype of the elements."""
-        return self._data.dtype  # type: ignore[no-any-return]
+        return self._data.dtype
 
     @property
     def device(self) -> Any:
@@ -205,12 +209,12 @@ class TensorBase:
         return getattr(self._data, "device", "cpu")
 
     @property
-    def real(self) -> Any:
+    def real(self) -> Tensor:
         """The real part of each element."""
         return self._calls["real"](self)
 
     @property
-    def imag(self) -> Any:
+    def imag(self) -> Tensor:
         """The imaginary part of each element; 0 where they are real."""
         return self._calls["imag"](self)
 
@@ -231,7 +235,7 @@ class TensorBase:
             raise TypeError("a 0-d tensor is not a sequence; item() returns its value")
         return self.shape[0]
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Tensor]:
         return (self[i] for i in range(len(self)))
 
     def __contains__(self, value: Any) -> bool:
@@ -285,35 +289,35 @@ class TensorBase:
             f"<small>shape {self.shape}, {self.dtype}</small>"
         )
 
-    def reshape(self, *shape: Any) -> Self:
+    def reshape(self, *shape: Any) -> Tensor:
         """Return the elements in another shape, given as numbers or as one tuple.
 
         >>> from tinytorch_core import Tensor
         >>> Tensor([1, 2, 3, 4]).reshape(2, -1).shape
         (2, 2)
         """
-        return self._calls["reshape"](self, _spread(shape))  # type: ignore[no-any-return]
+        return self._calls["reshape"](self, _spread(shape))
 
-    def permute(self, *axes: Any) -> Self:
+    def permute(self, *axes: Any) -> Tensor:
         """Return the tensor with its axes in another order, given as numbers or as one tuple."""
-        return self._calls["permute"](self, _spread(axes))  # type: ignore[no-any-return]
+        return self._calls["permute"](self, _spread(axes))
 
-    def transpose(self, dim0: Any = -2, dim1: int = -1, *others: int) -> Self:
+    def transpose(self, dim0: Any = -2, dim1: int = -1, *others: int) -> Tensor:
         """Return the tensor with two axes swapped, by default the last two.
 
         A tuple, or more than two numbers, are the order of all axes, as in NumPy.
         """
         if others or not hasattr(dim0, "__index__"):
             return self.permute(dim0, dim1, *others) if others else self.permute(dim0)
-        return self._calls["swapaxes"](self, dim0, dim1)  # type: ignore[no-any-return]
+        return self._calls["swapaxes"](self, dim0, dim1)
 
     @property
-    def T(self) -> Self:
+    def T(self) -> Tensor:
         """All axes in reverse order."""
-        return self._calls["permute"](self, None)  # type: ignore[no-any-return]
+        return self._calls["permute"](self, None)
 
     @property
-    def mT(self) -> Self:
+    def mT(self) -> Tensor:
         """The last two axes swapped: each matrix transposed.
 
         Raises:
@@ -321,109 +325,109 @@ class TensorBase:
         """
         if self.ndim < 2:
             raise ValueError(f"mT needs at least two axes, and the tensor has shape {self.shape}")
-        return self._calls["swapaxes"](self, -2, -1)  # type: ignore[no-any-return]
+        return self._calls["swapaxes"](self, -2, -1)
 
-    def matmul(self, other: Any) -> Self:
+    def matmul(self, other: Any) -> Tensor:
         """Return the matrix product `self @ other`."""
-        return self @ other  # type: ignore[no-any-return]
+        return self @ other
 
     # Plain methods, because each op adds to start-up time. Plugins wrap the NumPy calls they make.
 
-    def __divmod__(self, other: Any) -> Any:
-        return np.divmod(self, other)
+    def __divmod__(self, other: Any) -> tuple[Tensor, Tensor]:
+        return _np.divmod(self, other)
 
-    def __rdivmod__(self, other: Any) -> Any:
-        return np.divmod(other, self)
+    def __rdivmod__(self, other: Any) -> tuple[Tensor, Tensor]:
+        return _np.divmod(other, self)
 
-    def __lshift__(self, other: Any) -> Any:
-        return np.left_shift(self, other)
+    def __lshift__(self, other: Any) -> Tensor:
+        return _np.left_shift(self, other)
 
-    def __rlshift__(self, other: Any) -> Any:
-        return np.left_shift(other, self)
+    def __rlshift__(self, other: Any) -> Tensor:
+        return _np.left_shift(other, self)
 
-    def __ilshift__(self, other: Any) -> Any:
+    def __ilshift__(self, other: Any) -> Tensor:
         return _left_shift(self, other, out=self)
 
-    def __rshift__(self, other: Any) -> Any:
-        return np.right_shift(self, other)
+    def __rshift__(self, other: Any) -> Tensor:
+        return _np.right_shift(self, other)
 
-    def __rrshift__(self, other: Any) -> Any:
-        return np.right_shift(other, self)
+    def __rrshift__(self, other: Any) -> Tensor:
+        return _np.right_shift(other, self)
 
-    def __irshift__(self, other: Any) -> Any:
+    def __irshift__(self, other: Any) -> Tensor:
         return _right_shift(self, other, out=self)
 
-    def all(self, axis: Any = None, keepdims: Any = False) -> Any:
+    def all(self, axis: Any = None, keepdims: Any = False) -> Tensor:
         """Return whether all elements are nonzero, of the tensor or along `axis`."""
-        return np.all(self, axis=axis, keepdims=keepdims)
+        return _np.all(self, axis=axis, keepdims=keepdims)
 
-    def any(self, axis: Any = None, keepdims: Any = False) -> Any:
+    def any(self, axis: Any = None, keepdims: Any = False) -> Tensor:
         """Return whether any element is nonzero, of the tensor or along `axis`."""
-        return np.any(self, axis=axis, keepdims=keepdims)
+        return _np.any(self, axis=axis, keepdims=keepdims)
 
-    def argsort(self, axis: int | None = -1) -> Any:
+    def argsort(self, axis: int | None = -1) -> Tensor:
         """Return the indices that would sort the elements along `axis`."""
-        return np.argsort(self, axis=axis)
+        return _np.argsort(self, axis=axis)
 
-    def cumprod(self, axis: int | None = None) -> Any:
+    def cumprod(self, axis: int | None = None) -> Tensor:
         """Return the cumulative product, of the flattened tensor or along `axis`."""
-        return np.cumprod(self, axis=axis)
+        return _np.cumprod(self, axis=axis)
 
-    def cumsum(self, axis: int | None = None) -> Any:
+    def cumsum(self, axis: int | None = None) -> Tensor:
         """Return the cumulative sum, of the flattened tensor or along `axis`."""
-        return np.cumsum(self, axis=axis)
+        return _np.cumsum(self, axis=axis)
 
-    def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
         """Return the diagonal of the matrices in two axes, `offset` above the main diagonal."""
-        return np.diagonal(self, offset, axis1, axis2)
+        return _np.diagonal(self, offset, axis1, axis2)
 
-    def dot(self, other: Any) -> Any:
+    def dot(self, other: Any) -> Tensor:
         """Return the dot product over the last axis, and the second-to-last axis of `other`."""
-        return np.dot(self, other)
+        return _np.dot(self, other)
 
     @property
-    def flat(self) -> Any:
+    def flat(self) -> Tensor:
         """The elements in one dimension; writing into them needs contiguous memory."""
-        elements = np.ravel(self)
+        elements = _np.ravel(self)
         if isinstance(elements.data, np.ndarray) and elements.data.base is None:
             elements.data.flags.writeable = False  # a copy, in which the values would be lost
         return elements
 
-    def nonzero(self) -> tuple[Any, ...]:
+    def nonzero(self) -> tuple[Tensor, ...]:
         """Return the indices of the nonzero elements, an array for each axis."""
-        return np.nonzero(self)
+        return _np.nonzero(self)
 
-    def ravel(self) -> Any:
+    def ravel(self) -> Tensor:
         """Return the elements in one dimension."""
-        return np.ravel(self)
+        return _np.ravel(self)
 
     flatten = ravel
 
-    def repeat(self, repeats: int | Sequence[int], axis: int | None = None) -> Any:
+    def repeat(self, repeats: int | Sequence[int], axis: int | None = None) -> Tensor:
         """Return the elements, or the slices along `axis`, each repeated."""
-        return np.repeat(self, repeats, axis=axis)
+        return _np.repeat(self, repeats, axis=axis)
 
-    def round(self, decimals: int = 0) -> Any:
+    def round(self, decimals: int = 0) -> Tensor:
         """Return the elements rounded to `decimals` digits, halves to even digits."""
-        return np.round(self, decimals)
+        return _np.round(self, decimals)
 
     __round__ = round
 
     def sort(self, axis: int = -1, kind: Any = None) -> None:
         """Sort the elements along `axis` in place; `np.sort` returns a sorted copy."""
-        self[...] = np.sort(self, axis, kind)
+        self[...] = _np.sort(self, axis, kind)
 
-    def squeeze(self, axis: Any = None) -> Any:
+    def squeeze(self, axis: Any = None) -> Tensor:
         """Return the tensor without the axes of length 1, or without `axis`."""
-        return np.squeeze(self, axis=axis)
+        return _np.squeeze(self, axis=axis)
 
-    def take(self, indices: Any, axis: int | None = None) -> Any:
+    def take(self, indices: Any, axis: int | None = None) -> Tensor:
         """Return the elements, or the slices along `axis`, at these indices."""
-        return np.take(self, indices, axis=axis)
+        return _np.take(self, indices, axis=axis)
 
-    def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
         """Return the sum of the diagonal that `diagonal` returns."""
-        return np.trace(self, offset, axis1, axis2)
+        return _np.trace(self, offset, axis1, axis2)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         return np.asarray(self._calls["numpy"](self), dtype=dtype, copy=copy)
@@ -475,7 +479,7 @@ class TensorBase:
         return self._calls["numpy"](self).__dlpack__(**given)  # older arrays know fewer options
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        return self._data.__dlpack_device__()  # type: ignore[no-any-return]
+        return self._data.__dlpack_device__()
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         # Looked up once, because another thread may toggle plugins meanwhile.
@@ -509,24 +513,22 @@ class TensorBase:
         return _rebuild, (type(self), self._data, keywords, state)
 
     if TYPE_CHECKING:
-        # Methods that the surface generates from the ops in core_ops.py. The types of some are
-        # given by assignment, which needs `AnyTensor`: a type-checker binds `Self` only in `def`.
-        def __add__(self: AnyTensor, other: Any) -> AnyTensor: ...
-        def __neg__(self: AnyTensor) -> AnyTensor: ...
-        def sum(
-            self: AnyTensor, axis: Any = None, keepdims: Any = False, **others: Any
-        ) -> AnyTensor: ...
-        def __eq__(self, other: object) -> Self: ...  # type: ignore[override]
-        def __ne__(self, other: object) -> Self: ...  # type: ignore[override]
+        # Methods that the surface generates from the ops in core_ops.py. Their results are Tensors,
+        # for subclasses too.
+        def __add__(self, other: Any) -> Tensor: ...
+        def __neg__(self) -> Tensor: ...
+        def sum(self, axis: Any = None, keepdims: Any = False, **others: Any) -> Tensor: ...
+        def __eq__(self, other: object) -> Tensor: ...  # type: ignore[override]
+        def __ne__(self, other: object) -> Tensor: ...  # type: ignore[override]
         def __int__(self) -> int: ...
         def __float__(self) -> float: ...
         def __complex__(self) -> complex: ...
-        def var(self, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Self: ...
-        def argmax(self, axis: int | None = None, keepdims: bool = False) -> Self: ...
-        def clip(self, min: Any = None, max: Any = None) -> Self: ...
-        def astype(self, dtype: Any) -> Self: ...
+        def var(self, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Tensor: ...
+        def argmax(self, axis: int | None = None, keepdims: bool = False) -> Tensor: ...
+        def clip(self, min: Any = None, max: Any = None) -> Tensor: ...
+        def astype(self, dtype: Any) -> Tensor: ...
         def numpy(self) -> np.ndarray[Any, Any]: ...
-        def __getitem__(self, index: Any) -> Self: ...
+        def __getitem__(self, index: Any) -> Tensor: ...
         def __setitem__(self, index: Any, value: Any) -> None: ...
 
         __sub__ = __mul__ = __truediv__ = __floordiv__ = __mod__ = __pow__ = __matmul__ = __add__

@@ -43,6 +43,11 @@ def test_the_plugin_is_the_one_in_the_examples() -> None:
     assert _lines(code) == _lines(shown)
 
 
+def test_the_package_index_shows_the_first_program_of_the_core() -> None:
+    text = (ROOT / "README.core.md").read_text(encoding="utf-8")
+    assert re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL) == PROGRAMS[:1]
+
+
 def test_every_folder_in_the_table_exists() -> None:
     section = README.partition("## Folders")[2]
     folders = re.findall(r"`([\w./-]+/)`", section)

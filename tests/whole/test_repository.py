@@ -4,6 +4,8 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
+
 import tinytorch_core
 
 ROOT = Path(__file__).parents[2]
@@ -26,6 +28,29 @@ def test_every_distribution_has_the_version_of_the_core() -> None:
         assert f'__version__ = "{tinytorch_core.__version__}"' in source, module
 
 
+@pytest.mark.parametrize("file", [ROOT / "pyproject.toml", *ROOT.glob("plugins/*/pyproject.toml")])
+def test_the_links_of_a_readme_work_on_a_package_index(file: Path) -> None:
+    # An index shows the text without the files next to it.
+    readme = tomllib.loads(file.read_text("utf-8"))["project"]["readme"]
+    text = (file.parent / readme).read_text("utf-8")
+    targets = re.findall(r"\]\(([^)]*)|(?:src|href)=\"([^\"]*)", text)
+    relative = [a or b for a, b in targets if not (a or b).startswith(("https://", "#"))]
+    assert relative == []
+
+
 def test_pre_commit_runs_the_same_ruff() -> None:
     (version,) = re.findall(r"^ruff==(.+)$", text("requirements-dev.txt"), re.MULTILINE)
     assert f"rev: v{version}\n" in text(".pre-commit-config.yaml")
+
+
+def test_plugins_require_the_minor_version_that_they_have() -> None:
+    major, minor = map(int, tinytorch_core.__version__.split(".")[:2])
+    bounds = f">={major}.{minor},<{major}.{minor + 1}"
+    for file in [
+        *ROOT.glob("plugins/*/pyproject.toml"),
+        *ROOT.glob("examples/plugins/*/pyproject.toml"),
+    ]:
+        found = re.findall(r'"tinytorch-[\w-]+(?:\[[^]]*\])?([^"\[]*)"', file.read_text("utf-8"))
+        own = [each for each in found if each]
+        assert own
+        assert set(own) == {bounds}, file

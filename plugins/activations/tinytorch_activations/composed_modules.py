@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from tinytorch_core import Tensor
+
 from tinytorch_activations.arguments import (
     check_bounds,
     check_dim,
@@ -68,7 +70,7 @@ class PReLU(Module):
         self.init = check_number("init", init)
         self.weight = Parameter(np.full((self.num_parameters,), self.init, dtype))
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array) -> Tensor:
         return prelu(x, self.weight)
 
     def extra_repr(self) -> str:

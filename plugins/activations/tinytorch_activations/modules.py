@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from tinytorch_core import Tensor
+
 from tinytorch_activations.arguments import check_choice, check_dim, check_nonzero, check_number
 from tinytorch_activations.functional import (
     elu,
@@ -46,7 +48,7 @@ class Activation(Module):
         super().__init_subclass__(**options)
         cls._parameters = tuple(inspect.signature(cls.function).parameters)[1:]
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array) -> Tensor:
         """Return the activation of `x`: a Tensor for a Tensor, an array for an array."""
         return self.function(x, *map(vars(self).__getitem__, self._parameters))
 

@@ -172,7 +172,7 @@ class Function:
         if "out" in saved:
             return not is_complex(saved["out"])
         if "out_dtype" in saved:
-            return saved["out_dtype"].kind != "c"  # type: ignore[no-any-return]
+            return saved["out_dtype"].kind != "c"
         if not runs_numpy_ufunc(self.op):
             return False
         return all(x in saved and not is_complex(saved[x]) for x in self.op.inputs)

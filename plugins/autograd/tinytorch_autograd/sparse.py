@@ -41,12 +41,12 @@ class SparseMatrix:
     @property
     def shape(self) -> tuple[int, int]:
         """The numbers of rows and columns."""
-        return self.matrix.shape  # type: ignore[no-any-return]
+        return self.matrix.shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """The NumPy dtype of the elements."""
-        return self.matrix.dtype  # type: ignore[no-any-return]
+        return self.matrix.dtype
 
     @property
     def mT(self) -> SparseMatrix:

@@ -72,7 +72,7 @@ def requires_grad_(self: AnyTensor, requires_grad: bool = True) -> AnyTensor:
     return self
 
 
-def get_grad(self: Any) -> Any:
+def get_grad(self: Any) -> np.ndarray[Any, Any] | None:
     """The gradient, an array of this tensor's shape and dtype, or None."""
     return getattr(self, "_grad", None)
 

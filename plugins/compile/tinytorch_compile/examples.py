@@ -37,7 +37,7 @@ class Arguments:
 
     def example(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Return arguments like those of the call, with zeros in the arrays."""
-        return mapped(self._tree, _zeros)  # type: ignore[no-any-return]
+        return mapped(self._tree, _zeros)
 
 
 def _described(value: Any) -> Any:

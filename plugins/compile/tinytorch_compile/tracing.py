@@ -253,19 +253,19 @@ class _Recorded:
         self.recorder, self.concrete, self.value = recorder, concrete, value
 
     def __bool__(self) -> bool:
-        return self.recorder.guard(self, bool)  # type: ignore[no-any-return]
+        return self.recorder.guard(self, bool)
 
     def __int__(self) -> int:
-        return self.recorder.guard(self, int)  # type: ignore[no-any-return]
+        return self.recorder.guard(self, int)
 
     def __float__(self) -> float:
-        return self.recorder.guard(self, float)  # type: ignore[no-any-return]
+        return self.recorder.guard(self, float)
 
     def __complex__(self) -> complex:
-        return self.recorder.guard(self, complex)  # type: ignore[no-any-return]
+        return self.recorder.guard(self, complex)
 
     def __index__(self) -> int:
-        return self.recorder.guard(self, operator.index)  # type: ignore[no-any-return]
+        return self.recorder.guard(self, operator.index)
 
     def __hash__(self) -> int:
         return id(self)

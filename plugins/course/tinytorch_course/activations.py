@@ -34,28 +34,28 @@ class Sigmoid(Activation):
     """1 / (1 + e^−x)."""
 
     def forward(self, x: Any) -> Tensor:
-        return functions.sigmoid(to_tensor(x))  # type: ignore[no-any-return]
+        return functions.sigmoid(to_tensor(x))
 
 
 class ReLU(Activation):
     """The larger of x and 0."""
 
     def forward(self, x: Any) -> Tensor:
-        return functions.relu(to_tensor(x))  # type: ignore[no-any-return]
+        return functions.relu(to_tensor(x))
 
 
 class Tanh(Activation):
     """The hyperbolic tangent."""
 
     def forward(self, x: Any) -> Tensor:
-        return functions.tanh(to_tensor(x))  # type: ignore[no-any-return]
+        return functions.tanh(to_tensor(x))
 
 
 class GELU(Activation):
     """x Φ(x), with the distribution function Φ of the normal distribution."""
 
     def forward(self, x: Any) -> Tensor:
-        return functions.gelu(to_tensor(x))  # type: ignore[no-any-return]
+        return functions.gelu(to_tensor(x))
 
 
 class Softmax(Activation):
@@ -66,4 +66,4 @@ class Softmax(Activation):
     """
 
     def forward(self, x: Any, dim: int = -1) -> Tensor:
-        return functions.softmax(to_tensor(x), dim)  # type: ignore[no-any-return]
+        return functions.softmax(to_tensor(x), dim)

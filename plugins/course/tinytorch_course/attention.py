@@ -86,9 +86,9 @@ class MultiHeadAttention(Layer):
             )
         Q, K, V = (self._split(proj(x)) for proj in (self.q_proj, self.k_proj, self.v_proj))
         out, _ = scaled_dot_product_attention(Q, K, V, mask)
-        return self.out_proj(out.transpose(1, 2).reshape(*x.shape))  # type: ignore[no-any-return]
+        return self.out_proj(out.transpose(1, 2).reshape(*x.shape))
 
-    def _split(self, x: Tensor) -> Tensor:
+    def _split(self, x: Tensor) -> Any:
         """Return (N, T, embed_dim) as (N, H, T, head_dim)."""
         return x.reshape(*x.shape[:2], self.num_heads, self.head_dim).transpose(1, 2)
 

@@ -37,7 +37,7 @@ class Embedding(Layer):
         self.weight = Tensor(table, requires_grad=True)
 
     def forward(self, indices: Any) -> Tensor:
-        return functional.embedding(to_tensor(indices), self.weight)  # type: ignore[no-any-return]
+        return functional.embedding(to_tensor(indices), self.weight)
 
     def parameters(self) -> list[Tensor]:
         return [self.weight]
@@ -69,7 +69,7 @@ class PositionalEncoding(Layer):
                 f"PositionalEncoding({self.max_seq_len}, {self.embed_dim}) expects an input of "
                 f"shape (N, T, {self.embed_dim}) with T up to {self.max_seq_len}, not {x.shape}"
             )
-        return x + self.position_embeddings[: x.shape[1]]  # type: ignore[no-any-return]
+        return x + self.position_embeddings[: x.shape[1]]
 
     def parameters(self) -> list[Tensor]:
         return [self.position_embeddings]
@@ -148,7 +148,7 @@ class EmbeddingLayer(Layer):
                     "increase max_seq_len"
                 )
             x = x + self.pos_encoding[: x.shape[1]]
-        return x[0] if single else x  # type: ignore[no-any-return]
+        return x[0] if single else x
 
     def parameters(self) -> list[Tensor]:
         learned = isinstance(self.pos_encoding, PositionalEncoding)

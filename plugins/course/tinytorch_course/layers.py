@@ -47,7 +47,7 @@ class Linear(Layer):
         self.bias = Tensor(np.zeros(out_features), requires_grad=True) if bias else None
 
     def forward(self, x: Any) -> Tensor:
-        return functional.linear(to_tensor(x), self.weight, self.bias)  # type: ignore[no-any-return]
+        return functional.linear(to_tensor(x), self.weight, self.bias)
 
     def parameters(self) -> list[Tensor]:
         return [self.weight] if self.bias is None else [self.weight, self.bias]
@@ -75,11 +75,11 @@ class Dropout(Layer):
         """Return the result for training, or x itself if `training` is false."""
         x = to_tensor(x)
         if not training or self.p == 0:
-            return x  # type: ignore[no-any-return]
+            return x
         if self.p == 1:
-            return x * 0.0  # type: ignore[no-any-return]
+            return x * 0.0
         keep = np.random.random(x.shape) >= self.p
-        return functional.dropout(x, keep, self.p)  # type: ignore[no-any-return]
+        return functional.dropout(x, keep, self.p)
 
     def __repr__(self) -> str:
         return f"Dropout(p={self.p})"

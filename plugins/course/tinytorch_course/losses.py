@@ -27,7 +27,7 @@ def log_softmax(x: Any, dim: int = -1) -> Tensor:
     >>> log_softmax([0.0, 0.0]).exp()
     Tensor([0.5, 0.5])
     """
-    return tinytorch_activations.log_softmax(to_tensor(x), dim)  # type: ignore[no-any-return]
+    return tinytorch_activations.log_softmax(to_tensor(x), dim)
 
 
 class Loss:
@@ -57,7 +57,7 @@ class MSELoss(Loss):
         predictions, targets = to_tensor(predictions), to_tensor(targets)
         shape = np.broadcast_shapes(predictions.shape, targets.shape)
         predictions, targets = (np.broadcast_to(x, shape) for x in (predictions, targets))
-        return functions.mse_loss(predictions, targets)  # type: ignore[no-any-return]
+        return functions.mse_loss(predictions, targets)
 
 
 class CrossEntropyLoss(Loss):
@@ -68,7 +68,7 @@ class CrossEntropyLoss(Loss):
     """
 
     def forward(self, logits: Any, targets: Any) -> Tensor:
-        return functions.cross_entropy(to_tensor(logits), to_tensor(targets))  # type: ignore[no-any-return]
+        return functions.cross_entropy(to_tensor(logits), to_tensor(targets))
 
 
 class BinaryCrossEntropyLoss(Loss):
@@ -80,4 +80,4 @@ class BinaryCrossEntropyLoss(Loss):
 
     def forward(self, predictions: Any, targets: Any) -> Tensor:
         p = np.clip(to_tensor(predictions), _MARGIN, 1 - _MARGIN)
-        return functions.binary_cross_entropy(p, to_tensor(targets))  # type: ignore[no-any-return]
+        return functions.binary_cross_entropy(p, to_tensor(targets))

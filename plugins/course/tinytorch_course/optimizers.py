@@ -66,7 +66,7 @@ class _Running(Optimizer):
     @property
     def lr(self) -> float:
         """The learning rate, which can be changed at any time."""
-        return self.running.param_groups[0]["lr"]  # type: ignore[no-any-return]
+        return self.running.param_groups[0]["lr"]
 
     @lr.setter
     def lr(self, value: float) -> None:

@@ -68,9 +68,7 @@ class Conv2d(Layer):
         self.bias = Tensor(np.zeros(out_channels), requires_grad=True) if bias else None
 
     def forward(self, x: Any) -> Tensor:
-        return functional.conv2d(  # type: ignore[no-any-return]
-            to_tensor(x), self.weight, self.bias, self.stride, self.padding
-        )
+        return functional.conv2d(to_tensor(x), self.weight, self.bias, self.stride, self.padding)
 
     def parameters(self) -> list[Tensor]:
         return [self.weight] if self.bias is None else [self.weight, self.bias]
@@ -98,9 +96,7 @@ class MaxPool2d(_Pool):
     """
 
     def forward(self, x: Any) -> Tensor:
-        return functional.max_pool2d(  # type: ignore[no-any-return]
-            to_tensor(x), self.kernel_size, self.stride, self.padding
-        )
+        return functional.max_pool2d(to_tensor(x), self.kernel_size, self.stride, self.padding)
 
 
 class AvgPool2d(_Pool):
@@ -113,9 +109,7 @@ class AvgPool2d(_Pool):
     """
 
     def forward(self, x: Any) -> Tensor:
-        return functional.avg_pool2d(  # type: ignore[no-any-return]
-            to_tensor(x), self.kernel_size, self.stride, self.padding
-        )
+        return functional.avg_pool2d(to_tensor(x), self.kernel_size, self.stride, self.padding)
 
 
 class BatchNorm2d(Layer):
@@ -158,10 +152,10 @@ class BatchNorm2d(Layer):
             shape = (1, -1, 1, 1)
             scale = self.gamma / np.sqrt(self.running_var + self.eps)
             shift = self.beta - scale * self.running_mean
-            return x * scale.reshape(*shape) + shift.reshape(*shape)  # type: ignore[no-any-return]
+            return x * scale.reshape(*shape) + shift.reshape(*shape)
         self._follow(self.running_mean, x.data.mean(axis=(0, 2, 3)))
         self._follow(self.running_var, x.data.var(axis=(0, 2, 3)))
-        return functional.batch_norm(x, weight=self.gamma, bias=self.beta, eps=self.eps)  # type: ignore[no-any-return]
+        return functional.batch_norm(x, weight=self.gamma, bias=self.beta, eps=self.eps)
 
     def _follow(self, running: Any, value: Any) -> None:
         running += self.momentum * (value - running)
@@ -188,11 +182,11 @@ class SimpleCNN(Layer):
     def forward(self, x: Any) -> Tensor:
         x = self.pool1(self.relu(self.conv1(x)))
         x = self.pool2(self.relu(self.conv2(x)))
-        return x.reshape(x.shape[0], -1)  # type: ignore[no-any-return]
+        return x.reshape(x.shape[0], -1)
 
     def relu(self, x: Any) -> Tensor:
         """Return the larger of x and 0."""
-        return tinytorch_activations.relu(to_tensor(x))  # type: ignore[no-any-return]
+        return tinytorch_activations.relu(to_tensor(x))
 
     def parameters(self) -> list[Tensor]:
         return self.conv1.parameters() + self.conv2.parameters()

@@ -41,7 +41,7 @@ class LayerNorm(Layer):
         self.beta = Tensor(np.zeros(normalized_shape), requires_grad=True)
 
     def forward(self, x: Any) -> Tensor:
-        return functional.layer_norm(  # type: ignore[no-any-return]
+        return functional.layer_norm(
             to_tensor(x), self.gamma.shape, self.gamma, self.beta, self.eps
         )
 
@@ -66,7 +66,7 @@ class MLP(Layer):
         self.dropout = Dropout(dropout_prob)
 
     def forward(self, x: Any) -> Tensor:
-        return self.linear2(tinytorch_activations.gelu(self.linear1(x)))  # type: ignore[no-any-return]
+        return self.linear2(tinytorch_activations.gelu(self.linear1(x)))
 
     def parameters(self) -> list[Tensor]:
         return self.linear1.parameters() + self.linear2.parameters()
@@ -93,7 +93,7 @@ class TransformerBlock(Layer):
     def forward(self, x: Any, mask: Any = None) -> Tensor:
         x = to_tensor(x)
         x = x + self.attention(self.ln1(x), mask)
-        return x + self.mlp(self.ln2(x))  # type: ignore[no-any-return]
+        return x + self.mlp(self.ln2(x))
 
     def parameters(self) -> list[Tensor]:
         parts = (self.attention, self.ln1, self.ln2, self.mlp)
@@ -147,7 +147,7 @@ class GPT(Layer):
         mask = create_causal_mask(length)
         for block in self.blocks:
             x = block(x, mask)
-        return self.lm_head(self.ln_f(x))  # type: ignore[no-any-return]
+        return self.lm_head(self.ln_f(x))
 
     def generate(
         self, prompt_tokens: Any, max_new_tokens: int = 50, temperature: float = 1.0

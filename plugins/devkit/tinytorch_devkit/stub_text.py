@@ -1,8 +1,9 @@
 """The text of type stubs for Tensor with the active plugins.
 
-Two modules get a stub; type-checkers read all others from their sources. One is
+Two modules of the core get a stub; type-checkers read all others from their sources. One is
 `tinytorch_core/__init__.py`. The other is the module of the plain tensor: its stub declares what
 the source declares, without the `__getattr__` that accepts every name, and what the surface adds.
+`numpy_stubs` adds modules of NumPy.
 """
 
 from __future__ import annotations
@@ -20,13 +21,14 @@ from tinytorch_core import Tensor
 from tinytorch_core.extend import Keyword, Op, SurfaceBuilder
 
 from tinytorch_devkit.annotations import BUILTINS, hints_of, signature_text, text_of
+from tinytorch_devkit.numpy_stubs import numpy_stub_files
 from tinytorch_devkit.signatures import signature_of
 
 HEADER = """\
 # Written by `tinytorch stubs`. Run it again after installing, removing or updating plugins.
 # {contents}
 # mypy: disable-error-code="override, misc"
-# pyright: reportIncompatibleMethodOverride=false
+# pyright: basic, reportIncompatibleMethodOverride=false
 
 import builtins
 from collections.abc import Mapping, Sequence
@@ -53,12 +55,16 @@ def stub_files(surface: SurfaceBuilder) -> dict[str, str]:
     return {
         "tinytorch_core/__init__.pyi": _package_stub(),
         f"{home.replace('.', '/')}.pyi": _tensor_stub(surface),
+        **numpy_stub_files(),
     }
 
 
 def _package_stub() -> str:
     module = ast.parse(inspect.getsource(tinytorch_core))
-    imports = [_import(node) for node in module.body if isinstance(node, ast.ImportFrom)]
+    nodes = [node for node in module.body if isinstance(node, ast.ImportFrom)]
+    for node in nodes:
+        node.names = [name for name in node.names if name.name in tinytorch_core.__all__]
+    imports = [_import(node) for node in nodes if node.names]
     names = f"__all__ = {tinytorch_core.__all__!r}"
     return "\n".join([*imports, "", "__version__: str", names, ""])
 
@@ -185,7 +191,7 @@ def _keyword_type(added: Keyword) -> str:
 def _op(name: str, op: Op) -> str:
     hints = hints_of(op.forward)
     if name == op.reflected:
-        return _function(name, "self, other: Any", "Self", op.doc)
+        return _function(name, "self, other: Any", "Tensor", op.doc)
     arguments = signature_text(op.signature, hints, op.inputs)
     return _function(name, arguments, _result(op, hints.get("return", Any)), op.doc)
 
@@ -196,7 +202,7 @@ def _result(op: Op, hint: Any) -> str:
     if op.in_place:
         return "Self" if op.operator else "None"
     # The forward function returns arrays, the op Tensors.
-    return text_of(hint).replace("np.ndarray[Any, Any]", "Self").replace("Any", "Self")
+    return text_of(hint).replace("np.ndarray[Any, Any]", "Any").replace("Any", "Tensor")
 
 
 def _attribute(name: str, value: Any) -> str:

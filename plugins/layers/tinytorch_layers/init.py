@@ -86,7 +86,7 @@ def uniform(
 ) -> Array:
     """Return numbers drawn uniformly from [low, high)."""
     numbers = drawn(random_generator(generator), "uniform", low, high, tuple(shape))
-    return numbers.astype(dtype)  # type: ignore[no-any-return]
+    return numbers.astype(dtype)
 
 
 def normal(
@@ -99,7 +99,7 @@ def normal(
 ) -> Array:
     """Return numbers drawn from a normal distribution."""
     numbers = drawn(random_generator(generator), "normal", mean, std, tuple(shape))
-    return numbers.astype(dtype)  # type: ignore[no-any-return]
+    return numbers.astype(dtype)
 
 
 def kaiming_uniform(

@@ -49,7 +49,7 @@ def check_floating(loss: str, input: Array) -> np.dtype[Any]:
             f"{loss} takes a floating input, not {dtype} of shape {input.shape}; "
             "convert it, for example with input.astype(np.float32)"
         )
-    return dtype  # type: ignore[no-any-return]
+    return dtype
 
 
 def matching_target(loss: str, input: Array, target: Any, name: str = "target") -> Array:

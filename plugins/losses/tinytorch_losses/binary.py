@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import op
-from tinytorch_core.extend import kernel, unwrap
+from tinytorch_core.extend import AnyArray, kernel, unwrap
 
 from tinytorch_losses.arguments import element_weight, first_element, matching_target
 from tinytorch_losses.reduction import check_reduction, reduce_losses, reduce_rule
@@ -23,8 +23,8 @@ _ROUNDING = 1e-3
 
 
 def binary_cross_entropy(
-    input: Array, target: Any, weight: Any = None, reduction: str = "mean"
-) -> Array:
+    input: AnyArray, target: Any, weight: Any = None, reduction: str = "mean"
+) -> AnyArray:
     """Return −w (y log p + (1 − y) log(1 − p)) for each probability p, reduced.
 
     As in PyTorch, the logarithms are at least −100, so that the loss is finite at p = 0 and p = 1,
@@ -137,12 +137,12 @@ def bce_target_rule(grad: Array, input: Array, weight: Array, reduction: str) ->
 
 
 def binary_cross_entropy_with_logits(
-    input: Array,
+    input: AnyArray,
     target: Any,
     weight: Any = None,
     reduction: str = "mean",
     pos_weight: Any = None,
-) -> Array:
+) -> AnyArray:
     """Return the binary cross entropy of sigmoid(x) for each logit x, reduced.
 
     The loss is w (y v log(1 + exp(−x)) + (1 − y) log(1 + exp(x))), computed so that it is accurate

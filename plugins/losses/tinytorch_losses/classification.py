@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import Tensor, op
-from tinytorch_core.extend import are_ndarrays, kernel, unwrap
+from tinytorch_core.extend import AnyArray, are_ndarrays, kernel, unwrap
 
 from tinytorch_losses.arguments import (
     as_array,
@@ -35,12 +35,12 @@ _COPY_BELOW = 64
 
 
 def nll_loss(
-    input: Array,
+    input: AnyArray,
     target: Any,
     weight: Any = None,
     ignore_index: int = -100,
     reduction: str = "mean",
-) -> Array:
+) -> AnyArray:
     """Return −w[t] x[t], the negative log likelihood of the target class t, reduced.
 
     Args:
@@ -111,13 +111,13 @@ def nll_input_rule(
 
 
 def cross_entropy(
-    input: Array,
+    input: AnyArray,
     target: Any,
     weight: Any = None,
     ignore_index: int = -100,
     reduction: str = "mean",
     label_smoothing: float = 0.0,
-) -> Array:
+) -> AnyArray:
     """Return −Σ q[c] log softmax(x)[c], summed over the classes c, reduced.
 
     For a class number t, q is w[t] at t and 0 elsewhere. For probabilities y of all classes, q is

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.extend import unwrap
+from tinytorch_core.extend import AnyArray, unwrap
 
 from tinytorch_losses.alignments import ctc_forward
 from tinytorch_losses.arguments import as_array, check_floating, first_element, is_true
@@ -17,14 +17,14 @@ Array = Any
 
 
 def ctc_loss(
-    log_probs: Array,
+    log_probs: AnyArray,
     targets: Any,
     input_lengths: Any,
     target_lengths: Any,
     blank: int = 0,
     reduction: str = "mean",
     zero_infinity: bool = False,
-) -> Array:
+) -> AnyArray:
     """Return −log of the probability that a sequence contains its target, reduced.
 
     The probability is the sum over all alignments: each step has one class, repeated classes are

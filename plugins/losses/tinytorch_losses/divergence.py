@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import op
+from tinytorch_core.extend import AnyArray
 
 from tinytorch_losses.arguments import matching_target
 from tinytorch_losses.reduction import REDUCTIONS, check_reduction, reduce_losses, reduce_rule
@@ -17,7 +18,9 @@ Array = Any
 KL_REDUCTIONS = ("batchmean", *REDUCTIONS)
 
 
-def kl_div(input: Array, target: Any, reduction: str = "mean", log_target: bool = False) -> Array:
+def kl_div(
+    input: AnyArray, target: Any, reduction: str = "mean", log_target: bool = False
+) -> AnyArray:
     """Return t (log t − x) for each element, reduced; 0 where t is 0.
 
     With x = log q the sum is the Kullback-Leibler divergence of q from t. S. Kullback, R. A.

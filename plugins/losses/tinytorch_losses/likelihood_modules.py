@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
+from tinytorch_core import Tensor
+
 from tinytorch_losses.ctc import ctc_loss
 from tinytorch_losses.likelihoods import (
     check_focal_options,
@@ -37,7 +39,7 @@ class GaussianNLLLoss(Loss):
         super().__post_init__()
         check_likelihood_options(type(self).__name__, self.full, self.eps)
 
-    def forward(self, input: Array, target: Any, var: Any) -> Array:
+    def forward(self, input: Array, target: Any, var: Any) -> Tensor:
         return gaussian_nll_loss(input, target, var, self.full, self.eps, self.reduction)
 
 
@@ -61,7 +63,7 @@ class PoissonNLLLoss(Loss):
         arguments.flag(type(self).__name__, "log_input", self.log_input)
         check_likelihood_options(type(self).__name__, self.full, self.eps)
 
-    def forward(self, input: Array, target: Any) -> Array:
+    def forward(self, input: Array, target: Any) -> Tensor:
         return poisson_nll_loss(input, target, self.log_input, self.full, self.eps, self.reduction)
 
 
@@ -82,7 +84,7 @@ class FocalLoss(Loss):
         super().__post_init__()
         check_focal_options(type(self).__name__, self.alpha, self.gamma)
 
-    def forward(self, inputs: Array, targets: Any) -> Array:
+    def forward(self, inputs: Array, targets: Any) -> Tensor:
         return sigmoid_focal_loss(inputs, targets, self.alpha, self.gamma, self.reduction)
 
 
@@ -108,7 +110,7 @@ class CTCLoss(Loss):
 
     def forward(
         self, log_probs: Array, targets: Any, input_lengths: Any, target_lengths: Any
-    ) -> Array:
+    ) -> Tensor:
         return ctc_loss(
             log_probs,
             targets,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.extend import unwrap
+from tinytorch_core.extend import AnyArray, unwrap
 
 from tinytorch_losses.arguments import first_element, is_true, matching_target, real_target
 from tinytorch_losses.binary import bce_logits_forward, check_targets, sigmoids
@@ -20,13 +20,13 @@ _LOG_2_PI = math.log(2 * math.pi)
 
 
 def gaussian_nll_loss(
-    input: Array,
+    input: AnyArray,
     target: Any,
     var: Any,
     full: bool = False,
     eps: float = 1e-6,
     reduction: str = "mean",
-) -> Array:
+) -> AnyArray:
     """Return ½ (log v + (x − y)² / v) for each element, reduced, where v is var, at least eps.
 
     This is the negative log likelihood of a normal distribution of mean x and variance v. D. A.
@@ -71,13 +71,13 @@ def gaussian_nll_loss(
 
 
 def poisson_nll_loss(
-    input: Array,
+    input: AnyArray,
     target: Any,
     log_input: bool = True,
     full: bool = False,
     eps: float = 1e-8,
     reduction: str = "mean",
-) -> Array:
+) -> AnyArray:
     """Return the negative log likelihood of counts for each element, reduced.
 
     This is exp(x) − y x, or x − y log(x + eps) without `log_input`: that of a Poisson distribution
@@ -116,12 +116,12 @@ def poisson_nll_loss(
 
 
 def sigmoid_focal_loss(
-    inputs: Array,
+    inputs: AnyArray,
     targets: Any,
     alpha: float = 0.25,
     gamma: float = 2.0,
     reduction: str = "none",
-) -> Array:
+) -> AnyArray:
     """Return the focal loss of each logit, reduced: −a (1 − q)ᵞ log q.
 
     Here p = sigmoid(x), q = y p + (1 − y) (1 − p) and a = y alpha + (1 − y) (1 − alpha), and log q

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
+from tinytorch_core import Tensor
+
 from tinytorch_losses.margins import (
     check_margin,
     check_triplet_options,
@@ -37,7 +39,7 @@ class MarginRankingLoss(Loss):
         super().__post_init__()
         check_margin(type(self).__name__, self.margin)
 
-    def forward(self, input1: Array, input2: Array, target: Any) -> Array:
+    def forward(self, input1: Array, input2: Array, target: Any) -> Tensor:
         return margin_ranking_loss(input1, input2, target, self.margin, self.reduction)
 
 
@@ -58,7 +60,7 @@ class HingeEmbeddingLoss(Loss):
         super().__post_init__()
         check_margin(type(self).__name__, self.margin)
 
-    def forward(self, input: Array, target: Any) -> Array:
+    def forward(self, input: Array, target: Any) -> Tensor:
         return hinge_embedding_loss(input, target, self.margin, self.reduction)
 
 
@@ -79,7 +81,7 @@ class CosineEmbeddingLoss(Loss):
         super().__post_init__()
         check_margin(type(self).__name__, self.margin, -1, 1)
 
-    def forward(self, input1: Array, input2: Array, target: Any) -> Array:
+    def forward(self, input1: Array, input2: Array, target: Any) -> Tensor:
         return cosine_embedding_loss(input1, input2, target, self.margin, self.reduction)
 
 
@@ -106,7 +108,7 @@ class TripletMarginLoss(Loss):
         super().__post_init__()
         check_triplet_options(type(self).__name__, self.margin, self.p, self.eps, self.swap)
 
-    def forward(self, anchor: Array, positive: Array, negative: Array) -> Array:
+    def forward(self, anchor: Array, positive: Array, negative: Array) -> Tensor:
         return triplet_margin_loss(
             anchor,
             positive,
@@ -130,7 +132,7 @@ class SoftMarginLoss(Loss):
 
     reduction: str = "mean"
 
-    def forward(self, input: Array, target: Any) -> Array:
+    def forward(self, input: Array, target: Any) -> Tensor:
         return soft_margin_loss(input, target, self.reduction)
 
 
@@ -147,5 +149,5 @@ class MultiLabelSoftMarginLoss(Loss):
     _: KW_ONLY
     reduction: str = "mean"
 
-    def forward(self, input: Array, target: Any) -> Array:
+    def forward(self, input: Array, target: Any) -> Tensor:
         return multilabel_soft_margin_loss(input, target, self.weight, self.reduction)

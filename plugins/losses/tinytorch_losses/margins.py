@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.extend import unwrap
+from tinytorch_core.extend import AnyArray, unwrap
 
 from tinytorch_losses.arguments import (
     check_floating,
@@ -26,8 +26,8 @@ _SQUARED_EPSILON = 1e-12
 
 
 def margin_ranking_loss(
-    input1: Array, input2: Array, target: Any, margin: float = 0.0, reduction: str = "mean"
-) -> Array:
+    input1: AnyArray, input2: Array, target: Any, margin: float = 0.0, reduction: str = "mean"
+) -> AnyArray:
     """Return max(0, margin − y (x₁ − x₂)) for each pair of scores, reduced.
 
     As in PyTorch, the derivative where the maximum changes is that of the second term.
@@ -61,8 +61,8 @@ def margin_ranking_loss(
 
 
 def hinge_embedding_loss(
-    input: Array, target: Any, margin: float = 1.0, reduction: str = "mean"
-) -> Array:
+    input: AnyArray, target: Any, margin: float = 1.0, reduction: str = "mean"
+) -> AnyArray:
     """Return x where the target is 1, and max(0, margin − x) where it is -1, reduced.
 
     Args:
@@ -91,8 +91,8 @@ def hinge_embedding_loss(
 
 
 def cosine_embedding_loss(
-    input1: Array, input2: Array, target: Any, margin: float = 0.0, reduction: str = "mean"
-) -> Array:
+    input1: AnyArray, input2: Array, target: Any, margin: float = 0.0, reduction: str = "mean"
+) -> AnyArray:
     """Return 1 − cos(x₁, x₂) for similar vectors and max(0, cos(x₁, x₂) − margin) for others.
 
     The losses are reduced. As in PyTorch, 1e-12 is added to the square of each length, so the
@@ -128,7 +128,7 @@ def cosine_embedding_loss(
 
 
 def triplet_margin_loss(
-    anchor: Array,
+    anchor: AnyArray,
     positive: Array,
     negative: Array,
     margin: float = 1.0,
@@ -136,7 +136,7 @@ def triplet_margin_loss(
     eps: float = 1e-6,
     swap: bool = False,
     reduction: str = "mean",
-) -> Array:
+) -> AnyArray:
     """Return max(0, margin + d(a, p) − d(a, n)) for each triplet, reduced.
 
     The distance d(x, y) is the p-norm of x − y + eps along the last axis. V. Balntas et al.,
@@ -178,7 +178,7 @@ def triplet_margin_loss(
     return reduce_losses(_hinge(excess), reduction)
 
 
-def soft_margin_loss(input: Array, target: Any, reduction: str = "mean") -> Array:
+def soft_margin_loss(input: AnyArray, target: Any, reduction: str = "mean") -> AnyArray:
     """Return log(1 + exp(−y x)) for each element, reduced. exp does not overflow.
 
     Args:
@@ -205,8 +205,8 @@ def soft_margin_loss(input: Array, target: Any, reduction: str = "mean") -> Arra
 
 
 def multilabel_soft_margin_loss(
-    input: Array, target: Any, weight: Any = None, reduction: str = "mean"
-) -> Array:
+    input: AnyArray, target: Any, weight: Any = None, reduction: str = "mean"
+) -> AnyArray:
     """Return the mean binary cross entropy of the logits of all classes, reduced over examples.
 
     Args:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import KW_ONLY, Field, dataclass, fields, is_dataclass
 from typing import Any, ClassVar
 
+from tinytorch_core import Tensor
+
 from tinytorch_losses.binary import binary_cross_entropy, binary_cross_entropy_with_logits
 from tinytorch_losses.classification import check_smoothing, cross_entropy, nll_loss
 from tinytorch_losses.divergence import KL_REDUCTIONS, kl_div
@@ -58,7 +60,7 @@ class MSELoss(Loss):
 
     reduction: str = "mean"
 
-    def forward(self, input: Array, target: Any) -> Array:
+    def forward(self, input: Array, target: Any) -> Tensor:
         return mse_loss(input, target, self.reduction)
 
 
@@ -73,7 +75,7 @@ class L1Loss(Loss):
 
     reduction: str = "mean"
 
-    def forward(self, input: Array, target: Any) -> Array:
+    def forward(self, input: Array, target: Any) -> Tensor:
         return l1_loss(input, target, self.reduction)
 
 
@@ -95,7 +97,7 @@ class HuberLoss(Loss):
         super().__post_init__()
         check_delta(self.delta)
 
-    def forward(self, input: Array, target: Any) -> Array:
+    def forward(self, input: Array, target: Any) -> Tensor:
         return huber_loss(input, target, self.reduction, self.delta)
 
 
@@ -115,7 +117,7 @@ class SmoothL1Loss(Loss):
         super().__post_init__()
         check_beta(self.beta)
 
-    def forward(self, input: Array, target: Any) -> Array:
+    def forward(self, input: Array, target: Any) -> Tensor:
         return smooth_l1_loss(input, target, self.reduction, self.beta)
 
 
@@ -132,7 +134,7 @@ class BinaryCrossEntropyLoss(Loss):
     _: KW_ONLY
     reduction: str = "mean"
 
-    def forward(self, input: Array, target: Any) -> Array:
+    def forward(self, input: Array, target: Any) -> Tensor:
         return binary_cross_entropy(input, target, self.weight, self.reduction)
 
 
@@ -150,7 +152,7 @@ class BCEWithLogitsLoss(Loss):
     reduction: str = "mean"
     pos_weight: Any = None
 
-    def forward(self, input: Array, target: Any) -> Array:
+    def forward(self, input: Array, target: Any) -> Tensor:
         return binary_cross_entropy_with_logits(
             input, target, self.weight, self.reduction, self.pos_weight
         )
@@ -170,7 +172,7 @@ class NLLLoss(Loss):
     ignore_index: int = -100
     reduction: str = "mean"
 
-    def forward(self, input: Array, target: Any) -> Array:
+    def forward(self, input: Array, target: Any) -> Tensor:
         return nll_loss(input, target, self.weight, self.ignore_index, self.reduction)
 
 
@@ -193,7 +195,7 @@ class CrossEntropyLoss(Loss):
         super().__post_init__()
         check_smoothing(self.label_smoothing)
 
-    def forward(self, input: Array, target: Any) -> Array:
+    def forward(self, input: Array, target: Any) -> Tensor:
         return cross_entropy(
             input, target, self.weight, self.ignore_index, self.reduction, self.label_smoothing
         )
@@ -214,5 +216,5 @@ class KLDivLoss(Loss):
     _: KW_ONLY
     log_target: bool = False
 
-    def forward(self, input: Array, target: Any) -> Array:
+    def forward(self, input: Array, target: Any) -> Tensor:
         return kl_div(input, target, self.reduction, self.log_target)

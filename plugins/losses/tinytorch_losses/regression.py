@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import op
+from tinytorch_core.extend import AnyArray
 
 from tinytorch_losses.arguments import check_constant, matching_target
 from tinytorch_losses.reduction import check_reduction, reduce_losses, reduce_rule
@@ -14,7 +15,7 @@ from tinytorch_losses.reduction import check_reduction, reduce_losses, reduce_ru
 Array = Any
 
 
-def mse_loss(input: Array, target: Any, reduction: str = "mean") -> Array:
+def mse_loss(input: AnyArray, target: Any, reduction: str = "mean") -> AnyArray:
     """Return the squared error (x − y)² of each element, reduced.
 
     Args:
@@ -54,7 +55,7 @@ def mse_target_rule(grad: Array, input: Array, target: Array, reduction: str) ->
     return mse_input_rule(grad, target, input, reduction)
 
 
-def l1_loss(input: Array, target: Any, reduction: str = "mean") -> Array:
+def l1_loss(input: AnyArray, target: Any, reduction: str = "mean") -> AnyArray:
     """Return the absolute error |x − y| of each element, reduced.
 
     The derivative is 0 where x = y. Arguments and errors are those of `mse_loss`.
@@ -82,7 +83,9 @@ def l1_target_rule(grad: Array, input: Array, target: Array, reduction: str) -> 
     return l1_input_rule(grad, target, input, reduction)
 
 
-def huber_loss(input: Array, target: Any, reduction: str = "mean", delta: float = 1.0) -> Array:
+def huber_loss(
+    input: AnyArray, target: Any, reduction: str = "mean", delta: float = 1.0
+) -> AnyArray:
     """Return the Huber loss of each element, reduced: quadratic for small errors, else linear.
 
     With e = x − y it is ½ e² where |e| ≤ delta, and delta (|e| − ½ delta) elsewhere. P. J. Huber,
@@ -142,7 +145,9 @@ def huber_target_rule(
     return huber_input_rule(grad, target, input, reduction, delta)
 
 
-def smooth_l1_loss(input: Array, target: Any, reduction: str = "mean", beta: float = 1.0) -> Array:
+def smooth_l1_loss(
+    input: AnyArray, target: Any, reduction: str = "mean", beta: float = 1.0
+) -> AnyArray:
     """Return the smooth L1 loss of each element, reduced: the Huber loss divided by its delta.
 
     With e = x − y it is ½ e² / beta where |e| ≤ beta, and |e| − ½ beta elsewhere. R. Girshick,

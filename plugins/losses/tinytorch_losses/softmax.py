@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.extend import unwrap
+from tinytorch_core.extend import AnyArray, unwrap
 
 Array = Any
 
@@ -15,7 +15,7 @@ _max_reduce: Any = np.maximum.reduce
 _add_reduce: Any = np.add.reduce
 
 
-def log_softmax(x: Array, dim: int = -1) -> Array:
+def log_softmax(x: AnyArray, dim: int = -1) -> AnyArray:
     """Return x − log Σ exp(x) along `dim`, the logarithm of softmax. exp does not overflow.
 
     It is computed by NumPy functions, so it works on arrays and Tensors, and autograd

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, overload
 
+from tinytorch_core import Tensor
+
 from tinytorch_modules.module import Module
 
 Array = Any
@@ -89,7 +91,7 @@ class Sequential(Module):
         self._length = len(checked)
         return self
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array) -> Tensor:
         for layer in self:
             x = layer(x)
         return x
@@ -145,7 +147,7 @@ class Residual(Module):
         self.body = Sequential(*layers)
         self.shortcut = None if shortcut is None else _checked("shortcut of Residual", shortcut)
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array) -> Tensor:
         out = self.body(x)
         identity = x if self.shortcut is None else self.shortcut(x)
         if out.shape != identity.shape:

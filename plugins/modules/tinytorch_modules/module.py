@@ -7,7 +7,7 @@ import sys
 import warnings
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeVar
 
 import numpy as np
 
@@ -20,6 +20,18 @@ from tinytorch_modules.parameter import Parameter
 from tinytorch_modules.state import IncompatibleKeys, check_origin, load_arrays
 
 Named = tuple[str, Any]
+
+if TYPE_CHECKING:
+    Arguments = ParamSpec("Arguments")
+    Output = TypeVar("Output", covariant=True)
+
+    class _HasForward(Protocol[Arguments, Output]):
+        """A module, so that `model(x)` has the arguments and the result type of its `forward`."""
+
+        registered_hooks: Any
+
+        def forward(self, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Output: ...
+
 
 # The containers in which modules and parameters are found, and those whose items have no names.
 _SEARCHED = (list, tuple, dict)
@@ -87,7 +99,9 @@ class Module:
         """Compute the output; every subclass must define this method."""
         raise NotImplementedError(f"{type(self).__name__} must define forward()")
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(
+        self: _HasForward[Arguments, Output], *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Output:
         if self.registered_hooks is None:
             return self.forward(*args, **kwargs)
         return self.registered_hooks.call(self, args, kwargs)

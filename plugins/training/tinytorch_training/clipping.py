@@ -44,7 +44,7 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float, norm_type: flo
         raise ValueError(f"norm_type of clip_grad_norm must be above 0, not {norm_type}")
     clipped = _with_gradients("clip_grad_norm", parameters)
     if not all(isinstance(p.grad, np.ndarray) for p in clipped):
-        return _clip_any(clipped, limit, norm_type)  # type: ignore[no-any-return]
+        return _clip_any(clipped, limit, norm_type)
     norms = [float(np.linalg.norm(p.grad.ravel(), norm_type)) for p in clipped]
     total = float(np.linalg.norm(norms, norm_type)) if norms else 0.0
     # PyTorch also adds 1e-6.

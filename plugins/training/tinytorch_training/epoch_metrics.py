@@ -179,7 +179,7 @@ def confusion_matrix(output: Array, target: Array, threshold: float = 0.5) -> li
     shape = np.shape(unwrap(output))
     number = shape[1] if len(shape) == 2 and shape[1] > 1 else 2
     found = _sklearn().confusion_matrix(classes, predicted, labels=range(number))
-    return found.tolist()  # type: ignore[no-any-return]
+    return found.tolist()
 
 
 def _pair(name: str, output: Any, target: Any) -> tuple[Array, Array]:

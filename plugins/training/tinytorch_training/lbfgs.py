@@ -24,7 +24,7 @@ _LEAST_CURVATURE = 1e-10
 def _line_search(owner: str, name: str, value: Any) -> str | None:
     if value not in (None, "strong_wolfe"):
         raise ValueError(f"{name} of {owner} must be 'strong_wolfe' or None, not {value!r:.60}")
-    return value  # type: ignore[no-any-return]
+    return value
 
 
 class LBFGS(Optimizer):

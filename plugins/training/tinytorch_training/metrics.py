@@ -36,7 +36,7 @@ def accuracy(output: Array, target: Array) -> float:
             f"{scores.shape} and {classes.shape}"
         )
     # Unlike float(), item() can be captured by tinytorch-compile.
-    return (scores.argmax(axis=1) == classes).mean().item()  # type: ignore[no-any-return]
+    return (scores.argmax(axis=1) == classes).mean().item()
 
 
 class Averages:

@@ -31,7 +31,7 @@ def _adjustment(owner: str, name: str, value: Any) -> str | None:
         raise ValueError(
             f"{name} of {owner} must be 'original', 'match_rms_adamw' or None, not {value!r:.60}"
         )
-    return value  # type: ignore[no-any-return]
+    return value
 
 
 class Muon(Optimizer):

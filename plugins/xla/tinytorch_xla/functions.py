@@ -301,7 +301,7 @@ def _find(function: Function) -> Function:
         found = getattr(found, part, None)
     if found is None:
         raise XlaError(f"{user_line()}: jax.numpy has no function {name}")
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 @functools.lru_cache(maxsize=1024)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from tinytorch_core import Tensor
 from tinytorch_core.extend import TensorExtension, derive
@@ -20,10 +20,8 @@ from tinytorch_named.names import (
 from tinytorch_named.patterns import rearrange
 from tinytorch_named.propagation import ignoring_names
 
-AnyTensor = TypeVar("AnyTensor", bound=Tensor)
 
-
-def rename(self: AnyTensor, /, *names: str | None, **changed: str | None) -> AnyTensor:
+def rename(self: Tensor, /, *names: str | None, **changed: str | None) -> Tensor:
     """Return the same elements under other names; the result shares memory with the tensor.
 
     `x.rename("batch", "time")` names all axes, `x.rename(time="step")` changes one name, and
@@ -47,7 +45,7 @@ def rename(self: AnyTensor, /, *names: str | None, **changed: str | None) -> Any
     return _indexed(self, ..., given)
 
 
-def _indexed(x: AnyTensor, index: Any, names: Sequence[str | None] | None) -> AnyTensor:
+def _indexed(x: Tensor, index: Any, names: Sequence[str | None] | None) -> Tensor:
     """Return `x[index]` with these names."""
     with ignoring_names():
         out = x[index]
@@ -55,7 +53,7 @@ def _indexed(x: AnyTensor, index: Any, names: Sequence[str | None] | None) -> An
     return out
 
 
-def align_to(self: AnyTensor, *names: str) -> AnyTensor:
+def align_to(self: Tensor, *names: str) -> Tensor:
     """Return the tensor with its axes in the order of `names`.
 
     A name that the tensor lacks becomes an axis of length 1, and `...` stands for all axes that
@@ -82,7 +80,7 @@ def align_to(self: AnyTensor, *names: str) -> AnyTensor:
     return _indexed(out, tuple(slice(None) if name in own else None for name in listed), listed)
 
 
-def isel(self: AnyTensor, /, **indices: Any) -> AnyTensor:
+def isel(self: Tensor, /, **indices: Any) -> Tensor:
     """Return the elements at these indices of named axes, such as `x.isel(batch=0)`.
 
     Args:

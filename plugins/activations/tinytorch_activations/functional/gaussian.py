@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import Tensor, op
-from tinytorch_core.extend import are_ndarrays, kernel
+from tinytorch_core.extend import AnyArray, are_ndarrays, kernel
 
 from tinytorch_activations.arguments import as_float_array, check_choice
 from tinytorch_activations.functional.error_function import erf, exp_minus_square, in_blocks
@@ -45,7 +45,7 @@ _FLOAT32_BOUND = 5.5**2
 
 @op("gelu")
 @kernel("x")
-def gelu(x: Array, approximate: str = "none") -> Array:
+def gelu(x: AnyArray, approximate: str = "none") -> AnyArray:
     """Return x Φ(x) for each element, where Φ is the standard normal distribution function.
 
     Φ(x) is (1 + erf(x / √2)) / 2. With approximate="tanh" it is

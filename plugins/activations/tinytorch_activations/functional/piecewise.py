@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from tinytorch_core.extend import AnyArray
+
 from tinytorch_activations.arguments import (
     as_float_array,
     check_bounds,
@@ -19,7 +21,7 @@ from tinytorch_activations.arguments import (
 Array = Any
 
 
-def prelu(x: Array, weight: Array) -> Array:
+def prelu(x: AnyArray, weight: Array) -> AnyArray:
     """Return x where x > 0, and weight x elsewhere, with a weight that is learned.
 
     The derivative at 0 is `weight`. He, Zhang, Ren & Sun, "Delving deep into rectifiers", 2015,
@@ -55,7 +57,7 @@ def prelu(x: Array, weight: Array) -> Array:
     return np.where(positive, x, weight * np.where(positive, 0, x))
 
 
-def hardtanh(x: Array, min_val: float = -1.0, max_val: float = 1.0) -> Array:
+def hardtanh(x: AnyArray, min_val: float = -1.0, max_val: float = 1.0) -> AnyArray:
     """Return x, but at least `min_val` and at most `max_val`.
 
     The derivative is 0 at both ends.
@@ -78,7 +80,7 @@ def hardtanh(x: Array, min_val: float = -1.0, max_val: float = 1.0) -> Array:
     return _between(as_float_array(x), low, high)
 
 
-def relu6(x: Array) -> Array:
+def relu6(x: AnyArray) -> AnyArray:
     """Return max(x, 0), but at most 6. The derivative at 0 and 6 is 0.
 
     Args:
@@ -93,7 +95,7 @@ def relu6(x: Array) -> Array:
     return _between(as_float_array(x), 0.0, 6.0)
 
 
-def hardsigmoid(x: Array) -> Array:
+def hardsigmoid(x: AnyArray) -> AnyArray:
     """Return relu6(x + 3) / 6, which approximates the sigmoid. The derivative at ±3 is 0.
 
     Args:
@@ -108,7 +110,7 @@ def hardsigmoid(x: Array) -> Array:
     return relu6(as_float_array(x) + 3) / 6
 
 
-def hardswish(x: Array) -> Array:
+def hardswish(x: AnyArray) -> AnyArray:
     """Return x relu6(x + 3) / 6, which approximates x sigmoid(x).
 
     The derivative is 0 at -3 and 1 at 3. Howard et al., "Searching for MobileNetV3", 2019,
@@ -127,7 +129,7 @@ def hardswish(x: Array) -> Array:
     return x * hardsigmoid(x)
 
 
-def threshold(x: Array, threshold: float, value: float) -> Array:
+def threshold(x: AnyArray, threshold: float, value: float) -> AnyArray:
     """Return x where x > threshold, and `value` elsewhere. The derivative at the threshold is 0.
 
     Args:
@@ -146,10 +148,11 @@ def threshold(x: Array, threshold: float, value: float) -> Array:
     """
     x = as_float_array(x)
     limit, value = check_number("threshold", threshold), check_number("value", value)
-    return np.where(x <= limit, value, x)  # NaN stays NaN
+    out: Array = np.where(x <= limit, value, x)  # NaN stays NaN
+    return out
 
 
-def hardshrink(x: Array, lambd: float = 0.5) -> Array:
+def hardshrink(x: AnyArray, lambd: float = 0.5) -> AnyArray:
     """Return 0 where -lambd <= x <= lambd, and x elsewhere. The derivative at ±lambd is 0.
 
     Args:
@@ -167,10 +170,11 @@ def hardshrink(x: Array, lambd: float = 0.5) -> Array:
     array([-1.,  0.,  2.])
     """
     x = as_float_array(x)
-    return np.where(np.abs(x) <= check_number("lambd", lambd), 0, x)
+    out: Array = np.where(np.abs(x) <= check_number("lambd", lambd), 0, x)
+    return out
 
 
-def softshrink(x: Array, lambd: float = 0.5) -> Array:
+def softshrink(x: AnyArray, lambd: float = 0.5) -> AnyArray:
     """Return x moved towards 0 by `lambd`, and 0 where |x| <= lambd. The derivative there is 0.
 
     Args:
@@ -188,7 +192,8 @@ def softshrink(x: Array, lambd: float = 0.5) -> Array:
     array([-0.5,  0. ,  1.5])
     """
     x, lambd = as_float_array(x), check_nonnegative("lambd", lambd)
-    return np.where(np.abs(x) <= lambd, 0, x - lambd * np.sign(x))
+    out: Array = np.where(np.abs(x) <= lambd, 0, x - lambd * np.sign(x))
+    return out
 
 
 def _between(x: Array, low: float, high: float) -> Array:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import op
+from tinytorch_core.extend import AnyArray
 
 from tinytorch_activations.arguments import as_float_array, check_number
 
@@ -14,7 +15,7 @@ Array = Any
 
 
 @op("relu")
-def relu(x: Array) -> Array:
+def relu(x: AnyArray) -> AnyArray:
     """Return max(x, 0) for each element. The derivative at 0 is 0.
 
     Args:
@@ -37,7 +38,7 @@ def relu_rule(grad: Array, out: Array) -> Array:
 
 
 @op("leaky_relu")
-def leaky_relu(x: Array, negative_slope: float = 0.01) -> Array:
+def leaky_relu(x: AnyArray, negative_slope: float = 0.01) -> AnyArray:
     """Return x where x > 0, and negative_slope x elsewhere.
 
     The derivative at 0 is `negative_slope`. Maas, Hannun & Ng, "Rectifier nonlinearities improve
@@ -58,7 +59,8 @@ def leaky_relu(x: Array, negative_slope: float = 0.01) -> Array:
     array([-0.1,  0. ,  2. ])
     """
     x = as_float_array(x)
-    return np.where(x > 0, x, check_number("negative_slope", negative_slope) * x)
+    out: Array = np.where(x > 0, x, check_number("negative_slope", negative_slope) * x)
+    return out
 
 
 def leaky_relu_rule(grad: Array, x: Array, negative_slope: float) -> Array:
@@ -67,7 +69,7 @@ def leaky_relu_rule(grad: Array, x: Array, negative_slope: float) -> Array:
 
 
 @op("elu")
-def elu(x: Array, alpha: float = 1.0) -> Array:
+def elu(x: AnyArray, alpha: float = 1.0) -> AnyArray:
     """Return x where x > 0, and alpha (exp(x) - 1) elsewhere.
 
     At 0, derivatives of every order are those from the left, so the first is `alpha`. Clevert,

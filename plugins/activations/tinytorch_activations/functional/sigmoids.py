@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import op
+from tinytorch_core.extend import AnyArray
 
 from tinytorch_activations.arguments import as_float_array, check_nonzero, check_number
 
@@ -14,7 +15,7 @@ Array = Any
 
 
 @op("sigmoid")
-def sigmoid(x: Array) -> Array:
+def sigmoid(x: AnyArray) -> AnyArray:
     """Return 1 / (1 + exp(-x)) for each element. It does not overflow.
 
     Args:
@@ -42,7 +43,7 @@ def sigmoid_rule(grad: Array, out: Array) -> Array:
 
 
 @op("silu")
-def silu(x: Array) -> Array:
+def silu(x: AnyArray) -> AnyArray:
     """Return x sigmoid(x) for each element: the sigmoid linear unit, also called swish.
 
     Elfwing, Uchibe & Doya, "Sigmoid-weighted linear units", 2018, arXiv:1702.03118.
@@ -66,7 +67,7 @@ def silu_rule(grad: Array, out: Array, x: Array) -> Array:
 
 
 @op("softplus")
-def softplus(x: Array, beta: float = 1.0, threshold: float = 20.0) -> Array:
+def softplus(x: AnyArray, beta: float = 1.0, threshold: float = 20.0) -> AnyArray:
     """Return log(1 + exp(beta x)) / beta for each element, or x where beta x > threshold.
 
     It is a smooth approximation of relu. With z = beta x it is computed as
@@ -107,7 +108,7 @@ def softplus_rule(grad: Array, x: Array, beta: float, threshold: float) -> Array
 
 
 @op("tanh")
-def tanh(x: Array) -> Array:
+def tanh(x: AnyArray) -> AnyArray:
     """Return the hyperbolic tangent of each element.
 
     This is an op of the core: `x.tanh()` and `np.tanh(x)` also work without this plugin.

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from tinytorch_core.extend import AnyArray
+
 from tinytorch_activations.arguments import as_float_array, check_axis, check_nonzero
 from tinytorch_activations.functional.rectifiers import elu
 from tinytorch_activations.functional.sigmoids import sigmoid, softplus
@@ -19,7 +21,7 @@ _SELU_ALPHA = 1.6732632423543772848170429916717
 _SELU_SCALE = 1.0507009873554804934193349852946
 
 
-def logsigmoid(x: Array) -> Array:
+def logsigmoid(x: AnyArray) -> AnyArray:
     """Return log(sigmoid(x)), which is finite even where the sigmoid underflows to 0.
 
     Args:
@@ -37,7 +39,7 @@ def logsigmoid(x: Array) -> Array:
     return softplus(x, -1.0, math.inf)
 
 
-def mish(x: Array) -> Array:
+def mish(x: AnyArray) -> AnyArray:
     """Return x tanh(softplus(x)).
 
     Misra, "Mish: a self regularized non-monotonic activation function", 2019, arXiv:1908.08681.
@@ -58,7 +60,7 @@ def mish(x: Array) -> Array:
     return x * np.tanh(softplus(x))
 
 
-def selu(x: Array) -> Array:
+def selu(x: AnyArray) -> AnyArray:
     """Return scale * elu(x, alpha), with constants that keep the mean 0 and the variance 1.
 
     The constants are alpha = 1.67326... and scale = 1.05070.... At 0, derivatives are those from
@@ -74,10 +76,10 @@ def selu(x: Array) -> Array:
     >>> selu(np.array([-1000.0, 0.0, 1.0]))
     array([-1.75809934,  0.        ,  1.05070099])
     """
-    return _SELU_SCALE * elu(x, _SELU_ALPHA)
+    return elu(x, _SELU_ALPHA) * _SELU_SCALE
 
 
-def celu(x: Array, alpha: float = 1.0) -> Array:
+def celu(x: AnyArray, alpha: float = 1.0) -> AnyArray:
     """Return x where x > 0, and alpha (exp(x / alpha) - 1) elsewhere.
 
     At 0, derivatives of every order are those from the left, so the first is 1. Barron,
@@ -100,10 +102,11 @@ def celu(x: Array, alpha: float = 1.0) -> Array:
     x, alpha = as_float_array(x), check_nonzero("alpha", alpha)
     positive = x > 0
     # exp is evaluated at 0 where x > 0: its value there is unused and could overflow.
-    return np.where(positive, x, alpha * np.expm1(np.where(positive, 0, x) / alpha))
+    out: Array = np.where(positive, x, alpha * np.expm1(np.where(positive, 0, x) / alpha))
+    return out
 
 
-def softsign(x: Array) -> Array:
+def softsign(x: AnyArray) -> AnyArray:
     """Return x / (1 + |x|).
 
     Args:
@@ -119,7 +122,7 @@ def softsign(x: Array) -> Array:
     return x / (1 + np.abs(x))
 
 
-def tanhshrink(x: Array) -> Array:
+def tanhshrink(x: AnyArray) -> AnyArray:
     """Return x - tanh(x).
 
     Args:
@@ -135,7 +138,7 @@ def tanhshrink(x: Array) -> Array:
     return x - np.tanh(x)
 
 
-def softmin(x: Array, dim: int = -1) -> Array:
+def softmin(x: AnyArray, dim: int = -1) -> AnyArray:
     """Return softmax(-x), which is largest where x is smallest.
 
     Args:
@@ -157,7 +160,7 @@ def softmin(x: Array, dim: int = -1) -> Array:
     return softmax(-x, dim)
 
 
-def glu(x: Array, dim: int = -1) -> Array:
+def glu(x: AnyArray, dim: int = -1) -> AnyArray:
     """Return a sigmoid(b), where a and b are the two halves of x along `dim`.
 
     This is the gated linear unit. Dauphin, Fan, Auli & Grangier, "Language modeling with gated

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import op
+from tinytorch_core.extend import AnyArray
 
 from tinytorch_activations.arguments import as_float_array, check_axis
 
@@ -14,7 +15,7 @@ Array = Any
 
 
 @op("softmax")
-def softmax(x: Array, dim: int = -1) -> Array:
+def softmax(x: AnyArray, dim: int = -1) -> AnyArray:
     """Return exp(x) / Σ exp(x), where the sum is taken along `dim`.
 
     The largest element along `dim` is subtracted first, so exp does not overflow. An element of
@@ -35,7 +36,7 @@ def softmax(x: Array, dim: int = -1) -> Array:
     array([[0.5, 0.5],
            [1. , 0. ]])
     """
-    weights = _minus_max("softmax", x, dim)
+    weights: Array = _minus_max("softmax", x, dim)
     weights = np.exp(weights, out=weights if isinstance(weights, np.ndarray) else None)
     weights /= weights.sum(axis=dim, keepdims=True)
     return weights
@@ -47,7 +48,7 @@ def softmax_rule(grad: Array, out: Array, dim: int) -> Array:
 
 
 @op("log_softmax")
-def log_softmax(x: Array, dim: int = -1) -> Array:
+def log_softmax(x: AnyArray, dim: int = -1) -> AnyArray:
     """Return log(softmax(x)) along `dim`, which is finite even where softmax underflows to 0.
 
     Args:

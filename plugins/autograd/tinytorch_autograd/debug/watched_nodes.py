@@ -59,7 +59,7 @@ class _Watched:
     def gradients(self: Any, grad: Any) -> tuple[Any, ...]:
         origin = _origins.get(self)
         if origin is None:
-            return super().gradients(grad)  # type: ignore[misc, no-any-return]
+            return super().gradients(grad)  # type: ignore[misc]
         _check_saved(self, origin)
         try:
             with np.errstate(all="ignore"):
@@ -70,7 +70,7 @@ class _Watched:
                 f"{origin.location}"
             ) from error
         _check_gradients(self, origin, grad, parts)
-        return parts  # type: ignore[no-any-return]
+        return parts
 
     def location(self: Any) -> str | None:
         origin = _origins.get(self)

@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, overload
 
 import numpy as np
+
+from tinytorch_core import Tensor
 
 from tinytorch_autograd import tree
 from tinytorch_autograd.func.reverse import grad
 from tinytorch_autograd.func.run import Argnums, Run, zeros
 
+if TYPE_CHECKING:
+    from tinytorch_autograd.func.run import P, TensorLike
 
+
+@overload
+def jacobian(
+    f: Callable[Concatenate[Tensor, P], Tensor],
+    argnums: Literal[0] = 0,
+    has_aux: Literal[False] = False,
+) -> Callable[Concatenate[TensorLike, P], Tensor]: ...
+@overload
+def jacobian(
+    f: Callable[P, Any], argnums: Argnums = 0, has_aux: bool = False
+) -> Callable[P, Any]: ...
 def jacobian(
     f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False
 ) -> Callable[..., Any]:
@@ -100,6 +115,16 @@ def _unit_arrays(like: Any) -> Iterator[Any]:
         yield unit
 
 
+@overload
+def hessian(
+    f: Callable[Concatenate[Tensor, P], Tensor],
+    argnums: Literal[0] = 0,
+    has_aux: Literal[False] = False,
+) -> Callable[Concatenate[TensorLike, P], Tensor]: ...
+@overload
+def hessian(
+    f: Callable[P, Any], argnums: Argnums = 0, has_aux: bool = False
+) -> Callable[P, Any]: ...
 def hessian(
     f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False
 ) -> Callable[..., Any]:
@@ -125,6 +150,12 @@ def hessian(
     return jacobian(grad(f, argnums, has_aux), argnums, has_aux)
 
 
+@overload
+def hvp(
+    f: Callable[[Tensor], Tensor], argnums: Literal[0] = 0
+) -> Callable[[TensorLike, TensorLike], Tensor]: ...
+@overload
+def hvp(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]: ...
 def hvp(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     """Return the function that multiplies the Hessian of `f` by a vector.
 

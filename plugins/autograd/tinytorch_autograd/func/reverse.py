@@ -4,13 +4,48 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, TypeVar, overload
 
 import numpy as np
 
+from tinytorch_core import Tensor
+
 from tinytorch_autograd.func.run import Argnums, Run
 
+if TYPE_CHECKING:
+    from tinytorch_autograd.func.run import Aux, P, T, TensorLike
 
+Result = TypeVar("Result")
+
+
+@overload
+def grad(
+    f: Callable[Concatenate[Tensor, P], Tensor],
+    argnums: Literal[0] = 0,
+    has_aux: Literal[False] = False,
+) -> Callable[Concatenate[TensorLike, P], Tensor]: ...
+@overload
+def grad(
+    f: Callable[Concatenate[T, P], Tensor],
+    argnums: Literal[0] = 0,
+    has_aux: Literal[False] = False,
+) -> Callable[Concatenate[T, P], T]: ...
+@overload
+def grad(
+    f: Callable[Concatenate[Tensor, P], tuple[Tensor, Aux]],
+    argnums: Literal[0] = 0,
+    *,
+    has_aux: Literal[True],
+) -> Callable[Concatenate[TensorLike, P], tuple[Tensor, Aux]]: ...
+@overload
+def grad(
+    f: Callable[Concatenate[T, P], tuple[Tensor, Aux]],
+    argnums: Literal[0] = 0,
+    *,
+    has_aux: Literal[True],
+) -> Callable[Concatenate[T, P], tuple[T, Aux]]: ...
+@overload
+def grad(f: Callable[P, Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[P, Any]: ...
 def grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:
     """Return the function that computes the gradient of `f`, which returns a scalar tensor.
 
@@ -50,6 +85,36 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> 
     return gradient
 
 
+@overload
+def value_and_grad(
+    f: Callable[Concatenate[Tensor, P], Tensor],
+    argnums: Literal[0] = 0,
+    has_aux: Literal[False] = False,
+) -> Callable[Concatenate[TensorLike, P], tuple[Tensor, Tensor]]: ...
+@overload
+def value_and_grad(
+    f: Callable[Concatenate[T, P], Tensor],
+    argnums: Literal[0] = 0,
+    has_aux: Literal[False] = False,
+) -> Callable[Concatenate[T, P], tuple[Tensor, T]]: ...
+@overload
+def value_and_grad(
+    f: Callable[Concatenate[Tensor, P], tuple[Tensor, Aux]],
+    argnums: Literal[0] = 0,
+    *,
+    has_aux: Literal[True],
+) -> Callable[Concatenate[TensorLike, P], tuple[tuple[Tensor, Aux], Tensor]]: ...
+@overload
+def value_and_grad(
+    f: Callable[Concatenate[T, P], tuple[Tensor, Aux]],
+    argnums: Literal[0] = 0,
+    *,
+    has_aux: Literal[True],
+) -> Callable[Concatenate[T, P], tuple[tuple[Tensor, Aux], T]]: ...
+@overload
+def value_and_grad(
+    f: Callable[P, Any], argnums: Argnums = 0, has_aux: bool = False
+) -> Callable[P, tuple[Any, Any]]: ...
 def value_and_grad(
     f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False
 ) -> Callable[..., Any]:
@@ -79,6 +144,12 @@ def value_and_grad(
     return both
 
 
+@overload
+def elementwise_grad(
+    f: Callable[Concatenate[Tensor, P], Tensor], argnums: Literal[0] = 0
+) -> Callable[Concatenate[TensorLike, P], Tensor]: ...
+@overload
+def elementwise_grad(f: Callable[P, Any], argnums: Argnums = 0) -> Callable[P, Any]: ...
 def elementwise_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     """Return the function that computes the derivative at each element, for an elementwise `f`.
 
@@ -107,6 +178,12 @@ def elementwise_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..
     return derivative
 
 
+@overload
+def vjp(
+    f: Callable[..., Result], *primals: Any, has_aux: Literal[False] = False
+) -> tuple[Result, Callable[[Any], tuple[Any, ...]]]: ...
+@overload
+def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool) -> tuple[Any, ...]: ...
 def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     """Return the value of `f`, and the function that multiplies a vector by its Jacobian, vᵀJ.
 

@@ -8,7 +8,7 @@ an outer derivative can pass through the copy.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -24,6 +24,14 @@ from tinytorch_autograd.tensor_methods import set_requires_grad
 from tinytorch_autograd.tracking import detached, inputs_of_transforms, is_tracked
 
 Argnums = int | Sequence[int]
+
+if TYPE_CHECKING:
+    # For the types of transforms: further arguments, the first argument, and the second result.
+    P = ParamSpec("P")
+    T = TypeVar("T")
+    Aux = TypeVar("Aux")
+    # What may be passed for a tensor.
+    TensorLike = Tensor | np.ndarray[Any, Any] | complex
 
 
 class Run:

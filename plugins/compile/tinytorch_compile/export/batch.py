@@ -85,7 +85,7 @@ class _Merged:
                 f"{node.location}: a constant depends on the batch size in a way that cannot be "
                 "exported to ONNX; export the step without `batch`"
             )
-        return self._made[key].name  # type: ignore[no-any-return]
+        return self._made[key].name
 
     def _computed(self, constants: list[Any]) -> Array | None:
         """Return an array that nodes compute from the batch size, or None."""
@@ -133,7 +133,7 @@ class _Merged:
             x = self.model.inputs[0]
             shape = emit("Shape", x, shape=(x.ndim,), dtype=np.int64)
             self._made["size"] = emit("Gather", shape, np.int64(0), shape=(), dtype=np.int64)
-        return self._made["size"]  # type: ignore[no-any-return]
+        return self._made["size"]
 
     def _set_axes(self) -> None:
         for x in self.model.inputs:

@@ -108,7 +108,7 @@ def _without_repetitions(
             return value
         return _with_array(value, array.copy())
 
-    return mapped((args, kwargs), copied)  # type: ignore[no-any-return]
+    return mapped((args, kwargs), copied)
 
 
 def _with_array(value: Any, array: Any) -> Any:

@@ -11,8 +11,8 @@ from tinytorch_devkit.commands.session import started_surface
 
 DESCRIPTION = """\
 Write type stubs for Tensor with the methods, attributes and constructor keywords that the active
-plugins add. With the stubs, editors complete these names and type-checkers report misspelt ones,
-which they accept otherwise.
+plugins add, and for NumPy, whose functions return Tensors for Tensors. With the stubs, editors
+complete these names and type-checkers report misspelt ones, which they accept otherwise.
 """
 
 
@@ -35,10 +35,11 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the files, and print their names."""
+    """Write the files, and print the names of the packages."""
     from tinytorch_devkit.stub_text import stub_files  # other commands do not need it
 
     surface = started_surface()
+    packages: dict[Path, None] = {}
     for name, text in stub_files(surface).items():
         file = Path(args.output, name)
         try:
@@ -46,7 +47,8 @@ def run(args: argparse.Namespace) -> int:
             file.write_text(text, encoding="utf-8")
         except OSError as error:
             raise TinyTorchError(f"{file} cannot be written: {error.strerror}.") from error
-        print(file)
+        packages[Path(args.output, Path(name).parts[0])] = None
+    print(*packages, sep="\n")
     names = ", ".join(plugin.name for plugin in surface.plugins)
     print(f"for Tensor with these plugins: {names or 'none'}")
     return 0

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.extend import matmul
+from tinytorch_core.extend import AnyArray, matmul
 
 from tinytorch_layers.arguments import Pair, sizes
 from tinytorch_layers.functional.pool_functions import (
@@ -24,7 +24,7 @@ Array = Any
 Sizes = tuple[int | None, ...]
 
 
-def adaptive_avg_pool1d(x: Array, output_size: Any) -> Array:
+def adaptive_avg_pool1d(x: AnyArray, output_size: Any) -> AnyArray:
     """Return the means of `output_size` windows of each channel of sequences.
 
     Args:
@@ -44,7 +44,7 @@ def adaptive_avg_pool1d(x: Array, output_size: Any) -> Array:
     return adaptive_avg_pool("adaptive_avg_pool1d", x, checked, 1)
 
 
-def adaptive_avg_pool2d(x: Array, output_size: Any) -> Array:
+def adaptive_avg_pool2d(x: AnyArray, output_size: Any) -> AnyArray:
     """Return the means of windows of each channel, of as many windows as requested.
 
     They are computed with matrix products, in which a NaN or an infinity spreads over its row and

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from tinytorch_core import op
-from tinytorch_core.extend import matmul, sum_rows
+from tinytorch_core.extend import AnyArray, matmul, sum_rows
 
 Array = Any
 
 
 @op("linear")
-def linear(x: Array, weight: Array, bias: Array = None) -> Array:
+def linear(x: AnyArray, weight: Array, bias: Array = None) -> AnyArray:
     """Return x @ weight + bias.
 
     Args:

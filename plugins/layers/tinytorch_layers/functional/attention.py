@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinytorch_core import op
-from tinytorch_core.extend import are_ndarrays, kernel, unwrap
+from tinytorch_core.extend import AnyArray, are_ndarrays, kernel, unwrap
 
 from tinytorch_layers.arguments import input_shape
 from tinytorch_layers.functional.masking import drawn
@@ -33,7 +33,7 @@ _NAME = "scaled_dot_product_attention"
 
 
 def scaled_dot_product_attention(
-    query: Array,
+    query: AnyArray,
     key: Array,
     value: Array,
     attn_mask: Any = None,
@@ -42,7 +42,7 @@ def scaled_dot_product_attention(
     *,
     scale: float | None = None,
     generator: Random = None,
-) -> Array:
+) -> AnyArray:
     """Return softmax(scale · query key^T + mask) value, for each query a weighted mean of values.
 
     Vaswani et al., "Attention is all you need", 2017, arXiv:1706.03762. The memory for NumPy

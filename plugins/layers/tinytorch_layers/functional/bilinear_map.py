@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from tinytorch_core.extend import AnyArray
+
 from tinytorch_layers.arguments import input_shape
 
 Array = Any
 
 
-def bilinear(input1: Array, input2: Array, weight: Array, bias: Array = None) -> Array:
+def bilinear(input1: AnyArray, input2: Array, weight: Array, bias: Array = None) -> AnyArray:
     """Return y with y[k] = Σ x1[i] weight[k, i, j] x2[j] + bias[k] over i and j, for each sample.
 
     Args:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tinytorch_core.extend import AnyArray
+
 from tinytorch_layers.arguments import input_shape
 from tinytorch_layers.functional.convolution import convolve
 from tinytorch_layers.functional.windows import (
@@ -23,14 +25,14 @@ Shape = tuple[int, ...]
 
 
 def conv1d(
-    x: Array,
+    x: AnyArray,
     weight: Array,
     bias: Array = None,
     stride: Any = 1,
     padding: Any = 0,
     dilation: Any = 1,
     groups: int = 1,
-) -> Array:
+) -> AnyArray:
     """Return the convolution of sequences with a kernel (as usual in networks, a correlation).
 
     Args:
@@ -52,14 +54,14 @@ def conv1d(
 
 
 def conv2d(
-    x: Array,
+    x: AnyArray,
     weight: Array,
     bias: Array = None,
     stride: Any = 1,
     padding: Any = 0,
     dilation: Any = 1,
     groups: int = 1,
-) -> Array:
+) -> AnyArray:
     """Return the convolution of images with a kernel (as usual in networks, a correlation).
 
     With stride 1, no padding, dilation 1 and one group:

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from tinytorch_core.extend import AnyArray
+
 Array = Any
 
 
-def cosine_similarity(x1: Array, x2: Array, dim: int = 1, eps: float = 1e-8) -> Array:
+def cosine_similarity(x1: AnyArray, x2: Array, dim: int = 1, eps: float = 1e-8) -> AnyArray:
     """Return x1 · x2 / (|x1| |x2|), the cosine of the angle between vectors along `dim`.
 
     A norm below `eps` is replaced by `eps`, so the cosine with a vector of zeros is 0. The gradient
@@ -31,16 +33,18 @@ def cosine_similarity(x1: Array, x2: Array, dim: int = 1, eps: float = 1e-8) -> 
     """
     if x1.shape != x2.shape:
         shape = np.broadcast_shapes(x1.shape, x2.shape)
-        x1, x2 = np.broadcast_to(x1, shape), np.broadcast_to(x2, shape)
+        arrays: Array = (np.broadcast_to(x1, shape), np.broadcast_to(x2, shape))
+    else:
+        arrays = (x1, x2)
     first, second = (
-        x / np.maximum(np.linalg.vector_norm(x, axis=dim, keepdims=True), eps) for x in (x1, x2)
+        x / np.maximum(np.linalg.vector_norm(x, axis=dim, keepdims=True), eps) for x in arrays
     )
     return (first * second).sum(axis=dim)
 
 
 def pairwise_distance(
-    x1: Array, x2: Array, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
-) -> Array:
+    x1: AnyArray, x2: Array, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
+) -> AnyArray:
     """Return the p-norm of x1 − x2 + eps, along the last axis.
 
     Args:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from tinytorch_core.extend import AnyArray
+
 from tinytorch_layers.functional.normalization import last_lengths, layer_norm_forward
 from tinytorch_layers.functional.running_statistics import (
     check_running,
@@ -22,8 +24,8 @@ Array = Any
 
 
 def group_norm(
-    x: Array, num_groups: int, weight: Array = None, bias: Array = None, eps: float = 1e-5
-) -> Array:
+    x: AnyArray, num_groups: int, weight: Array = None, bias: Array = None, eps: float = 1e-5
+) -> AnyArray:
     """Return x with each group of channels of a sample standardized, times `weight`, plus `bias`.
 
     Wu & He, "Group normalization", 2018, arXiv:1803.08494. It is `layer_norm` of the values of
@@ -55,7 +57,7 @@ def group_norm(
 
 
 def instance_norm(
-    x: Array,
+    x: AnyArray,
     running_mean: Array = None,
     running_var: Array = None,
     weight: Array = None,
@@ -63,7 +65,7 @@ def instance_norm(
     use_input_stats: bool = True,
     momentum: float = 0.1,
     eps: float = 1e-5,
-) -> Array:
+) -> AnyArray:
     """Return x with each channel of a sample standardized, times `weight`, plus `bias`.
 
     Ulyanov, Vedaldi & Lempitsky, "Instance normalization", 2016, arXiv:1607.08022.
@@ -110,8 +112,8 @@ def instance_norm(
 
 
 def rms_norm(
-    x: Array, normalized_shape: Sequence[int], weight: Array = None, eps: float | None = None
-) -> Array:
+    x: AnyArray, normalized_shape: Sequence[int], weight: Array = None, eps: float | None = None
+) -> AnyArray:
     """Return x divided by its root mean square over the last axes, times `weight`.
 
     y = x / √(mean(x²) + eps) · weight, from Zhang & Sennrich, "Root mean square layer

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from tinytorch_core.extend import AnyArray
+
 from tinytorch_layers.arguments import input_shape
 from tinytorch_layers.functional.adaptive_pooling import adaptive_avg_pool, transformed
 from tinytorch_modules.arguments import flag, integer, number
@@ -32,13 +34,13 @@ _WEIGHTED = ("linear", "bilinear", "bicubic")
 
 
 def interpolate(
-    x: Array,
+    x: AnyArray,
     size: Any = None,
     scale_factor: Any = None,
     mode: str = "nearest",
     align_corners: bool | None = None,
     recompute_scale_factor: bool | None = None,
-) -> Array:
+) -> AnyArray:
     """Return images or sequences resized to a given size or by a factor.
 
     Args:

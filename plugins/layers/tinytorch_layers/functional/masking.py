@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinytorch_core import Tensor, op
-from tinytorch_core.extend import active_op
+from tinytorch_core.extend import AnyArray, active_op
 
 from tinytorch_layers.arguments import input_shape
 from tinytorch_modules.arguments import number
@@ -41,7 +41,7 @@ def drawn(generator: Generator, method: str, *arguments: Any) -> Array:
     return call(generator, method, arguments)
 
 
-def dropout(x: Array, mask: Any, p: float) -> Array:
+def dropout(x: AnyArray, mask: Any, p: float) -> AnyArray:
     """Return x / (1 − p) where `mask` is true, and 0 elsewhere.
 
     The factor keeps the expected value. The caller draws the mask, so this function is not

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import Tensor, op
-from tinytorch_core.extend import are_ndarrays, kernel, matmul, sum_rows
+from tinytorch_core.extend import AnyArray, are_ndarrays, kernel, matmul, sum_rows
 
 Array = Any
 Axes = tuple[int, ...]
@@ -19,12 +19,12 @@ Kept = list[Array]
 
 
 def layer_norm(
-    x: Array,
+    x: AnyArray,
     normalized_shape: Sequence[int],
     weight: Array = None,
     bias: Array = None,
     eps: float = 1e-5,
-) -> Array:
+) -> AnyArray:
     """Return x standardized over its last axes, times `weight`, plus `bias`.
 
     y = (x − mean) / √(variance + eps) · weight + bias, from Ba, Kiros & Hinton, "Layer

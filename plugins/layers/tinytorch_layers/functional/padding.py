@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.extend import unwrap
+from tinytorch_core.extend import AnyArray, unwrap
 
 from tinytorch_layers.arguments import input_shape
 from tinytorch_modules.arguments import integer, number
@@ -23,7 +23,7 @@ Widths = tuple[tuple[int, int], ...]
 MODES = ("constant", "reflect", "replicate", "circular")
 
 
-def pad(x: Array, pad: Any, mode: str = "constant", value: float | None = None) -> Array:
+def pad(x: AnyArray, pad: Any, mode: str = "constant", value: float | None = None) -> AnyArray:
     """Return x with elements added at the ends of its last axes.
 
     Args:

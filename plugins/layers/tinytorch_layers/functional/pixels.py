@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from tinytorch_core.extend import AnyArray
+
 from tinytorch_layers.arguments import input_shape, shape_error, sizes
 from tinytorch_layers.functional.convolution import convolve_transposed
 from tinytorch_layers.functional.padding import padded
@@ -16,7 +18,7 @@ from tinytorch_modules.arguments import integer
 Array = Any
 
 
-def pixel_shuffle(x: Array, upscale_factor: int) -> Array:
+def pixel_shuffle(x: AnyArray, upscale_factor: int) -> AnyArray:
     """Return images with r² channels rearranged into blocks of r x r pixels.
 
     Shi et al., "Real-time single image and video super-resolution using an efficient sub-pixel
@@ -41,7 +43,7 @@ def pixel_shuffle(x: Array, upscale_factor: int) -> Array:
     return shuffled("pixel_shuffle", x, r)
 
 
-def pixel_unshuffle(x: Array, downscale_factor: int) -> Array:
+def pixel_unshuffle(x: AnyArray, downscale_factor: int) -> AnyArray:
     """Return images with blocks of r x r pixels rearranged into r² channels.
 
     This is the inverse of `pixel_shuffle`.
@@ -64,7 +66,7 @@ def pixel_unshuffle(x: Array, downscale_factor: int) -> Array:
     return unshuffled("pixel_unshuffle", x, r)
 
 
-def channel_shuffle(x: Array, groups: int) -> Array:
+def channel_shuffle(x: AnyArray, groups: int) -> AnyArray:
     """Return images or sequences with the channels of several groups in turn.
 
     Zhang et al., "ShuffleNet: an extremely efficient convolutional neural network for mobile
@@ -90,8 +92,8 @@ def channel_shuffle(x: Array, groups: int) -> Array:
 
 
 def unfold(
-    x: Array, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
-) -> Array:
+    x: AnyArray, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
+) -> AnyArray:
     """Return the windows of images as columns.
 
     Args:
@@ -115,13 +117,13 @@ def unfold(
 
 
 def fold(
-    x: Array,
+    x: AnyArray,
     output_size: Any,
     kernel_size: Any,
     dilation: Any = 1,
     padding: Any = 0,
     stride: Any = 1,
-) -> Array:
+) -> AnyArray:
     """Return images with columns added to their windows: the adjoint of `unfold`.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.extend import from_array, unwrap
+from tinytorch_core.extend import AnyArray, from_array, unwrap
 
 from tinytorch_layers.functional.pooling import average, maxima, select
 from tinytorch_layers.functional.windows import (
@@ -100,13 +100,13 @@ def max_pool2d(
 
 
 def avg_pool1d(
-    x: Array,
+    x: AnyArray,
     kernel_size: Any,
     stride: Any = None,
     padding: Any = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
-) -> Array:
+) -> AnyArray:
     """Return the mean of each window of each channel of sequences; see `avg_pool2d`.
 
     Args:
@@ -129,14 +129,14 @@ def avg_pool1d(
 
 
 def avg_pool2d(
-    x: Array,
+    x: AnyArray,
     kernel_size: Any,
     stride: Any = None,
     padding: Any = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
-) -> Array:
+) -> AnyArray:
     """Return the mean of each window of each channel.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import Tensor
-from tinytorch_core.extend import unwrap
+from tinytorch_core.extend import AnyArray, unwrap
 
 from tinytorch_layers.functional.normalization import batch_norm_forward, channelwise
 
@@ -17,7 +17,7 @@ Shape = tuple[int, ...]
 
 
 def batch_norm(
-    x: Array,
+    x: AnyArray,
     running_mean: Array = None,
     running_var: Array = None,
     weight: Array = None,
@@ -25,7 +25,7 @@ def batch_norm(
     training: bool = False,
     momentum: float = 0.1,
     eps: float = 1e-5,
-) -> Array:
+) -> AnyArray:
     """Return x with each channel standardized over the batch, times `weight`, plus `bias`.
 
     y = (x − mean) / √(variance + eps) · weight + bias, from Ioffe & Szegedy, "Batch

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tinytorch_core.extend import AnyArray
+
 from tinytorch_layers.functional.conv_functions import checked_kernel
 from tinytorch_layers.functional.convolution import convolve_transposed
 from tinytorch_layers.functional.windows import Windows, as_given, as_images, pair
@@ -16,7 +18,7 @@ Array = Any
 
 
 def conv_transpose1d(
-    x: Array,
+    x: AnyArray,
     weight: Array,
     bias: Array = None,
     stride: Any = 1,
@@ -24,7 +26,7 @@ def conv_transpose1d(
     output_padding: Any = 0,
     groups: int = 1,
     dilation: Any = 1,
-) -> Array:
+) -> AnyArray:
     """Return the transposed convolution of sequences; see `conv_transpose2d`.
 
     Args:
@@ -49,7 +51,7 @@ def conv_transpose1d(
 
 
 def conv_transpose2d(
-    x: Array,
+    x: AnyArray,
     weight: Array,
     bias: Array = None,
     stride: Any = 1,
@@ -57,7 +59,7 @@ def conv_transpose2d(
     output_padding: Any = 0,
     groups: int = 1,
     dilation: Any = 1,
-) -> Array:
+) -> AnyArray:
     """Return the transposed convolution of images with a kernel.
 
     Each pixel, times the kernel, is added to a window of the output. This is the gradient of

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_core.extend import are_ndarrays, place, sum_into_rows, unwrap
+from tinytorch_core.extend import AnyArray, are_ndarrays, place, sum_into_rows, unwrap
 
 from tinytorch_layers.arguments import Pair, sizes
 from tinytorch_layers.functional.pool_functions import pool_windows
@@ -17,13 +17,13 @@ Array = Any
 
 
 def max_unpool1d(
-    x: Array,
+    x: AnyArray,
     indices: Array,
     kernel_size: Any,
     stride: Any = None,
     padding: Any = 0,
     output_size: Any = None,
-) -> Array:
+) -> AnyArray:
     """Return sequences with each maximum at its position; see `max_unpool2d`.
 
     Args:
@@ -44,13 +44,13 @@ def max_unpool1d(
 
 
 def max_unpool2d(
-    x: Array,
+    x: AnyArray,
     indices: Array,
     kernel_size: Any,
     stride: Any = None,
     padding: Any = 0,
     output_size: Any = None,
-) -> Array:
+) -> AnyArray:
     """Return images with each maximum at its position, and 0 elsewhere.
 
     Args:

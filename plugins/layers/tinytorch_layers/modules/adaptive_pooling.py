@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tinytorch_core import Tensor
+
 from tinytorch_layers.functional.adaptive_pooling import (
     adaptive_avg_pool,
     adaptive_max_pool,
@@ -31,7 +33,7 @@ class _AdaptivePool(Module):
 
 
 class _AdaptiveAvgPool(_AdaptivePool):
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array) -> Tensor:
         return adaptive_avg_pool(self, x, self.sizes, self.axes)
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tinytorch_core import Tensor
+
 from tinytorch_layers import init
 from tinytorch_layers.functional.conv_functions import convolved
 from tinytorch_layers.functional.padding import MODES, padded
@@ -99,7 +101,7 @@ class _Conv(_Convolution):
             self.margins = ((left, right), (top, bottom))[: self.axes]
             self.windows = self.windows._replace(padding=(0, 0, 0, 0))
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array) -> Tensor:
         shape = checked_shape(self, x, self.axes, self.in_channels)
         if self.padding_mode != "zeros":
             x = padded(self, x, self.margins, self.padding_mode)
@@ -195,7 +197,7 @@ class _ConvTranspose(_Convolution):
     def _channels(self) -> tuple[int, int]:
         return self.in_channels, self.out_channels // self.groups
 
-    def forward(self, x: Array, output_size: Any = None) -> Array:
+    def forward(self, x: Array, output_size: Any = None) -> Tensor:
         shape = checked_shape(self, x, self.axes, self.in_channels)
         geometry = self.windows
         if output_size is not None:

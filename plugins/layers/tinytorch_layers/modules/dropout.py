@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tinytorch_core import Tensor
+
 from tinytorch_layers.arguments import input_shape
 from tinytorch_layers.functional.masking import apply_mask, drawn
 from tinytorch_modules import Module, random_generator
@@ -46,7 +48,7 @@ class Dropout(Module):
         self.p = number("Dropout", "p", p, 0, 1, ends="[)")
         self.generator = random_generator(generator)
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array) -> Tensor:
         shape = input_shape(self, x)
         if not self.training or self.p == 0:
             return x

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tinytorch_core import Tensor
+
 from tinytorch_layers import init
 from tinytorch_layers.functional.bags import bags_of_rows, check_mode
 from tinytorch_layers.functional.lookup import (
@@ -65,7 +67,7 @@ class Embedding(Module):
         shape = (self.num_embeddings, self.embedding_dim)
         self.weight = Parameter(initial_table(shape, self.padding_idx, dtype, generator))
 
-    def forward(self, indices: Any) -> Array:
+    def forward(self, indices: Any) -> Tensor:
         checked = checked_indices(self, indices, self.num_embeddings)
         return take_rows(self.weight, checked, self.padding_idx)
 
@@ -122,7 +124,9 @@ class EmbeddingBag(Module):
         shape = (self.num_embeddings, self.embedding_dim)
         self.weight = Parameter(initial_table(shape, self.padding_idx, dtype, generator))
 
-    def forward(self, indices: Any, offsets: Any = None, per_sample_weights: Array = None) -> Array:
+    def forward(
+        self, indices: Any, offsets: Any = None, per_sample_weights: Array = None
+    ) -> Tensor:
         return bags_of_rows(
             self,
             indices,

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from tinytorch_core import Tensor
+
 from tinytorch_layers import init
 from tinytorch_layers.arguments import input_shape, shape_error
 from tinytorch_layers.functional.group_normalization import (
@@ -74,7 +76,7 @@ class GroupNorm(Module):
         self.weight = Parameter(init.ones(shape, dtype=dtype)) if scale else None
         self.bias = Parameter(init.zeros(shape, dtype=dtype)) if shift else None
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array) -> Tensor:
         shape = input_shape(self, x)
         if len(shape) < 2 or shape[1] != self.num_channels:
             expected = f"(N, {self.num_channels}) or (N, {self.num_channels}, ...)"
@@ -113,7 +115,7 @@ class _InstanceNorm(RunningNorm):
             num_features, eps, momentum, affine, track_running_stats, bias=bias, dtype=dtype
         )
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array) -> Tensor:
         shape = input_shape(self, x)
         if shape[-self.axes + 1 :][:1] != (self.num_features,) or len(shape) > self.axes:
             raise shape_error(self, self.expected.format(C=self.num_features), shape)
@@ -215,7 +217,7 @@ class RMSNorm(Module):
         scale = flag("RMSNorm", "elementwise_affine", elementwise_affine)
         self.weight = Parameter(init.ones(self.normalized_shape, dtype=dtype)) if scale else None
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array) -> Tensor:
         shape, own = input_shape(self, x), self.normalized_shape
         if shape[-len(own) :] != own:
             raise shape_error(self, f"(..., {', '.join(map(str, own))})", shape)

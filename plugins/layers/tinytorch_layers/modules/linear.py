@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tinytorch_core import Tensor
+
 from tinytorch_layers import init
 from tinytorch_layers.arguments import input_shape, shape_error
 from tinytorch_layers.functional.affine import linear
@@ -70,7 +72,7 @@ class Linear(Module):
             else None
         )
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array) -> Tensor:
         shape = input_shape(self, x)
         if shape[-1:] != (self.in_features,):
             raise shape_error(self, f"(..., {self.in_features})", shape)
@@ -104,7 +106,7 @@ class Flatten(Module):
         self.start_dim = integer("Flatten", "start_dim", start_dim, minimum)
         self.end_dim = integer("Flatten", "end_dim", end_dim, minimum)
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array) -> Tensor:
         shape = input_shape(self, x, floating=False)
         axes = len(shape)
         start, end = self.start_dim % max(axes, 1), self.end_dim % max(axes, 1)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from tinytorch_core import Tensor
 from tinytorch_core.extend import unwrap
 
 from tinytorch_layers import init
@@ -66,7 +67,7 @@ class LayerNorm(Module):
         self.weight = Parameter(init.ones(shape, dtype=dtype)) if scaled else None
         self.bias = Parameter(init.zeros(shape, dtype=dtype)) if shifted else None
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array) -> Tensor:
         shape, own = input_shape(self, x), self.normalized_shape
         if shape[-len(own) :] != own:
             raise shape_error(self, f"(..., {', '.join(map(str, own))})", shape)
@@ -172,7 +173,7 @@ class _BatchNorm(RunningNorm):
     expected: str
     axes: tuple[int, ...]
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array) -> Tensor:
         shape = input_shape(self, x)
         if len(shape) not in self.axes or shape[1] != self.num_features:
             raise shape_error(self, self.expected.format(C=self.num_features), shape)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tinytorch_core import Tensor
+
 from tinytorch_layers.functional.padding import checked_value, checked_widths, padded
 from tinytorch_modules import Module
 
@@ -28,7 +30,7 @@ class _Pad(Module):
             )
         self.padding = padding
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array) -> Tensor:
         return padded(self, x, self.widths, self.mode, self.value)
 
     def extra_repr(self) -> str:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tinytorch_core import Tensor
+
 from tinytorch_layers import init
 from tinytorch_layers.functional.bilinear_map import bilinear
 from tinytorch_layers.functional.distances import cosine_similarity, pairwise_distance
@@ -66,7 +68,7 @@ class Bilinear(Module):
             start = init.uniform(shape[:1], -bound, bound, dtype=dtype, generator=rng)
             self.bias = Parameter(start)
 
-    def forward(self, input1: Array, input2: Array) -> Array:
+    def forward(self, input1: Array, input2: Array) -> Tensor:
         return bilinear(input1, input2, self.weight, self.bias)
 
     def extra_repr(self) -> str:
@@ -92,7 +94,7 @@ class CosineSimilarity(Module):
         self.dim = integer("CosineSimilarity", "dim", dim, -np.iinfo(np.int32).max)
         self.eps = number("CosineSimilarity", "eps", eps, 0, math.inf, ends="()")
 
-    def forward(self, x1: Array, x2: Array) -> Array:
+    def forward(self, x1: Array, x2: Array) -> Tensor:
         return cosine_similarity(x1, x2, self.dim, self.eps)
 
     def extra_repr(self) -> str:
@@ -119,7 +121,7 @@ class PairwiseDistance(Module):
         self.eps = number("PairwiseDistance", "eps", eps, -math.inf, math.inf, ends="()")
         self.keepdim = flag("PairwiseDistance", "keepdim", keepdim)
 
-    def forward(self, x1: Array, x2: Array) -> Array:
+    def forward(self, x1: Array, x2: Array) -> Tensor:
         return pairwise_distance(x1, x2, self.p, self.eps, self.keepdim)
 
     def extra_repr(self) -> str:

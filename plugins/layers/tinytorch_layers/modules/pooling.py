@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tinytorch_core import Tensor
+
 from tinytorch_layers.functional.pool_functions import (
     avg_pool,
     check_flags,
@@ -116,7 +118,7 @@ class MaxPool2d(_MaxPool):
 class _AvgPool(_Pool):
     """Average pooling over some axes."""
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array) -> Tensor:
         options = self.ceil_mode, self.count_include_pad, self.divisor_override
         return avg_pool(self, x, self.windows, *options, self.axes)
 
@@ -200,7 +202,7 @@ class _MaxUnpool(Module):
         self.stride = kernel_size if stride is None else stride
         self.padding = padding
 
-    def forward(self, x: Array, indices: Array, output_size: Any = None) -> Array:
+    def forward(self, x: Array, indices: Array, output_size: Any = None) -> Tensor:
         return max_unpool(self, x, indices, self.windows, output_size, self.axes)
 
     def extra_repr(self) -> str:

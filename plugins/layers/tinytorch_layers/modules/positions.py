@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tinytorch_core import Tensor
+
 from tinytorch_layers import init
 from tinytorch_layers.arguments import input_shape, shape_error
 from tinytorch_modules import Module, Parameter, random_generator
@@ -75,7 +77,7 @@ class PositionalEncoding(Module):
             shape, rng = (self.max_len, self.embed_dim), random_generator(generator)
             self.weight = Parameter(init.normal(shape, std=0.02, dtype=dtype, generator=rng))
 
-    def forward(self, x: Array, offset: int = 0) -> Array:
+    def forward(self, x: Array, offset: int = 0) -> Tensor:
         """Return x with its positions encoded.
 
         Args:
@@ -103,7 +105,7 @@ class PositionalEncoding(Module):
         if self.kind == "sinusoidal":
             return x + np.stack([sin, cos], axis=-1).reshape(shape[-2:])
         even, odd = x[..., 0::2], x[..., 1::2]
-        pairs = np.stack([even * cos - odd * sin, even * sin + odd * cos], axis=-1)
+        pairs: Array = np.stack([even * cos - odd * sin, even * sin + odd * cos], axis=-1)
         return pairs.reshape(shape)
 
     def extra_repr(self) -> str:

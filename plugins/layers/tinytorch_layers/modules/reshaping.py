@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from tinytorch_core import Tensor
+
 from tinytorch_layers.arguments import input_shape, sizes
 from tinytorch_layers.functional.pixels import (
     folded,
@@ -68,7 +70,7 @@ class Unflatten(Module):
             )
         self.unflattened_size = lengths
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array) -> Tensor:
         shape = input_shape(self, x, floating=False)
         if not -len(shape) <= self.dim < len(shape):
             raise ValueError(f"{self} needs axis {self.dim} of an input of shape {shape}")
@@ -107,7 +109,7 @@ class PixelShuffle(Module):
     def __init__(self, upscale_factor: int) -> None:
         self.upscale_factor = integer("PixelShuffle", "upscale_factor", upscale_factor)
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array) -> Tensor:
         return shuffled(self, x, self.upscale_factor)
 
     def extra_repr(self) -> str:
@@ -131,7 +133,7 @@ class PixelUnshuffle(Module):
     def __init__(self, downscale_factor: int) -> None:
         self.downscale_factor = integer("PixelUnshuffle", "downscale_factor", downscale_factor)
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array) -> Tensor:
         return unshuffled(self, x, self.downscale_factor)
 
     def extra_repr(self) -> str:
@@ -155,7 +157,7 @@ class ChannelShuffle(Module):
     def __init__(self, groups: int) -> None:
         self.groups = integer("ChannelShuffle", "groups", groups)
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array) -> Tensor:
         return mixed(self, x, self.groups)
 
     def extra_repr(self) -> str:
@@ -184,7 +186,7 @@ class Unfold(Module):
         self.kernel_size, self.dilation = kernel_size, dilation
         self.padding, self.stride = padding, stride
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array) -> Tensor:
         return unfolded(self, x, self.windows)
 
     def extra_repr(self) -> str:
@@ -218,7 +220,7 @@ class Fold(Unfold):
         self.image = sizes("Fold", "output_size", output_size)
         self.output_size = output_size
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array) -> Tensor:
         return folded(self, x, self.image, self.windows)
 
     def extra_repr(self) -> str:

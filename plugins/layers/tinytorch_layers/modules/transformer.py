@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tinytorch_core import Tensor
+
 from tinytorch_layers import init
 from tinytorch_layers.modules.cache import KeyValueCache
 from tinytorch_layers.modules.normalization import LayerNorm
@@ -75,7 +77,7 @@ class TransformerEncoder(_Stack):
         is_causal: bool | None = None,
         *,
         cache: KeyValueCache | None = None,
-    ) -> Array:
+    ) -> Tensor:
         """Return the output of the last layer; see `TransformerEncoderLayer.forward`."""
         return self._run(src, mask, src_key_padding_mask, bool(is_causal), cache=cache)
 
@@ -114,7 +116,7 @@ class TransformerDecoder(_Stack):
         memory_is_causal: bool = False,
         *,
         cache: KeyValueCache | None = None,
-    ) -> Array:
+    ) -> Tensor:
         """Return the output of the last layer; see `TransformerDecoderLayer.forward`."""
         return self._run(
             tgt,
@@ -176,7 +178,7 @@ class Transformer(Module):
         def stack(kind: Any, layer: Any, count: int) -> Module:
             one = layer(d_model, nhead, *shared, bias, dtype=dtype, generator=rng)
             norm = LayerNorm(d_model, layer_norm_eps, bias=bias, dtype=dtype)
-            return kind(one, count, norm)  # type: ignore[no-any-return]
+            return kind(one, count, norm)
 
         self.encoder = custom_encoder or stack(
             TransformerEncoder, TransformerEncoderLayer, num_encoder_layers
@@ -202,7 +204,7 @@ class Transformer(Module):
         src_is_causal: bool | None = None,
         tgt_is_causal: bool | None = None,
         memory_is_causal: bool = False,
-    ) -> Array:
+    ) -> Tensor:
         """Return the output of the decoder, of the shape of `tgt`.
 
         Args:

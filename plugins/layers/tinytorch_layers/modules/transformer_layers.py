@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tinytorch_core import Tensor
+
 from tinytorch_layers.modules.attention import MultiheadAttention
 from tinytorch_layers.modules.cache import KeyValueCache
 from tinytorch_layers.modules.dropout import Dropout
@@ -122,7 +124,7 @@ class TransformerEncoderLayer(_TransformerLayer):
         is_causal: bool = False,
         *,
         cache: KeyValueCache | None = None,
-    ) -> Array:
+    ) -> Tensor:
         """Return the output, of the shape of `src`.
 
         Args:
@@ -165,7 +167,7 @@ class TransformerDecoderLayer(_TransformerLayer):
         memory_is_causal: bool = False,
         *,
         cache: KeyValueCache | None = None,
-    ) -> Array:
+    ) -> Tensor:
         """Return the output, of the shape of `tgt`.
 
         Args:
@@ -221,4 +223,4 @@ def _named(activation: str) -> Callable[[Array], Array]:
             f"the activation {activation!r} of transformers is in tinytorch-activations, which is "
             "not installed: pip install tinytorch-activations, or pass a function"
         ) from error
-    return getattr(tinytorch_activations, activation)  # type: ignore[no-any-return]
+    return getattr(tinytorch_activations, activation)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tinytorch_core import Tensor
+
 from tinytorch_layers.functional.interpolation import check_options, resized
 from tinytorch_modules import Module
 
@@ -43,7 +45,7 @@ class Upsample(Module):
         self.align_corners = align_corners
         self.recompute_scale_factor = recompute_scale_factor
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array) -> Tensor:
         options = bool(self.align_corners), bool(self.recompute_scale_factor)
         return resized(self, x, self.size, self.scale_factor, self.mode, *options)
 
