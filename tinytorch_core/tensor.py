@@ -24,9 +24,6 @@ _np: Any = np  # NumPy's stubs say that its functions return arrays
 
 _SCALARS = (int, float, complex, np.generic)
 _NUMBERS = (bool, *_SCALARS, np.ndarray)
-# Any, because NumPy's stubs do not allow a Tensor as `out`.
-_left_shift: Any = np.left_shift
-_right_shift: Any = np.right_shift
 # The versions of the array API standard whose functions the namespace has.
 _API_VERSIONS = (None, "2021.12", "2022.12", "2023.12", "2024.12")
 
@@ -346,7 +343,7 @@ class TensorBase:
         return _np.left_shift(other, self)
 
     def __ilshift__(self, other: Any) -> Tensor:
-        return _left_shift(self, other, out=self)
+        return _np.left_shift(self, other, out=self)
 
     def __rshift__(self, other: Any) -> Tensor:
         return _np.right_shift(self, other)
@@ -355,7 +352,7 @@ class TensorBase:
         return _np.right_shift(other, self)
 
     def __irshift__(self, other: Any) -> Tensor:
-        return _right_shift(self, other, out=self)
+        return _np.right_shift(self, other, out=self)
 
     def all(self, axis: Any = None, keepdims: Any = False) -> Tensor:
         """Return whether all elements are nonzero, of the tensor or along `axis`."""

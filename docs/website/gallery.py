@@ -40,6 +40,7 @@ EXAMPLES = (
     Example("newton", "Newton's method", "--steps 300"),
     Example("xor", "Exclusive or", draws=False),
     Example("compiled_digits", "Compiled steps", "--epochs 2", draws=False),
+    Example("from_laptop_to_cluster", "From a laptop to a cluster", "--epochs 2", draws=False),
     Example("larger_than_memory", "A file larger than the memory", None, draws=False),
 )
 

@@ -113,7 +113,7 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
             y: the class of each example.
             sample_weight: the weight of each example in the loss, or None.
         """
-        return self._fit(X, y, sample_weight)  # type: ignore[no-any-return]
+        return self._fit(X, y, sample_weight)
 
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
@@ -138,7 +138,7 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
             )
         self._in_partial_fit = True
         try:
-            return self._partial_fit(X, y, sample_weight)  # type: ignore[no-any-return]
+            return self._partial_fit(X, y, sample_weight)
         finally:
             del self._in_partial_fit
 

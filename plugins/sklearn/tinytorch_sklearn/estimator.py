@@ -240,7 +240,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         groups = [group for group in groups if group["params"]]
         lr = self.learning_rate_init
         if callable(self.solver):
-            return self.solver(groups, lr=lr)  # type: ignore[no-any-return]
+            return self.solver(groups, lr=lr)
         if self.solver == "adam":
             return Adam(groups, lr, betas=(self.beta_1, self.beta_2), eps=self.epsilon)
         if self.solver == "sgd":

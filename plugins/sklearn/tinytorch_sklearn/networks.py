@@ -49,7 +49,7 @@ def perceptron(
 
 def _activation(activation: Any) -> Callable[[], Module]:
     if callable(activation):
-        return activation  # type: ignore[no-any-return]
+        return activation
     if activation not in ACTIVATIONS:
         raise ValueError(
             f"activation must be one of {', '.join(ACTIVATIONS)}, or a function that returns a "

@@ -34,7 +34,7 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
             y: numbers of shape (examples,) or (examples, targets).
             sample_weight: the weight of each example in the loss, or None.
         """
-        return self._fit(X, y, sample_weight)  # type: ignore[no-any-return]
+        return self._fit(X, y, sample_weight)
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Regressor:
         """Train for one epoch, after earlier calls.
@@ -45,7 +45,7 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         Raises:
             ValueError: `y` has another number of targets than in earlier calls.
         """
-        return self._partial_fit(X, y, sample_weight)  # type: ignore[no-any-return]
+        return self._partial_fit(X, y, sample_weight)
 
     def predict(self, X: Any) -> Array:
         """Return the predicted numbers, of the shape of `y` in `fit`."""
