@@ -210,7 +210,7 @@ def check_derivative(function, arrays, i):
     def loss(x, kind=Tensor):
         return (function(*map(kind, arrays[:i]), x, *map(kind, arrays[i + 1 :])) * weights).sum()
 
-    slope = np.sum(func.grad(loss)(arrays[i]).data * direction)
+    slope = np.sum(func.grad(loss)(arrays[i]) * direction)
     ends = [loss(arrays[i] + step * direction, np.asarray) for step in (1e-5, -1e-5)]
     np.testing.assert_allclose(slope, (ends[0] - ends[1]) / 2e-5, rtol=1e-4, atol=1e-6)
 

@@ -15,7 +15,7 @@ from tinytorch_autograd.func.reverse import grad
 from tinytorch_autograd.func.run import Argnums, Run, zeros
 
 if TYPE_CHECKING:
-    from tinytorch_autograd.func.run import P, TensorLike
+    from tinytorch_autograd.func.run import Array, P, Transformed
 
 
 @overload
@@ -23,7 +23,7 @@ def jacobian(
     f: Callable[Concatenate[Tensor, P], Tensor],
     argnums: Literal[0] = 0,
     has_aux: Literal[False] = False,
-) -> Callable[Concatenate[TensorLike, P], Tensor]: ...
+) -> Transformed[P, Tensor, Array]: ...
 @overload
 def jacobian(
     f: Callable[P, Any], argnums: Argnums = 0, has_aux: bool = False
@@ -120,7 +120,7 @@ def hessian(
     f: Callable[Concatenate[Tensor, P], Tensor],
     argnums: Literal[0] = 0,
     has_aux: Literal[False] = False,
-) -> Callable[Concatenate[TensorLike, P], Tensor]: ...
+) -> Transformed[P, Tensor, Array]: ...
 @overload
 def hessian(
     f: Callable[P, Any], argnums: Argnums = 0, has_aux: bool = False
@@ -153,7 +153,7 @@ def hessian(
 @overload
 def hvp(
     f: Callable[[Tensor], Tensor], argnums: Literal[0] = 0
-) -> Callable[[TensorLike, TensorLike], Tensor]: ...
+) -> Transformed[[Tensor | Array], Tensor, Array]: ...
 @overload
 def hvp(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]: ...
 def hvp(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:

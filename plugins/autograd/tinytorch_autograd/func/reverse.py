@@ -13,7 +13,7 @@ from tinytorch_core import Tensor
 from tinytorch_autograd.func.run import Argnums, Run
 
 if TYPE_CHECKING:
-    from tinytorch_autograd.func.run import Aux, P, T, TensorLike
+    from tinytorch_autograd.func.run import Array, Aux, P, T, Transformed
 
 Result = TypeVar("Result")
 
@@ -23,7 +23,7 @@ def grad(
     f: Callable[Concatenate[Tensor, P], Tensor],
     argnums: Literal[0] = 0,
     has_aux: Literal[False] = False,
-) -> Callable[Concatenate[TensorLike, P], Tensor]: ...
+) -> Transformed[P, Tensor, Array]: ...
 @overload
 def grad(
     f: Callable[Concatenate[T, P], Tensor],
@@ -36,7 +36,7 @@ def grad(
     argnums: Literal[0] = 0,
     *,
     has_aux: Literal[True],
-) -> Callable[Concatenate[TensorLike, P], tuple[Tensor, Aux]]: ...
+) -> Transformed[P, tuple[Tensor, Aux], tuple[Array, Aux]]: ...
 @overload
 def grad(
     f: Callable[Concatenate[T, P], tuple[Tensor, Aux]],
@@ -90,7 +90,7 @@ def value_and_grad(
     f: Callable[Concatenate[Tensor, P], Tensor],
     argnums: Literal[0] = 0,
     has_aux: Literal[False] = False,
-) -> Callable[Concatenate[TensorLike, P], tuple[Tensor, Tensor]]: ...
+) -> Transformed[P, tuple[Tensor, Tensor], tuple[Array, Array]]: ...
 @overload
 def value_and_grad(
     f: Callable[Concatenate[T, P], Tensor],
@@ -103,7 +103,7 @@ def value_and_grad(
     argnums: Literal[0] = 0,
     *,
     has_aux: Literal[True],
-) -> Callable[Concatenate[TensorLike, P], tuple[tuple[Tensor, Aux], Tensor]]: ...
+) -> Transformed[P, tuple[tuple[Tensor, Aux], Tensor], tuple[tuple[Array, Aux], Array]]: ...
 @overload
 def value_and_grad(
     f: Callable[Concatenate[T, P], tuple[Tensor, Aux]],
@@ -147,7 +147,7 @@ def value_and_grad(
 @overload
 def elementwise_grad(
     f: Callable[Concatenate[Tensor, P], Tensor], argnums: Literal[0] = 0
-) -> Callable[Concatenate[TensorLike, P], Tensor]: ...
+) -> Transformed[P, Tensor, Array]: ...
 @overload
 def elementwise_grad(f: Callable[P, Any], argnums: Argnums = 0) -> Callable[P, Any]: ...
 def elementwise_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:

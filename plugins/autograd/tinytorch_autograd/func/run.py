@@ -8,7 +8,7 @@ an outer derivative can pass through the copy.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, overload
 
 import numpy as np
 
@@ -30,8 +30,17 @@ if TYPE_CHECKING:
     P = ParamSpec("P")
     T = TypeVar("T")
     Aux = TypeVar("Aux")
-    # What may be passed for a tensor.
-    TensorLike = Tensor | np.ndarray[Any, Any] | complex
+    Array = np.ndarray[Any, Any]
+    OfTensor = TypeVar("OfTensor", covariant=True)
+    OfArray = TypeVar("OfArray", covariant=True)
+
+    class Transformed(Protocol[P, OfTensor, OfArray]):
+        """The transform of a function whose first argument is a tensor."""
+
+        @overload
+        def __call__(self, x: Tensor | complex, /, *a: P.args, **k: P.kwargs) -> OfTensor: ...
+        @overload
+        def __call__(self, x: Array, /, *a: P.args, **k: P.kwargs) -> OfArray: ...
 
 
 class Run:
