@@ -55,7 +55,7 @@ def run_limited(*command: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("options", [[], ["--zarr"]], ids=["mapped", "zarr"])
 def test_data_ten_times_as_large_as_the_memory_are_trained_on(options) -> None:
     file = program("larger_than_memory").__file__
-    done = run_limited(file, "--limit", "40", "--steps", "2", *options)
+    done = run_limited(file, "--limit", "80", "--steps", "2", *options)
     assert done.returncode == 0, done.stderr
     assert "data 10.0 times as large" in done.stdout
     losses = [float(loss) for loss in re.findall(r"loss (\S+)", done.stdout)]

@@ -15,6 +15,7 @@ import numpy as np
 from tinytorch_core.extend import numpy_name
 
 from tinytorch_xla.array import Array, unwrapped, wrapped
+from tinytorch_xla.elementary import tanh
 from tinytorch_xla.engine import in_64_bits, is_traced, jax, jnp
 from tinytorch_xla.errors import XlaError, traced_value_error, user_line
 
@@ -179,19 +180,8 @@ def _divmod(x: Any, y: Any) -> Any:
     return jnp.floor_divide(x, y), jnp.remainder(x, y)
 
 
-def _tanh(x: Any) -> Any:
-    """Return tanh, accurate to the last digit or two where 1 - tanh² is small.
-
-    XLA's own errs by several, which derivatives multiply.
-    """
-    if x.dtype not in (np.float32, np.float64):
-        return jnp.tanh(x)
-    far = jnp.sign(x) * (1 - 2 / (1 + jnp.exp(2 * abs(x))))
-    return jnp.where(abs(x) < 0.5, jnp.tanh(x), far)
-
-
 _OWN_UFUNCS: dict[str, Function] = {
-    "tanh": _tanh,
+    "tanh": tanh,
     "float_power": _float_power,
     "divmod": _divmod,
     "divide": lambda x, y: jnp.true_divide(x, y),

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from tinytorch_xla.elementary import tanh
 from tinytorch_xla.engine import jax, jnp
 
 Sizes = tuple[int, ...]
@@ -91,7 +92,7 @@ def _grid(sizes: Sizes) -> tuple[Any, Any, Any]:
 
 
 def _tanh(p: Any, product: Any, hidden: Any) -> tuple[Any, ...]:
-    return (jnp.tanh(p + product),)
+    return (tanh(p + product),)
 
 
 def _relu(p: Any, product: Any, hidden: Any) -> tuple[Any, ...]:
@@ -101,14 +102,14 @@ def _relu(p: Any, product: Any, hidden: Any) -> tuple[Any, ...]:
 
 def _lstm(p: Any, product: Any, hidden: Any, cell: Any) -> tuple[Any, ...]:
     i, f, g, o = jnp.split(p + product, 4, axis=1)
-    cell = jax.nn.sigmoid(f) * cell + jax.nn.sigmoid(i) * jnp.tanh(g)
-    return jax.nn.sigmoid(o) * jnp.tanh(cell), cell
+    cell = jax.nn.sigmoid(f) * cell + jax.nn.sigmoid(i) * tanh(g)
+    return jax.nn.sigmoid(o) * tanh(cell), cell
 
 
 def _gru(p: Any, product: Any, hidden: Any) -> tuple[Any, ...]:
     (p_r, p_z, p_n), (u_r, u_z, u_n) = (jnp.split(x, 3, axis=1) for x in (p, product))
     z = jax.nn.sigmoid(p_z + u_z)
-    n = jnp.tanh(p_n + jax.nn.sigmoid(p_r + u_r) * u_n)
+    n = tanh(p_n + jax.nn.sigmoid(p_r + u_r) * u_n)
     return (n + z * (hidden - n),)
 
 
