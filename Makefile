@@ -78,6 +78,10 @@ wheels: $(VENV)/installed ## build the wheel of every distribution into dist/, o
 	@ls dist dist/examples
 	rm -rf $(BUILT:%=%/build) $(BUILT:%=%/*.egg-info)
 
+.PHONY: version
+version: ## give every distribution a version: make version VERSION=0.2.0
+	$(PYTHON) .ci/set_version.py $(VERSION)
+
 .PHONY: release
 release: FRESH := $(VENV)/release
 release: wheels ## build what is published, check it, install it elsewhere and run the demo with it

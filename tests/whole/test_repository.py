@@ -1,6 +1,8 @@
 """The files of the repository that repeat a version agree with it."""
 
 import re
+import runpy
+import shutil
 import tomllib
 from pathlib import Path
 
@@ -36,6 +38,22 @@ def test_the_links_of_a_readme_work_on_a_package_index(file: Path) -> None:
     targets = re.findall(r"\]\(([^)]*)|(?:src|href)=\"([^\"]*)", text)
     relative = [a or b for a, b in targets if not (a or b).startswith(("https://", "#"))]
     assert relative == []
+
+
+def test_one_command_changes_the_version_everywhere(tmp_path: Path) -> None:
+    script = runpy.run_path(str(ROOT / ".ci" / "set_version.py"))
+    for file in script["files"](ROOT, script["VERSIONS"] + script["BOUNDS"]):
+        copy = tmp_path / file.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, copy)
+    changed = script["set_version"]("3.14.1", tmp_path)
+    assert len(changed) > 20
+    old = re.compile(r'^__version__ = "0|^version: 0|tinytorch-[\w-]+>=0', re.MULTILINE)
+    for file in changed:
+        assert not old.search(file.read_text("utf-8")), file
+    assert script["set_version"]("3.14.1", tmp_path) == []
+    with pytest.raises(ValueError, match=r"three numbers, such as 0\.2\.0, not '3\.15'"):
+        script["set_version"]("3.15", tmp_path)
 
 
 def test_pre_commit_runs_the_same_ruff() -> None:
