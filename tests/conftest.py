@@ -1,5 +1,6 @@
 """Shared by all tests: Hypothesis without deadlines, and the frameworks to compare with."""
 
+import functools
 import importlib
 import os
 
@@ -19,21 +20,46 @@ def pytest_configure(config):
     config.pluginmanager.register(untested_errors)
 
 
-def pytest_collection_modifyitems(items):
-    """Start the slowest tests first, so that no process works alone at the end."""
+def pytest_collection_modifyitems(config, items):
+    """Start the slowest tests first, and keep one test of each file to report what is skipped.
+
+    So no process works alone at the end, and thousands of skipped tests take no time.
+    """
     items.sort(key=lambda item: "test_the_plugin_passes_its_own_tests" not in item.name)
+    skipped = {}
+    for item in items:
+        if missing := next(filter(is_missing, peers_of(item)), None):
+            skipped.setdefault((item.path, missing), []).append(item)
+    if not skipped or os.environ.get("TINYTORCH_REQUIRE_PEERS") == "1":
+        return
+    others = set()
+    for (_, missing), (first, *rest) in skipped.items():
+        reason = f"{missing} is not installed; the same holds for {len(rest)} more in this file"
+        first.add_marker(pytest.mark.skip(reason=reason))
+        others.update(rest)
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if item not in others]
+
+
+def peers_of(item):
+    """Return the packages that a test marked `peers` needs: torch, or those the marker names."""
+    marker = item.get_closest_marker("peers")
+    return (marker.args or ("torch",)) if marker else ()
+
+
+@functools.cache
+def is_missing(name):
+    try:
+        importlib.import_module(name)
+    except ImportError:
+        return True
+    return False
 
 
 def pytest_runtest_setup(item):
-    """Skip a test marked `peers` if torch, or the packages that the marker names, are missing."""
-    marker = item.get_closest_marker("peers")
-    for name in (marker.args or ("torch",)) if marker else ():
-        try:
-            importlib.import_module(name)
-        except ImportError as error:
-            if os.environ.get("TINYTORCH_REQUIRE_PEERS") == "1":
-                pytest.fail(f"{name} is required and missing: {error}", pytrace=False)
-            pytest.skip(f"{name} is not installed: {error}")
+    """Fail if a package that a comparison needs is missing, and the variable requires it."""
+    for name in filter(is_missing, peers_of(item)):
+        pytest.fail(f"{name} is required and missing", pytrace=False)
 
 
 @pytest.fixture(scope="session")

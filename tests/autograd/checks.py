@@ -3,6 +3,7 @@
 from contextlib import contextmanager
 
 import numpy as np
+import pytest
 
 from tinytorch_core import Tensor
 
@@ -10,8 +11,27 @@ from tinytorch_autograd.debug.numerical import check_derivative, gradients, rand
 from tinytorch_autograd.node import functions
 from tinytorch_autograd.outputs import OutputGradients
 
+from .cases import CASES, naming
+
+# The cases by their op, with which their names begin.
+BY_OP = {}
+for each in CASES:
+    BY_OP.setdefault(each.name.partition(" ")[0], []).append(each)
+
 # The dtypes of float32 gradients: a real tensor next to complex ones may have a complex gradient.
 SINGLE = {np.dtype(np.float32), np.dtype(np.complex64)}
+
+
+def every_case(test):
+    """Run a test for every case. Those of one op share a run, because a run takes a millisecond."""
+
+    def run(op):
+        for case in BY_OP[op]:
+            with naming(case):
+                test(case)
+
+    run.__name__, run.__module__, run.__doc__ = test.__name__, test.__module__, test.__doc__
+    return pytest.mark.parametrize("op", BY_OP)(run)
 
 
 def tracked(data, dtype=np.float64):

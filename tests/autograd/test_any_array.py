@@ -14,7 +14,8 @@ from tinytorch_autograd import GradientTape, checkpoint, detect_anomaly, func
 from tinytorch_autograd.debug.numerical import first_and_second
 from tinytorch_devkit import StrictArray, StrictArrayError, expect_same, values_of
 
-from .cases import CASES, DESCRIBED
+from .cases import DESCRIBED
+from .checks import every_case
 
 SHAPE = "the shape of the result depends on values"
 MIXED = "an ndarray is indexed by an array of the library"
@@ -39,7 +40,6 @@ REFUSED = {
     "np.quantile() of (2,)": MIXED,
 }
 
-each_case = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 each_function = pytest.mark.parametrize(
     "described", DESCRIBED, ids=[f"{i}-{d.name}" for i, d in enumerate(DESCRIBED)]
 )
@@ -62,7 +62,7 @@ def check_refused(case):
         case.function(*[Tensor(StrictArray(a), requires_grad=True) for a in case.arrays])
 
 
-@each_case
+@every_case
 def test_single_calls(case):
     if case.name in REFUSED:
         check_refused(case)

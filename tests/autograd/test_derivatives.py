@@ -18,9 +18,7 @@ from tinytorch_autograd.rules import FAMILIES
 from tinytorch_autograd.rules.on_demand import families
 
 from .cases import CASES, DESCRIBED, spread
-from .checks import check_float32
-
-every_case = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+from .checks import check_float32, every_case
 
 
 def test_names_of_cases_are_unique():

@@ -7,11 +7,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tinytorch_core import PluginError, hookimpl, plugins
+from tinytorch_core import NameTakenError, PluginError, hookimpl, plugins
 
 from tinytorch_layers import Linear
 from tinytorch_losses import MSELoss
 from tinytorch_training import SGD, Trainer
+from tinytorch_training.step_compilers import StepCompilers
 
 BATCHES = [(np.ones((2, 1), np.float32), np.ones((2, 1), np.float32))] * 3
 
@@ -82,6 +83,10 @@ def test_two_plugins_with_one_name(register):
     register("two", Compiler("slow"))
     with pytest.raises(PluginError, match=r"'two'.*'slow' of steps is already provided by.*'one'"):
         trainer(compile="slow")
+    compilers = StepCompilers({}, "plugin 'one'")
+    compilers.add("slow", lambda step: step)
+    with pytest.raises(NameTakenError, match="'slow' of steps is already provided by plugin 'one'"):
+        compilers.add("slow", lambda step: step)
 
 
 def test_a_compiler_of_a_plugin_that_is_not_active():

@@ -82,7 +82,7 @@ def test_disabling_restores_the_surface(name: str, others: str) -> None:
         assert surface() == between
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(st.permutations(INSTALLED))
 def test_the_surface_does_not_depend_on_the_order_of_toggling(order: list[str]) -> None:
     with plugins.only():
@@ -245,7 +245,7 @@ def isolated() -> Iterator[Toggled]:
                     plugins.unregister(status.name)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.lists(ACTION, max_size=8))
 def test_the_surface_depends_only_on_the_active_plugins(actions: list[Any]) -> None:
     with isolated() as toggled:
@@ -312,7 +312,7 @@ COLOUR_ACTION = st.deferred(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(st.lists(COLOUR_ACTION, max_size=10))
 def test_what_plugins_collect_and_start_follows_every_order_of_toggling(actions: Any) -> None:
     def check() -> None:
