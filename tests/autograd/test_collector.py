@@ -85,3 +85,14 @@ def test_what_the_program_has_frozen_stays_frozen():
     gc.collect()
     del h
     assert gc.get_freeze_count() >= count * 0.9
+
+
+def test_a_weak_proxy_of_an_object_that_no_longer_exists_does_not_matter():
+    h = chain(20_000)
+    cycle = Cycle()
+    proxy = weakref.proxy(cycle)
+    cycle.itself = None
+    del cycle
+    gc.collect()
+    assert gc.get_freeze_count() > 20_000
+    del h, proxy

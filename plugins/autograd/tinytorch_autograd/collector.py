@@ -44,7 +44,8 @@ def _on_collection(phase: str, info: dict[str, Any]) -> None:
         _newest = None
         if _number - before >= _LARGE and not frozen_by_others:
             young = reversed(gc.get_objects(generation=0))
-            node = next((x for x in young if isinstance(x, Function)), None)
+            # Not isinstance, which fails for a weak proxy of an object that no longer exists.
+            node = next((x for x in young if issubclass(type(x), Function)), None)
             _newest = None if node is None else weakref.ref(node, _unfreeze)
     elif _newest is not None and _newest() is not None:
         _frozen, _newest = _newest, None
