@@ -70,6 +70,7 @@ def pages() -> dict[str, str]:
         "docs/README.md": "index.md",
         "docs/plugin-directory.toml": "directory/index.md",
         "examples": "gallery/index.md",
+        "examples/plugins": "directory/index.md",
         **PROJECT,
     }
     for distribution in distributions():
