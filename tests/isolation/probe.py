@@ -88,7 +88,9 @@ def check_command(expected: set[str]) -> None:
 def check_core_alone() -> None:
     home = Path(tinytorch_core.__file__).parent
     files = [f for f in home.rglob("*") if f.is_file() and "__pycache__" not in f.parts]
-    mention = {f.name for f in files if ABOUT_GRADIENTS.search(f.read_text("utf-8"))}
+    # A norm of Fourier transforms has the name "backward".
+    texts = {f.name: f.read_text("utf-8").replace('"backward"', "") for f in files}
+    mention = {name for name, text in texts.items() if ABOUT_GRADIENTS.search(text)}
     assert all(name.endswith(".txt") for name in mention), f"{mention} mention gradients"
 
 
