@@ -119,7 +119,7 @@ def main(dist: str) -> int:
         requirements.mkdir()
         run.download_requirements(run.one_wheel(wheels, "core"), requirements)
         links = [wheels, requirements]
-        for name in ("training", run.DEVKIT):
+        for name in ("training", "sklearn", run.DEVKIT):
             run.download_extra_requirements(name, home / name)
             links.append(home / name)
         for follow in (follow_the_readme, follow_the_chapter):
