@@ -60,7 +60,7 @@ class Array(NDArrayOperatorsMixin):
         return None if is_traced(self.value) else self.value.device
 
     def to_device(self, device: Any, *, stream: Any = None) -> Array:
-        """Return the array on a device of JAX, or with a sharding; there are no streams."""
+        """Return the array on a device of JAX, or with a sharding. JAX has no streams."""
         if stream is not None:
             raise ValueError(f"JAX has no streams, but to_device was called with stream={stream!r}")
         return Array(jax.device_put(self.value, device))
