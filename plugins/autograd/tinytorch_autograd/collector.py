@@ -13,6 +13,7 @@ Nothing happens for small graphs, or if the program itself has frozen objects.
 from __future__ import annotations
 
 import gc
+import threading
 import weakref
 from typing import Any
 
@@ -42,7 +43,10 @@ def _on_collection(phase: str, info: dict[str, Any]) -> None:
         before, _number = _number, next_number()
         frozen_by_others = _frozen is None and gc.get_freeze_count()
         _newest = None
-        if _number - before >= _LARGE and not frozen_by_others:
+        # With other threads, the list could keep a tuple that one of them is building, and Python
+        # refuses to finish a tuple with another reference.
+        alone = threading.active_count() == 1
+        if _number - before >= _LARGE and not frozen_by_others and alone:
             young = reversed(gc.get_objects(generation=0))
             # Not isinstance, which fails for a weak proxy of an object that no longer exists.
             node = next((x for x in young if issubclass(type(x), Function)), None)
