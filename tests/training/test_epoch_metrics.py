@@ -60,9 +60,10 @@ def test_metrics_are_those_of_scikit_learn_over_the_epoch(compile: bool) -> None
             "weighted": sklearn.f1_score(target, predicted, average="weighted"),
             "precision": sklearn.precision_score(target, predicted, average=average),
             "recall": sklearn.recall_score(target, predicted, average=average),
-            "matrix": sklearn.confusion_matrix(target, predicted).tolist(),
         }
-        assert {name: history[f"val_{name}"][-1] for name in metrics} == expected
+        found = {name: history[f"val_{name}"][-1] for name in metrics}
+        assert found.pop("matrix") == sklearn.confusion_matrix(target, predicted).tolist()
+        assert found == pytest.approx(expected, rel=1e-12)
 
 
 def test_one_score_for_an_example_is_compared_with_a_threshold() -> None:
@@ -83,8 +84,9 @@ def test_roc_auc() -> None:
         sklearn.roc_auc_score(KINDS, p, multi_class="ovr"), rel=1e-12
     )
     both = sklearn.roc_auc_score(Y, scores[:, 1] - scores[:, 0])
-    assert roc_auc(scores[:, :2], Y) == both
-    assert roc_auc(scores[:, :1], Y) == sklearn.roc_auc_score(Y, scores[:, 0])
+    assert roc_auc(scores[:, :2], Y) == pytest.approx(both, rel=1e-12)
+    one = sklearn.roc_auc_score(Y, scores[:, 0])
+    assert roc_auc(scores[:, :1], Y) == pytest.approx(one, rel=1e-12)
     assert np.isnan(roc_auc(scores[:, 0], np.ones(50)))
 
 
@@ -94,8 +96,13 @@ def test_regression() -> None:
     run = trainer(1, {"r2": r2_score, "mae": mean_absolute_error})
     run.fit(X, target, 2, batch_size=8)
     found = run.evaluate(X, target, batch_size=7)
-    assert found["r2"] == sklearn.r2_score(target, run.predict(X))
-    assert found["mae"] == sklearn.mean_absolute_error(target, run.predict(X))
+    predicted = run.predict(X)
+    expected = {
+        "r2": sklearn.r2_score(target, predicted),
+        "mae": sklearn.mean_absolute_error(target, predicted),
+    }
+    # Batches of seven and of fifty rows may differ in the last bit of a product.
+    assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-12)
 
 
 class Interrupted(Exception):
