@@ -1,6 +1,8 @@
 """Large graphs are hidden from the garbage collector while they live, and from nothing else."""
 
 import gc
+import sys
+import threading
 import weakref
 
 import numpy as np
@@ -96,3 +98,34 @@ def test_a_weak_proxy_of_an_object_that_no_longer_exists_does_not_matter():
     gc.collect()
     assert gc.get_freeze_count() > 20_000
     del h, proxy
+
+
+def test_other_threads_build_tuples_while_nodes_are_looked_for():
+    stopped = threading.Event()
+    errors = []
+
+    def build():
+        while not stopped.is_set():
+            try:
+                tuple(x for x in range(100))
+            except SystemError as error:
+                errors.append(error)
+
+    thread = threading.Thread(target=build)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    thread.start()
+    try:
+        gc.disable()
+        for _ in range(5):
+            h = chain(10_000)
+            others = [[] for _ in range(10_000)]
+            gc.collect()
+            assert gc.get_freeze_count() > 10_000
+            del h, others
+    finally:
+        gc.enable()
+        stopped.set()
+        thread.join()
+        sys.setswitchinterval(interval)
+    assert not errors

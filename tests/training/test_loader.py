@@ -173,8 +173,11 @@ def test_an_abandoned_loop_ends_its_workers() -> None:
 
 
 PROGRAM = """
-import os, sys, time
+import os, signal, sys, time
 from tinytorch_training import DataLoader, Dataset
+
+# A shell starts background commands with this signal ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 class Slow(Dataset):
     def __len__(self):

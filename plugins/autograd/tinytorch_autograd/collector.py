@@ -13,8 +13,10 @@ Nothing happens for small graphs, or if the program itself has frozen objects.
 from __future__ import annotations
 
 import gc
-import threading
 import weakref
+from collections import deque
+from collections.abc import Iterator
+from itertools import chain, compress, repeat, starmap
 from typing import Any
 
 from tinytorch_autograd.node import Function
@@ -43,17 +45,29 @@ def _on_collection(phase: str, info: dict[str, Any]) -> None:
         before, _number = _number, next_number()
         frozen_by_others = _frozen is None and gc.get_freeze_count()
         _newest = None
-        # With other threads, the list could keep a tuple that one of them is building, and Python
-        # refuses to finish a tuple with another reference.
-        alone = threading.active_count() == 1
-        if _number - before >= _LARGE and not frozen_by_others and alone:
-            young = reversed(gc.get_objects(generation=0))
-            # Not isinstance, which fails for a weak proxy of an object that no longer exists.
-            node = next((x for x in young if issubclass(type(x), Function)), None)
-            _newest = None if node is None else weakref.ref(node, _unfreeze)
+        if _number - before >= _LARGE and not frozen_by_others:
+            nodes = _last_young_node()
+            _newest = weakref.ref(nodes[0], _unfreeze) if nodes else None
     elif _newest is not None and _newest() is not None:
         _frozen, _newest = _newest, None
         gc.freeze()
+
+
+def _last_young_node() -> deque[Function]:
+    """Return the newest node of the youngest generation, or nothing.
+
+    No list of objects may exist when another thread runs: it may contain a tuple that the thread is
+    building, and Python refuses to finish a tuple with another reference. So both lists are created
+    and used up in one call of a C function. The second is longer by objects for the first.
+    """
+    # Not isinstance, which fails for a weak proxy of an object that no longer exists.
+    are_nodes = map(issubclass, map(type, _young_objects()), repeat(Function))
+    nodes = compress(_young_objects(), are_nodes)
+    return deque(chain(nodes, filter(None, are_nodes)), maxlen=1)
+
+
+def _young_objects() -> Iterator[Any]:
+    return chain.from_iterable(starmap(gc.get_objects, [(0,)]))
 
 
 def _unfreeze(node: weakref.ref[Function]) -> None:
