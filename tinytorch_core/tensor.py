@@ -452,8 +452,9 @@ class TensorBase:
         if isinstance(self._data, np.ndarray) or not hasattr(self._data, "to_device"):
             where = f"{device!r}" if stream is None else f"{device!r} with the stream {stream!r}"
             raise ValueError(
-                f"a tensor of a {type(self._data).__name__} stays on {self.device!r} and cannot "
-                f"move to {where}; create it from an array of a library that supports the device"
+                f"a tensor with an array of type {type(self._data).__name__} stays on "
+                f"{self.device!r} and cannot move to {where}; create it from an array of a library "
+                "that supports the device"
             )
         return run_function(_to_device, self, device, stream)
 

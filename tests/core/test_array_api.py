@@ -204,6 +204,11 @@ class TestFunctions:
         assert xp.fft.fftfreq(4, dtype=xp.float32).dtype == np.float32
         assert xp.fft.rfftfreq(4, dtype=xp.float32).dtype == np.float32
 
+    @pytest.mark.parametrize("descending", [False, True])
+    def test_an_unknown_axis_is_named(self, descending):
+        with pytest.raises(np.exceptions.AxisError, match="axis 1 is out of bounds"):
+            xp.argsort(Tensor([1.0, 2.0]), axis=1, descending=descending)
+
     def test_nonzero_of_a_number_is_an_error(self):
         with pytest.raises(ValueError, match="0-d"):
             xp.nonzero(Tensor(1.0))

@@ -1,7 +1,10 @@
 """The array API standard for Tensors: the namespace that `Tensor.__array_namespace__` returns.
 
-Its functions run those of NumPy on Tensors, so plugins see them as they see other NumPy calls. The
-modules `fft` and `linalg` are the extensions of the standard, and `special` is for SciPy.
+Each function takes Tensors, arrays and numbers, and returns Tensors. Its arguments, shapes and
+dtypes are those of the standard (https://data-apis.org/array-api/2024.12/), and its errors are
+NumPy's. It runs NumPy functions on Tensors, so plugins see it as they see other NumPy calls.
+
+The modules `fft` and `linalg` are the extensions of the standard, and `special` is for SciPy.
 
 >>> from tinytorch_core import Tensor
 >>> xp = Tensor([1.0]).__array_namespace__()

@@ -71,8 +71,8 @@ def check_device(device: Any) -> None:
 def with_tensor(*values: Any) -> tuple[Any, ...]:
     """Return operands of which at least one is a Tensor, so that the result is one.
 
-    Arrays become Tensors if none of the operands is one. Python's numbers stay as they are, unless
-    there is nothing else.
+    If none is, arrays become Tensors. Python's numbers stay as they are, because they adapt to the
+    dtype of the other operand, unless all operands are numbers.
     """
     if any(isinstance(value, TensorBase) for value in values):
         return values

@@ -15,7 +15,7 @@ Array = Any
 def arange(
     start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None
 ) -> Array:
-    """Return evenly spaced numbers from `start`, or from 0, to `stop`, which is left out."""
+    """Return the numbers from `start` up to but without `stop`; from 0 if only one is given."""
     check_device(device)
     like = first_tensor(start, stop, step)
     return asarray(np.arange(start, stop, step, dtype=dtype, like=like))
@@ -65,12 +65,12 @@ def linspace(
     device: Any = None,
     endpoint: bool = True,
 ) -> Array:
-    """Return `num` evenly spaced numbers from `start` to `stop`, which `endpoint` includes."""
+    """Return `num` evenly spaced numbers from `start` to `stop`, without it if not `endpoint`."""
     return asarray(np.linspace(start, stop, num, endpoint=endpoint, dtype=dtype), device=device)
 
 
 def meshgrid(*arrays: Array, indexing: Any = "xy") -> list[Array]:
-    """Return a tensor for each 1-d tensor, that of its coordinate on a grid."""
+    """Return the coordinates of a grid: for each 1-d tensor, a tensor of the grid's shape."""
     return list(np.meshgrid(*map(asarray, arrays), indexing=indexing))
 
 

@@ -74,12 +74,16 @@ def astype(x: Array, dtype: Any, /, *, copy: _bool = True, device: Any = None) -
 
 
 def can_cast(from_: Any, to: Any, /) -> _bool:
-    """Return whether a dtype, or that of a tensor, may become another by NumPy's rules."""
+    """Return whether NumPy's rules allow converting a dtype, or a tensor, to the dtype `to`."""
     return np.can_cast(getattr(from_, "dtype", from_), to)
 
 
 def finfo(type: Any, /) -> FloatInfo:
-    """Return the limits of a floating-point dtype, or of that of a tensor; of complex parts too."""
+    """Return the limits of a floating-point dtype, or of the parts of a complex one.
+
+    Args:
+        type: the dtype, or a tensor that has it.
+    """
     info: Any = np.finfo(_dtype(type))
     return FloatInfo(
         bits=int(info.bits),
@@ -92,14 +96,19 @@ def finfo(type: Any, /) -> FloatInfo:
 
 
 def iinfo(type: Any, /) -> IntegerInfo:
-    """Return the limits of an integer dtype, or of that of a tensor."""
+    """Return the limits of an integer dtype, which `type` is or has as a tensor."""
     dtype = _dtype(type)
     info = np.iinfo(dtype)
     return IntegerInfo(info.bits, int(info.max), int(info.min), dtype)
 
 
 def isdtype(dtype: Any, kind: Any) -> _bool:
-    """Return whether a dtype is of a kind: "real floating" and the like, a dtype, or a tuple."""
+    """Return whether a dtype is of a kind, such as "real floating", or equal to a dtype.
+
+    Args:
+        dtype: the dtype.
+        kind: the name of a kind, a dtype, or a tuple of both; one of them is enough.
+    """
     return np.isdtype(np.dtype(dtype), kind)
 
 

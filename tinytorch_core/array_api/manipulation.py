@@ -28,7 +28,7 @@ def broadcast_to(x: Array, /, shape: tuple[int, ...]) -> Array:
 
 
 def concat(arrays: Sequence[Array], /, *, axis: int | None = 0) -> Array:
-    """Return the tensors joined along an axis; flattened first if it is None."""
+    """Return the tensors joined along an axis; None flattens them first."""
     return np.concatenate([asarray(x) for x in arrays], axis=axis)
 
 
@@ -65,7 +65,12 @@ def repeat(x: Array, repeats: Any, /, *, axis: int | None = None) -> Array:
 
 
 def reshape(x: Array, /, shape: tuple[int, ...], *, copy: bool | None = None) -> Array:
-    """Return the elements in another shape; `copy` demands or forbids a copy of the memory.
+    """Return the elements in another shape.
+
+    Args:
+        x: the tensor.
+        shape: the shape.
+        copy: True always copies the memory, False never, and None only if it must.
 
     Raises:
         ValueError: `copy` is False, and the shape needs a copy.

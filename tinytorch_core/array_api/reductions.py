@@ -30,14 +30,14 @@ def count_nonzero(x: Array, /, *, axis: Axis = None, keepdims: bool = False) -> 
 def cumulative_prod(
     x: Array, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
 ) -> Array:
-    """Return the products of the first elements along `axis`, after a 1 if `include_initial`."""
+    """Return the cumulative products along `axis`, with a 1 in front if `include_initial`."""
     return np.cumulative_prod(asarray(x), axis=axis, dtype=dtype, include_initial=include_initial)
 
 
 def cumulative_sum(
     x: Array, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
 ) -> Array:
-    """Return the sums of the first elements along `axis`, after a 0 if `include_initial`."""
+    """Return the cumulative sums along `axis`, with a 0 in front if `include_initial`."""
     return np.cumulative_sum(asarray(x), axis=axis, dtype=dtype, include_initial=include_initial)
 
 
@@ -73,7 +73,7 @@ def prod(x: Array, /, *, axis: Axis = None, dtype: Any = None, keepdims: bool = 
 def std(
     x: Array, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False
 ) -> Array:
-    """Return the standard deviation; the divisor is the count less `correction`."""
+    """Return the standard deviation, with the divisor n - `correction` for n elements."""
     return np.std(asarray(x), axis=axis, ddof=correction, keepdims=keepdims)
 
 
@@ -85,7 +85,7 @@ def sum(x: Array, /, *, axis: Axis = None, dtype: Any = None, keepdims: bool = F
 def var(
     x: Array, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False
 ) -> Array:
-    """Return the variance; the divisor is the count less `correction`."""
+    """Return the variance, with the divisor n - `correction` for n elements."""
     return np.var(asarray(x), axis=axis, ddof=correction, keepdims=keepdims)
 
 

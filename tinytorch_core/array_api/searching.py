@@ -27,8 +27,8 @@ def argsort(x: Array, /, *, axis: int = -1, descending: bool = False, stable: bo
     if not descending:
         return np.argsort(x, axis=axis, stable=stable)
     # The reverse of an ascending order would also reverse equal elements.
-    last = x.shape[axis] - 1
-    return last - np.flip(np.argsort(np.flip(x, axis), axis=axis, stable=stable), axis)
+    of_reversed = np.argsort(np.flip(x, axis), axis=axis, stable=stable)
+    return x.shape[axis] - 1 - np.flip(of_reversed, axis)
 
 
 def isin(x1: Array, x2: Array, /, *, invert: bool = False) -> Array:
@@ -38,7 +38,11 @@ def isin(x1: Array, x2: Array, /, *, invert: bool = False) -> Array:
 
 
 def nonzero(x: Array, /) -> tuple[Array, ...]:
-    """Return the indices of the nonzero elements, a tensor for each axis."""
+    """Return the indices of the nonzero elements, a tensor for each axis.
+
+    Raises:
+        ValueError: `x` has no axes.
+    """
     x = asarray(x)
     if not x.ndim:
         raise ValueError("nonzero() of a 0-d tensor has no axes to return indices for")
@@ -70,7 +74,7 @@ def unique_counts(x: Array, /) -> Any:
 
 
 def unique_inverse(x: Array, /) -> Any:
-    """Return the different elements, and for each element of `x` the index of its own."""
+    """Return the different elements, and for each element of `x` its index among them."""
     return np.unique_inverse(asarray(x))
 
 
