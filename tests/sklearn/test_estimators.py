@@ -271,6 +271,7 @@ class TestErrors:
             ({"batch_size": "all"}, TypeError, "batch_size"),
             ({"hidden_layer_sizes": (0,)}, ValueError, "hidden_layer_sizes"),
             ({"activation": "rellu"}, ValueError, "relu"),
+            ({"activation": ["relu"]}, ValueError, "activation must be one of"),
             ({"solver": "lbfgs"}, ValueError, "'adam', 'sgd', or an optimizer"),
         ],
     )
@@ -280,8 +281,19 @@ class TestErrors:
             model.fit(X, Y)
 
     def test_a_large_batch_warns(self):
-        with pytest.warns(UserWarning, match="batch_size=1000 of Classifier is larger"):
-            Classifier(**{**FAST, "batch_size": 1000}).fit(X, Y)
+        model = Classifier(**{**FAST, "batch_size": 1000})
+        for train in (model.fit, model.partial_fit):
+            with pytest.warns(
+                UserWarning, match="batch_size=1000 of Classifier is larger"
+            ) as found:
+                train(X, Y)
+            assert {warning.filename for warning in found} == {__file__}  # the line of the user
+
+    @both
+    @pytest.mark.parametrize("weight", [-1.0, 0.0])
+    def test_weights_must_be_positive(self, estimator, target, weight):
+        with pytest.raises(ValueError, match=r"sample_weight of .* must be 0 or more|non-zero"):
+            clone(estimator).fit(X, target, sample_weight=np.full(len(X), weight))
 
     def test_several_labels_for_an_example_are_refused(self):
         with pytest.raises(ValueError, match=r"multilabel|shape"):

@@ -55,6 +55,6 @@ def batch_size_for(estimator: Any, examples: int) -> int:
         warnings.warn(
             f"batch_size={size} of {owner} is larger than the number of examples, {examples}, "
             "so each batch contains all of them",
-            stacklevel=2,
+            stacklevel=5,  # the line that calls fit() or partial_fit()
         )
     return min(size, examples)

@@ -112,6 +112,9 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
             X: inputs of shape (examples, features).
             y: the class of each example.
             sample_weight: the weight of each example in the loss, or None.
+
+        Raises:
+            ValueError: `y` does not contain one class for each example, or a weight is negative.
         """
         return self._fit(X, y, sample_weight)
 
@@ -136,11 +139,7 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
                 f"classes of partial_fit() are {np.unique(classes)}, but were {self.classes_} in "
                 "the first call"
             )
-        self._in_partial_fit = True
-        try:
-            return self._partial_fit(X, y, sample_weight)
-        finally:
-            del self._in_partial_fit
+        return self._partial_fit(X, y, sample_weight)
 
     def predict_proba(self, X: Any) -> Array:
         """Return the probabilities of the classes, of shape (examples, classes)."""
@@ -157,7 +156,7 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         best = self._outputs_for(X).argmax(axis=1)
         return self.classes_[best]
 
-    def _checked(self, X: Any, y: Any, first: bool) -> tuple[Array, Array]:
+    def _checked(self, X: Any, y: Any, first: bool, partial: bool) -> tuple[Array, Array]:
         X, y = self._inputs(X, reset=first, y=y, multi_output=True)
         check_classification_targets(y)
         y = column_or_1d(y, warn=True)
@@ -168,7 +167,7 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
                 "sklearn.multioutput.MultiOutputClassifier(Classifier())"
             )
         found = np.unique(y)
-        if first and not hasattr(self, "_in_partial_fit"):
+        if first and not partial:
             self.classes_ = found
         unknown = np.setdiff1d(found, self.classes_)
         if len(unknown):
@@ -178,11 +177,11 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
             )
         return X, np.searchsorted(self.classes_, y)
 
-    def _weight(self, X: Array, target: Array, sample_weight: Any) -> Array | None:
-        weight = super()._weight(X, target, sample_weight)
+    def _weight(self, X: Array, target: Array, sample_weight: Any, partial: bool) -> Array | None:
+        weight = super()._weight(X, target, sample_weight, partial)
         if self.class_weight is None:
             return weight
-        if self.class_weight == "balanced" and hasattr(self, "_in_partial_fit"):
+        if self.class_weight == "balanced" and partial:
             raise ValueError(
                 "class_weight='balanced' needs the frequencies of all classes, which partial_fit() "
                 "does not know; pass a dict of weights"
@@ -190,7 +189,7 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         own = compute_sample_weight(self.class_weight, self.classes_[target]).astype(X.dtype)
         return own if weight is None else weight * own
 
-    def _outputs(self) -> int:
+    def _count_outputs(self) -> int:
         return len(self.classes_)
 
     def _default_loss(self) -> Any:

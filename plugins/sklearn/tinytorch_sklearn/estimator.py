@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -82,15 +83,22 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
 
     # What subclasses define.
 
-    def _checked(self, X: Any, y: Any, first: bool) -> tuple[Array, Array]:
-        """Return the inputs and the targets that the loss compares with the outputs."""
+    def _checked(self, X: Any, y: Any, first: bool, partial: bool) -> tuple[Array, Array]:
+        """Return the inputs, and the targets that the loss compares with the outputs.
+
+        Args:
+            X, y: what the user has passed.
+            first: whether a new network is built for them.
+            partial: whether they are those of `partial_fit`, and others follow.
+        """
         raise NotImplementedError
 
-    def _outputs(self) -> int:
+    def _count_outputs(self) -> int:
         """Return the number of outputs of the network."""
         raise NotImplementedError
 
     def _default_loss(self) -> Any:
+        """Return the loss that is used if the user has passed none."""
         raise NotImplementedError
 
     def _strata(self, target: Array) -> Array | None:
@@ -106,14 +114,9 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
     def _fit(self, X: Any, y: Any, sample_weight: Any) -> Any:
         check_parameters(self)
         first = not (self.warm_start and hasattr(self, "module_"))
-        X, target = self._checked(X, y, first)
-        weight = self._weight(X, target, sample_weight)
-        random = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
-        if first:
-            self._build(X, random)
-        self._generator = random
-        self.optimizer_: Any = None
-        self.n_iter_ = self.t_ = 0
+        X, target = self._checked(X, y, first, partial=False)
+        weight = self._weight(X, target, sample_weight, partial=False)
+        self._start(X, builds=first)
         self._train(X, target, weight, self.max_iter)
         return self
 
@@ -125,25 +128,41 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
                 "needs all examples; use fit()"
             )
         first = not hasattr(self, "module_")
-        X, target = self._checked(X, y, first)
-        weight = self._weight(X, target, sample_weight)
+        X, target = self._checked(X, y, first, partial=True)
+        weight = self._weight(X, target, sample_weight, partial=True)
         if first:
-            seed = check_random_state(self.random_state).randint(2**31 - 1)
-            self._generator = np.random.default_rng(seed)
-            self._build(X, self._generator)
-            self.optimizer_ = None
-            self.n_iter_ = self.t_ = 0
+            self._start(X, builds=True)
         self._train(X, target, weight, 1)
         return self
 
-    def _weight(self, X: Array, target: Array, sample_weight: Any) -> Array | None:
+    def _weight(self, X: Array, target: Array, sample_weight: Any, partial: bool) -> Array | None:
+        """Return the weight of each example in the loss, or None if all are equal.
+
+        Raises:
+            ValueError: a weight is negative, or all are 0.
+        """
         if sample_weight is None:
             return None
-        return _check_sample_weight(sample_weight, X, dtype=X.dtype)
+        weight: Array = _check_sample_weight(sample_weight, X, dtype=X.dtype)
+        if weight.min() < 0 or not weight.any():
+            raise ValueError(
+                f"sample_weight of {type(self).__name__} must be 0 or more, and positive for at "
+                f"least one example; it ranges from {weight.min():g} to {weight.max():g}"
+            )
+        return weight
 
-    def _build(self, X: Array, random: np.random.Generator) -> None:
+    def _start(self, X: Array, builds: bool) -> None:
+        """Begin to train: seed the generator, forget the optimizer, and build the network."""
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        self._generator = np.random.default_rng(seed)
+        if builds:
+            self._build(X)
+        self.optimizer_: Any = None
+        self.n_iter_ = self.t_ = 0
+
+    def _build(self, X: Array) -> None:
         """Create the network."""
-        self.n_outputs_ = self._outputs()
+        self.n_outputs_, random = self._count_outputs(), self._generator
         if self.module is None:
             hidden = self.hidden_layer_sizes
             hidden = hidden if isinstance(hidden, Iterable) else (hidden,)
@@ -159,21 +178,18 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         X = X.astype(dtype, copy=False)
         if target.dtype.kind == "f":
             target = target.astype(dtype, copy=False)
-        held_out = None
+        score = None
         if self.early_stopping:
             X, target, weight, held_out = self._split(X, target, weight)
+            score = functools.partial(self._score_of, *held_out)
         size = batch_size_for(self, len(X))
         if self.optimizer_ is None:
             total = len(X) if weight is None else weight.sum()
             self.optimizer_ = self._optimizer(float(total) * size / len(X))
             if self.module is not None:
                 self._predicted(X[:1])  # checks the shape of the outputs
-        trainer = self._trainer()
-        score = None
-        if held_out is not None:
-            inputs, expected, weights = held_out
-            score = lambda: self._score(self._predicted(inputs), expected, weights)  # noqa: E731
         stopping = Stopping(self.tol, self.n_iter_no_change, score)
+        trainer = self._trainer()
         self.callbacks_ = copy.deepcopy(list(self.callbacks))
         trainer.callbacks = [*self.callbacks_, stopping]
         trainer.fit(
@@ -210,7 +226,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
             self.best_validation_score_ = stopping.best
 
     def _split(self, X: Array, target: Array, weight: Array | None) -> tuple[Any, ...]:
-        """Return the examples to train with, and those that are held out."""
+        """Return X, target and weight of the examples to train with, and of those held out."""
         parts = [X, target] if weight is None else [X, target, weight]
         seed = int(self._generator.integers(2**31 - 1))
         found = train_test_split(
@@ -220,8 +236,9 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
             random_state=seed,
         )
         train, held_out = found[::2], found[1::2]
-        none = [] if weight is not None else [None]
-        return *train, *none, (*held_out, *none)
+        if weight is None:
+            return *train, None, [*held_out, None]
+        return *train, held_out
 
     def _dtype(self) -> Any:
         """Return the dtype that the network computes in."""
@@ -262,6 +279,10 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         )
 
     # Prediction.
+
+    def _score_of(self, X: Array, target: Array, weight: Array | None) -> float:
+        """Return the score of the network on checked examples."""
+        return self._score(self._predicted(X), target, weight)
 
     def _predicted(self, X: Array) -> Array:
         """Return the outputs of the network for checked inputs."""

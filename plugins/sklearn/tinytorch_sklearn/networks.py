@@ -50,7 +50,7 @@ def perceptron(
 def _activation(activation: Any) -> Callable[[], Module]:
     if callable(activation):
         return activation
-    if activation not in ACTIVATIONS:
+    if not (isinstance(activation, str) and activation in ACTIVATIONS):
         raise ValueError(
             f"activation must be one of {', '.join(ACTIVATIONS)}, or a function that returns a "
             f"module, such as tinytorch_activations.GELU, not {activation!r:.60}. "

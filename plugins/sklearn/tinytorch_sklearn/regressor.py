@@ -16,8 +16,9 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
     """A regressor for scikit-learn: a perceptron like MLPRegressor, or a network of your own.
 
     Parameters and attributes are those of `Classifier`, except for `class_weight` and `classes_`.
-    The default of `loss` is MSELoss, twice the loss of MLPRegressor. The network must return an
-    array of shape (examples, targets), also for a single target.
+    The default of `loss` is MSELoss, twice the loss of MLPRegressor, so that the same `alpha` has
+    half the effect. The network must return an array of shape (examples, targets), also for a
+    single target.
 
     >>> import numpy as np
     >>> X = np.linspace(-1, 1, 200)[:, None]
@@ -33,6 +34,9 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
             X: inputs of shape (examples, features).
             y: numbers of shape (examples,) or (examples, targets).
             sample_weight: the weight of each example in the loss, or None.
+
+        Raises:
+            ValueError: a weight is negative, or all are 0.
         """
         return self._fit(X, y, sample_weight)
 
@@ -60,22 +64,21 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
     def _more_tags(self) -> dict[str, Any]:  # scikit-learn 1.5
         return {"multioutput": True}
 
-    def _checked(self, X: Any, y: Any, first: bool) -> tuple[Array, Array]:
+    def _checked(self, X: Any, y: Any, first: bool, partial: bool) -> tuple[Array, Array]:
         X, y = self._inputs(X, reset=first, y=y, multi_output=True, y_numeric=True)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        shape = y.shape[1:]
+        is_flat, count = y.ndim == 1, 1 if y.ndim == 1 else y.shape[1]
         if first:
-            self._is_flat, self._targets = not shape, shape[0] if shape else 1
-        elif (not shape, shape[0] if shape else 1) != (self._is_flat, self._targets):
+            self._is_flat, self._target_count = is_flat, count
+        elif (is_flat, count) != (self._is_flat, self._target_count):
             raise ValueError(
-                f"y has {shape[0] if shape else 1} targets, but had {self._targets} in the first "
-                "call"
+                f"y has {count} targets, but had {self._target_count} in the first call"
             )
-        return X, y.reshape(len(y), self._targets).astype(X.dtype, copy=False)
+        return X, y.reshape(len(y), count).astype(X.dtype, copy=False)
 
-    def _outputs(self) -> int:
-        return self._targets
+    def _count_outputs(self) -> int:
+        return self._target_count
 
     def _default_loss(self) -> Any:
         return MSELoss()

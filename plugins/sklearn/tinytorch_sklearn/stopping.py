@@ -1,4 +1,4 @@
-"""When an estimator stops training, as scikit-learn's perceptrons do."""
+"""Stopping, the callback that ends the training of an estimator, as scikit-learn's MLPs end."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tinytorch_training import Callback
 
 
 class Stopping(Callback):
-    """Stops when neither the loss nor, if there is one, the score improves any longer.
+    """Stops when the score, or without a function for it the loss, no longer improves.
 
     Args:
         tol: the smallest improvement that counts.
@@ -20,7 +20,7 @@ class Stopping(Callback):
     Attributes:
         losses, scores: the values after each epoch.
         best: the best loss, or the best score.
-        converged: whether training was stopped.
+        converged: whether the criterion was met.
     """
 
     def __init__(self, tol: float, patience: int, score: Callable[[], float] | None) -> None:
@@ -28,6 +28,7 @@ class Stopping(Callback):
         self.losses: list[float] = []
         self.scores: list[float] = []
         self.best = -math.inf if score else math.inf
+        self.converged = False
         self._waited = 0
         self._weights: Mapping[str, Any] | None = None
 
