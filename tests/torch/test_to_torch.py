@@ -1,4 +1,4 @@
-"""Functions and Modules of ours in torch.autograd."""
+"""Functions and Modules of TinyTorch in torch.autograd."""
 
 import numpy as np
 import pytest
@@ -53,6 +53,11 @@ class TestFunctions:
         assert torch.autograd.gradgradcheck(
             lambda x, y: f(x, y, power=3, name="yes"), (tracked(torch), tracked(torch, X + 3))
         )
+
+    def test_the_gradient_of_an_unused_argument_is_0(self, torch, to_torch):
+        x, unused = tracked(torch), tracked(torch, [np.inf, np.nan])
+        to_torch(lambda x, unused: x * 2)(x, unused).sum().backward()
+        np.testing.assert_array_equal(unused.grad, [0.0, 0.0])
 
     def test_whole_numbers_have_no_gradient(self, torch, to_torch):
         indices, values = to_torch(lambda x: (np.argmax(x, axis=1), np.max(x, axis=1)))(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from tinytorch_core import Tensor
 from tinytorch_core.extend import from_array, unwrap
 
@@ -59,26 +61,26 @@ def _applied(f: Function, given: Any, parameters: Any, own: Any, name: str) -> A
     """Return the result of `f` in the graph of PyTorch.
 
     Args:
-        f: the function.
+        f: a function of Tensors.
         given: the positional and named arguments of the call.
         parameters: parameters of PyTorch.
-        own: those of ours on the same memory, which `f` uses.
-        name: the name for errors.
+        own: the Parameters on the same memory, which `f` uses.
+        name: the name of `f` in errors.
     """
     values = leaves(given)
-    places = [i for i, v in enumerate(values) if isinstance(v, torch.Tensor)]
+    positions = [i for i, v in enumerate(values) if isinstance(v, torch.Tensor)]
     structure: list[Any] = []
 
     def function(*tensors: Any) -> list[Any]:
         arguments = list(values)
-        for i, x in zip(places, tensors, strict=True):
+        for i, x in zip(positions, tensors, strict=True):
             arguments[i] = x
         positional, named = filled(given, arguments)
         result = f(*positional, **named)
         structure[:] = [result]
         return leaves(result)
 
-    tensors = [values[i] for i in places]
+    tensors = [values[i] for i in positions]
     _check_devices(name, [*tensors, *parameters])
     call = _Call(function, own)
     outputs = _InTorch.apply(call, *parameters, *tensors)
@@ -117,10 +119,14 @@ class _Call:
         with enable_grad() if any(needed) else no_grad():
             return [*self.own, *inputs], self.function(*inputs)
 
-    def pulled(self, count: int, needed: Sequence[bool]) -> _Call:
-        """Return the call that computes the gradients of the inputs.
+    def vjp(self, count: int, needed: Sequence[bool]) -> _Call:
+        """Return the call that computes the gradients of the inputs, vᵀJ.
 
-        It takes the inputs, of which `needed` have gradients, and the gradients of `count` outputs.
+        Its arguments are the inputs, followed by v, the gradients of the outputs.
+
+        Args:
+            count: the number of outputs.
+            needed: whether each of the Parameters and inputs needs a gradient.
         """
         own = self.own
 
@@ -164,7 +170,7 @@ def _gradients(
 
 
 def _zeros(x: Any) -> Any:
-    return from_array(Tensor, x.data * 0)
+    return from_array(Tensor, np.zeros_like(x.data))  # not x * 0, which is NaN for infinity
 
 
 class _InTorch(torch.autograd.Function):  # type: ignore[misc]
@@ -191,7 +197,7 @@ class _InTorch(torch.autograd.Function):  # type: ignore[misc]
             grads = tuple(
                 torch.zeros(y.shape, dtype=_output(y).dtype) if g is None else g for g, y in pairs
             )
-            found = iter(_InTorch.apply(ctx.call.pulled(len(grads), needed), *tensors, *grads))
+            found = iter(_InTorch.apply(ctx.call.vjp(len(grads), needed), *tensors, *grads))
         else:
             pairs = zip(ctx.inputs, needed, strict=True)
             wanted = [x for x, is_needed in pairs if is_needed]

@@ -109,9 +109,9 @@ def _op(function: Function, name: str, device: Any) -> Function:
         state = torch.get_rng_state()
         if any(map(_is_tracked, inputs)):
             # The backward pass is recorded: it is another function of PyTorch.
-            def pull_recorded(grad: Any) -> Any:
+            def pull_recorded(grads: Any) -> Any:
                 vjp = functools.partial(_vjp, function, len(inputs), state)
-                return _for_arguments(apply(vjp, [*inputs, *grad], f"vjp of {name}", device))
+                return _for_arguments(apply(vjp, [*inputs, *grads], f"vjp of {name}", device))
 
             return None, pull_recorded
         xs = [as_torch(x, device).detach().requires_grad_() for x in inputs]
@@ -120,10 +120,11 @@ def _op(function: Function, name: str, device: Any) -> Function:
         _check_captured(name, outputs, xs)
         value = [as_tensor(y) for y in outputs]
 
-        def pull(grad: Any) -> Any:
-            # `value` is used so that writes into it before the backward pass are noticed.
-            assert len(value) == len(grad)
-            found = _gradients(outputs, xs, [as_torch(g, device) for g in grad])
+        def pull(grads: Any) -> Any:
+            # This refers to `value` because custom_gradient notices writes into the tensors in the
+            # closure, and the outputs of PyTorch share their memory with it.
+            assert len(value) == len(grads)
+            found = _gradients(outputs, xs, [as_torch(g, device) for g in grads])
             return _for_arguments(tuple(None if g is None else as_tensor(g) for g in found))
 
         return value, pull
