@@ -68,11 +68,29 @@ def test_a_notebook_is_graded_although_cells_fail(tmp_path):
     assert grade(file) == {"5.1": None}
 
 
-def test_a_submission_that_does_not_come_to_its_end_is_named(tmp_path, capsys):
-    file = tmp_path / "endless.py"
-    file.write_text("import os\nos._exit(0)\n", encoding="utf-8")
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("ends.py", "import os\nos._exit(0)\n"),
+        ("empty.ipynb", ""),
+        ("other.ipynb", "{}"),
+        ("latin.py", "x = '\xe9'\n"),
+    ],
+)
+def test_a_submission_that_cannot_be_graded_is_named(name, text, tmp_path, capsys):
+    file = tmp_path / name
+    file.write_text(text, encoding="latin-1")
     assert main(["grade", str(file)]) == 1
-    assert capsys.readouterr().out == f"{file}: did not come to its end\n"
+    assert capsys.readouterr().out == f"{file}: cannot be read, or did not finish\n"
+
+
+@pytest.mark.parametrize("command", [["grade", "ada.py"], ["strip", "ada.py", "handout"]])
+def test_a_missing_file_is_named(command, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match="2"):
+        main(command)
+    assert "ada.py is not a file" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_submission_is_ended_after_the_timeout(tmp_path):

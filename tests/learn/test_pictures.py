@@ -44,9 +44,23 @@ def test_a_chart_can_be_saved(tmp_path):
     assert (tmp_path / "loss.svg").read_text(encoding="utf-8") == picture._repr_svg_()
 
 
-@pytest.mark.parametrize("curves", [{}, {"loss": [1.0]}])
+def test_values_that_are_not_finite_are_left_out():
+    picture = draw_curves({"loss": [1.0, float("nan"), 4.0, float("inf")]})
+    (line,) = [e for e in ElementTree.fromstring(picture.svg).iter() if e.tag.endswith("polyline")]
+    (first, _), (third, height) = (map(float, p.split(",")) for p in line.attrib["points"].split())
+    assert third == pytest.approx(first + 2 / 3 * 562, abs=0.1)  # of the steps 0 to 3
+    assert height < 30
+    assert not {"nan", "inf"} & set(texts(picture))
+
+
+def test_negative_values_are_an_error():
+    with pytest.raises(ValueError, match="begins at 0, but a curve has the value -2"):
+        draw_curves({"loss": [1.0, -2.0]})
+
+
+@pytest.mark.parametrize("curves", [{}, {"loss": [1.0]}, {"loss": [1.0, float("nan")]}])
 def test_a_chart_of_too_few_values_is_an_error(curves):
-    with pytest.raises(ValueError, match="at least two values"):
+    with pytest.raises(ValueError, match="at least two finite values"):
         draw_curves(curves)
 
 

@@ -13,7 +13,7 @@ from tinytorch_learn.notebooks import strip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit status: 0 if everything could be done.
+    """Run the command and return its exit status: 0, or 1 if a submission could not be graded.
 
     Args:
         arguments: those of the command line, by default those of this process.
@@ -29,6 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stripping.add_argument("folder", type=Path, help="the folder to write into")
     stripping.set_defaults(run=_strip)
     options = parser.parse_args(arguments)
+    for file in options.files:
+        if not file.is_file():
+            parser.error(f"{file} is not a file")
     status: int = options.run(options)
     return status
 
@@ -37,7 +40,7 @@ def _grade(options: argparse.Namespace) -> int:
     graded = {file: grade(file) for file in options.files}
     for file, results in graded.items():
         if results is None:
-            print(f"{file}: did not come to its end")
+            print(f"{file}: cannot be read, or did not finish")
             continue
         solved = [number for number, problem in results.items() if problem is None]
         print(f"{file}: {len(solved)} of {len(results)} solved")
@@ -65,7 +68,7 @@ def _strip(options: argparse.Namespace) -> int:
     for file in options.files:
         target = options.folder / file.name
         if target.exists() and target.samefile(file):
-            raise SystemExit(f"{target} would be overwritten by itself; choose another folder")
+            raise SystemExit(f"{target} is the file to read; choose another folder")
         text, count = strip(file)
         target.write_text(text, encoding="utf-8")
         print(f"{target}: removed {count} solution{'s' * (count != 1)}")

@@ -11,9 +11,8 @@ from typing import Any, NamedTuple
 
 from tinytorch_learn.report import Wrong
 
-CHAPTERS = (
-    *("tensor", "ops", "rules", "engine", "activations", "layers", "optimizers", "package"),
-)
+# The modules of checks, in the order of the chapters.
+CHAPTERS = ("tensor", "ops", "rules", "engine", "activations", "layers", "optimizers", "package")
 
 
 class Exercise(NamedTuple):

@@ -1,4 +1,4 @@
-"""Grading: run a submission in a process of its own, and collect what `check` has found."""
+"""Grading: run a submission in a new process, and collect what `check` finds."""
 
 from __future__ import annotations
 
@@ -35,14 +35,18 @@ def grade(file: Path, timeout: float = 300) -> dict[str, str | None] | None:
         timeout: after this many seconds the submission is ended.
 
     Returns:
-        For the number of each exercise that the file checks None if the answer is right,
-        otherwise the text that `check` prints. None if the file did not come to its end.
+        The exercises that the file checks, by number: None if the answer is right, otherwise the
+        text that `check` prints. None if the file is not a notebook or a text, or did not finish.
     """
+    try:
+        submission = cells_of(file)
+    except (UnicodeDecodeError, json.JSONDecodeError, KeyError):
+        return None
     # A few steps of training are enough, because no check looks at the trained model.
     environment = {"TINYTORCH_LEARN_STEPS": "4"} | os.environ
     with tempfile.TemporaryDirectory() as folder:
         cells, out = Path(folder, "cells.json"), Path(folder, "results.json")
-        cells.write_text(json.dumps(cells_of(file)), encoding="utf-8")
+        cells.write_text(json.dumps(submission), encoding="utf-8")
         try:
             subprocess.run(
                 [sys.executable, "-c", _RUN, str(cells), str(out)],

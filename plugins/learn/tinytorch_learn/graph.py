@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from html import escape
 from typing import Any
 
@@ -10,7 +9,9 @@ import numpy as np
 
 from tinytorch_learn.picture import Picture, svg
 
-_WIDE, _HIGH, _ACROSS, _DOWN = 96, 44, 136, 62
+# The size of a box, the distances between columns and rows, and the margin of the picture.
+_BOX_WIDTH, _BOX_HEIGHT, _COLUMN, _ROW, _MARGIN = 96, 44, 136, 62, 12
+# The colours inside and around a box.
 _OP, _LEAF, _CONSTANT = ("#EAF1FB", "#3B6FB6"), ("#FDF0DC", "#C77F14"), ("#F1F1F1", "#888888")
 
 
@@ -27,27 +28,25 @@ def draw_graph(y: Any, **names: Any) -> Picture:
     if getattr(y, "node", None) is None:
         raise ValueError("the tensor has no node; compute it from a tensor with requires_grad=True")
     known = {id(tensor): name for name, tensor in names.items()}
-    depths: dict[int, int] = {}
-    boxes = {id(box): box for box in _boxes(y.node, depths)}
+    order = _sources_behind(y.node)
+    boxes = {id(box): box for box in order}
+    depths = _depths(order)
+    arrows = [(id(_source(x)), key) for key, box in boxes.items() for x in _inputs(box)]
+    # Arrows that pass over other columns are arcs above the boxes.
+    top = _MARGIN + _rise(max(depths[start] - depths[end] for start, end in arrows))
     columns: dict[int, list[int]] = {}
     for key in boxes:
         columns.setdefault(depths[key], []).append(key)
-    last = max(columns)
-    rows = max(map(len, columns.values()))
-    # Arrows that pass over other columns are arcs above the boxes.
-    arrows = [(id(_source(x)), key) for key, box in boxes.items() for x in _inputs(box)]
-    top = 12 + _rise(max(depths[start] - depths[end] for start, end in arrows))
-    places = {
-        key: (
-            12 + _ACROSS * (last - depth),
-            top + _DOWN * (i + (rows - len(column)) / 2),
-        )
+    last, rows = max(columns), max(map(len, columns.values()))
+    positions = {
+        key: (_MARGIN + _COLUMN * (last - depth), top + _ROW * (i + (rows - len(column)) / 2))
         for depth, column in columns.items()
         for i, key in enumerate(column)
     }
-    lines = [_arrow(places[start], places[end]) for start, end in arrows]
-    drawn = [_box(places[key], *_texts(box, known)) for key, box in boxes.items()]
-    width, height = 24 + _ACROSS * last + _WIDE, 12 + top + _DOWN * (rows - 1) + _HIGH
+    lines = [_arrow(positions[start], positions[end]) for start, end in arrows]
+    drawn = [_box(positions[key], *_texts(box, known)) for key, box in boxes.items()]
+    width = 2 * _MARGIN + _COLUMN * last + _BOX_WIDTH
+    height = _MARGIN + top + _ROW * (rows - 1) + _BOX_HEIGHT
     return svg(width, height, [_MARKER, *lines, *drawn], f"graph of {_count(boxes)} ops")
 
 
@@ -73,8 +72,8 @@ def _rise(columns: int) -> float:
     return 0 if columns < 2 else 14 + 7 * columns
 
 
-def _boxes(last: Any, depths: dict[int, int]) -> Iterator[Any]:
-    """Yield the nodes and leaves behind a node; `depths` gets the longest way from each to it."""
+def _sources_behind(last: Any) -> list[Any]:
+    """Return a node, and the nodes, leaves and numbers behind it, each after those that use it."""
     found, order, waiting = {id(last)}, [last], [last]
     while waiting:
         for x in _inputs(waiting.pop()):
@@ -84,13 +83,17 @@ def _boxes(last: Any, depths: dict[int, int]) -> Iterator[Any]:
                 order.append(source)
                 waiting.append(source)
     # A node has a larger number than those it depends on; leaves have none.
-    order.sort(key=lambda box: getattr(box, "number", 0), reverse=True)
-    depths[id(last)] = 0
+    return sorted(order, key=lambda box: getattr(box, "number", 0), reverse=True)
+
+
+def _depths(order: list[Any]) -> dict[int, int]:
+    """Return the lengths of the longest paths from the first of these to each, by their ids."""
+    depths = {id(order[0]): 0}
     for box in order:
         for x in _inputs(box):
             key = id(_source(x))
             depths[key] = max(depths.get(key, 0), depths[id(box)] + 1)
-    yield from order
+    return depths
 
 
 def _texts(box: Any, known: dict[int, str]) -> tuple[str, str, tuple[str, str]]:
@@ -108,11 +111,11 @@ def _shape(array: Any) -> str:
     return " × ".join(map(str, np.shape(array))) or "number"
 
 
-def _box(place: tuple[float, float], name: str, second: str, colours: tuple[str, str]) -> str:
-    (x, y), (fill, stroke) = place, colours
-    middle = x + _WIDE / 2
+def _box(position: tuple[float, float], name: str, second: str, colours: tuple[str, str]) -> str:
+    (x, y), (fill, stroke) = position, colours
+    middle = x + _BOX_WIDTH / 2
     return (
-        f'<rect x="{x:g}" y="{y:g}" width="{_WIDE}" height="{_HIGH}" rx="6" '
+        f'<rect x="{x:g}" y="{y:g}" width="{_BOX_WIDTH}" height="{_BOX_HEIGHT}" rx="6" '
         f'fill="{fill}" stroke="{stroke}"/>'
         f'<text x="{middle:g}" y="{y + 19:g}" text-anchor="middle" font-weight="bold">'
         f"{escape(name)}</text>"
@@ -123,12 +126,12 @@ def _box(place: tuple[float, float], name: str, second: str, colours: tuple[str,
 
 def _arrow(source: tuple[float, float], target: tuple[float, float]) -> str:
     (x1, y1), (x2, y2) = source, target
-    rise = _rise(round((x2 - x1) / _ACROSS))
+    rise = _rise(round((x2 - x1) / _COLUMN))
     if rise:
-        x1, x2, up = x1 + _WIDE / 2, x2 + _WIDE / 2, min(y1, y2) - rise
+        x1, x2, up = x1 + _BOX_WIDTH / 2, x2 + _BOX_WIDTH / 2, min(y1, y2) - rise
         path = f"M{x1:g},{y1:g} C{x1:g},{up:g} {x2:g},{up:g} {x2:g},{y2:g}"
     else:
-        path = f"M{x1 + _WIDE:g},{y1 + _HIGH / 2:g} L{x2:g},{y2 + _HIGH / 2:g}"
+        path = f"M{x1 + _BOX_WIDTH:g},{y1 + _BOX_HEIGHT / 2:g} L{x2:g},{y2 + _BOX_HEIGHT / 2:g}"
     return f'<path d="{path}" fill="none" stroke="#555555" marker-end="url(#tip)"/>'
 
 

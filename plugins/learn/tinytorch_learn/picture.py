@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
+from typing import NamedTuple
 
 _COLOURS = ("#3B6FB6", "#C77F14", "#3C8F55", "#9A4F96")
 _WIDTH, _HEIGHT, _LEFT, _TOP, _RIGHT, _BOTTOM = 640, 300, 62, 16, 16, 46
@@ -48,51 +49,83 @@ def svg(width: float, height: float, parts: Sequence[str], title: str) -> Pictur
 def draw_curves(curves: Mapping[str, Sequence[float]], x: str = "step", y: str = "loss") -> Picture:
     """Draw curves in one chart, from 0 upwards.
 
+    Infinite values and NaN, as of a training that diverges, are left out.
+
     Args:
         curves: for the name of each curve its values, one for each step.
         x, y: the labels of the axes.
 
     Raises:
-        ValueError: a curve has fewer than two values.
+        ValueError: a curve has fewer than two finite values, or a negative one.
 
     >>> draw_curves({"training": [3.0, 2.0, 1.5]})
     <Picture: loss by step; save it with .save('picture.svg')>
     """
-    if not curves or min(map(len, curves.values())) < 2:
-        raise ValueError("each curve needs at least two values")
-    top = max(max(values) for values in curves.values()) * 1.05 or 1.0
-    steps = max(map(len, curves.values())) - 1
-    inner_width, inner_height = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
+    points = {name: _finite(values) for name, values in curves.items()}
+    if not points or min(map(len, points.values())) < 2:
+        raise ValueError("each curve needs at least two finite values")
+    heights = [value for curve in points.values() for _, value in curve]
+    if min(heights) < 0:
+        raise ValueError(f"the chart begins at 0, but a curve has the value {min(heights):g}")
+    scale = _Scale(max(map(len, curves.values())) - 1, max(heights) * 1.05 or 1.0)
+    parts = list(_axes(scale, x, y))
+    for i, (name, curve) in enumerate(points.items()):
+        colour = _COLOURS[i % len(_COLOURS)]
+        text = " ".join(f"{scale.across(s):.1f},{scale.down(v):.1f}" for s, v in curve)
+        parts.append(
+            f'<polyline points="{text}" fill="none" stroke="{colour}" stroke-width="1.8"/>'
+        )
+        if len(curves) > 1:
+            parts += _legend(i, name, colour)
+    return svg(_WIDTH, _HEIGHT, parts, f"{y} by {x}")
 
-    def across(step: float) -> float:
-        return _LEFT + inner_width * step / steps
 
-    def down(value: float) -> float:
-        return _TOP + inner_height * (1 - value / top)
+def _finite(values: Sequence[float]) -> list[tuple[int, float]]:
+    """Return the finite values, each with its step."""
+    return [(i, float(value)) for i, value in enumerate(values) if math.isfinite(value)]
 
-    parts = []
-    for value in _ticks(top):
-        parts.append(_line(_LEFT, down(value), _WIDTH - _RIGHT, down(value), "#DDDDDD"))
-        parts.append(_label(_LEFT - 8, down(value) + 4, f"{value:g}", "end"))
-    for step in _ticks(steps, smallest=1):
-        parts.append(_label(across(step), _HEIGHT - _BOTTOM + 18, f"{step:g}", "middle"))
-    parts.append(_label(_LEFT + inner_width / 2, _HEIGHT - 8, x, "middle"))
-    middle = _TOP + inner_height / 2
-    parts.append(
+
+class _Scale(NamedTuple):
+    """Where a chart shows steps and values.
+
+    Attributes:
+        steps: the last step, at the right end.
+        top: the value at the upper end.
+    """
+
+    steps: int
+    top: float
+
+    def across(self, step: float) -> float:
+        return _LEFT + (_WIDTH - _LEFT - _RIGHT) * step / self.steps
+
+    def down(self, value: float) -> float:
+        return _TOP + (_HEIGHT - _TOP - _BOTTOM) * (1 - value / self.top)
+
+
+def _axes(scale: _Scale, x: str, y: str) -> Iterator[str]:
+    """Yield the lines and numbers of a chart, and the labels of its axes."""
+    for value in _ticks(scale.top):
+        height = scale.down(value)
+        yield _line(_LEFT, height, _WIDTH - _RIGHT, height, "#DDDDDD")
+        yield _label(_LEFT - 8, height + 4, f"{value:g}", "end")
+    for step in _ticks(scale.steps, smallest=1):
+        yield _label(scale.across(step), _HEIGHT - _BOTTOM + 18, f"{step:g}", "middle")
+    yield _label(scale.across(scale.steps / 2), _HEIGHT - 8, x, "middle")
+    middle = scale.down(scale.top / 2)
+    yield (
         f'<text x="16" y="{middle:g}" text-anchor="middle" '
         f'transform="rotate(-90 16 {middle:g})">{escape(y)}</text>'
     )
-    for i, (name, values) in enumerate(curves.items()):
-        colour = _COLOURS[i % len(_COLOURS)]
-        points = " ".join(f"{across(s):.1f},{down(v):.1f}" for s, v in enumerate(values))
-        parts.append(
-            f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.8"/>'
-        )
-        if len(curves) > 1:
-            height = _TOP + 14 + 18 * i
-            parts.append(_line(_WIDTH - 190, height - 4, _WIDTH - 166, height - 4, colour, 2.5))
-            parts.append(_label(_WIDTH - 158, height, name, "start"))
-    return svg(_WIDTH, _HEIGHT, parts, f"{y} by {x}")
+
+
+def _legend(position: int, name: str, colour: str) -> list[str]:
+    """Return a line in the colour of a curve, and its name."""
+    height = _TOP + 14 + 18 * position
+    return [
+        _line(_WIDTH - 190, height - 4, _WIDTH - 166, height - 4, colour, 2.5),
+        _label(_WIDTH - 158, height, name, "start"),
+    ]
 
 
 def _ticks(top: float, smallest: float = 0.0) -> list[float]:

@@ -14,7 +14,7 @@ class Wrong(Exception):
 
 
 def expect(found: Any, expected: Any, call: str, hint: str = "", tolerance: float = 1e-6) -> None:
-    """Raise Wrong if `found` has not the shape and the values of `expected`.
+    """Raise Wrong unless `found` has the shape and the values of `expected`.
 
     Args:
         found: what the answer returned, an array, a number or a Tensor.
@@ -41,9 +41,7 @@ def expect(found: Any, expected: Any, call: str, hint: str = "", tolerance: floa
     except (TypeError, ValueError):
         raise Wrong(f"{call}\n  expected: numbers\n  found:    {found!r:.80}") from None
     if array.shape != wanted.shape:
-        raise Wrong(
-            _lines(call, f"the shape {wanted.shape}", f"the shape {array.shape}", hint)
-        ) from None
+        raise Wrong(_lines(call, f"the shape {wanted.shape}", f"the shape {array.shape}", hint))
     if not np.allclose(array, wanted, rtol=tolerance, atol=tolerance, equal_nan=True):
         raise Wrong(_lines(call, _short(wanted), _short(array), hint))
 
