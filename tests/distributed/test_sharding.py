@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import chain
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -32,6 +33,11 @@ class Numbers(IterableDataset):
         return iter([(i, i * 2) for i in range(11)])
 
 
+class Pair(NamedTuple):
+    inputs: Any
+    targets: Any
+
+
 LOADERS = {
     "a dataset": lambda: DataLoader(DATA, 4, shuffle=True, generator=0),
     "no last batch": lambda: DataLoader(DATA, 4, shuffle=True, drop_last=True, generator=0),
@@ -40,6 +46,7 @@ LOADERS = {
     "prefetch": lambda: DataLoader(Squares(), 4, prefetch=2),
     "a stream": lambda: DataLoader(Numbers(), 4),
     "a list": lambda: [(np.arange(i), np.arange(i)) for i in (5, 1, 2)],
+    "named tuples": lambda: [Pair(np.arange(i), np.arange(i)) for i in (5, 1)],
     "dicts": lambda: [{"x": np.arange(i), "target": np.arange(i)} for i in (5, 1)],
 }
 

@@ -35,9 +35,13 @@ def mean(value: Any, examples: float, comm: Engine) -> float:
 
 
 def part_of_rank(state: Mapping[str, Any], rank: int) -> dict[str, Any]:
-    """Return with what a rank continues averages over all ranks: rank 0 with everything.
+    """Return the part of saved averages with which a rank continues: all of it for rank 0.
 
-    The others get empty arrays, so that all ranks have the same number of them.
+    The others get sums of 0, and empty arrays so that all ranks have the same number of arrays.
+
+    Args:
+        state: the averages over all ranks.
+        rank: the number of the rank.
     """
     found: dict[str, Any] = {"sums": {}, "examples": 0} if rank else dict(state)
     for name in ("outputs", "targets"):

@@ -38,7 +38,7 @@ class Reducer:
     def expect(self, passes: int) -> None:
         """Begin a step: the gradients are complete after so many backward passes."""
         self._sent = 0
-        # In each step anew, so that they run after the hooks that the program has registered.
+        # Registered again in each step, so that they run after the hooks of the program.
         self.close()
         for bucket in self._buckets:
             bucket.begin()

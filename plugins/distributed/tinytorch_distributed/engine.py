@@ -29,7 +29,8 @@ class Engine(ABC):
     """Communication between the processes, or threads, that run the same program.
 
     Each of them is a rank. All ranks must make the same calls in the same order, with arrays of the
-    same shape and dtype. A subclass defines the five calls for one library.
+    same shape and dtype. A subclass defines `all_reduce`, `broadcast`, `all_gather` and `fail` for
+    one library; it may define a faster `barrier`, which otherwise calls `all_gather`.
 
     In a `with` block, an exception on one rank also ends the others.
 

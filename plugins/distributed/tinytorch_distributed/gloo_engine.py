@@ -61,7 +61,10 @@ def gloo(
 
 
 def _end(dist: Any) -> None:
-    """Close the connections of the default group, if it still has any."""
+    """Close the connections of the default group, if it still has any.
+
+    The program ends, or raises the error for which it is called, so further errors are ignored.
+    """
     with suppress(Exception):
         dist.destroy_process_group()
 

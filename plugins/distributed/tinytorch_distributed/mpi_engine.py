@@ -92,7 +92,7 @@ class MPIEngine(Engine):
         from mpi4py import MPI
 
         self._mpi = MPI
-        # Of its own, so that messages of the program and failures do not get mixed up.
+        # Copies, so that messages of the program, of the engine and about failures stay apart.
         self._comm, self._control = comm.Dup(), comm.Dup()
         self._failure: RankError | None = None
 

@@ -187,5 +187,6 @@ def cut(batch: Any, rows: slice) -> Any:
     if isinstance(batch, dict):
         return {key: cut(value, rows) for key, value in batch.items()}
     if isinstance(batch, tuple | list):
-        return type(batch)(cut(value, rows) for value in batch)
+        values = [cut(value, rows) for value in batch]
+        return type(batch)(*values) if hasattr(batch, "_fields") else type(batch)(values)
     return batch[rows]
