@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,16 @@ every_page = pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative
 
 def programs(page: Path) -> list[str]:
     return re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+def shown(program: str) -> Iterator[str]:
+    """Yield what a program prints by the comments behind its calls of print."""
+    lines = program.splitlines()
+    for node in ast.walk(ast.parse(program)):
+        if isinstance(node, ast.Expr) and ast.unparse(node).startswith("print("):
+            _, comment, text = lines[(node.end_lineno or 0) - 1].partition("  # ")
+            if comment:
+                yield text.strip()
 
 
 def anchors(page: Path) -> set[str]:
@@ -45,9 +57,13 @@ def test_the_programs_print_what_their_comments_show(
     for program in programs(page):
         exec(compile(program, page.name, "exec"), names)
         printed = capsys.readouterr().out.splitlines()
-        for line in program.splitlines():
-            if line.lstrip().startswith("print(") and "  # " in line:
-                assert line.partition("  # ")[2].strip() in printed, line
+        for line in shown(program):
+            assert line in printed
+
+
+def test_comments_behind_calls_of_several_lines_are_read() -> None:
+    program = "if x:\n    print(\n        1,\n    )  # 1\nprint(2)  # 2\nprint(3)\nnone()  # 4"
+    assert sorted(shown(program)) == ["1", "2"]
 
 
 @every_page
