@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from tinytorch_xla.arguments import Array
     from tinytorch_xla.devices import device_put, to_numpy
     from tinytorch_xla.errors import TracedValueError, XlaError
-    from tinytorch_xla.foreign import from_jax
+    from tinytorch_xla.jax_functions import from_jax
     from tinytorch_xla.sharding import shard
     from tinytorch_xla.step import Jitted, jit
     from tinytorch_xla.vmapping import vmap
@@ -35,7 +35,7 @@ __getattr__, __dir__ = lazy_names(
         "arguments": "Array",  # the module that imports all that the class needs
         "devices": "device_put to_numpy",
         "errors": "TracedValueError XlaError",
-        "foreign": "from_jax",
+        "jax_functions": "from_jax",
         "sharding": "shard",
         "step": "Jitted jit",
         "vmapping": "vmap",

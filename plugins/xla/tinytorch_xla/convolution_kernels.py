@@ -102,7 +102,8 @@ def _by_shifts(x: Any, weight: Any, windows: Any) -> Any:
 def _in_parts(x: Any, function: Callable[..., Any]) -> Any:
     """Return a function of images, computed in a loop over parts of the batch.
 
-    XLA would compute a large sum outside of a loop again for each of its uses.
+    XLA would compute a large sum outside of a loop again for each of its uses. A few parts suffice,
+    and all must have the same size.
     """
     parts = next((n for n in (4, 3, 2, 5, 7) if len(x) % n == 0), 1)
     if parts == 1:

@@ -62,7 +62,7 @@ def _states(inputs: Sequence[Any], kind: str, sizes: Sizes, reverse: bool) -> tu
     x, weight_ih, weight_hh, bias_ih, bias_hh, hidden, cell = given
     projected = x @ weight_ih if bias_ih is None else x @ weight_ih + bias_ih
     start = (hidden,) if cell is None else (hidden, cell)
-    steps, used, places = _grid(sizes)
+    steps, used, cells = _grid(sizes)
 
     def step(states: Any, row: Any) -> Any:
         p, is_used = row
@@ -76,13 +76,18 @@ def _states(inputs: Sequence[Any], kind: str, sizes: Sizes, reverse: bool) -> tu
 
     rows = projected[steps].reshape((len(sizes), sizes[0], -1))
     _, found = jax.lax.scan(step, start, (rows, used), reverse=reverse)
-    return tuple(states.reshape((-1, states.shape[2]))[places] for states in found)
+    return tuple(states.reshape((-1, states.shape[2]))[cells] for states in found)
 
 
 def _grid(sizes: Sizes) -> tuple[Any, Any, Any]:
-    """Return which row is in each place of a grid of steps, which are used, and where each row is.
+    """Return how rows, which lie one step after another, fill a grid of steps and sequences.
 
-    Slices that select everything and None stand for steps of equal sizes.
+    Args:
+        sizes: the number of rows in each step, which does not increase.
+
+    Returns:
+        The row in each cell of the grid, whether the cell is used, and the cell of each row. For
+        steps of equal sizes, slices that select everything, and None because all are used.
     """
     if sizes[0] == sizes[-1]:
         return slice(None), None, slice(None)

@@ -12,7 +12,8 @@ from tinytorch_core import Tensor
 from tinytorch_core.extend import from_array, unwrap
 
 from tinytorch_xla.arguments import Array
-from tinytorch_xla.engine import in_64_bits, jax
+from tinytorch_xla.engine import in_64_bits, is_traced, jax
+from tinytorch_xla.places import is_recording
 
 Function = Callable[..., Any]
 
@@ -61,10 +62,10 @@ def from_jax(f: Function) -> Function:
 def _applied(function: Function, values: Sequence[Any], name: str) -> Any:
     """Return the result of a function of JAX for Tensors, recorded if one is tracked."""
     tracked = [i for i, v in enumerate(values) if getattr(v, "requires_grad", False) is True]
-    own = _on_device(values)
+    keeps = _contains_jax(values)
     given = [_as_jax(v) for v in values]
-    if not (tracked and _is_recording()):
-        return _results(_run(function, given), own)
+    if not (tracked and is_recording()):
+        return _results(_run(function, given), keeps)
     structure: list[Any] = []
 
     def of_tracked(*arrays: Any) -> list[Any]:
@@ -74,7 +75,7 @@ def _applied(function: Function, values: Sequence[Any], name: str) -> Any:
         leaves, structure[:] = _flattened(function(*now))
         return leaves
 
-    found = _op(of_tracked, name, own)(*(values[i] for i in tracked))
+    found = _op(of_tracked, name, keeps)(*(values[i] for i in tracked))
     return jax.tree.unflatten(structure[0], found)
 
 
@@ -83,21 +84,15 @@ def _flattened(result: Any) -> tuple[list[Any], list[Any]]:
     return leaves, [structure]
 
 
-def _is_recording() -> bool:
-    from tinytorch_autograd import is_grad_enabled  # a tensor requires grad, so it is installed
-
-    return is_grad_enabled()
-
-
-def _op(function: Function, name: str, own: bool) -> Function:
-    """Return a function of arrays of JAX, which all have derivatives, as an op.
+def _op(function: Function, name: str, keeps: bool) -> Function:
+    """Return a function of arrays of JAX as an op of Tensors with respect to all its arguments.
 
     Args:
         function: returns a list of arrays.
-        name: its name.
-        own: whether results stay arrays of JAX.
+        name: the name of the op.
+        keeps: whether results stay arrays of JAX, instead of becoming ndarrays.
     """
-    from tinytorch_autograd import custom_gradient
+    from tinytorch_autograd import custom_gradient  # a tensor requires grad, so it is installed
 
     def value_and_pull(*inputs: Any) -> tuple[Any, Function]:
         if any(getattr(x, "requires_grad", False) for x in inputs):
@@ -110,9 +105,9 @@ def _op(function: Function, name: str, own: bool) -> Function:
         outputs, vjp = _vjp_of(function, [_as_jax(x) for x in inputs])
 
         def pull(grads: Any) -> Any:
-            return _for_arguments(_results(_called(vjp, outputs, grads), own))
+            return _for_arguments(_results(_called(vjp, outputs, grads), keeps))
 
-        return _results(outputs, own), pull
+        return _results(outputs, keeps), pull
 
     value_and_pull.__name__ = name
     return custom_gradient(value_and_pull)
@@ -156,7 +151,8 @@ def _cotangent(output: Any, grad: Any) -> Any:
     return jax.numpy.conj(grad).astype(output.dtype)
 
 
-def _on_device(values: Sequence[Any]) -> bool:
+def _contains_jax(values: Sequence[Any]) -> bool:
+    """Return whether one of the values is an array of JAX, or a Tensor on one."""
     return any(isinstance(unwrap(v), Array | jax.Array) for v in values)
 
 
@@ -169,13 +165,19 @@ def _as_jax(value: Any) -> Any:
     return jax.numpy.asarray(array) if isinstance(array, np.ndarray | np.generic) else array
 
 
-def _results(found: Any, own: bool) -> Any:
-    """Return arrays of JAX in nested containers as Tensors, and anything else unchanged."""
+def _results(found: Any, keeps: bool) -> Any:
+    """Return arrays of JAX in nested containers as Tensors, and anything else unchanged.
+
+    Args:
+        found: the containers.
+        keeps: whether the Tensors are on arrays of JAX, instead of ndarrays.
+    """
 
     def result(value: Any) -> Any:
         if not isinstance(value, jax.Array):
             return value
-        traced_or_own = own or isinstance(value, jax.core.Tracer)
-        return from_array(Tensor, Array(value) if traced_or_own else np.array(value))
+        # A traced array has no numbers that an ndarray could hold.
+        stays = keeps or is_traced(value)
+        return from_array(Tensor, Array(value) if stays else np.array(value))
 
     return jax.tree.map(result, found)
