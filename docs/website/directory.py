@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import tomllib
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from docs.website.repository import ROOT, distributions
+from docs.website.repository import ROOT, Distribution, distributions
 
 FILE = ROOT / "docs" / "plugin-directory.toml"
 
@@ -21,7 +21,16 @@ To list a plugin here, add a table to `docs/plugin-directory.toml` in a pull req
 
 
 class Entry(NamedTuple):
-    """A plugin in the directory."""
+    """A plugin in the directory.
+
+    Attributes:
+        name: its name in `tinytorch plugins`.
+        distribution: the name to install it by.
+        install: the command that installs it.
+        summary: a sentence that says what it is for.
+        adds: a line for each thing that it adds.
+        url: its documentation elsewhere.
+    """
 
     name: str
     distribution: str
@@ -43,29 +52,26 @@ def entries() -> list[Entry]:
 def markdown() -> str:
     """Return the page."""
     own = {distribution.name: distribution for distribution in distributions()}
-    groups: dict[str, list[Entry]] = {
-        "Plugins of TinyTorch": [],
-        "Example plugins": [],
-        "Plugins by others": [],
+    found = [(entry, own.get(entry.distribution)) for entry in entries()]
+    groups = {
+        "Plugins of TinyTorch": [(e, d) for e, d in found if d and not d.is_example],
+        "Example plugins": [(e, d) for e, d in found if d and d.is_example],
+        "Plugins by others": [(e, d) for e, d in found if not d],
     }
-    titles = list(groups)
-    for entry in entries():
-        found = own.get(entry.distribution)
-        groups[titles[2 if found is None else int(found.is_example)]].append(entry)
     parts = [INTRODUCTION]
     for title, group in groups.items():
         if group:
-            parts.append(f"## {title}")
-            parts += [_section(entry, own.get(entry.distribution)) for entry in group]
+            parts += [f"## {title}", *(_section(*pair) for pair in group)]
     return "\n\n".join(parts) + "\n"
 
 
-def _section(entry: Entry, own: Any) -> str:
+def _section(entry: Entry, distribution: Distribution | None) -> str:
+    """Return what the page says about a plugin; the distribution is None if it is not ours."""
     links = [f"[Documentation]({entry.url})"] if entry.url else []
-    if own is not None:
-        links.append(f"[README](../{own.readme})")
-        if own.reference:
-            links.append(f"[Reference](../{own.reference})")
+    if distribution is not None:
+        links.append(f"[README](../{distribution.readme})")
+        if distribution.reference:
+            links.append(f"[Reference](../{distribution.reference})")
     added = "\n".join(f"- {line}" for line in entry.adds)
     return (
         f"### {entry.name}\n\n{entry.summary}\n\n"

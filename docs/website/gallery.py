@@ -47,8 +47,9 @@ EXAMPLES = (
 INTRODUCTION = """\
 # Gallery
 
-Each program trains or optimizes something in at most 210 lines, and draws what it found. The
-pictures were made when this site was built. Run the programs in a checkout, after `make demo`.
+Each program is one file of some 50 to 200 lines. It trains or optimizes something, and most draw
+what they found. The pictures were made when this site was built. Run the programs in a checkout,
+after `make demo`.
 """
 
 
