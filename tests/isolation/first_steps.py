@@ -54,8 +54,12 @@ class User:
             "PIP_FIND_LINKS": " ".join(map(str, links)),
         }
 
-    def types(self, command: str) -> str:
-        """Run a command and return its output; RuntimeError if it fails or warns."""
+    def run_command(self, command: str) -> str:
+        """Run a command and return its output.
+
+        Raises:
+            RuntimeError: it fails or warns; the message contains its output.
+        """
         print(f"$ {command}", flush=True)
         done = subprocess.run(
             command,
@@ -70,10 +74,14 @@ class User:
             raise RuntimeError(f"{command}\n{done.stdout}")
         return done.stdout
 
-    def pastes(self, program: str, file: str, expected: tuple[str, ...]) -> None:
-        """Save a program, run it, and check that it prints these lines."""
+    def run_program(self, program: str, file: str, expected: tuple[str, ...]) -> None:
+        """Save a program in a file and run it.
+
+        Raises:
+            RuntimeError: it fails or warns, or does not print the expected lines.
+        """
         (self.folder / file).write_text(program, encoding="utf-8")
-        printed = self.types(f"python {file}").splitlines()
+        printed = self.run_command(f"python {file}").splitlines()
         missing = [line for line in expected if line not in printed]
         if missing:
             text = "\n".join(printed)
@@ -89,25 +97,25 @@ def commands(page: str, section: str) -> list[str]:
 
 def follow_the_readme(user: User) -> None:
     """Install the plugins, run the program of the first section, and the command `tinytorch`."""
-    user.types(f"{sys.executable} -m venv .venv")
+    user.run_command(f"{sys.executable} -m venv .venv")
     shown = [c for c in commands(README, "\n## Installation\n") if "-r " not in c]
     assert len(shown) > 5, shown
     for command in shown:
-        user.types(command)
-    user.types("pip check")
+        user.run_command(command)
+    user.run_command("pip check")
     programs = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    user.pastes("".join(programs[:2]), "ten_lines.py", OF_THE_README)
+    user.run_program("".join(programs[:2]), "ten_lines.py", OF_THE_README)
     for name in ("plugins", "ops", "doctor"):
-        user.types(f"tinytorch {name}")
+        user.run_command(f"tinytorch {name}")
 
 
 def follow_the_chapter(user: User) -> None:
     """Install what the chapter names, and run its cells."""
     shown = commands(CHAPTER, "# 1. The tensor\n")
     assert [command.partition(" ")[0] for command in shown] == ["python", "source", "pip"], shown
-    user.types(shown[0].replace("python", sys.executable, 1))
-    user.types(f". {shown[1].removeprefix('source ')} && {shown[2]}")
-    user.pastes(CHAPTER, "chapter.py", OF_THE_CHAPTER)
+    user.run_command(shown[0].replace("python", sys.executable, 1))
+    user.run_command(f". {shown[1].removeprefix('source ')} && {shown[2]}")
+    user.run_program(CHAPTER, "chapter.py", OF_THE_CHAPTER)
 
 
 def main(dist: str) -> int:
