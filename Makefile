@@ -82,13 +82,16 @@ wheels: $(VENV)/installed ## build the wheel of every distribution into dist/, o
 version: ## give every distribution a version: make version VERSION=0.2.0
 	$(PYTHON) .ci/set_version.py $(VERSION)
 
+.PHONY: urls
+urls: ## write public addresses: make urls REPOSITORY=https://... SITE=https://...
+	$(PYTHON) .ci/set_urls.py "$(REPOSITORY)" "$(SITE)"
+
 .PHONY: release
 release: FRESH := $(VENV)/release
 release: wheels ## build what is published, check it, install it elsewhere and run the demo with it
 	$(PIP) install --quiet build twine check-wheel-contents $(CONSTRAINTS)
-	for each in $(DISTRIBUTIONS); do \
-	    $(BIN)/python -m build --quiet --sdist --no-isolation --outdir dist $$each || exit 1; done
-	rm -rf $(DISTRIBUTIONS:%=%/*.egg-info)
+	$(BIN)/python .ci/sdists.py build dist
+	rm -rf *.egg-info
 	$(BIN)/twine check --strict dist/*.whl dist/*.tar.gz
 	$(BIN)/check-wheel-contents dist/*.whl
 	rm -rf $(FRESH)
