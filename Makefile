@@ -102,6 +102,17 @@ release: wheels ## build what is published, check it, install it elsewhere and r
 	$(FRESH)/$(SCRIPTS)/tinytorch doctor
 	$(FRESH)/$(SCRIPTS)/python examples/digits_mlp.py $(FRESH)
 
+# In an environment of their own, which also has what the tests need.
+.PHONY: test-sdists
+test-sdists: FRESH := $(VENV)/sdists
+test-sdists: ## run the tests in the sdists of plugins, after `make release`
+	rm -rf $(FRESH)
+	$(PYTHON) -m venv $(FRESH)
+	$(PYTHON) .ci/sdists.py requirements dist > $(FRESH)/requirements.txt
+	$(FRESH)/$(SCRIPTS)/python -m pip --disable-pip-version-check install --quiet $(CONSTRAINTS) \
+	    "setuptools>=77" dist/*.whl -r $(FRESH)/requirements.txt
+	$(FRESH)/$(SCRIPTS)/python .ci/sdists.py test dist
+
 .PHONY: clean
 clean: ## remove everything that make creates
 	rm -rf $(VENV) dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis

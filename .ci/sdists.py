@@ -1,6 +1,7 @@
 """Build the sdist of every distribution, with its tests, and run these tests.
 
     python .ci/sdists.py build dist
+    python .ci/sdists.py requirements dist
     python .ci/sdists.py test dist [NAME ...]
 
 The core's sdist contains the whole repository. That of a plugin contains `tests/NAME`, the modules
@@ -140,11 +141,13 @@ def test(dist: Path, names: list[str]) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("action", choices=("build", "test"))
+    parser.add_argument("action", choices=("build", "requirements", "test"))
     parser.add_argument("dist", type=Path, help="the folder of the built distributions")
     parser.add_argument("names", nargs="*", help="plugins whose tests to run; by default all")
     given = parser.parse_args()
     if given.action == "build":
         build(given.dist.resolve())
+    elif given.action == "requirements":
+        print(test_requirements(), end="")
     else:
         test(given.dist.resolve(), given.names)
