@@ -82,13 +82,16 @@ wheels: $(VENV)/installed ## build the wheel of every distribution into dist/, o
 version: ## give every distribution a version: make version VERSION=0.2.0
 	$(PYTHON) .ci/set_version.py $(VERSION)
 
+.PHONY: urls
+urls: ## write public addresses: make urls REPOSITORY=https://... SITE=https://...
+	$(PYTHON) .ci/set_urls.py "$(REPOSITORY)" "$(SITE)"
+
 .PHONY: release
 release: FRESH := $(VENV)/release
 release: wheels ## build what is published, check it, install it elsewhere and run the demo with it
 	$(PIP) install --quiet build twine check-wheel-contents $(CONSTRAINTS)
-	for each in $(DISTRIBUTIONS); do \
-	    $(BIN)/python -m build --quiet --sdist --no-isolation --outdir dist $$each || exit 1; done
-	rm -rf $(DISTRIBUTIONS:%=%/*.egg-info)
+	$(BIN)/python .ci/sdists.py build dist
+	rm -rf *.egg-info
 	$(BIN)/twine check --strict dist/*.whl dist/*.tar.gz
 	$(BIN)/check-wheel-contents dist/*.whl
 	rm -rf $(FRESH)
@@ -98,6 +101,17 @@ release: wheels ## build what is published, check it, install it elsewhere and r
 	$(FRESH)/$(SCRIPTS)/python -m pip --disable-pip-version-check check
 	$(FRESH)/$(SCRIPTS)/tinytorch doctor
 	$(FRESH)/$(SCRIPTS)/python examples/digits_mlp.py $(FRESH)
+
+# In an environment of their own, which also has what the tests need.
+.PHONY: test-sdists
+test-sdists: FRESH := $(VENV)/sdists
+test-sdists: ## run the tests in the sdists of plugins, after `make release`
+	rm -rf $(FRESH)
+	$(PYTHON) -m venv $(FRESH)
+	$(PYTHON) .ci/sdists.py requirements dist > $(FRESH)/requirements.txt
+	$(FRESH)/$(SCRIPTS)/python -m pip --disable-pip-version-check install --quiet $(CONSTRAINTS) \
+	    "setuptools>=77" dist/*.whl -r $(FRESH)/requirements.txt
+	$(FRESH)/$(SCRIPTS)/python .ci/sdists.py test dist
 
 .PHONY: clean
 clean: ## remove everything that make creates

@@ -71,6 +71,14 @@ def torch():
 
 
 @pytest.fixture(autouse=True, scope="session")
+def empty_working_directory(tmp_path_factory):
+    """Let programs that tests start import the installed packages, not those of an sdist."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("empty"))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
 def machine_code(tmp_path_factory):
     """Keep compiled code out of the user's folder."""
     with pytest.MonkeyPatch.context() as patch:

@@ -95,7 +95,9 @@ def _no_files_left(request: pytest.FixtureRequest) -> Any:
 
 def command(site: Any, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run the console script that pip installs; `doctor` must not depend on the machine's BLAS."""
-    script = Path(sysconfig.get_path("scripts"), "tinytorch")
+    # Python also runs the program that pip installs on Windows, which contains a zip file.
+    name = "tinytorch.exe" if os.name == "nt" else "tinytorch"
+    script = Path(sysconfig.get_path("scripts"), name)
     return site.start(str(script), *arguments, **{"OPENBLAS_CORETYPE": "", **variables})
 
 

@@ -291,6 +291,26 @@ def test_a_command_that_was_killed_is_reported(
     assert [f.name for f in work.iterdir()] == ["tinytorch.toml"]
 
 
+@pytest.mark.parametrize("refused", [3, 10**9])
+def test_on_windows_a_command_waits_for_readers(
+    refused: int, work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Windows refuses to replace a file that another program reads."""
+    replace, refusals = os.replace, iter(range(refused))
+
+    def replaced(source: str, target: str) -> None:
+        if next(refusals, None) is not None:
+            raise PermissionError(13, "Access is denied", target)
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", replaced)
+    monkeypatch.setattr(enable, "READERS_BLOCK", True)
+    monkeypatch.setattr(enable, "PATIENCE", 0.1)
+    assert main(["disable", "losses"]) == (0 if refused == 3 else 2)
+    assert os.listdir(work) == (["tinytorch.toml"] if refused == 3 else [])
+    assert ("Access is denied" in capsys.readouterr().err) == (refused != 3)
+
+
 def test_an_interrupt_removes_the_lock(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(document: object) -> None:
         raise KeyboardInterrupt
@@ -301,6 +321,7 @@ def test_an_interrupt_removes_the_lock(work: Path, monkeypatch: pytest.MonkeyPat
     assert os.listdir(work) == []
 
 
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
 def test_permissions_and_links_are_kept(work: Path) -> None:
     real = work / "elsewhere" / "shared.toml"
     real.parent.mkdir()

@@ -266,16 +266,19 @@ def test_a_name_without_a_regular_file_is_an_error(kind: str, file: str, tmp_pat
     if kind == "directory":
         path.mkdir()
     elif kind == "pipe":
+        if not hasattr(os, "mkfifo"):
+            pytest.skip("needs named pipes")
         os.mkfifo(path)
     else:
         path.symlink_to(path if kind == "link to itself" else tmp_path / "absent.toml")
+    absent = re.escape(str(tmp_path / "absent.toml"))
     expected = {
-        "dangling link": f"is a link to {tmp_path / 'absent.toml'}, which does not exist. Correct",
+        "dangling link": f"is a link to {absent}, which does not exist. Correct",
         "link to itself": "is a link to .*, which does not exist. Correct or remove the link",
         "directory": "is a directory. Remove or rename it",
         "pipe": "is not a regular file. Remove or rename it",
     }[kind]
-    with pytest.raises(ConfigError, match=f"{path} {expected}"):
+    with pytest.raises(ConfigError, match=f"{re.escape(str(path))} {expected}"):
         read(tmp_path)
 
 

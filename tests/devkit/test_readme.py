@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-README = Path(__file__).parents[2] / "plugins" / "devkit" / "README.md"
+import tinytorch_devkit
+
+README = Path(tinytorch_devkit.__file__).parents[1] / "README.md"
 
 
 def test_the_program_prints_what_it_shows(capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,7 +19,13 @@ import safetensors.numpy
 
 from tinytorch_core import Tensor
 
-from tinytorch_training import CheckpointError, checkpoint, load_checkpoint, save_checkpoint
+from tinytorch_training import (
+    CheckpointError,
+    atomic_write,
+    checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+)
 
 STATE = {
     "weights": {"0.bias": np.array([1.5, -0.0]), "0.weight": np.ones((2, 3), np.float32)},
@@ -173,6 +179,7 @@ save_checkpoint(sys.argv[1], {"new": np.ones(1000)})
 """
 
 
+@pytest.mark.skipif(os.name != "posix", reason="no locks show on Windows that nobody writes it")
 def test_temporary_file_of_a_killed_writer_is_removed(tmp_path) -> None:
     save_checkpoint(tmp_path / "c", {"old": 1})
     killed = subprocess.run([sys.executable, "-c", KILLED_WRITER, tmp_path / "c"])
@@ -190,6 +197,29 @@ def test_writers_do_not_disturb_each_other(tmp_path) -> None:
     with ThreadPoolExecutor(8) as threads:
         assert len(list(threads.map(save, range(100)))) == 100
     assert len(set(load_checkpoint(tmp_path / "c")["a"])) == 1
+    assert os.listdir(tmp_path) == ["c"]
+
+
+@pytest.mark.parametrize("refused", [3, 10**9])
+def test_on_windows_a_writer_waits_for_readers(tmp_path, monkeypatch, refused) -> None:
+    """Windows refuses to replace a file that another program has open."""
+    save_checkpoint(tmp_path / "c", {"old": 1})
+    replace, refusals = os.replace, iter(range(refused))
+
+    def replaced(source, target) -> None:
+        if next(refusals, None) is not None:
+            raise PermissionError(13, "Access is denied", str(target))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", replaced)
+    monkeypatch.setattr(atomic_write, "_LOCKS", False)
+    monkeypatch.setattr(atomic_write, "_PATIENCE", 0.1)
+    if refused == 3:
+        save_checkpoint(tmp_path / "c", {"new": 1})
+    else:
+        with pytest.raises(PermissionError, match="Access is denied"):
+            save_checkpoint(tmp_path / "c", {"new": 1})
+    assert load_checkpoint(tmp_path / "c") == ({"new": 1} if refused == 3 else {"old": 1})
     assert os.listdir(tmp_path) == ["c"]
 
 

@@ -12,6 +12,8 @@ import pytest
 
 from tinytorch_core import Tensor, plugins
 
+import tinytorch_training
+
 OPS = {"sgd_update", "adam_update", "rmsprop_update"}
 
 
@@ -52,7 +54,7 @@ def test_plugin_adds_ops_but_no_methods() -> None:
 
 
 def test_output_in_the_readme_is_correct(capsys: pytest.CaptureFixture[str]) -> None:
-    readme = Path(__file__).parents[2] / "plugins" / "training" / "README.md"
+    readme = Path(tinytorch_training.__file__).parents[1] / "README.md"
     (program,) = re.findall(r"```python\n(.*?)```", readme.read_text("utf-8"), flags=re.DOTALL)
     exec(program, {})
     assert f"# {capsys.readouterr().out.strip()}\n" in program

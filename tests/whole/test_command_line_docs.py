@@ -99,6 +99,7 @@ def normalised(text: str) -> str:
     return re.sub(r"\d[\d.e-]*", "N", text)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="the commands are those of a POSIX shell")
 def test_the_examples_print_what_is_shown(project: Path) -> None:
     blocks = re.findall(r"```console\n(.*?)```", PAGE, flags=re.DOTALL)
     environment = {k: v for k, v in os.environ.items() if not k.startswith("TINYTORCH_")}

@@ -10,6 +10,8 @@ import sys
 import venv
 from pathlib import Path
 
+import pytest
+
 GUIDE = Path(__file__).parents[2] / "docs" / "publish-an-op.md"
 # A listing with its file name, or a console with commands and their output.
 BLOCK = re.compile(r'```(python title="(?P<file>.*?)"|console)\n(?P<text>.*?)```', re.DOTALL)
@@ -57,6 +59,7 @@ class Console:
         ).stdout
 
 
+@pytest.mark.skipif(os.name != "posix", reason="the commands are those of a POSIX shell")
 def test_every_command_prints_what_the_guide_shows(tmp_path: Path) -> None:
     console = Console(tmp_path)
     commands = 0

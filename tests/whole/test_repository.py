@@ -56,6 +56,34 @@ def test_one_command_changes_the_version_everywhere(tmp_path: Path) -> None:
         script["set_version"]("3.15", tmp_path)
 
 
+def test_one_command_writes_the_addresses_everywhere(tmp_path: Path) -> None:
+    script = runpy.run_path(str(ROOT / ".ci" / "set_urls.py"))
+    originals = [file for pattern in script["METADATA"] for file in ROOT.glob(pattern)]
+    for file in (*originals, ROOT / "CITATION.cff"):
+        copy = tmp_path / file.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, copy)
+    for site in ("https://old.example/", "https://example.org/docs/"):
+        written = script["set_urls"]("https://example.org/code/", site, tmp_path)
+    assert len(written) == len(originals) + 1 > 10
+    for file in originals:
+        before = tomllib.loads(file.read_text("utf-8"))
+        after = tomllib.loads((tmp_path / file.relative_to(ROOT)).read_text("utf-8"))
+        assert after["project"].pop("urls") == {
+            "Documentation": "https://example.org/docs/",
+            "Source": "https://example.org/code",
+            "Issues": "https://example.org/code/issues",
+            "Changelog": "https://example.org/code/blob/main/CHANGELOG.md",
+        }
+        before["project"].pop("urls", None)
+        assert after == before
+    citation = (tmp_path / "CITATION.cff").read_text("utf-8").splitlines()
+    assert "repository-code: https://example.org/code" in citation
+    assert "url: https://example.org/docs/" in citation
+    with pytest.raises(ValueError, match=r"must begin with https://, as 'example\.org' does not"):
+        script["set_urls"]("example.org", "https://example.org/", tmp_path)
+
+
 def test_pre_commit_runs_the_same_ruff() -> None:
     (version,) = re.findall(r"^ruff==(.+)$", text("requirements-dev.txt"), re.MULTILINE)
     assert f"rev: v{version}\n" in text(".pre-commit-config.yaml")

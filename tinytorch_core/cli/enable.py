@@ -20,6 +20,8 @@ STATES = {True: "on", False: "off"}
 TOML = {True: "true", False: "false"}
 # How many seconds to wait for another command that changes the same file.
 PATIENCE = 10.0
+# Whether a file that another program reads cannot be replaced.
+READERS_BLOCK = os.name == "nt"
 # tomlkit takes a time that is quadratic in the number of dotted keys.
 MAX_SIZE = 200_000
 
@@ -131,13 +133,25 @@ def _replacing(path: str) -> Iterator[IO[str]]:
             yield stream
         if os.path.exists(path):
             shutil.copymode(path, new)
-        os.replace(new, path)
+        _replace(new, path)
     except BaseException as error:
         with suppress(OSError):
             os.unlink(new)
         if isinstance(error, OSError):
             raise _not_writable(path, error) from error
         raise
+
+
+def _replace(new: str, path: str) -> None:
+    """Rename a file. Windows refuses that while another program reads `path`: wait there."""
+    deadline = monotonic() + PATIENCE
+    while True:
+        try:
+            return os.replace(new, path)
+        except PermissionError:
+            if not READERS_BLOCK or monotonic() > deadline:
+                raise
+            sleep(0.01)
 
 
 def _opened_alone(new: str, path: str) -> IO[str]:

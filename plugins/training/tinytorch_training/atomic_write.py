@@ -7,11 +7,14 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from time import monotonic, sleep
 from typing import IO
 
 _SUFFIX = ".tinytorch-tmp"
 # Windows can neither rename an open file nor lock a whole one.
 _LOCKS = os.name == "posix"
+# How many seconds to wait there until no other program has the file open.
+_PATIENCE = 10.0
 
 
 @contextmanager
@@ -38,11 +41,23 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
             if _LOCKS:  # replace it while it is locked, or another writer could remove it
                 os.replace(temporary, target)
         if not _LOCKS:
-            os.replace(temporary, target)
+            _replace_unopened(temporary, target)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     _sync_folder(target.parent)
+
+
+def _replace_unopened(temporary: Path, target: Path) -> None:
+    """Rename a file, as soon as no other program has `target` open."""
+    deadline = monotonic() + _PATIENCE
+    while True:
+        try:
+            return os.replace(temporary, target)
+        except PermissionError:
+            if monotonic() > deadline:
+                raise
+            sleep(0.01)
 
 
 def _permissions(target: Path) -> int | None:
