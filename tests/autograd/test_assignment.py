@@ -116,8 +116,8 @@ SHARED = {
     "a tensor whose array the program has": lambda x: (lambda y: (y, y.data))(x * 2),
     "a tensor with a detached one": lambda x: (lambda y: (y, y.detach()))(x * 2),
     "a view of memory of another library": lambda x: (
-        (lambda memory: (from_array(Tensor, np.frombuffer(memory)[1:]), memory))(bytearray(32))
-    ),
+        lambda memory: (from_array(Tensor, np.frombuffer(memory)[1:]), memory)
+    )(bytearray(32)),
     "an array of another library": lambda x: (Tensor(StrictArray(X[0])), None),
     "whole numbers": lambda x: (Tensor(np.zeros(3, np.int64)), None),
 }

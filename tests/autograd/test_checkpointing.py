@@ -308,7 +308,7 @@ def test_a_stored_result_that_is_not_returned_raises(store):
         return w * 3
 
     y = checkpoint(stores, w)
-    with pytest.raises(LostGradientError, match="stores, .* Return the tensor"):
+    with pytest.raises(LostGradientError, match=r"stores, .* Return the tensor"):
         (y.sum() + (kept[-1] * kept[-1]).sum()).backward()
     assert w.grad is None
     checkpoint(stores, w).sum().backward()
