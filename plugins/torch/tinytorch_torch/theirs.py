@@ -106,7 +106,6 @@ def _op(function: Function, name: str, device: Any) -> Function:
         name: its name.
         device: see `from_torch`.
     """
-
     state = torch.get_rng_state()  # before the forward pass, which follows
 
     def value_and_pull(*inputs: Any) -> tuple[Any, Function]:
