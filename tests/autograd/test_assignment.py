@@ -115,6 +115,9 @@ SHARED = {
     "a tensor with a view": lambda x: (lambda y: (y, y[1:]))(x * 2),
     "a tensor whose array the program has": lambda x: (lambda y: (y, y.data))(x * 2),
     "a tensor with a detached one": lambda x: (lambda y: (y, y.detach()))(x * 2),
+    "a view of memory of another library": lambda x: (
+        lambda memory: (from_array(Tensor, np.frombuffer(memory)[1:]), memory)
+    )(bytearray(32)),
     "an array of another library": lambda x: (Tensor(StrictArray(X[0])), None),
     "whole numbers": lambda x: (Tensor(np.zeros(3, np.int64)), None),
 }
@@ -146,6 +149,21 @@ def test_a_gradient_that_is_retained_is_refused():
     y.retain_grad()
     with pytest.raises(InPlaceError):
         y[0] = 1.0
+
+
+def test_an_argument_of_a_transform_is_refused():
+    def slope(x):  # the inner argument is tracked by the outer transform
+        return func.grad(assigned)(x).sum()
+
+    def assigned(x):
+        x[0] = x[1] * 2
+        return (x * x).sum()
+
+    with pytest.raises(InPlaceError):
+        func.grad(slope)(X)
+    x = Tensor(X, requires_grad=True)
+    with pytest.raises(InPlaceError):
+        func.vjp(assigned, x * 1)
 
 
 def test_without_recording_the_array_itself_is_written():

@@ -8,9 +8,12 @@ import weakref
 import numpy as np
 import pytest
 
+from tinytorch_core import Tensor
+
 from tinytorch_autograd import (
     AutogradError,
     GraphFreedError,
+    LostGradientError,
     NoRuleError,
     checkpoint,
     func,
@@ -293,6 +296,34 @@ def test_checkpoints_need_a_fraction_of_the_memory():
         return size
 
     assert held(checkpoint) < held(direct_call) / 5
+
+
+@pytest.mark.parametrize("store", [list.append, lambda kept, y: kept[0].__setitem__(0, y)])
+def test_a_stored_result_that_is_not_returned_raises(store):
+    kept = [Tensor(np.zeros((1, 2)))]
+    w = tracked([2.0, 3.0])
+
+    def stores(w):
+        store(kept, w * 2)
+        return w * 3
+
+    y = checkpoint(stores, w)
+    with pytest.raises(LostGradientError, match=r"stores, .* Return the tensor"):
+        (y.sum() + (kept[-1] * kept[-1]).sum()).backward()
+    assert w.grad is None
+    checkpoint(stores, w).sum().backward()
+    assert w.grad.tolist() == [3, 3]
+
+
+def test_a_hook_on_an_argument():
+    def hooked(x):
+        x.register_hook(lambda grad: grad * factor)
+        return x * x
+
+    for number, factor in ((2.0, 3.0), (2.0 + 1j, 3j)):
+        x = tracked([number], type(number))
+        checkpoint(hooked, x).backward(np.ones(1))
+        np.testing.assert_array_equal(x.grad, 2 * np.conj(x.data) * factor)
 
 
 def test_checkpoints_in_several_threads():

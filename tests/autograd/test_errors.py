@@ -183,6 +183,7 @@ INVALID = {
         ["copyto"],
     ),
     "np.put": (lambda s: np.put(s.x, [0], [9]), InPlaceError, ["put"]),
+    "np.nan_to_num": (lambda s: np.nan_to_num(s.x, copy=False), InPlaceError, ["nan_to_num"]),
     "np.putmask": (lambda s: np.putmask(s.x, s.x > 0, 9), InPlaceError, ["putmask"]),
     "np.place": (lambda s: np.place(s.x, s.x > 0, [9]), InPlaceError, ["place"]),
     "np.fill_diagonal": (

@@ -606,3 +606,10 @@ def test_tensors_passed_in_are_not_modified():
     assert x.grad is None
     np.testing.assert_array_equal(x.data, before)
     assert grad((x * x).sum(), x).tolist() == [2.0, 4.0]
+
+
+def test_the_program_may_write_into_an_array_that_vjp_returns():
+    value, pull, aux = func.vjp(lambda x: (np.exp(x), np.exp(x)), np.zeros(2), has_aux=True)
+    value -= 5
+    aux[:] = 7
+    np.testing.assert_array_equal(pull(np.ones(2))[0], [1, 1])

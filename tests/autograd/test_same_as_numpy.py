@@ -105,6 +105,7 @@ def assert_same(found, expected, tolerance=1e-11):
         ),
         (lambda x: np.unique(x, axis=0), ([[2.0, 1.0], [2.0, 1.0]],)),
         (np.unique, ([0.1, 0.1, 0.1],)),
+        (np.unique, ([1e308, 1e308, np.inf, np.inf],)),
         (lambda x: np.bincount([0, 0, 2], x), ([1.0, 2.0, 4.0],)),
         (lambda x: np.fft.irfftn(x, (-1, -1), (0, 1)), (np.eye(3),)),
         (lambda x: np.hypot.reduce(x), ([-2.0],)),

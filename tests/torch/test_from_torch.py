@@ -236,3 +236,18 @@ class TestModules:
         ours(X)
         assert theirs.num_batches_tracked == 1
         np.testing.assert_allclose(theirs.running_mean, 0.1 * X.mean(axis=0))
+
+    def test_a_recorded_backward_pass_runs_the_module_as_it_was(self, torch, from_torch):
+        theirs = torch.nn.Sequential(torch.nn.Dropout(0.5), torch.nn.BatchNorm1d(2)).double()
+        ours = from_torch(theirs)
+        x = Tensor(np.random.default_rng(0).normal(size=(40, 2)), requires_grad=True)
+        y = ours(x)
+        mean = theirs[1].running_mean.clone()
+        (slope,) = grad((y**3).sum(), [x], retain_graph=True)
+        torch.rand(3)  # draws in between change nothing
+        theirs.eval()
+        (recorded,) = grad((y**3).sum(), [x], create_graph=True)
+        np.testing.assert_allclose(recorded.data, slope.data, rtol=1e-12)
+        recorded.sum().backward()
+        torch.testing.assert_close(theirs[1].running_mean, mean)
+        assert not theirs[0].training

@@ -6,7 +6,7 @@ import pytest
 from tinytorch_core import Tensor
 
 from tinytorch_activations import Tanh
-from tinytorch_layers import BatchNorm1d, Linear, Sequential
+from tinytorch_layers import BatchNorm1d, Dropout, Linear, Sequential
 from tinytorch_losses import cross_entropy
 
 pytestmark = pytest.mark.peers
@@ -144,3 +144,16 @@ class TestModules:
         assert theirs.tinytorch_module is model
         theirs.load_state_dict({k: v + 1 for k, v in theirs.state_dict().items()})
         assert model.bias.tolist() == [2.0]
+
+    def test_a_recorded_backward_pass_does_not_run_the_module_again(self, torch, to_torch):
+        """Another run would draw other numbers, and update the running statistics again."""
+        dropout, norm = Dropout(0.5), BatchNorm1d(2, dtype=np.float64)
+        theirs = to_torch(Sequential(dropout, norm))
+        x = tracked(torch, np.random.default_rng(0).normal(size=(40, 2)))
+        y = theirs(x)
+        mean = norm.running_mean.copy()
+        (slope,) = torch.autograd.grad((y**3).sum(), x, retain_graph=True)
+        (recorded,) = torch.autograd.grad((y**3).sum(), x, create_graph=True)
+        torch.testing.assert_close(recorded, slope)
+        recorded.sum().backward()
+        np.testing.assert_array_equal(norm.running_mean, mean)

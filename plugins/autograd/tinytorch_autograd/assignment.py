@@ -19,16 +19,19 @@ from tinytorch_autograd import tree
 from tinytorch_autograd.engine import nodes_of
 from tinytorch_autograd.errors import GraphFreedError
 from tinytorch_autograd.node import AccumulateGrad
+from tinytorch_autograd.tracking import inputs_of_transforms
 from tinytorch_autograd.unrecorded import nodes_in
 
 
 def assign(x: Any, index: Any, value: Any) -> bool:
     """Record `x[index] = value`, and return True; return False if it cannot be recorded.
 
-    It cannot be recorded if `x` is a leaf that requires grad, if its dtype has no derivative, or if
-    its array may be seen by something else.
+    It cannot be recorded if `x` is a leaf that requires grad, or an argument that a transform
+    differentiates, if its dtype has no derivative, or if its array may be seen by something else.
     """
     if isinstance(x._node, AccumulateGrad) or x._retains or x.dtype.kind not in "fc":
+        return False
+    if any(x is argument for argument in inputs_of_transforms.get()):
         return False
     if not _is_unshared(x, value):
         return False
@@ -57,6 +60,8 @@ def _is_unshared(x: Any, value: Any) -> bool:
         return False
     owner = array.base  # of a view, as many functions return them
     if owner is not None and (type(owner) is not np.ndarray or sys.getrefcount(owner) > _UNSHARED):
+        return False
+    if not (array if owner is None else owner).flags.owndata:  # memory of another library
         return False
     references = sys.getrefcount(array)
     return references <= _UNSHARED or references - _saved(array, [x, value]) <= _UNSHARED

@@ -22,7 +22,7 @@ from tinytorch_core import Tensor
 
 from tinytorch_autograd import engine, tree
 from tinytorch_autograd.calls import check_function, record_call
-from tinytorch_autograd.errors import AutogradError
+from tinytorch_autograd.errors import AutogradError, LostGradientError
 from tinytorch_autograd.modes import is_grad_enabled
 from tinytorch_autograd.node import AccumulateGrad, Function, Node
 from tinytorch_autograd.tracking import detached, is_tracked
@@ -53,6 +53,8 @@ def checkpoint(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 
     Raises:
         AutogradError: in the backward pass, `f` returned other values than in the forward pass.
+        LostGradientError: in the backward pass of a tensor that `f` computed from its arguments and
+            stored somewhere, but did not return.
 
     >>> from tinytorch_core import Tensor
     >>> x = Tensor([1.0, 2.0], requires_grad=True)
@@ -96,6 +98,8 @@ class _Checkpoint:
         entries = _as_leaves(self.inputs)
         args, kwargs = self._arguments(entries)
         returned = self.function(*args, **kwargs)
+        for x in entries:  # only tensors that are not returned lead to them
+            x._node.hooks = [self._refuse_leaked]
         # Restored for the second run, if the function used the global state.
         self.random = before if _differ(before, _random_state()) else None
         leaves = tree.leaves(returned)
@@ -128,8 +132,19 @@ class _Checkpoint:
         order, ends = _nodes_since(start, outputs)
         engine.check(order)
         engine.propagate(pending, order, {*order, *ends}, set(), lifted, lifted)
+        if not lifted:
+            for x in entries:  # hooks that the function has registered on its arguments
+                if x._node.hooks and x._node in pending:
+                    pending[x._node] = engine.run_hooks(x._node, pending[x._node])
         # Popped, so that a tensor that is both an argument and captured counts once.
         return [pending.pop(n, None) for n in (*(x._node for x in entries), *self.captured)]
+
+    def _refuse_leaked(self, grad: Any) -> Any:
+        raise LostGradientError(
+            f"{self.name}, the function of a checkpoint, stored a tensor that it had computed from "
+            "its arguments, and did not return it; the gradient of the arguments through this "
+            "tensor would be lost. Return the tensor from the function"
+        )
 
     def _other_tensors(self) -> list[Any]:
         """Return the untracked arguments, and the leaves that the function captures."""

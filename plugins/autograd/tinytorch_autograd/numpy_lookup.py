@@ -279,17 +279,18 @@ def _first_option(op: Op) -> float:
 
 def _written(function: Any, given: Mapping[Any, Any]) -> list[Any]:
     """Return the arguments into which a NumPy function writes its results."""
+    into_first = getattr(function, "__name__", "") in _WRITING or (
+        function is np.nan_to_num and not given.get("copy", True)
+    )
+    if into_first:
+        return [*given.values()][:1]
     out = given.get("out")
-    into = [t for t in (out if isinstance(out, tuple) else (out,)) if t is not None]
-    return [*given.values()][:1] if getattr(function, "__name__", "") in _WRITING else into
+    return [t for t in (out if isinstance(out, tuple) else (out,)) if t is not None]
 
 
 def _overwritten(function: Any, given: Mapping[Any, Any]) -> list[Any]:
     """Return the argument that an option allows a NumPy function to overwrite."""
-    overwrites = given.get("overwrite_input") or (
-        function is np.nan_to_num and not given.get("copy", True)
-    )
-    return [*given.values()][:1] if overwrites else []
+    return [*given.values()][:1] if given.get("overwrite_input") else []
 
 
 def _writing(function: Any) -> InPlaceError:

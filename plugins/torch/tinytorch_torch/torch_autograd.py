@@ -22,7 +22,8 @@ def to_torch(f: Any) -> Any:
     """Return a function or Module of Tensors as a function or module of PyTorch's tensors.
 
     Its gradients are computed by autograd of TinyTorch, also those of higher order
-    (`create_graph=True`). It computes with NumPy, so tensors must be on the CPU.
+    (`create_graph=True`). It computes with NumPy, so tensors must be on the CPU, and random numbers
+    come from our generators: `torch.utils.checkpoint` cannot repeat a function that draws some.
 
     Args:
         f: a function of Tensors that returns Tensors, in nested tuples, lists and dicts; or a
@@ -119,29 +120,33 @@ class _Call:
         with enable_grad() if any(needed) else no_grad():
             return [*self.own, *inputs], self.function(*inputs)
 
-    def vjp(self, count: int, needed: Sequence[bool]) -> _Call:
-        """Return the call that computes the gradients of the inputs, vᵀJ.
 
-        Its arguments are the inputs, followed by v, the gradients of the outputs.
+class _Pull(_Call):
+    """The gradients of the inputs of a call, as a function of the inputs and of output gradients.
 
-        Args:
-            count: the number of outputs.
-            needed: whether each of the Parameters and inputs needs a gradient.
-        """
-        own = self.own
+    It continues the graph of the call, so that the function does not run again: it may draw random
+    numbers, or write into buffers.
 
-        def gradients(*given: Any) -> list[Any]:
-            inputs = list(given[: len(given) - count])
-            for i, x in enumerate(inputs):
-                # Each needs a graph, also where the caller needs no derivative of the result.
-                if needed[len(own) + i] and not x.requires_grad:
-                    inputs[i] = x.detach().requires_grad_()
-            with enable_grad():
-                outputs = self.function(*inputs)
-            wanted = [x for x, is_needed in zip([*own, *inputs], needed, strict=True) if is_needed]
-            return _gradients(outputs, wanted, given[len(given) - count :], create=True)
+    Args:
+        inputs: what `run` of the call returned first.
+        outputs: what it returned second.
+        needed: which inputs have gradients.
+    """
 
-        return _Call(gradients, own)
+    def __init__(self, inputs: Sequence[Any], outputs: Sequence[Any], needed: Sequence[bool]):
+        self.inputs, self.outputs, self.needed = inputs, outputs, needed
+
+    def run(self, tensors: Sequence[Any], needed: Sequence[bool]) -> tuple[list[Any], list[Any]]:
+        """Return the inputs and the output gradients, and the gradients of the needed inputs."""
+        count = len(self.inputs)
+        grads = [as_tensor(g) for g in tensors[count:]]
+        for g, is_needed in zip(grads, needed[count:], strict=True):
+            if is_needed:
+                g.requires_grad_()
+        pairs = zip(self.inputs, self.needed, strict=True)
+        wanted = [x for x, is_needed in pairs if is_needed]
+        found = _gradients(self.outputs, wanted, grads, create=any(needed))
+        return [*self.inputs, *grads], found
 
 
 def _share(parameter: Any, theirs: Any) -> None:
@@ -178,7 +183,7 @@ class _InTorch(torch.autograd.Function):  # type: ignore[misc]
 
     @staticmethod
     def forward(ctx: Any, call: _Call, *tensors: Any) -> Any:
-        ctx.call, ctx.needed = call, ctx.needs_input_grad[1:]
+        ctx.needed = ctx.needs_input_grad[1:]
         ctx.save_for_backward(*tensors)
         inputs, outputs = call.run(tensors, ctx.needed)
         ctx.inputs, ctx.outputs = inputs, outputs
@@ -197,7 +202,8 @@ class _InTorch(torch.autograd.Function):  # type: ignore[misc]
             grads = tuple(
                 torch.zeros(y.shape, dtype=_output(y).dtype) if g is None else g for g, y in pairs
             )
-            found = iter(_InTorch.apply(ctx.call.vjp(len(grads), needed), *tensors, *grads))
+            pull = _Pull(ctx.inputs, ctx.outputs, needed)
+            found = iter(_InTorch.apply(pull, *tensors, *grads))
         else:
             pairs = zip(ctx.inputs, needed, strict=True)
             wanted = [x for x, is_needed in pairs if is_needed]

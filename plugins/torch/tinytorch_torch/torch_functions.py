@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -104,9 +106,9 @@ def _op(function: Function, name: str, device: Any) -> Function:
         name: its name.
         device: see `from_torch`.
     """
+    state = torch.get_rng_state()  # before the forward pass, which follows
 
     def value_and_pull(*inputs: Any) -> tuple[Any, Function]:
-        state = torch.get_rng_state()
         if any(map(_is_tracked, inputs)):
             # The backward pass is recorded: it is another function of PyTorch.
             def pull_recorded(grads: Any) -> Any:
@@ -188,6 +190,19 @@ def _check_captured(name: str, outputs: Sequence[Any], inputs: Sequence[Any]) ->
                 waiting.append(following)
 
 
+@contextmanager
+def _in_modes(modes: Sequence[tuple[Any, bool]]) -> Iterator[None]:
+    """Set `training` of modules of PyTorch inside a `with` block."""
+    now = [part.training for part, _ in modes]
+    try:
+        for part, training in modes:
+            part.training = training
+        yield
+    finally:
+        for (part, _), training in zip(modes, now, strict=True):
+            part.training = training
+
+
 class _Part(Module):
     """The parameters and buffers of a module of PyTorch, on the same memory.
 
@@ -264,11 +279,17 @@ class TorchModule(_Part):
         names, parameters = self._names, [p for _, p in self.named_parameters()]
         buffers = {k: as_torch(v, self.device) for k, v in self.named_buffers()}
         given = (args, kwargs)
+        before = {k: v.clone() for k, v in buffers.items()}
+        modes = [(part, part.training) for part in module.modules()]
+        runs = itertools.count()
 
         def function(*tensors: Any) -> Any:
-            state = dict(zip(names, tensors, strict=False)) | buffers
+            # A recorded backward pass runs the module again, as it was, on copies of its buffers.
+            own = {k: v.clone() for k, v in before.items()} if next(runs) else buffers
+            state = dict(zip(names, tensors, strict=False)) | own
             positional, named = filled(given, tensors[len(names) :])
-            return torch.func.functional_call(module, state, positional, named)
+            with _in_modes(modes):
+                return torch.func.functional_call(module, state, positional, named)
 
         name = type(module).__name__
         try:

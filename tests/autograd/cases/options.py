@@ -232,6 +232,7 @@ DIFFERENT = {
     "clip": {"a_min": NUMBER_OR_NONE, "a_max": NUMBER_OR_NONE},
     "convolve": CONVOLUTION,
     "correlate": CONVOLUTION,
+    "nan_to_num": {"copy": of(True)},  # writing into a tracked tensor is an error
     "block": {"arrays": either(several, several_of(several, 2))},
     "choose": {"a": constant(int), "choices": several},
     "select": {

@@ -10,6 +10,7 @@ import numpy as np
 
 from tinytorch_core import Tensor
 
+from tinytorch_autograd import tree
 from tinytorch_autograd.func.run import Argnums, Run
 
 if TYPE_CHECKING:
@@ -211,5 +212,8 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
         """Return the products of `cotangents`, in the structure of the value, and the Jacobians."""
         return run.returned(run.as_arguments(run.pull(run.seeds(cotangents), keep=True)))
 
-    value, aux = run.returned(run.detached((run.result, run.aux)))
+    found = run.returned(run.detached((run.result, run.aux)))
+    # Copied, because the program may write into an array (y -= target), and the graph needs it.
+    leaves = tree.leaves(found)
+    value, aux = tree.fill(found, [y.copy() if isinstance(y, np.ndarray) else y for y in leaves])
     return (value, pullback, aux) if has_aux else (value, pullback)

@@ -166,18 +166,24 @@ def unique(
     found = np.unique(unwrap(ar), True, True, True, axis, equal_nan=equal_nan)
     indices = zip((return_index, return_inverse, return_counts), found[1:], strict=True)
     wanted = [from_array(type(ar), each) for is_wanted, each in indices if is_wanted]
-    values = _distinct(ar, found[2], found[3], axis)
+    values = _distinct(ar, found[0], found[2], found[3], axis)
     return (values, *wanted) if wanted else values
 
 
-def _distinct(x: Array, inverse: Any, counts: Any, axis: int | None) -> Array:
-    """Return the mean of the elements, or the slices along an axis, that are equal."""
+def _distinct(x: Array, values: Any, inverse: Any, counts: Any, axis: int | None) -> Array:
+    """Return `values`, of which each is the mean of the equal elements, or slices along an axis."""
     rows = x.reshape(-1) if axis is None else np.moveaxis(x, axis, 0)
-    sums = scatter_add(rows, inverse.reshape(-1), (len(counts), *rows.shape[1:]))
-    counts = counts.astype(sums.dtype).reshape(-1, *[1] * (len(rows.shape) - 1))
+    inverse = inverse.reshape(-1)
+    numbers = counts.astype(x.dtype)[inverse].reshape(-1, *[1] * (len(rows.shape) - 1))
     # Complex infinities divided by a number are NaN.
-    means = np.where(np.isfinite(unwrap(sums)), sums / counts, sums)
-    return np.moveaxis(means, 0, axis or 0)
+    shares = np.where(np.isfinite(unwrap(rows)), rows / numbers, rows)
+    means = scatter_add(shares, inverse, (len(counts), *rows.shape[1:]))
+    exact = np.moveaxis(values, axis or 0, 0)
+    # The mean may be rounded, so it contributes only its derivative.
+    is_finite = np.isfinite(exact)
+    finite = np.where(is_finite, means, 0)
+    found = np.where(is_finite, exact - (unwrap(finite) - finite), means)
+    return np.moveaxis(found, 0, axis or 0)
 
 
 @family.composed(np.unique_values)
@@ -192,9 +198,9 @@ def _register(function: Callable[..., Any]) -> None:
     def unique_and_more(x: Array, /) -> Any:
         """Return what `unique` returns; equal elements share the gradient of a value equally."""
         found = function(unwrap(x))
-        _, _, inverse, counts = np.unique(unwrap(x), True, True, True, equal_nan=False)
+        values, _, inverse, counts = np.unique(unwrap(x), True, True, True, equal_nan=False)
         others = {name: from_array(type(x), each) for name, each in found._asdict().items()}
-        return type(found)(**others | {"values": _distinct(x, inverse, counts, None)})
+        return type(found)(**others | {"values": _distinct(x, values, inverse, counts, None)})
 
     family.composed(function)(unique_and_more)
 
