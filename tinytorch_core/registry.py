@@ -154,7 +154,7 @@ def why_missing(kind: str, name: str) -> str | None:
             return f"The plugin {plugin!r} provides it, which {reason}. {remedy}."
         # The error is about an earlier surface, in which the plugin was off.
         in_force: SurfaceBuilder = Tensor._surface
-        if name in in_force.keywords or name in in_force.providers:
+        if name in (in_force.keywords if kind == "keywords" else in_force.providers):
             return (
                 f"The plugin {plugin!r} provides it, which another thread has just enabled. "
                 "Toggle plugins only while no other thread computes."

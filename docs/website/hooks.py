@@ -14,7 +14,7 @@ from mkdocs.exceptions import PluginError
 from mkdocs.plugins import event_priority, get_plugin_logger
 from mkdocs.structure.files import File
 
-from docs.website import directory, gallery, links, notebooks, reference, tensor_page
+from docs.website import diagrams, directory, gallery, links, notebooks, reference, tensor_page
 from docs.website.repository import PROJECT, ROOT, distributions, relink
 
 log = get_plugin_logger("website")
@@ -123,12 +123,14 @@ def add_reference(add: Any) -> None:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Correct the links to files outside docs/, and the languages of code that MkDocs rejects."""
+    """Correct links to files outside docs/, draw diagrams, and name languages MkDocs knows."""
     path = page.file.src_uri
     if path == "index.md":
         page.meta["hide"] = ["navigation"]
     markdown = relink(markdown, sources.get(path, f"docs/{path}"), path)
-    return re.sub(r"^```layers .*$", "```text", markdown, flags=re.MULTILINE)
+    markdown = diagrams.with_pictures(markdown)
+    markdown = re.sub(r"^```layers .*$", "```text", markdown, flags=re.MULTILINE)
+    return re.sub(r"^```python onnx$", "```python", markdown, flags=re.MULTILINE)
 
 
 @event_priority(100)  # type: ignore[untyped-decorator]  # before mkdocstrings writes the inventory

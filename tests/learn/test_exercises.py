@@ -60,6 +60,30 @@ class Unmarked:
         tensor.add("standardize", lambda x: (x - x.mean()) / x.std())
 
 
+class BritishStandard:
+    @hookimpl
+    def tinytorch_extend_tensor(self, tensor):
+        tensor.add("standardise", lambda x: (x - x.mean()) / x.std())
+
+
+class AddsNothing:
+    @hookimpl
+    def tinytorch_extend_tensor(self, tensor):
+        tensor.standardize = lambda x: (x - x.mean()) / x.std()
+
+
+class OnlyTheAttribute:
+    @hookimpl
+    def tinytorch_extend_tensor(self, tensor):
+        tensor.add("label", None)
+
+
+class OnlyTheKeyword:
+    @hookimpl
+    def tinytorch_extend_tensor(self, tensor):
+        tensor.add_keyword("label", lambda x, value: None, lambda x: None, None)
+
+
 class AlwaysLabels(tensor.Labels):
     @hookimpl
     def tinytorch_extend_tensor(self, tensor):
@@ -74,6 +98,15 @@ class SwappedBlending:
     def tinytorch_register_ops(self, ops):
         forward = lambda x, y, share=0.5: share * x + (1 - share) * y  # noqa: E731
         ops.add("blend", forward, method=True)
+
+
+def blending(name, **options):
+    class Blending:
+        @hookimpl
+        def tinytorch_register_ops(self, ops):
+            ops.add(name, lambda x, y, share=0.5: x + share * (y - x), **options)
+
+    return Blending
 
 
 class CountsHookCalls(ops.Counter):
@@ -198,17 +231,26 @@ def without_keepdims(grad, shape):
 WRONG = [
     ("1.1", BoxOfBoxes, "AttributeError: 'int' object has no attribute 'data'"),
     ("1.1", InPlaceBox, "found:    [1"),
+    ("1.1", tensor.Box([1.0]), "Pass the class itself, by its name without parentheses"),
     ("1.2", NoDeviation, "divide the difference by x.std()"),
     ("1.2", Unmarked, "Mark it: from tinytorch_core import hookimpl"),
+    ("1.2", BritishStandard, "adds 'standardise'. Give it the name 'standardize'"),
+    ("1.2", AddsNothing, "must call the method add of its argument"),
     ("1.3", tensor.Standard, "must add 'label' to Tensor"),
+    ("1.3", OnlyTheAttribute, "no keyword 'label'. Known: data, dtype.\n  when the check ran: x"),
+    ("1.3", OnlyTheKeyword, "tensor.add('label', None) adds the attribute"),
     ("1.3", AlwaysLabels, "no label in the repr"),
     ("2.1", lambda x: np.log(1 + np.exp(x)), "np.logaddexp"),
     ("2.1", lambda x: np.maximum(x, 0), "log(1 + eˣ)"),
     ("2.1", lambda x: np.logaddexp(np.float64(0), x), "float64"),
+    ("2.1", np.zeros(3), "expects the function softplus, but found an object of the class ndarray"),
+    ("2.2", blending("blend"), "with method=True, ops.add makes it a method too"),
+    ("2.2", blending("mix"), "has an op 'mix'. Give it the name 'blend'"),
+    ("2.2", blending("mix", method=True), "adds 'mix'. Give it the name 'blend'"),
     ("2.2", SwappedBlending, "The result is (1 - share) · x + share · y"),
-    ("2.3", CountsHookCalls, "each time that it runs"),
+    ("2.3", CountsHookCalls, " ...\nCount under op.name, in the function that you return"),
     ("2.3", DropsResults, "must return call"),
-    ("2.3", DropsKeywords, "TypeError"),
+    ("2.3", DropsKeywords, "'axis'\n  when the check ran: x.sum(axis=0)"),
     ("3.1", lambda grad, out: 1 - out * out, "multiply the derivative by grad"),
     ("3.1", lambda grad, out: None, "return its result"),
     ("3.2", (lambda grad, y: grad * y, lambda grad, x: x.T @ grad), "ValueError"),
@@ -287,6 +329,11 @@ def test_an_answer_that_raises_is_reported_with_its_line(capsys):
     assert "in rule, line" in printed
 
 
+def test_the_number_of_an_exercise_may_be_a_number(capsys):
+    assert check(5.1, exercises()["5.1"].solution) is exercises()["5.1"].solution
+    assert capsys.readouterr().out == "Exercise 5.1: passed\n"
+
+
 def test_what_an_answer_prints_is_not_repeated_for_each_value(capsys):
     def rule(grad, out):
         print("debugging")
@@ -297,7 +344,7 @@ def test_what_an_answer_prints_is_not_repeated_for_each_value(capsys):
 
 
 def test_an_unknown_number_is_an_error_that_lists_the_numbers():
-    with pytest.raises(ValueError, match=r"no exercise has the number '9.9'; they are 1.1, 1.2"):
+    with pytest.raises(ValueError, match=r"no exercise has the number 9.9; they are 1.1, 1.2"):
         check("9.9", undone)
 
 

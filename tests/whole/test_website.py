@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 import re
+from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
 from tinytorch_core import Tensor
 
-from docs.website import directory, gallery, links, reference, tensor_page
+from docs.website import diagrams, directory, gallery, links, reference, tensor_page
 from docs.website.docstrings import prepared, to_markdown
 from docs.website.repository import ROOT, distributions, relink
 
@@ -96,6 +98,25 @@ def test_links_to_files_outside_docs_lead_to_their_pages() -> None:
     )
     readme = relink("[a](../../docs/xla.md)", "plugins/xla/README.md", "packages/x.md")
     assert readme == "[a](../xla.md)"
+
+
+def test_a_page_shows_the_graph_of_its_program_as_a_picture() -> None:
+    text = (ROOT / "docs" / "graph-pictures.md").read_text("utf-8")
+    names: dict[str, Any] = {}
+    exec("".join(re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)), names)
+    assert f"```mermaid\n{names['picture'].mermaid}```" in text
+    page = diagrams.with_pictures(text)
+    assert "flowchart" not in page
+    (svg,) = re.findall(r"^<div class=\"diagram\">(<svg.*</svg>)</div>$", page, re.MULTILINE)
+    elements = ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")
+    boxes = [element.text for element in elements]
+    assert boxes[:4] == ["W1", "784 × 128", "x", "64 × 784"]
+    assert boxes[-2:] == ["result", "scalar"]
+
+
+def test_a_flowchart_with_an_unknown_line_is_an_error() -> None:
+    with pytest.raises(ValueError, match=r"cannot draw the line 'subgraph a'"):
+        diagrams.svg("flowchart LR\n    subgraph a\n")
 
 
 def test_a_docstring_is_prepared_for_griffe() -> None:

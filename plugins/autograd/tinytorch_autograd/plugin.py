@@ -194,6 +194,11 @@ def _derivative(op: Op, surface: SurfaceBuilder) -> str:
         return f"rule of {names[rule.provider]}{replaced}"
     if rules.has_no_derivative(op.name):
         return "none (declared)"
+    if op.name == "setitem":
+        return "recorded unless memory is shared"
+    if op.in_place and op.operator:  # with tracked tensors, Python runs x = x + y
+        plain = op.name.removeprefix("i")
+        return f"recorded as {plain}" if rules.get(plain) else "none (declared)"
     if op.in_place:
         return "none: writes in place"
     if op.raw:

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import importlib
+import sysconfig
 import traceback
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from io import StringIO
+from pathlib import Path
 from typing import Any, NamedTuple
 
+import tinytorch_core
 from tinytorch_learn.report import Wrong
 
 # The modules of checks, in the order of the chapters.
 CHAPTERS = ("tensor", "ops", "rules", "engine", "activations", "layers", "optimizers", "package")
+_CHECKS = Path(__file__).parent / "checks"
+# The folders of code that the author of an answer did not write.
+_LIBRARIES = (
+    Path(__file__).parent,
+    Path(tinytorch_core.__file__).parent,
+    *(Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib")),
+)
 
 
 class Exercise(NamedTuple):
@@ -30,6 +40,8 @@ class Exercise(NamedTuple):
 
     def problem_with(self, answer: Any) -> str | None:
         """Return what is wrong with an answer, or None if it is right."""
+        if callable(self.solution) and not callable(answer):
+            return f"not right yet\n{_not_callable(answer, self.solution)}"
         try:
             with redirect_stdout(StringIO()):  # an answer may print while its author searches
                 self.check(answer)
@@ -61,13 +73,13 @@ def exercises() -> dict[str, Exercise]:
     return found
 
 
-def check(number: str, answer: Any) -> Any:
+def check(number: str | float, answer: Any) -> Any:
     """Print whether the answer to an exercise is right, and if not, what to look at.
 
     Call it as often as you like.
 
     Args:
-        number: the number of the exercise, such as "5.1".
+        number: the number of the exercise, such as "5.1" or 5.1.
         answer: the function, class or text that you wrote.
 
     Returns:
@@ -83,8 +95,9 @@ def check(number: str, answer: Any) -> Any:
     relu_rule(grad, out) with ...
     """
     known = exercises()
+    number = str(number)
     if number not in known:
-        raise ValueError(f"no exercise has the number {number!r}; they are {', '.join(known)}")
+        raise ValueError(f"no exercise has the number {number}; they are {', '.join(known)}")
     problem = known[number].problem_with(answer)
     results[number] = problem
     print(f"Exercise {number}: {problem or 'passed'}")
@@ -94,8 +107,34 @@ def check(number: str, answer: Any) -> Any:
     return known[number].solution
 
 
+def _not_callable(answer: Any, solution: Any) -> str:
+    """Return what to pass instead of an object or a value."""
+    kind = "class" if isinstance(solution, type) else "function"
+    return (
+        f"check expects the {kind} {solution.__name__}, but found an object of the class "
+        f"{type(answer).__name__}.\nPass the {kind} itself, by its name without parentheses."
+    )
+
+
 def _described(error: Exception) -> str:
-    """Return the error, and the line of the answer, or of the check, that raised it."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    line = f"\n  in {last.name}, line {last.lineno}: {last.line}" if last.line else ""
+    """Return the error, and the line of the answer that raised it.
+
+    If no line of the answer did, for example because it takes other arguments, return the line of
+    the check that called it.
+    """
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.line]
+    checks = [frame for frame in frames if Path(frame.filename).parent == _CHECKS]
+    answers = [frame for frame in frames if not _is_ours(frame.filename)]
+    line = ""
+    if answers:
+        last = answers[-1]
+        line = f"\n  in {last.name}, line {last.lineno}: {last.line}"
+    elif checks:
+        line = f"\n  when the check ran: {checks[-1].line}"
     return f"Your code raised {type(error).__name__}: {error}{line}"
+
+
+def _is_ours(file: str) -> bool:
+    """Return whether a file belongs to TinyTorch or to a library, or is generated."""
+    generated = file.startswith(("tinytorch-", "<__array_function__"))
+    return generated or any(Path(file).is_relative_to(folder) for folder in _LIBRARIES)

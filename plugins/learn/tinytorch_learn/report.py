@@ -8,6 +8,9 @@ import numpy as np
 
 from tinytorch_core import Tensor
 
+# The largest number of characters of an answer that a message shows.
+_LONG = 300
+
 
 class Wrong(Exception):
     """An answer is not right. The message says what was expected, what was found, and a hint."""
@@ -49,6 +52,7 @@ def expect(found: Any, expected: Any, call: str, hint: str = "", tolerance: floa
 def expect_that(condition: object, call: str, expected: str, found: str, hint: str = "") -> None:
     """Raise Wrong unless `condition` holds; the message describes what was expected and found."""
     if not condition:
+        found = found if len(found) <= _LONG else f"{found[:_LONG]} ..."
         raise Wrong(_lines(call, expected, found, hint))
 
 

@@ -37,13 +37,27 @@ def trying(answer: Any, *adds: str) -> Iterator[Any]:
             raise Wrong(f"Your plugin cannot be registered: {error}") from None
         try:
             if missing := [name for name in adds if not hasattr(Tensor, name)]:
-                raise Wrong(
-                    f"The plugin must add {missing[0]!r} to Tensor, and does not.\n"
-                    "Is the function marked with @hookimpl, and is its name spelt as in the text?"
-                )
+                raise Wrong(_without(missing[0]))
             yield plugin
         finally:
             plugins.unregister("answer")
+
+
+def _without(missing: str) -> str:
+    """Return what to change in the plugin `answer`, which is on and does not add a name."""
+    text = f"The plugin must add {missing!r} to Tensor, and does not.\n"
+    provided = sorted(plugins.find("answer").provided)
+    if missing in provided:
+        return f"{text}It adds only a keyword. tensor.add({missing!r}, None) adds the attribute."
+    if provided:
+        return f"{text}It adds {provided[0]!r}. Give it the name {missing!r}."
+    title = plugins.find("answer").title
+    ops = [name for name, op in plugins.surface().ops.items() if op.provider == title]
+    if missing in ops:
+        return f"{text}It has an op {missing!r}: with method=True, ops.add makes it a method too."
+    if ops:
+        return f"{text}It has an op {ops[0]!r}. Give it the name {missing!r}."
+    return f"{text}Its hook must call the method add of its argument, with this name."
 
 
 @contextmanager
