@@ -38,13 +38,15 @@ class StepCompilers:
         provider: the title of the plugin.
     """
 
-    def __init__(self, known: dict[str, StepCompiler], provider: str) -> None:
+    def __init__(self, known: dict[str, list[StepCompiler]], provider: str) -> None:
         self._known, self._provider = known, provider
 
     def add(
         self, name: str, compile: Compile, is_in_force: Callable[[], bool] | None = None
     ) -> None:
         """Add a compiler, which `Trainer(compile=name)` uses.
+
+        If another plugin adds the same name, `Trainer(compile=name)` raises `NameTakenError`.
 
         Args:
             name: its name.
@@ -53,17 +55,13 @@ class StepCompilers:
                 compiler needs.
             is_in_force: returns whether every Trainer uses this compiler now, for example in a
                 `with` block. It is called before each step, and must be fast.
-
-        Raises:
-            NameTakenError: another plugin has added this name.
         """
-        if name in self._known:
-            raise NameTakenError(f"the compiler {name!r} of steps", self._known[name].provider)
-        self._known[name] = StepCompiler(compile, is_in_force, self._provider)
+        compiler = StepCompiler(compile, is_in_force, self._provider)
+        self._known.setdefault(name, []).append(compiler)
 
 
-def _collected(surface: SurfaceBuilder) -> dict[str, StepCompiler]:
-    known: dict[str, StepCompiler] = {}
+def _collected(surface: SurfaceBuilder) -> dict[str, list[StepCompiler]]:
+    known: dict[str, list[StepCompiler]] = {}
     surface.call_hook(
         "tinytorch_register_step_compilers",
         lambda plugin: {"compilers": StepCompilers(known, plugin.title)},
@@ -73,7 +71,8 @@ def _collected(surface: SurfaceBuilder) -> dict[str, StepCompiler]:
 
 def _in_blocks(surface: SurfaceBuilder) -> tuple[tuple[str, Callable[[], bool]], ...]:
     found = surface.once(_collected).items()
-    return tuple((name, c.is_in_force) for name, c in found if c.is_in_force is not None)
+    every = ((name, compiler.is_in_force) for name, compilers in found for compiler in compilers)
+    return tuple((name, is_in_force) for name, is_in_force in every if is_in_force is not None)
 
 
 def backend_in_force(compile: bool | str) -> bool | str:
@@ -93,11 +92,16 @@ def compiler(backend: bool | str) -> Compile:
 
     Raises:
         ModuleNotFoundError: the package is not installed.
+        NameTakenError: two plugins add a compiler of this name.
         ValueError: the plugin is installed and not active.
     """
     known = plugins.surface().once(_collected)
     if isinstance(backend, str) and backend in known:
-        return known[backend].compile
+        first, *others = known[backend]
+        if others:
+            what = f"the compiler {backend!r} of steps, which {others[0].provider} adds,"
+            raise NameTakenError(what, first.provider, remedy="disable one of the two plugins")
+        return first.compile
     if backend in _REQUIREMENTS:
         raise _missing(str(backend))
     # Imported here because tinytorch-compile is optional.

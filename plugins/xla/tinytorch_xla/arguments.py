@@ -14,7 +14,6 @@ from tinytorch_xla import functions, kernels  # noqa: F401  # they complete Arra
 from tinytorch_xla.array import Array as Array
 from tinytorch_xla.engine import jax, jnp
 from tinytorch_xla.errors import XlaError
-from tinytorch_xla.numbers import Number
 
 
 class Leaf:
@@ -62,44 +61,6 @@ def flattened(tree: Any, arrays: list[Any], owner: str) -> Any:
     return rebuilt(tree, lambda item: flattened(item, arrays, owner))
 
 
-def kinds_of(args: tuple[Any, ...]) -> tuple[Any, ...] | None:
-    """Return the class, shape and dtype of each argument, for `matching`.
-
-    None is returned if an argument is neither a tensor nor an array of NumPy or of ours.
-    """
-    found = []
-    for arg in args:
-        is_tensor = isinstance(arg, Tensor)
-        array = unwrap(arg) if is_tensor else arg
-        if array.__class__ is Array:
-            array = array.value
-        elif array.__class__ is not np.ndarray:
-            return None
-        found.append((is_tensor, arg.__class__, array.__class__, array.shape, array.dtype))
-    return tuple(found)
-
-
-def matching(args: tuple[Any, ...], kinds: tuple[Any, ...]) -> list[Any] | None:
-    """Return the arrays among arguments if they are as `kinds_of` says; otherwise None."""
-    if len(args) != len(kinds):
-        return None
-    found = []
-    for arg, (is_tensor, kind, array_kind, shape, dtype) in zip(args, kinds, strict=True):
-        if arg.__class__ is not kind:
-            return None
-        array = arg
-        if is_tensor:
-            if getattr(arg, "requires_grad", False):
-                return None
-            array = arg.data
-        if array.__class__ is Array:
-            array = array.value
-        if array.__class__ is not array_kind or array.shape != shape or array.dtype != dtype:
-            return None
-        found.append(array)
-    return found
-
-
 def rebuilt(tree: Any, change: Callable[[Any], Any]) -> Any:
     """Return a tuple, list or dict with its items changed, and anything else unchanged."""
     if isinstance(tree, tuple) and hasattr(tree, "_fields"):
@@ -124,13 +85,6 @@ def collected(tree: Any, arrays: list[Any]) -> Any:
         arrays.append(as_jax(unwrap(tree)))
         return Leaf(len(arrays) - 1, Tensor if isinstance(tree, Tensor) else None)
     return rebuilt(tree, lambda item: collected(item, arrays))
-
-
-def numbered(tree: Any, values: Any) -> Any:
-    """Return a nested result with the numbers that Python has computed."""
-    if isinstance(tree, Number):
-        return values[tree.index]
-    return tree if isinstance(tree, Leaf) else rebuilt(tree, lambda item: numbered(item, values))
 
 
 def as_jax(value: Any) -> Any:

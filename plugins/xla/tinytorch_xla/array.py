@@ -33,7 +33,8 @@ class Array(NDArrayOperatorsMixin):
     array([1., 1., 1.], dtype=float32)
     """
 
-    __slots__ = ("__weakref__", "value")
+    # `checked` is what has checked the values, which cannot change.
+    __slots__ = ("__weakref__", "checked", "value")
     __array_priority__ = 1000
     __hash__: ClassVar[None] = None  # type: ignore[assignment]  # as for an ndarray
     __match_args__ = ()
@@ -46,6 +47,7 @@ class Array(NDArrayOperatorsMixin):
 
     def __init__(self, value: Any) -> None:
         self.value = value
+        self.checked: Any = None
 
     shape = property(lambda self: self.value.shape)
     dtype = property(lambda self: np.dtype(self.value.dtype))

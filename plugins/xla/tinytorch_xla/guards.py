@@ -1,24 +1,30 @@
 """The guards of a compiled step: whether everything is as it was when the step was compiled.
 
-They run in every call, next to a program that may take microseconds, so they do nothing twice.
+They run in every call, next to a program that may take microseconds, so they are lines of the
+generated function of the call.
 """
 
 from __future__ import annotations
 
 import functools
 import operator
+import sys
+import types
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from tinytorch_core import Tensor
-from tinytorch_core.extend import from_array
+from tinytorch_core.extend import array_text, from_array
 
 from tinytorch_xla.array import Array
-from tinytorch_xla.places import Box, same
+from tinytorch_xla.places import Box, is_recording, same
+from tinytorch_xla.source import Source
 
-_call = operator.call
+# What the function of a call returns if its program does not hold; it has had no effect then.
+CHANGED = object()
 
 
 class Slot:
@@ -41,6 +47,11 @@ class Slot:
             else functools.partial(operator.attrgetter(key), owner)
         )
 
+    @property
+    def is_data(self) -> bool:
+        """Whether it is the array of a tensor, which is never missing."""
+        return self.key == "data" and not isinstance(self.owner, Box)
+
     def write(self, value: Any) -> None:
         """Replace the array."""
         if isinstance(self.owner, Box):
@@ -51,12 +62,28 @@ class Slot:
         else:
             setattr(self.owner, self.key, value)
 
-    def write_result(self, value: Any) -> None:
-        """Replace the array by one of JAX, or a gradient by one of the kind of its tensor."""
-        if self.key == "grad" and type(getattr(self.owner, "data", None)) is np.ndarray:
+    def write_gradient(self, value: Any) -> None:
+        """Replace a gradient by an array of JAX, of the kind of its tensor's array."""
+        if type(getattr(self.owner, "data", None)) is np.ndarray:
             self.write(np.array(value))
         else:
             self.write(Array(value))
+
+    def text(self, source: Source) -> str:
+        """Return the text that reads the array."""
+        if isinstance(self.owner, Box):
+            return item_text(self.owner, self.key, source)
+        tensor = source.name(self.owner, "tensor")
+        return array_text(tensor) if self.is_data else f"{tensor}.{self.key}"
+
+    def write_line(self, value: str, source: Source) -> str:
+        """Return the line that replaces the array by one of JAX, given the text of that."""
+        array = f"{source.name(Array, 'Array')}({value})"
+        if isinstance(self.owner, Box):
+            return set_line(self.owner, self.key, array, source)
+        if self.is_data:
+            return f"{self.text(source)} = {array}"
+        return f"{source.name(self.write_gradient, 'write')}({value})"
 
 
 class Guards:
@@ -65,45 +92,99 @@ class Guards:
     Args:
         fixed: boxes, the numbers of their items, and the items that must stay the same.
         slots: where the step reads arrays.
+
+    Attributes:
+        missing: whether each slot has no array.
     """
 
     def __init__(
         self, fixed: Sequence[tuple[Box, int, list[tuple[Any, Any]]]], slots: Sequence[Slot]
     ) -> None:
-        # Functions that return the items, and the items.
-        self._readers: list[Callable[[], Any]] = []
-        self._values: list[Any] = []
-        self._counts: list[tuple[Any, int]] = []
-        # The keys of public boxes, of which those with an underscore may change.
-        self._keys: list[tuple[Box, int, set[Any]]] = []
-        for box, count, items in fixed:
-            self._readers += [box.reader(key) for key, _ in items]
-            self._values += [value for _, value in items]
-            if box.public:
-                self._keys.append((box, count, set(box.thing)))
-            elif count >= 0:
-                self._counts.append((box.thing, count))
-        self._read = [slot.read for slot in slots]
-        self.missing = [read() is None for read in self._read]
+        self._items = [(box, key, value) for box, _, items in fixed for key, value in items]
+        self._readers = [box.reader(key) for box, key, _ in self._items]
+        self._counts = [(box, count) for box, count, _ in fixed]
+        self._slots = slots
+        self.missing = [slot.read() is None for slot in slots]
 
-    def state(self) -> list[Any] | None:
-        """Return the arrays in the slots, or None if something else has changed."""
-        try:
-            now = list(map(_call, self._readers))
-            # Most are the same objects, which this finds out without a loop of Python.
-            if not all(map(operator.is_, now, self._values)) and not all(
-                map(same, now, self._values)
-            ):
-                return None
-            found = list(map(_call, self._read))
-        except (KeyError, IndexError, ValueError):
-            return None
-        for thing, count in self._counts:
-            if len(thing) != count:
-                return None
-        for box, count, keys in self._keys:
-            if box.thing.keys() != keys and box.count() != count:
-                return None
-        if [array is None for array in found] != self.missing:
-            return None
+    def has_equal_items(self) -> bool:
+        """Return whether the items of boxes have the values that they had."""
+        return all(
+            same(read(), value)
+            for read, (*_, value) in zip(self._readers, self._items, strict=True)
+        )
+
+    def add_modes(self, source: Source) -> None:
+        """Add lines that find out if ops run in another way than before."""
+        surface = Tensor.__bases__[0]
+        autograd = sys.modules.get("tinytorch_autograd")
+        enabled: Any = is_recording if autograd is None else autograd.is_grad_enabled
+        _changed_if(
+            source,
+            f"{source.name(Tensor, 'Tensor')}.__bases__[0] is not {source.name(surface, 'surface')}",
+            f"{source.name(enabled, 'is_recording')}() is not {is_recording()}",
+        )
+
+    def add_state(self, source: Source, read: Sequence[int]) -> None:
+        """Add lines that look at the state.
+
+        Args:
+            source: what the lines are added to.
+            read: the indices of the slots whose arrays the program reads. They are assigned to
+                the variables v0, v1 and so on.
+        """
+        others = [
+            f"{item_text(box, key, source)} is not {source.name(value, 'value')}"
+            for box, key, value in self._items
+        ]
+        if others:
+            # Most are the same objects; other objects may be equal.
+            equal = source.name(self.has_equal_items, "has_equal_items")
+            _changed_if(source, f"({' or '.join(others)}) and not {equal}()")
+        _changed_if(source, *self._other_keys(source))
+        array = source.name(Array, "Array")
+        for index, slot in enumerate(self._slots):
+            text = slot.text(source)
+            if index in read:
+                source.add(f"v{index} = {text}", f"if v{index}.__class__ is {array}:")
+                source.add(f"    v{index} = v{index}.value")
+                text = f"v{index}"
+            if self.missing[index]:
+                _changed_if(source, f"{text} is not None")
+            elif not slot.is_data:
+                _changed_if(source, f"{text} is None")
+
+    def _other_keys(self, source: Source) -> list[str]:
+        """Return the texts of the conditions that a box has more or fewer items than before."""
+        found = []
+        for box, count in self._counts:
+            name = source.name(box.thing, "box")
+            if box.public:  # keys with an underscore may change
+                keys = source.name(set(box.thing), "keys")
+                counted = f"{source.name(box, 'place')}.count()"
+                found.append(f"({name}.keys() != {keys} and {counted} != {count})")
+            elif count >= 0:
+                found.append(f"len({name}) != {count}")
         return found
+
+
+def _changed_if(source: Source, *conditions: str) -> None:
+    if conditions:
+        changed = source.name(CHANGED, "CHANGED")
+        source.add(f"if {' or '.join(conditions)}:", f"    return {changed}")
+
+
+def item_text(box: Box, key: Any, source: Source) -> str:
+    """Return the text that does what `box.get(key)` does."""
+    thing = source.name(box.thing, "box")
+    if isinstance(box.thing, set):
+        return f"frozenset({thing})"
+    if isinstance(box.thing, types.CellType):
+        return f"{thing}.cell_contents"
+    return f"{thing}[{repr(key) if type(key) in (str, int) else source.name(key, 'key')}]"
+
+
+def set_line(box: Box, key: Any, value: str, source: Source) -> str:
+    """Return the line that does what `box.set(key, value)` does."""
+    if type(box.thing) in (dict, list, deque, types.CellType):
+        return f"{item_text(box, key, source)} = {value}"
+    return f"{source.name(box.set, 'set')}({source.literal(key)}, {value})"

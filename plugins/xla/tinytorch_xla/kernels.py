@@ -124,7 +124,12 @@ def _checked(kernel: Any, valid: Kernel, args: tuple[Any, ...]) -> Any:
     position = next(i for i, a in enumerate(args) if isinstance(a, Array))
     before, value, after = args[:position], args[position].value, args[position + 1 :]
     if is_traced(value):
-        holds(value, lambda x: valid(*before, x, *after))
+        tells = kernel.__name__ in _TELL
+        holds(
+            value,
+            lambda x: valid(*before, x, *after),
+            lambda x: kernel(*before, x, *after) is not False or not tells,
+        )
     else:
         kernel(*before, np.asarray(value), *after)  # it raises the usual error
     return NotImplemented
@@ -193,6 +198,8 @@ _VALID: dict[str, Kernel] = {
         (x >= -tolerance) & (x <= 1 + tolerance)
     ),
 }
+# Those that return whether the values are valid; the others raise an error if they are not.
+_TELL = {"_from_zero_to_one"}
 
 # Kernels of SciPy that JAX lacks, with the argument of which the result has the shape.
 _LIKE = {

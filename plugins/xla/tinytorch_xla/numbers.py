@@ -17,6 +17,7 @@ import numpy as np
 from tinytorch_core import Tensor
 
 from tinytorch_xla.array import Array
+from tinytorch_xla.source import Source
 
 Function = Callable[..., Any]
 
@@ -70,20 +71,21 @@ class Tape:
             self.uses.append(number.index)
         return self.inputs(self.uses.index(number.index), number.value)
 
-    def replay(self, start: Sequence[Any]) -> list[Any] | None:
-        """Return all numbers, given those at the start; None if a guard does not hold."""
-        values = list(start)
-        try:
-            for function, arguments in self._computed:
-                given = [values[a] if is_index else a for is_index, a in arguments]
-                values.append(function(*given))
-            found = [convert(values[index]) for index, convert in self.guards]
-        except (ArithmeticError, ValueError, TypeError):
-            return None  # as for 1 / n after a branch on n
-        # By their texts, because NaN is not equal to itself.
-        expected = self.guards.values()
-        holds = all(a == b or repr(a) == repr(b) for a, b in zip(found, expected, strict=True))
-        return values if holds else None
+    def add_lines(self, source: Source, otherwise: str) -> None:
+        """Add lines that compute all numbers, given those at the start as n0, n1 and so on.
+
+        Args:
+            source: what the lines are added to.
+            otherwise: the line that runs if a guard does not hold.
+        """
+        for index, (function, arguments) in enumerate(self._computed, self._start):
+            given = [f"n{a}" if is_index else source.literal(a) for is_index, a in arguments]
+            source.add(f"n{index} = {source.name(function, 'function')}({', '.join(given)})")
+        for (index, convert), expected in self.guards.items():
+            source.add(f"found = {source.name(convert, 'convert')}(n{index})")
+            value = source.name(expected, "expected")
+            # Also by the texts, because NaN is not equal to itself.
+            source.add(f"if found != {value} and repr(found) != {repr(expected)!r}:", otherwise)
 
 
 class Number:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import pickle
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -10,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch_xla.arguments import Leaf, as_jax, collected, filled, numbered
+from tinytorch_xla.arguments import as_jax, collected, filled
 from tinytorch_xla.array import Array
+from tinytorch_xla.calls import Plan
 from tinytorch_xla.checks import Checks, checking
 from tinytorch_xla.draws import tracing
 from tinytorch_xla.engine import jax, jnp
@@ -19,8 +21,8 @@ from tinytorch_xla.errors import XlaError
 from tinytorch_xla.guards import Guards, Slot
 from tinytorch_xla.numbers import Number, Tape
 from tinytorch_xla.places import Box, Places, same
-from tinytorch_xla.random import TracedGenerator, seed_from
-from tinytorch_xla.sharding import gathered, is_spread, placed, unplaced
+from tinytorch_xla.random import TracedGenerator
+from tinytorch_xla.sharding import gathered, is_spread
 
 
 class UnfinishedError(Exception):
@@ -84,20 +86,20 @@ class Program:
             if mesh is None and is_spread(value := slot.read()):
                 slot.write(gathered(value))
         self._guards = Guards(self._fixed, self._slots)
-        # Return the arrays of the state, or None if something else is not as it was.
-        self.state = self._guards.state
         self._missing = self._guards.missing
         self._read: list[int] = []
         self._changed: list[int] = []
         self._ends: list[tuple[Box, Any, Any]] = []
         self._result: Any = None
-        self._checks_of_inputs: list[tuple[int, Callable[[Any], Any]]] = []
-        self._checked = self._may_fail = False
+        self._checks = Checks([])
+        self._checked = False
         self._first_equal = _first_equal(self._numbers)
-        self._read_numbers = [box.reader(key) for box, key in self._numbers]
-        self.tape = Tape([read() for read in self._read_numbers])
+        self.tape = Tape([box.get(key) for box, key in self._numbers])
         self._uses: list[int] = []
-        self._run: Any = None
+        self._drawing: list[int] = []
+        # Functions of the arguments, and of the arrays among them; see `Plan`.
+        self.call: Callable[[Any, Any], Any]
+        self.call_with_arrays: Callable[[Any], Any]
 
     def _sort_items(self, box: Box, wanted: set[Any]) -> None:
         fixed = []
@@ -130,16 +132,39 @@ class Program:
         used |= {id(v) for v in jaxpr.outvars}
         present = [i for i, missing in enumerate(self._missing) if not missing]
         variables = jaxpr.invars[: len(values)]
-        self._read = [i for i, v in zip(present, variables, strict=True) if id(v) in used]
-        self._uses = list(self.tape.uses)
+        read = [i for i, v in zip(present, variables, strict=True) if id(v) in used]
         # If a callback fails while the program runs, the old state must still exist.
-        self._may_fail = _has_callback(jaxpr)
-        reuses = self._donate and not self._may_fail
-        donated = [i for i in self._read if i in self._changed and reuses]
-        self._kept = [i for i in self._read if i not in donated]
-        self._donated = donated
-        self._writes = [self._slots[i].write_result for i in self._changed]
-        self._run = jax.jit(self._second, donate_argnums=(0,))
+        may_fail = _has_callback(jaxpr)
+        reuses = self._donate and not may_fail
+        donated = [i for i in read if i in self._changed and reuses]
+        self._read = [*donated, *(i for i in read if i not in donated)]
+        self._uses = list(self.tape.uses)
+        plan = Plan(
+            tree=self._tree,
+            inputs=[(i.shape, np.dtype(i.dtype)) for i in inputs],
+            mesh=self._mesh,
+            guards=self._guards,
+            slots=self._slots,
+            read=self._read,
+            changed=list(self._changed),
+            dropped=self._dropped,
+            numbers=self._numbers,
+            first_equal=self._first_equal,
+            tape=self.tape,
+            uses=self._uses,
+            ends=self._ends,
+            generators=self._generators,
+            drawing=list(self._drawing),
+            checks=self._checks.of_inputs,
+            is_checked=self._checked,
+            waits=may_fail,
+            outputs=self._outputs_count,
+            result=self._result,
+            program=jax.jit(self._second, donate_argnums=tuple(range(len(donated)))),
+        )
+        name = getattr(self._step, "__name__", "step")
+        self.call = plan.function(name)
+        self.call_with_arrays = plan.function_of_arrays(name)
 
     def _first(self, values: Any, seeds: Any, inputs: Any) -> Any:
         """Trace the step with all of its state, and with its numbers as constants."""
@@ -147,11 +172,18 @@ class Program:
         self.tape.inputs = lambda position, value: jnp.asarray(value)
         return self._traced(dict(zip(present, values, strict=True)), seeds, inputs)
 
-    def _second(self, donated: Any, kept: Any, numbers: Any, seeds: Any, inputs: Any) -> Any:
-        values = dict(zip(self._donated, donated, strict=True))
-        values |= dict(zip(self._kept, kept, strict=True))
+    def _second(self, *given: Any) -> Any:
+        """Trace the step with what its calls pass: the state, numbers, seeds and arguments.
+
+        Without lists, which JAX would take apart in each call.
+        """
+        remaining = iter(given)
+        values = dict(zip(self._read, remaining, strict=False))
+        numbers = list(itertools.islice(remaining, len(self._uses)))
+        seeds = dict(zip(self._drawing, remaining, strict=False))
         self.tape.inputs = lambda position, value: numbers[position]
-        return self._traced(values, seeds, inputs)
+        every = [seeds.get(i, np.uint32(0)) for i in range(len(self._generators))]
+        return self._traced(values, every, list(remaining))
 
     def _traced(self, values: dict[int, Any], seeds: Any, inputs: Any) -> Any:
         """Run the step on traced arrays, restore its state, and return all outputs."""
@@ -165,11 +197,13 @@ class Program:
             started = [slot.read() for slot in self._slots]
             for index, (box, key) in enumerate(self._numbers):
                 box.set(key, self.tape.number(self._first_equal[index]))
-            for (box, key, _), seed in zip(self._generators, seeds, strict=True):
-                box.set(key, TracedGenerator(seed))
+            generators = [TracedGenerator(seed) for seed in seeds]
+            for (box, key, _), generator in zip(self._generators, generators, strict=True):
+                box.set(key, generator)
             args, kwargs = filled(self._tree, inputs)
             with checking(inputs) as checks, _without_draws_from(self._places.foreign):
                 result = self._step(*args, **kwargs)
+            self._drawing = [i for i, generator in enumerate(generators) if generator.draws]
             return self._outputs(result, started, checks)
         finally:
             tracing.reset(token)
@@ -188,8 +222,8 @@ class Program:
         self._changed, replaced = [], []
         masks = [jnp.all(mask) for mask in checks.masks]
         ok = jnp.all(jnp.stack(masks)) if masks else None
-        self._checked = ok is not None
-        self._checks_of_inputs = checks.of_inputs
+        self._checks, self._checked = checks, ok is not None
+        self._outputs_count = len(outputs)
         for i, (start, end) in enumerate(zip(started, after, strict=True)):
             if end is not start and end is not None and not _is_same(start, end):
                 new = as_jax(end)
@@ -198,7 +232,7 @@ class Program:
                 self._changed.append(i)
                 replaced.append(new)
         self._dropped = [i for i, end in enumerate(after) if end is None and started[i] is not None]
-        return outputs, replaced, [] if ok is None else [ok]
+        return (*outputs, *replaced) if ok is None else (*outputs, *replaced, ok)
 
     def _check_state(self) -> None:
         """Raise an error if the step has changed more than arrays and known numbers."""
@@ -223,64 +257,7 @@ class Program:
             if missing and slot.read() is not None and not self.may_create_gradients:
                 raise UnfinishedError(slot.path)
 
-    # Calls.
-
     may_create_gradients = False
-
-    def numbers(self) -> list[Any] | None:
-        """Return the numbers of the step, computed by Python; None if a decision differs."""
-        values = [read() for read in self._read_numbers]
-        for value, first in zip(values, self._first_equal, strict=True):
-            if value != values[first]:
-                return None
-        return self.tape.replay(values)
-
-    def run(self, inputs: Sequence[Any], state: list[Any], numbers: list[Any]) -> Any:
-        """Run the step and replace its state.
-
-        Args:
-            inputs: the arrays among the arguments.
-            state, numbers: the results of the methods.
-
-        Raises:
-            FailedCheckError: a check of values failed; the state is unchanged.
-        """
-        for index, valid in self._checks_of_inputs:
-            if not np.all(valid(np.asarray(inputs[index]))):
-                raise FailedCheckError
-        mesh = self._mesh
-        if mesh is None:
-            donated = [unplaced(state[i]) for i in self._donated]
-            kept = [unplaced(state[i]) for i in self._kept]
-            given = [unplaced(i) for i in inputs]
-        else:
-            donated = [placed(state[i], mesh, True) for i in self._donated]
-            kept = [placed(state[i], mesh, True) for i in self._kept]
-            given = [placed(i, mesh, False) for i in inputs]
-        generators = self._generators
-        states = [g.bit_generator.state for *_, g in generators] if self._checked else ()
-        seeds = [seed_from(generator) for *_, generator in generators]
-        chosen = [numbers[i] for i in self._uses]
-        outputs, replaced, ok = self._run(donated, kept, chosen, seeds, given)
-        if self._may_fail:
-            jax.block_until_ready(replaced)
-        for write, value in zip(self._writes, replaced, strict=True):
-            write(value)
-        if ok and not bool(ok[0]):
-            for (*_, generator), before in zip(generators, states, strict=True):
-                generator.bit_generator.state = before
-            raise FailedCheckError
-        for i in self._dropped:
-            self._slots[i].write(None)
-        for box, key, end in self._ends:
-            box.set(key, numbers[end.index] if isinstance(end, Number) else end)
-        if isinstance(self._result, Leaf):
-            return self._result.built(outputs[self._result.index])
-        return numbered(filled(self._result, outputs), numbers)
-
-
-class FailedCheckError(Exception):
-    """A check of values, such as for finite gradients, has failed in a compiled step."""
 
 
 @contextlib.contextmanager

@@ -26,17 +26,20 @@ class TracedGenerator:
 
     Args:
         seed: a traced seed.
+
+    Attributes:
+        draws: how often numbers were drawn.
     """
 
     __class__: ClassVar[Any] = property(lambda self: np.random.Generator)  # for isinstance
 
     def __init__(self, seed: Any) -> None:
         self._seed = seed
-        self._draws = 0
+        self.draws = 0
 
     def _key(self) -> Any:
-        self._draws += 1
-        return jax.random.fold_in(jax.random.key(self._seed), self._draws)
+        self.draws += 1
+        return jax.random.fold_in(jax.random.key(self._seed), self.draws)
 
     @in_64_bits
     def random(self, size: Any = None, dtype: Any = np.float64, out: Any = None) -> Array:

@@ -5,26 +5,20 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from tinytorch_core import Tensor
 
-from tinytorch_xla.arguments import (
-    collected,
-    filled,
-    flattened,
-    key_of,
-    kinds_of,
-    matching,
-)
+from tinytorch_xla.arguments import collected, filled, flattened, key_of
 from tinytorch_xla.array import Array
+from tinytorch_xla.checks import FailedCheckError
 from tinytorch_xla.devices import to_numpy
 from tinytorch_xla.draws import tracing
 from tinytorch_xla.engine import enabled, is_traced
+from tinytorch_xla.guards import CHANGED
 from tinytorch_xla.places import Places, modes
 from tinytorch_xla.program import (
     ChangedNumbersError,
-    FailedCheckError,
     Program,
     UnfinishedError,
     unknown_state,
@@ -82,8 +76,11 @@ class Jitted:
         self._programs: dict[Any, list[Program]] = {}
         self._wanted: set[Any] = set()
         self._unfinished: dict[Any, int] = {}
-        self._latest: _Latest | None = None
+        self._latest: Program | None = None  # the program of the latest call
         self._lock = threading.RLock()
+        # Entered again in each call, because creating one takes time; never twice at once, because
+        # a program that holds does not call the step.
+        self._in_64_bits = enabled(True)
 
     def __repr__(self) -> str:
         count = sum(map(len, self._programs.values()))
@@ -96,37 +93,35 @@ class Jitted:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if tracing.get():
             return self.step(*args, **kwargs)  # it becomes part of the function that is traced
+        try:
+            with self._lock, self._in_64_bits:
+                if (latest := self._latest) is not None:
+                    result = latest.call(args, kwargs)
+                    if result is not CHANGED:
+                        return result
+            with enabled(True), self._lock:
+                return self._called(args, kwargs)
+        except FailedCheckError:
+            pass
         with enabled(True), self._lock:
-            latest = self._latest
-            if latest is not None and not kwargs and latest.context == _context():
-                arrays = matching(args, latest.arguments)
-                if arrays is not None and (found := _state_of(latest.program)) is not None:
-                    return self._run(latest.program, arrays, found, args, kwargs)
-            return self._called(args, kwargs)
+            # Run the step as it is, which raises the error from its own line.
+            return self._as_it_is(Places(self.step, _objects(args, kwargs)), args, kwargs)
 
     def _called(self, args: Any, kwargs: Any) -> Any:
-        """Run the step with arguments that differ from those of the latest call."""
+        """Run the step if the program of the latest call does not hold."""
         arrays: list[Any] = []
         tree = flattened((args, kwargs), arrays, "jit()")
         if any(is_traced(getattr(a, "value", a)) for a in arrays):
             return self.step(*args, **kwargs)
         shapes = tuple((a.shape, a.dtype) for a in arrays)
-        context = _context()
-        key = key_of(tree), shapes, context
+        key = key_of(tree), shapes, modes(), active_mesh()
         self._latest = None
         for program in self._programs.get(key, ()):
-            if (found := _state_of(program)) is not None:
-                if not kwargs and (arguments := kinds_of(args)) is not None:
-                    self._latest = _Latest(program, arguments, context)
-                return self._run(program, arrays, found, args, kwargs)
+            result = program.call_with_arrays(arrays)
+            if result is not CHANGED:
+                self._latest = program
+                return result
         return self._compiled(key, tree, arrays, args, kwargs)
-
-    def _run(self, program: Program, arrays: Any, state: Any, args: Any, kwargs: Any) -> Any:
-        try:
-            return program.run(arrays, *state)
-        except FailedCheckError:
-            # Run the step as it is, which raises the error from its own line.
-            return self._as_it_is(Places(self.step, _objects(args, kwargs)), args, kwargs)
 
     def _compiled(self, key: Any, tree: Any, arrays: Any, args: Any, kwargs: Any) -> Any:
         """Compile the step for new arguments or a new state, and run it."""
@@ -152,9 +147,10 @@ class Jitted:
         known = self._programs.setdefault(key, [])
         known.insert(0, program)
         del known[_MOST_PROGRAMS:]
-        state = _state_of(program)
-        assert state is not None  # its guards hold for this call
-        return self._run(program, arrays, state, args, kwargs)
+        result = program.call_with_arrays(arrays)
+        assert result is not CHANGED  # its guards hold for this call
+        self._latest = program
+        return result
 
     def _as_it_is(self, places: Places, args: Any, kwargs: Any) -> Any:
         """Run the step by NumPy, which takes less time than compiling each op, and move it back."""
@@ -169,33 +165,6 @@ class Jitted:
         args, kwargs = to_numpy((args, kwargs))
         outputs: list[Any] = []
         return filled(collected(self.step(*args, **kwargs), outputs), outputs)
-
-
-class _Latest(NamedTuple):
-    """The program that ran in the latest call, and what that call depended on.
-
-    Attributes:
-        program: the program.
-        arguments: the classes, shapes and dtypes of the arguments.
-        context: the result of `_context`.
-    """
-
-    program: Program
-    arguments: Any
-    context: Any
-
-
-def _context() -> Any:
-    """Return what determines how ops run, outside of the step."""
-    return modes(), active_mesh()
-
-
-def _state_of(program: Program) -> Any:
-    """Return the arrays and numbers of a program, or None if it does not hold."""
-    state = program.state()
-    if state is None or (numbers := program.numbers()) is None:
-        return None
-    return state, numbers
 
 
 def _objects(args: Any, kwargs: Any) -> list[Any]:
