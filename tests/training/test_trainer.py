@@ -147,6 +147,29 @@ def test_data_are_converted_to_the_dtype_of_the_model_with_one_warning() -> None
     np.testing.assert_equal(model.state_dict(), twin.state_dict())
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        lambda first, second: (first, second),
+        lambda first, second: [first, second],
+        lambda first, second: {"first": first, "second": second},
+        lambda first, second: ({"first": first}, second),
+    ],
+)
+def test_a_batch_with_several_targets_counts_as_many_examples_as_they_have(target) -> None:
+    def loss(output, parts):
+        found = list(parts.values()) if isinstance(parts, dict) else list(parts)
+        first = found[0]["first"] if isinstance(found[0], dict) else found[0]
+        return ((output - first) ** 2 + (output - found[1]) ** 2).mean()
+
+    x = np.arange(5.0)[:, None]
+    examples = [(a, target(2 * a, a + 1)) for a in x]
+    model = Linear(1, 1, dtype=np.float64)
+    run = Trainer(model, loss, SGD(model.parameters()))
+    whole = run.evaluate(DataLoader(examples, 5))["loss"]
+    assert run.evaluate(DataLoader(examples, 4))["loss"] == pytest.approx(whole, rel=1e-12)
+
+
 def test_evaluate_and_predict_convert_data() -> None:
     run = float32_trainer(metrics={"bytes": lambda output, y: output.dtype.itemsize})
     with pytest.warns(UserWarning, match="converts data of float64"):
