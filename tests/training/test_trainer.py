@@ -427,12 +427,21 @@ def test_history_records_the_learning_rate_of_a_warm_up() -> None:
     assert run.history["lr"] == pytest.approx([0.15, 0.225, 0.3, 0.3])
 
 
-def test_an_empty_batch_counts_nothing() -> None:
+@pytest.mark.parametrize("targets", [1, 2])
+def test_an_empty_batch_counts_nothing(targets) -> None:
+    def loss(output, target):
+        first = target if targets == 1 else target[0]
+        return ((output - first) ** 2).mean()
+
+    def batch(rows):
+        target = x[:rows, :1]
+        return x[:rows], target if targets == 1 else (target,) * targets
+
     x = np.ones((4, 2), np.float32)
     histories = []
-    for batches in ([(x, x[:, :1])], [(x, x[:, :1]), (x[:0], x[:0, :1])]):
+    for batches in ([batch(4)], [batch(4), batch(0)]):
         model = Linear(2, 1, generator=0)
-        parts = model, lambda y, t: ((y - t) ** 2).mean(), SGD(model.parameters(), 0.1)
+        parts = model, loss, SGD(model.parameters(), 0.1)
         trainer = Trainer(*parts, metrics={"first": lambda y, t: y.data[0, 0]}, accumulate=2)
         histories.append((trainer.fit(batches, 2), model.weight.tolist()))
     assert histories[0] == histories[1]
