@@ -354,7 +354,7 @@ with plugins.disable("cubes"):
 # - A rule turns the gradient of an op's output into the gradient of an input.
 # - The gradient of an input has the shape of the input. Repeating and summing are each other's
 #   rules.
-# - A numerical derivative tests a rule, without knowing it.
+# - A numerical derivative, which needs the forward function only, tests a rule.
 # - A plugin can add hooks, so that further plugins can extend it.
 #
 # Next: [the engine](04_engine.py). Before: [the first op](02_ops.py).

@@ -320,8 +320,8 @@ draw_curves({"adam": with_adam, "sgd": with_sgd})
 print(write(model, "This is the ", 400 if STEPS > 10 else 5))
 
 # %% [markdown]
-# You wrote all of it: the ops, the rules, the engine, the layers and the optimizer. What a
-# large language model has more of is text, parameters and computers.
+# You wrote all of it: the ops, the rules, the engine, the layers and the optimizer. A large language
+# model has more text, more parameters and more computers.
 #
 # Some things to try: the temperatures 0.1 and 1.5, two blocks, `"sgd"` instead of `"adam"`, a text
 # of your own. What happens if you leave out the mask in attention? The loss falls almost to 0,
@@ -340,7 +340,7 @@ print(write(model, "This is the ", 400 if STEPS > 10 else 5))
 #
 # - SGD steps against the gradient. Adam gives each number a step of its own.
 # - A language model is a classifier of the next character.
-# - A plugin can add a hook whose contributions belong to a name, so that others extend a program
-#   without changing it.
+# - A plugin can add a hook with which other plugins add things by name, such as optimizers. A
+#   program that asks for the name does not change.
 #
 # Next: [publish your plugin](08_publish.py). Before: [layers](06_layers.py).

@@ -34,7 +34,8 @@ print(plugins.active())
 #
 # `autograd` is the engine of TinyTorch. It adds a hook with the name that you used in chapter 3,
 # `tinytorch_register_backward`, and your activations, losses and layers implement it. So they work
-# with this engine as they did with yours. Only the rules of the plain ops and the engine stay out.
+# with this engine as they did with yours. Only your rules of the plain ops and your engine are left
+# out.
 
 # %%
 from tinytorch_learn.framework.activations import Activations

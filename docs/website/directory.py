@@ -51,9 +51,9 @@ def entries() -> list[Entry]:
 
 def markdown() -> str:
     """Return the page."""
-    own = {distribution.name: distribution for distribution in distributions()}
-    found = [(entry, own.get(entry.distribution)) for entry in entries()]
-    groups = {
+    known = {distribution.name: distribution for distribution in distributions()}
+    found = [(entry, known.get(entry.distribution)) for entry in entries()]
+    groups: dict[str, list[tuple[Entry, Distribution | None]]] = {
         "Plugins of TinyTorch": [(e, d) for e, d in found if d and not d.is_example],
         "Example plugins": [(e, d) for e, d in found if d and d.is_example],
         "Plugins by others": [(e, d) for e, d in found if not d],
@@ -61,7 +61,7 @@ def markdown() -> str:
     parts = [INTRODUCTION]
     for title, group in groups.items():
         if group:
-            parts += [f"## {title}", *(_section(*pair) for pair in group)]
+            parts += [f"## {title}", *(_section(entry, own) for entry, own in group)]
     return "\n\n".join(parts) + "\n"
 
 

@@ -46,14 +46,19 @@ LOADERS = {
     "prefetch": lambda: DataLoader(Squares(), 4, prefetch=2),
     "a stream": lambda: DataLoader(Numbers(), 4),
     "a list": lambda: [(np.arange(i), np.arange(i)) for i in (5, 1, 2)],
+    "nested": lambda: [(np.arange(i), (np.arange(i), {"b": np.arange(i)})) for i in (5, 1)],
     "named tuples": lambda: [Pair(np.arange(i), np.arange(i)) for i in (5, 1)],
+    "dicts without a target": lambda: [{"x": np.arange(i), "y": np.arange(i)} for i in (5, 1)],
     "dicts": lambda: [{"x": np.arange(i), "target": np.arange(i)} for i in (5, 1)],
 }
 
 
 def arrays(batch):
-    values = batch.values() if isinstance(batch, dict) else batch
-    return [np.array(value).tolist() for value in values]
+    if isinstance(batch, dict):
+        return arrays(list(batch.values()))
+    if not isinstance(batch, tuple | list):
+        return [np.array(batch).tolist()]
+    return [array for value in batch for array in arrays(value)]
 
 
 @pytest.mark.parametrize("size", [1, 2, 3])

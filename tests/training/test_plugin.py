@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -51,10 +49,3 @@ def test_plugin_adds_ops_but_no_methods() -> None:
     assert not [name for name in OPS if hasattr(Tensor, name)]
     with plugins.disable("training"):
         assert not OPS & set(Tensor._calls)
-
-
-def test_output_in_the_readme_is_correct(capsys: pytest.CaptureFixture[str]) -> None:
-    readme = Path(tinytorch_training.__file__).parents[1] / "README.md"
-    (program,) = re.findall(r"```python\n(.*?)```", readme.read_text("utf-8"), flags=re.DOTALL)
-    exec(program, {})
-    assert f"# {capsys.readouterr().out.strip()}\n" in program

@@ -147,6 +147,29 @@ def test_data_are_converted_to_the_dtype_of_the_model_with_one_warning() -> None
     np.testing.assert_equal(model.state_dict(), twin.state_dict())
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        lambda first, second: (first, second),
+        lambda first, second: [first, second],
+        lambda first, second: {"first": first, "second": second},
+        lambda first, second: ({"first": first}, second),
+    ],
+)
+def test_a_batch_with_several_targets_counts_as_many_examples_as_they_have(target) -> None:
+    def loss(output, parts):
+        found = list(parts.values()) if isinstance(parts, dict) else list(parts)
+        first = found[0]["first"] if isinstance(found[0], dict) else found[0]
+        return ((output - first) ** 2 + (output - found[1]) ** 2).mean()
+
+    x = np.arange(5.0)[:, None]
+    examples = [(a, target(2 * a, a + 1)) for a in x]
+    model = Linear(1, 1, dtype=np.float64)
+    run = Trainer(model, loss, SGD(model.parameters()))
+    whole = run.evaluate(DataLoader(examples, 5))["loss"]
+    assert run.evaluate(DataLoader(examples, 4))["loss"] == pytest.approx(whole, rel=1e-12)
+
+
 def test_evaluate_and_predict_convert_data() -> None:
     run = float32_trainer(metrics={"bytes": lambda output, y: output.dtype.itemsize})
     with pytest.warns(UserWarning, match="converts data of float64"):
@@ -404,12 +427,21 @@ def test_history_records_the_learning_rate_of_a_warm_up() -> None:
     assert run.history["lr"] == pytest.approx([0.15, 0.225, 0.3, 0.3])
 
 
-def test_an_empty_batch_counts_nothing() -> None:
+@pytest.mark.parametrize("targets", [1, 2])
+def test_an_empty_batch_counts_nothing(targets) -> None:
+    def loss(output, target):
+        first = target if targets == 1 else target[0]
+        return ((output - first) ** 2).mean()
+
+    def batch(rows):
+        target = x[:rows, :1]
+        return x[:rows], target if targets == 1 else (target,) * targets
+
     x = np.ones((4, 2), np.float32)
     histories = []
-    for batches in ([(x, x[:, :1])], [(x, x[:, :1]), (x[:0], x[:0, :1])]):
+    for batches in ([batch(4)], [batch(4), batch(0)]):
         model = Linear(2, 1, generator=0)
-        parts = model, lambda y, t: ((y - t) ** 2).mean(), SGD(model.parameters(), 0.1)
+        parts = model, loss, SGD(model.parameters(), 0.1)
         trainer = Trainer(*parts, metrics={"first": lambda y, t: y.data[0, 0]}, accumulate=2)
         histories.append((trainer.fit(batches, 2), model.weight.tolist()))
     assert histories[0] == histories[1]

@@ -1,4 +1,4 @@
-"""The programs in docs/ print what the pages show, and the first page links to every page."""
+"""The programs in docs/ and the READMEs of packages print what these show; links lead somewhere."""
 
 from __future__ import annotations
 
@@ -11,14 +11,22 @@ import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
+READMES = sorted(DOCS.parent.glob("plugins/*/README.md"))
 # test_publish_an_op.py follows this page, starting in an empty folder.
-TESTED_ELSEWHERE = {"publish-an-op.md"}
+TESTED_ELSEWHERE = {"publish-an-op"}
+# The packages that programs need in addition.
+NEEDS = {"xla": "jax", "tinytorch-xla": "jax", "tinytorch-torch": "torch"}
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(DOCS)))
 
 
 def programs(page: Path) -> list[str]:
     return re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+def name_of(page: Path) -> str:
+    """Return the name of a page, or of the distribution whose README it is."""
+    return f"tinytorch-{page.parent.name}" if page.name == "README.md" else page.stem
 
 
 def shown(program: str) -> Iterator[str]:
@@ -40,11 +48,10 @@ def anchors(page: Path) -> set[str]:
 @pytest.mark.parametrize(
     "page",
     [
-        pytest.param(p, marks=[pytest.mark.peers("jax")] if p.stem == "xla" else [])
-        for p in PAGES
-        if programs(p) and p.name not in TESTED_ELSEWHERE
+        pytest.param(p, id=name, marks=[pytest.mark.peers(NEEDS[name])] if name in NEEDS else [])
+        for p in [*PAGES, *READMES]
+        if programs(p) and (name := name_of(p)) not in TESTED_ELSEWHERE
     ],
-    ids=lambda p: p.stem,
 )
 def test_the_programs_print_what_their_comments_show(
     page: Path,

@@ -179,7 +179,10 @@ class _Part:
 
 
 def _examples(batch: Any) -> int:
-    return len(batch["target"] if isinstance(batch, dict) else batch[-1])
+    """Return the number of rows of the target, or of the last array, in a batch."""
+    if isinstance(batch, dict):
+        return _examples(batch.get("target", list(batch.values())))
+    return _examples(batch[-1]) if isinstance(batch, tuple | list) else len(batch)
 
 
 def cut(batch: Any, rows: slice) -> Any:

@@ -36,7 +36,7 @@ def examples_in(batch: Any) -> int:
     """
     if isinstance(batch, dict):
         if TARGET in batch and len(batch) > 1:
-            return len(batch[TARGET])
+            return rows_in(batch[TARGET])
         raise TypeError(
             f"a batch that is a dict must have the inputs and {TARGET!r}, but its keys are "
             f"{', '.join(map(repr, batch)) or 'none'}"
@@ -46,7 +46,17 @@ def examples_in(batch: Any) -> int:
             "a batch must be a tuple of the model's inputs and, last, the target, or a dict, not "
             f"{type(batch).__name__}: {batch!r:.60}"
         )
-    return len(batch[-1])
+    return rows_in(batch[-1])
+
+
+def rows_in(target: Any) -> int:
+    """Return the number of rows of an array or a list of numbers, or of the arrays in a tuple."""
+    parts = list(target.values()) if isinstance(target, dict) else target
+    if isinstance(parts, (tuple, list)) and parts:
+        first = parts[0]
+        if isinstance(first, (tuple, dict)) or getattr(first, "ndim", 0) > 0:
+            return rows_in(first)
+    return len(parts)
 
 
 def share(batch: Any) -> float:

@@ -16,7 +16,7 @@ from tinytorch_core import Tensor
 from tinytorch_core.extend import unwrap
 
 from tinytorch_training.arguments import warn_caller
-from tinytorch_training.batches import TARGET, WEIGHT, inputs_of, share
+from tinytorch_training.batches import TARGET, WEIGHT, inputs_of, rows_in, share
 from tinytorch_training.clipping import clip_grad_norm
 from tinytorch_training.data import map_arrays
 from tinytorch_training.finite import all_finite, is_finite
@@ -64,12 +64,12 @@ class Evaluation:
             positional, named = inputs_of(batch)
             output = self.model(*positional, **named)
             target = batch[TARGET]
-            full = bool(len(target))
+            full = bool(rows_in(target))
             loss = self._weighted(output, target, batch.get(WEIGHT)) if full else _zero(output)
         else:
             *inputs, target = batch
             output = self.model(*inputs)
-            loss = self.loss(output, target) if len(target) else _zero(output)
+            loss = self.loss(output, target) if rows_in(target) else _zero(output)
         if not isinstance(loss, Tensor):
             raise TypeError(f"the loss must be a Tensor of one element, not {loss!r:.60}")
         if loss.size != 1:
