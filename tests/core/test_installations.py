@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from tinytorch_core import __version__
+
 INSTALLED = ("tinytorch-core", "tinytorch-autograd", "tinytorch-activations", "tinytorch-devkit")
 
 PROGRAM = """
@@ -34,9 +36,9 @@ for name in ("clone", "sigmoid"):
 assert (importlib.resources.files("tinytorch_autograd") / "py.typed").is_file()
 assert cli.main(["new-plugin", "mish"]) == 0
 """
-EXPECTED = """\
-autograd activations [0. 1.] 0.1.0
-tinytorch-autograd 0.1.0
+EXPECTED = f"""\
+autograd activations [0. 1.] {__version__}
+tinytorch-autograd {__version__}
 'Tensor' object has no attribute 'clone'. In place of PyTorch's clone, use x.copy().
 'Tensor' object has no attribute 'sigmoid'. The plugin 'activations' provides it, which is off
 wrote tinytorch-mish/. Next:

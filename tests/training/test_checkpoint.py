@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -268,7 +269,7 @@ def test_symbolic_link_is_followed(tmp_path, exists) -> None:
     target, link = tmp_path / "folder" / "run", tmp_path / "link"
     if exists:
         save_checkpoint(target, {"old": 1})
-    link.symlink_to("folder/run")
+    link.symlink_to(Path("folder", "run"))
     save_checkpoint(link, {"new": 1})
     assert link.is_symlink()
     assert load_checkpoint(target) == load_checkpoint(link) == {"new": 1}

@@ -28,7 +28,7 @@ class Console:
         (site,) = (home / "venv").glob("lib/python*/site-packages")
         outer = [p for p in sys.path if os.path.isdir(p) and not p.startswith(sys.base_prefix)]
         # pip sets this variable while it builds, when its own packages must come first.
-        adding = "import os, site; 'PIP_BUILD_TRACKER' in os.environ or site.addsitedir({!r})\n"
+        adding = "import os, site; 'PIP_BUILD_TRACKER' in os.environ or site.addsitedir({!a})\n"
         lines = [adding.format(p) for p in outer if "site" in Path(p).name]
         (site / "outer.pth").write_text("".join(lines))
         for name in ("pip", "pytest", "tinytorch"):
