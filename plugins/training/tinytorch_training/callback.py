@@ -188,7 +188,8 @@ def checked_callbacks(value: Any) -> list[Callback]:
     callbacks = list(value)
     for i, callback in enumerate(callbacks):
         if not isinstance(callback, Callback):
-            hint = f"; create an instance: {callback.__name__}(...)" * isinstance(callback, type)
+            is_class = isinstance(callback, type)
+            hint = f"; create an instance: {callback.__name__}(...)" if is_class else ""
             raise TypeError(
                 f"callbacks[{i}] of Trainer must be an instance of a subclass of Callback, not "
                 f"{callback!r:.60}{hint}"
