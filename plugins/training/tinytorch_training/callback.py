@@ -118,8 +118,9 @@ class Callback:
         Args:
             trainer: the Trainer.
             averages: an object with `state_dict` and `load_state_dict`. Its state has the "sums" of
-                the loss and the metrics by name, the number of "examples", and, for metrics over
-                an epoch, the lists "outputs" and "targets" with an array for each batch.
+                the loss and the metrics by name, the number of "examples", the sum of their weights
+                in the loss as "weight", and, for metrics over an epoch, the lists "outputs" and
+                "targets" with an array for each batch.
         """
 
     def on_save(self, trainer: Any, state: dict[str, Any]) -> None:
