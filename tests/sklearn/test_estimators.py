@@ -234,6 +234,12 @@ class TestModules:
         one, other = (Classifier(**FAST, compile=c).fit(X, Y) for c in (False, True))
         assert same(one, other)
 
+    @pytest.mark.peers("jax")
+    def test_compiled_by_xla(self):
+        model = Classifier(**FAST, compile="xla", early_stopping=True).fit(X, Y)
+        assert type(model.predict_proba(X)) is np.ndarray
+        assert model.score(X, Y) > 0.8
+
 
 class TestTools:
     @both

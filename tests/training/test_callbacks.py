@@ -364,6 +364,7 @@ WRONG = {
         r"callbacks\[0\] of Trainer must be an instance .*; create an instance: Timing\(",
     ),
     "no list": (lambda: trainer(callbacks=Timing()), TypeError, "must be a list of callbacks"),
+    "an object": (lambda: trainer(callbacks=[3]), TypeError, r"callbacks\[0\] .* Callback, not 3$"),
     "a function": (lambda: trainer(callbacks=[print]), TypeError, r"callbacks\[0\] of Trainer"),
     "an unknown value": (
         lambda: trainer(callbacks=[ModelCheckpoint("file")]).fit(loader(), 1),

@@ -107,6 +107,15 @@ def test_an_example_of_weight_two_counts_like_two_examples(compile: bool) -> Non
     )
 
 
+def test_metrics_count_each_example_the_same() -> None:
+    weights = np.where(np.arange(len(X)) < 14, 0, WEIGHTS)  # the first batches have no weight
+    run = trainer(metrics={"mean": lambda _, target: float(target.data.mean())})
+    found = run.evaluate(X, T, batch_size=7, sample_weight=weights)
+    history = run.fit(X, T, 1, batch_size=7, sample_weight=weights)
+    assert [found["mean"], *history["mean"]] == pytest.approx([T.mean()] * 2, rel=1e-12)
+    assert found["loss"] == pytest.approx(trainer().evaluate(X, T, sample_weight=weights)["loss"])
+
+
 @pytest.mark.parametrize("accumulate", [1, 2])
 def test_weighted_batches_of_a_step_equal_one_batch(accumulate: int) -> None:
     one, other = trainer(), trainer(accumulate=accumulate)

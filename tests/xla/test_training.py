@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 
 import numpy as np
@@ -16,6 +17,7 @@ from tinytorch_losses import CrossEntropyLoss
 from tinytorch_training import (
     SGD,
     Adam,
+    EarlyStopping,
     LambdaLR,
     NonFiniteError,
     RMSprop,
@@ -313,6 +315,20 @@ def test_the_trainer():
         each.fit(*data, epochs=3, batch_size=16, generator=0)
     np.testing.assert_allclose(one.history["loss"], other.history["loss"], 1e-6)
     np.testing.assert_allclose(one.evaluate(*data)["loss"], other.evaluate(*data)["loss"], 1e-6)
+
+
+def test_copies_outlive_the_memory_that_a_step_reuses():
+    one = trainer("xla")
+    one.early_stopping = EarlyStopping(monitor="loss", patience=1, min_delta=10.0)
+    data = X.reshape(-1, 5), Y.reshape(-1)
+    one.fit(*data, epochs=1, batch_size=16, generator=0)
+    copies = [copy.deepcopy(one.model).state_dict(), copy.copy(one.model.state_dict())]
+    first = {name: np.asarray(array) for name, array in one.model.state_dict().items()}
+    one.fit(*data, epochs=4, batch_size=16, generator=0)
+    copies.append(one.model.state_dict())  # the weights of the best epoch, the first one
+    for each in copies:
+        for name, array in each.items():
+            np.testing.assert_array_equal(np.asarray(array), first[name], err_msg=name)
 
 
 def test_a_loss_that_is_not_finite_stops_the_trainer_before_the_step():

@@ -43,7 +43,7 @@ def part_of_rank(state: Mapping[str, Any], rank: int) -> dict[str, Any]:
         state: the averages over all ranks.
         rank: the number of the rank.
     """
-    found: dict[str, Any] = {"sums": {}, "examples": 0} if rank else dict(state)
+    found: dict[str, Any] = {"sums": {}, "examples": 0, "weight": 0} if rank else dict(state)
     for name in ("outputs", "targets"):
         if name in state:
             whole = np.concatenate(state[name])
@@ -61,7 +61,9 @@ def combined(states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     for state in states:
         for name, value in state["sums"].items():
             sums[name] = sums.get(name, 0.0) + value
-    found: dict[str, Any] = {"sums": sums, "examples": sum(s["examples"] for s in states)}
+    found: dict[str, Any] = {"sums": sums}
+    for name in ("examples", "weight"):
+        found[name] = sum(state[name] for state in states)
     for name in ("outputs", "targets"):
         # By batch, then by rank: the order of one process.
         columns = zip_longest(*(state.get(name, ()) for state in states))

@@ -286,7 +286,9 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
 
     def _predicted(self, X: Array) -> Array:
         """Return the outputs of the network for checked inputs."""
-        outputs = self._trainer().predict(X.astype(self._dtype(), copy=False), batch_size=1024)
+        inputs = X.astype(self._dtype(), copy=False)
+        # Compiled by XLA, the network returns arrays of JAX.
+        outputs = np.asarray(self._trainer().predict(inputs, batch_size=1024))
         if outputs.shape != (len(X), self.n_outputs_):
             raise ValueError(
                 f"the module of {type(self).__name__} must return an array of shape (examples, "

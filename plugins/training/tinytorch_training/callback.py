@@ -118,8 +118,9 @@ class Callback:
         Args:
             trainer: the Trainer.
             averages: an object with `state_dict` and `load_state_dict`. Its state has the "sums" of
-                the loss and the metrics by name, the number of "examples", and, for metrics over
-                an epoch, the lists "outputs" and "targets" with an array for each batch.
+                the loss and the metrics by name, the number of "examples", the sum of their weights
+                in the loss as "weight", and, for metrics over an epoch, the lists "outputs" and
+                "targets" with an array for each batch.
         """
 
     def on_save(self, trainer: Any, state: dict[str, Any]) -> None:
@@ -188,7 +189,8 @@ def checked_callbacks(value: Any) -> list[Callback]:
     callbacks = list(value)
     for i, callback in enumerate(callbacks):
         if not isinstance(callback, Callback):
-            hint = f"; create an instance: {callback.__name__}(...)" * isinstance(callback, type)
+            is_class = isinstance(callback, type)
+            hint = f"; create an instance: {callback.__name__}(...)" if is_class else ""
             raise TypeError(
                 f"callbacks[{i}] of Trainer must be an instance of a subclass of Callback, not "
                 f"{callback!r:.60}{hint}"

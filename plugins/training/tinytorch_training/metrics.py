@@ -42,16 +42,19 @@ def accuracy(output: Array, target: Array) -> float:
 class Averages:
     """Running averages over examples, computed from the averages of batches.
 
+    Examples can have weights, which count in the loss only.
+
     >>> averages = Averages()
-    >>> averages.add({"loss": 1.0}, examples=3)
-    >>> averages.add({"loss": 2.0}, examples=1)
+    >>> averages.add({"loss": 1.0, "accuracy": 0.5}, examples=3)
+    >>> averages.add({"loss": 2.0, "accuracy": 1.0}, examples=1, weight=3.0)
     >>> averages.means()
-    {'loss': 1.25}
+    {'loss': 1.5, 'accuracy': 0.625}
     """
 
     def __init__(self) -> None:
         self._sums: dict[str, float] = {}
         self._examples: float = 0
+        self._weight: float = 0
         self._outputs: list[Array] = []
         self._targets: list[Array] = []
 
@@ -74,21 +77,34 @@ class Averages:
         """Return the outputs and targets of all batches so far."""
         return np.concatenate(self._outputs), np.concatenate(self._targets)
 
-    def add(self, means: Mapping[str, float], examples: float) -> None:
-        """Add the averages of one batch with this number of examples, or sum of weights."""
+    def add(self, means: Mapping[str, float], examples: float, weight: float | None = None) -> None:
+        """Add the averages of one batch.
+
+        Args:
+            means: the averages by name.
+            examples: the number of examples.
+            weight: the sum of their weights, or None if each has the weight 1.
+        """
+        weight = examples if weight is None else weight
         for name, mean in means.items():
-            self._sums[name] = self._sums.get(name, 0.0) + mean * examples
+            counts = weight if name == "loss" else examples
+            # A user's loss may be nan if all weights are 0.
+            self._sums[name] = self._sums.get(name, 0.0) + (mean * counts if counts else 0.0)
         self._examples += examples
+        self._weight += weight
 
     def means(self) -> dict[str, float]:
         """Return the averages over all examples so far; none if these have no weight."""
-        if not self._examples:
+        if not self._weight:
             return {}
-        return {name: total / self._examples for name, total in self._sums.items()}
+        return {
+            name: total / (self._weight if name == "loss" else self._examples)
+            for name, total in self._sums.items()
+        }
 
     def state_dict(self) -> dict[str, Any]:
         """Return the sums so far, and what was collected."""
-        state = {"sums": dict(self._sums), "examples": self._examples}
+        state = {"sums": dict(self._sums), "examples": self._examples, "weight": self._weight}
         if self._outputs:
             state |= {"outputs": list(self._outputs), "targets": list(self._targets)}
         return state
@@ -103,7 +119,10 @@ class Averages:
         sums = dict(state_dict["sums"])
         if not all(isinstance(value, Real) for value in sums.values()):
             raise TypeError(f"sums of Averages must be numbers, not {sums!r:.60}")
-        self._examples = not_negative("Averages", "examples", state_dict["examples"])
+        examples = not_negative("Averages", "examples", state_dict["examples"])
+        # Older files have no weights.
+        self._weight = not_negative("Averages", "weight", state_dict.get("weight", examples))
+        self._examples = examples
         self._sums = sums
         self._outputs = list(state_dict.get("outputs", []))
         self._targets = list(state_dict.get("targets", []))

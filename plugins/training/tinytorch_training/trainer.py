@@ -24,7 +24,14 @@ from tinytorch_training.arguments import (
     warn_caller,
     with_methods,
 )
-from tinytorch_training.batches import Conversion, inputs_of, parameter_dtype, share, target_of
+from tinytorch_training.batches import (
+    Conversion,
+    examples_in,
+    inputs_of,
+    parameter_dtype,
+    share,
+    target_of,
+)
 from tinytorch_training.callback import Callback, Calls, checked_callbacks
 from tinytorch_training.checkpoint import save_checkpoint
 from tinytorch_training.checkpointing import Checkpointing
@@ -76,7 +83,8 @@ class Trainer:
             "step" of the optimizer. A schedule that takes a metric, such as `ReduceLROnPlateau`,
             gets the validation loss of each epoch, or the training loss without validation data.
         metrics: functions of the output and the target by name, such as `{"accuracy": accuracy}`.
-            They are reported as averages over the examples. They get detached tensors, and are
+            They are reported as averages over the examples, each of which counts the same,
+            whatever its weight in the loss. They get detached tensors, and are
             called after the step of the optimizer. Those marked with `over_epoch`, such as
             `f1_score`, get all outputs and targets of an epoch at its end instead, and may return
             a list, such as a matrix. The names
@@ -328,9 +336,9 @@ class Trainer:
             data = (data, target, sample_weight)
         with run_state.evaluating(self.model):
             for each in evaluation_loader("data of evaluate()", data, batch_size, convert.array):
-                size = share(each)
+                weight = share(each)
                 batch = convert.batch(each)
-                self._add(averages, batch, self._current_steps().evaluate(batch), size)
+                self._add(averages, batch, self._current_steps().evaluate(batch), weight)
         return self._means(averages)
 
     def predict(self, x: Any, batch_size: int = 256) -> Array:
@@ -435,8 +443,8 @@ class Trainer:
             results = self._current_steps().train(*batches)
         except NotFinite as error:
             raise self._not_finite(error, batches[error.index]) from None
-        for batch, result, size in zip(batches, results, shares, strict=True):
-            self._add(self.averages, batch, result, size)
+        for batch, result, weight in zip(batches, results, shares, strict=True):
+            self._add(self.averages, batch, result, weight)
         self.step += 1
         if self.scheduler is not None and self.scheduler_interval == "step":
             self.scheduler.step()
@@ -455,9 +463,10 @@ class Trainer:
         compile = backend_in_force(self.compile)
         return *parts, compile, self._callback_calls.inside_step, self.batch_weights
 
-    def _add(self, averages: Averages, batch: Any, result: Result, share: float) -> None:
+    def _add(self, averages: Averages, batch: Any, result: Result, weight: float) -> None:
         """Add the loss and the metrics of a batch to averages, unless it is empty."""
-        if not share:
+        examples = examples_in(batch)
+        if not examples:
             return
         loss, output = result
         numbers = {"loss": loss.item()}
@@ -468,7 +477,7 @@ class Trainer:
                     numbers[name] = _number(name, metric(output, target))
             if len(numbers) <= len(self.metrics):
                 averages.collect(output, target)
-        averages.add(numbers, share)
+        averages.add(numbers, examples, weight)
 
     def _means(self, averages: Averages) -> dict[str, Any]:
         """Return the averages over an epoch, and the metrics over it."""

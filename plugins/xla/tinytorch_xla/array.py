@@ -124,10 +124,10 @@ class Array(NDArrayOperatorsMixin):
         return _rebuilt, (self._concrete("a pickle or a copy"),)
 
     def __copy__(self) -> Array:
-        return self
+        return self.copy()
 
     def __deepcopy__(self, memo: Any) -> Array:
-        return self  # it cannot be modified
+        return self.copy()
 
     def __dlpack__(self, **options: Any) -> Any:
         """Return the memory for another library's `from_dlpack`."""
@@ -212,9 +212,10 @@ class Array(NDArrayOperatorsMixin):
             return Array(jnp.real(self.value).astype(dtype))
         return Array(self.value.astype(dtype))
 
-    def copy(self, order: str = "K") -> Any:
-        """Return the array itself, which cannot be modified."""
-        return self
+    @in_64_bits
+    def copy(self, order: str = "K") -> Array:
+        """Return a copy, which stays valid if a compiled step reuses the memory of the array."""
+        return self if is_traced(self.value) else Array(self.value.copy())
 
     @in_64_bits
     def reshape(self, *shape: Any, order: str = "C", copy: bool | None = None) -> Any:
