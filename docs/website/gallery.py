@@ -47,7 +47,7 @@ EXAMPLES = (
 INTRODUCTION = """\
 # Gallery
 
-Each program trains or optimizes something in at most 210 lines, and draws what it found. The
+Each program trains or optimizes something in at most 220 lines, and draws what it found. The
 pictures were made when this site was built. Run the programs in a checkout, after `make demo`.
 """
 
