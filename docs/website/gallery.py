@@ -47,7 +47,7 @@ EXAMPLES = (
 INTRODUCTION = """\
 # Gallery
 
-Each program is one file of some 50 to 200 lines. It trains or optimizes something, and most draw
+Each program is one file of at most 220 lines. It trains or optimizes something, and most draw
 what they found. The pictures were made when this site was built. Run the programs in a checkout,
 after `make demo`.
 """

@@ -47,6 +47,16 @@ def test_a_wrong_plugin_fails_and_is_reported_before_a_correct_one(site) -> None
     assert done.stdout.index("wrong fails") < done.stdout.index("plugin 'cube'")
 
 
+def test_an_error_that_several_checks_meet_is_reported_once(site) -> None:
+    site.install("wrong", code("wrong", formula="x * missing"))
+    chosen = ("--only", "keeps_dtypes", "--only", "takes_empty_inputs")
+    done = site.start("-m", "tinytorch_core", "check", "wrong", *chosen)
+    assert done.returncode == 1
+    assert "wrong  2 failed" in done.stdout
+    assert done.stdout.count("NameError: name 'missing' is not defined") == 1
+    assert "\n  also in:  wrong: takes_empty_inputs\n" in done.stdout
+
+
 def test_verbose_lists_each_check_and_the_reasons_for_left_out_checks(site) -> None:
     site.install("cube", code())
     done = site.start("-m", "tinytorch_core", "check", "-v", "cube")

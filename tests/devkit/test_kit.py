@@ -214,6 +214,17 @@ def test_the_failure_of_an_op_that_raises_has_the_location() -> None:
     assert isinstance(result.failure.__cause__, ZeroDivisionError)
 
 
+def test_the_location_of_an_error_is_in_the_plugin_and_not_in_what_it_calls() -> None:
+    class Converting(Cubes):
+        @hookimpl
+        def tinytorch_register_ops(self, ops: Any) -> None:
+            ops.add("cube", lambda x: x * x * np.asarray(x, dtype=float, copy=False))
+
+    for check in ("keeps_dtypes", "takes_any_array"):
+        failure = check_plugin(Converting(), checks=[check])[0].failure
+        assert f"{__file__}:" in failure.found + failure.remedy
+
+
 def test_the_active_plugins_are_restored_after_a_failure(loud: None) -> None:
     before = plugins.active()
     case = cases_of(Cubes(), checks=["is_loud"])[0]

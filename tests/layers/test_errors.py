@@ -60,6 +60,14 @@ def test_input_of_wrong_type_raises(call):
         layer(call)([[1.0, 2.0]])
 
 
+def test_an_array_without_a_dtype_of_numpy_is_an_error():
+    class Foreign:
+        shape, dtype = (1, 2), "float32"
+
+    with pytest.raises(TypeError, match=r"Linear\(2, 2\) expects .*Foreign; pass Tensor\(x\)"):
+        layer("Linear(2, 2)")(Foreign())
+
+
 def test_flatten_accepts_any_dtype_but_not_a_list():
     assert layer("Flatten()")(np.zeros((2, 3, 4), np.uint8)).shape == (2, 12)
     with pytest.raises(TypeError, match=r"Flatten\(\) expects a Tensor or an array, not list"):

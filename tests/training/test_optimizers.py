@@ -16,6 +16,7 @@ import pytest
 from tinytorch_core import Tensor, hookimpl, plugins
 
 from tinytorch_autograd import no_grad
+from tinytorch_layers import Linear, Sequential
 from tinytorch_training import (
     SGD,
     Adagrad,
@@ -347,6 +348,11 @@ WRONG = {
         lambda: clip_grad_norm(exhausted(), 1.0),
         ValueError,
         "clip_grad_norm got no parameters. The generator is already exhausted",
+    ),
+    "a module": (
+        lambda: SGD(Sequential(Linear(1, 1))),
+        TypeError,
+        r"such as model.parameters\(\).*not Sequential",
     ),
     "a single tensor": (lambda: SGD(W), TypeError, r"such as model.parameters\(\).*not Tensor"),
     "an array": (lambda: SGD([np.ones(2)]), TypeError, "parameter 0 is of type ndarray"),

@@ -10,8 +10,6 @@ import pytest
 
 from tinytorch_core import Tensor, plugins
 
-import tinytorch_training
-
 OPS = {"sgd_update", "adam_update", "rmsprop_update"}
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
-import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +14,7 @@ from tinytorch_core.extend import unwrap
 from tinytorch_devkit.checks import Checks
 from tinytorch_devkit.comparing import difference
 from tinytorch_devkit.description import Description, results
-from tinytorch_devkit.failure import CheckFailure
+from tinytorch_devkit.failure import CheckFailure, raised_at
 from tinytorch_devkit.strict_array import StrictArray, StrictArrayError, strict, values_of
 
 
@@ -55,8 +53,11 @@ def expect_same(function: Callable[[], Any], expected: Any, *, tolerance: float,
     try:
         found = function()
     except StrictArrayError as error:
+        line = raised_at(error)
         raise CheckFailure(
-            f"{of} to work on arrays of other libraries", f"{error}, in {_line(error)}", _REMEDY
+            f"{of} to work on arrays of other libraries",
+            f"{error}, in {line.file}:{line.number}",
+            _REMEDY,
         ) from error
     for one, other in zip(results(found), results(expected), strict=True):
         array = unwrap(one)
@@ -83,11 +84,3 @@ _REMEDY = (
     "write functional NumPy: no item assignment, no np.asarray, no float(x), no branch on a value; "
     "a faster version for ndarrays may stay behind isinstance(x, np.ndarray)"
 )
-
-
-def _line(error: Exception) -> str:
-    """Return the last line outside of this package and NumPy that led to an error."""
-    ours = os.path.dirname(__file__), os.path.dirname(np.__file__)
-    frames = traceback.extract_tb(error.__traceback__)
-    frame = [f for f in frames if not f.filename.startswith(ours)][-1:] or frames[-1:]
-    return f"{frame[0].filename}:{frame[0].lineno}"

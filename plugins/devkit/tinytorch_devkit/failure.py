@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import traceback
+from typing import NamedTuple
+
 from tinytorch_core import TinyTorchError
 
 
@@ -34,3 +37,34 @@ class CheckFailure(AssertionError):
         )
         indented = [line.replace("\n", "\n" + " " * 12) for line in lines]
         return "\n  ".join([*filter(None, [self.where]), *indented])
+
+
+class Line(NamedTuple):
+    """A line of code: its file, its number, and the function it is in."""
+
+    file: str
+    number: int
+    function: str
+
+
+def raised_at(error: Exception) -> Line:
+    """Return the last line of the plugin under test, or else of another plugin, before an error.
+
+    The functions of NumPy and TinyTorch that it calls raise the error, but it causes it.
+    """
+    lines = [
+        (
+            str(frame.f_globals.get("__name__", "")).partition(".")[0],
+            Line(frame.f_code.co_filename, number, frame.f_code.co_name),
+        )
+        for frame, number in traceback.walk_tb(error.__traceback__)
+    ]
+    for machinery in (_MACHINERY | {"tinytorch_autograd"}, _MACHINERY):
+        for package, line in reversed(lines):
+            if package not in machinery and not line.file.startswith(_GENERATED):
+                return line
+    return lines[-1][1]
+
+
+_MACHINERY = {"numpy", "tinytorch_core", "tinytorch_devkit"}
+_GENERATED = ("tinytorch-", "<__array_function__")

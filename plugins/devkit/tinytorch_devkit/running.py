@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -20,7 +19,7 @@ from tinytorch_devkit import (
 )
 from tinytorch_devkit.checks import Check, Checks
 from tinytorch_devkit.description import Description
-from tinytorch_devkit.failure import CheckFailure, UnknownCheckError
+from tinytorch_devkit.failure import CheckFailure, UnknownCheckError, raised_at
 from tinytorch_devkit.subject import Subject, without_numerical_warnings
 
 _MODULES = (
@@ -84,11 +83,11 @@ class Case:
 
 
 def _unexpected(error: Exception, where: str) -> CheckFailure:
-    frame = traceback.extract_tb(error.__traceback__)[-1]
+    line = raised_at(error)
     return CheckFailure(
         "no error",
         f"{type(error).__name__}: {error}",
-        f"it was raised in {frame.filename}:{frame.lineno}, in {frame.name}; the op, its rule and "
+        f"it was raised in {line.file}:{line.number}, in {line.function}; the op, its rule and "
         "its reference must accept all inputs and parameters in the description",
         where,
     )

@@ -45,6 +45,9 @@ def input_shape(layer: object, x: Array, *, floating: bool = True) -> tuple[int,
     dtype = getattr(x, "dtype", None)
     if dtype is None:
         raise TypeError(f"{layer} expects a Tensor or an array, not {type(x).__name__}: {x!r:.60}")
+    if not hasattr(dtype, "kind"):  # PyTorch's, for example
+        name = f"{type(x).__module__}.{type(x).__name__}"
+        raise TypeError(f"{layer} expects a Tensor or an array, not {name}; pass Tensor(x)")
     shape: tuple[int, ...] = x.shape
     if floating and dtype.kind != "f":
         raise TypeError(

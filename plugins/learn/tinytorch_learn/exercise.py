@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import tinytorch_core
+
 from tinytorch_learn.report import Wrong
 
 # The modules of checks, in the order of the chapters.

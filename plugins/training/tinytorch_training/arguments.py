@@ -129,11 +129,12 @@ def parameter_list(owner: str, parameters: Iterable[Any]) -> list[Tensor]:
     """Return parameters as a list of at least one floating-point Tensor.
 
     Raises:
-        TypeError: `parameters` is a single Tensor or not iterable, or an item is not a Tensor of
-            real floating-point numbers.
+        TypeError: `parameters` is a single Tensor, a module or not iterable, or an item is not a
+            Tensor of real floating-point numbers.
         ValueError: `parameters` is empty, or one is repeated or was computed by an op.
     """
-    if isinstance(parameters, Tensor) or not isinstance(parameters, Iterable):
+    not_parameters = isinstance(parameters, Tensor) or hasattr(parameters, "parameters")
+    if not_parameters or not isinstance(parameters, Iterable):
         raise TypeError(
             f"{owner} expects an iterable of tensors, such as model.parameters() or [w, b], "
             f"not {type(parameters).__name__}"

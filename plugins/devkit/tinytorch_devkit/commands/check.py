@@ -12,7 +12,7 @@ from tinytorch_core import plugins
 from tinytorch_devkit.commands.session import output_to_stderr, started_surface
 
 if TYPE_CHECKING:
-    from tinytorch_devkit import Result
+    from tinytorch_devkit import CheckFailure, Result
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -48,12 +48,27 @@ def run(args: argparse.Namespace) -> int:
         for line in _listed(results) if args.verbose else _summary(results):
             print(f"  {line}")
         failures = [result.failure for result in results if result.failure is not None]
-        for failure in failures:
+        for failure, others in _by_error(failures):
             print(f"\n{failure}")
+            if others:
+                print(f"  also in:  {', '.join(others)}")
         if failures:
             print()
         failed += len(failures)
     return 1 if failed else 0
+
+
+def _by_error(failures: Sequence[CheckFailure]) -> list[tuple[CheckFailure, list[str]]]:
+    """Return each failure with the cases that failed with the same exception at the same line."""
+    found: dict[object, tuple[CheckFailure, list[str]]] = {}
+    for failure in failures:
+        raised = failure.expected == "no error"
+        key = (failure.found, failure.remedy) if raised else id(failure)
+        if key in found:
+            found[key][1].append(failure.where.replace(" fails ", ": "))
+        else:
+            found[key] = failure, []
+    return list(found.values())
 
 
 def _listed(results: Sequence[Result]) -> list[str]:
