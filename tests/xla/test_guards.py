@@ -141,17 +141,17 @@ def test_a_gradient_and_a_mode():
             y.backward()
         return y
 
-    weight.grad = X
-    step(X)
-    np.testing.assert_allclose(np.asarray(weight.grad), 2 * X)
-    step(X)
-    np.testing.assert_allclose(np.asarray(weight.grad), 3 * X)
-    weight.grad = None
-    step(X)
-    np.testing.assert_allclose(np.asarray(weight.grad), X)
-    with no_grad():
+    def gradient(start):
+        weight.grad = start
         step(X)
-    np.testing.assert_allclose(np.asarray(weight.grad), X)
+        return np.asarray(weight.grad)
+
+    for start in (None, None, None, X, X, None, X):
+        np.testing.assert_allclose(gradient(start), X if start is None else 2 * X)
+    with no_grad():
+        np.testing.assert_allclose(gradient(X), X)
+    np.testing.assert_allclose(gradient(X), 2 * X)
+    assert "3 programs" in repr(step)
 
 
 def test_an_argument_that_requires_grad_is_refused():
