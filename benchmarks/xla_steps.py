@@ -65,7 +65,7 @@ class Xla(Compiled):
 
         def task() -> Any:
             jax.block_until_ready(compiled(batch, targets).data.value)
-            return [t.data for t in tensors]
+            return tensors
 
         return task
 

@@ -7,6 +7,7 @@ program.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,7 @@ from tinytorch_xla.arguments import Leaf
 from tinytorch_xla.array import Array
 from tinytorch_xla.checks import FailedCheckError, InputCheck
 from tinytorch_xla.engine import jax
-from tinytorch_xla.guards import CHANGED, Guards, Slot, item_text, set_line
+from tinytorch_xla.guards import CHANGED, Guards, Slot, array_lines, item_text, set_line
 from tinytorch_xla.numbers import Number, Tape
 from tinytorch_xla.places import Box
 from tinytorch_xla.random import seed_from
@@ -88,7 +89,7 @@ class Plan:
         """
         args, kwargs = self.tree
         source = Source()
-        source.add(f"if len(args) != {len(args)} or {_keys_differ('kwargs', kwargs, source)}:")
+        source.add(f"if len(args) != {len(args)} or {_other_keys('kwargs', kwargs, source)}:")
         source.add(f"    return {source.name(CHANGED, 'CHANGED')}")
         for index, item in enumerate(args):
             self._add_argument(item, f"args[{index}]", source)
@@ -117,7 +118,8 @@ class Plan:
         self._add_checks(source)
         self._add_run(source)
         self._add_writes(source)
-        source.add(f"return {self._result_text(self.result, source)}")
+        result = self._result_text(self.result, source)
+        source.add(f"return {result}")
         lines = [f"def call({arguments}):", *_indented([*guards, *source.lines]), ""]
         return define(name, lambda names: "\n".join(lines), source.objects)
 
@@ -128,17 +130,19 @@ class Plan:
             self._add_array(tree, text, source)
         elif isinstance(tree, tuple | list) or type(tree) is dict:
             kind = source.name(type(tree), "kind")
-            is_dict = type(tree) is dict
-            differs = _keys_differ(text, tree, source) if is_dict else f"len({text}) != {len(tree)}"
+            items = tree if isinstance(tree, dict) else dict(enumerate(tree))
+            differs = f"len({text}) != {len(tree)}"
+            if isinstance(tree, dict):
+                differs = _other_keys(text, tree, source)
             source.add(f"if {text}.__class__ is not {kind} or {differs}:", changed)
-            for key, item in tree.items() if is_dict else enumerate(tree):
+            for key, item in items.items():
                 self._add_argument(item, f"{text}[{source.literal(key)}]", source)
         elif isinstance(tree, bool | int | float | complex | str | bytes):
             kind = source.name(type(tree), "kind")
             value = source.literal(tree)
             source.add(f"if {text}.__class__ is not {kind} or {text} != {value}:", changed)
         else:
-            source.add(f"if {text} is not {source.name(tree, 'value')}:", changed)
+            source.add(f"if {text} is not {source.name(tree, type(tree).__name__)}:", changed)
 
     def _add_array(self, leaf: Leaf, text: str, source: Source) -> None:
         changed = f"    return {source.name(CHANGED, 'CHANGED')}"
@@ -151,7 +155,8 @@ class Plan:
             source.add(f"if {x}.__class__ is not {kind}{tracked}:", changed)
             source.add(f"{x} = {array_text(x)}")
         array, ndarray = source.name(Array, "Array"), source.name(np.ndarray, "ndarray")
-        kinds = f"{a}.__class__ is not {ndarray} and {a}.__class__ is not {_jax_array(source)}"
+        jax_array = source.name(_array_class(), "JaxArray")
+        kinds = f"{a}.__class__ is not {ndarray} and {a}.__class__ is not {jax_array}"
         name = source.name(dtype, "dtype")
         other_dtype = f"{a}.dtype is not {name} and {a}.dtype != {name}"
         source.add(
@@ -187,7 +192,7 @@ class Plan:
         """Add lines that draw seeds, and run the program."""
         generators = [self.generators[i][2] for i in self.drawing]
         names = [source.name(generator, "generator") for generator in generators]
-        if self.is_checked:
+        if self.is_checked and names:
             states = source.tuple(f"{name}.bit_generator.state" for name in names)
             source.add(f"states = {states}")
         arrays = [f"v{i}" for i in self.read]
@@ -207,11 +212,17 @@ class Plan:
         if self.waits and self.changed:
             wait = source.name(jax.block_until_ready, "wait")
             source.add(f"{wait}({source.tuple(f'w{i}' for i in self.changed)})")
+        written: list[Slot] = []
         for i in self.changed:
-            source.add(self.slots[i].write_line(f"w{i}", source))
+            # The array of a tensor is written before its gradient.
+            slot = self.slots[i]
+            is_on_device = any(s.is_data and s.owner is slot.owner for s in written)
+            source.add(*slot.write_lines(f"w{i}", is_on_device, source))
+            written.append(slot)
         if self.is_checked:
             # The arrays that were written are the old ones, whose memory may be used again.
-            source.add("if not ok:")
+            # By NumPy, which takes less time than bool() of an array of JAX.
+            source.add(f"if not {source.name(np.asarray, 'asarray')}(ok):")
             for position, i in enumerate(self.drawing):
                 name = source.name(self.generators[i][2], "generator")
                 source.add(f"    {name}.bit_generator.state = states[{position}]")
@@ -223,13 +234,14 @@ class Plan:
             source.add(set_line(box, key, value, source))
 
     def _result_text(self, tree: Any, source: Source) -> str:
-        """Return the text of the result, or of a part of it."""
+        """Return the text of the result, or of a part of it, and add lines that it needs."""
         if isinstance(tree, Leaf):
-            array = f"{source.name(Array, 'Array')}(o{tree.index})"
+            result = f"r{tree.index}"
+            source.add(*array_lines(result, f"o{tree.index}", source))
             if tree.kind is None:
-                return array
+                return result
             kind = source.name(tree.kind, "Tensor")
-            return f"{source.name(from_array, 'from_array')}({kind}, {array})"
+            return f"{source.name(from_array, 'from_array')}({kind}, {result})"
         if isinstance(tree, Number):
             return f"n{tree.index}"
         if type(tree) is dict:
@@ -249,13 +261,15 @@ class Plan:
         return f"{kind}({given})"
 
 
-def _keys_differ(text: str, items: dict[Any, Any], source: Source) -> str:
+def _other_keys(text: str, items: dict[Any, Any], source: Source) -> str:
     """Return the condition that a dict has other keys, or in another order."""
     return f"[*{text}] != {source.name([*items], 'keys')}" if items else text
 
 
-def _jax_array(source: Source) -> str:
-    return source.name(type(jax.numpy.zeros(())), "JaxArray")
+@functools.cache
+def _array_class() -> type:
+    """Return the class of arrays of JAX that have values; `jax.Array` is an abstract class."""
+    return type(jax.device_put(np.zeros(())))
 
 
 def _indented(lines: Sequence[str]) -> list[str]:

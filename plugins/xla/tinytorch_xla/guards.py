@@ -74,16 +74,22 @@ class Slot:
         if isinstance(self.owner, Box):
             return item_text(self.owner, self.key, source)
         tensor = source.name(self.owner, "tensor")
-        return array_text(tensor) if self.is_data else f"{tensor}.{self.key}"
+        return array_text(tensor) if self.is_data else f"{tensor}.{_attribute_of_grad(self.owner)}"
 
-    def write_line(self, value: str, source: Source) -> str:
-        """Return the line that replaces the array by one of JAX, given the text of that."""
-        array = f"{source.name(Array, 'Array')}({value})"
+    def write_lines(self, value: str, is_on_device: bool, source: Source) -> list[str]:
+        """Return the lines that replace the array by one of JAX.
+
+        Args:
+            value: the variable of that array.
+            is_on_device: whether the array of the tensor is known to be one of ours.
+            source: has the names of the objects.
+        """
+        lines = array_lines("array", value, source)
         if isinstance(self.owner, Box):
-            return set_line(self.owner, self.key, array, source)
-        if self.is_data:
-            return f"{self.text(source)} = {array}"
-        return f"{source.name(self.write_gradient, 'write')}({value})"
+            return [*lines, set_line(self.owner, self.key, "array", source)]
+        if self.is_data or is_on_device:
+            return [*lines, f"{self.text(source)} = array"]
+        return [f"{source.name(self.write_gradient, 'write')}({value})"]
 
 
 class Guards:
@@ -101,26 +107,22 @@ class Guards:
         self, fixed: Sequence[tuple[Box, int, list[tuple[Any, Any]]]], slots: Sequence[Slot]
     ) -> None:
         self._items = [(box, key, value) for box, _, items in fixed for key, value in items]
-        self._readers = [box.reader(key) for box, key, _ in self._items]
         self._counts = [(box, count) for box, count, _ in fixed]
         self._slots = slots
         self.missing = [slot.read() is None for slot in slots]
 
     def has_equal_items(self) -> bool:
         """Return whether the items of boxes have the values that they had."""
-        return all(
-            same(read(), value)
-            for read, (*_, value) in zip(self._readers, self._items, strict=True)
-        )
+        return all(same(box.get(key), value) for box, key, value in self._items)
 
     def add_modes(self, source: Source) -> None:
         """Add lines that find out if ops run in another way than before."""
-        surface = Tensor.__bases__[0]
+        tensor, surface = source.name(Tensor, "Tensor"), source.name(Tensor.__bases__[0], "surface")
         autograd = sys.modules.get("tinytorch_autograd")
         enabled: Any = is_recording if autograd is None else autograd.is_grad_enabled
         _changed_if(
             source,
-            f"{source.name(Tensor, 'Tensor')}.__bases__[0] is not {source.name(surface, 'surface')}",
+            f"{tensor}.__bases__[0] is not {surface}",
             f"{source.name(enabled, 'is_recording')}() is not {is_recording()}",
         )
 
@@ -133,7 +135,7 @@ class Guards:
                 the variables v0, v1 and so on.
         """
         others = [
-            f"{item_text(box, key, source)} is not {source.name(value, 'value')}"
+            f"{item_text(box, key, source)} is not {source.name(value, type(value).__name__)}"
             for box, key, value in self._items
         ]
         if others:
@@ -159,9 +161,9 @@ class Guards:
         for box, count in self._counts:
             name = source.name(box.thing, "box")
             if box.public:  # keys with an underscore may change
-                keys = source.name(set(box.thing), "keys")
+                keys = source.name([*box.thing], "keys")
                 counted = f"{source.name(box, 'place')}.count()"
-                found.append(f"({name}.keys() != {keys} and {counted} != {count})")
+                found.append(f"([*{name}] != {keys} and {counted} != {count})")
             elif count >= 0:
                 found.append(f"len({name}) != {count}")
         return found
@@ -171,6 +173,22 @@ def _changed_if(source: Source, *conditions: str) -> None:
     if conditions:
         changed = source.name(CHANGED, "CHANGED")
         source.add(f"if {' or '.join(conditions)}:", f"    return {changed}")
+
+
+def _attribute_of_grad(tensor: Any) -> str:
+    """Return the attribute in which a tensor keeps its gradient; faster than the property."""
+    before, probe = tensor.grad, tensor.data
+    tensor.grad = probe
+    try:
+        return next((name for name, value in vars(tensor).items() if value is probe), "grad")
+    finally:
+        tensor.grad = before
+
+
+def array_lines(name: str, value: str, source: Source) -> list[str]:
+    """Return the lines that do what `name = Array(value)` does, without the call of `__init__`."""
+    new, array = source.name(object.__new__, "new"), source.name(Array, "Array")
+    return [f"{name} = {new}({array})", f"{name}.value = {value}", f"{name}.checked = None"]
 
 
 def item_text(box: Box, key: Any, source: Source) -> str:

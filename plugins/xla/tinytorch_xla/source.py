@@ -32,6 +32,7 @@ class Source:
     def name(self, thing: Any, kind: str) -> str:
         """Return the name of an object, which gets a new one that starts with `kind` if needed."""
         if id(thing) not in self._names:
+            kind = kind if kind.isidentifier() else "value"
             name = self._names[id(thing)] = f"{kind}_{len(self.objects)}"
             self.objects[name] = thing  # kept, so that the id stays its own
         return self._names[id(thing)]
@@ -41,7 +42,7 @@ class Source:
         is_number = type(value) is int or (type(value) is float and math.isfinite(value))
         if is_number or value is None or type(value) in (bool, str):
             return repr(value)
-        return self.name(value, "constant")
+        return self.name(value, type(value).__name__)
 
     def tuple(self, items: Iterable[str]) -> str:
         """Return the text of a tuple."""
