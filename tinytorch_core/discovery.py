@@ -68,7 +68,8 @@ def entry_points(
     `sys.path`, and then importers of frozen programs are asked too.
     """
     found: dict[str, list[EntryPoint]] = {}
-    own = {*map(_identity, (os.curdir, _program_folder()))} - {None}
+    # A program in a zip file has no folder, and its metadata is that of installed distributions.
+    own = {_identity(f) for f in (os.curdir, _program_folder()) if os.path.isdir(f)}
     for folder in map(os.path.abspath, sys.path if path is None else path):
         try:
             names = os.listdir(folder)

@@ -20,6 +20,7 @@ from tinytorch_core.op_call import (
     op_call,
 )
 from tinytorch_core.ops import Op, OpTable
+from tinytorch_core.references import has_gil, least_references
 from tinytorch_core.registry import start as start_plugins
 from tinytorch_core.source import (
     argument_names,
@@ -63,8 +64,10 @@ __all__ = [
     "did_you_mean",
     "fork_safe_lock",
     "from_array",
+    "has_gil",
     "kernel",
     "lazy_names",
+    "least_references",
     "matmul",
     "numpy_name",
     "op",

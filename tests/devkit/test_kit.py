@@ -205,11 +205,11 @@ def test_the_failure_of_an_op_that_raises_has_the_location() -> None:
     class Raising(Cubes):
         @hookimpl
         def tinytorch_register_ops(self, ops: Any) -> None:
-            ops.add("cube", lambda x: 1 // 0)
+            ops.add("cube", lambda x: 1 / 0)
 
     result = check_plugin(Raising(), checks=["keeps_dtypes"])[0]
     assert result.failure.expected == "no error"
-    assert result.failure.found == "ZeroDivisionError: integer division or modulo by zero"
+    assert result.failure.found == "ZeroDivisionError: division by zero"
     assert f"it was raised in {__file__}:" in result.failure.remedy
     assert isinstance(result.failure.__cause__, ZeroDivisionError)
 

@@ -226,15 +226,23 @@ def test_no_worker_is_left_behind(number: int, to_group: bool) -> None:
     assert not any(map(runs, workers))
 
 
-def test_a_worker_that_died_gets_no_further_task() -> None:
+@pytest.mark.parametrize(
+    ("context", "hint"),
+    [
+        pytest.param("fork", "itself$", marks=needs_fork),
+        ("spawn", "itself. A worker that is not forked imports the program: loop over the loader"),
+    ],
+)
+def test_a_worker_that_died_gets_no_further_task(context: str, hint: str) -> None:
     def tasks():
         yield 3
         while multiprocessing.active_children():
             time.sleep(0.01)
         yield 4
 
-    with pytest.raises(WorkerError, match="worker 0 of a DataLoader died with the exit status 3"):
-        list(from_workers(os._exit, tasks(), 1, 2, 60.0, None))
+    message = f"worker 0 of a DataLoader died with the exit status 3.*{hint}"
+    with pytest.raises(WorkerError, match=message):
+        list(from_workers(os._exit, tasks(), 1, 2, 60.0, context))
 
 
 # Samplers.

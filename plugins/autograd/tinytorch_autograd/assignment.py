@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import Tensor
-from tinytorch_core.extend import place, to_array, unwrap
+from tinytorch_core.extend import least_references, place, to_array, unwrap
 
 from tinytorch_autograd import tree
 from tinytorch_autograd.engine import nodes_of
@@ -55,16 +55,37 @@ def _with_items(x: Any, index: Any, value: Any) -> Any:
 
 def _is_unshared(x: Any, value: Any) -> bool:
     """Return whether nothing but `x` and nodes refer to its array, an ndarray, or to its memory."""
-    array = x.data
+    array, references = _counted(x)
     if type(array) is not np.ndarray:
         return False
-    owner = array.base  # of a view, as many functions return them
-    if owner is not None and (type(owner) is not np.ndarray or sys.getrefcount(owner) > _UNSHARED):
+    owner, references_to_owner = _counted_base(array)  # of a view, as many functions return them
+    if owner is not None and (type(owner) is not np.ndarray or references_to_owner > _OWNER):
         return False
     if not (array if owner is None else owner).flags.owndata:  # memory of another library
         return False
-    references = sys.getrefcount(array)
-    return references <= _UNSHARED or references - _saved(array, [x, value]) <= _UNSHARED
+    return references <= _ARRAY or references - _saved(array, [x, value]) <= _ARRAY
+
+
+def _counted(x: Any) -> tuple[Any, int]:
+    """Return the array of a tensor, and the number of references to the array."""
+    return x.data, sys.getrefcount(x.data)
+
+
+def _counted_base(array: Any) -> tuple[Any, int]:
+    return array.base, sys.getrefcount(array.base)
+
+
+def _counted_leaves(saved: Any) -> list[tuple[Any, int]]:
+    """Return what a node saved, each value with the number of references to it."""
+    values = tree.leaves([saved])
+    references = [*map(sys.getrefcount, values)]
+    return list(zip(values, references, strict=True))
+
+
+# The number of references that these functions count to an array that nothing else refers to.
+_ARRAY = least_references(lambda limit: _counted(Tensor(0.0))[1] <= limit)
+_OWNER = least_references(lambda limit: _counted_base(np.empty(2)[1:])[1] <= limit)
+_SAVED = least_references(lambda limit: _counted_leaves([np.empty(0)])[0][1] <= limit)
 
 
 def _saved(array: Any, tensors: list[Any]) -> int:
@@ -76,23 +97,9 @@ def _saved(array: Any, tensors: list[Any]) -> int:
         nodes = nodes_of(nodes_in(tensors, Tensor))[0]
     except GraphFreedError:
         return 0
-    count = 0
-    for node in nodes:
-        for value in tree.leaves([node.saved]):
-            if value is array or (
-                isinstance(value, np.ndarray)
-                and value.base is array
-                and sys.getrefcount(value) <= _UNSHARED + 1  # also in the list of leaves
-            ):
-                count += 1
-    return count
-
-
-def _references_to_a_new_array() -> int:
-    x = Tensor(0.0)
-    array = x.data
-    return sys.getrefcount(array)
-
-
-# Counted, because the number differs between versions of Python.
-_UNSHARED = _references_to_a_new_array()
+    return sum(
+        value is array
+        or (isinstance(value, np.ndarray) and value.base is array and references <= _SAVED)
+        for node in nodes
+        for value, references in _counted_leaves(node.saved)
+    )

@@ -9,7 +9,7 @@ from typing import Any, Literal, overload
 import numpy as np
 
 from tinytorch_core import Op, Tensor
-from tinytorch_core.extend import derive, from_array
+from tinytorch_core.extend import derive, from_array, least_references
 
 from tinytorch_autograd.complex_numbers import cast
 from tinytorch_autograd.engine import backward_pass
@@ -68,15 +68,8 @@ def _finished(data: Any, grads: dict[Node, Any], leaf: Node) -> Any:
 
 
 _references = sys.getrefcount
-
-
-def _references_to_a_new_array() -> int:
-    grad = {None: np.empty(0)}.pop(None)
-    return _references(grad)
-
-
-# Counted here, because the number differs between versions of Python.
-_UNSHARED = _references_to_a_new_array()
+# The number of references that `_finished` counts to an array that nothing else refers to.
+_UNSHARED = -1
 
 
 def fit(data: Any, grad: Any) -> Any:
@@ -102,6 +95,19 @@ def fit(data: Any, grad: Any) -> Any:
     if grad.dtype is not data.dtype and grad.dtype != data.dtype:
         grad = cast(grad, data.dtype)
     return grad
+
+
+def _accepts(limit: int) -> bool:
+    """Return whether `_finished` returns a new array as it is with this limit."""
+    global _UNSHARED
+    _UNSHARED = limit
+    leaf: Any = None
+    grads = {leaf: np.empty(0)}
+    number = id(grads[leaf])
+    return id(_finished(np.empty(0), grads, leaf)) == number
+
+
+_UNSHARED = least_references(_accepts)
 
 
 def node_of(tensor: Any, what: str) -> Node:

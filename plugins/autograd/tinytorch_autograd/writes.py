@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import Tensor
-from tinytorch_core.extend import fork_safe_lock, unwrap
+from tinytorch_core.extend import fork_safe_lock, least_references, unwrap
 
 from tinytorch_autograd import tree
 from tinytorch_autograd.errors import ModifiedError
@@ -62,7 +62,8 @@ def note(target: Any, index: Any = ...) -> None:
     """
     array, references = _counted(target)
     is_view = getattr(array, "base", None) is not None
-    if references <= _UNSHARED and not is_view and array.dtype.kind in "fc":
+    is_unshared = references <= _UNSHARED and array is not target
+    if is_unshared and not is_view and array.dtype.kind in "fc":
         return
     owner, view = _owner(array), _view(array, unwrap(index))
     whole = view is owner or (array is owner and view.size == array.size)
@@ -83,13 +84,7 @@ def _counted(target: Any) -> tuple[Any, int]:
     return array, sys.getrefcount(array)
 
 
-def _references_to_a_new_array() -> int:
-    tensor = Tensor(0.0)
-    return _counted(tensor)[1]
-
-
-# Counted here, because the number differs between versions of Python.
-_UNSHARED = _references_to_a_new_array()
+_UNSHARED = least_references(lambda limit: _counted(Tensor(0.0))[1] <= limit)
 
 
 def _note(owner: Any, view: Any) -> None:

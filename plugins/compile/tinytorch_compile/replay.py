@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import Tensor
-from tinytorch_core.extend import array_text, from_array
+from tinytorch_core.extend import array_text, from_array, has_gil
 
 from tinytorch_compile.arguments import array_parts
 from tinytorch_compile.backends import Backend
 from tinytorch_compile.capture import Captured, Gradient, Leaf
+from tinytorch_compile.errors import CaptureError
 from tinytorch_compile.function import function_from
 from tinytorch_compile.guards import conditions, of_gradient
 from tinytorch_compile.names import Names
@@ -44,8 +45,8 @@ class Replay:
         allocating: the calls that create a new array each time.
         first_write: the number of the first line of `run` that changes the state.
         saved: generators, each with the variable of `run` that holds its state at the start.
-        gradients: the names of the arrays of gradients that `run` reuses, each with the text of
-            the gradient.
+        gradients: the names of the arrays of gradients that `run` reuses, each with the text that
+            counts the references to it, without that of its tensor.
         passed: the gradients that may be other arrays in each call.
         notes: what the backend has compiled, for `explain()`.
         verified: a second capture was equal.
@@ -69,9 +70,9 @@ class Replay:
         """Note that a second capture was equal, so the replay can be used."""
         self.verified = True
         space = self.run.__globals__
-        for name, place in self.gradients:
-            is_set = eval(place, space) is space[name]
-            space[f"{name}_references"] = sys.getrefcount(space[name]) - is_set
+        for name, count in self.gradients:
+            # In a function, as `run` counts them, because the number depends on the code.
+            space[f"{name}_references"] = eval(f"lambda: {count}", space)()
         for gradient in self.passed:
             # Another program may reuse the array, unless something refers to it.
             assert gradient.slot is not None
@@ -109,7 +110,12 @@ def replay_of(
         arguments: the arguments of the call, by name; positional arguments first.
         backend: how the program runs.
         copies: create new arrays for the gradients in each call, because the user holds them.
+
+    Raises:
+        CaptureError: the call adds to gradients in place, and without the GIL it cannot be noticed
+            that the user holds them.
     """
+    copies = copies or not has_gil()
     program = simplified(captured.program)
     kept = _accumulate(program, captured)
     passed = _pass_gradients(program, captured)
@@ -129,6 +135,11 @@ def replay_of(
     texts = _all_conditions(captured, program, kept, arguments, names, overwritten, variables)
     checks = _condition_lines(texts)
     reused = _reused([] if copies else kept, captured, program, source, names)
+    if reused and not has_gil():
+        raise CaptureError(
+            "it adds to gradients, which other code may hold, and Python without the global "
+            "interpreter lock does not tell; call zero_grad() in the compiled function"
+        )
     before = [*checks, *_held_lines(reused, names), *_input_lines(arguments, inputs)]
     lines = [
         *before,
@@ -329,7 +340,10 @@ def _reused(
     source: Source,
     names: Names,
 ) -> list[tuple[str, str]]:
-    """Return the name of each array of a gradient that is written, and the text of the gradient."""
+    """Return the name of each array of a gradient that is written.
+
+    With it, return the text that counts the references to the array, without that of its tensor.
+    """
     new = [
         (names.of(source.kept[index], "grad"), _place(gradient, names))
         for gradient, index in kept
@@ -340,16 +354,15 @@ def _reused(
         for gradient in captured.gradients
         if gradient.slot in program.writes
     ]
-    return new + added_to
+    count = names.of(sys.getrefcount, "getrefcount")
+    return [(name, f"{count}({name}) - ({place} is {name})") for name, place in new + added_to]
 
 
 def _held_lines(reused: list[tuple[str, str]], names: Names) -> list[str]:
     """Return the lines that find out if there are more references to the gradients' arrays."""
     if not reused:
         return []
-    count = names.of(sys.getrefcount, "getrefcount")
-    held = [f"{count}({name}) - ({place} is {name}) > {name}_references" for name, place in reused]
-    condition = " or ".join(held)
+    condition = " or ".join(f"{count} > {name}_references" for name, count in reused)
     return [f"if {condition}:", f"    return {names.of(HELD, 'HELD')}"]
 
 

@@ -62,6 +62,9 @@ _WITH_CACHES = frozenset(
     for name in ("core", "autograd", "activations", "compile", "layers", "losses", "training")
 )
 
+# The functions with which Python 3.14 computes the annotations of a class.
+_OF_ANNOTATIONS = ("__annotate__", "__annotate_func__")
+
 # The hooks that nothing but checks of a plugin calls.
 _OF_CHECKS = ("tinytorch_describe_ops", "tinytorch_register_checks")
 
@@ -390,8 +393,9 @@ def _is_attribute(kind: type) -> Belongs:
     names = vars(kind)
 
     def belongs(key: str) -> bool:
-        is_own = not (key.startswith("__") and key.endswith("__"))
-        return (is_own and key != "_abc_impl") or isinstance(names[key], types.FunctionType)
+        if key.startswith("__") and key.endswith("__"):
+            return isinstance(names[key], types.FunctionType) and key not in _OF_ANNOTATIONS
+        return key != "_abc_impl" or isinstance(names[key], types.FunctionType)
 
     return belongs
 

@@ -47,8 +47,9 @@ class DataLoader:
         collate_fn: a function that makes a batch from a list of examples, or None.
         num_workers: the number of processes that load batches. The order does not change. A dataset
             that draws should derive its numbers from the index, because each process has a copy of
-            its generator. Processes are started for each epoch; datasets must be picklable where
-            they are not forked.
+            its generator. Processes are started for each epoch. Where they are not forked, as on
+            Linux from Python 3.14 on, datasets must be picklable, and the program must loop below
+            `if __name__ == "__main__":`.
         prefetch: without workers, the number of batches that a thread loads ahead; 0 loads each
             batch when it is needed. With workers, the number of batches for each, by default 2.
         timeout: the seconds to wait for a worker or the thread; PyTorch waits forever.

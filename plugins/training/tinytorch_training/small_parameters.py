@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import Tensor
-from tinytorch_core.extend import from_array
+from tinytorch_core.extend import from_array, least_references
 
 Array = Any
 State = dict[str, Any]
@@ -23,13 +23,8 @@ Update = Callable[[Tensor, Array, State, Mapping[str, Any]], None]
 _LARGEST = 1024
 
 
-def _references(tensor: Tensor) -> int:
-    array = tensor.data
-    return sys.getrefcount(array)
-
-
-# Counted here, because the number differs between versions of Python.
-_UNSHARED = _references(Tensor(0.0))
+# The number of references that `_layout` counts to an array that nothing else refers to.
+_UNSHARED = -1
 
 
 def _layout(parameter: Tensor) -> tuple[int, Any, Any]:
@@ -52,6 +47,18 @@ def _layout(parameter: Tensor) -> tuple[int, Any, Any]:
     ):
         return id(parameter), array.shape, array.dtype
     return id(parameter), None, None
+
+
+def _accepts(limit: int) -> bool:
+    """Return whether `_layout` accepts a new parameter with this limit."""
+    global _UNSHARED
+    _UNSHARED = limit
+    parameter: Any = Tensor(0.0)
+    parameter.grad = np.zeros_like(parameter.data)
+    return _layout(parameter)[1] is not None
+
+
+_UNSHARED = least_references(_accepts)
 
 
 class SmallParameters:

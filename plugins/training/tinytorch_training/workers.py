@@ -139,11 +139,11 @@ class _Worker:
         earlier: Sequence[Connection],
     ) -> None:
         methods = multiprocessing.get_context(context)
-        self.number = number
+        self.number, self._forks = number, methods.get_start_method() == "fork"
         self.connection, other = methods.Pipe()
         # Daemons are ended when this process exits.
         # A forked process has copies of this end, which would keep the connection open.
-        inherited = [self.connection, *earlier] if methods.get_start_method() == "fork" else []
+        inherited = [self.connection, *earlier] if self._forks else []
         self._process: Any = methods.Process(  # type: ignore[attr-defined]
             target=_work,
             args=(other, load, inherited),
@@ -190,9 +190,17 @@ class _Worker:
         if code is not None and code < 0:
             with suppress(ValueError):
                 how = f"by the signal {signal.Signals(-code).name}"
+        imports = (
+            ""
+            if self._forks
+            else (
+                ". A worker that is not forked imports the program: loop over the loader below "
+                "`if __name__ == '__main__':`, and define the dataset's class in a module"
+            )
+        )
         return (
             f"worker {self.number} of a DataLoader died {how}. Its memory may have been used up; "
-            "num_workers=0 shows an error of the dataset itself"
+            f"num_workers=0 shows an error of the dataset itself{imports}"
         )
 
     def end(self) -> None:
