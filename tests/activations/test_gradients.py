@@ -5,6 +5,7 @@ import pytest
 
 from tinytorch_core import Tensor
 
+from tests.together import together
 from tinytorch_activations import (
     celu,
     elu,
@@ -82,8 +83,8 @@ def test_derivatives_of_large_inputs_are_finite_and_keep_the_dtype(case, dtype):
         assert np.isfinite(found).all()
 
 
-@pytest.mark.parametrize("shape", [(), (1,), (0,), (2, 0, 3), (3, 4)])
-@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+@together("shape", [(), (1,), (0,), (2, 0, 3), (3, 4)])
+@together("dtype", [np.float16, np.float32])
 @every_case
 def test_gradients_keep_a_narrow_dtype_for_arrays_and_tensors(case, dtype, shape):
     x = Tensor(np.full(shape, 0.5, dtype), requires_grad=True)

@@ -5,6 +5,7 @@ import pytest
 
 from tinytorch_core import Tensor
 
+from tests.together import together
 from tinytorch_activations import relu, sigmoid, softmax
 
 from .cases import EXTREMES, POINTS, every_case
@@ -43,8 +44,8 @@ def test_values_agree_with_pytorch(torch, case, points):
     np.testing.assert_allclose(case(Tensor(points)).data, expected, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("shape", [(), (1,), (0,), (3, 4), (2, 0, 3), (2, 3, 2)])
-@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@together("shape", [(), (1,), (0,), (3, 4), (2, 0, 3), (2, 3, 2)])
+@together("dtype", [np.float16, np.float32, np.float64])
 @every_case
 def test_shape_and_floating_dtype_are_kept(case, dtype, shape):
     out = case(Tensor(np.ones(shape, dtype)))

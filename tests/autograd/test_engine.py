@@ -11,13 +11,12 @@ import pytest
 
 from tinytorch_core import Tensor
 
+from tests.together import together
 from tinytorch_autograd import LostGradientError, engine, grad
 from tinytorch_autograd.debug.numerical import random_weights
 from tinytorch_autograd.node import Function, functions
 
 from .cases import CASES
-
-every_case = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 
 
 @pytest.fixture
@@ -198,7 +197,7 @@ class TestDroppingTheLoss:
         del h, loss
         assert alive(parts) == []
 
-    @every_case
+    @together("case", CASES)
     def test_leaves_no_cycle_in_any_op(self, case):
         inputs = [Tensor(a, requires_grad=True) for a in case.arrays]
         weight, (direction,) = random_weights(case.function, case.arrays, 1)

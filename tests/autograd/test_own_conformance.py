@@ -2,16 +2,11 @@
 
 import pytest
 
-from tinytorch_devkit import cases_of
+from tests.together import conformance_cases, run_all
 
-CASES = {}
-for case in cases_of("autograd"):
-    CASES.setdefault(case.subject, []).append(case)
+CASES = conformance_cases("autograd")
 
 
-# All checks of an op in one test: thousands of tests would take longer.
 @pytest.mark.parametrize("subject", CASES)
 def test_conforms(subject):
-    for case in CASES[subject]:
-        if case.left_out is None:
-            case()
+    run_all(CASES[subject])

@@ -1,8 +1,12 @@
 """The layers' ops pass the conformance kit, including autograd's checks if it is active."""
 
-from tinytorch_devkit import parametrize_with_checks
+import pytest
+
+from tests.together import conformance_cases, run_all
+
+CASES = conformance_cases("layers")
 
 
-@parametrize_with_checks("layers")
-def test_conforms(check):
-    check()
+@pytest.mark.parametrize("subject", CASES)
+def test_conforms(subject):
+    run_all(CASES[subject])

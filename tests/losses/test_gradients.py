@@ -9,6 +9,8 @@ from tinytorch_core import Tensor
 
 import tinytorch_losses as losses
 
+from .cases import every_case
+
 autograd = pytest.importorskip("tinytorch_autograd", reason="tinytorch-autograd is not installed")
 
 STEP = 1e-5
@@ -41,6 +43,7 @@ def differentiate(number, inputs):
 
 
 @pytest.mark.parametrize("order", [1, 2, 3])
+@every_case
 def test_gradients_agree_with_differences(case, leaves, order):
     x, y = case.arrays()
 
@@ -61,6 +64,7 @@ def test_gradients_agree_with_differences(case, leaves, order):
 @pytest.mark.peers
 @pytest.mark.filterwarnings("ignore:reduction:UserWarning")
 @pytest.mark.parametrize("order", [1, 2])
+@every_case
 def test_gradients_agree_with_pytorch(case, leaves, torch, order):
     x, y = case.arrays()
     options = {
@@ -88,6 +92,7 @@ def test_gradients_agree_with_pytorch(case, leaves, torch, order):
     )
 
 
+@every_case
 def test_backward_agrees_with_grad_and_create_graph(case, leaves):
     x, y = case.arrays()
     inputs, out = leaves(case, x, y)
@@ -102,6 +107,7 @@ def test_backward_agrees_with_grad_and_create_graph(case, leaves):
         np.testing.assert_allclose(leaf.grad, 2 * gradient.data, rtol=1e-12, atol=1e-15)
 
 
+@every_case
 def test_float32_inputs_have_float32_gradients(case, leaves):
     x, y = case.arrays()
     x32 = x.astype(np.float32)

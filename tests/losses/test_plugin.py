@@ -14,6 +14,8 @@ from tinytorch_core import Tensor, plugins
 
 import tinytorch_losses as losses
 
+from .cases import every_case
+
 OPS = [
     "mse_loss",
     "l1_loss",
@@ -57,6 +59,7 @@ def test_when_disabled_losses_work_on_arrays_and_raise_for_tensors(name):
         assert losses.log_softmax(Tensor(x)).shape == (2, 3)
 
 
+@every_case
 def test_values_do_not_depend_on_autograd(case):
     x, y = case.arrays()
     with plugins.only("losses"):

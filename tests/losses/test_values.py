@@ -11,6 +11,8 @@ from tinytorch_core import Tensor
 
 import tinytorch_losses as losses
 
+from .cases import every_case
+
 
 def squared(x, y):
     return (x - y) ** 2
@@ -82,6 +84,7 @@ def by_class(case, x, y):
     return np.reshape(out, x.shape[:axis] + x.shape[axis + 1 :]), total
 
 
+@every_case
 def test_values_agree_with_the_formulas(case):
     x, y = case.arrays()
     each, divisor = (elementwise if case.loss in ELEMENTWISE else by_class)(case, x, y)
@@ -99,6 +102,7 @@ def test_values_agree_with_the_formulas(case):
 
 @pytest.mark.peers
 @pytest.mark.filterwarnings("ignore:reduction:UserWarning")
+@every_case
 def test_values_agree_with_pytorch(case, torch):
     x, y = case.arrays()
     options = {
@@ -109,6 +113,7 @@ def test_values_agree_with_pytorch(case, torch):
     np.testing.assert_allclose(ours, theirs.numpy(), rtol=1e-12, atol=1e-12)
 
 
+@every_case
 def test_float32_stays_float32(case):
     x, y = case.arrays()
     loss = case.function(Tensor(x.astype(np.float32)), y, **case.options)
@@ -270,6 +275,7 @@ def test_cross_entropy_equals_nll_of_log_softmax():
     assert losses.cross_entropy(LOGITS, [0, 2]) == pytest.approx(two, rel=1e-15)
 
 
+@every_case
 def test_inputs_are_not_modified(case):
     x, y = case.arrays()
     x_before, y_before = x.copy(), y.copy()

@@ -1,8 +1,12 @@
 """The update ops of the optimizers pass the conformance kit."""
 
-from tinytorch_devkit import parametrize_with_checks
+import pytest
+
+from tests.together import conformance_cases, run_all
+
+CASES = conformance_cases("training")
 
 
-@parametrize_with_checks("training")
-def test_conforms(check):
-    check()
+@pytest.mark.parametrize("subject", CASES)
+def test_conforms(subject):
+    run_all(CASES[subject])

@@ -22,6 +22,8 @@ import tinytorch_core
 from tinytorch_core import extend
 from tinytorch_core.tensor import TensorBase
 
+from tests.together import together
+
 ROOT = Path(__file__).parents[2]
 AUTOGRAD = ROOT / "plugins" / "autograd"
 TEMPLATES = ROOT / "plugins" / "devkit" / "tinytorch_devkit" / "templates"
@@ -170,7 +172,7 @@ def own_package(file: Path) -> str | None:
     return folder and f"tinytorch_{folder.name.removeprefix('tinytorch-')}"
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
+@together("file", FILES)
 def test_only_public_names_are_used(file: Path) -> None:
     private = PRIVATE if file.is_relative_to(AUTOGRAD) else PRIVATE | OF_AUTOGRAD
     found = [use for s in sources(file) for use in wrong_uses(s, own_package(file), private)]

@@ -16,14 +16,6 @@ from tinytorch_compile.errors import CaptureError
 from tinytorch_compile.names import Names
 
 
-def of_autograd() -> set[str]:
-    """Return the names of the attributes of tensors that belong to autograd."""
-    if "autograd" not in plugins.active():
-        return set()
-    title = plugins.find("autograd").title
-    return {name for name, provider in plugins.surface().providers.items() if provider == title}
-
-
 def is_container(value: Any) -> bool:
     """Return whether an argument is a tuple, named tuple, list or dict, whose items are parts."""
     return type(value) in (tuple, list, dict) or (isinstance(value, tuple) and _fields(value))
@@ -91,8 +83,10 @@ def check_tensor(label: str, tensor: Any) -> None:
 
 def own_attributes(tensor: Tensor) -> dict[str, Any]:
     """Return the attributes of a tensor that do not belong to autograd."""
-    other = of_autograd()
-    return {name: value for name, value in vars(tensor).items() if name not in other}
+    if "autograd" not in plugins.active():
+        return dict(vars(tensor))
+    title, providers = plugins.find("autograd").title, plugins.surface().providers
+    return {name: value for name, value in vars(tensor).items() if providers.get(name) != title}
 
 
 def is_fixed(value: Any) -> bool:

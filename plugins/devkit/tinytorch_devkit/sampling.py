@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any, TypeAlias
@@ -46,7 +47,14 @@ def draw(
     grid = low + edge + (high - low - 2 * edge) / points * (np.arange(points) + offset)
     for kink in kinks:
         grid = grid[abs(grid - kink) > min(edge, 0.1)]
-    return np.random.default_rng(seed).permutation(grid)[:size].reshape(shape)
+    return grid[_chosen(len(grid), size, seed)].reshape(shape)
+
+
+# Kept, because it takes a while for a million numbers, in half of the bytes.
+@functools.lru_cache(maxsize=32)
+def _chosen(count: int, size: int, seed: int) -> np.ndarray[Any, Any]:
+    """Return `size` of the numbers below `count` in random order."""
+    return np.random.default_rng(seed).permutation(count)[:size].astype(np.int32)
 
 
 def _bounds(interval: Interval) -> Interval:

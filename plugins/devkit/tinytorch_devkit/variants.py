@@ -229,8 +229,9 @@ def long_calls(op: Description, size: int) -> Iterator[Call]:
         shapes = [s for s in described if old in s]
         length = min(int(_longer(shape, old, size)) for shape in shapes)
         longer = [tuple(length if n == old else n for n in shape) for shape in described]
+        inputs = op.draw(*longer)
         for parameters in op.parameter_sets():
-            call = Call(op.draw(*longer), parameters)
+            call = Call(inputs, parameters)
             try:
                 op.expected(call)
             except Exception:  # the op may need an axis of this length, for example
