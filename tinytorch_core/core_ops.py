@@ -19,6 +19,9 @@ Array = Any
 _add_reduce: Any = np.add.reduce
 _ones = functools.lru_cache(maxsize=64)(np.ones)
 
+# The usual types of indices, which do not contain Tensors.
+_INDICES = frozenset((int, slice, type(None), type(...), np.ndarray))
+
 
 def clip(x: Array, min: Array = None, max: Array = None) -> Array:
     """Return each element, or the nearer bound if it is outside. None means no bound."""
@@ -154,15 +157,23 @@ def _number(kind: type, x: Array) -> Any:
 def getitem(x: Array, index: Any) -> Array:
     """Return the elements that `index` selects, as in NumPy; Tensors may be indices."""
     try:
-        return x[index]
+        selected = x[index]
     except TypeError:
         if isinstance(x, np.ndarray):
             raise  # it converts Tensors itself
         return x[unwrap(index)]
+    if selected.size or x.__class__ is not np.ndarray:
+        return selected
+    return x[unwrap(index)]  # NumPy takes an empty Tensor of bools for whole numbers
 
 
 def setitem(x: Array, index: Any, value: Any) -> None:
-    """Write `value` into the elements that `index` selects."""
+    """Write `value` into the elements that `index` selects; Tensors may be indices."""
+    if index.__class__ is tuple:
+        if not _INDICES.issuperset(map(type, index)):
+            index = unwrap(index)
+    elif index.__class__ not in _INDICES:
+        index = unwrap(index)  # NumPy would take an empty Tensor of bools for whole numbers
     x[index] = value
 
 

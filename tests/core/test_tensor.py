@@ -352,6 +352,15 @@ def test_tensors_are_indices_and_values() -> None:
     check_equal(Tensor(A)[0, one:two], A[0, 1:2])
 
 
+@pytest.mark.parametrize("within", [lambda mask: mask, lambda mask: (mask,)], ids=["", "tuple"])
+def test_an_empty_mask_selects_no_elements(within: Any) -> None:
+    array, mask = np.zeros((0, 3)), np.zeros((0, 3), bool)
+    x = Tensor(array)
+    check_equal(x[within(Tensor(mask))], array[mask])
+    x[within(Tensor(mask))] = np.zeros(0)  # whole numbers would select the shape (0, 3, 3)
+    check_equal(x, array)
+
+
 def test_an_index_out_of_bounds_is_an_index_error() -> None:
     with pytest.raises(IndexError, match="out of bounds"):
         Tensor(A)[2]
