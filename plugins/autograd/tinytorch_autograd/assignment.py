@@ -26,7 +26,7 @@ def assign(x: Any, index: Any, value: Any) -> bool:
     """Record `x[index] = value`, and return True; return False if it cannot be recorded.
 
     It cannot be recorded if `x` is a leaf that requires grad, if its dtype has no derivative, or if
-    its array may be seen by something else.
+    its array may be seen by something else. Without the global interpreter lock any array may be.
     """
     if isinstance(x._node, AccumulateGrad) or x._retains or x.dtype.kind not in "fc":
         return False
