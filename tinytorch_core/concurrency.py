@@ -1,4 +1,4 @@
-"""Threads, asyncio tasks and forks: who runs, and locks that a fork waits for."""
+"""Threads, asyncio tasks and forks: who runs, locks, and what nothing else refers to."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ import sys
 
 # What `threading` is made of. Importing that takes 0.5 ms, and few programs need more of it.
 from _thread import RLock, get_ident
+from collections.abc import Callable
 from typing import Any
 
 _locks: list[Any] = []
 # The locks that each thread has acquired for its fork.
 _held: dict[int, list[Any]] = {}
+
+# More references than a function has to an object that nothing else refers to.
+_MANY = 20
 
 
 def current_thread_or_task() -> object:
@@ -66,3 +70,36 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(
         before=_acquire_all, after_in_parent=_release_all, after_in_child=_release_all
     )
+
+
+def has_gil() -> bool:
+    """Return whether one thread at a time runs Python code.
+
+    If not, another thread can take a reference to an object between the moment when references are
+    counted and the moment when the number is used.
+    """
+    enabled: Callable[[], bool] | None = getattr(sys, "_is_gil_enabled", None)  # Python 3.13
+    return enabled is None or enabled()
+
+
+def least_references(accepts: Callable[[int], bool]) -> int:
+    """Return how many references a function counts to an object that nothing else refers to.
+
+    `sys.getrefcount` also counts references of the function that calls it. How many depends on the
+    version of Python and on the code around the call: from 3.14 on, some local variables are passed
+    without a new reference. So the function itself must find out what it counts.
+
+    Args:
+        accepts: calls the function with a new object and a number of references as its limit, and
+            returns whether the function has found that nothing else refers to the object.
+
+    Returns:
+        The smallest limit with which it has; -1, a limit with which every object counts as shared,
+        in Python without the global interpreter lock, where the numbers may change at any time.
+
+    >>> import sys
+    >>> limit = least_references(lambda limit: sys.getrefcount([object()][0]) <= limit)
+    >>> sys.getrefcount([object()][0]) <= limit
+    True
+    """
+    return next(filter(accepts, range(_MANY)), -1) if has_gil() else -1

@@ -4,7 +4,12 @@
 everything else that a plugin may use is here. Nothing else in `tinytorch_core` is public.
 """
 
-from tinytorch_core.concurrency import current_thread_or_task, fork_safe_lock
+from tinytorch_core.concurrency import (
+    current_thread_or_task,
+    fork_safe_lock,
+    has_gil,
+    least_references,
+)
 from tinytorch_core.core_ops import matmul, place, sum_into_rows, sum_rows
 from tinytorch_core.discovery import lazy_names
 from tinytorch_core.errors import did_you_mean
@@ -20,7 +25,6 @@ from tinytorch_core.op_call import (
     op_call,
 )
 from tinytorch_core.ops import Op, OpTable
-from tinytorch_core.references import has_gil, least_references
 from tinytorch_core.registry import start as start_plugins
 from tinytorch_core.source import (
     argument_names,

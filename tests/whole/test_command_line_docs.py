@@ -107,6 +107,7 @@ def test_the_examples_print_what_is_shown(project: Path) -> None:
         "PYTHONPATH": str(project.parent / "site"),
         "PATH": f"{project.parent / 'bin'}{os.pathsep}{os.environ['PATH']}",
         "OPENBLAS_CORETYPE": "",
+        "PYTHONUNBUFFERED": "",
     }
     examples = [part for block in blocks for part in re.split(r"^\$ ", block, flags=re.MULTILINE)]
     examples = list(filter(None, examples))

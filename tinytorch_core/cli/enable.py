@@ -180,6 +180,7 @@ def _not_writable(path: str, error: OSError) -> ConfigError:
 
 def _check_result(names: Iterable[str], on: bool, known: Iterable[str]) -> int:
     """Print what prevents the change from taking effect, and return the exit status."""
+    sys.stdout.flush()  # because the changed lines come first, also where both streams are joined
     try:
         config = read_config()
         for error in config.wrong_names(known):

@@ -28,6 +28,7 @@ def assign(x: Any, index: Any, value: Any) -> bool:
 
     It cannot be recorded if `x` is a leaf that requires grad, or an argument that a transform
     differentiates, if its dtype has no derivative, or if its array may be seen by something else.
+    Without the global interpreter lock any array may be.
     """
     if isinstance(x._node, AccumulateGrad) or x._retains or x.dtype.kind not in "fc":
         return False
