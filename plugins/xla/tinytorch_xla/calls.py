@@ -198,9 +198,10 @@ class Plan:
         arrays = [f"v{i}" for i in self.read]
         inputs = [f"a{i}" for i in range(len(self.inputs))]
         if self.mesh is not None:
+            # Before seeds are drawn, because it raises an error for a batch that cannot be split.
             place, mesh = source.name(placed, "placed"), source.name(self.mesh, "mesh")
-            arrays = [f"{place}({array}, {mesh}, True)" for array in arrays]
-            inputs = [f"{place}({array}, {mesh}, False)" for array in inputs]
+            source.add(*(f"{array} = {place}({array}, {mesh}, True)" for array in arrays))
+            source.add(*(f"{array} = {place}({array}, {mesh}, False)" for array in inputs))
         seeds = [f"{source.name(seed_from, 'seed_from')}({name})" for name in names]
         given = [*arrays, *(f"n{i}" for i in self.uses), *seeds, *inputs]
         outputs = [f"o{i}" for i in range(self.outputs)] + [f"w{i}" for i in self.changed]
@@ -212,16 +213,14 @@ class Plan:
         if self.waits and self.changed:
             wait = source.name(jax.block_until_ready, "wait")
             source.add(f"{wait}({source.tuple(f'w{i}' for i in self.changed)})")
-        written: list[Slot] = []
+        # The array of a tensor is written before its gradient.
+        tensors = {id(slot.owner) for i in self.changed if (slot := self.slots[i]).is_data}
         for i in self.changed:
-            # The array of a tensor is written before its gradient.
             slot = self.slots[i]
-            is_on_device = any(s.is_data and s.owner is slot.owner for s in written)
-            source.add(*slot.write_lines(f"w{i}", is_on_device, source))
-            written.append(slot)
+            source.add(*slot.write_lines(f"w{i}", id(slot.owner) in tensors, source))
         if self.is_checked:
-            # The arrays that were written are the old ones, whose memory may be used again.
-            # By NumPy, which takes less time than bool() of an array of JAX.
+            # After the writes: if a check fails, the program returns the old values, in new arrays.
+            # NumPy takes less time than bool() of an array of JAX.
             source.add(f"if not {source.name(np.asarray, 'asarray')}(ok):")
             for position, i in enumerate(self.drawing):
                 name = source.name(self.generators[i][2], "generator")

@@ -144,9 +144,10 @@ class Guards:
             _changed_if(source, f"({' or '.join(others)}) and not {equal}()")
         _changed_if(source, *self._other_keys(source))
         array = source.name(Array, "Array")
+        used = set(read)
         for index, slot in enumerate(self._slots):
             text = slot.text(source)
-            if index in read:
+            if index in used:
                 source.add(f"v{index} = {text}", f"if v{index}.__class__ is {array}:")
                 source.add(f"    v{index} = v{index}.value")
                 text = f"v{index}"
