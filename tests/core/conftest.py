@@ -111,6 +111,7 @@ class Site:
             [sys.executable, *arguments],
             capture_output=True,
             text=True,
+            encoding=variables.get("PYTHONIOENCODING"),
             cwd=self.work,
             env={**kept, "PYTHONPATH": os.pathsep.join(path), **variables},
         )
