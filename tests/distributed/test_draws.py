@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tinytorch_distributed import DataParallel, rank_generator, run_threads
-from tinytorch_layers import Dropout, Module, Sequential
+from tinytorch_layers import GRU, Dropout, Module, Sequential
 
 X = np.ones((7, 4))
 PARTS = [slice(0, 3), slice(3, 5), slice(5, 5), slice(5, 7)]
@@ -27,11 +27,24 @@ class Noise(Module):
         return x + halves + draw.integers(0, 9, rows)[:, None] + draw.random() + draw.normal()
 
 
+class Recurrence(Module):
+    """Draws for the steps of sequences, which the op has one after another."""
+
+    def __init__(self) -> None:
+        options = {"dropout": 0.5, "batch_first": True, "dtype": np.float64, "generator": 1}
+        self.layer = GRU(4, 3, 2, **options)
+
+    def forward(self, x):
+        return self.layer(np.stack([x, x, x], axis=1))[0].detach()
+
+
 def outputs(model, x):
     return [np.array(model(x)) for _ in range(3)]
 
 
-@pytest.mark.parametrize("layer", [Noise, lambda: Sequential(Dropout(0.5, generator=1))])
+@pytest.mark.parametrize(
+    "layer", [Noise, lambda: Sequential(Dropout(0.5, generator=1)), Recurrence]
+)
 def test_the_ranks_together_draw_the_numbers_of_one_process(layer):
     expected = outputs(layer(), X)
 
@@ -43,7 +56,7 @@ def test_the_ranks_together_draw_the_numbers_of_one_process(layer):
     # Without the part without rows in the case of several values for each row.
     for i, whole in enumerate(expected):
         found = np.concatenate([part[i] for part in run_threads(run, 4)])
-        np.testing.assert_array_equal(found, whole)
+        np.testing.assert_allclose(found, whole, rtol=1e-12)
 
 
 def test_in_evaluation_mode_nothing_is_exchanged():

@@ -100,7 +100,7 @@ class RecurrentBase(Module):
         directions = 2 if self.bidirectional else 1
         for layer in range(self.num_layers):
             if layer and self.training and self.dropout:
-                data = self._dropped(data)
+                data = self._dropped(rows._replace(data=data))
             outputs = []
             for direction in range(directions):
                 k = layer * directions + direction
@@ -195,9 +195,16 @@ class RecurrentBase(Module):
         order = None if rows.packed is None else rows.packed.sorted_indices
         return state if order is None else state[:, order]
 
-    def _dropped(self, data: Array) -> Array:
-        mask = drawn(self.generator, "random", data.shape, np.float32) >= self.dropout
-        return dropout(data, mask, self.dropout)
+    def _dropped(self, rows: _Rows) -> Array:
+        shape = rows.data.shape
+        if rows.packed is None:
+            # By sequence, so that several ranks draw the numbers of one process.
+            by_sequence = rows.sizes[0], len(rows.sizes), shape[-1]
+            numbers = drawn(self.generator, "random", by_sequence, np.float32)
+            numbers = np.swapaxes(numbers, 0, 1).reshape(shape)
+        else:
+            numbers = drawn(self.generator, "random", shape, np.float32)
+        return dropout(rows.data, numbers >= self.dropout, self.dropout)
 
     def _output(self, data: Array, rows: _Rows) -> Any:
         """Return the last layer's rows in the form of the input."""
