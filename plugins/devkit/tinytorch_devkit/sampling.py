@@ -47,14 +47,17 @@ def draw(
     grid = low + edge + (high - low - 2 * edge) / points * (np.arange(points) + offset)
     for kink in kinks:
         grid = grid[abs(grid - kink) > min(edge, 0.1)]
-    return grid[_chosen(len(grid), size, seed)].reshape(shape)
+    choose = _chosen_of_many if size > 100_000 else _chosen
+    return grid[choose(len(grid), size, seed)].reshape(shape)
 
 
-# Kept, because it takes a while for a million numbers, in half of the bytes.
-@functools.lru_cache(maxsize=32)
 def _chosen(count: int, size: int, seed: int) -> np.ndarray[Any, Any]:
     """Return `size` of the numbers below `count` in random order."""
     return np.random.default_rng(seed).permutation(count)[:size].astype(np.int32)
+
+
+# Kept for many ops, because it takes a while; few numbers would replace them in a common cache.
+_chosen_of_many = functools.lru_cache(maxsize=16)(_chosen)
 
 
 def _bounds(interval: Interval) -> Interval:
