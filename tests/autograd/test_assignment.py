@@ -107,6 +107,15 @@ def test_where_the_other_value_is_not_finite():
     assert (y.tolist()[0], x.grad[1]) == (0, 0.5)
 
 
+def test_a_value_that_numpy_refuses_raises_the_same_and_changes_nothing():
+    y = Tensor(X, requires_grad=True) * 2
+    before = y.tolist(), y.grad_fn
+    for value, error in ((1j, "not 'complex'"), ([1, 2, 3, 4, 5], r"from shape \(5,\) into")):
+        with pytest.raises((TypeError, ValueError), match=error):
+            y[0] = value
+    assert (y.tolist(), y.grad_fn) == before
+
+
 SHARED = {
     "a leaf that requires grad": lambda x: (x, None),
     "a view": lambda x: (lambda y: (y[1:], y))(x * 2),

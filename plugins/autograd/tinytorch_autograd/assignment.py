@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch_core import Tensor
-from tinytorch_core.extend import least_references, place, to_array, unwrap
+from tinytorch_core.extend import least_references, place, unwrap
 
 from tinytorch_autograd import tree
 from tinytorch_autograd.engine import nodes_of
@@ -46,11 +46,14 @@ def _with_items(x: Any, index: Any, value: Any) -> Any:
     written = np.zeros(x.shape, bool)
     shape = written[index].shape
     written[index] = True
-    # NumPy ignores leading axes of length 1 of the value.
-    value = value if isinstance(value, Tensor) else to_array(value)
-    extra = max(value.ndim - len(shape), 0)
-    value = np.squeeze(value, tuple(range(extra))) if extra else value
-    values = np.broadcast_to(value.astype(x.dtype), shape)
+    if isinstance(value, Tensor):
+        # NumPy ignores leading axes of length 1 of the value.
+        extra = max(value.ndim - len(shape), 0)
+        value = np.squeeze(value, tuple(range(extra))) if extra else value
+        values = np.broadcast_to(value.astype(x.dtype), shape)
+    else:
+        values = np.empty(shape, x.dtype)
+        values[...] = value
     return np.where(written, place(values, index, x.shape), x)
 
 
