@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -263,13 +264,16 @@ def test_an_unknown_name_changes_nothing(change: Any, abc: None) -> None:
     assert plugins.active() == everything
 
 
-def test_status_shows_the_line_that_disabled_a_plugin(abc: None) -> None:
+def test_status_shows_the_line_that_disabled_a_plugin(
+    abc: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(Path(__file__).parent)
     line = sys._getframe().f_lineno + 1
     with plugins.disable("a"):
         shown = {p.name: (p.state, p.decided_by) for p in plugins.status()}
     state, by = shown["a"]
     assert state == "off"
-    assert by == f"code (tests/core/test_plugins.py:{line})"
+    assert by == f"code (test_plugins.py:{line})"
     assert shown["autograd"] == ("on", "installed")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import sysconfig
 import traceback
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import tinytorch_core
+from tinytorch_core import Tensor
 
 from tinytorch_learn.report import Wrong
 
@@ -21,7 +22,7 @@ _CHECKS = Path(__file__).parent / "checks"
 # The folders of code that the author of an answer did not write.
 _LIBRARIES = (
     Path(__file__).parent,
-    Path(tinytorch_core.__file__).parent,
+    Path(inspect.getfile(Tensor)).parent,
     *(Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib")),
 )
 
