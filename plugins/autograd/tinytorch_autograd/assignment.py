@@ -23,22 +23,33 @@ from tinytorch_autograd.tracking import inputs_of_transforms
 from tinytorch_autograd.unrecorded import nodes_in
 
 
-def assign(x: Any, index: Any, value: Any) -> bool:
-    """Record `x[index] = value`, and return True; return False if it cannot be recorded.
+def assign(x: Any, index: Any, value: Any) -> str | None:
+    """Record `x[index] = value`.
 
-    It cannot be recorded if `x` is a leaf that requires grad, or an argument that a transform
-    differentiates, if its dtype has no derivative, or if its array may be seen by something else.
-    Without the global interpreter lock any array may be.
+    Returns:
+        None, or what prevents it, for a sentence that starts with "the tensor".
     """
-    if isinstance(x._node, AccumulateGrad) or x._retains or x.dtype.kind not in "fc":
-        return False
+    obstacle = _obstacle(x, value)
+    if obstacle is None:
+        result = _with_items(x, unwrap(index), value)
+        x.data, x._node = result.data, result._node
+    return obstacle
+
+
+def _obstacle(x: Any, value: Any) -> str | None:
+    """Return what prevents that an assignment to `x` is recorded, or None."""
+    if isinstance(x._node, AccumulateGrad):
+        return "is a leaf that requires grad"
+    if x._retains:
+        return "retains its gradient"
+    if x.dtype.kind not in "fc":
+        return f"has the dtype {x.dtype}, which has no derivatives"
     if any(x is argument for argument in inputs_of_transforms.get()):
-        return False
+        return "is an argument that a transform differentiates"
+    # Without the global interpreter lock, this holds for every array.
     if not _is_unshared(x, value):
-        return False
-    result = _with_items(x, unwrap(index), value)
-    x.data, x._node = result.data, result._node
-    return True
+        return "may share its array, for example with a view or another variable"
+    return None
 
 
 def _with_items(x: Any, index: Any, value: Any) -> Any:

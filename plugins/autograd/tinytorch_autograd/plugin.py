@@ -169,11 +169,12 @@ def _assigned(call: Callable[..., Any]) -> Callable[..., Any]:
     def setitem(self: Any, index: Any, value: Any) -> None:
         try:
             call(self, index, value)
-        except InPlaceError:
+        except InPlaceError as error:
             from tinytorch_autograd.assignment import assign  # few programs need it
 
-            if not assign(self, index, value):
-                raise
+            if obstacle := assign(self, index, value):
+                why = f"The assignment cannot be recorded, because the tensor {obstacle}"
+                raise InPlaceError(f"{error}. {why}") from None
 
     return setitem
 
