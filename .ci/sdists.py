@@ -24,6 +24,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 # What the tests of a plugin read, besides the modules that they import.
 READ = {
+    "autograd": ("docs/numpy-functions.md",),
     "compile": ("docs/compile.md", "examples/plugins"),
     "distributed": ("examples/from_laptop_to_cluster.py",),
     "learn": ("docs/learn",),
